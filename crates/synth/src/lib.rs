@@ -1,0 +1,1 @@
+//! Builds kernel dumps and PDBs for tests, sharing nothing with the code that reads them.
