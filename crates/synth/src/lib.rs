@@ -1,1 +1,3 @@
 //! Builds kernel dumps and PDBs for tests, sharing nothing with the code that reads them.
+
+pub mod layout;

@@ -1,0 +1,131 @@
+//! The checked-in extract against the table it was cut from, where that is present.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use synth::layout::{Field, Kernel, Kind, Type};
+
+fn shared(name: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/layouts");
+    Some(path.join(name)).filter(|p| p.is_file())
+}
+
+fn load(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+fn published_field(entry: &Value) -> Field {
+    let small = |v: &Value| u8::try_from(v.as_u64().unwrap()).unwrap();
+    Field {
+        offset: entry[0].as_u64().unwrap(),
+        path: entry[1].as_str().unwrap().to_owned(),
+        ty: entry[2].as_str().unwrap().to_owned(),
+        bytes: entry[3].as_u64().unwrap(),
+        bit: (!entry[4].is_null()).then(|| (small(&entry[4]), small(&entry[5]))),
+    }
+}
+
+/// Types of which the extract keeps some members only.
+const CUT: [&str; 4] = ["_KPCR", "_KPRCB", "_PEB", "_TEB"];
+
+fn assert_type(kernel: &Kernel, ty: &Type, published: &Value) {
+    let what = format!("{} {}", kernel.name(), ty.name);
+    assert_eq!(Some(ty.size), published["size"].as_u64(), "{what}");
+    let kind = match ty.kind {
+        Kind::Struct => "struct",
+        Kind::Union => "union",
+    };
+    assert_eq!(published["kind"], kind, "{what}");
+    let fields: Vec<Field> = published["fields"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(published_field)
+        .collect();
+    if CUT.contains(&ty.name.as_str()) {
+        assert!(!ty.fields.is_empty(), "{what}");
+        assert!(ty.fields.iter().all(|f| fields.contains(f)), "{what}");
+    } else {
+        assert_eq!(ty.fields, fields, "{what}");
+    }
+}
+
+#[test]
+fn every_field_is_as_published() {
+    let Some(path) = shared("types.json") else {
+        return;
+    };
+    let table = load(&path);
+    let builds = table["builds"].as_array().unwrap();
+    for name in Kernel::names() {
+        let kernel = Kernel::named(name);
+        let build = builds.iter().find(|b| b["id"] == kernel.source()).unwrap();
+        assert_eq!(build["ptr"].as_u64(), Some(kernel.pointer_size()));
+        for ty in kernel.types() {
+            let key = build["types"][&ty.name].as_str().unwrap();
+            assert_type(&kernel, ty, &table["layouts"][&ty.name][key]);
+        }
+        for (enum_name, values) in kernel.enums() {
+            let key = build["enums"][enum_name].as_str().unwrap();
+            let published = table["enums"][enum_name][key].as_object().unwrap();
+            assert_eq!(values.len(), published.len(), "{name} {enum_name}");
+            for (value_name, value) in values {
+                assert_eq!(published[value_name], *value, "{name} {enum_name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_rva_is_as_published() {
+    let Some(path) = shared("symbols.json") else {
+        return;
+    };
+    let table = load(&path);
+    let real = Kernel::names().into_iter().map(Kernel::named);
+    for kernel in real.filter(Kernel::has_real_symbols) {
+        let identity = kernel.source().strip_prefix("isf:").unwrap();
+        let published = table[identity].as_object().unwrap();
+        for (name, rva) in kernel.globals() {
+            assert_eq!(published[name], rva, "{} {name}", kernel.name());
+        }
+        let plain = published.keys().filter(|n| !n.starts_with("Zw"));
+        assert_eq!(kernel.globals().count(), plain.count());
+    }
+}
+
+/// Whatever the product asks of a kernel, a world must be able to place.
+#[test]
+fn the_types_of_the_contract_are_all_there() {
+    let (Some(contract), Some(types)) = (shared("contract.json"), shared("types.json")) else {
+        return;
+    };
+    let (contract, table) = (load(&contract), load(&types));
+    let builds = table["builds"].as_array().unwrap();
+    for name in Kernel::names() {
+        let kernel = Kernel::named(name);
+        let build = builds.iter().find(|b| b["id"] == kernel.source()).unwrap();
+        for type_name in contract["types"].as_object().unwrap().keys() {
+            let published = build["types"].get(type_name).is_some();
+            assert_eq!(kernel.has_type(type_name), published, "{name} {type_name}");
+        }
+    }
+}
+
+#[test]
+fn servicing_updates_inside_a_build_are_told_apart() {
+    let offset = |kernel: &str, ty: &str, path: &str| Kernel::named(kernel).offset(ty, path);
+    let bits = |kernel: &str, path: &str| Kernel::named(kernel).field("_KALPC_MESSAGE", path).bit;
+    // March 2022: the handle table's members changed places.
+    assert_ne!(
+        offset("win10-1809-x64", "_ALPC_HANDLE_TABLE", "TotalHandles"),
+        offset("win10-1809-2022-x64", "_ALPC_HANDLE_TABLE", "TotalHandles"),
+    );
+    // May 2022: one more bit.
+    let canceled = |kernel: &str| Kernel::named(kernel).has("_KALPC_MESSAGE", "u1.s1.InCanceledQueue");
+    assert!(!canceled("win10-2004-x64"));
+    assert!(canceled("win10-2004-2022-x64"));
+    // October 2022: the queue type of 8.1 took a third bit.
+    assert_eq!(bits("win81-x64", "u1.s1.QueueType"), Some((0, 2)));
+    assert_eq!(bits("win81-2022-x64", "u1.s1.QueueType"), Some((0, 3)));
+}
