@@ -1,4 +1,22 @@
 //! Windows kernel crash dumps: file formats, physical pages, page tables, virtual reads.
+//!
+//! A [`Dump`] knows its header and which page frames its file holds. An [`AddressSpace`] is a dump seen
+//! through one set of page tables, and a [`Cursor`] reads it:
+//!
+//! ```no_run
+//! use kdump::Dump;
+//!
+//! let dump = Dump::open("memory.dmp".as_ref())?;
+//! let cursor = dump.kernel_space().cursor();
+//! if let Some(head) = dump.header().ps_active_process_head {
+//!     println!("the first process is linked at {}", cursor.pointer(head)?);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Nothing in a file is trusted: counts and offsets are checked against the length of the file before they are
+//! used, opening takes time and memory in proportion to the *index* of pages in the file, not to the pages,
+//! and a read gives the right bytes or says which byte it could not read and why.
 #![cfg_attr(
     not(test),
     deny(
@@ -9,3 +27,39 @@
         clippy::unwrap_used
     )
 )]
+
+mod cache;
+mod cursor;
+mod dump;
+mod error;
+mod header;
+mod hex;
+mod identify;
+mod image;
+mod index;
+mod kdbg;
+mod le;
+mod map;
+mod notes;
+mod paging;
+mod source;
+mod space;
+mod unicode;
+
+pub use kdmp_parser::gxa::{Gpa, Gva, Gxa};
+pub use kdmp_parser::pxe::Pfn;
+
+pub use cursor::{Cursor, Partial};
+pub use dump::{Coverage, Dump, FileOffset, MAX_BYTES, OpenOptions};
+pub use error::{FrameError, FrameUse, NotPresentKind, OpenError, PhysicalError, ReadError, TranslateError};
+pub use header::{BugCheck, ContextRecord, DumpKind, ExceptionRecord, Header, Machine};
+pub use image::{
+    BaseAttempt, BaseError, BaseSource, ImageError, KernelImage, KernelImageError, Rsds, image_at,
+    kernel_image,
+};
+pub use index::PageRun;
+pub use kdbg::{DebuggerData, DebuggerDataError, debugger_data};
+pub use notes::Note;
+pub use paging::{Level, PageSize, Translation};
+pub use space::AddressSpace;
+pub use unicode::UnicodeString;

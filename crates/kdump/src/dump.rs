@@ -1,0 +1,410 @@
+//! An open dump: its header, its index of pages, its physical memory.
+
+use std::borrow::Cow;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use kdmp_parser::gxa::{Gpa, Gxa};
+use kdmp_parser::pxe::Pfn;
+use serde::Serialize;
+
+use crate::error::{FrameError, OpenError, PhysicalError};
+use crate::header::{HEADER64_LEN, MAX_RUNS, identity32};
+use crate::identify::identify;
+use crate::index::{BitmapIndex, BitmapLayout, IndexError, PageIndex, PageRun, RunIndex};
+use crate::paging::Paging;
+use crate::source::ByteSource;
+use crate::{AddressSpace, DumpKind, Header, Machine, Note, notes};
+
+/// Size of a page in the file, in bytes.
+pub(crate) const PAGE: u64 = 0x1000;
+pub(crate) const PAGE_MASK: u64 = PAGE - 1;
+
+/// Bytes from an address to the end of its page of 4 KiB.
+pub(crate) fn left_in_page(address: u64) -> usize {
+    usize::try_from(PAGE.saturating_sub(address & PAGE_MASK)).unwrap_or_default()
+}
+
+/// The most bytes that one read may return: lengths come out of the dump.
+pub const MAX_BYTES: usize = 16 << 20;
+
+/// An offset in the dump file, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct FileOffset(pub u64);
+
+/// How to open a dump.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct OpenOptions {
+    /// Read the file with positioned reads instead of mapping it: a mapped file that shrinks, or whose
+    /// network share goes away, ends the process.
+    pub no_mmap: bool,
+}
+
+impl OpenOptions {
+    /// Sets [`no_mmap`](Self::no_mmap).
+    #[must_use]
+    pub fn no_mmap(mut self, no_mmap: bool) -> OpenOptions {
+        self.no_mmap = no_mmap;
+        self
+    }
+}
+
+/// How much of what a dump claims to hold is in its file, in pages of 4 KiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Coverage {
+    /// Pages that the index lists.
+    pub claimed: u64,
+    /// Pages of these that the file is long enough for.
+    pub present: u64,
+    /// Pages of these that the file ends before.
+    pub missing: u64,
+}
+
+/// A kernel crash dump, open for reading. Reading takes no lock: share it between threads freely.
+#[derive(Debug)]
+pub struct Dump {
+    path: PathBuf,
+    source: ByteSource,
+    header: Header,
+    index: PageIndex,
+    notes: Vec<Note>,
+}
+
+impl Dump {
+    /// Opens a dump with the default options.
+    ///
+    /// # Errors
+    /// Whatever keeps the file from being read as a dump. A file that is only cut short opens.
+    pub fn open(path: &Path) -> Result<Dump, OpenError> {
+        Dump::open_with(path, &OpenOptions::default())
+    }
+
+    /// Opens a dump.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(path: &Path, options: &OpenOptions) -> Result<Dump, OpenError> {
+        let source = open_file(path)?;
+        let mut dump = Dump::from_source(path.to_owned(), source)?;
+        if !options.no_mmap {
+            dump.map();
+        }
+        Ok(dump)
+    }
+
+    /// Opens a dump that is already in memory. `name` stands for its path in messages.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn from_bytes(name: &str, bytes: Vec<u8>) -> Result<Dump, OpenError> {
+        if bytes.is_empty() {
+            return Err(OpenError::Empty { path: name.into() });
+        }
+        Dump::from_source(name.into(), ByteSource::Memory(bytes))
+    }
+
+    /// The file it was opened from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The length of the file in bytes, when it was opened.
+    pub fn file_len(&self) -> u64 {
+        self.source.len()
+    }
+
+    /// What the header says.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// How much of what the index lists is in the file.
+    pub fn coverage(&self) -> Coverage {
+        coverage(&self.index, self.file_len())
+    }
+
+    /// What is worth saying about the file although it can be read.
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
+    /// Where the page of a frame begins in the file. All of the page is inside the file.
+    ///
+    /// # Errors
+    /// The frame is not in the index, or the file ends before the end of its page.
+    pub fn frame(&self, pfn: Pfn) -> Result<FileOffset, FrameError> {
+        let position = self
+            .index
+            .position(pfn.u64(), &self.source)
+            .map_err(|error| FrameError::Io {
+                pfn,
+                kind: error.kind(),
+            })?
+            .ok_or(FrameError::NotInDump { pfn })?;
+        let offset = self
+            .index
+            .first_page()
+            .saturating_add(position.saturating_mul(PAGE));
+        if offset.saturating_add(PAGE) > self.file_len() {
+            return Err(FrameError::OutOfFile { pfn, offset });
+        }
+        Ok(FileOffset(offset))
+    }
+
+    /// The frames that the index lists, as runs in ascending order, each as long as can be. They are found one
+    /// by one. Frames that the file ends before are among them.
+    pub fn runs(&self) -> impl Iterator<Item = PageRun> + '_ {
+        self.index.runs(&self.source)
+    }
+
+    /// Fills `buf` with physical memory from `gpa` on.
+    ///
+    /// # Errors
+    /// Why the first byte that cannot be read cannot be; `buf` is then of no use.
+    pub fn read_physical(&self, gpa: Gpa, buf: &mut [u8]) -> Result<(), PhysicalError> {
+        let len = buf.len();
+        let wraps = PhysicalError::Wraps { gpa, len };
+        if (len as u64).checked_add(gpa.u64()).is_none() {
+            return Err(wraps);
+        }
+        let mut at = gpa.u64();
+        let mut left = buf;
+        while !left.is_empty() {
+            let now = left_in_page(at).min(left.len());
+            let (page, rest) = left.split_at_mut_checked(now).ok_or(wraps)?;
+            self.read_in_frame(Gpa::new(at), page)
+                .map_err(|source| PhysicalError::Frame {
+                    gpa: Gpa::new(at),
+                    source,
+                })?;
+            at = at.saturating_add(now as u64);
+            left = rest;
+        }
+        Ok(())
+    }
+
+    /// `len` bytes of physical memory from `gpa` on: borrowed from the file where they lie in one page of a
+    /// file that is in memory, copied otherwise.
+    ///
+    /// # Errors
+    /// As [`read_physical`](Self::read_physical), and [`PhysicalError::TooLong`] for more than [`MAX_BYTES`].
+    pub fn physical_bytes(&self, gpa: Gpa, len: usize) -> Result<Cow<'_, [u8]>, PhysicalError> {
+        if len > MAX_BYTES {
+            return Err(PhysicalError::TooLong { gpa, len });
+        }
+        if len <= left_in_page(gpa.u64()) {
+            let offset = self
+                .offset_of(gpa)
+                .map_err(|source| PhysicalError::Frame { gpa, source })?;
+            if let Some(bytes) = self.source.slice(offset, len) {
+                return Ok(Cow::Borrowed(bytes));
+            }
+        }
+        let mut bytes = vec![0; len];
+        self.read_physical(gpa, &mut bytes)?;
+        Ok(Cow::Owned(bytes))
+    }
+
+    /// The address space of the header's DirectoryTableBase: the kernel's, and the user memory of whichever
+    /// process was current.
+    pub fn kernel_space(&self) -> AddressSpace<'_> {
+        self.space(self.header.directory_table_base)
+    }
+
+    /// The address space of a process, by its `_KPROCESS.DirectoryTableBase`. The low 12 bits (PCID) are left
+    /// out of account.
+    pub fn space(&self, directory_table_base: u64) -> AddressSpace<'_> {
+        // Only x64 dumps open; what other machines need is decided here.
+        AddressSpace::new(self, Gpa::new(directory_table_base & !PAGE_MASK), Paging::X64)
+    }
+
+    pub(crate) fn source(&self) -> &ByteSource {
+        &self.source
+    }
+
+    /// A frame number above all that the index could hold.
+    pub(crate) fn frame_limit(&self) -> u64 {
+        self.index.limit()
+    }
+
+    /// Reads bytes that lie in one page.
+    pub(crate) fn read_in_frame(&self, gpa: Gpa, buf: &mut [u8]) -> Result<(), FrameError> {
+        let offset = self.offset_of(gpa)?;
+        self.source
+            .read_exact_at(offset, buf)
+            .map_err(|error| FrameError::Io {
+                pfn: gpa.pfn().into(),
+                kind: error.kind(),
+            })
+    }
+
+    /// The file offset of the byte at `gpa`, whose page is wholly inside the file.
+    fn offset_of(&self, gpa: Gpa) -> Result<u64, FrameError> {
+        let page = self.frame(gpa.pfn().into())?;
+        Ok(page.0.saturating_add(gpa.u64() & PAGE_MASK))
+    }
+
+    fn from_source(path: PathBuf, source: ByteSource) -> Result<Dump, OpenError> {
+        let header = read_header(&path, &source)?;
+        let index = read_index(&header, &source).map_err(|error| match error {
+            IndexError::Cut { need } => OpenError::IndexCut {
+                path: path.clone(),
+                len: source.len(),
+                need,
+            },
+            IndexError::Bad(reason) => OpenError::BadIndex {
+                path: path.clone(),
+                reason,
+            },
+            IndexError::Io(source) => OpenError::Io {
+                path: path.clone(),
+                source,
+            },
+        })?;
+        let notes = notes::of(&header, &index, source.len());
+        Ok(Dump {
+            path,
+            source,
+            header,
+            index,
+            notes,
+        })
+    }
+
+    /// Goes over to a mapping of the file, now that what is read in one go has been read.
+    fn map(&mut self) {
+        let source = std::mem::replace(&mut self.source, ByteSource::Memory(Vec::new()));
+        self.source = source.into_mapped().unwrap_or_else(|source| {
+            // Some systems refuse to map very large files.
+            self.notes.push(Note::new(
+                "not-mapped",
+                "the system refused to map the file: reads will be slower",
+            ));
+            source
+        });
+    }
+}
+
+/// How much of an index's pages a file of `file_len` bytes holds whole.
+pub(crate) fn coverage(index: &PageIndex, file_len: u64) -> Coverage {
+    let claimed = index.pages();
+    let present = (file_len.saturating_sub(index.first_page()) / PAGE).min(claimed);
+    Coverage {
+        claimed,
+        present,
+        missing: claimed.saturating_sub(present),
+    }
+}
+
+fn open_file(path: &Path) -> Result<ByteSource, OpenError> {
+    let io = |source: io::Error| OpenError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    // Asked before opening: opening a pipe that nobody writes to would wait for ever.
+    let before = fs::metadata(path).map_err(io)?;
+    if before.is_dir() {
+        return Err(OpenError::Folder {
+            path: path.to_owned(),
+        });
+    }
+    if !before.is_file() {
+        return Err(OpenError::NotAFile {
+            path: path.to_owned(),
+        });
+    }
+    let file = File::open(path).map_err(io)?;
+    let len = file.metadata().map_err(io)?.len();
+    if len == 0 {
+        return Err(OpenError::Empty {
+            path: path.to_owned(),
+        });
+    }
+    Ok(ByteSource::File { file, len })
+}
+
+fn read_header(path: &Path, source: &ByteSource) -> Result<Header, OpenError> {
+    let mut bytes = vec![0; HEADER64_LEN.min(usize::try_from(source.len()).unwrap_or(HEADER64_LEN))];
+    source
+        .read_exact_at(0, &mut bytes)
+        .map_err(|source| OpenError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
+    match bytes.get(..8) {
+        Some(b"PAGEDU64") => check_header64(path, source.len(), &bytes),
+        Some(b"PAGEDUMP") => Err(refuse_header32(path, source.len(), &bytes)),
+        _ => {
+            let foreign = identify(bytes.get(..0x200).unwrap_or(&bytes));
+            Err(OpenError::NotADump {
+                path: path.to_owned(),
+                found: foreign.found,
+                next: foreign.next,
+            })
+        }
+    }
+}
+
+fn check_header64(path: &Path, len: u64, bytes: &[u8]) -> Result<Header, OpenError> {
+    if bytes.len() < HEADER64_LEN {
+        return Err(OpenError::HeaderCut {
+            path: path.to_owned(),
+            len,
+            need: HEADER64_LEN as u64,
+        });
+    }
+    let header = Header::parse(bytes);
+    let (machine, kind) = (header.machine, header.kind);
+    if machine != Machine::Amd64 {
+        return Err(OpenError::UnsupportedMachine {
+            path: path.to_owned(),
+            machine,
+            kind,
+        });
+    }
+    match kind {
+        DumpKind::Full | DumpKind::Summary | DumpKind::BitmapFull | DumpKind::BitmapKernel => Ok(header),
+        _ => Err(OpenError::UnsupportedKind {
+            path: path.to_owned(),
+            machine,
+            kind,
+        }),
+    }
+}
+
+/// Reads the index of a dump of a supported kind.
+fn read_index(header: &Header, source: &ByteSource) -> Result<PageIndex, IndexError> {
+    if header.kind == DumpKind::Full {
+        return full_index(header);
+    }
+    let layout = BitmapLayout::read(header.kind, source)?;
+    Ok(PageIndex::Bitmap(BitmapIndex::build(layout, source)?))
+}
+
+fn full_index(header: &Header) -> Result<PageIndex, IndexError> {
+    match header.number_of_runs {
+        Some(count) if count > MAX_RUNS => Err(IndexError::Bad(format!(
+            "the header claims {count} runs of pages and has room for {MAX_RUNS}"
+        ))),
+        _ => Ok(PageIndex::Runs(RunIndex::new(&header.physical_runs)?)),
+    }
+}
+
+fn refuse_header32(path: &Path, len: u64, bytes: &[u8]) -> OpenError {
+    const HEADER32_LEN: usize = 0x1000;
+    if bytes.len() < HEADER32_LEN {
+        return OpenError::HeaderCut {
+            path: path.to_owned(),
+            len,
+            need: HEADER32_LEN as u64,
+        };
+    }
+    let (machine, kind) = identity32(bytes);
+    OpenError::UnsupportedMachine {
+        path: path.to_owned(),
+        machine,
+        kind,
+    }
+}

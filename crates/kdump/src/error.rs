@@ -1,0 +1,423 @@
+//! Why a dump cannot be opened, and why a byte of it cannot be read.
+
+use std::io;
+use std::path::PathBuf;
+
+use kdmp_parser::gxa::{Gpa, Gva, Gxa};
+use kdmp_parser::pxe::Pfn;
+use serde::Serialize;
+
+use crate::hex;
+use crate::paging::Level;
+use crate::{DumpKind, Machine};
+
+/// Why a file cannot be opened as a dump. Every variant names the file, and its text what to do next.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The system refused to open or to read the file.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The path names a folder.
+    #[error("{}: is a folder, not a dump; name the dump file in it", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The path names a device, a pipe or another thing without a length.
+    #[error("{}: is not a regular file; copy the dump to a file first", path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The file has no bytes.
+    #[error("{}: is empty; copy the dump again", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file does not begin as a kernel dump does.
+    #[error("{}: is {found}, not a kernel crash dump; {next}", path.display())]
+    NotADump {
+        /// The file.
+        path: PathBuf,
+        /// What it seems to be, with its article: `a gzip file`.
+        found: &'static str,
+        /// What to do about it.
+        next: &'static str,
+    },
+    /// The file ends inside its header.
+    #[error(
+        "{}: ends after {len} bytes, inside the dump header of {need} bytes; copy the dump again",
+        path.display()
+    )]
+    HeaderCut {
+        /// The file.
+        path: PathBuf,
+        /// Its length in bytes.
+        len: u64,
+        /// The length of the header in bytes.
+        need: u64,
+    },
+    /// A dump of a processor architecture that cannot be read yet.
+    #[error(
+        "{}: is a {kind} of {machine}, a machine that is not supported yet; x64 (0x8664) dumps are",
+        path.display()
+    )]
+    UnsupportedMachine {
+        /// The file.
+        path: PathBuf,
+        /// The machine of its header.
+        machine: Machine,
+        /// The kind of its header.
+        kind: DumpKind,
+    },
+    /// A kind of dump that cannot be read yet.
+    #[error(
+        "{}: is a {kind} of {machine}, a kind that is not supported yet; {}",
+        path.display(),
+        kind.next_step()
+    )]
+    UnsupportedKind {
+        /// The file.
+        path: PathBuf,
+        /// The machine of its header.
+        machine: Machine,
+        /// The kind of its header.
+        kind: DumpKind,
+    },
+    /// The file ends inside its index of pages, so that no page of it can be found.
+    #[error(
+        "{}: ends after {len} bytes, inside its index of pages, which needs {need}; copy the dump again",
+        path.display()
+    )]
+    IndexCut {
+        /// The file.
+        path: PathBuf,
+        /// Its length in bytes.
+        len: u64,
+        /// The length in bytes that would hold the index.
+        need: u64,
+    },
+    /// The index of pages contradicts itself.
+    #[error("{}: its index of pages cannot be right: {reason}; the dump is damaged, copy it again", path.display())]
+    BadIndex {
+        /// The file.
+        path: PathBuf,
+        /// The contradiction, with its numbers.
+        reason: String,
+    },
+}
+
+impl OpenError {
+    /// The stable name of this error, for machines: kebab-case, never changed once released.
+    pub fn id(&self) -> &'static str {
+        match self {
+            OpenError::Io { .. } => "io",
+            OpenError::Folder { .. } => "folder",
+            OpenError::NotAFile { .. } => "not-a-file",
+            OpenError::Empty { .. } => "empty-file",
+            OpenError::NotADump { .. } => "not-a-dump",
+            OpenError::HeaderCut { .. } => "header-cut",
+            OpenError::UnsupportedMachine { .. } => "unsupported-machine",
+            OpenError::UnsupportedKind { .. } => "unsupported-kind",
+            OpenError::IndexCut { .. } => "index-cut",
+            OpenError::BadIndex { .. } => "bad-index",
+        }
+    }
+}
+
+/// Why a page frame has no place in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum FrameError {
+    /// The index of the dump does not list the frame.
+    #[error("page frame {:#x} is not in the dump", pfn.u64())]
+    NotInDump {
+        /// The frame.
+        pfn: Pfn,
+    },
+    /// The dump should hold the frame, but the file ends before the end of its page.
+    #[error("page frame {:#x} should be at file offset {offset:#x}, beyond the end of the file", pfn.u64())]
+    OutOfFile {
+        /// The frame.
+        pfn: Pfn,
+        /// Where its page would begin in the file, in bytes.
+        offset: u64,
+    },
+    /// The system failed to read the index.
+    #[error("the index entry of page frame {:#x} cannot be read: {kind}", pfn.u64())]
+    Io {
+        /// The frame.
+        pfn: Pfn,
+        /// What the system said.
+        kind: io::ErrorKind,
+    },
+}
+
+impl FrameError {
+    /// The stable name of this error, for machines: kebab-case, never changed once released.
+    pub fn id(&self) -> &'static str {
+        match self {
+            FrameError::NotInDump { .. } => "not-in-dump",
+            FrameError::OutOfFile { .. } => "out-of-file",
+            FrameError::Io { .. } => "io",
+        }
+    }
+}
+
+/// Why physical memory cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum PhysicalError {
+    /// A page of the read has no place in the file.
+    #[error("physical address {:#x}: {source}", gpa.u64())]
+    Frame {
+        /// The first address that could not be read.
+        gpa: Gpa,
+        /// Why.
+        source: FrameError,
+    },
+    /// The system failed to read the file.
+    #[error("physical address {:#x}: {kind}", gpa.u64())]
+    Io {
+        /// The first address that could not be read.
+        gpa: Gpa,
+        /// What the system said.
+        kind: io::ErrorKind,
+    },
+    /// More bytes were asked for at once than [`MAX_BYTES`](crate::MAX_BYTES).
+    #[error("{len} bytes at physical address {:#x} are too many for one read", gpa.u64())]
+    TooLong {
+        /// Where the read was to begin.
+        gpa: Gpa,
+        /// How many bytes were asked for.
+        len: usize,
+    },
+    /// The read would run past the end of the address space.
+    #[error("{len} bytes at physical address {:#x} run past the last address", gpa.u64())]
+    Wraps {
+        /// Where the read was to begin.
+        gpa: Gpa,
+        /// How many bytes were asked for.
+        len: usize,
+    },
+}
+
+impl PhysicalError {
+    /// The stable name of this error, for machines: kebab-case, never changed once released.
+    pub fn id(&self) -> &'static str {
+        match self {
+            PhysicalError::Frame { source, .. } => source.id(),
+            PhysicalError::Io { .. } => "io",
+            PhysicalError::TooLong { .. } => "too-long",
+            PhysicalError::Wraps { .. } => "address-wraps",
+        }
+    }
+}
+
+/// What a frame that could not be read would have held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum FrameUse {
+    /// A page table, whose entries are of this level.
+    Table(Level),
+    /// The bytes asked for.
+    Data,
+}
+
+impl std::fmt::Display for FrameUse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            FrameUse::Table(level) => write!(f, "the page table with its {level}"),
+            FrameUse::Data => f.write_str("its page"),
+        }
+    }
+}
+
+/// What Windows says of a page through an entry that is not valid.
+///
+/// The fields are those of `_MMPTE_SOFTWARE` and `_MMPTE_PROTOTYPE` in the symbols of x64 kernels: Prototype
+/// is bit 10, PageFileHigh bits 32 to 63.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum NotPresentKind {
+    /// The entry is zero: nothing was ever there.
+    Zero,
+    /// Committed, but never touched: a page of zeros when it is.
+    DemandZero,
+    /// Written out to a page file.
+    PageFile,
+    /// Described by a prototype entry: a section's page that is not in this address space now.
+    Prototype,
+}
+
+impl std::fmt::Display for NotPresentKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            NotPresentKind::Zero => "nothing is mapped there",
+            NotPresentKind::DemandZero => "committed but never touched",
+            NotPresentKind::PageFile => "paged out to a page file",
+            NotPresentKind::Prototype => "not in memory, described by a prototype entry",
+        })
+    }
+}
+
+/// Why virtual memory cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, thiserror::Error)]
+#[serde(tag = "id", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ReadError {
+    /// No page table can describe this address: its upper bits are not all the same.
+    #[error("{:016x}: not a canonical address", gva.u64())]
+    NonCanonical {
+        /// The address.
+        #[serde(serialize_with = "hex::gva")]
+        gva: Gva,
+    },
+    /// The page tables say that no page is there.
+    #[error("{:016x}: {state} (its {level} at physical {:#x} is {entry:#x})", gva.u64(), entry_at.u64())]
+    NotPresent {
+        /// The address.
+        #[serde(serialize_with = "hex::gva")]
+        gva: Gva,
+        /// Which entry says so.
+        level: Level,
+        /// Its value.
+        #[serde(serialize_with = "hex::u64")]
+        entry: u64,
+        /// Its physical address.
+        #[serde(serialize_with = "hex::gpa")]
+        entry_at: Gpa,
+        /// What the value means.
+        state: NotPresentKind,
+    },
+    /// The frame needed is not among those that the dump was written with.
+    #[error("{:016x}: {what}, page frame {:#x}, is not in the dump", gva.u64(), pfn.u64())]
+    NotInDump {
+        /// The address.
+        #[serde(serialize_with = "hex::gva")]
+        gva: Gva,
+        /// The frame.
+        #[serde(serialize_with = "hex::pfn")]
+        pfn: Pfn,
+        /// What it holds.
+        what: FrameUse,
+    },
+    /// The frame needed should be in the dump, but the file ends before it.
+    #[error(
+        "{:016x}: {what}, page frame {:#x}, should be at file offset {offset:#x}, beyond the end of the file",
+        gva.u64(),
+        pfn.u64()
+    )]
+    OutOfFile {
+        /// The address.
+        #[serde(serialize_with = "hex::gva")]
+        gva: Gva,
+        /// The frame.
+        #[serde(serialize_with = "hex::pfn")]
+        pfn: Pfn,
+        /// What it holds.
+        what: FrameUse,
+        /// Where its page would begin in the file, in bytes.
+        #[serde(serialize_with = "hex::u64")]
+        offset: u64,
+    },
+    /// The system failed to read the file.
+    #[error("{:016x}: the file cannot be read: {kind}", gva.u64())]
+    Io {
+        /// The address.
+        #[serde(serialize_with = "hex::gva")]
+        gva: Gva,
+        /// What the system said.
+        #[serde(serialize_with = "io_kind")]
+        kind: io::ErrorKind,
+    },
+    /// More bytes were asked for at once than [`MAX_BYTES`](crate::MAX_BYTES).
+    #[error("{:016x}: {len} bytes are too many for one read", gva.u64())]
+    TooLong {
+        /// Where the read was to begin.
+        #[serde(serialize_with = "hex::gva")]
+        gva: Gva,
+        /// How many bytes were asked for.
+        len: usize,
+    },
+    /// The read would run past the end of the address space.
+    #[error("{:016x}: {len} bytes from there run past the last address", gva.u64())]
+    #[serde(rename = "address-wraps")]
+    Wraps {
+        /// Where the read was to begin.
+        #[serde(serialize_with = "hex::gva")]
+        gva: Gva,
+        /// How many bytes were asked for.
+        len: usize,
+    },
+    /// An integer of a size that no integer has.
+    #[error("{:016x}: no integer has {size} bytes", gva.u64())]
+    BadSize {
+        /// Where it was to be read.
+        #[serde(serialize_with = "hex::gva")]
+        gva: Gva,
+        /// The size asked for, in bytes.
+        size: u32,
+    },
+}
+
+/// Why a virtual address has no physical one: the variants of [`ReadError`] other than those about lengths.
+pub type TranslateError = ReadError;
+
+impl ReadError {
+    /// The stable name of this error, for machines: kebab-case, never changed once released.
+    pub fn id(&self) -> &'static str {
+        match self {
+            ReadError::NonCanonical { .. } => "non-canonical",
+            ReadError::NotPresent { .. } => "not-present",
+            ReadError::NotInDump { .. } => "not-in-dump",
+            ReadError::OutOfFile { .. } => "out-of-file",
+            ReadError::Io { .. } => "io",
+            ReadError::TooLong { .. } => "too-long",
+            ReadError::Wraps { .. } => "address-wraps",
+            ReadError::BadSize { .. } => "bad-size",
+        }
+    }
+
+    /// The address that could not be read: the first one, when part of the read was possible.
+    pub fn gva(&self) -> Gva {
+        match *self {
+            ReadError::NonCanonical { gva }
+            | ReadError::NotPresent { gva, .. }
+            | ReadError::NotInDump { gva, .. }
+            | ReadError::OutOfFile { gva, .. }
+            | ReadError::Io { gva, .. }
+            | ReadError::TooLong { gva, .. }
+            | ReadError::Wraps { gva, .. }
+            | ReadError::BadSize { gva, .. } => gva,
+        }
+    }
+
+    /// The same error as seen from a read of virtual memory.
+    pub(crate) fn from_frame(error: FrameError, gva: Gva, what: FrameUse) -> ReadError {
+        match error {
+            FrameError::NotInDump { pfn } => ReadError::NotInDump { gva, pfn, what },
+            FrameError::OutOfFile { pfn, offset } => ReadError::OutOfFile {
+                gva,
+                pfn,
+                what,
+                offset,
+            },
+            FrameError::Io { kind, .. } => ReadError::Io { gva, kind },
+        }
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn io_kind<S: serde::Serializer>(kind: &io::ErrorKind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(kind)
+}

@@ -1,0 +1,414 @@
+//! The dump header: 0x2000 bytes on 64-bit Windows, the same for every kind of dump.
+//!
+//! Offsets are those of `DUMP_HEADER64`. Windows fills the header with the text `PAGE` before it writes
+//! fields into it, so that a field that still reads `PAGE` was never written: those are `None` here.
+
+use std::fmt;
+
+use kdmp_parser::gxa::Gva;
+use serde::{Serialize, Serializer};
+
+use crate::index::PageRun;
+use crate::{hex, le};
+
+/// Length of the 64-bit header in bytes.
+pub(crate) const HEADER64_LEN: usize = 0x2000;
+
+/// `PAGE`, what fields hold that were never written.
+const FILLER: u32 = 0x4547_4150;
+const FILLER64: u64 = 0x4547_4150_4547_4150;
+
+const RUNS: usize = 0x98;
+const CONTEXT: usize = 0x348;
+const EXCEPTION: usize = 0xf00;
+
+/// How many runs there is room for between the run count and the context record. `DUMP_HEADER64` gives the
+/// block 700 bytes, enough for 42; a 43rd would end exactly where the context begins.
+pub(crate) const MAX_RUNS: u32 = 43;
+
+/// The machine type of a dump (`IMAGE_FILE_MACHINE_*`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Machine {
+    /// 0x8664.
+    Amd64,
+    /// 0x14c.
+    I386,
+    /// 0xaa64.
+    Arm64,
+    /// Any other value.
+    Other(u32),
+}
+
+impl Machine {
+    pub(crate) fn from_raw(raw: u32) -> Machine {
+        match raw {
+            0x8664 => Machine::Amd64,
+            0x14c => Machine::I386,
+            0xaa64 => Machine::Arm64,
+            other => Machine::Other(other),
+        }
+    }
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Machine::Amd64 => f.write_str("x64"),
+            Machine::I386 => f.write_str("x86"),
+            Machine::Arm64 => f.write_str("ARM64"),
+            Machine::Other(raw) => write!(f, "machine type {raw:#x}"),
+        }
+    }
+}
+
+impl Serialize for Machine {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// The kind of a dump: the header's DumpType.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DumpKind {
+    /// 1: complete, pages in the order of the header's runs; Windows 7 and before.
+    Full,
+    /// 2: kernel memory behind a bitmap, as Vista and 7 wrote it.
+    Summary,
+    /// 3: a header and nothing else.
+    HeaderOnly,
+    /// 4: small (triage) dump.
+    Triage,
+    /// 5: complete or active memory behind a bitmap.
+    BitmapFull,
+    /// 6: kernel memory, automatic or live dump behind a bitmap.
+    BitmapKernel,
+    /// 8: kernel memory in ranges.
+    KernelRanges,
+    /// 9: kernel and user memory in ranges.
+    KernelUserRanges,
+    /// 0xa: complete memory in ranges.
+    CompleteRanges,
+    /// Any other value.
+    Other(u32),
+}
+
+impl DumpKind {
+    pub(crate) fn from_raw(raw: u32) -> DumpKind {
+        match raw {
+            1 => DumpKind::Full,
+            2 => DumpKind::Summary,
+            3 => DumpKind::HeaderOnly,
+            4 => DumpKind::Triage,
+            5 => DumpKind::BitmapFull,
+            6 => DumpKind::BitmapKernel,
+            8 => DumpKind::KernelRanges,
+            9 => DumpKind::KernelUserRanges,
+            0xa => DumpKind::CompleteRanges,
+            other => DumpKind::Other(other),
+        }
+    }
+
+    /// The header's number for this kind.
+    pub fn raw(self) -> u32 {
+        match self {
+            DumpKind::Full => 1,
+            DumpKind::Summary => 2,
+            DumpKind::HeaderOnly => 3,
+            DumpKind::Triage => 4,
+            DumpKind::BitmapFull => 5,
+            DumpKind::BitmapKernel => 6,
+            DumpKind::KernelRanges => 8,
+            DumpKind::KernelUserRanges => 9,
+            DumpKind::CompleteRanges => 0xa,
+            DumpKind::Other(raw) => raw,
+        }
+    }
+
+    /// What this kind is called, without an article.
+    pub fn name(self) -> &'static str {
+        match self {
+            DumpKind::Full => "complete dump",
+            DumpKind::Summary => "kernel summary dump",
+            DumpKind::HeaderOnly => "header-only dump",
+            DumpKind::Triage => "small (triage) dump",
+            DumpKind::BitmapFull => "complete or active bitmap dump",
+            DumpKind::BitmapKernel => "kernel bitmap dump",
+            DumpKind::KernelRanges => "kernel range dump",
+            DumpKind::KernelUserRanges => "kernel and user range dump",
+            DumpKind::CompleteRanges => "complete range dump",
+            DumpKind::Other(_) => "dump of an unknown kind",
+        }
+    }
+
+    /// What to do with a dump of a kind that is not supported.
+    pub(crate) fn next_step(self) -> &'static str {
+        match self {
+            DumpKind::Triage | DumpKind::HeaderOnly => {
+                "it holds almost no kernel memory: take a kernel, active or complete dump"
+            }
+            DumpKind::KernelRanges | DumpKind::KernelUserRanges | DumpKind::CompleteRanges => {
+                "complete, summary and bitmap dumps (kinds 1, 2, 5, 6) are"
+            }
+            _ => "kinds 1, 2, 5 and 6 are",
+        }
+    }
+}
+
+impl fmt::Display for DumpKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (kind {:#x})", self.name(), self.raw())
+    }
+}
+
+impl Serialize for DumpKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// The bug check of the crash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct BugCheck {
+    /// The code: 0x7e for `SYSTEM_THREAD_EXCEPTION_NOT_HANDLED`, for example.
+    pub code: u32,
+    /// Its four parameters.
+    #[serde(serialize_with = "hex::u64s")]
+    pub parameters: [u64; 4],
+}
+
+/// Where the processor stood that wrote the header's context record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ContextRecord {
+    /// ContextFlags.
+    pub flags: u32,
+    /// Instruction pointer.
+    #[serde(serialize_with = "hex::gva")]
+    pub rip: Gva,
+    /// Stack pointer.
+    #[serde(serialize_with = "hex::gva")]
+    pub rsp: Gva,
+}
+
+/// The header's `EXCEPTION_RECORD64`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ExceptionRecord {
+    /// ExceptionCode, an NTSTATUS.
+    pub code: u32,
+    /// ExceptionFlags.
+    pub flags: u32,
+    /// ExceptionAddress.
+    #[serde(serialize_with = "hex::gva")]
+    pub address: Gva,
+    /// ExceptionInformation, as many as NumberParameters says, at most 15.
+    #[serde(serialize_with = "hex::u64s")]
+    pub parameters: Vec<u64>,
+}
+
+/// What the header of a dump says. Nothing here was checked against the memory in the dump.
+///
+/// A field is `None` when the header never had it written (it holds the filler `PAGE`), and for addresses and
+/// times also when it is zero.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Header {
+    /// MachineImageType.
+    pub machine: Machine,
+    /// DumpType.
+    pub kind: DumpKind,
+    /// MajorVersion: 15 on a free build, 12 on a checked one.
+    pub major_version: u32,
+    /// MinorVersion: the build number of Windows.
+    pub minor_version: u32,
+    /// DirectoryTableBase as written, with its low 12 bits (PCID).
+    #[serde(serialize_with = "hex::u64")]
+    pub directory_table_base: u64,
+    /// PfnDataBase.
+    #[serde(serialize_with = "hex::opt_gva")]
+    pub pfn_data_base: Option<Gva>,
+    /// PsLoadedModuleList.
+    #[serde(serialize_with = "hex::opt_gva")]
+    pub ps_loaded_module_list: Option<Gva>,
+    /// PsActiveProcessHead.
+    #[serde(serialize_with = "hex::opt_gva")]
+    pub ps_active_process_head: Option<Gva>,
+    /// KdDebuggerDataBlock.
+    #[serde(serialize_with = "hex::opt_gva")]
+    pub kd_debugger_data_block: Option<Gva>,
+    /// NumberProcessors.
+    pub number_processors: Option<u32>,
+    /// BugCheckCode and its parameters.
+    pub bug_check: Option<BugCheck>,
+    /// VersionUser.
+    pub version_user: Option<String>,
+    /// PhysicalMemoryBlock's runs of memory: the memory of the machine, which is also the index of pages of a
+    /// complete dump. Empty when they were never written or cannot fit the header.
+    pub physical_runs: Vec<PageRun>,
+    /// PhysicalMemoryBlock's NumberOfRuns.
+    pub number_of_runs: Option<u32>,
+    /// PhysicalMemoryBlock's NumberOfPages.
+    pub number_of_pages: Option<u64>,
+    /// The context record.
+    pub context: Option<ContextRecord>,
+    /// The exception record.
+    pub exception: Option<ExceptionRecord>,
+    /// RequiredDumpSpace in bytes.
+    pub required_dump_space: Option<u64>,
+    /// SystemTime: 100 ns units since 1601, UTC.
+    pub system_time: Option<u64>,
+    /// SystemUpTime: 100 ns units.
+    pub system_up_time: Option<u64>,
+    /// Comment.
+    pub comment: Option<String>,
+    /// MiniDumpFields.
+    pub mini_dump_fields: Option<u32>,
+    /// SecondaryDataState.
+    pub secondary_data_state: Option<u32>,
+    /// ProductType: 1 workstation, 2 domain controller, 3 server.
+    pub product_type: Option<u32>,
+    /// SuiteMask.
+    pub suite_mask: Option<u32>,
+    /// WriterStatus: zero when the dump was written without error.
+    pub writer_status: Option<u32>,
+    /// KdSecondaryVersion.
+    pub kd_secondary_version: u8,
+    /// Attributes.
+    pub attributes: Option<u32>,
+    /// BootId.
+    pub boot_id: Option<u32>,
+}
+
+impl Header {
+    /// Reads the header from its bytes; fields outside of `bytes` are as if never written.
+    pub(crate) fn parse(bytes: &[u8]) -> Header {
+        let raw = Raw(bytes);
+        Header {
+            machine: Machine::from_raw(raw.u32(0x30)),
+            kind: DumpKind::from_raw(raw.u32(0xf98)),
+            major_version: raw.u32(0x8),
+            minor_version: raw.u32(0xc),
+            directory_table_base: raw.u64(0x10),
+            pfn_data_base: raw.address(0x18),
+            ps_loaded_module_list: raw.address(0x20),
+            ps_active_process_head: raw.address(0x28),
+            kd_debugger_data_block: raw.address(0x80),
+            number_processors: raw.written_u32(0x34),
+            bug_check: bug_check(&raw),
+            version_user: raw.text(0x60, 32),
+            physical_runs: physical_runs(&raw),
+            number_of_runs: raw.written_u32(0x88),
+            number_of_pages: raw.written_u64(0x90),
+            context: context(&raw),
+            exception: exception(&raw),
+            required_dump_space: raw.written_u64(0xfa0),
+            system_time: raw.written_u64(0xfa8).filter(|&time| time != 0),
+            system_up_time: raw.written_u64(0x1030).filter(|&time| time != 0),
+            comment: raw.text(0xfb0, 128),
+            mini_dump_fields: raw.written_u32(0x1038),
+            secondary_data_state: raw.written_u32(0x103c),
+            product_type: raw.written_u32(0x1040),
+            suite_mask: raw.written_u32(0x1044),
+            writer_status: raw.written_u32(0x1048),
+            kd_secondary_version: bytes.get(0x104d).copied().unwrap_or_default(),
+            attributes: raw.written_u32(0x1050),
+            boot_id: raw.written_u32(0x1054),
+        }
+    }
+}
+
+/// Machine and kind of a 32-bit header (`DUMP_HEADER32`), the fields that name what it is.
+pub(crate) fn identity32(bytes: &[u8]) -> (Machine, DumpKind) {
+    let raw = Raw(bytes);
+    (
+        Machine::from_raw(raw.u32(0x20)),
+        DumpKind::from_raw(raw.u32(0xf88)),
+    )
+}
+
+/// Header bytes with the habits of its fields.
+struct Raw<'a>(&'a [u8]);
+
+impl Raw<'_> {
+    fn u32(&self, offset: usize) -> u32 {
+        le::u32(self.0, offset).unwrap_or(FILLER)
+    }
+
+    fn u64(&self, offset: usize) -> u64 {
+        le::u64(self.0, offset).unwrap_or(FILLER64)
+    }
+
+    fn written_u32(&self, offset: usize) -> Option<u32> {
+        Some(self.u32(offset)).filter(|&value| value != FILLER)
+    }
+
+    fn written_u64(&self, offset: usize) -> Option<u64> {
+        Some(self.u64(offset)).filter(|&value| value != FILLER64)
+    }
+
+    fn address(&self, offset: usize) -> Option<Gva> {
+        self.written_u64(offset).filter(|&value| value != 0).map(Gva::new)
+    }
+
+    fn text(&self, offset: usize, len: usize) -> Option<String> {
+        self.written_u32(offset)?;
+        le::text(self.0, offset, len).filter(|text| !text.is_empty())
+    }
+}
+
+fn bug_check(raw: &Raw<'_>) -> Option<BugCheck> {
+    let code = raw.written_u32(0x38)?;
+    Some(BugCheck {
+        code,
+        parameters: [0x40, 0x48, 0x50, 0x58].map(|offset| raw.u64(offset)),
+    })
+}
+
+fn physical_runs(raw: &Raw<'_>) -> Vec<PageRun> {
+    let Some(count) = raw.written_u32(0x88).filter(|&count| count <= MAX_RUNS) else {
+        return Vec::new();
+    };
+    let fields = raw.0.get(RUNS..CONTEXT).unwrap_or_default();
+    fields
+        .chunks_exact(16)
+        .take(count as usize)
+        .filter_map(|run| {
+            Some(PageRun {
+                base: le::u64(run, 0)?.into(),
+                count: le::u64(run, 8)?,
+            })
+        })
+        .collect()
+}
+
+/// Fields of the x64 `CONTEXT`: ContextFlags +30, Rsp +98, Rip +f8.
+fn context(raw: &Raw<'_>) -> Option<ContextRecord> {
+    let at = |offset: usize| CONTEXT.saturating_add(offset);
+    let flags = raw.written_u32(at(0x30))?;
+    let (rsp, rip) = (raw.written_u64(at(0x98))?, raw.written_u64(at(0xf8))?);
+    if rsp == 0 && rip == 0 {
+        return None;
+    }
+    Some(ContextRecord {
+        flags,
+        rip: Gva::new(rip),
+        rsp: Gva::new(rsp),
+    })
+}
+
+fn exception(raw: &Raw<'_>) -> Option<ExceptionRecord> {
+    let at = |offset: usize| EXCEPTION.saturating_add(offset);
+    let code = raw.written_u32(at(0)).filter(|&code| code != 0)?;
+    let count = raw.written_u32(at(0x18)).unwrap_or(0).min(15) as usize;
+    let parameters = raw.0.get(at(0x20)..at(0x98)).unwrap_or_default();
+    Some(ExceptionRecord {
+        code,
+        flags: raw.u32(at(4)),
+        address: Gva::new(raw.u64(at(0x10))),
+        parameters: parameters
+            .chunks_exact(8)
+            .take(count)
+            .filter_map(|bytes| le::u64(bytes, 0))
+            .collect(),
+    })
+}

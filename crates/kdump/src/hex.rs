@@ -1,0 +1,38 @@
+//! How addresses are serialized: as text, `0x` and 16 hex digits, because JSON numbers lose the low bits of
+//! kernel addresses in most readers.
+
+use kdmp_parser::gxa::{Gpa, Gva, Gxa};
+use kdmp_parser::pxe::Pfn;
+use serde::Serializer;
+
+fn write<S: Serializer>(value: u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{value:#018x}"))
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+pub(crate) fn u64<S: Serializer>(value: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    write(*value, serializer)
+}
+
+pub(crate) fn u64s<S: Serializer>(values: &[u64], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(values.iter().map(|value| format!("{value:#018x}")))
+}
+
+pub(crate) fn gva<S: Serializer>(value: &Gva, serializer: S) -> Result<S::Ok, S::Error> {
+    write(value.u64(), serializer)
+}
+
+pub(crate) fn gpa<S: Serializer>(value: &Gpa, serializer: S) -> Result<S::Ok, S::Error> {
+    write(value.u64(), serializer)
+}
+
+pub(crate) fn pfn<S: Serializer>(value: &Pfn, serializer: S) -> Result<S::Ok, S::Error> {
+    write(value.u64(), serializer)
+}
+
+pub(crate) fn opt_gva<S: Serializer>(value: &Option<Gva>, serializer: S) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => write(value.u64(), serializer),
+        None => serializer.serialize_none(),
+    }
+}

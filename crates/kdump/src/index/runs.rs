@@ -1,0 +1,138 @@
+//! The index of a complete dump (kind 1): runs of frames, whose pages follow each other in the file.
+
+use super::{IndexError, PFN_BITS, PageRun};
+
+/// Runs in ascending order with, for each, how many pages the file has before it.
+#[derive(Debug)]
+pub(crate) struct RunIndex {
+    runs: Vec<Run>,
+    pages: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    base: u64,
+    count: u64,
+    position: u64,
+}
+
+impl Run {
+    fn end(&self) -> u64 {
+        self.base.saturating_add(self.count)
+    }
+}
+
+impl RunIndex {
+    /// Indexes runs that are in the order of their pages in the file.
+    ///
+    /// # Errors
+    /// Runs that overlap (which of two pages would be the frame's?) or reach beyond 52-bit addresses, and a
+    /// list without any page.
+    pub(crate) fn new(in_file_order: &[PageRun]) -> Result<RunIndex, IndexError> {
+        let mut runs = Vec::with_capacity(in_file_order.len());
+        let mut pages = 0u64;
+        for run in in_file_order.iter().filter(|run| run.count != 0) {
+            let base = run.base.u64();
+            let end = base
+                .checked_add(run.count)
+                .filter(|&end| end <= 1 << PFN_BITS)
+                .ok_or_else(|| {
+                    IndexError::Bad(format!(
+                        "a run of {:#x} pages begins at frame {base:#x}",
+                        run.count
+                    ))
+                })?;
+            runs.push(Run {
+                base,
+                count: run.count,
+                position: pages,
+            });
+            pages = pages.saturating_add(end.saturating_sub(base));
+        }
+        runs.sort_unstable_by_key(|run| run.base);
+        for pair in runs.windows(2) {
+            if let [first, second] = pair
+                && first.end() > second.base
+            {
+                return Err(IndexError::Bad(format!(
+                    "the run at frame {:#x} overlaps the one at {:#x}",
+                    first.base, second.base
+                )));
+            }
+        }
+        if runs.is_empty() {
+            return Err(IndexError::Bad("the header lists no run of pages".into()));
+        }
+        Ok(RunIndex { runs, pages })
+    }
+
+    pub(crate) fn pages(&self) -> u64 {
+        self.pages
+    }
+
+    pub(crate) fn limit(&self) -> u64 {
+        self.runs.last().map_or(0, Run::end)
+    }
+
+    pub(crate) fn position(&self, pfn: u64) -> Option<u64> {
+        let next = self.runs.partition_point(|run| run.base <= pfn);
+        let run = self.runs.get(next.checked_sub(1)?)?;
+        let inside = pfn.checked_sub(run.base).filter(|&inside| inside < run.count)?;
+        run.position.checked_add(inside)
+    }
+
+    pub(crate) fn run_from(&self, from: u64) -> Option<PageRun> {
+        let next = self.runs.partition_point(|run| run.end() <= from);
+        let run = self.runs.get(next)?;
+        let base = run.base.max(from);
+        Some(PageRun {
+            base: base.into(),
+            count: run.end().checked_sub(base)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(base: u64, count: u64) -> PageRun {
+        PageRun {
+            base: base.into(),
+            count,
+        }
+    }
+
+    #[test]
+    fn pages_follow_the_order_of_the_file_not_of_the_frames() {
+        let index = RunIndex::new(&[run(0x100, 3), run(0, 2), run(0x50, 0)]).unwrap();
+        let frames = [0x100, 0x101, 0x102, 0, 1];
+        for (position, pfn) in frames.into_iter().enumerate() {
+            assert_eq!(index.position(pfn), Some(position as u64), "{pfn:#x}");
+        }
+        for absent in [2, 0x50, 0xff, 0x103, u64::MAX] {
+            assert_eq!(index.position(absent), None, "{absent:#x}");
+        }
+        assert_eq!((index.pages(), index.limit()), (5, 0x103));
+    }
+
+    #[test]
+    fn runs_that_cannot_be_are_refused() {
+        for runs in [
+            vec![],
+            vec![run(1, 0)],
+            vec![run(1, 4), run(4, 1)],
+            vec![run(4, 1), run(1, 4)],
+            vec![run(7, 1), run(7, 1)],
+            vec![run(u64::MAX, 2)],
+            vec![run(1 << 40, 1)],
+            vec![run(0, (1 << 40) + 1)],
+        ] {
+            assert!(
+                matches!(RunIndex::new(&runs), Err(IndexError::Bad(_))),
+                "{runs:?}"
+            );
+        }
+        assert_eq!(RunIndex::new(&[run(0, 1 << 40)]).unwrap().pages(), 1 << 40);
+    }
+}

@@ -1,0 +1,191 @@
+//! The kernel debugger data block, `KDDEBUGGER_DATA64`: where the kernel keeps its lists.
+
+use kdmp_parser::gxa::{Gva, Gxa};
+use serde::Serialize;
+
+use crate::{Dump, ReadError, hex, le};
+
+/// Size of the largest block known, Windows 11's.
+const MAX_SIZE: usize = 0x380;
+/// Enough for the tag, the size and KernBase.
+const MIN_SIZE: usize = 0x20;
+
+/// The fields of the debugger data block that lead to everything else. Addresses are zero and offsets `None`
+/// where the kernel's block is too short to have them or could not be read so far.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct DebuggerData {
+    /// Where the block is.
+    #[serde(serialize_with = "hex::gva")]
+    pub at: Gva,
+    /// Its size in bytes, as it says.
+    pub size: u32,
+    /// Why less than that could be read.
+    pub stopped: Option<ReadError>,
+    /// KernBase: where the kernel's image is loaded.
+    #[serde(serialize_with = "hex::u64")]
+    pub kern_base: u64,
+    /// PsLoadedModuleList.
+    #[serde(serialize_with = "hex::u64")]
+    pub ps_loaded_module_list: u64,
+    /// PsActiveProcessHead.
+    #[serde(serialize_with = "hex::u64")]
+    pub ps_active_process_head: u64,
+    /// PspCidTable.
+    #[serde(serialize_with = "hex::u64")]
+    pub psp_cid_table: u64,
+    /// ExpSystemResourcesList.
+    #[serde(serialize_with = "hex::u64")]
+    pub exp_system_resources_list: u64,
+    /// KeTimeIncrement: the address of the variable.
+    #[serde(serialize_with = "hex::u64")]
+    pub ke_time_increment: u64,
+    /// ObpRootDirectoryObject.
+    #[serde(serialize_with = "hex::u64")]
+    pub obp_root_directory_object: u64,
+    /// ObpTypeObjectType.
+    #[serde(serialize_with = "hex::u64")]
+    pub obp_type_object_type: u64,
+    /// MmPfnDatabase.
+    #[serde(serialize_with = "hex::u64")]
+    pub mm_pfn_database: u64,
+    /// NtBuildLab.
+    #[serde(serialize_with = "hex::u64")]
+    pub nt_build_lab: u64,
+    /// KiProcessorBlock.
+    #[serde(serialize_with = "hex::u64")]
+    pub ki_processor_block: u64,
+    /// CmNtCSDVersion.
+    #[serde(serialize_with = "hex::u64")]
+    pub cm_nt_csd_version: u64,
+    /// OffsetKThreadNextProcessor.
+    pub offset_kthread_next_processor: Option<u16>,
+    /// OffsetKThreadTeb.
+    pub offset_kthread_teb: Option<u16>,
+    /// OffsetKThreadKernelStack.
+    pub offset_kthread_kernel_stack: Option<u16>,
+    /// OffsetKThreadState.
+    pub offset_kthread_state: Option<u16>,
+    /// SizeEProcess.
+    pub size_eprocess: Option<u16>,
+    /// OffsetEprocessPeb.
+    pub offset_eprocess_peb: Option<u16>,
+    /// OffsetEprocessParentCID.
+    pub offset_eprocess_parent_cid: Option<u16>,
+    /// OffsetEprocessDirectoryTableBase.
+    pub offset_eprocess_directory_table_base: Option<u16>,
+    /// SizePrcb.
+    pub size_prcb: Option<u16>,
+    /// OffsetPrcbCurrentThread.
+    pub offset_prcb_current_thread: Option<u16>,
+    /// OffsetPrcbProcStateContext.
+    pub offset_prcb_proc_state_context: Option<u16>,
+    /// SizeEThread.
+    pub size_ethread: Option<u16>,
+    /// OffsetPrcbContext.
+    pub offset_prcb_context: Option<u16>,
+}
+
+/// Why the debugger data block cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DebuggerDataError {
+    /// The header of the dump does not say where it is.
+    #[error("the dump's header names no debugger data block")]
+    NoAddress,
+    /// Its first bytes cannot be read.
+    #[error("the debugger data block cannot be read: {0}")]
+    Unreadable(#[source] ReadError),
+    /// There is no `KDBG` where its tag should be.
+    #[error(
+        "{:016x}: the debugger data block has tag {tag:#010x} instead of KDBG: it is encoded, as live dumps \
+         can leave it, or it is not there",
+        at.u64()
+    )]
+    WrongTag {
+        /// Where the block should be.
+        at: Gva,
+        /// What is where the tag should be.
+        tag: u32,
+    },
+}
+
+impl DebuggerDataError {
+    /// The stable name of this error, for machines: kebab-case, never changed once released.
+    pub fn id(&self) -> &'static str {
+        match self {
+            DebuggerDataError::NoAddress => "no-address",
+            DebuggerDataError::Unreadable(error) => error.id(),
+            DebuggerDataError::WrongTag { .. } => "wrong-tag",
+        }
+    }
+}
+
+/// Reads the debugger data block that the header names, in the kernel's address space.
+///
+/// # Errors
+/// The header names none, it cannot be read as far as its KernBase, or its tag is not `KDBG`.
+pub fn debugger_data(dump: &Dump) -> Result<DebuggerData, DebuggerDataError> {
+    let at = dump
+        .header()
+        .kd_debugger_data_block
+        .ok_or(DebuggerDataError::NoAddress)?;
+    let mut block = [0; MAX_SIZE];
+    let partial = dump.kernel_space().cursor().read_partial(at, &mut block);
+    if let Some(error) = partial.stopped
+        && partial.read < MIN_SIZE
+    {
+        return Err(DebuggerDataError::Unreadable(error));
+    }
+    let tag = le::u32(&block, 0x10).unwrap_or_default();
+    if tag != u32::from_le_bytes(*b"KDBG") {
+        return Err(DebuggerDataError::WrongTag { at, tag });
+    }
+    let size = le::u32(&block, 0x14).unwrap_or_default();
+    let len = usize::try_from(size)
+        .unwrap_or(MAX_SIZE)
+        .clamp(MIN_SIZE, MAX_SIZE);
+    let stopped = partial.stopped.filter(|_| partial.read < len);
+    let bytes = block.get(..len.min(partial.read)).unwrap_or_default();
+    Ok(DebuggerData {
+        at,
+        size,
+        stopped,
+        ..fields(bytes)
+    })
+}
+
+fn fields(block: &[u8]) -> DebuggerData {
+    let address = |offset| le::u64(block, offset).unwrap_or_default();
+    let offset = |at| le::u16(block, at);
+    DebuggerData {
+        at: Gva::default(),
+        size: 0,
+        stopped: None,
+        kern_base: address(0x18),
+        ps_loaded_module_list: address(0x48),
+        ps_active_process_head: address(0x50),
+        psp_cid_table: address(0x58),
+        exp_system_resources_list: address(0x60),
+        ke_time_increment: address(0x78),
+        obp_root_directory_object: address(0x98),
+        obp_type_object_type: address(0xa0),
+        mm_pfn_database: address(0xc0),
+        nt_build_lab: address(0x208),
+        ki_processor_block: address(0x218),
+        cm_nt_csd_version: address(0x268),
+        offset_kthread_next_processor: offset(0x298),
+        offset_kthread_teb: offset(0x29a),
+        offset_kthread_kernel_stack: offset(0x29c),
+        offset_kthread_state: offset(0x2a2),
+        size_eprocess: offset(0x2a8),
+        offset_eprocess_peb: offset(0x2aa),
+        offset_eprocess_parent_cid: offset(0x2ac),
+        offset_eprocess_directory_table_base: offset(0x2ae),
+        size_prcb: offset(0x2b0),
+        offset_prcb_current_thread: offset(0x2b4),
+        offset_prcb_proc_state_context: offset(0x2bc),
+        size_ethread: offset(0x2c0),
+        offset_prcb_context: offset(0x338),
+    }
+}

@@ -1,0 +1,146 @@
+//! What is worth saying about a dump that could be opened all the same.
+
+use serde::Serialize;
+
+use crate::dump::{PAGE, coverage};
+use crate::index::PageIndex;
+use crate::{DumpKind, Header};
+
+/// A finding that does not keep the dump from being read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Note {
+    /// The stable name of the finding, for machines: kebab-case, never changed once released.
+    pub id: &'static str,
+    /// The finding in words, with its numbers.
+    pub text: String,
+}
+
+impl Note {
+    pub(crate) fn new(id: &'static str, text: impl Into<String>) -> Note {
+        Note {
+            id,
+            text: text.into(),
+        }
+    }
+}
+
+/// Bits of the header's Attributes that a reader should know of.
+const ATTRIBUTES: &[(u32, &str, &str)] = &[
+    (
+        0,
+        "hibernation-crash",
+        "the system crashed while hibernating or resuming",
+    ),
+    (
+        2,
+        "insufficient-dump-file",
+        "the dump file was too small for the memory that should have gone into it",
+    ),
+    (
+        3,
+        "kernel-triage-dump",
+        "the kernel generated this dump itself for triage",
+    ),
+    (
+        4,
+        "live-dump",
+        "a live dump: the system kept running while it was taken, so records can disagree",
+    ),
+    (
+        5,
+        "offline-dump",
+        "generated offline, from the memory of another system or of a virtual machine",
+    ),
+    (6, "filtered-dump", "a filter kept memory out of the dump"),
+    (7, "early-boot-crash", "the system crashed early in its boot"),
+];
+const ENCRYPTED: u32 = 1 << 8;
+const DECRYPTED: u32 = 1 << 9;
+
+/// All findings about a dump whose file has `file_len` bytes.
+pub(crate) fn of(header: &Header, index: &PageIndex, file_len: u64) -> Vec<Note> {
+    let mut notes = Vec::new();
+    lengths(header, index, file_len, &mut notes);
+    counts(header, index, &mut notes);
+    attributes(header.attributes.unwrap_or(0), &mut notes);
+    if let Some(status) = header.writer_status.filter(|&status| status != 0) {
+        notes.push(Note::new(
+            "writer-error",
+            format!(
+                "Windows reported error {status:#x} when it wrote the dump: pages may be missing or wrong"
+            ),
+        ));
+    }
+    notes
+}
+
+fn lengths(header: &Header, index: &PageIndex, file_len: u64, notes: &mut Vec<Note>) {
+    let Some(required) = header.required_dump_space else {
+        return cut(index, file_len, notes);
+    };
+    let end = index
+        .first_page()
+        .saturating_add(index.pages().saturating_mul(PAGE));
+    cut(index, file_len, notes);
+    if file_len >= end && file_len < required {
+        notes.push(Note::new(
+            "secondary-data-cut",
+            format!(
+                "all pages are there, but the file has {file_len} bytes of {required}: data that drivers added \
+                 behind the pages is missing"
+            ),
+        ));
+    } else if required < end {
+        notes.push(Note::new(
+            "required-space-differs",
+            format!("the header says {required} bytes, but the pages of its index end at {end}"),
+        ));
+    }
+}
+
+fn cut(index: &PageIndex, file_len: u64, notes: &mut Vec<Note>) {
+    let share = coverage(index, file_len);
+    if share.missing != 0 {
+        notes.push(Note::new(
+            "truncated",
+            format!(
+                "the file is cut short: {} of {} pages are there, {} are missing; copy the dump again",
+                share.present, share.claimed, share.missing
+            ),
+        ));
+    }
+}
+
+fn counts(header: &Header, index: &PageIndex, notes: &mut Vec<Note>) {
+    let (what, claimed) = match index {
+        PageIndex::Runs(_) => ("runs", header.number_of_pages),
+        PageIndex::Bitmap(bitmap) => ("bitmap", Some(bitmap.claimed())),
+    };
+    let pages = index.pages();
+    if let Some(claimed) = claimed.filter(|&claimed| claimed != pages) {
+        notes.push(Note::new(
+            "page-count-differs",
+            format!("its {what} list {pages} pages, but the header of the {what} says {claimed}"),
+        ));
+    }
+    if header.kind != DumpKind::Full && header.number_of_runs.is_some() && header.physical_runs.is_empty() {
+        notes.push(Note::new(
+            "no-physical-runs",
+            "the header does not list the machine's runs of memory; the pages have an index of their own",
+        ));
+    }
+}
+
+fn attributes(attributes: u32, notes: &mut Vec<Note>) {
+    for &(bit, id, text) in ATTRIBUTES {
+        if attributes & (1 << bit) != 0 {
+            notes.push(Note::new(id, text));
+        }
+    }
+    if attributes & (ENCRYPTED | DECRYPTED) == ENCRYPTED {
+        notes.push(Note::new(
+            "encrypted",
+            "the pages are encrypted (Attributes bit 8): nothing in them can be read; decrypt the dump first",
+        ));
+    }
+}

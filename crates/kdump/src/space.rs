@@ -1,0 +1,49 @@
+//! An address space: a dump seen through page tables.
+
+use kdmp_parser::gxa::{Gpa, Gva};
+
+use crate::paging::Paging;
+use crate::{Cursor, Dump, TranslateError, Translation};
+
+/// The virtual memory that one set of page tables describes.
+#[derive(Debug, Clone, Copy)]
+pub struct AddressSpace<'d> {
+    dump: &'d Dump,
+    root: Gpa,
+    paging: Paging,
+}
+
+impl<'d> AddressSpace<'d> {
+    pub(crate) fn new(dump: &'d Dump, root: Gpa, paging: Paging) -> AddressSpace<'d> {
+        AddressSpace { dump, root, paging }
+    }
+
+    /// The dump it is in.
+    pub fn dump(&self) -> &'d Dump {
+        self.dump
+    }
+
+    /// Where the top table is in physical memory.
+    pub fn root(&self) -> Gpa {
+        self.root
+    }
+
+    /// The size of a pointer in bytes.
+    pub fn pointer_width(&self) -> u32 {
+        self.paging.pointer_width()
+    }
+
+    /// Finds the physical address of `gva`. Its page need not be in the dump; the page tables must.
+    ///
+    /// # Errors
+    /// An address that is not canonical, an entry that is not present, a table that is not in the dump or
+    /// beyond the end of its file.
+    pub fn translate(&self, gva: Gva) -> Result<Translation, TranslateError> {
+        self.paging.translate(self.dump, self.root, gva)
+    }
+
+    /// A reader with a translation cache of its own. Make one for each walk.
+    pub fn cursor(&self) -> Cursor<'d> {
+        Cursor::new(*self)
+    }
+}
