@@ -1,0 +1,111 @@
+//! What a contract resolved to: plain data, indexed as the contract is.
+
+use std::fmt;
+
+use crate::identity::Identity;
+use crate::table::Origin;
+
+/// Which bits of its storage unit a bit field takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BitField {
+    /// Lowest bit, counted from the least significant one.
+    pub position: u8,
+    /// Number of bits, 1 to 64.
+    pub length: u8,
+}
+
+/// Where a field is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Field {
+    /// Bytes from the start of the type named in the contract, through all nested members.
+    pub offset: u32,
+    /// Bytes of the member's declared type; for a bit field, of its storage unit.
+    pub size: u32,
+    /// Position and length, if the member is a bit field.
+    pub bits: Option<BitField>,
+    /// Index of the contract's spelling that was found.
+    pub spelling: u8,
+}
+
+/// A required thing that a symbol table does not have.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Missing {
+    /// The whole type is not there; its fields are not listed again.
+    Type {
+        /// The type's name.
+        ty: &'static str,
+    },
+    /// The type is there, and has the field in none of its spellings.
+    Field {
+        /// The type's name.
+        ty: &'static str,
+        /// The caller's name of the field.
+        name: &'static str,
+        /// What was looked for.
+        spellings: &'static [&'static str],
+    },
+    /// The global is not there, with or without a leading underscore.
+    Global {
+        /// Its name.
+        name: &'static str,
+    },
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Type { ty } => write!(f, "type {ty}"),
+            Self::Field { ty, spellings, .. } => write!(f, "{ty}.{}", spellings.join(" or .")),
+            Self::Global { name } => write!(f, "global {name}"),
+        }
+    }
+}
+
+/// A resolved [`Contract`](crate::Contract).
+#[derive(Clone, Debug)]
+pub struct Layout {
+    pub(crate) fields: Vec<Option<Field>>,
+    pub(crate) type_sizes: Vec<Option<u32>>,
+    pub(crate) globals: Vec<Option<u32>>,
+    pub(crate) missing: Vec<Missing>,
+    pub(crate) identity: Option<Identity>,
+    pub(crate) origin: Origin,
+}
+
+impl Layout {
+    /// Where the contract's field of that index is, if the table has it.
+    #[must_use]
+    pub fn field(&self, index: usize) -> Option<Field> {
+        self.fields.get(index).copied().flatten()
+    }
+
+    /// Bytes of the contract's type of that index, if the table has it.
+    #[must_use]
+    pub fn type_size(&self, index: usize) -> Option<u32> {
+        self.type_sizes.get(index).copied().flatten()
+    }
+
+    /// RVA of the contract's global of that index, if the table has it.
+    #[must_use]
+    pub fn global(&self, index: usize) -> Option<u32> {
+        self.globals.get(index).copied().flatten()
+    }
+
+    /// Every required thing that is not there, in the contract's order: types and fields, then globals.
+    #[must_use]
+    pub fn missing(&self) -> &[Missing] {
+        &self.missing
+    }
+
+    /// Which image the table belongs to, if it says so.
+    #[must_use]
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
+    }
+
+    /// Where the table came from.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+}

@@ -1,0 +1,402 @@
+//! PDB files as symbol tables.
+//!
+//! The format is read by checked code of this crate's own, stream by stream and of the large streams only the
+//! pieces that a question needs. `pdb2`, which reads whole streams, trusts lengths that a file claims and has
+//! assertions on its contents, serves the tests as a second opinion.
+
+mod dbi;
+mod hash;
+mod msf;
+mod publics;
+mod record;
+mod sections;
+mod source;
+mod tpi;
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use crate::bytes::Cursor;
+use crate::contract::Contract;
+use crate::error::SymbolError;
+use crate::identity::{Guid, Identity};
+use crate::layout::{BitField, Layout};
+use crate::pdb::dbi::{Dbi, Info};
+use crate::pdb::msf::Msf;
+use crate::pdb::publics::Publics;
+use crate::pdb::record::{Entry, FIRST_RECORD, Record};
+use crate::pdb::sections::AddressMap;
+use crate::pdb::source::Source;
+use crate::pdb::tpi::Types;
+use crate::resolve::{self, Slot, TypeId, TypeSource};
+use crate::table::{Origin, SymbolTable, TypeInfo};
+
+const FIELDS: &str = "field list";
+/// Modifiers, aliases, pointers and arrays that only name each other deeper than this are a cycle.
+const MAX_INDIRECTION: usize = 32;
+/// A field list is split where it passes 64 KiB; an `_EPROCESS` has one part.
+const MAX_PARTS: usize = 1024;
+/// Members or enumerators of one type.
+const MAX_ENTRIES: usize = 100_000;
+
+/// An open PDB.
+///
+/// Opening reads the headers; questions read what they need, and what was read is kept. A kernel's PDB of the
+/// right identity is found by [`find`](crate::find).
+#[derive(Debug)]
+pub struct Pdb {
+    msf: Msf,
+    identity: Identity,
+    info_age: u32,
+    origin: Origin,
+    dbi: Option<Dbi>,
+    publics: Option<Publics>,
+    types: OnceLock<Option<Types>>,
+    addresses: OnceLock<AddressMap>,
+}
+
+impl Pdb {
+    /// Opens a file and reads its headers.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no PDB, or its headers contradict themselves or the file's length.
+    pub fn open(path: &Path) -> Result<Self, SymbolError> {
+        Self::new(Msf::open(path)?)
+    }
+
+    /// Takes a PDB's bytes; `name` stands for its path, and its last part for the PDB's name.
+    ///
+    /// # Errors
+    /// The bytes are no PDB, or its headers contradict themselves or the length.
+    pub fn from_bytes(name: &str, bytes: Vec<u8>) -> Result<Self, SymbolError> {
+        Self::new(Msf::new(PathBuf::from(name), Source::Bytes(bytes))?)
+    }
+
+    fn new(msf: Msf) -> Result<Self, SymbolError> {
+        let info = Info::read(&msf)?;
+        let dbi = Dbi::read(&msf)?;
+        let linked = dbi.map(|dbi| dbi.age).filter(|&age| age != 0);
+        let name = msf.path().file_name().unwrap_or_default().to_string_lossy();
+        let identity = Identity {
+            pdb_name: name.into_owned(),
+            guid: info.guid,
+            age: linked.unwrap_or(info.age),
+        };
+        let publics = dbi.and_then(|dbi| dbi.symbols.map(|records| Publics::new(dbi.publics, records)));
+        Ok(Self {
+            origin: Origin::Pdb {
+                path: msf.path().to_owned(),
+            },
+            identity,
+            info_age: info.age,
+            dbi,
+            publics,
+            types: OnceLock::new(),
+            addresses: OnceLock::new(),
+            msf,
+        })
+    }
+
+    /// Whether an image that recorded this GUID and age was linked with this PDB.
+    ///
+    /// The age that counts is that of the DBI stream, which a linker writes into PDB and image alike. The info
+    /// stream's age is accepted as well: it may be higher, since tools that rewrite a PDB count it up, and
+    /// some images carry that one.
+    #[must_use]
+    pub fn belongs_to(&self, guid: Guid, age: u32) -> bool {
+        self.identity.guid == guid && (self.identity.age == age || self.info_age == age)
+    }
+
+    /// How many type records and field list entries of an unknown kind have been met and left out so far.
+    #[must_use]
+    pub fn unknown_records(&self) -> u32 {
+        self.types
+            .get()
+            .and_then(Option::as_ref)
+            .map_or(0, Types::unknown)
+    }
+
+    fn types(&self) -> Result<&Types, SymbolError> {
+        let types = match self.types.get() {
+            Some(known) => known,
+            None => {
+                let read = Types::read(&self.msf)?;
+                self.types.get_or_init(|| read)
+            }
+        };
+        types.as_ref().ok_or_else(|| self.msf.lacks("type information"))
+    }
+
+    fn addresses(&self, dbi: &Dbi) -> Result<&AddressMap, SymbolError> {
+        if let Some(known) = self.addresses.get() {
+            return Ok(known);
+        }
+        let read = AddressMap::read(&self.msf, dbi.debug_streams())?;
+        Ok(self.addresses.get_or_init(|| read))
+    }
+
+    fn record(&self, ty: TypeId) -> Result<Record<'_>, SymbolError> {
+        self.types()?.record(&self.msf, ty)
+    }
+
+    /// A type without modifiers and aliases, and complete where only its name is given. `None` for a built-in
+    /// type and for a name that is nowhere defined.
+    fn resolved(&self, ty: TypeId) -> Result<Option<(TypeId, Record<'_>)>, SymbolError> {
+        let mut ty = ty;
+        for _ in 0..MAX_INDIRECTION {
+            if ty.0 < FIRST_RECORD {
+                return Ok(None);
+            }
+            let record = self.record(ty)?;
+            let name = match record {
+                Record::Modifier { to } | Record::Alias { to } => {
+                    ty = to;
+                    continue;
+                }
+                Record::Udt(udt) if udt.forward => udt.name,
+                Record::Enum(enumeration) if enumeration.forward => enumeration.name,
+                other => return Ok(Some((ty, other))),
+            };
+            if record::is_anonymous(name) {
+                return Ok(None);
+            }
+            match self.types()?.find(&self.msf, name)? {
+                Some(definition) => ty = definition,
+                None => return Ok(None),
+            }
+        }
+        Err(self.corrupt(format!("type {:#x} is defined by itself", ty.0)))
+    }
+
+    /// Calls `each` for every entry of a field list and its continuations, until one is of an unknown kind.
+    fn entries<'a>(
+        &'a self,
+        fields: TypeId,
+        mut each: impl FnMut(Entry<'a>) -> Result<(), SymbolError>,
+    ) -> Result<(), SymbolError> {
+        let mut next = Some(fields).filter(|fields| fields.0 != 0);
+        for _ in 0..MAX_PARTS {
+            let Some(part) = next.take() else { return Ok(()) };
+            let Record::FieldList(bytes) = self.record(part)? else {
+                return Err(self.msf.corrupt(FIELDS, format!("type {:#x} is none", part.0)));
+            };
+            let mut cursor = Cursor::new(bytes);
+            while !cursor.is_empty() {
+                match record::entry(&mut cursor) {
+                    Some(Entry::Continued(to)) => next = Some(to),
+                    Some(entry) => each(entry)?,
+                    None => {
+                        self.types()?.note_unknown();
+                        break;
+                    }
+                }
+            }
+        }
+        Err(self.msf.corrupt(
+            FIELDS,
+            format!("type {:#x} has more than {MAX_PARTS} parts", fields.0),
+        ))
+    }
+
+    fn full(&self, count: usize) -> Result<(), SymbolError> {
+        if count < MAX_ENTRIES {
+            return Ok(());
+        }
+        Err(self
+            .msf
+            .corrupt(FIELDS, format!("more than {MAX_ENTRIES} entries")))
+    }
+
+    fn size_at(&self, ty: TypeId, depth: usize) -> Result<Option<u32>, SymbolError> {
+        let depth = self.deeper(ty, depth)?;
+        if ty.0 < FIRST_RECORD {
+            return Ok(builtin_size(ty));
+        }
+        let Some((_, record)) = self.resolved(ty)? else {
+            return Ok(None);
+        };
+        Ok(match record {
+            Record::Udt(udt) => Some(udt.size),
+            Record::Pointer { size, .. } | Record::Array { size, .. } => Some(size),
+            Record::Enum(record::Enumeration { underlying, .. }) | Record::BitField { underlying, .. } => {
+                self.size_at(underlying, depth)?
+            }
+            Record::Modifier { to } | Record::Alias { to } => self.size_at(to, depth)?,
+            Record::Function | Record::FieldList(_) => None,
+            Record::Other => {
+                self.types()?.note_unknown();
+                None
+            }
+        })
+    }
+
+    fn deeper(&self, ty: TypeId, depth: usize) -> Result<usize, SymbolError> {
+        let deeper = depth.checked_add(1).filter(|&depth| depth < MAX_INDIRECTION);
+        deeper.ok_or_else(|| self.corrupt(format!("type {:#x} is nested too deeply", ty.0)))
+    }
+
+    fn print_at(&self, ty: TypeId, depth: usize) -> Result<String, SymbolError> {
+        let depth = self.deeper(ty, depth)?;
+        if ty.0 < FIRST_RECORD {
+            return Ok(print_builtin(ty));
+        }
+        Ok(match self.record(ty)? {
+            Record::Udt(record::Udt { name, .. }) | Record::Enum(record::Enumeration { name, .. }) => {
+                String::from_utf8_lossy(name).into_owned()
+            }
+            Record::Pointer { to, size } => {
+                format!("Ptr{} {}", size.saturating_mul(8), self.print_at(to, depth)?)
+            }
+            Record::Array { element, size } => {
+                let one = self.size_at(element, depth)?.unwrap_or(0);
+                format!(
+                    "[{}] {}",
+                    size.checked_div(one).unwrap_or(0),
+                    self.print_at(element, depth)?
+                )
+            }
+            Record::BitField {
+                bits: BitField { position, length },
+                ..
+            } => {
+                let plural = if length == 1 { "" } else { "s" };
+                format!("Pos {position}, {length} Bit{plural}")
+            }
+            Record::Modifier { to } | Record::Alias { to } => self.print_at(to, depth)?,
+            Record::Function => "Function".to_owned(),
+            Record::FieldList(_) | Record::Other => "Unknown".to_owned(),
+        })
+    }
+
+    fn public(&self, name: &str) -> Result<Option<u32>, SymbolError> {
+        let (Some(publics), Some(dbi)) = (&self.publics, &self.dbi) else {
+            return Err(self.msf.lacks("public symbols"));
+        };
+        let Some(place) = publics.find(&self.msf, name)? else {
+            return Ok(None);
+        };
+        Ok(self.addresses(dbi)?.rva(place.segment, place.offset))
+    }
+}
+
+/// Bits 8 to 11 tell a pointer's kind, the low byte what it points to.
+fn builtin_size(ty: TypeId) -> Option<u32> {
+    match (ty.0 >> 8) & 0xf {
+        0 => record::builtin(low_byte(ty)).map(|(size, _)| size),
+        mode => record::builtin_pointer(mode),
+    }
+}
+
+fn print_builtin(ty: TypeId) -> String {
+    let name = record::builtin(low_byte(ty)).map_or("Unknown", |(_, name)| name);
+    match (ty.0 >> 8) & 0xf {
+        0 => name.to_owned(),
+        mode => format!(
+            "Ptr{} {name}",
+            record::builtin_pointer(mode).unwrap_or(0).saturating_mul(8)
+        ),
+    }
+}
+
+fn low_byte(ty: TypeId) -> u8 {
+    ty.0.to_le_bytes()[0]
+}
+
+impl SymbolTable for Pdb {
+    fn identity(&self) -> Option<&Identity> {
+        Some(&self.identity)
+    }
+
+    fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    fn pointer_size(&self) -> Option<u8> {
+        self.dbi.and_then(|dbi| dbi.pointer_size())
+    }
+
+    fn resolve(&self, contract: &Contract) -> Result<Layout, SymbolError> {
+        resolve::resolve(self, contract)
+    }
+
+    fn type_info(&self, name: &str) -> Result<Option<TypeInfo>, SymbolError> {
+        resolve::type_info(self, name)
+    }
+
+    fn global(&self, name: &str) -> Result<Option<u32>, SymbolError> {
+        match self.public(name)? {
+            Some(rva) => Ok(Some(rva)),
+            None => self.public(&format!("_{name}")),
+        }
+    }
+
+    fn enum_info(&self, name: &str) -> Result<Option<Vec<(String, i64)>>, SymbolError> {
+        let Some(ty) = self.types()?.find(&self.msf, name.as_bytes())? else {
+            return Ok(None);
+        };
+        let Record::Enum(enumeration) = self.record(ty)? else {
+            return Ok(None);
+        };
+        let mut values = Vec::new();
+        self.entries(enumeration.fields, |entry| {
+            if let Entry::Enumerator { value, name } = entry {
+                self.full(values.len())?;
+                values.push((String::from_utf8_lossy(name).into_owned(), value));
+            }
+            Ok(())
+        })?;
+        Ok(Some(values))
+    }
+}
+
+impl TypeSource for Pdb {
+    fn definition(&self, name: &str) -> Result<Option<TypeId>, SymbolError> {
+        let found = self.types()?.find(&self.msf, name.as_bytes())?;
+        let Some(ty) = found else { return Ok(None) };
+        Ok(matches!(self.record(ty)?, Record::Udt(_)).then_some(ty))
+    }
+
+    fn size(&self, ty: TypeId) -> Result<Option<u32>, SymbolError> {
+        self.size_at(ty, 0)
+    }
+
+    fn bits(&self, ty: TypeId) -> Result<Option<BitField>, SymbolError> {
+        if ty.0 < FIRST_RECORD {
+            return Ok(None);
+        }
+        Ok(match self.record(ty)? {
+            Record::BitField { bits, .. } => Some(bits),
+            _ => None,
+        })
+    }
+
+    fn members(&self, ty: TypeId) -> Result<Vec<Slot<'_>>, SymbolError> {
+        let Some((_, Record::Udt(udt))) = self.resolved(ty)? else {
+            return Ok(Vec::new());
+        };
+        let mut slots = Vec::new();
+        self.entries(udt.fields, |entry| {
+            if let Entry::Member { ty, offset, name } = entry {
+                self.full(slots.len())?;
+                slots.push(Slot { name, offset, ty });
+            }
+            Ok(())
+        })?;
+        Ok(slots)
+    }
+
+    fn is_anonymous(&self, ty: TypeId) -> Result<bool, SymbolError> {
+        let Some((_, Record::Udt(udt))) = self.resolved(ty)? else {
+            return Ok(false);
+        };
+        Ok(record::is_anonymous(udt.name))
+    }
+
+    fn print(&self, ty: TypeId) -> Result<String, SymbolError> {
+        self.print_at(ty, 0)
+    }
+
+    fn corrupt(&self, detail: String) -> SymbolError {
+        self.msf.corrupt("type stream", detail)
+    }
+}

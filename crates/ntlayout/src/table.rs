@@ -1,0 +1,93 @@
+//! What every source of symbols can be asked.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::contract::Contract;
+use crate::error::SymbolError;
+use crate::identity::Identity;
+use crate::layout::{BitField, Layout};
+
+/// Which kind of source symbols came from, and where it is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Origin {
+    /// A PDB file, or bytes given under that name.
+    Pdb {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pdb { path } => write!(f, "PDB {}", path.display()),
+        }
+    }
+}
+
+/// A member of a type, as `dt` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Bytes from the start of the type that was asked for, also for nested members.
+    pub offset: u32,
+    /// The member's own name, without those of its owners.
+    pub name: String,
+    /// Printable type in the debugger's words: `Ptr64 _ALPC_PORT`, `Uint4B`, `[15] UChar`, `Pos 3, 4 Bits`.
+    pub type_name: String,
+    /// Bytes of the declared type; for a bit field, of its storage unit; `None` if the table does not say.
+    pub size: Option<u32>,
+    /// Position and length, if it is a bit field.
+    pub bits: Option<BitField>,
+    /// Members of an anonymous type; empty for everything that has a name to look up.
+    pub members: Vec<Member>,
+}
+
+/// A structure, class or union.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TypeInfo {
+    /// Its name.
+    pub name: String,
+    /// Its bytes.
+    pub size: u32,
+    /// Its members in the order of declaration.
+    pub members: Vec<Member>,
+}
+
+/// A source of symbols for one image.
+pub trait SymbolTable {
+    /// Which image it belongs to, if it says so.
+    fn identity(&self) -> Option<&Identity>;
+
+    /// Where it came from.
+    fn origin(&self) -> &Origin;
+
+    /// Bytes of a pointer on the image's machine, if it says so.
+    fn pointer_size(&self) -> Option<u8>;
+
+    /// Finds all that a contract asks for. Things that are not there are no error: see [`Layout::missing`].
+    ///
+    /// # Errors
+    /// The table cannot be read or contradicts itself.
+    fn resolve(&self, contract: &Contract) -> Result<Layout, SymbolError>;
+
+    /// A whole structure, class or union; `None` if there is none of that name.
+    ///
+    /// # Errors
+    /// The table cannot be read or contradicts itself.
+    fn type_info(&self, name: &str) -> Result<Option<TypeInfo>, SymbolError>;
+
+    /// RVA of a global by its name, also tried with one leading underscore; `None` if there is none of that
+    /// name or it is no address in the image.
+    ///
+    /// # Errors
+    /// The table cannot be read or contradicts itself.
+    fn global(&self, name: &str) -> Result<Option<u32>, SymbolError>;
+
+    /// Names and values of an enumeration in the order of declaration; `None` if there is none of that name.
+    ///
+    /// # Errors
+    /// The table cannot be read or contradicts itself.
+    fn enum_info(&self, name: &str) -> Result<Option<Vec<(String, i64)>>, SymbolError>;
+}
