@@ -1,4 +1,7 @@
 //! ALPC ports, messages and waits of a Windows kernel, walked in a memory image.
+//!
+//! [`Kernel`] ties a dump to the layout of its kernel. Everything else reads through it and gives plain
+//! records in which each value is known or says why not ([`Value`]): nothing here prints.
 #![cfg_attr(
     not(test),
     deny(
@@ -9,3 +12,18 @@
         clippy::unwrap_used
     )
 )]
+
+pub mod blob;
+pub mod contract;
+pub mod identify;
+mod kernel;
+pub mod list;
+pub mod message;
+pub mod object;
+pub mod port;
+pub mod process;
+pub mod thread;
+mod value;
+
+pub use kernel::{At, Kernel, Read};
+pub use value::{Addr, Hole, Value};

@@ -1,4 +1,4 @@
-//! How addresses are serialized: as text, `0x` and 16 hex digits, because JSON numbers lose the low bits of
+//! How addresses are serialized: as the debugger writes them, 16 hex digits; JSON numbers lose the low bits of
 //! kernel addresses in most readers.
 
 use kdmp_parser::gxa::{Gpa, Gva, Gxa};
@@ -6,7 +6,7 @@ use kdmp_parser::pxe::Pfn;
 use serde::Serializer;
 
 fn write<S: Serializer>(value: u64, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&format_args!("{value:#018x}"))
+    serializer.collect_str(&format_args!("{value:016x}"))
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)]
@@ -15,7 +15,7 @@ pub(crate) fn u64<S: Serializer>(value: &u64, serializer: S) -> Result<S::Ok, S:
 }
 
 pub(crate) fn u64s<S: Serializer>(values: &[u64], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(values.iter().map(|value| format!("{value:#018x}")))
+    serializer.collect_seq(values.iter().map(|value| format!("{value:016x}")))
 }
 
 pub(crate) fn gva<S: Serializer>(value: &Gva, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,0 +1,639 @@
+//! The kernel structures, members and globals that the walks need: the one place where they are declared.
+//!
+//! A symbol table resolves this contract once per kernel (see [`ntlayout`]); after that every read is an
+//! index into the resolved offsets. There is no version check anywhere: a member is there or it is not.
+//!
+//! Source of the spellings: the layouts of 305 kernels from Vista SP1 to Windows 11 25H2. Spellings of one
+//! member are listed in order of preference; `R` marks what every kernel with ALPC types has, `O` what only
+//! some have.
+
+use ntlayout::{Contract, FieldSpec, GlobalSpec, Missing, Need};
+
+/// A member of a kernel structure, as declared here.
+///
+/// Implemented by the enums below, one for each structure.
+pub trait Member: Copy {
+    /// The structure that the member belongs to.
+    const TYPE: Type;
+
+    /// Position of the member among those declared for its structure.
+    fn ordinal(self) -> usize;
+}
+
+/// Index of a member in [`CONTRACT`]'s field table.
+pub(crate) fn field_index<M: Member>(member: M) -> usize {
+    FIRST_FIELD
+        .get(M::TYPE as usize)
+        .map_or(usize::MAX, |first| first.saturating_add(member.ordinal()))
+}
+
+/// The declaration behind a member.
+pub(crate) fn field_spec<M: Member>(member: M) -> Option<&'static FieldSpec> {
+    FIELDS.get(field_index(member))
+}
+
+macro_rules! need {
+    (R) => {
+        Need::Required
+    };
+    (O) => {
+        Need::Optional
+    };
+}
+
+macro_rules! structures {
+    ($($(#[$doc:meta])* $type:ident = $name:literal {
+        $($member:ident: $need:ident $first:literal $(| $other:literal)*,)*
+    })*) => {
+        /// The structures of the contract.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Type {
+            $($(#[$doc])* $type,)*
+        }
+
+        impl Type {
+            /// Name of the structure in the kernel's symbols.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$type => $name,)*
+                }
+            }
+        }
+
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+            #[allow(missing_docs, reason = "a member's name is its documentation: it is the kernel's own")]
+            pub enum $type { $($member,)* }
+
+            impl Member for $type {
+                const TYPE: Type = Type::$type;
+                fn ordinal(self) -> usize { self as usize }
+            }
+        )*
+
+        const COUNTS: &[usize] = &[$([$($first),*].len(),)*];
+
+        const TYPE_NAMES: &[&str] = &[$($name,)*];
+
+        static FIELDS: &[FieldSpec] = &[$($(
+            FieldSpec { ty: $name, name: $first, spellings: &[$first $(, $other)*], need: need!($need) },
+        )*)*];
+    };
+}
+
+macro_rules! globals {
+    ($($(#[$doc:meta])* $global:ident: $need:ident,)*) => {
+        /// The global variables of the contract, by their own names.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[allow(missing_docs, reason = "a variant's name is its documentation: it is the kernel's own")]
+        pub enum Global { $($(#[$doc])* $global,)* }
+
+        impl Global {
+            /// Name of the variable in the kernel's symbols.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$global => stringify!($global),)* }
+            }
+        }
+
+        static GLOBALS: &[GlobalSpec] = &[$(
+            GlobalSpec { name: stringify!($global), need: need!($need) },
+        )*];
+    };
+}
+
+/// Index of each structure's first member in the field table.
+const FIRST_FIELD: [usize; COUNTS.len()] = first_fields();
+
+#[allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "evaluated by the compiler"
+)]
+const fn first_fields() -> [usize; COUNTS.len()] {
+    let mut first = [0; COUNTS.len()];
+    let mut at = 1;
+    while at < COUNTS.len() {
+        first[at] = first[at - 1] + COUNTS[at - 1];
+        at += 1;
+    }
+    first
+}
+
+/// All that the walks need to know of a kernel's layout.
+pub static CONTRACT: Contract = Contract {
+    fields: FIELDS,
+    types: TYPE_NAMES,
+    globals: GLOBALS,
+};
+
+/// The views that fall away, or lose part of what they show, without what a symbol table lacks.
+#[must_use]
+pub fn views_lost(missing: &[Missing]) -> Vec<&'static str> {
+    let mut views: Vec<&'static str> = missing.iter().flat_map(views_of).copied().collect();
+    views.sort_unstable();
+    views.dedup();
+    views
+}
+
+fn views_of(missing: &Missing) -> &'static [&'static str] {
+    match missing {
+        Missing::Type { ty } | Missing::Field { ty, .. } => match *ty {
+            "_ALPC_PORT" | "_EPROCESS" | "_LIST_ENTRY" => {
+                &["message", "port", "resource", "global", "threads"]
+            }
+            "_KALPC_MESSAGE" | "_KALPC_MESSAGE_ATTRIBUTES" | "_PORT_MESSAGE" => {
+                &["message", "port", "threads"]
+            }
+            "_ETHREAD" | "_KTHREAD" | "_DISPATCHER_HEADER" => &["port", "threads"],
+            "_HANDLE_TABLE" | "_HANDLE_TABLE_ENTRY" => &["message by id", "handles"],
+            "_OBJECT_DIRECTORY" | "_OBJECT_DIRECTORY_ENTRY" => &["names"],
+            "_BLOB" => &["message", "resource"],
+            _ => &["port", "resource"],
+        },
+        Missing::Global { .. } => &["threads", "processes"],
+    }
+}
+
+structures! {
+    /// An ALPC port object.
+    Port = "_ALPC_PORT" {
+        PortListEntry: R "PortListEntry",
+        CommunicationInfo: R "CommunicationInfo",
+        OwnerProcess: R "OwnerProcess",
+        State: R "u1.State",
+        Type: R "u1.s1.Type",
+        Initialized: R "u1.s1.Initialized",
+        ConnectionPending: R "u1.s1.ConnectionPending",
+        ConnectionRefused: R "u1.s1.ConnectionRefused",
+        Disconnected: R "u1.s1.Disconnected",
+        Closed: R "u1.s1.Closed",
+        NoFlushOnClose: R "u1.s1.NoFlushOnClose",
+        ReturnExtendedInfo: R "u1.s1.ReturnExtendedInfo",
+        Waitable: R "u1.s1.Waitable",
+        DynamicSecurity: R "u1.s1.DynamicSecurity",
+        Wow64CompletionList: R "u1.s1.Wow64CompletionList",
+        Lpc: R "u1.s1.Lpc",
+        LpcToLpc: R "u1.s1.LpcToLpc",
+        HasCompletionList: R "u1.s1.HasCompletionList",
+        HadCompletionList: R "u1.s1.HadCompletionList",
+        EnableCompletionList: O "u1.s1.EnableCompletionList",
+        SequenceNo: R "SequenceNo",
+        ReferenceNo: O "ReferenceNo",
+        CompletionPort: R "CompletionPort",
+        CompletionKey: R "CompletionKey",
+        CompletionPacketLookaside: R "CompletionPacketLookaside",
+        CompletionList: R "CompletionList",
+        PortContext: R "PortContext",
+        PortAttributes: R "PortAttributes",
+        StaticSecurity: R "StaticSecurity",
+        MainQueue: R "MainQueue",
+        DirectQueue: O "DirectQueue",
+        LargeMessageQueue: R "LargeMessageQueue",
+        PendingQueue: R "PendingQueue",
+        CanceledQueue: R "CanceledQueue",
+        WaitQueue: R "WaitQueue",
+        MainQueueLength: R "MainQueueLength",
+        DirectQueueLength: O "DirectQueueLength",
+        LargeMessageQueueLength: R "LargeMessageQueueLength",
+        PendingQueueLength: R "PendingQueueLength",
+        CanceledQueueLength: R "CanceledQueueLength",
+        WaitQueueLength: R "WaitQueueLength",
+        Semaphore: R "Semaphore",
+        ResourceListHead: R "ResourceListHead",
+        PortLock: R "PortObjectLock" | "Lock",
+        CachedMessage: R "CachedMessage" | "Message",
+        TargetQueuePort: R "TargetQueuePort",
+        TargetSequencePort: R "TargetSequencePort",
+        CallbackObject: O "CallbackObject",
+        CallbackContext: O "CallbackContext",
+        MessageZone: O "MessageZone",
+    }
+    /// What ties the ports of one connection together.
+    CommunicationInfo = "_ALPC_COMMUNICATION_INFO" {
+        ConnectionPort: R "ConnectionPort",
+        ServerCommunicationPort: R "ServerCommunicationPort",
+        ClientCommunicationPort: R "ClientCommunicationPort",
+        CommunicationList: R "CommunicationList",
+        HandleTable: R "HandleTable",
+        CloseMessage: O "CloseMessage",
+    }
+    /// The resource handles of a connection.
+    AlpcHandleTable = "_ALPC_HANDLE_TABLE" {
+        Handles: R "Handles",
+        TotalHandles: R "TotalHandles",
+    }
+    /// One resource handle of a connection.
+    AlpcHandleEntry = "_ALPC_HANDLE_ENTRY" {
+        Object: R "Object",
+    }
+    /// What a port was created with.
+    PortAttributes = "_ALPC_PORT_ATTRIBUTES" {
+        Flags: R "Flags",
+        SecurityQos: R "SecurityQos",
+        MaxMessageLength: R "MaxMessageLength",
+        MemoryBandwidth: R "MemoryBandwidth",
+        MaxPoolUsage: R "MaxPoolUsage",
+        MaxSectionSize: R "MaxSectionSize",
+        MaxViewSize: R "MaxViewSize",
+        MaxTotalSectionSize: R "MaxTotalSectionSize",
+        DupObjectTypes: R "DupObjectTypes",
+    }
+    /// A message in the kernel.
+    Message = "_KALPC_MESSAGE" {
+        Entry: R "Entry",
+        PortQueue: R "PortQueue",
+        OwnerPort: R "OwnerPort",
+        WaitingThread: R "WaitingThread",
+        ServerThread: R "ServerThread",
+        State: R "u1.State",
+        QueueType: R "u1.s1.QueueType",
+        QueuePortType: R "u1.s1.QueuePortType",
+        Canceled: R "u1.s1.Canceled",
+        Ready: R "u1.s1.Ready",
+        ReleaseMessage: R "u1.s1.ReleaseMessage",
+        SharedQuota: R "u1.s1.SharedQuota",
+        ReplyWaitReply: R "u1.s1.ReplyWaitReply",
+        OwnerPortReference: R "u1.s1.OwnerPortReference",
+        ReserveReference: O "u1.s1.ReserveReference",
+        ReceiverReference: R "u1.s1.ReceiverReference",
+        ViewAttributeRetrieved: O "u1.s1.ViewAttributeRetrieved",
+        ViewAttributeDeleteOnRelease: O "u1.s1.ViewAttributeDeleteOnRelease",
+        InDispatch: O "u1.s1.InDispatch",
+        InCanceledQueue: O "u1.s1.InCanceledQueue",
+        CommunicationInfoReference: O "u1.s1.CommunicationInfoReference",
+        SequenceNo: R "SequenceNo",
+        Quota: R "QuotaProcess" | "QuotaBlock",
+        CancelSequencePort: R "CancelSequencePort",
+        CancelQueuePort: R "CancelQueuePort",
+        CancelSequenceNo: R "CancelSequenceNo",
+        CancelListEntry: R "CancelListEntry",
+        Reserve: R "Reserve",
+        MessageAttributes: R "MessageAttributes",
+        DataUserVa: R "DataUserVa",
+        DataSystemVa: O "DataSystemVa",
+        CommunicationInfo: R "CommunicationInfo",
+        ConnectionPort: R "ConnectionPort",
+        WakeReference: O "WakeReference",
+        ExtensionBuffer: R "ExtensionBuffer",
+        ExtensionBufferSize: R "ExtensionBufferSize",
+        PortMessage: R "PortMessage",
+    }
+    /// What travels with a message beside its data.
+    MessageAttributes = "_KALPC_MESSAGE_ATTRIBUTES" {
+        ClientContext: R "ClientContext",
+        ServerContext: R "ServerContext",
+        PortContext: R "PortContext",
+        CancelPortContext: R "CancelPortContext",
+        SecurityData: R "SecurityData",
+        View: R "View",
+        HandleData: R "HandleData",
+        DirectEvent: O "DirectEvent",
+        WorkOnBehalfData: O "WorkOnBehalfData",
+    }
+    /// The header of a message as both sides see it.
+    PortMessage = "_PORT_MESSAGE" {
+        DataLength: R "u1.s1.DataLength",
+        TotalLength: R "u1.s1.TotalLength",
+        Type: R "u2.s2.Type",
+        DataInfoOffset: R "u2.s2.DataInfoOffset",
+        ClientId: R "ClientId",
+        MessageId: R "MessageId",
+        CallbackId: R "CallbackId",
+        ClientViewSize: R "ClientViewSize",
+    }
+    /// The header before every ALPC allocation but ports.
+    Blob = "_BLOB" {
+        ResourceList: R "ResourceList",
+        Flags: R "u1.Flags",
+        ResourceId: R "ResourceId",
+        CachedReferences: R "CachedReferences",
+        ReferenceCount: R "ReferenceCount",
+    }
+    /// A kind of ALPC allocation.
+    BlobType = "_BLOB_TYPE" {
+        ResourceId: R "ResourceId",
+        PoolTag: R "PoolTag",
+        LookasideIndex: R "LookasideIndex",
+        Flags: R "Flags",
+        UsualSize: R "UsualSize",
+        CreatedObjects: O "CreatedObjects",
+        DeletedObjects: O "DeletedObjects",
+        Counters: O "Counters",
+    }
+    /// How many of a kind of ALPC allocation were made and deleted.
+    BlobCounters = "_BLOB_COUNTERS" {
+        CreatedObjects: O "CreatedObjects",
+        DeletedObjects: O "DeletedObjects",
+    }
+    /// A shared-memory section of a port.
+    Section = "_KALPC_SECTION" {
+        SectionObject: R "SectionObject",
+        Size: R "Size",
+        HandleTable: R "HandleTable",
+        SectionHandle: R "SectionHandle",
+        OwnerProcess: R "OwnerProcess",
+        OwnerPort: R "OwnerPort",
+        Internal: R "u1.s1.Internal",
+        Secure: R "u1.s1.Secure",
+        NumberOfRegions: R "NumberOfRegions",
+        RegionListHead: R "RegionListHead",
+    }
+    /// A part of a section.
+    Region = "_KALPC_REGION" {
+        RegionListEntry: R "RegionListEntry",
+        Section: R "Section",
+        Offset: R "Offset",
+        Size: R "Size",
+        ViewSize: R "ViewSize",
+        Secure: R "u1.s1.Secure",
+        NumberOfViews: R "NumberOfViews",
+        ViewListHead: R "ViewListHead",
+        ReadOnlyView: R "ReadOnlyView",
+        ReadWriteView: R "ReadWriteView",
+    }
+    /// A region mapped into a process.
+    View = "_KALPC_VIEW" {
+        ViewListEntry: R "ViewListEntry",
+        Region: R "Region",
+        OwnerPort: R "OwnerPort",
+        OwnerProcess: R "OwnerProcess",
+        Address: R "Address",
+        Size: R "Size",
+        SecureViewHandle: R "SecureViewHandle",
+        WriteAccessHandle: R "WriteAccessHandle",
+        WriteAccess: R "u1.s1.WriteAccess",
+        AutoRelease: R "u1.s1.AutoRelease",
+        ForceUnlink: R "u1.s1.ForceUnlink",
+        SystemSpace: O "u1.s1.SystemSpace",
+        NumberOfOwnerMessages: R "NumberOfOwnerMessages",
+        ProcessViewListEntry: R "ProcessViewListEntry",
+    }
+    /// A message kept ready so that sending cannot fail.
+    Reserve = "_KALPC_RESERVE" {
+        OwnerPort: R "OwnerPort",
+        HandleTable: R "HandleTable",
+        Handle: R "Handle",
+        Message: R "Message",
+        Size: O "Size",
+        Active: R "Active",
+    }
+    /// A captured security context.
+    SecurityData = "_KALPC_SECURITY_DATA" {
+        HandleTable: R "HandleTable",
+        ContextHandle: R "ContextHandle",
+        OwningProcess: R "OwningProcess",
+        OwnerPort: R "OwnerPort",
+        DynamicSecurity: R "DynamicSecurity",
+        Revoked: R "u1.s1.Revoked",
+        Impersonated: R "u1.s1.Impersonated",
+    }
+    /// A handle that travels with a message.
+    HandleData = "_KALPC_HANDLE_DATA" {
+        ObjectType: R "ObjectType",
+        // Up to Windows 10 1511 a word of flags, later the number of handles: never read one as the other.
+        Flags: O "Flags",
+        Count: O "Count",
+        DuplicateContext: R "DuplicateContext",
+    }
+    /// ALPC's part of a process.
+    ProcessContext = "_ALPC_PROCESS_CONTEXT" {
+        ViewListHead: R "ViewListHead",
+    }
+    /// A process, as the executive sees it.
+    Process = "_EPROCESS" {
+        Pcb: R "Pcb",
+        UniqueProcessId: R "UniqueProcessId",
+        ActiveProcessLinks: R "ActiveProcessLinks",
+        ImageFileName: R "ImageFileName",
+        ObjectTable: R "ObjectTable",
+        ThreadListHead: R "ThreadListHead",
+        AlpcContext: R "AlpcContext",
+        Peb: O "Peb",
+        Session: O "Session",
+        InheritedFromUniqueProcessId: O "InheritedFromUniqueProcessId",
+        CreateTime: O "CreateTime",
+        ExitTime: O "ExitTime",
+        SeAuditProcessCreationInfo: O "SeAuditProcessCreationInfo",
+        Wow64Process: O "WoW64Process" | "Wow64Process",
+        ActiveThreads: O "ActiveThreads",
+        Token: O "Token",
+        Flags: O "Flags",
+    }
+    /// A process, as the scheduler sees it.
+    ProcessControl = "_KPROCESS" {
+        DirectoryTableBase: R "DirectoryTableBase",
+        ThreadListHead: O "ThreadListHead",
+    }
+    /// A thread, as the executive sees it.
+    Thread = "_ETHREAD" {
+        Tcb: R "Tcb",
+        Cid: R "Cid",
+        ThreadListEntry: R "ThreadListEntry",
+        AlpcMessageId: R "AlpcMessageId",
+        AlpcMessage: R "AlpcMessage",
+        AlpcWaitListEntry: R "AlpcWaitListEntry",
+        AlpcWaitSemaphore: R "AlpcWaitSemaphore",
+        StartAddress: O "StartAddress",
+        Win32StartAddress: O "Win32StartAddress",
+        ThreadName: O "ThreadName",
+        IrpList: O "IrpList",
+        CreateTime: O "CreateTime",
+        ExitTime: O "ExitTime",
+    }
+    /// A thread, as the scheduler sees it.
+    ThreadControl = "_KTHREAD" {
+        Header: R "Header",
+        State: R "State",
+        WaitReason: R "WaitReason",
+        WaitMode: R "WaitMode",
+        Process: R "Process",
+        QueueListEntry: R "QueueListEntry",
+        ThreadListEntry: O "ThreadListEntry",
+        WaitTime: O "WaitTime",
+        WaitBlockList: O "WaitBlockList",
+        WaitBlockCount: O "WaitBlockCount",
+        Teb: O "Teb",
+        Win32Thread: O "Win32Thread",
+        Queue: O "Queue",
+        Alertable: O "Alertable",
+        SuspendCount: O "SuspendCount",
+        NextProcessor: O "NextProcessor",
+        Priority: O "Priority",
+        StackBase: O "StackBase",
+        StackLimit: O "StackLimit",
+        InitialStack: O "InitialStack",
+        KernelStack: O "KernelStack",
+    }
+    /// What binds a waiting thread to one object.
+    WaitBlock = "_KWAIT_BLOCK" {
+        Thread: O "Thread",
+        Object: O "Object",
+        NextWaitBlock: O "NextWaitBlock",
+        WaitType: O "WaitType",
+    }
+    /// What the completion port of an ALPC port is.
+    Queue = "_KQUEUE" {
+        ThreadListHead: R "ThreadListHead",
+        EntryListHead: O "EntryListHead",
+        CurrentCount: O "CurrentCount",
+        MaximumCount: O "MaximumCount",
+    }
+    /// The head of everything that can be waited for.
+    DispatcherHeader = "_DISPATCHER_HEADER" {
+        Type: R "Type",
+        WaitListHead: R "WaitListHead",
+        SignalState: O "SignalState",
+    }
+    /// A semaphore.
+    Semaphore = "_KSEMAPHORE" {
+        Limit: O "Limit",
+    }
+    /// A mutant (mutex).
+    Mutant = "_KMUTANT" {
+        OwnerThread: O "OwnerThread",
+    }
+    /// A handle table of the executive.
+    HandleTable = "_HANDLE_TABLE" {
+        TableCode: R "TableCode",
+        NextHandleNeedingPool: R "NextHandleNeedingPool",
+        UniqueProcessId: O "UniqueProcessId",
+        QuotaProcess: O "QuotaProcess",
+        HandleTableList: O "HandleTableList",
+    }
+    /// One handle.
+    HandleTableEntry = "_HANDLE_TABLE_ENTRY" {
+        Low: R "LowValue" | "Value",
+        // A bit field that holds a shifted pointer (Windows 8 on), or the pointer with attributes in its
+        // low three bits: not two spellings of the same thing.
+        ObjectPointerBits: O "ObjectPointerBits",
+        Object: O "Object",
+        GrantedAccess: O "GrantedAccessBits" | "GrantedAccess",
+    }
+    /// The header before every executive object.
+    ObjectHeader = "_OBJECT_HEADER" {
+        Body: R "Body",
+        PointerCount: R "PointerCount",
+        HandleCount: R "HandleCount",
+        Flags: O "Flags",
+        SecurityDescriptor: O "SecurityDescriptor",
+        TypeIndex: O "TypeIndex",
+        Type: O "Type",
+        InfoMask: O "InfoMask",
+        NameInfoOffset: O "NameInfoOffset",
+    }
+    /// The optional header with an object's name.
+    ObjectNameInfo = "_OBJECT_HEADER_NAME_INFO" {
+        Directory: R "Directory",
+        Name: R "Name",
+    }
+    /// The optional header with an object's creator; only its size is needed.
+    ObjectCreatorInfo = "_OBJECT_HEADER_CREATOR_INFO" {
+        CreatorUniqueProcess: O "CreatorUniqueProcess",
+    }
+    /// A type of executive objects.
+    ObjectType = "_OBJECT_TYPE" {
+        Name: R "Name",
+        Index: R "Index",
+        TotalNumberOfObjects: O "TotalNumberOfObjects",
+        TotalNumberOfHandles: O "TotalNumberOfHandles",
+    }
+    /// A directory of the object namespace.
+    Directory = "_OBJECT_DIRECTORY" {
+        HashBuckets: R "HashBuckets",
+    }
+    /// An entry of such a directory.
+    DirectoryEntry = "_OBJECT_DIRECTORY_ENTRY" {
+        ChainLink: R "ChainLink",
+        Object: R "Object",
+    }
+    /// A counted string of UTF-16 units.
+    UnicodeString = "_UNICODE_STRING" {
+        Length: R "Length",
+        Buffer: R "Buffer",
+    }
+    /// A link of a doubly linked list.
+    ListEntry = "_LIST_ENTRY" {
+        Flink: R "Flink",
+        Blink: R "Blink",
+    }
+    /// A process id and a thread id.
+    ClientId = "_CLIENT_ID" {
+        UniqueProcess: R "UniqueProcess",
+        UniqueThread: R "UniqueThread",
+    }
+    /// A loaded module.
+    Module = "_LDR_DATA_TABLE_ENTRY" {
+        InLoadOrderLinks: O "InLoadOrderLinks",
+        DllBase: O "DllBase",
+        SizeOfImage: O "SizeOfImage",
+        FullDllName: O "FullDllName",
+        BaseDllName: O "BaseDllName",
+    }
+    /// A name of an object, as `SeAuditProcessCreationInfo` keeps it.
+    ObjectNameInformation = "_OBJECT_NAME_INFORMATION" {
+        Name: O "Name",
+    }
+}
+
+globals! {
+    PsActiveProcessHead: R,
+    AlpcpPortList: O,
+    AlpcPortObjectType: O,
+    ObTypeIndexTable: O,
+    ObHeaderCookie: O,
+    ObpInfoMaskToOffset: O,
+    ObpRootDirectoryObject: O,
+    ObpTypeObjectType: O,
+    AlpcMessageTable: O,
+    AlpcpSecondaryMessageTables: O,
+    AlpcpRegisteredTypes: O,
+    AlpcpDummyEvent: O,
+    AlpcpNextMessageId: O,
+    AlpcpNextCallbackId: O,
+    AlpcpLogEnabled: O,
+    AlpcpMessageLogEnabled: O,
+    AlpcpRegionGranularity: O,
+    AlpcpViewGranularity: O,
+    LpcLegacyMaxMessageLength: O,
+    PspCidTable: O,
+    PsInitialSystemProcess: O,
+    PsIdleProcess: O,
+    ObpKernelHandleTable: O,
+    PsLoadedModuleList: O,
+    KdDebuggerDataBlock: O,
+    NtBuildNumber: O,
+    NtBuildLab: O,
+    KeTimeIncrement: O,
+    KeMaximumIncrement: O,
+    KeBootTime: O,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_member_indexes_its_own_declaration() {
+        assert_eq!(
+            field_spec(Port::PortListEntry).unwrap().spellings,
+            ["PortListEntry"]
+        );
+        assert_eq!(field_spec(Port::MessageZone).unwrap().spellings, ["MessageZone"]);
+        assert_eq!(
+            field_spec(CommunicationInfo::ConnectionPort).unwrap().ty,
+            "_ALPC_COMMUNICATION_INFO"
+        );
+        assert_eq!(
+            field_spec(Message::PortMessage).unwrap().spellings,
+            ["PortMessage"]
+        );
+        assert_eq!(
+            field_spec(ObjectNameInformation::Name).unwrap().ty,
+            "_OBJECT_NAME_INFORMATION"
+        );
+        assert_eq!(FIELDS.len(), field_index(ObjectNameInformation::Name) + 1);
+    }
+}

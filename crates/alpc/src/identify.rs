@@ -1,0 +1,94 @@
+//! What is at an address, when it is not what was asked for.
+
+use std::fmt;
+
+use kdump::Gva;
+use serde::Serialize;
+
+use crate::blob::{self, BlobKind};
+use crate::contract::ObjectHeader;
+use crate::kernel::Kernel;
+use crate::object::{self, TypeRef};
+use crate::value::{Addr, Hole};
+
+/// What the memory at an address looks like.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Identity {
+    /// An executive object, by the header before it.
+    Object {
+        /// Its type.
+        #[serde(rename = "type")]
+        object_type: TypeRef,
+    },
+    /// An ALPC allocation, by the blob header before it.
+    Blob {
+        /// What it holds.
+        holds: BlobKind,
+    },
+    /// The header of an object: the object itself comes behind it.
+    ObjectHeader {
+        /// Its type.
+        #[serde(rename = "type")]
+        object_type: TypeRef,
+        /// Address of the object.
+        body: Addr,
+    },
+    /// The memory cannot be read.
+    Unreadable {
+        /// Why.
+        reason: Hole,
+    },
+    /// Nothing that can be told.
+    Unknown,
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Object { object_type } => {
+                write!(
+                    f,
+                    "it looks like an object of the type \"{}\"",
+                    object_type.name.escape_debug()
+                )
+            }
+            Self::Blob { holds } => write!(f, "the blob header before it says {holds}"),
+            Self::ObjectHeader { object_type, body } => write!(
+                f,
+                "it looks like the header of an object of the type \"{}\", which is at {body}",
+                object_type.name.escape_debug()
+            ),
+            Self::Unreadable { reason } => write!(f, "{reason}"),
+            Self::Unknown => f.write_str("what is there cannot be told"),
+        }
+    }
+}
+
+/// Tells what is at an address as far as the headers before it say.
+#[must_use]
+pub fn identify(kernel: &Kernel<'_>, address: Gva) -> Identity {
+    if let Err(reason) = kernel.cursor().u8(address) {
+        return Identity::Unreadable {
+            reason: reason.into(),
+        };
+    }
+    if let Ok(header) = object::header(kernel, address)
+        && let Ok(object_type) = object::object_type(header)
+    {
+        return Identity::Object { object_type };
+    }
+    let body = kernel
+        .offset(ObjectHeader::Body)
+        .map(|body| crate::kernel::offset(address, body));
+    if let (Ok(object_type), Ok(body)) = (object::object_type(kernel.at(address)), body) {
+        return Identity::ObjectHeader {
+            object_type,
+            body: kernel.addr(body),
+        };
+    }
+    match blob::kind(kernel, address) {
+        Ok(holds) if holds.name().is_some() => Identity::Blob { holds },
+        _ => Identity::Unknown,
+    }
+}

@@ -1,0 +1,278 @@
+//! A dump, its kernel's layout and its globals, tied together.
+
+use std::fmt;
+
+use kdump::{AddressSpace, Cursor, Dump, Gva, Gxa};
+use ntlayout::{Field, Layout, SymbolError, SymbolTable};
+
+use crate::contract::{self, CONTRACT, Global, Member, Type};
+use crate::value::{Addr, Hole, Value};
+
+/// What reads of kernel memory give.
+pub type Read<T> = Result<T, Hole>;
+
+/// The kernel in a dump: all walks start here.
+///
+/// It carries the translation cache of its reads, so it is `Send` but not `Sync`; one for each walk or thread
+/// costs little.
+pub struct Kernel<'d> {
+    cursor: Cursor<'d>,
+    layout: Layout,
+    base: Gva,
+}
+
+impl<'d> Kernel<'d> {
+    /// Ties a dump to the symbols of its kernel, whose image begins at `base`.
+    ///
+    /// Members and globals that the symbols lack do not fail this; they are in [`Layout::missing`], and
+    /// whatever needs them says so.
+    ///
+    /// # Errors
+    /// When the symbol table cannot be read.
+    pub fn new(dump: &'d Dump, base: Gva, table: &dyn SymbolTable) -> Result<Self, SymbolError> {
+        Ok(Self {
+            cursor: dump.kernel_space().cursor(),
+            layout: table.resolve(&CONTRACT)?,
+            base,
+        })
+    }
+
+    /// The dump that is read.
+    #[must_use]
+    pub fn dump(&self) -> &'d Dump {
+        self.cursor.space().dump()
+    }
+
+    /// The layout in use.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Where the kernel image begins.
+    #[must_use]
+    pub fn base(&self) -> Gva {
+        self.base
+    }
+
+    /// The kernel's address space.
+    #[must_use]
+    pub fn space(&self) -> AddressSpace<'d> {
+        self.cursor.space()
+    }
+
+    /// Bytes of a pointer.
+    #[must_use]
+    pub fn pointer_size(&self) -> u32 {
+        self.space().pointer_width()
+    }
+
+    /// An address for a record.
+    #[must_use]
+    pub fn addr(&self, gva: Gva) -> Addr {
+        Addr::new(gva, self.pointer_size())
+    }
+
+    /// A structure at an address.
+    #[must_use]
+    pub fn at(&self, address: Gva) -> At<'_, 'd> {
+        At {
+            kernel: self,
+            address,
+        }
+    }
+
+    pub(crate) fn cursor(&self) -> &Cursor<'d> {
+        &self.cursor
+    }
+
+    pub(crate) fn field<M: Member>(&self, member: M) -> Read<Field> {
+        self.layout.field(contract::field_index(member)).ok_or_else(|| {
+            let spec = contract::field_spec(member);
+            Hole::NoMember {
+                ty: M::TYPE.name(),
+                member: spec.map_or("?", |spec| spec.name),
+            }
+        })
+    }
+
+    /// Whether this kernel has the member.
+    #[must_use]
+    pub fn has<M: Member>(&self, member: M) -> bool {
+        self.field(member).is_ok()
+    }
+
+    /// Bytes from the start of its structure to the member.
+    ///
+    /// # Errors
+    /// [`Hole::NoMember`] when this kernel does not have it.
+    pub fn offset<M: Member>(&self, member: M) -> Read<u64> {
+        self.field(member).map(|field| field.offset.into())
+    }
+
+    /// Size of a structure in bytes.
+    ///
+    /// # Errors
+    /// [`Hole::NoMember`] when this kernel does not have it.
+    pub fn size_of(&self, ty: Type) -> Read<u64> {
+        let size = self.layout.type_size(ty as usize).map(u64::from);
+        size.ok_or(Hole::NoMember {
+            ty: ty.name(),
+            member: "(size)",
+        })
+    }
+
+    /// Address of a global variable.
+    ///
+    /// # Errors
+    /// [`Hole::NoGlobal`] when the symbols lack it.
+    pub fn global(&self, global: Global) -> Read<Gva> {
+        let rva = self
+            .layout
+            .global(global as usize)
+            .ok_or(Hole::NoGlobal { name: global.name() })?;
+        Ok(offset(self.base, rva.into()))
+    }
+
+    /// The pointer that a global variable holds.
+    ///
+    /// # Errors
+    /// When the symbols lack it or its memory is not in the dump.
+    pub fn global_pointer(&self, global: Global) -> Read<Gva> {
+        Ok(self.cursor.pointer(self.global(global)?)?)
+    }
+
+    /// The text of a `_UNICODE_STRING`, with U+FFFD for what is not valid UTF-16. It is as its creator wrote
+    /// it: control characters and all.
+    ///
+    /// # Errors
+    /// When the structure or any of its units is not in the dump.
+    pub fn text(&self, at: Gva) -> Read<String> {
+        let string = self.cursor.unicode_string(at)?;
+        match string.stopped {
+            Some(error) => Err(error.into()),
+            None => Ok(string.to_string_lossy()),
+        }
+    }
+}
+
+impl fmt::Debug for Kernel<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kernel")
+            .field("base", &self.base)
+            .field("identity", &self.layout.identity())
+            .finish()
+    }
+}
+
+/// An address `by` bytes further. Addresses wrap as the processor's do; reading the result is checked anyway.
+#[must_use]
+pub(crate) fn offset(gva: Gva, by: u64) -> Gva {
+    Gva::new(gva.u64().wrapping_add(by))
+}
+
+/// An address `by` bytes before.
+#[must_use]
+pub(crate) fn before(gva: Gva, by: u64) -> Gva {
+    Gva::new(gva.u64().wrapping_sub(by))
+}
+
+/// A structure in kernel memory, read member by member.
+#[derive(Clone, Copy, Debug)]
+pub struct At<'k, 'd> {
+    kernel: &'k Kernel<'d>,
+    address: Gva,
+}
+
+impl<'k, 'd> At<'k, 'd> {
+    /// Where the structure begins.
+    #[must_use]
+    pub fn address(self) -> Gva {
+        self.address
+    }
+
+    /// The kernel that it is part of.
+    #[must_use]
+    pub fn kernel(self) -> &'k Kernel<'d> {
+        self.kernel
+    }
+
+    /// Address of a member.
+    ///
+    /// # Errors
+    /// [`Hole::NoMember`] when this kernel does not have it.
+    pub fn address_of<M: Member>(self, member: M) -> Read<Gva> {
+        Ok(offset(self.address, self.kernel.offset(member)?))
+    }
+
+    /// A structure that is a member of this one.
+    ///
+    /// # Errors
+    /// [`Hole::NoMember`] when this kernel does not have it.
+    pub fn embedded<M: Member>(self, member: M) -> Read<Self> {
+        Ok(self.kernel.at(self.address_of(member)?))
+    }
+
+    /// The member's value, of whatever size the symbols give it; a bit field is shifted down.
+    ///
+    /// # Errors
+    /// When this kernel has no such member or its memory is not in the dump.
+    pub fn uint<M: Member>(self, member: M) -> Read<u64> {
+        let field = self.kernel.field(member)?;
+        let raw = self
+            .kernel
+            .cursor
+            .uint(offset(self.address, field.offset.into()), field.size)?;
+        Ok(field.bits.map_or(raw, |bits| {
+            let mask = u64::MAX
+                .checked_shr(64_u32.saturating_sub(bits.length.into()))
+                .unwrap_or(0);
+            raw.checked_shr(bits.position.into()).unwrap_or(0) & mask
+        }))
+    }
+
+    /// A member of at most four bytes.
+    ///
+    /// # Errors
+    /// As [`At::uint`].
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "the member is declared with at most four bytes"
+    )]
+    pub fn u32<M: Member>(self, member: M) -> Read<u32> {
+        self.uint(member).map(|value| value as u32)
+    }
+
+    /// A member of at most two bytes.
+    ///
+    /// # Errors
+    /// As [`At::uint`].
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "the member is declared with at most two bytes"
+    )]
+    pub fn u16<M: Member>(self, member: M) -> Read<u16> {
+        self.uint(member).map(|value| value as u16)
+    }
+
+    /// Whether a one-bit or boolean member is set.
+    ///
+    /// # Errors
+    /// As [`At::uint`].
+    pub fn flag<M: Member>(self, member: M) -> Read<bool> {
+        self.uint(member).map(|value| value != 0)
+    }
+
+    /// A member that is a pointer.
+    ///
+    /// # Errors
+    /// As [`At::uint`].
+    pub fn pointer<M: Member>(self, member: M) -> Read<Gva> {
+        self.uint(member).map(Gva::new)
+    }
+
+    /// A pointer member, as an address for a record.
+    pub(crate) fn addr<M: Member>(self, member: M) -> Value<Addr> {
+        self.pointer(member).map(|gva| self.kernel.addr(gva)).into()
+    }
+}

@@ -1,0 +1,426 @@
+//! Threads: what state they are in, what they wait for, and the ALPC message that they wait for.
+
+use kdump::{Gva, Gxa};
+use serde::{Serialize, Serializer};
+
+use crate::contract::{
+    ClientId, DispatcherHeader, Message, Mutant, Process, Queue, Semaphore, Thread, ThreadControl, Type,
+    WaitBlock,
+};
+use crate::kernel::{At, Kernel, Read, offset};
+use crate::list::{self, List};
+use crate::port::{self, PortRef};
+use crate::process::ProcessRef;
+use crate::value::{Addr, Hole, Value};
+
+/// `_KTHREAD_STATE` of a thread that waits.
+const WAITING: u8 = 5;
+
+/// `_KWAIT_REASON` of a thread that waits for an ALPC reply. There is no reason of its own for ALPC.
+const WR_LPC_REPLY: u8 = 17;
+
+/// Objects that one thread can wait for at once: `MAXIMUM_WAIT_OBJECTS`.
+const MAX_WAIT_OBJECTS: u64 = 64;
+
+/// What a thread is doing: `_KTHREAD_STATE`, which some kernels' symbols lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ThreadState(pub u8);
+
+impl ThreadState {
+    /// The kernel's name for the state; none for a number without one.
+    #[must_use]
+    pub fn name(self) -> Option<&'static str> {
+        const NAMES: [&str; 10] = [
+            "Initialized",
+            "Ready",
+            "Running",
+            "Standby",
+            "Terminated",
+            "Waiting",
+            "Transition",
+            "DeferredReady",
+            "GateWait",
+            "WaitingForProcessInSwap",
+        ];
+        NAMES.get(usize::from(self.0)).copied()
+    }
+
+    /// Whether the thread waits for something.
+    #[must_use]
+    pub fn is_waiting(self) -> bool {
+        self.0 == WAITING
+    }
+}
+
+impl Serialize for ThreadState {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.name() {
+            Some(name) => serializer.serialize_str(name),
+            None => serializer.collect_str(&format_args!("0x{:02X}", self.0)),
+        }
+    }
+}
+
+/// Why a thread waits: `_KWAIT_REASON`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaitReason(pub u8);
+
+impl WaitReason {
+    /// The kernel's name for the reason; none for a number without one. Number 14 is `WrEventPair` up to
+    /// Windows 7 and spare after it; the rest never moved.
+    #[must_use]
+    pub fn name(self) -> Option<&'static str> {
+        const NAMES: [&str; 43] = [
+            "Executive",
+            "FreePage",
+            "PageIn",
+            "PoolAllocation",
+            "DelayExecution",
+            "Suspended",
+            "UserRequest",
+            "WrExecutive",
+            "WrFreePage",
+            "WrPageIn",
+            "WrPoolAllocation",
+            "WrDelayExecution",
+            "WrSuspended",
+            "WrUserRequest",
+            "WrEventPair",
+            "WrQueue",
+            "WrLpcReceive",
+            "WrLpcReply",
+            "WrVirtualMemory",
+            "WrPageOut",
+            "WrRendezvous",
+            "WrKeyedEvent",
+            "WrTerminated",
+            "WrProcessInSwap",
+            "WrCpuRateControl",
+            "WrCalloutStack",
+            "WrKernel",
+            "WrResource",
+            "WrPushLock",
+            "WrMutex",
+            "WrQuantumEnd",
+            "WrDispatchInt",
+            "WrPreempted",
+            "WrYieldExecution",
+            "WrFastMutex",
+            "WrGuardedMutex",
+            "WrRundown",
+            "WrAlertByThreadId",
+            "WrDeferredPreempt",
+            "WrPhysicalFault",
+            "WrIoRing",
+            "WrMdlCache",
+            "WrRcu",
+        ];
+        NAMES.get(usize::from(self.0)).copied()
+    }
+}
+
+impl Serialize for WaitReason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.name() {
+            Some(name) => serializer.serialize_str(name),
+            None => serializer.collect_str(&format_args!("0x{:02X}", self.0)),
+        }
+    }
+}
+
+/// A thread, as the debugger's thread line shows it.
+#[derive(Clone, Debug, Serialize)]
+pub struct ThreadRecord {
+    /// Its `_ETHREAD`.
+    pub address: Addr,
+    /// Its process's id.
+    pub process_id: Value<u64>,
+    /// Its id.
+    pub thread_id: Value<u64>,
+    /// Its process.
+    pub process: Value<Option<ProcessRef>>,
+    /// Its thread environment block.
+    pub teb: Value<Addr>,
+    /// Its window-manager part.
+    pub win32_thread: Value<Addr>,
+    /// What it is doing.
+    pub state: Value<ThreadState>,
+    /// The processor that it runs on or was last meant for.
+    pub processor: Value<u32>,
+    /// Why it waits; the last reason, when it does not.
+    pub wait_reason: Value<WaitReason>,
+    /// Whether it waits in user mode.
+    pub user_mode_wait: Value<bool>,
+    /// Whether its wait can be interrupted.
+    pub alertable: Value<bool>,
+    /// How often it was suspended and not resumed.
+    pub suspend_count: Value<u32>,
+    /// What it waits for.
+    pub wait_objects: Value<Vec<WaitObject>>,
+    /// The ALPC reply that it waits for.
+    pub alpc_wait: Value<Option<AlpcWait>>,
+}
+
+/// Something a thread waits for.
+#[derive(Clone, Debug, Serialize)]
+pub struct WaitObject {
+    /// Its address.
+    pub address: Addr,
+    /// What it is.
+    pub kind: Value<WaitObjectKind>,
+    /// The most a semaphore counts to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Value<u32>>,
+    /// The thread that owns a mutant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Value<Addr>>,
+}
+
+/// `_DISPATCHER_HEADER.Type`, by the kernel's `_KOBJECTS`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaitObjectKind(pub u8);
+
+impl WaitObjectKind {
+    const MUTANT: Self = Self(2);
+    const SEMAPHORE: Self = Self(5);
+
+    /// The debugger's name; none for a number that nothing can wait for.
+    #[must_use]
+    pub fn name(self) -> Option<&'static str> {
+        Some(match self.0 & 0x7f {
+            0 => "NotificationEvent",
+            1 => "SynchronizationEvent",
+            2 => "Mutant",
+            3 => "ProcessObject",
+            4 => "QueueObject",
+            5 => "Semaphore",
+            6 => "Thread",
+            7 => "Gate",
+            8 => "NotificationTimer",
+            9 => "SynchronizationTimer",
+            _ => return None,
+        })
+    }
+}
+
+impl Serialize for WaitObjectKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.name() {
+            Some(name) => serializer.serialize_str(name),
+            None => serializer.collect_str(&format_args!("0x{:02X}", self.0)),
+        }
+    }
+}
+
+/// The reply that a thread waits for.
+#[derive(Clone, Debug, Serialize)]
+pub struct AlpcWait {
+    /// The message it sent.
+    pub message: Addr,
+    /// The port in whose queue the message is.
+    pub queue_port: Value<Option<PortRef>>,
+    /// The process that owns that port.
+    pub owner_process: Value<Option<ProcessRef>>,
+}
+
+/// Reads a thread.
+#[must_use]
+pub fn thread(kernel: &Kernel<'_>, address: Gva) -> ThreadRecord {
+    let thread = kernel.at(address);
+    let control = thread.embedded(Thread::Tcb);
+    let id = |member| {
+        thread
+            .embedded(Thread::Cid)
+            .and_then(|cid| cid.uint(member))
+            .into()
+    };
+    let pointer = |member| {
+        Value::from(
+            control
+                .clone()
+                .and_then(|at| at.pointer(member))
+                .map(|gva| kernel.addr(gva)),
+        )
+    };
+    let number = |member| control.clone().and_then(|at| at.u32(member)).into();
+    let flag = |member| control.clone().and_then(|at| at.flag(member)).into();
+    ThreadRecord {
+        address: kernel.addr(address),
+        process_id: id(ClientId::UniqueProcess),
+        thread_id: id(ClientId::UniqueThread),
+        process: process(thread).into(),
+        teb: pointer(ThreadControl::Teb),
+        win32_thread: pointer(ThreadControl::Win32Thread),
+        state: state(thread).into(),
+        processor: number(ThreadControl::NextProcessor),
+        wait_reason: wait_reason(thread).into(),
+        user_mode_wait: flag(ThreadControl::WaitMode),
+        alertable: flag(ThreadControl::Alertable),
+        suspend_count: number(ThreadControl::SuspendCount),
+        wait_objects: wait_objects(thread).into(),
+        alpc_wait: alpc_wait(thread).into(),
+    }
+}
+
+fn process(thread: At<'_, '_>) -> Read<Option<ProcessRef>> {
+    let process = thread.embedded(Thread::Tcb)?.pointer(ThreadControl::Process)?;
+    Ok((process.u64() != 0).then(|| ProcessRef::at(thread.kernel(), process)))
+}
+
+/// What a thread is doing.
+///
+/// # Errors
+/// When the thread is not in the dump.
+#[allow(clippy::cast_possible_truncation, reason = "the member has one byte")]
+pub fn state(thread: At<'_, '_>) -> Read<ThreadState> {
+    Ok(ThreadState(
+        thread.embedded(Thread::Tcb)?.uint(ThreadControl::State)? as u8,
+    ))
+}
+
+/// Why a thread waits.
+///
+/// # Errors
+/// When the thread is not in the dump.
+#[allow(clippy::cast_possible_truncation, reason = "the member has one byte")]
+pub fn wait_reason(thread: At<'_, '_>) -> Read<WaitReason> {
+    Ok(WaitReason(
+        thread.embedded(Thread::Tcb)?.uint(ThreadControl::WaitReason)? as u8,
+    ))
+}
+
+/// The objects that a waiting thread waits for; none when it does not wait.
+fn wait_objects(thread: At<'_, '_>) -> Read<Vec<WaitObject>> {
+    if !state(thread)?.is_waiting() {
+        return Ok(Vec::new());
+    }
+    let control = thread.embedded(Thread::Tcb)?;
+    let first = control.pointer(ThreadControl::WaitBlockList)?;
+    if first.u64() == 0 {
+        return Ok(Vec::new());
+    }
+    if control.kernel().has(WaitBlock::NextWaitBlock) {
+        chained_wait_objects(control, first)
+    } else {
+        counted_wait_objects(control, first)
+    }
+}
+
+/// Up to Windows 7 the blocks of a wait are a ring.
+fn chained_wait_objects(control: At<'_, '_>, first: Gva) -> Read<Vec<WaitObject>> {
+    let kernel = control.kernel();
+    let mut objects = Vec::new();
+    let mut block = first;
+    for _ in 0..MAX_WAIT_OBJECTS {
+        objects.push(wait_object(kernel, kernel.at(block).pointer(WaitBlock::Object)?));
+        block = kernel.at(block).pointer(WaitBlock::NextWaitBlock)?;
+        if block == first || block.u64() == 0 {
+            return Ok(objects);
+        }
+    }
+    let at = kernel.addr(first);
+    Err(Hole::Walk(format!(
+        "the wait blocks at {at} do not come back to the first"
+    )))
+}
+
+/// From Windows 8 on they are an array.
+fn counted_wait_objects(control: At<'_, '_>, first: Gva) -> Read<Vec<WaitObject>> {
+    let kernel = control.kernel();
+    let count = control.uint(ThreadControl::WaitBlockCount)?.min(MAX_WAIT_OBJECTS);
+    let size = kernel.size_of(Type::WaitBlock)?;
+    (0..count)
+        .map(|index| {
+            let block = kernel.at(offset(first, index.saturating_mul(size)));
+            Ok(wait_object(kernel, block.pointer(WaitBlock::Object)?))
+        })
+        .collect()
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "the member has one byte")]
+fn wait_object(kernel: &Kernel<'_>, address: Gva) -> WaitObject {
+    let object = kernel.at(address);
+    let kind = object
+        .uint(DispatcherHeader::Type)
+        .map(|kind| WaitObjectKind(kind as u8 & 0x7f));
+    let is = |wanted| matches!(kind, Ok(kind) if kind == wanted);
+    WaitObject {
+        address: kernel.addr(address),
+        limit: is(WaitObjectKind::SEMAPHORE).then(|| object.u32(Semaphore::Limit).into()),
+        owner: is(WaitObjectKind::MUTANT).then(|| object.addr(Mutant::OwnerThread)),
+        kind: kind.into(),
+    }
+}
+
+/// The reply that a thread waits for; none when it does not.
+///
+/// `_ETHREAD.AlpcMessageId` holds the address of the message that the thread sent, but nothing clears it
+/// when the reply arrives, and a thread that was suspended while it waits has another wait reason. So it is
+/// believed only when the message names this thread as the waiting one.
+///
+/// # Errors
+/// When the thread waits for a reply to a message that is not in the dump: then nothing can confirm it.
+pub fn alpc_wait(thread: At<'_, '_>) -> Read<Option<AlpcWait>> {
+    let kernel = thread.kernel();
+    let message = thread.pointer(Thread::AlpcMessageId)?;
+    if message.u64() == 0 || !state(thread)?.is_waiting() {
+        return Ok(None);
+    }
+    match kernel.at(message).pointer(Message::WaitingThread) {
+        Ok(waiting) if waiting == thread.address() => Ok(Some(wait_for(kernel, message))),
+        Ok(_) => Ok(None),
+        // An old id or a stale address leads anywhere; only a thread in this very wait is missing something.
+        Err(hole) if waits_for_reply(thread)? => Err(hole),
+        Err(_) => Ok(None),
+    }
+}
+
+fn waits_for_reply(thread: At<'_, '_>) -> Read<bool> {
+    if wait_reason(thread)?.0 != WR_LPC_REPLY {
+        return Ok(false);
+    }
+    let semaphore = thread.address_of(Thread::AlpcWaitSemaphore)?;
+    Ok(wait_objects(thread)?
+        .iter()
+        .any(|object| object.address.gva() == semaphore))
+}
+
+fn wait_for(kernel: &Kernel<'_>, message: Gva) -> AlpcWait {
+    let port = kernel.at(message).pointer(Message::PortQueue);
+    let owner = port.clone().and_then(|port| {
+        if port.u64() == 0 {
+            return Ok(None);
+        }
+        let (owner, _) = port::owner_process(kernel.at(port))?;
+        Ok((owner.u64() != 0).then(|| ProcessRef::at(kernel, owner)))
+    });
+    AlpcWait {
+        message: kernel.addr(message),
+        queue_port: port
+            .map(|port| (port.u64() != 0).then(|| PortRef::at(kernel, port)))
+            .into(),
+        owner_process: owner.into(),
+    }
+}
+
+/// The threads of a process, in the order of `_EPROCESS.ThreadListHead`.
+///
+/// # Errors
+/// When this kernel does not have the members.
+pub fn threads_of(process: At<'_, '_>) -> Read<List> {
+    let kernel = process.kernel();
+    let entry = kernel.offset(Thread::ThreadListEntry)?;
+    Ok(list::walk(kernel, process.address_of(Process::ThreadListHead)?).containers(entry))
+}
+
+/// The threads that are registered with a completion port, a `_KQUEUE`.
+///
+/// # Errors
+/// When this kernel does not have the members.
+pub fn threads_of_queue(queue: At<'_, '_>) -> Read<List> {
+    let kernel = queue.kernel();
+    let entry = kernel
+        .offset(Thread::Tcb)?
+        .saturating_add(kernel.offset(ThreadControl::QueueListEntry)?);
+    Ok(list::walk(kernel, queue.address_of(Queue::ThreadListHead)?).containers(entry))
+}

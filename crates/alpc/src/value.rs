@@ -1,0 +1,206 @@
+//! Values that are known, or say why not.
+
+use std::fmt;
+
+use kdump::{Gva, Gxa, ReadError};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+/// A kernel virtual address in a record: printed and serialized as lower-case hex, zero-padded to the
+/// pointer width of the system that was dumped.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Addr {
+    value: u64,
+    digits: u8,
+}
+
+impl Addr {
+    /// An address of a system whose pointers have `pointer_size` bytes.
+    #[must_use]
+    pub fn new(gva: Gva, pointer_size: u32) -> Self {
+        Self {
+            value: gva.u64(),
+            digits: if pointer_size == 4 { 8 } else { 16 },
+        }
+    }
+
+    /// The address as a number.
+    #[must_use]
+    pub fn u64(self) -> u64 {
+        self.value
+    }
+
+    /// The address as the reader of memory takes it.
+    #[must_use]
+    pub fn gva(self) -> Gva {
+        Gva::new(self.value)
+    }
+
+    /// Whether this is the null pointer.
+    #[must_use]
+    pub fn is_null(self) -> bool {
+        self.value == 0
+    }
+
+    /// How many hex digits the address prints.
+    #[must_use]
+    pub fn digits(self) -> usize {
+        self.digits.into()
+    }
+}
+
+impl fmt::Display for Addr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:0width$x}", self.value, width = self.digits())
+    }
+}
+
+impl fmt::Debug for Addr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Addr({self})")
+    }
+}
+
+impl Serialize for Addr {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Why a value is not known.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Hole {
+    /// Memory that the dump does not give.
+    #[error("{0}")]
+    Memory(#[from] ReadError),
+    /// The symbols in use have no such member; in this kernel the thing does not exist.
+    #[error("{ty}.{member} is not in this kernel")]
+    NoMember {
+        /// The structure.
+        ty: &'static str,
+        /// The member, by its preferred spelling.
+        member: &'static str,
+    },
+    /// The symbols in use have no such global.
+    #[error("the symbols have no {name}")]
+    NoGlobal {
+        /// The variable.
+        name: &'static str,
+    },
+    /// What is read contradicts what it should be.
+    #[error("{0}")]
+    Implausible(String),
+    /// A list or table that was walked ended early.
+    #[error("{0}")]
+    Walk(String),
+}
+
+impl Hole {
+    /// A stable id of the reason, for scripts.
+    #[must_use]
+    pub fn id(&self) -> &'static str {
+        match self {
+            Self::Memory(error) => error.id(),
+            Self::NoMember { .. } => "no-member",
+            Self::NoGlobal { .. } => "no-global",
+            Self::Implausible(_) => "implausible",
+            Self::Walk(_) => "walk-ended",
+        }
+    }
+
+    /// Whether the kernel simply does not have the thing, as opposed to hiding it.
+    #[must_use]
+    pub fn is_absence(&self) -> bool {
+        matches!(self, Self::NoMember { .. })
+    }
+}
+
+/// A value of a record: known, or missing for a reason.
+#[derive(Clone, Debug)]
+pub enum Value<T> {
+    /// The value as it was read.
+    Known(T),
+    /// It could not be read, or does not exist in this kernel ([`Hole::is_absence`]).
+    Missing(Box<Hole>),
+}
+
+impl<T> Value<T> {
+    /// The value, when known.
+    pub fn known(&self) -> Option<&T> {
+        match self {
+            Self::Known(value) => Some(value),
+            Self::Missing(_) => None,
+        }
+    }
+
+    /// Why the value is missing.
+    pub fn hole(&self) -> Option<&Hole> {
+        match self {
+            Self::Known(_) => None,
+            Self::Missing(hole) => Some(hole),
+        }
+    }
+
+    /// Whether memory hides the value, as opposed to there being none.
+    pub fn is_unreadable(&self) -> bool {
+        self.hole()
+            .is_some_and(|hole| !matches!(hole, Hole::NoMember { .. } | Hole::Implausible(_)))
+    }
+
+    /// Applies `f` to a known value.
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Value<U> {
+        match self {
+            Self::Known(value) => Value::Known(f(value)),
+            Self::Missing(hole) => Value::Missing(hole),
+        }
+    }
+
+    /// The value or the reason, to go on with `?`.
+    ///
+    /// # Errors
+    /// The reason why the value is missing.
+    pub fn get(&self) -> Result<&T, Hole> {
+        match self {
+            Self::Known(value) => Ok(value),
+            Self::Missing(hole) => Err((**hole).clone()),
+        }
+    }
+}
+
+impl<T> From<Result<T, Hole>> for Value<T> {
+    fn from(result: Result<T, Hole>) -> Self {
+        match result {
+            Ok(value) => Self::Known(value),
+            Err(hole) => Self::Missing(Box::new(hole)),
+        }
+    }
+}
+
+/// A known value serializes as itself. A missing one is a map with the single key `$unreadable` or, when the
+/// kernel has no such thing, `$absent`; the front end turns these into `null` with a reason beside it.
+impl<T: Serialize> Serialize for Value<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Known(value) => value.serialize(serializer),
+            Self::Missing(hole) => {
+                let mut map = serializer.serialize_map(Some(1))?;
+                let key = if hole.is_absence() {
+                    "$absent"
+                } else {
+                    "$unreadable"
+                };
+                map.serialize_entry(key, &**hole)?;
+                map.end()
+            }
+        }
+    }
+}
+
+impl Serialize for Hole {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry("id", self.id())?;
+        map.serialize_entry("text", &self.to_string())?;
+        map.end()
+    }
+}

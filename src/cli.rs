@@ -1,0 +1,116 @@
+//! The arguments.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXAMPLES: &str = "\
+Examples:
+  alpc-dump memory.dmp info
+  alpc-dump memory.dmp message fffff8800f4cc950
+  alpc-dump memory.dmp message fffff880`0f4cc950 -v --format json
+  alpc-dump memory.dmp -y C:\\symbols message fffff8800f4cc950
+  alpc-dump memory.dmp \"!alpc /m fffff8800f4cc950\"
+
+Exit status, the first that applies:
+  2  usage or fatal error
+  1  a finding, or the thing asked for is not there
+  3  printed, but part of it could not be read
+  0  complete
+Over several dumps: the first of these that any of them has.
+
+The dump is opened read-only and nothing is written beside it. No network, no telemetry.";
+
+/// Who waits for whom over ALPC, from a Windows kernel crash dump: the views of the debugger's !alpc
+/// extension, without the debugger.
+#[derive(Debug, Parser)]
+#[command(name = "alpc-dump", version, after_help = EXAMPLES, subcommand_precedence_over_arg = true)]
+#[command(override_usage = "alpc-dump [OPTIONS] <DUMP>... <COMMAND> [ARGS]")]
+pub struct Cli {
+    /// Kernel crash dumps; one that is named like a command is written ./NAME
+    #[arg(value_name = "DUMP")]
+    pub dumps: Vec<PathBuf>,
+
+    /// PDB file of the kernel, or folder to look for it in; may be given several times
+    #[arg(short = 'y', long = "symbols", value_name = "FILE|FOLDER", global = true)]
+    pub symbols: Vec<PathBuf>,
+
+    /// Whose words the views use: the debuggers' up to 2009, or those since 2012
+    #[arg(long, value_enum, default_value_t = Style::Classic, global = true)]
+    pub style: Style,
+
+    /// Text for people, JSON for programs
+    #[arg(long, value_enum, default_value_t = Format::Text, global = true)]
+    pub format: Format,
+
+    /// When to colour text; an explicit choice beats CLICOLOR_FORCE, CLICOLOR and NO_COLOR
+    #[arg(long, value_enum, default_value_t = ColorChoice::Auto, global = true)]
+    pub color: ColorChoice,
+
+    /// Read the dump without mapping it into memory, for network shares and files that may shrink
+    #[arg(long, global = true)]
+    pub no_mmap: bool,
+
+    /// Show what the debugger's views leave out
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do with the dumps.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The dump's header, its kernel, the symbols found, and the share of pages that is there
+    Info,
+    /// One message in full (!alpc /M)
+    Message(MessageArgs),
+}
+
+/// What to show a message of.
+#[derive(Debug, Args)]
+pub struct MessageArgs {
+    /// Address of the message (_KALPC_MESSAGE)
+    #[arg(value_name = "ADDR")]
+    pub address: String,
+}
+
+/// Whose words the views use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Style {
+    /// `Message @ fffff880…`, as the debugger extensions of 2009
+    Classic,
+    /// `Message fffff880…`, as those from 2012 on
+    Modern,
+}
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// The debugger's layout
+    Text,
+    /// One JSON document
+    Json,
+}
+
+/// When to colour text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl Command {
+    /// The command's name, as it is written on the command line.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Message(_) => "message",
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! `message`: the debugger's `!alpc /M`.
+
+use alpc::Value;
+use alpc::message::{self, Detail, MessageDetails, MessageRecord};
+use kdump::Gva;
+
+use super::Answer;
+use crate::address;
+use crate::cli::{Cli, Format, MessageArgs, Style};
+use crate::failure::Failure;
+use crate::output::rows::{self, Rows};
+use crate::session::Session;
+
+/// Width of a row's label.
+const LABEL: usize = 21;
+
+pub fn run(cli: &Cli, session: &Session, args: &MessageArgs) -> anyhow::Result<Answer> {
+    let address = address::parse(&args.address)?;
+    let kernel = session.kernel()?;
+    refuse_impossible(&kernel, address)?;
+    let detail = if cli.verbose || cli.format == Format::Json {
+        Detail::Full
+    } else {
+        Detail::Rows
+    };
+    let record = message::message(&kernel, address, detail)
+        .map_err(|error| Failure::not_there("not-a-message", error.to_string()))?;
+    let text = text(&record, cli.style);
+    Ok(Answer::new(text, &record)?.served_by(&kernel))
+}
+
+/// An address that no processor of this kind can use is a slip of the fingers, not a hole in the dump.
+fn refuse_impossible(kernel: &alpc::Kernel<'_>, address: Gva) -> anyhow::Result<()> {
+    if let Err(error @ kdump::TranslateError::NonCanonical { .. }) = kernel.space().translate(address) {
+        return Err(Failure::fatal(
+            "non-canonical",
+            format!("{error}; check the digits"),
+        ));
+    }
+    Ok(())
+}
+
+/// The view, to the byte: an empty line, the header, 26 rows.
+fn text(record: &MessageRecord, style: Style) -> String {
+    let at = match style {
+        Style::Classic => "@ ",
+        Style::Modern => "",
+    };
+    let mut rows = Rows::new(LABEL, record.address.digits());
+    rows.line("");
+    rows.line(&format!("Message {at}{}", record.address));
+    rows.number("MessageID", &record.message_id, 4);
+    rows.number("CallbackID", &record.callback_id, 4);
+    rows.number("SequenceNumber", &record.sequence_number, 8);
+    rows.known("Type", &record.message_type);
+    rows.number("DataLength", &record.data_length.clone().map(u32::from), 4);
+    rows.number("TotalLength", &record.total_length.clone().map(u32::from), 4);
+    rows.flag("Canceled", &record.canceled);
+    rows.flag("Release", &record.release);
+    rows.flag("ReplyWaitReply", &record.reply_wait_reply);
+    rows.flag("Continuation", &record.continuation);
+    rows.port("OwnerPort", &record.owner_port);
+    rows.address("WaitingThread", &record.waiting_thread);
+    rows.known("QueueType", &record.queue_type);
+    rows.port("QueuePort", &record.queue_port);
+    rows.process("QueuePortOwnerProcess", &record.queue_port_owner_process);
+    rows.address("ServerThread", &record.server_thread);
+    rows.flag("QuotaCharged", &record.quota_charged);
+    rows.address("CancelQueuePort", &record.cancel_queue_port);
+    rows.address("CancelSequencePort", &record.cancel_sequence_port);
+    rows.number("CancelSequenceNumber", &record.cancel_sequence_number, 8);
+    rows.address("ClientContext", &record.client_context);
+    rows.address("ServerContext", &record.server_context);
+    rows.address("PortContext", &record.port_context);
+    rows.address("CancelPortContext", &record.cancel_port_context);
+    rows.address("SecurityData", &record.security_data);
+    rows.address("View", &record.view);
+    if let Some(more) = &record.details {
+        details(&mut rows, record, more);
+    }
+    rows.finish()
+}
+
+fn details(rows: &mut Rows, record: &MessageRecord, more: &MessageDetails) {
+    rows.text(
+        "ClientId",
+        &client_id(&more.client_process_id, &more.client_thread_id),
+    );
+    rows.number("TypeWord", &record.type_word.clone().map(u32::from), 4);
+    rows.number("DataInfoOffset", &more.data_info_offset.clone().map(u32::from), 4);
+    rows.number("State", &more.state, 8);
+    rows.text(
+        "StateBits",
+        &rows::or_question(&more.state_bits, |bits| bits.join(" ")),
+    );
+    rows.number("QueuePortType", &more.queue_port_type, 1);
+    rows.address("CommunicationInfo", &more.communication_info);
+    rows.address("ConnectionPort", &more.connection_port);
+    rows.address("Reserve", &more.reserve);
+    rows.address("Quota", &more.quota);
+    rows.address("HandleData", &more.handle_data);
+    rows.address("DirectEvent", &more.direct_event);
+    rows.address("WorkOnBehalf", &more.work_on_behalf);
+    rows.address("DataUserVa", &more.data_user_va);
+    rows.address("ExtensionBuffer", &more.extension_buffer);
+    rows.text(
+        "ExtensionBufferSize",
+        &rows::or_question(&more.extension_buffer_size, |size| {
+            format!("0x{size:04X} ({size})")
+        }),
+    );
+    if let Value::Known(payload) = &more.payload {
+        rows.hex_dump("Payload", payload.address, &payload.bytes, payload.cut.is_some());
+    } else {
+        rows.text("Payload", "?");
+    }
+}
+
+/// Process and thread id as the debugger writes them: `033c.3c40`.
+fn client_id(process: &Value<u64>, thread: &Value<u64>) -> String {
+    let id = |value: &Value<u64>| rows::or_question(value, |id| format!("{id:04x}"));
+    format!("{}.{}", id(process), id(thread))
+}

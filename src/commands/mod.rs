@@ -1,0 +1,55 @@
+//! One file a command: what it gathers and how it is written.
+
+mod info;
+mod message;
+
+use std::path::Path;
+
+use alpc::Kernel;
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use crate::cli::{Cli, Command};
+use crate::session::Session;
+
+/// What a command gives for one dump: the same record as text and as JSON.
+pub struct Answer {
+    /// The text view, with its last line feed.
+    pub text: String,
+    /// The record.
+    pub record: Json,
+    /// Where the symbols came from, when any served.
+    pub symbols: Option<Json>,
+    /// Things worth saying on stderr.
+    pub notes: Vec<String>,
+}
+
+impl Answer {
+    fn new(text: String, record: &impl Serialize) -> anyhow::Result<Self> {
+        Ok(Self {
+            text,
+            record: serde_json::to_value(record)?,
+            symbols: None,
+            notes: Vec::new(),
+        })
+    }
+
+    fn served_by(mut self, kernel: &Kernel<'_>) -> Self {
+        let layout = kernel.layout();
+        self.symbols = Some(serde_json::json!({
+            "source": layout.origin().to_string(),
+            "identity": layout.identity().map(ToString::to_string),
+            "certainty": "exact",
+        }));
+        self
+    }
+}
+
+/// Runs the command on one dump.
+pub fn run(cli: &Cli, dump: &Path) -> anyhow::Result<Answer> {
+    let session = Session::open(cli, dump)?;
+    match &cli.command {
+        Command::Info => info::run(&session),
+        Command::Message(args) => message::run(cli, &session, args),
+    }
+}

@@ -1,0 +1,113 @@
+//! What goes to stdout and stderr.
+
+pub mod color;
+pub mod escape;
+pub mod json;
+pub mod rows;
+pub mod time;
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde_json::{Value as Json, json};
+
+use crate::cli::{Cli, Format};
+use crate::commands::Answer;
+use crate::failure::{Failure, Status};
+use crate::output::json::Holes;
+
+/// Version of the JSON documents; what may change without it is in the README.
+const DOCUMENT_VERSION: u32 = 1;
+
+/// Writes results to stdout and everything else to stderr.
+pub struct Output {
+    color: bool,
+    /// Documents of the dumps so far: several are written as one array.
+    documents: Vec<Json>,
+}
+
+impl Output {
+    pub fn new(cli: &Cli) -> Self {
+        Self {
+            color: color::enabled(cli.color),
+            documents: Vec::new(),
+        }
+    }
+
+    /// Says something on stderr.
+    pub fn diagnostic(&mut self, text: &str) -> io::Result<()> {
+        writeln!(io::stderr(), "alpc-dump: {}", escape::lines(text))
+    }
+
+    /// Writes what a command gave, and returns the status that follows from it.
+    pub fn answer(&mut self, cli: &Cli, dump: &Path, answer: &Answer) -> io::Result<Status> {
+        let mut record = answer.record.clone();
+        let holes = Holes::hoist(&mut record);
+        if cli.format == Format::Json {
+            let mut document = document(cli, dump);
+            document["symbols"] = answer.symbols.clone().unwrap_or(Json::Null);
+            document["result"] = record;
+            document["holes"] = holes.to_json();
+            self.documents.push(document);
+        } else {
+            self.text(cli, dump, &answer.text)?;
+        }
+        if let Some(source) = answer
+            .symbols
+            .as_ref()
+            .and_then(|symbols| symbols["source"].as_str())
+        {
+            self.diagnostic(&format!("symbols: {source}"))?;
+        }
+        for note in &answer.notes {
+            self.diagnostic(note)?;
+        }
+        if let Some(summary) = holes.summary() {
+            self.diagnostic(&summary)?;
+        }
+        Ok(if holes.unreadable() {
+            Status::Partial
+        } else {
+            Status::Complete
+        })
+    }
+
+    /// Says why a command gave nothing, and returns the status that follows from it.
+    pub fn failure(&mut self, cli: &Cli, dump: &Path, failure: &Failure) -> io::Result<Status> {
+        if cli.format == Format::Json {
+            let mut document = document(cli, dump);
+            document["error"] = json!({ "id": failure.id, "text": failure.message });
+            self.documents.push(document);
+        }
+        self.diagnostic(&failure.message)?;
+        Ok(failure.status)
+    }
+
+    /// Writes the JSON documents: one alone, or an array of one for each dump.
+    pub fn finish(&mut self) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        match self.documents.as_slice() {
+            [one] => serde_json::to_writer_pretty(&mut stdout, one)?,
+            many => serde_json::to_writer_pretty(&mut stdout, many)?,
+        }
+        writeln!(stdout)
+    }
+
+    fn text(&self, cli: &Cli, dump: &Path, text: &str) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        if cli.dumps.len() > 1 {
+            writeln!(stdout, "==> {} <==", escape::text(&dump.to_string_lossy()))?;
+        }
+        stdout.write_all(color::paint(text, self.color).as_bytes())?;
+        stdout.flush()
+    }
+}
+
+fn document(cli: &Cli, dump: &Path) -> Json {
+    json!({
+        "version": DOCUMENT_VERSION,
+        "tool": { "name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION") },
+        "command": cli.command.name(),
+        "dump": dump.to_string_lossy(),
+    })
+}

@@ -1,0 +1,139 @@
+//! The debugger's row layout: `  label : value`, the labels padded to one width.
+
+use std::fmt::{Display, Write};
+
+use alpc::port::PortRef;
+use alpc::process::ProcessRef;
+use alpc::{Addr, Value};
+
+use super::escape;
+
+/// Text of a known value, or a question mark.
+pub fn or_question<T>(value: &Value<T>, text: impl FnOnce(&T) -> String) -> String {
+    value.known().map_or_else(|| "?".to_owned(), text)
+}
+
+/// Writes a view row by row.
+pub struct Rows {
+    text: String,
+    label: usize,
+    digits: usize,
+}
+
+impl Rows {
+    /// Rows whose labels take `label` columns, with addresses of `digits` hex digits.
+    pub fn new(label: usize, digits: usize) -> Self {
+        Self {
+            text: String::new(),
+            label,
+            digits,
+        }
+    }
+
+    /// The view so far.
+    pub fn finish(self) -> String {
+        self.text
+    }
+
+    /// A line that is no row.
+    pub fn line(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+
+    /// A row with ready text.
+    pub fn text(&mut self, label: &str, value: &str) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.text, "  {label:<width$} : {value}", width = self.label);
+    }
+
+    /// A value that prints itself.
+    pub fn known(&mut self, label: &str, value: &Value<impl Display>) {
+        self.text(label, &or_question(value, ToString::to_string));
+    }
+
+    /// A number as `0x0BFC (3068)`, with at least `width` hex digits.
+    pub fn number(&mut self, label: &str, value: &Value<u32>, width: usize) {
+        self.text(
+            label,
+            &or_question(value, |number| format!("0x{number:0width$X} ({number})")),
+        );
+    }
+
+    /// `Yes` or `No`.
+    pub fn flag(&mut self, label: &str, value: &Value<bool>) {
+        self.text(
+            label,
+            &or_question(value, |&set| if set { "Yes" } else { "No" }.to_owned()),
+        );
+    }
+
+    /// A plain address.
+    pub fn address(&mut self, label: &str, value: &Value<Addr>) {
+        let text = match value {
+            Value::Known(address) => address.to_string(),
+            Value::Missing(hole) if hole.is_absence() => "-".to_owned(),
+            Value::Missing(_) => self.unreadable(),
+        };
+        self.text(label, &text);
+    }
+
+    /// A port with its kind in brackets; the address alone where no port is any more.
+    pub fn port(&mut self, label: &str, value: &Value<Option<PortRef>>) {
+        let text = self.reference(value, |port| match &port.kind {
+            Value::Known(kind) => format!("{} [{kind}]", port.address),
+            missing if missing.is_unreadable() => format!("{} [?]", port.address),
+            _ => port.address.to_string(),
+        });
+        self.text(label, &text);
+    }
+
+    /// A process with its image name in parentheses.
+    pub fn process(&mut self, label: &str, value: &Value<Option<ProcessRef>>) {
+        let text = self.reference(value, |process| {
+            let image = or_question(&process.image, |image| escape::text(image));
+            format!("{} ({image})", process.address)
+        });
+        self.text(label, &text);
+    }
+
+    /// Bytes in rows of sixteen, under a label.
+    pub fn hex_dump(&mut self, label: &str, start: Addr, bytes: &[u8], cut: bool) {
+        self.text(label, &format!("{} bytes at {start}", bytes.len()));
+        for (row, chunk) in bytes.chunks(16).enumerate() {
+            let hex = chunk
+                .iter()
+                .fold(String::new(), |hex, byte| format!("{hex} {byte:02x}"));
+            let ascii: String = chunk
+                .iter()
+                .map(|&byte| {
+                    if (0x20..0x7f).contains(&byte) {
+                        char::from(byte)
+                    } else {
+                        '.'
+                    }
+                })
+                .collect();
+            let at = start.u64().wrapping_add(row as u64 * 16);
+            self.line(&format!(
+                "    {at:0width$x} {hex:<48}  {ascii}",
+                width = self.digits
+            ));
+        }
+        if cut {
+            self.line("    ?");
+        }
+    }
+
+    fn reference<T>(&self, value: &Value<Option<T>>, text: impl FnOnce(&T) -> String) -> String {
+        match value {
+            Value::Known(Some(target)) => text(target),
+            Value::Known(None) => "0".repeat(self.digits),
+            Value::Missing(_) => self.unreadable(),
+        }
+    }
+
+    fn unreadable(&self) -> String {
+        "?".repeat(self.digits)
+    }
+}

@@ -1,0 +1,89 @@
+//! One opened dump and the symbols of its kernel.
+
+use std::path::{Path, PathBuf};
+
+use alpc::Kernel;
+use kdump::{Dump, KernelImage, OpenOptions};
+use ntlayout::{Found, Guid, Identity, Looked, NotFound, Pdb};
+
+use crate::cli::Cli;
+use crate::failure::Failure;
+
+/// A dump, opened.
+pub struct Session {
+    dump: Dump,
+    places: Vec<PathBuf>,
+}
+
+impl Session {
+    /// Opens a dump. Symbols are looked for where the command line says, then beside the dump.
+    pub fn open(cli: &Cli, path: &Path) -> anyhow::Result<Self> {
+        let options = OpenOptions::default().no_mmap(cli.no_mmap);
+        let dump =
+            Dump::open_with(path, &options).map_err(|error| Failure::fatal(error.id(), error.to_string()))?;
+        let mut places = cli.symbols.clone();
+        let beside = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        places.push(beside.unwrap_or(Path::new(".")).to_owned());
+        Ok(Self { dump, places })
+    }
+
+    /// The dump.
+    pub fn dump(&self) -> &Dump {
+        &self.dump
+    }
+
+    /// The kernel's image, found in the dump's memory.
+    pub fn image(&self) -> anyhow::Result<KernelImage> {
+        kdump::kernel_image(&self.dump).map_err(|error| Failure::fatal(error.id(), error.to_string()))
+    }
+
+    /// Which symbols the kernel asks for.
+    pub fn wanted(image: &KernelImage) -> Option<Identity> {
+        let rsds = image.codeview.as_ref()?;
+        Some(Identity {
+            pdb_name: rsds.pdb_name.clone(),
+            guid: Guid(rsds.guid),
+            age: rsds.age,
+        })
+    }
+
+    /// Finds the symbols of the kernel.
+    pub fn symbols(&self, image: &KernelImage) -> anyhow::Result<(Pdb, Vec<Looked>)> {
+        let wanted = Self::wanted(image).ok_or_else(|| {
+            Failure::fatal(
+                "no-kernel-identity",
+                format!(
+                    "the kernel image at {:016x} in {} has no readable debug record, so its symbols cannot be identified",
+                    u64::from(image.base),
+                    self.dump.path().display()
+                ),
+            )
+        })?;
+        match ntlayout::find(&wanted, &self.places) {
+            Ok(Found { table, looked }) => Ok((table, looked)),
+            Err(miss) => Err(Failure::fatal("no-symbols", no_symbols(&miss))),
+        }
+    }
+
+    /// The kernel, ready to be walked.
+    pub fn kernel(&self) -> anyhow::Result<Kernel<'_>> {
+        let image = self.image()?;
+        let (table, _) = self.symbols(&image)?;
+        Kernel::new(&self.dump, image.base, &table)
+            .map_err(|error| Failure::fatal(error.id(), error.to_string()))
+    }
+}
+
+/// Everything a user needs to get the symbols, also onto a machine without a network.
+fn no_symbols(miss: &NotFound) -> String {
+    let Identity { pdb_name, .. } = &miss.wanted;
+    let looked: Vec<String> = miss.looked.iter().map(|looked| format!("\n  {looked}")).collect();
+    format!(
+        "the kernel's symbols were not found: {wanted} (GUID {guid}, age {age})\nlooked at:{looked}\nget {pdb_name} from \
+         https://msdl.microsoft.com/download/symbols/{wanted}/{pdb_name} and name the file or its folder with --symbols",
+        wanted = miss.wanted,
+        guid = miss.wanted.guid,
+        age = miss.wanted.age,
+        looked = looked.concat(),
+    )
+}

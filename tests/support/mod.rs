@@ -1,0 +1,108 @@
+//! Running the binary as a user would.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use lzma_rust2::XzReader;
+use serde_json::Value;
+
+/// What one run of the binary gave.
+pub struct Run {
+    pub stdout: String,
+    pub stderr: String,
+    pub status: i32,
+}
+
+impl Run {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}{}", self.stdout, self.stderr))
+    }
+}
+
+/// The repository.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A shipped fixture.
+pub fn fixture(name: &str) -> PathBuf {
+    root().join("fixtures").join(name)
+}
+
+/// Runs the binary in the repository, with an environment that does not depend on who runs the tests.
+pub fn alpc_dump(args: &[&str]) -> Run {
+    let output = Command::new(env!("CARGO_BIN_EXE_alpc-dump"))
+        .args(args)
+        .current_dir(root())
+        .env_remove("_NT_SYMBOL_PATH")
+        .env_remove("_NT_ALT_SYMBOL_PATH")
+        .env_remove("CLICOLOR_FORCE")
+        .env_remove("CLICOLOR")
+        .env_remove("NO_COLOR")
+        .output()
+        .unwrap();
+    Run {
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+        status: output.status.code().unwrap(),
+    }
+}
+
+/// Material that may stand beside the repository.
+pub fn shared(path: &str) -> Option<PathBuf> {
+    let path = root().join("../shared").join(path);
+    path.exists().then_some(path)
+}
+
+/// A dump of the independent generator, with its truth.
+pub struct World {
+    pub dump: PathBuf,
+    pub symbols: PathBuf,
+    pub truth: Value,
+}
+
+impl World {
+    /// All worlds at hand; none where the folder is not there.
+    pub fn all() -> Vec<Self> {
+        let Some(folder) = shared("worlds") else {
+            return Vec::new();
+        };
+        let mut dumps: Vec<PathBuf> = fs::read_dir(&folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| is_dump(path))
+            .collect();
+        dumps.sort();
+        dumps
+            .into_iter()
+            .map(|dump| Self::open(dump, folder.join("syms")))
+            .collect()
+    }
+
+    fn open(dump: PathBuf, symbols: PathBuf) -> Self {
+        let compressed = fs::read(dump.with_extension("truth.json.xz")).unwrap();
+        let truth = serde_json::from_reader(XzReader::new(compressed.as_slice(), true)).unwrap();
+        Self { dump, symbols, truth }
+    }
+
+    /// Runs the binary on the world's dump with its symbols.
+    pub fn run(&self, args: &[&str]) -> Run {
+        let mut line = vec![self.dump.to_str().unwrap(), "-y", self.symbols.to_str().unwrap()];
+        line.extend(args);
+        alpc_dump(&line)
+    }
+}
+
+fn is_dump(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "dmp")
+}
+
+/// Says that a test had nothing to work on.
+pub fn say_if_none(count: usize, what: &str) {
+    if count == 0 {
+        eprintln!("skipped: no {what} at hand (../shared/worlds is not there)");
+    }
+}
