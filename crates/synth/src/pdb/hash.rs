@@ -62,3 +62,100 @@ pub(super) fn table(entries: &[(u32, u32, u32)]) -> Vec<u8> {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+    use std::path::Path;
+
+    use pdb::{FallibleIterator, PDB, StreamIndex, TypeData};
+
+    use super::*;
+
+    const BUCKETS: u32 = 0x3_ffff;
+
+    /// Hash values that Microsoft's linker stored in a public program's PDB.
+    #[test]
+    fn known_hashes() {
+        for (name, bucket) in [
+            ("JOB_OBJECT_NET_RATE_CONTROL_FLAGS", 0xb2d2),
+            ("ReplacesCorHdrNumericDefines", 0xe506),
+            ("_TP_CALLBACK_PRIORITY", 0xd92b),
+            ("_USER_ACTIVITY_PRESENCE", 0x329ad),
+        ] {
+            assert_eq!(of_name(name) % BUCKETS, bucket, "{name}");
+        }
+        let no_arguments = [6, 0, 0x01, 0x12, 0, 0, 0, 0];
+        assert_eq!(of_bytes(&no_arguments) % BUCKETS, 0x32484);
+        let procedure = [14, 0, 0x08, 0x10, 3, 0, 0, 0, 0, 0, 0, 0, 0x01, 0x10, 0, 0];
+        assert_eq!(of_bytes(&procedure) % BUCKETS, 0x75d8);
+    }
+
+    /// What the hash of a definition is taken of, by its properties and names.
+    fn expected(item: &pdb::Type<'_>, record: &[u8]) -> u32 {
+        let (properties, name, unique) = match item.parse() {
+            Ok(TypeData::Class(t)) => (t.properties, t.name, t.unique_name),
+            Ok(TypeData::Union(t)) => (t.properties, t.name, t.unique_name),
+            Ok(TypeData::Enumeration(t)) => (t.properties, t.name, t.unique_name),
+            _ => return of_bytes(record),
+        };
+        let name = name.to_string();
+        let unnamed = name.ends_with("<unnamed-tag>") || name.ends_with("__unnamed");
+        if properties.forward_reference() || (unnamed && unique.is_some()) {
+            return of_bytes(record);
+        }
+        match unique {
+            Some(unique) if properties.scoped_definition() => of_name(&unique.to_string()),
+            _ => of_name(&name),
+        }
+    }
+
+    /// All records of PDBs that Microsoft's linker wrote, where they are present.
+    #[test]
+    fn hashes_of_real_files() {
+        let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/samples");
+        for name in ["xcpt4.pdb", "SimplePDB.pdb"] {
+            let Ok(bytes) = std::fs::read(samples.join(name)) else {
+                continue;
+            };
+            let mut file = PDB::open(Cursor::new(bytes)).unwrap();
+            let mut raw = |number| file.raw_stream(StreamIndex(number)).unwrap().unwrap();
+            let types = raw(2);
+            let word = |at: usize| u32::from_le_bytes(types[at..at + 4].try_into().unwrap());
+            let hashes = raw(u16::try_from(word(20) & 0xffff).unwrap());
+            let (buckets, mut at) = (word(28), 56);
+            let information = file.type_information().unwrap();
+            let mut items = information.iter();
+            for stored in hashes.as_chunks::<4>().0 {
+                let Some(item) = items.next().unwrap() else {
+                    break;
+                };
+                let length = 2 + (word(at) & 0xffff) as usize;
+                let hash = expected(&item, &types[at..at + length]) % buckets;
+                assert_eq!(hash, u32::from_le_bytes(*stored), "{name} {}", item.index());
+                at += length;
+            }
+            assert_eq!(at, types.len(), "{name}");
+        }
+    }
+
+    #[test]
+    fn table_slots_are_marked() {
+        let entries: Vec<_> = (0..40).map(|n| (7, n, 100 + n)).collect();
+        let words: Vec<u32> = table(&entries)
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .map(|word| u32::from_le_bytes(*word))
+            .collect();
+        // 40 entries in 64 slots; all collide, so they fill the slots from 7 on.
+        assert_eq!(words[..3], [40, 64, 2]);
+        assert_eq!(
+            u64::from(words[3]) | u64::from(words[4]) << 32,
+            ((1 << 40) - 1) << 7
+        );
+        assert_eq!(words[5], 0);
+        assert_eq!(words[6..10], [0, 100, 1, 101]);
+        assert_eq!(words.len(), 6 + 80);
+    }
+}

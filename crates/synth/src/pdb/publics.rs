@@ -137,3 +137,78 @@ fn hash_of(entries: Vec<Entry>) -> Vec<u8> {
     out.extend(starts);
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+    use std::path::Path;
+
+    use pdb::{PDB, StreamIndex};
+
+    use super::*;
+
+    fn word(bytes: &[u8], at: usize) -> u32 {
+        u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap())
+    }
+
+    /// Public symbols of a symbol record stream, with the offsets of their records.
+    fn publics(records: &[u8]) -> Vec<(Entry, Place)> {
+        let mut found = Vec::new();
+        let mut at = 0;
+        while at < records.len() {
+            let head = word(records, at);
+            if head >> 16 == u32::from(S_PUB32) {
+                let text = &records[at + 14..];
+                let end = text.iter().position(|b| *b == 0).unwrap();
+                let name = std::str::from_utf8(&text[..end]).unwrap().to_owned();
+                let segment = u16::try_from(word(records, at + 12) & 0xffff).unwrap();
+                let place = (segment, word(records, at + 8));
+                let offset = len32(at);
+                found.push((Entry { name, offset }, place));
+            }
+            at += 2 + (head & 0xffff) as usize;
+        }
+        found
+    }
+
+    /// The publics stream that Microsoft's linker wrote for the same symbols, where it is present.
+    #[test]
+    fn real_publics_streams_are_the_same_to_the_byte() {
+        let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/samples");
+        for name in ["xcpt4.pdb", "SimplePDB.pdb"] {
+            let Ok(bytes) = std::fs::read(samples.join(name)) else {
+                continue;
+            };
+            let mut file = PDB::open(Cursor::new(bytes)).unwrap();
+            let mut raw = |number| file.raw_stream(StreamIndex(number)).unwrap().unwrap();
+            let debug = raw(3);
+            let number = |at: usize| u16::from_le_bytes([debug[at], debug[at + 1]]);
+            let (stream, records) = (raw(number(16)), raw(number(20)));
+            let symbols = Symbols {
+                publics: publics(&records),
+                ..Symbols::default()
+            };
+            let written = symbols.publics_stream();
+            assert!(written[28..] == stream[28..][..written.len() - 28], "{name}");
+            assert_eq!(written[..8], stream[..8], "{name}");
+        }
+    }
+
+    #[test]
+    fn records_fill_whole_words() {
+        let mut symbols = Symbols::default();
+        for name in ["a", "ab", "abc", "abcd"] {
+            symbols.add_public(&Public {
+                name: name.to_owned(),
+                segment: 1,
+                offset: 0x10,
+                is_function: true,
+            });
+        }
+        let offsets: Vec<u32> = symbols.publics.iter().map(|(e, _)| e.offset).collect();
+        // 14 bytes and the name with its end: 16, 17, 18, 19 bytes.
+        assert_eq!(offsets, [0, 16, 36, 56]);
+        let first = [14, 0, 0x0e, 0x11, 3, 0, 0, 0, 0x10, 0, 0, 0, 1, 0, b'a', 0];
+        assert_eq!(symbols.records[..16], first);
+    }
+}
