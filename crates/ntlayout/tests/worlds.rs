@@ -1,19 +1,15 @@
 //! Every field, size and global of the contract, in PDBs made of complete real tables, against independent
 //! extracts of those tables. Runs where the shared material is present beside the repository.
 
+mod common;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use common::{leak, shared};
 use ntlayout::{Contract, Field, FieldSpec, GlobalSpec, Need, Pdb, SymbolTable};
 use serde_json::Value;
-
-fn shared(path: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared")
-        .join(path);
-    path.exists().then_some(path)
-}
 
 fn json(path: &str) -> Option<Value> {
     let text = fs::read(shared(path)?).unwrap();
@@ -36,10 +32,6 @@ fn worlds() -> Vec<(String, PathBuf)> {
         .collect();
     worlds.sort();
     worlds
-}
-
-fn leak<T: Clone>(items: &[T]) -> &'static [T] {
-    Box::leak(items.to_vec().into_boxed_slice())
 }
 
 fn word(value: &Value) -> &'static str {

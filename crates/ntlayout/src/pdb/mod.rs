@@ -139,13 +139,12 @@ impl Pdb {
         self.types()?.record(&self.msf, ty)
     }
 
-    /// A type without modifiers and aliases, and complete where only its name is given. `None` for a built-in
-    /// type and for a name that is nowhere defined.
-    fn resolved(&self, ty: TypeId) -> Result<Option<(TypeId, Record<'_>)>, SymbolError> {
+    /// A type without modifiers and aliases, and complete where only its name is given.
+    fn resolved(&self, ty: TypeId) -> Result<Resolved<'_>, SymbolError> {
         let mut ty = ty;
         for _ in 0..MAX_INDIRECTION {
             if ty.0 < FIRST_RECORD {
-                return Ok(None);
+                return Ok(Resolved::Builtin(ty));
             }
             let record = self.record(ty)?;
             let name = match record {
@@ -155,17 +154,24 @@ impl Pdb {
                 }
                 Record::Udt(udt) if udt.forward => udt.name,
                 Record::Enum(enumeration) if enumeration.forward => enumeration.name,
-                other => return Ok(Some((ty, other))),
+                other => return Ok(Resolved::Record(other)),
             };
-            if record::is_anonymous(name) {
-                return Ok(None);
+            if record::is_shared_name(name) {
+                return Ok(Resolved::Undefined);
             }
             match self.types()?.find(&self.msf, name)? {
                 Some(definition) => ty = definition,
-                None => return Ok(None),
+                None => return Ok(Resolved::Undefined),
             }
         }
         Err(self.corrupt(format!("type {:#x} is defined by itself", ty.0)))
+    }
+
+    fn udt(&self, ty: TypeId) -> Result<Option<record::Udt<'_>>, SymbolError> {
+        Ok(match self.resolved(ty)? {
+            Resolved::Record(Record::Udt(udt)) => Some(udt),
+            _ => None,
+        })
     }
 
     /// Calls `each` for every entry of a field list and its continuations, until one is of an unknown kind.
@@ -209,11 +215,10 @@ impl Pdb {
 
     fn size_at(&self, ty: TypeId, depth: usize) -> Result<Option<u32>, SymbolError> {
         let depth = self.deeper(ty, depth)?;
-        if ty.0 < FIRST_RECORD {
-            return Ok(builtin_size(ty));
-        }
-        let Some((_, record)) = self.resolved(ty)? else {
-            return Ok(None);
+        let record = match self.resolved(ty)? {
+            Resolved::Builtin(ty) => return Ok(builtin_size(ty)),
+            Resolved::Undefined => return Ok(None),
+            Resolved::Record(record) => record,
         };
         Ok(match record {
             Record::Udt(udt) => Some(udt.size),
@@ -221,8 +226,7 @@ impl Pdb {
             Record::Enum(record::Enumeration { underlying, .. }) | Record::BitField { underlying, .. } => {
                 self.size_at(underlying, depth)?
             }
-            Record::Modifier { to } | Record::Alias { to } => self.size_at(to, depth)?,
-            Record::Function | Record::FieldList(_) => None,
+            Record::Function | Record::FieldList(_) | Record::Modifier { .. } | Record::Alias { .. } => None,
             Record::Other => {
                 self.types()?.note_unknown();
                 None
@@ -277,6 +281,15 @@ impl Pdb {
         };
         Ok(self.addresses(dbi)?.rva(place.segment, place.offset))
     }
+}
+
+/// What a type's number leads to.
+enum Resolved<'a> {
+    Builtin(TypeId),
+    /// Never a modifier or alias, nor a name without its definition.
+    Record(Record<'a>),
+    /// A name that is nowhere defined.
+    Undefined,
 }
 
 /// Bits 8 to 11 tell a pointer's kind, the low byte what it points to.
@@ -371,7 +384,7 @@ impl TypeSource for Pdb {
     }
 
     fn members(&self, ty: TypeId) -> Result<Vec<Slot<'_>>, SymbolError> {
-        let Some((_, Record::Udt(udt))) = self.resolved(ty)? else {
+        let Some(udt) = self.udt(ty)? else {
             return Ok(Vec::new());
         };
         let mut slots = Vec::new();
@@ -386,7 +399,7 @@ impl TypeSource for Pdb {
     }
 
     fn is_anonymous(&self, ty: TypeId) -> Result<bool, SymbolError> {
-        let Some((_, Record::Udt(udt))) = self.resolved(ty)? else {
+        let Some(udt) = self.udt(ty)? else {
             return Ok(false);
         };
         Ok(record::is_anonymous(udt.name))

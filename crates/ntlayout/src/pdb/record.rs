@@ -91,14 +91,28 @@ pub(super) fn is_named(kind: u16) -> bool {
     matches!(kind, 0x1504..=0x1507 | 0x1519 | 0x1608..=0x160b)
 }
 
-/// Whether a name is one that all anonymous types share.
+/// Whether a name stands for none, so that what it says is only found by the type's number: C compilers give
+/// all such types one name. (C++ compilers number them or call them after their member, in the scope of
+/// their owner: `_SLIST_HEADER::<unnamed-type-HeaderX64>`.)
+pub(super) fn is_shared_name(name: &[u8]) -> bool {
+    matches!(
+        last_part(name),
+        b"__unnamed" | b"<unnamed-tag>" | b"<anonymous-tag>"
+    )
+}
+
+/// Whether a type was declared without a name.
 pub(super) fn is_anonymous(name: &[u8]) -> bool {
+    let part = last_part(name);
+    is_shared_name(part) || part.starts_with(b"<unnamed-") || part.starts_with(b"<anonymous-")
+}
+
+fn last_part(name: &[u8]) -> &[u8] {
     let start = name
         .windows(2)
         .rposition(|pair| pair == b"::")
         .map_or(0, |at| at.saturating_add(2));
-    let last = name.get(start..).unwrap_or_default();
-    last == b"__unnamed" || last.starts_with(b"<unnamed") || last.starts_with(b"<anonymous")
+    name.get(start..).unwrap_or_default()
 }
 
 fn type_id(cursor: &mut Cursor<'_>) -> Option<TypeId> {

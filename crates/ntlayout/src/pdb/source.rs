@@ -1,15 +1,14 @@
 //! Positioned reads from a file or from bytes in memory.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
 /// The bytes of one PDB.
 #[derive(Debug)]
 pub(super) enum Source {
     /// Only what is asked for is read.
-    File { file: Mutex<File>, len: u64 },
+    File { file: File, len: u64 },
     /// All of it.
     Bytes(Vec<u8>),
 }
@@ -18,10 +17,7 @@ impl Source {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let len = file.metadata()?.len();
-        Ok(Self::File {
-            file: Mutex::new(file),
-            len,
-        })
+        Ok(Self::File { file, len })
     }
 
     pub(super) fn len(&self) -> u64 {
@@ -34,11 +30,7 @@ impl Source {
     /// Fills `out` from `offset` on, or fails.
     pub(super) fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         match self {
-            Self::File { file, .. } => {
-                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-                file.seek(SeekFrom::Start(offset))?;
-                file.read_exact(out)
-            }
+            Self::File { file, .. } => read_exact_at(file, offset, out),
             Self::Bytes(bytes) => {
                 let start = usize::try_from(offset).ok();
                 let from = start
@@ -49,4 +41,23 @@ impl Source {
             }
         }
     }
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, offset: u64, out: &mut [u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, out, offset)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, offset: u64, out: &mut [u8]) -> io::Result<()> {
+    let (mut offset, mut rest) = (offset, out);
+    while !rest.is_empty() {
+        let count = std::os::windows::fs::FileExt::seek_read(file, rest, offset)?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        offset = offset.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        rest = rest.get_mut(count..).unwrap_or_default();
+    }
+    Ok(())
 }
