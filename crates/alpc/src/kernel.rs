@@ -263,6 +263,20 @@ impl<'k, 'd> At<'k, 'd> {
         self.uint(member).map(|value| value != 0)
     }
 
+    /// The names of those bits that are set, of all that this kernel has.
+    pub(crate) fn set_bits<M: Member>(self, bits: &[(M, &'static str)]) -> Read<Vec<&'static str>> {
+        let mut set = Vec::new();
+        for &(bit, name) in bits {
+            match self.flag(bit) {
+                Ok(true) => set.push(name),
+                Ok(false) => {}
+                Err(hole) if hole.is_absence() => {}
+                Err(hole) => return Err(hole),
+            }
+        }
+        Ok(set)
+    }
+
     /// A member that is a pointer.
     ///
     /// # Errors

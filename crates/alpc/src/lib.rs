@@ -22,6 +22,7 @@ pub mod message;
 pub mod object;
 pub mod port;
 pub mod process;
+pub mod queue;
 pub mod thread;
 mod value;
 

@@ -99,6 +99,17 @@ impl std::fmt::Display for Gap {
 }
 
 impl List {
+    /// Nothing, or why entries of `what` are missing.
+    pub(crate) fn complete(&self, what: &str) -> Read<()> {
+        match &self.gap {
+            None => Ok(()),
+            Some(gap) => Err(Hole::Walk(format!(
+                "{what} has a gap after {} entries: {gap}",
+                gap.after
+            ))),
+        }
+    }
+
     /// The structures whose member at `link` the entries are.
     #[must_use]
     pub(crate) fn containers(mut self, link: u64) -> Self {

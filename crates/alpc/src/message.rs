@@ -24,6 +24,12 @@ const PAYLOAD_CAP: u64 = 0x1_0000;
 pub struct MessageType(pub u8);
 
 impl MessageType {
+    /// The type in the low byte of a type word.
+    #[must_use]
+    pub fn from_word(word: u16) -> Self {
+        Self(word.to_le_bytes()[0])
+    }
+
     /// The debugger's name for the type; none for a number that has no name.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
@@ -290,10 +296,7 @@ fn record(message: At<'_, '_>, detail: Detail) -> MessageRecord {
         message_id: in_header(PortMessage::MessageId),
         callback_id: in_header(PortMessage::CallbackId),
         sequence_number: message.u32(Message::SequenceNo).into(),
-        message_type: type_word
-            .clone()
-            .map(|word| MessageType(word.to_le_bytes()[0]))
-            .into(),
+        message_type: type_word.clone().map(MessageType::from_word).into(),
         continuation: type_word
             .clone()
             .map(|word| word & CONTINUATION_REQUIRED != 0)
@@ -396,7 +399,7 @@ fn quota_charged(message: At<'_, '_>) -> Read<bool> {
 }
 
 fn state_bits(message: At<'_, '_>) -> Read<Vec<&'static str>> {
-    const BITS: [(Message, &str); 13] = [
+    message.set_bits(&[
         (Message::Canceled, "Canceled"),
         (Message::Ready, "Ready"),
         (Message::ReleaseMessage, "ReleaseMessage"),
@@ -413,17 +416,7 @@ fn state_bits(message: At<'_, '_>) -> Read<Vec<&'static str>> {
         (Message::InDispatch, "InDispatch"),
         (Message::InCanceledQueue, "InCanceledQueue"),
         (Message::CommunicationInfoReference, "CommunicationInfoReference"),
-    ];
-    let mut set = Vec::new();
-    for (bit, name) in BITS {
-        match message.flag(bit) {
-            Ok(true) => set.push(name),
-            Ok(false) => {}
-            Err(hole) if hole.is_absence() => {}
-            Err(hole) => return Err(hole),
-        }
-    }
-    Ok(set)
+    ])
 }
 
 /// The data stands in the extension buffer when there is one, else right behind the message.

@@ -3,7 +3,7 @@
 use kdump::{Gva, Gxa};
 use serde::Serialize;
 
-use crate::contract::{Global, ObjectHeader, ObjectType, Type};
+use crate::contract::{Global, ObjectHeader, ObjectNameInfo, ObjectType, Type};
 use crate::kernel::{At, Kernel, Read, before, offset};
 use crate::value::{Addr, Hole};
 
@@ -11,6 +11,9 @@ use crate::value::{Addr, Hole};
 /// The one for the creator is nearest to it, the one for the name comes next.
 const CREATOR_INFO: u64 = 1;
 const NAME_INFO: u64 = 2;
+
+/// Directories that a path is followed through at most.
+const MAX_DEPTH: usize = 64;
 
 /// A type of objects.
 #[derive(Clone, Debug, Serialize)]
@@ -90,6 +93,39 @@ pub fn name_info<'k, 'd>(header: At<'k, 'd>) -> Read<Option<At<'k, 'd>>> {
         }
     };
     Ok((distance != 0).then(|| kernel.at(before(header.address(), distance))))
+}
+
+/// The name that an object was given: the last part of its path.
+///
+/// # Errors
+/// When the header or the name is not in the dump.
+pub fn name(header: At<'_, '_>) -> Read<Option<String>> {
+    let Some(info) = name_info(header)? else {
+        return Ok(None);
+    };
+    let name = header.kernel().text(info.address_of(ObjectNameInfo::Name)?)?;
+    Ok((!name.is_empty()).then_some(name))
+}
+
+/// Full path of the object whose body is at `body`; none when it has no name.
+///
+/// # Errors
+/// When any part of the path is not in the dump.
+pub fn path(kernel: &Kernel<'_>, body: Gva) -> Read<Option<String>> {
+    let mut parts = Vec::new();
+    let mut at = body;
+    for _ in 0..MAX_DEPTH {
+        let header = header(kernel, at)?;
+        let Some(info) = name_info(header)? else { break };
+        let directory = info.pointer(ObjectNameInfo::Directory)?;
+        if directory.u64() == 0 {
+            break;
+        }
+        parts.push(kernel.text(info.address_of(ObjectNameInfo::Name)?)?);
+        at = directory;
+    }
+    parts.reverse();
+    Ok((!parts.is_empty()).then(|| format!("\\{}", parts.join("\\"))))
 }
 
 /// Bytes from the name info to the header: the kernel's own table, or the same sum from the sizes.

@@ -4,8 +4,8 @@ use kdump::{Gva, Gxa};
 use serde::{Serialize, Serializer};
 
 use crate::contract::{
-    ClientId, DispatcherHeader, Message, Mutant, Process, Queue, Semaphore, Thread, ThreadControl, Type,
-    WaitBlock,
+    ClientId, DispatcherHeader, Message, Mutant, Port, Process, Queue, Semaphore, Thread, ThreadControl,
+    Type, WaitBlock,
 };
 use crate::kernel::{At, Kernel, Read, offset};
 use crate::list::{self, List};
@@ -423,4 +423,13 @@ pub fn threads_of_queue(queue: At<'_, '_>) -> Read<List> {
         .offset(Thread::Tcb)?
         .saturating_add(kernel.offset(ThreadControl::QueueListEntry)?);
     Ok(list::walk(kernel, queue.address_of(Queue::ThreadListHead)?).containers(entry))
+}
+
+/// The threads that wait directly at a port, in its wait queue.
+///
+/// # Errors
+/// When this kernel does not have the members.
+pub fn threads_waiting_at(port: At<'_, '_>) -> Read<List> {
+    let entry = port.kernel().offset(Thread::AlpcWaitListEntry)?;
+    Ok(list::walk(port.kernel(), port.address_of(Port::WaitQueue)?).containers(entry))
 }
