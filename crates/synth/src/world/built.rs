@@ -1,0 +1,146 @@
+//! A compiled world, and the dumps of it.
+
+use std::ops::{Deref, DerefMut};
+
+use super::{KERNEL_TOP, World};
+use crate::address::{PAGE_SIZE, Pfn, Va};
+use crate::dump::{self, Header, Kind};
+use crate::memory::PageSize;
+use crate::paging::{self, Mapped, UserSpace};
+use crate::physical::Run;
+
+/// A world whose truth is in its memory. What is written from here on is a deviation from the truth.
+#[derive(Clone, Debug)]
+pub struct Built {
+    world: World,
+    /// The header of its dumps.
+    pub header: Header,
+}
+
+impl Deref for Built {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.world
+    }
+}
+
+impl DerefMut for Built {
+    fn deref_mut(&mut self) -> &mut World {
+        &mut self.world
+    }
+}
+
+impl World {
+    /// Lays the truth out in memory.
+    ///
+    /// `shape` completes the header: bug check, times, context. Addresses and tables are filled in.
+    #[must_use]
+    pub fn compile(mut self, shape: impl FnOnce(&World, &mut Header)) -> Built {
+        let mut header = Header::x64(self.truth.build, default_memory());
+        shape(&self, &mut header);
+        self.compile_image();
+        self.compile_objects();
+        self.compile_directories();
+        self.compile_processes();
+        self.compile_threads();
+        self.compile_ports();
+        self.compile_messages();
+        self.compile_resources();
+        self.compile_blobs();
+        self.compile_globals();
+        self.compile_kdbg();
+        self.compile_processors(header.processors);
+        self.compile_shared_data(header.system_up_time, header.system_time, header.product_type);
+        header.directory_table_base = KERNEL_TOP.address();
+        header.ps_loaded_module_list = self.global("PsLoadedModuleList");
+        header.ps_active_process_head = self.global("PsActiveProcessHead");
+        header.kd_debugger_data_block = self.global("KdDebuggerDataBlock");
+        Built { world: self, header }
+    }
+
+    /// Maps the kernel image with pages of 2 MiB, as large memory machines do.
+    pub fn map_image_with_large_pages(&mut self) {
+        let length = u64::from(self.kernel.image_size()).next_multiple_of(PageSize::Large.bytes());
+        self.memory
+            .map_with(self.truth.kernel_base, length, PageSize::Large);
+    }
+
+    /// A processor's control block for each processor: the first runs the last thread that is running, if any.
+    fn compile_processors(&mut self, processors: u32) {
+        let (Some(block), true) = (
+            self.try_global("KiProcessorBlock"),
+            self.has("_KPRCB", "CurrentThread"),
+        ) else {
+            return;
+        };
+        let size = self.kernel.size("_KPRCB").div_ceil(PAGE_SIZE);
+        let running = self.truth.threads.iter().find(|thread| thread.state == 2);
+        let thread = running
+            .or(self.truth.threads.first())
+            .map_or(Va::NULL, |thread| thread.address);
+        for number in 0..u64::from(processors) {
+            let prcb = self.plan_stack(size);
+            self.point(prcb, "_KPRCB", "CurrentThread", thread);
+            self.write_pointer(block + number * self.pointer_size(), prcb);
+        }
+        self.write_global("KeNumberProcessors", 4, u64::from(processors));
+    }
+}
+
+impl Built {
+    /// Builds the page tables. The same every time.
+    #[must_use]
+    pub fn map(&self) -> Mapped {
+        let users: Vec<UserSpace<'_>> = self
+            .truth
+            .processes
+            .iter()
+            .filter(|process| process.directory_table != KERNEL_TOP)
+            .map(|process| UserSpace {
+                top: process.directory_table,
+                memory: self.users.get(&process.address).unwrap_or(&NOTHING),
+            })
+            .collect();
+        paging::build(KERNEL_TOP, &self.memory, &users, &mut self.frames.clone())
+    }
+
+    /// The dump file of `kind`; kernel dumps hold no user pages.
+    #[must_use]
+    pub fn dump(&self, kind: Kind) -> Vec<u8> {
+        self.dump_mapped(kind, self.map())
+    }
+
+    /// As [`Built::dump`], of page tables that a test may have changed.
+    #[must_use]
+    pub fn dump_mapped(&self, kind: Kind, mut mapped: Mapped) -> Vec<u8> {
+        if kind.kernel_only() {
+            for frame in std::mem::take(&mut mapped.user_frames) {
+                mapped.memory.remove(frame);
+            }
+        }
+        dump::write(kind, &self.header, &mapped.memory)
+    }
+
+    /// The PDB of the world's kernel.
+    #[must_use]
+    pub fn pdb(&self) -> Vec<u8> {
+        crate::pdb::from_kernel(&self.kernel)
+    }
+}
+
+static NOTHING: crate::memory::VirtualMemory = crate::memory::VirtualMemory::EMPTY;
+
+/// A machine of 1 GiB, with the usual hole below 1 MiB.
+fn default_memory() -> Vec<Run> {
+    vec![
+        Run {
+            base: Pfn(1),
+            count: 0x9e,
+        },
+        Run {
+            base: Pfn(0x100),
+            count: 0x3_ff00,
+        },
+    ]
+}
