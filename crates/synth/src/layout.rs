@@ -278,7 +278,7 @@ impl Kernel {
     /// next begins is this crate's choice; segment:offset and RVA agree, which is what counts.
     #[must_use]
     pub fn sections(&self) -> Vec<Section> {
-        assigned::sections(self.globals.values().copied())
+        sections_around(self.globals.values().copied())
     }
 
     /// Size of the image in memory, in bytes, a multiple of the page size.
@@ -286,6 +286,21 @@ impl Kernel {
     pub fn image_size(&self) -> u32 {
         self.sections().last().map_or(0x1000, |s| s.rva + s.size)
     }
+}
+
+/// Sections that hold every one of these RVAs.
+pub(crate) fn sections_around(rvas: impl Iterator<Item = u32>) -> Vec<Section> {
+    assigned::sections(rvas)
+}
+
+/// The 32 digits of an identity as the bytes of an RSDS record: the first three groups are little-endian.
+pub(crate) fn guid_bytes(digits: &str) -> Option<[u8; 16]> {
+    let value = u128::from_str_radix(digits, 16).ok()?;
+    let mut bytes = value.to_be_bytes();
+    bytes[..4].reverse();
+    bytes[4..6].reverse();
+    bytes[6..8].reverse();
+    Some(bytes)
 }
 
 fn all() -> &'static [Kernel] {

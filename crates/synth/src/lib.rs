@@ -4,6 +4,7 @@ pub mod address;
 mod bytes;
 pub mod dump;
 pub mod fixtures;
+pub mod isf;
 pub mod layout;
 pub mod memory;
 pub mod paging;

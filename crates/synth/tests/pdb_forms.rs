@@ -65,6 +65,7 @@ fn with(types: TypeTable) -> Pdb {
     Pdb {
         guid: [7; 16],
         age: 3,
+        rewritten_age: None,
         signature: 1,
         machine: 0x8664,
         block_size: 4096,

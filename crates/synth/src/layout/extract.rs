@@ -17,7 +17,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Field, Kernel, Kind, Type, assigned};
+use super::{Field, Kernel, Kind, Type, assigned, guid_bytes};
 
 /// What the member lines below a heading belong to.
 enum Open {
@@ -86,7 +86,7 @@ fn kernel(words: &[&str]) -> Kernel {
         *slot = number(part);
     }
     let (guid, age) = match words[5].rsplit_once('-') {
-        Some((guid, age)) if !guid.is_empty() => (guid_bytes(guid), number(age)),
+        Some((guid, age)) if !guid.is_empty() => (known_guid(guid), number(age)),
         _ => (assigned::guid(words[1]), assigned::AGE),
     };
     Kernel {
@@ -152,12 +152,6 @@ fn hexadecimal(word: &str) -> u32 {
     u32::from_str_radix(word, 16).unwrap_or_else(|_| panic!("not hexadecimal: {word}"))
 }
 
-/// The 32 digits of an identity as the bytes of an RSDS record: the first three groups are little-endian.
-fn guid_bytes(digits: &str) -> [u8; 16] {
-    let value = u128::from_str_radix(digits, 16).unwrap_or_else(|_| panic!("no GUID: {digits}"));
-    let mut bytes = value.to_be_bytes();
-    bytes[..4].reverse();
-    bytes[4..6].reverse();
-    bytes[6..8].reverse();
-    bytes
+fn known_guid(digits: &str) -> [u8; 16] {
+    guid_bytes(digits).unwrap_or_else(|| panic!("not a GUID: {digits}"))
 }

@@ -36,6 +36,7 @@ pub fn describe_kernel(kernel: &Kernel) -> Pdb {
     Pdb {
         guid: kernel.guid(),
         age: kernel.age(),
+        rewritten_age: None,
         signature: 0x4a5b_c000,
         machine: if kernel.pointer_size() == 8 { 0x8664 } else { 0x14c },
         block_size: 4096,

@@ -62,8 +62,10 @@ pub struct Omap {
 pub struct Pdb {
     /// GUID in the order of the bytes of an RSDS record.
     pub guid: [u8; 16],
-    /// Age.
+    /// Age of the debug information, which the image's RSDS record repeats.
     pub age: u32,
+    /// Age of the file, where a tool that rewrote it counted on.
+    pub rewritten_age: Option<u32>,
     /// Seconds since 1970 when it was written.
     pub signature: u32,
     /// `IMAGE_FILE_MACHINE_*`: 0x8664, 0x14c.
@@ -144,7 +146,7 @@ impl Pdb {
     fn info(&self) -> Vec<u8> {
         let identity = info::Identity {
             signature: self.signature,
-            age: self.age,
+            age: self.rewritten_age.unwrap_or(self.age),
             guid: self.guid,
         };
         info::write(&identity, &[("/names", NAMES)])

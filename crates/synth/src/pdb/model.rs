@@ -107,8 +107,12 @@ impl Udt {
     /// Whether the name is one of those that types without a name share.
     #[must_use]
     pub fn is_unnamed(&self) -> bool {
-        UNNAMED.contains(&self.name.as_str())
+        is_unnamed(&self.name)
     }
+}
+
+pub(super) fn is_unnamed(name: &str) -> bool {
+    UNNAMED.contains(&name)
 }
 
 /// An enumeration.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::Leaves;
 use super::hash;
 use super::leaf::{self, record};
-use super::model::{Enum, Member, TypeRef, TypeTable, Udt, UdtKind};
+use super::model::{Enum, Member, TypeRef, TypeTable, Udt, UdtKind, is_unnamed};
 use super::out::{Out, len16, len32};
 
 /// Index of the first record; those below stand for base types.
@@ -213,7 +213,8 @@ impl<'a> Lowering<'a> {
         let base = self.index(base);
         let list = values.iter().map(|(name, value)| enumerator(name, *value));
         let fields = self.field_list(list.collect());
-        let unique = self.unique_name("W4", name, "");
+        let unnamed = is_unnamed(name);
+        let unique = self.unique_name("W4", name, if unnamed { key } else { "" });
         let mut content = Vec::new();
         content.u16(len16(values.len()));
         content.u16(properties(0, unique.as_deref()));
@@ -223,7 +224,7 @@ impl<'a> Lowering<'a> {
         if let Some(unique) = unique {
             content.zstr(&unique);
         }
-        self.definition(key, name, false, record(leaf::LF_ENUM, &content))
+        self.definition(key, name, unnamed, record(leaf::LF_ENUM, &content))
     }
 
     /// A definition is found by its name; an unnamed type that has a unique name, by its bytes.
