@@ -66,6 +66,16 @@ pub enum Command {
     Info,
     /// One message in full (!alpc /M)
     Message(MessageArgs),
+    /// One port, the threads that serve it, and its queues (!alpc /P)
+    Port(PortArgs),
+}
+
+/// What to show a port of.
+#[derive(Debug, Args)]
+pub struct PortArgs {
+    /// Address of the port (_ALPC_PORT), or its name
+    #[arg(value_name = "ADDR|NAME")]
+    pub port: String,
 }
 
 /// What to show a message of.
@@ -111,6 +121,7 @@ impl Command {
         match self {
             Self::Info => "info",
             Self::Message(_) => "message",
+            Self::Port(_) => "port",
         }
     }
 }

@@ -51,6 +51,7 @@ fn command(token: &OsString) -> Option<&'static str> {
     let switch = text.strip_prefix(['/', '-'])?;
     match switch.to_ascii_lowercase().as_str() {
         "m" => Some("message"),
+        "p" => Some("port"),
         _ => None,
     }
 }

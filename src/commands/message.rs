@@ -2,7 +2,6 @@
 
 use alpc::Value;
 use alpc::message::{self, Detail, MessageDetails, MessageRecord};
-use kdump::Gva;
 
 use super::Answer;
 use crate::address;
@@ -17,7 +16,7 @@ const LABEL: usize = 21;
 pub fn run(cli: &Cli, session: &Session, args: &MessageArgs) -> anyhow::Result<Answer> {
     let address = address::parse(&args.address)?;
     let kernel = session.kernel()?;
-    refuse_impossible(&kernel, address)?;
+    super::refuse_impossible(&kernel, address)?;
     let detail = if cli.verbose || cli.format == Format::Json {
         Detail::Full
     } else {
@@ -27,17 +26,6 @@ pub fn run(cli: &Cli, session: &Session, args: &MessageArgs) -> anyhow::Result<A
         .map_err(|error| Failure::not_there("not-a-message", error.to_string()))?;
     let text = text(&record, cli.style);
     Ok(Answer::new(text, &record)?.served_by(&kernel))
-}
-
-/// An address that no processor of this kind can use is a slip of the fingers, not a hole in the dump.
-fn refuse_impossible(kernel: &alpc::Kernel<'_>, address: Gva) -> anyhow::Result<()> {
-    if let Err(error @ kdump::TranslateError::NonCanonical { .. }) = kernel.space().translate(address) {
-        return Err(Failure::fatal(
-            "non-canonical",
-            format!("{error}; check the digits"),
-        ));
-    }
-    Ok(())
 }
 
 /// The view, to the byte: an empty line, the header, 26 rows.

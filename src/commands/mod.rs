@@ -2,14 +2,18 @@
 
 mod info;
 mod message;
+mod port;
 
 use std::path::Path;
 
 use alpc::Kernel;
+use kdump::{Gva, TranslateError};
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use crate::address;
 use crate::cli::{Cli, Command};
+use crate::failure::Failure;
 use crate::session::Session;
 
 /// What a command gives for one dump: the same record as text and as JSON.
@@ -51,5 +55,21 @@ pub fn run(cli: &Cli, dump: &Path) -> anyhow::Result<Answer> {
     match &cli.command {
         Command::Info => info::run(&session),
         Command::Message(args) => message::run(cli, &session, args),
+        Command::Port(args) => port::run(cli, &session, args),
     }
+}
+
+/// The address of a port that was named on the command line.
+fn port_address(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Gva> {
+    let address = address::parse(token)?;
+    refuse_impossible(kernel, address)?;
+    Ok(address)
+}
+
+/// An address that no processor of this kind can use is a slip of the fingers, not a hole in the dump.
+fn refuse_impossible(kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<()> {
+    if let Err(error @ TranslateError::NonCanonical { .. }) = kernel.space().translate(address) {
+        return Err(Failure::fatal("non-canonical", format!("{error}; check the digits")));
+    }
+    Ok(())
 }

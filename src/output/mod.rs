@@ -4,6 +4,7 @@ pub mod color;
 pub mod escape;
 pub mod json;
 pub mod rows;
+pub mod thread_line;
 pub mod time;
 
 use std::io::{self, Write};

@@ -13,6 +13,16 @@ pub fn or_question<T>(value: &Value<T>, text: impl FnOnce(&T) -> String) -> Stri
     value.known().map_or_else(|| "?".to_owned(), text)
 }
 
+/// Text of an address; question marks over its whole width where memory hides it, `-` where this kernel has
+/// no such thing.
+pub fn address(value: &Value<Addr>, digits: usize) -> String {
+    match value {
+        Value::Known(address) => address.to_string(),
+        Value::Missing(hole) if hole.is_absence() => "-".to_owned(),
+        Value::Missing(_) => "?".repeat(digits),
+    }
+}
+
 /// Writes a view row by row.
 pub struct Rows {
     text: String,
@@ -47,6 +57,17 @@ impl Rows {
         let _ = writeln!(self.text, "  {label:<width$} : {value}", width = self.label);
     }
 
+    /// A row that belongs to the one above: indented, its colon in the same column.
+    pub fn nested(&mut self, label: &str, value: &str) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.text, "    {label:<width$} : {value}", width = self.label.saturating_sub(2));
+    }
+
+    /// How many hex digits an address has.
+    pub fn digits(&self) -> usize {
+        self.digits
+    }
+
     /// A value that prints itself.
     pub fn known(&mut self, label: &str, value: &Value<impl Display>) {
         self.text(label, &or_question(value, ToString::to_string));
@@ -70,11 +91,7 @@ impl Rows {
 
     /// A plain address.
     pub fn address(&mut self, label: &str, value: &Value<Addr>) {
-        let text = match value {
-            Value::Known(address) => address.to_string(),
-            Value::Missing(hole) if hole.is_absence() => "-".to_owned(),
-            Value::Missing(_) => self.unreadable(),
-        };
+        let text = address(value, self.digits);
         self.text(label, &text);
     }
 

@@ -1,0 +1,193 @@
+//! `port`: the debugger's `!alpc /P`.
+
+use alpc::Value;
+use alpc::port::{self, Detail, NamedPort, PortDetails, PortRecord, Security, ServedBy, Servers};
+use alpc::queue::{QueueKind, QueueRecord, QueuedMessage};
+
+use super::Answer;
+use crate::cli::{Cli, Format, PortArgs, Style};
+use crate::failure::Failure;
+use crate::output::rows::{self, Rows};
+use crate::output::{escape, thread_line};
+use crate::session::Session;
+
+/// Width of a row's label.
+const LABEL: usize = 25;
+
+pub fn run(cli: &Cli, session: &Session, args: &PortArgs) -> anyhow::Result<Answer> {
+    let kernel = session.kernel()?;
+    let address = super::port_address(&kernel, &args.port)?;
+    let detail = if cli.verbose || cli.format == Format::Json { Detail::Full } else { Detail::Rows };
+    let record = port::port(&kernel, address, detail)
+        .map_err(|error| Failure::not_there("not-a-port", error.to_string()))?;
+    let text = text(&record, cli.style);
+    Ok(Answer::new(text, &record)?.served_by(&kernel))
+}
+
+/// The view, to the byte: the header without an empty line before it, the rows, the threads, the queues.
+fn text(record: &PortRecord, style: Style) -> String {
+    let mut rows = Rows::new(LABEL, record.address.digits());
+    let at = match style {
+        Style::Classic => "Port @ ",
+        Style::Modern => "Port  ",
+    };
+    rows.line(&format!("{at}{}", record.address));
+    rows.known("Type", &record.kind);
+    rows.address("CommunicationInfo", &record.communication_info);
+    let digits = record.address.digits();
+    rows.nested("ConnectionPort", &named_port(&record.connection_port, digits));
+    rows.nested("ClientCommunicationPort", &rows::address(&record.client_communication_port, digits));
+    rows.nested("ServerCommunicationPort", &rows::address(&record.server_communication_port, digits));
+    rows.process("OwnerProcess", &record.owner_process);
+    rows.text("SequenceNo", &rows::or_question(&record.sequence_no, |number| {
+        // The view writes the number as signed, so that one past 2^31 reads as the debugger shows it.
+        format!("0x{number:08X} ({})", number.cast_signed())
+    }));
+    rows.address("CompletionPort", &record.completion_port);
+    rows.address("CompletionList", &record.completion_list);
+    rows.flag("ConnectionPending", &record.connection_pending);
+    rows.flag("ConnectionRefused", &record.connection_refused);
+    rows.flag("Disconnected", &record.disconnected);
+    rows.flag("Closed", &record.closed);
+    rows.flag("FlushOnClose", &record.flush_on_close);
+    rows.flag("ReturnExtendedInfo", &record.return_extended_info);
+    rows.flag("Waitable", &record.waitable);
+    rows.text("Security", &rows::or_question(&record.security, |security| match security {
+        Security::Static => "Static".to_owned(),
+        Security::Dynamic => "Dynamic".to_owned(),
+    }));
+    rows.flag("Wow64CompletionList", &record.wow64_completion_list);
+    if let Some(details) = &record.details {
+        detail_rows(&mut rows, record, details);
+    }
+    rows.line("");
+    servers(&mut rows, &record.servers);
+    queues(&mut rows, &record.queues);
+    rows.finish()
+}
+
+/// A port with its name in parentheses; the address alone where it has none.
+fn named_port(value: &Value<Option<NamedPort>>, digits: usize) -> String {
+    match value {
+        Value::Known(Some(NamedPort { address, name: Value::Known(Some(name)) })) => {
+            format!("{address} ({})", escape::text(name))
+        }
+        Value::Known(Some(NamedPort { address, name: Value::Known(None) })) => address.to_string(),
+        Value::Known(Some(NamedPort { address, .. })) => format!("{address} (?)"),
+        Value::Known(None) => "0".repeat(digits),
+        Value::Missing(_) => "?".repeat(digits),
+    }
+}
+
+fn servers(rows: &mut Rows, servers: &Value<Servers>) {
+    let Value::Known(servers) = servers else {
+        rows.line("  The threads that serve the port cannot be read.");
+        return rows.line("");
+    };
+    if !servers.threads.is_empty() {
+        let how = match servers.served_by {
+            ServedBy::WaitQueue => "are waiting on the port",
+            ServedBy::CompletionPort => "are registered with port IO completion object",
+        };
+        rows.line(&format!("  {} thread(s) {how}:", servers.threads.len()));
+        rows.line("");
+        for thread in &servers.threads {
+            rows.line(&format!("    {}", thread_line::short(thread)));
+        }
+        rows.line("");
+    }
+    if let Some(hole) = servers.complete.hole() {
+        rows.line(&format!("  {hole}"));
+        rows.line("");
+    }
+}
+
+fn queues(rows: &mut Rows, queues: &[QueueRecord]) {
+    for (index, queue) in queues.iter().enumerate() {
+        if index > 0 {
+            rows.line("");
+            rows.line("");
+        }
+        queue_block(rows, queue);
+    }
+    rows.line("");
+}
+
+fn queue_block(rows: &mut Rows, queue: &QueueRecord) {
+    let name = queue_name(queue.queue);
+    if !queue.messages.is_empty() {
+        rows.line(&format!("  {name} queue has {} message(s)", queue.messages.len()));
+        rows.line("");
+        for message in &queue.messages {
+            let line = format!("    {}", message_line(message, rows.digits()));
+            rows.line(&line);
+        }
+    } else if queue.complete.hole().is_some() {
+        rows.line(&format!("  {name} queue cannot be read."));
+    } else {
+        rows.line(&format!("  {name} queue is empty."));
+    }
+    if let Some(end) = unexpected_end(queue) {
+        rows.line(&format!("    {end}"));
+    }
+}
+
+/// What to say when the walk did not end where the counter says.
+fn unexpected_end(queue: &QueueRecord) -> Option<String> {
+    match (&queue.length, queue.complete.hole()) {
+        (Value::Known(length), Some(hole)) => Some(format!("{} of {length} followed: {hole}", queue.messages.len())),
+        (_, Some(hole)) => Some(hole.to_string()),
+        (Value::Known(length), None) if u64::from(*length) != queue.messages.len() as u64 => {
+            Some(format!("the port counts {length}, the list ended at its head after {}", queue.messages.len()))
+        }
+        _ => None,
+    }
+}
+
+fn queue_name(kind: QueueKind) -> &'static str {
+    match kind {
+        QueueKind::Main => "Main",
+        QueueKind::Direct => "Direct message",
+        QueueKind::Large => "Large message",
+        QueueKind::Pending => "Pending",
+        QueueKind::Canceled => "Canceled",
+    }
+}
+
+fn message_line(message: &QueuedMessage, digits: usize) -> String {
+    let id = |value: &Value<u64>| rows::or_question(value, |id| format!("{id:04x}"));
+    format!(
+        "{} {} {}:{} {} {} {}",
+        message.address,
+        rows::or_question(&message.message_id, |id| format!("{id:08x}")),
+        id(&message.client_process_id),
+        id(&message.client_thread_id),
+        rows::address(&message.server_thread, digits),
+        rows::address(&message.waiting_thread, digits),
+        rows::or_question(&message.message_type, ToString::to_string),
+    )
+}
+
+fn detail_rows(rows: &mut Rows, record: &PortRecord, details: &PortDetails) {
+    let path = rows::or_question(&details.path, |path| path.as_deref().map_or("-".to_owned(), escape::text));
+    rows.text("Path", &path);
+    let count = |value: &Value<u64>| rows::or_question(value, ToString::to_string);
+    rows.text("HandleCount", &count(&details.handle_count));
+    rows.text("PointerCount", &count(&details.pointer_count));
+    rows.flag("ClosedByOwner", &record.owner_closed);
+    rows.number("State", &details.state, 8);
+    rows.text("StateBits", &rows::or_question(&details.state_bits, |bits| bits.join(" ")));
+    rows.address("CompletionKey", &details.completion_key);
+    rows.address("PortContext", &details.port_context);
+    rows.address("TargetQueuePort", &details.target_queue_port);
+    rows.address("TargetSequencePort", &details.target_sequence_port);
+    rows.address("Semaphore", &details.semaphore);
+    rows.number("AttributeFlags", &details.attribute_flags, 8);
+    rows.text("AttributeNames", &rows::or_question(&details.attribute_names, |names| names.join(" ")));
+    rows.text("MaxMessageLength", &count(&details.max_message_length));
+    rows.text("MaxPoolUsage", &count(&details.max_pool_usage));
+    rows.text("MaxSectionSize", &count(&details.max_section_size));
+    rows.text("MaxViewSize", &count(&details.max_view_size));
+    rows.text("MaxTotalSectionSize", &count(&details.max_total_section_size));
+    rows.text("WaitQueueLength", &rows::or_question(&details.wait_queue_length, ToString::to_string));
+}
