@@ -100,6 +100,9 @@ impl<'d> Cursor<'d> {
         if len > MAX_BYTES {
             return Err(ReadError::TooLong { gva, len });
         }
+        if len == 0 {
+            return Ok(Cow::Borrowed(&[]));
+        }
         if len <= left_in_page(gva.u64()) {
             let offset = self.offset(gva)?;
             if let Some(bytes) = self.space.dump().source().slice(offset, len) {

@@ -194,6 +194,9 @@ impl Dump {
         if len > MAX_BYTES {
             return Err(PhysicalError::TooLong { gpa, len });
         }
+        if len == 0 {
+            return Ok(Cow::Borrowed(&[]));
+        }
         if len <= left_in_page(gpa.u64()) {
             let offset = self
                 .offset_of(gpa)

@@ -189,11 +189,12 @@ fn tell(attempts: &[BaseAttempt]) -> String {
 pub fn kernel_image(dump: &Dump) -> Result<KernelImage, KernelImageError> {
     let cursor = dump.kernel_space().cursor();
     let mut attempts = Vec::new();
-    for (by, base) in [
-        (BaseSource::DebuggerData, base_by_debugger_data(dump)),
-        (BaseSource::ModuleList, base_by_module(&cursor)),
-    ] {
-        let error = match base {
+    let ways: [(BaseSource, Way); 2] = [
+        (BaseSource::DebuggerData, base_by_debugger_data),
+        (BaseSource::ModuleList, base_by_module),
+    ];
+    for (by, way) in ways {
+        let attempt = match way(&cursor) {
             Ok(base) => match image_at(&cursor, base) {
                 Ok(image) => {
                     return Ok(KernelImage {
@@ -213,7 +214,7 @@ pub fn kernel_image(dump: &Dump) -> Result<KernelImage, KernelImageError> {
                 error,
             },
         };
-        attempts.push(error);
+        attempts.push(attempt);
     }
     match scan(&cursor) {
         Ok(image) => Ok(KernelImage {
@@ -231,8 +232,11 @@ pub fn kernel_image(dump: &Dump) -> Result<KernelImage, KernelImageError> {
     }
 }
 
-fn base_by_debugger_data(dump: &Dump) -> Result<Gva, BaseError> {
-    Ok(Gva::new(debugger_data(dump)?.kern_base))
+/// A way to the kernel's base that needs no search.
+type Way = fn(&Cursor<'_>) -> Result<Gva, BaseError>;
+
+fn base_by_debugger_data(cursor: &Cursor<'_>) -> Result<Gva, BaseError> {
+    Ok(Gva::new(debugger_data(cursor.space().dump())?.kern_base))
 }
 
 /// The kernel is the first module loaded: `_KLDR_DATA_TABLE_ENTRY` begins with InLoadOrderLinks and has DllBase

@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io;
 
 /// A read-only mapping of a whole file.
-#[derive(Debug)]
 pub(crate) struct Mapping(memmap2::Mmap);
 
 impl Mapping {

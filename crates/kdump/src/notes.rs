@@ -123,6 +123,14 @@ fn counts(header: &Header, index: &PageIndex, notes: &mut Vec<Note>) {
             format!("its {what} list {pages} pages, but the header of the {what} says {claimed}"),
         ));
     }
+    if let PageIndex::Bitmap(bitmap) = index
+        && let Some((used, other)) = bitmap.contradicting_sizes()
+    {
+        notes.push(Note::new(
+            "bitmap-size-differs",
+            format!("BitmapSize says {used} bits, which was believed, and SizeOfBitMap {other}"),
+        ));
+    }
     if header.kind != DumpKind::Full && header.number_of_runs.is_some() && header.physical_runs.is_empty() {
         notes.push(Note::new(
             "no-physical-runs",

@@ -1,12 +1,12 @@
 //! Where the bytes of a dump come from: the one thing that all reads go through.
 
+use std::fmt;
 use std::fs::File;
 use std::io;
 
 use crate::map::Mapping;
 
 /// The bytes of a dump file, however they are reached.
-#[derive(Debug)]
 pub(crate) enum ByteSource {
     /// The file mapped into memory.
     Mapped(Mapping),
@@ -14,6 +14,19 @@ pub(crate) enum ByteSource {
     File { file: File, len: u64 },
     /// The whole file already in memory.
     Memory(Vec<u8>),
+}
+
+impl fmt::Debug for ByteSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            ByteSource::Mapped(_) => "Mapped",
+            ByteSource::File { .. } => "File",
+            ByteSource::Memory(_) => "Memory",
+        };
+        f.debug_struct(name)
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl ByteSource {

@@ -5,6 +5,7 @@
 //! the file; what is kept is one running count for every 512 bits, 1/8 of the bitmap's size (2 MiB for a
 //! machine with 512 GiB), and a lookup reads the 64 bytes that the count leads to.
 
+use std::fmt;
 use std::io;
 
 use super::{IndexError, PageRun};
@@ -34,10 +35,11 @@ pub(crate) struct BitmapLayout {
     claimed: u64,
     /// File offset of the bitmap.
     bits_at: u64,
+    /// Bits in the bitmap as its `RTL_BITMAP` says, which only kind 2 has.
+    size_of_bitmap: Option<u64>,
 }
 
 /// A bitmap in the file with its rank directory in memory.
-#[derive(Debug)]
 pub(crate) struct BitmapIndex {
     layout: BitmapLayout,
     /// How many bits are set before each block of [`BLOCK_BITS`].
@@ -67,6 +69,7 @@ impl BitmapLayout {
             bits: field(0x10),
             claimed: field(0x14),
             bits_at: DATA.saturating_add(0x28),
+            size_of_bitmap: Some(field(0x18)),
         })
     }
 
@@ -80,6 +83,7 @@ impl BitmapLayout {
             bits: field(0x30),
             claimed: field(0x28),
             bits_at: DATA.saturating_add(0x38),
+            size_of_bitmap: None,
         })
     }
 
@@ -137,6 +141,15 @@ fn check_signature(bytes: &[u8], accepted: &[[u8; 4]]) -> Result<(), IndexError>
     )))
 }
 
+impl fmt::Debug for BitmapIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BitmapIndex")
+            .field("layout", &self.layout)
+            .field("pages", &self.pages)
+            .finish_non_exhaustive()
+    }
+}
+
 impl BitmapIndex {
     /// Counts the bits, reading the bitmap once from end to end.
     pub(crate) fn build(layout: BitmapLayout, source: &ByteSource) -> Result<BitmapIndex, IndexError> {
@@ -165,6 +178,12 @@ impl BitmapIndex {
                 pages = pages.saturating_add(ones(block));
             }
         }
+        if pages == 0 {
+            return Err(IndexError::Bad(format!(
+                "no bit of its bitmap of {:#x} bits is set",
+                layout.bits
+            )));
+        }
         Ok(BitmapIndex { layout, ranks, pages })
     }
 
@@ -183,6 +202,12 @@ impl BitmapIndex {
     /// How many pages the header of the bitmap claims: what its bits should add up to.
     pub(crate) fn claimed(&self) -> u64 {
         self.layout.claimed
+    }
+
+    /// BitmapSize and the SizeOfBitMap that contradicts it.
+    pub(crate) fn contradicting_sizes(&self) -> Option<(u64, u64)> {
+        let other = self.layout.size_of_bitmap?;
+        (other != self.layout.bits).then_some((self.layout.bits, other))
     }
 
     pub(crate) fn position(&self, pfn: u64, source: &ByteSource) -> io::Result<Option<u64>> {
