@@ -94,6 +94,20 @@ fn every_rva_is_as_published() {
     }
 }
 
+/// The checked-in file is what the command writes.
+#[test]
+fn the_extract_is_up_to_date() {
+    let Some(types) = shared("types.json") else {
+        return;
+    };
+    let target = tempfile::NamedTempFile::new().unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_extract-layouts"));
+    assert!(command.arg(types).arg(target.path()).status().unwrap().success());
+    let written = std::fs::read(target.path()).unwrap();
+    let kept = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/layouts/kernels.tsv")).unwrap();
+    assert!(written == kept, "run the extract-layouts command again");
+}
+
 /// Whatever the product asks of a kernel, a world must be able to place.
 #[test]
 fn the_types_of_the_contract_are_all_there() {

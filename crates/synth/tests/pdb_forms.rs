@@ -1,7 +1,8 @@
 //! The forms of the format that one kernel's PDB does not show all at once.
 
+mod llvm;
+
 use std::io::Cursor;
-use std::process::Command;
 
 use pdb::{FallibleIterator, ItemFinder, PDB, StreamIndex, SymbolData, TypeData, TypeIndex};
 use synth::layout::{Kernel, Section};
@@ -406,24 +407,6 @@ fn all_block_sizes_hold_the_same() {
     }
 }
 
-fn dump(kernel: &str, arguments: &[&str]) -> Option<String> {
-    let folder = std::env::temp_dir().join(format!("synth-pdb-{}-{kernel}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let path = folder.join("ntkrnlmp.pdb");
-    std::fs::write(&path, from_kernel(&Kernel::named(kernel))).unwrap();
-    let output = Command::new("llvm-pdbutil")
-        .arg("dump")
-        .args(arguments)
-        .arg(&path)
-        .output();
-    std::fs::remove_dir_all(&folder).unwrap();
-    // Without the tool there is nothing to compare with.
-    let output = output.ok()?;
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && errors.is_empty(), "{kernel}: {errors}");
-    Some(String::from_utf8(output.stdout).unwrap())
-}
-
 /// LLVM's reader, where it is installed, takes every stream.
 #[test]
 fn llvm_reads_it() {
@@ -448,7 +431,7 @@ fn llvm_reads_it() {
         ("vista-sp2-x64", "`__unnamed`"),
         ("win10-2004-x86", "`<anonymous-tag>`"),
     ] {
-        let Some(text) = dump(kernel, &all) else {
+        let Some(text) = llvm::dump(&from_kernel(&Kernel::named(kernel)), &all) else {
             return;
         };
         for wanted in [

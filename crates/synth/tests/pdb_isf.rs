@@ -1,7 +1,9 @@
 //! A complete table of a real kernel made into a PDB, and everything of it found again, where the
 //! tables are present.
 
-use std::collections::HashMap;
+mod llvm;
+
+use std::collections::{HashMap, HashSet};
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
@@ -290,6 +292,44 @@ fn everything_is_found_again() {
         assert_eq!(identity["GUID"], guid);
         assert_types(&table, &file.type_information().unwrap());
         assert_symbols(&table, &mut file);
+    }
+}
+
+/// Names between back-ticks on the lines that begin with a record's kind.
+fn names<'t>(text: &'t str, kinds: &[&str]) -> HashSet<&'t str> {
+    let named = text.lines().filter(|l| kinds.iter().any(|k| l.contains(k)));
+    named
+        .filter_map(|l| Some(l.split_once('`')?.1.rsplit_once('`')?.0))
+        .collect()
+}
+
+#[test]
+fn llvm_finds_every_name() {
+    let Some(path) = tables().pop() else {
+        return;
+    };
+    let bytes = Isf::open(&path).unwrap().describe().write();
+    let Some(text) = llvm::dump(
+        &bytes,
+        &["--types", "--type-extras", "--publics", "--public-extras"],
+    ) else {
+        return;
+    };
+    let table = unpack(&path);
+    let types = names(&text, &["| LF_STRUCTURE", "| LF_UNION", "| LF_ENUM"]);
+    for place in ["user_types", "enums"] {
+        let keys = table[place].as_object().unwrap().keys();
+        for name in keys.filter(|n| !is_unnamed(n)) {
+            assert!(types.contains(name.as_str()), "{name}");
+        }
+    }
+    let publics = names(&text, &["| S_PUB32"]);
+    for (name, symbol) in table["symbols"].as_object().unwrap() {
+        let decorated = symbol["linkage_name"].as_str().unwrap_or(name);
+        // The tool writes control characters in its own way.
+        if decorated.chars().all(|c| c.is_ascii_graphic()) {
+            assert!(publics.contains(decorated), "{decorated}");
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::model::{Enum, Member, TypeRef, TypeTable, Udt, UdtKind};
 use super::{Leaves, Pdb, Public};
-use crate::layout::{Field, Kernel, Kind, Type};
+use crate::layout::{Field, Kernel, Kind, Section, Type};
 
 /// The bytes of the kernel's PDB: its types with all members, its globals as public symbols.
 #[must_use]
@@ -18,19 +18,9 @@ pub fn from_kernel(kernel: &Kernel) -> Vec<u8> {
 #[must_use]
 pub fn describe_kernel(kernel: &Kernel) -> Pdb {
     let sections = kernel.sections();
-    let mut publics: Vec<Public> = kernel
-        .globals()
-        .map(|(name, rva)| {
-            let (segment, offset) = Pdb::place(&sections, rva);
-            const CODE: u32 = 0x20;
-            let section = &sections[usize::from(segment) - 1];
-            Public {
-                name: decorated(kernel, name),
-                segment,
-                offset,
-                is_function: section.characteristics & CODE != 0,
-            }
-        })
+    let globals = kernel.globals();
+    let mut publics: Vec<Public> = globals
+        .map(|(name, rva)| global(kernel, &sections, name, rva))
         .collect();
     publics.push(absolute(kernel, sections.len()));
     Pdb {
@@ -45,6 +35,19 @@ pub fn describe_kernel(kernel: &Kernel) -> Pdb {
         sections,
         publics,
         omap: None,
+    }
+}
+
+/// The tables do not tell what is a function; here everything in a section of code is.
+fn global(kernel: &Kernel, sections: &[Section], name: &str, rva: u32) -> Public {
+    const CODE: u32 = 0x20;
+    let (segment, offset) = Pdb::place(sections, rva);
+    let section = &sections[usize::from(segment) - 1];
+    Public {
+        name: decorated(kernel, name),
+        segment,
+        offset,
+        is_function: section.characteristics & CODE != 0,
     }
 }
 
@@ -73,12 +76,13 @@ fn leaves(kernel: &Kernel) -> Leaves {
     }
 }
 
-/// What the tables (and kernels before 9200, by their size without decorated names) call types that
-/// have no name.
+/// What types without a name are called. PDBs of kernels have had all three of these names; of 19041
+/// the published tables tell that it is `<anonymous-tag>`, of other builds that it is one of the other
+/// two, and which of them is assigned here.
 fn unnamed(kernel: &Kernel) -> &'static str {
     match kernel.build() {
         ..9200 => "__unnamed",
-        18362..=19045 => "<anonymous-tag>",
+        19041..=19045 => "<anonymous-tag>",
         _ => "<unnamed-tag>",
     }
 }

@@ -111,8 +111,10 @@ impl Udt {
     }
 }
 
+/// Whether the name, or its last part behind the names of its scopes, is one of the shared ones.
 pub(super) fn is_unnamed(name: &str) -> bool {
-    UNNAMED.contains(&name)
+    let last = name.rsplit("::").next().unwrap_or(name);
+    UNNAMED.contains(&last)
 }
 
 /// An enumeration.
