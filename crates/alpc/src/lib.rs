@@ -14,13 +14,17 @@
 )]
 
 pub mod blob;
+pub mod connection;
 pub mod contract;
+pub mod enumerate;
+pub mod directory;
 pub mod identify;
 mod kernel;
 pub mod list;
 pub mod message;
 pub mod object;
 pub mod port;
+pub mod portlist;
 pub mod process;
 pub mod queue;
 pub mod thread;

@@ -4,8 +4,9 @@ use kdump::{Gva, Gxa};
 use serde::Serialize;
 
 use crate::contract::{Global, ObjectHeader, ObjectNameInfo, ObjectType, Type};
+use crate::identify::{self, Identity};
 use crate::kernel::{At, Kernel, Read, before, offset};
-use crate::value::{Addr, Hole};
+use crate::value::{Addr, Hole, Value};
 
 /// Bits of `_OBJECT_HEADER.InfoMask` that say which optional headers stand before the header.
 /// The one for the creator is nearest to it, the one for the name comes next.
@@ -107,25 +108,165 @@ pub fn name(header: At<'_, '_>) -> Read<Option<String>> {
     Ok((!name.is_empty()).then_some(name))
 }
 
-/// Full path of the object whose body is at `body`; none when it has no name.
+/// The directory that an object's name is in; none when it has no name, or its name is in no directory.
 ///
 /// # Errors
-/// When any part of the path is not in the dump.
+/// When the header or the name info is not in the dump.
+pub fn directory(header: At<'_, '_>) -> Read<Option<Gva>> {
+    let Some(info) = name_info(header)? else {
+        return Ok(None);
+    };
+    let directory = info.pointer(ObjectNameInfo::Directory)?;
+    Ok((directory.u64() != 0).then_some(directory))
+}
+
+/// The directory that all paths begin at.
+///
+/// # Errors
+/// When the symbols lack `ObpRootDirectoryObject` or its memory is not in the dump.
+pub fn root_directory(kernel: &Kernel<'_>) -> Read<Gva> {
+    kernel.global_pointer(Global::ObpRootDirectoryObject)
+}
+
+/// Full path of the object whose body is at `body`: `\RPC Control\ntsvcs`. None when the object has no name,
+/// or its name is in no directory, as those of registry keys.
+///
+/// The climb ends at the directory that `ObpRootDirectoryObject` names, or at one that is in no other: the
+/// root keeps the name `\` and no parent.
+///
+/// # Errors
+/// When any part of the path is not in the dump, or the directories lead around in a circle.
 pub fn path(kernel: &Kernel<'_>, body: Gva) -> Read<Option<String>> {
-    let mut parts = Vec::new();
-    let mut at = body;
-    for _ in 0..MAX_DEPTH {
-        let header = header(kernel, at)?;
-        let Some(info) = name_info(header)? else { break };
-        let directory = info.pointer(ObjectNameInfo::Directory)?;
-        if directory.u64() == 0 {
-            break;
+    let root = root_directory(kernel).ok();
+    if root == Some(body) {
+        return Ok(Some("\\".to_owned()));
+    }
+    let first = header(kernel, body)?;
+    let (Some(own), Some(parent)) = (name(first)?, directory(first)?) else {
+        return Ok(None);
+    };
+    let mut parts = vec![own];
+    let mut seen = vec![body];
+    let mut at = parent;
+    while root != Some(at) {
+        if seen.contains(&at) || seen.len() >= MAX_DEPTH {
+            return Err(Hole::Walk(format!(
+                "the directories above {} lead around at {}",
+                kernel.addr(body),
+                kernel.addr(at)
+            )));
         }
-        parts.push(kernel.text(info.address_of(ObjectNameInfo::Name)?)?);
-        at = directory;
+        seen.push(at);
+        let Some((part, above)) = step_up(kernel, at)? else {
+            break;
+        };
+        parts.push(part);
+        at = above;
     }
     parts.reverse();
-    Ok((!parts.is_empty()).then(|| format!("\\{}", parts.join("\\"))))
+    Ok(Some(format!("\\{}", parts.join("\\"))))
+}
+
+/// Name of a directory and the directory that it is in; none at the root.
+fn step_up(kernel: &Kernel<'_>, at: Gva) -> Read<Option<(String, Gva)>> {
+    let header = header(kernel, at)?;
+    if is_directory(header).is_ok_and(|is| !is) {
+        let at = kernel.addr(at);
+        return Err(Hole::Implausible(format!("no object directory is at {at}")));
+    }
+    Ok(name(header)?.zip(directory(header)?))
+}
+
+/// Whether an object is a directory of the namespace.
+///
+/// # Errors
+/// When the header or what tells its type is not in the dump.
+pub fn is_directory(header: At<'_, '_>) -> Read<bool> {
+    match object_type(header) {
+        Ok(found) => Ok(found.name == "Directory"),
+        Err(Hole::Implausible(_)) => Ok(false),
+        Err(hole) => Err(hole),
+    }
+}
+
+/// An object, by the headers before it.
+#[derive(Clone, Debug, Serialize)]
+pub struct ObjectRecord {
+    /// The object itself.
+    pub address: Addr,
+    /// The `_OBJECT_HEADER` before it.
+    pub header: Value<Addr>,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub object_type: Value<TypeRef>,
+    /// References, as the header counts them: from Windows 8 on each handle holds thousands in advance.
+    pub pointer_count: Value<u64>,
+    /// Open handles.
+    pub handle_count: Value<u64>,
+    /// The directory that its name is in.
+    pub directory: Value<Option<Addr>>,
+    /// Its name: the last part of its path.
+    pub name: Value<Option<String>>,
+    /// Its full path.
+    pub path: Value<Option<String>>,
+    /// `_OBJECT_HEADER.Flags`.
+    pub flags: Value<u32>,
+    /// Its security descriptor, without the reference count that the pointer carries in its low bits.
+    pub security_descriptor: Value<Option<Addr>>,
+}
+
+/// Why there is no object at an address.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("no object is at {address}: {what}")]
+pub struct NotAnObject {
+    /// The address asked for.
+    pub address: Addr,
+    /// What is there instead.
+    pub what: Identity,
+}
+
+/// Reads the object whose body is at `body`.
+///
+/// # Errors
+/// [`NotAnObject`] when the header before the address is in the dump and names no type. A header that is not
+/// in the dump is no error: the record says so.
+pub fn object(kernel: &Kernel<'_>, body: Gva) -> Result<ObjectRecord, NotAnObject> {
+    let header = header(kernel, body);
+    let object_type = header.clone().and_then(object_type);
+    if matches!(object_type, Err(Hole::Implausible(_))) {
+        return Err(NotAnObject {
+            address: kernel.addr(body),
+            what: identify::identify(kernel, body),
+        });
+    }
+    let number = |member| Value::from(header.clone().and_then(|header| header.uint(member)));
+    Ok(ObjectRecord {
+        address: kernel.addr(body),
+        header: header.clone().map(|header| kernel.addr(header.address())).into(),
+        object_type: object_type.into(),
+        pointer_count: number(ObjectHeader::PointerCount),
+        handle_count: number(ObjectHeader::HandleCount),
+        directory: header
+            .clone()
+            .and_then(directory)
+            .map(|found| found.map(|at| kernel.addr(at)))
+            .into(),
+        name: header.clone().and_then(name).into(),
+        path: path(kernel, body).into(),
+        flags: header
+            .clone()
+            .and_then(|header| header.u32(ObjectHeader::Flags))
+            .into(),
+        security_descriptor: header.and_then(security_descriptor).into(),
+    })
+}
+
+/// The pointer is an `_EX_FAST_REF`: its low bits (four on 64-bit systems, three on 32-bit ones) count.
+fn security_descriptor(header: At<'_, '_>) -> Read<Option<Addr>> {
+    let kernel = header.kernel();
+    let count = if kernel.pointer_size() == 4 { 7 } else { 15 };
+    let pointer = header.uint(ObjectHeader::SecurityDescriptor)? & !count;
+    Ok((pointer != 0).then(|| kernel.addr(Gva::new(pointer))))
 }
 
 /// Bytes from the name info to the header: the kernel's own table, or the same sum from the sizes.
