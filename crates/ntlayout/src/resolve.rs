@@ -10,7 +10,7 @@ use crate::table::{Member, SymbolTable, TypeInfo};
 /// Dotted paths and anonymous types deeper than this are not followed.
 const MAX_DEPTH: usize = 16;
 /// More members than this in one printed type, nested ones included, are a damaged or hostile table.
-const MAX_MEMBERS: usize = 100_000;
+const MAX_MEMBERS: usize = 20_000;
 
 /// A type of a table, by whatever number the table gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

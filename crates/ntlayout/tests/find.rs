@@ -130,7 +130,7 @@ fn another_age_is_another_pdb() {
         age: wanted().age + 1,
         ..wanted()
     };
-    let NotFound { looked, .. } = find(&older, &[file.clone()]).unwrap_err();
+    let NotFound { looked, .. } = find(&older, std::slice::from_ref(&file)).unwrap_err();
     assert!(matches!(outcome(&looked, &file), Outcome::Other(identity) if identity.age == wanted().age));
 }
 
@@ -168,7 +168,7 @@ fn what_is_no_pdb_is_told_with_its_path() {
     assert!(matches!(outcome(&looked, &page), Outcome::Unusable(error) if error.id() == "pdb-html"));
     let absent = folder.path().join("nowhere");
     assert!(matches!(
-        outcome(&missed(&[absent.clone()]), &absent),
+        outcome(&missed(std::slice::from_ref(&absent)), &absent),
         Outcome::Absent
     ));
 }

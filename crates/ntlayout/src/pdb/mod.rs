@@ -36,8 +36,8 @@ const FIELDS: &str = "field list";
 const MAX_INDIRECTION: usize = 32;
 /// A field list is split where it passes 64 KiB; an `_EPROCESS` has one part.
 const MAX_PARTS: usize = 1024;
-/// Members or enumerators of one type.
-const MAX_ENTRIES: usize = 100_000;
+/// Members or enumerators of one type; records count them in 16 bits.
+const MAX_ENTRIES: usize = 65_535;
 
 /// An open PDB.
 ///

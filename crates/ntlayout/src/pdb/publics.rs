@@ -3,6 +3,7 @@
 //! The public-symbol stream is a hash table of offsets into the stream of symbol records. Format: LLVM's
 //! "The PDB Global and Public Symbol Streams", Microsoft's `PDB/dbi/gsi.h`.
 
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use crate::bytes::{Cursor, index};
@@ -39,8 +40,16 @@ pub(super) struct Place {
 pub(super) struct Publics {
     hash: Option<u32>,
     records: u32,
-    /// Read when first asked for; `None` if the stream holds no hash of the known kind.
-    index: OnceLock<Option<HashIndex>>,
+    /// Read when first asked for.
+    index: OnceLock<Index>,
+}
+
+/// How a symbol is found by its name.
+#[derive(Debug)]
+enum Index {
+    Hash(HashIndex),
+    /// Of a PDB without a hash of the known kind: all of them, by one look at every record.
+    Names(HashMap<Vec<u8>, Place>),
 }
 
 /// The part of the hash that says where each bucket's records are.
@@ -60,24 +69,30 @@ impl Publics {
         }
     }
 
-    /// The public symbol of exactly that name: by hash, or where there is none by a look at every record.
+    /// The public symbol of exactly that name.
     pub(super) fn find(&self, msf: &Msf, name: &str) -> Result<Option<Place>, SymbolError> {
         let records = msf.stream(self.records).ok_or_else(|| msf.lacks(RECORDS))?;
-        let Some(stream) = self.hash.and_then(|number| msf.stream(number)) else {
-            return skim(&records, name);
-        };
-        match self.index(&stream)? {
-            Some(index) => index.find(msf, &stream, &records, name),
-            None => skim(&records, name),
+        let hash = self.hash.and_then(|number| msf.stream(number));
+        match (self.index(hash.as_ref(), &records)?, hash) {
+            (Index::Hash(index), Some(stream)) => index.find(msf, &stream, &records, name),
+            (Index::Names(names), _) => Ok(names.get(name.as_bytes()).copied()),
+            (Index::Hash(_), None) => Ok(None),
         }
     }
 
-    fn index(&self, stream: &Stream<'_>) -> Result<Option<&HashIndex>, SymbolError> {
+    fn index(&self, hash: Option<&Stream<'_>>, records: &Stream<'_>) -> Result<&Index, SymbolError> {
         if let Some(known) = self.index.get() {
-            return Ok(known.as_ref());
+            return Ok(known);
         }
-        let read = HashIndex::read(stream)?;
-        Ok(self.index.get_or_init(|| read).as_ref())
+        let stored = match hash {
+            Some(stream) => HashIndex::read(stream)?,
+            None => None,
+        };
+        let index = match stored {
+            Some(hash) => Index::Hash(hash),
+            None => Index::Names(all(&records.read_all(RECORDS)?)),
+        };
+        Ok(self.index.get_or_init(|| index))
     }
 }
 
@@ -191,16 +206,14 @@ fn parse_public(body: &[u8]) -> Option<(&[u8], Place)> {
     Some((cursor.cstr()?, Place { segment, offset }))
 }
 
-/// Looks at every record, by length and kind.
-fn skim(records: &Stream<'_>, name: &str) -> Result<Option<Place>, SymbolError> {
-    let bytes = records.read_all(RECORDS)?;
-    let mut cursor = Cursor::new(&bytes);
+/// Looks at every record, by length and kind. Of several symbols of one name, the first counts.
+fn all(records: &[u8]) -> HashMap<Vec<u8>, Place> {
+    let mut names = HashMap::new();
+    let mut cursor = Cursor::new(records);
     while let Some(body) = cursor.u16().and_then(|len| cursor.take(usize::from(len))) {
-        if let Some((found, place)) = parse_public(body)
-            && found == name.as_bytes()
-        {
-            return Ok(Some(place));
+        if let Some((name, place)) = parse_public(body) {
+            names.entry(name.to_vec()).or_insert(place);
         }
     }
-    Ok(None)
+    names
 }

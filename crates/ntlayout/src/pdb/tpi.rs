@@ -3,7 +3,7 @@
 //! Format: LLVM's "The PDB TPI and IPI Streams", Microsoft's `PDB/dbi/tpi.h`. The stream is a row of records
 //! of their own lengths. Its hash stream holds the name hash of every record, and, from a linker, the offset
 //! of a record every 8 KiB: with both, a type is found without touching the rest. Without the offsets the
-//! stream is walked once by record lengths; without the hashes names are compared along that walk.
+//! stream is walked once by record lengths; without the hashes they are made of the names along that walk.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -21,8 +21,8 @@ const HASHES: &str = "type hash stream";
 const HEADER: u32 = 56;
 /// More hash buckets than any writer makes (0x3ffff).
 const MAX_BUCKETS: u32 = 0x10_0000;
-/// A bucket holds a few records; a chain longer than this is no hash table.
-const MAX_CHAIN: usize = 4096;
+/// A group of hashes holds a few records; one larger than this is no hash table.
+const MAX_GROUP: usize = 1024;
 const NONE: u32 = u32::MAX;
 
 /// The type records of a PDB.
@@ -34,7 +34,7 @@ pub(super) struct Types {
     pieces: Vec<Piece>,
     /// Number of the hash stream and where in it the hashes are.
     hash: Option<HashPlace>,
-    names: OnceLock<Option<NameIndex>>,
+    names: OnceLock<NameIndex>,
     unknown: AtomicU32,
 }
 
@@ -110,38 +110,15 @@ impl Types {
     /// The complete type of that name. Of several, the one that was added last, which is also the one that
     /// Microsoft's own lookup meets first.
     pub(super) fn find(&self, msf: &Msf, name: &[u8]) -> Result<Option<TypeId>, SymbolError> {
-        match self.names(msf)? {
-            Some(names) => self.find_hashed(msf, names, name),
-            None => self.find_by_walk(msf, name),
-        }
-    }
-
-    fn find_hashed(&self, msf: &Msf, names: &NameIndex, name: &[u8]) -> Result<Option<TypeId>, SymbolError> {
-        for (step, number) in names.chain(name_hash(name)).enumerate() {
-            if step > MAX_CHAIN {
-                return Err(msf.corrupt(HASHES, format!("more than {MAX_CHAIN} types of one hash")));
+        let names = self.names(msf)?;
+        let hash = names.bucket(name);
+        for (step, (number, value)) in names.group(hash).enumerate() {
+            if step > MAX_GROUP {
+                return Err(msf.corrupt(HASHES, format!("more than {MAX_GROUP} types in one group")));
             }
             let ty = TypeId(self.first.saturating_add(number));
-            if defines(self.body(msf, ty)?, name) {
+            if value == hash && definition(self.body(msf, ty)?) == Some(name) {
                 return Ok(Some(ty));
-            }
-        }
-        Ok(None)
-    }
-
-    fn find_by_walk(&self, msf: &Msf, name: &[u8]) -> Result<Option<TypeId>, SymbolError> {
-        for piece in self.pieces.iter().rev() {
-            let loaded = self.loaded(msf, piece)?;
-            let bodies = (0..loaded.starts.len())
-                .rev()
-                .filter_map(|at| Some((at, loaded.body(at)?)));
-            for (at, body) in bodies {
-                if defines(body, name) {
-                    return Ok(u32::try_from(at)
-                        .ok()
-                        .and_then(|at| piece.first.checked_add(at))
-                        .map(TypeId));
-                }
             }
         }
         Ok(None)
@@ -182,29 +159,44 @@ impl Types {
         self.pieces.get(after).map_or(self.end, |next| next.first)
     }
 
-    fn names(&self, msf: &Msf) -> Result<Option<&NameIndex>, SymbolError> {
+    fn names(&self, msf: &Msf) -> Result<&NameIndex, SymbolError> {
         if let Some(known) = self.names.get() {
-            return Ok(known.as_ref());
+            return Ok(known);
         }
-        let read = match self.hash {
+        let stored = match self.hash {
             Some(place) => NameIndex::read(msf, place, self.end.saturating_sub(self.first))?,
             None => None,
         };
-        Ok(self.names.get_or_init(|| read).as_ref())
+        let names = match stored {
+            Some(names) => names,
+            None => self.hash_names(msf)?,
+        };
+        Ok(self.names.get_or_init(|| names))
+    }
+
+    /// Looks at every record for its name, where the PDB has no hashes.
+    fn hash_names(&self, msf: &Msf) -> Result<NameIndex, SymbolError> {
+        let mut values = Vec::new();
+        for piece in &self.pieces {
+            let loaded = self.loaded(msf, piece)?;
+            let bodies = (0..loaded.starts.len()).filter_map(|at| loaded.body(at));
+            values.extend(
+                bodies.map(|body| definition(body).map_or(NONE, |name| name_hash(name) % MAX_BUCKETS)),
+            );
+        }
+        Ok(NameIndex::new(MAX_BUCKETS, values))
     }
 }
 
-/// Whether a record is the definition of a type of that name.
-fn defines(body: &[u8], name: &[u8]) -> bool {
-    let kind = Cursor::new(body).u16().unwrap_or(0);
-    // Names stand at the end of records, so a record without these bytes is not worth reading.
-    if !is_named(kind) || body.len() < name.len() {
-        return false;
+/// The name that a record defines, if it is a complete type that has one.
+fn definition(body: &[u8]) -> Option<&[u8]> {
+    if !is_named(Cursor::new(body).u16()?) {
+        return None;
     }
-    match Record::parse(body) {
-        Some(Record::Udt(udt)) => !udt.forward && udt.name == name,
-        Some(Record::Enum(enumeration)) => !enumeration.forward && enumeration.name == name,
-        _ => false,
+    match Record::parse(body)? {
+        Record::Udt(udt) if !udt.forward => Some(udt.name),
+        Record::Enum(enumeration) if !enumeration.forward => Some(enumeration.name),
+        _ => None,
     }
 }
 
@@ -325,12 +317,12 @@ fn parse_offsets(bytes: &[u8]) -> Vec<(u32, u32)> {
     bytes.as_chunks::<8>().0.iter().filter_map(pair).collect()
 }
 
-/// All records' name hashes, chained so that those of one hash are found at once.
+/// All records' name hashes, in groups so that those of one hash are found at once.
 #[derive(Debug)]
 struct NameIndex {
     buckets: u32,
     values: Vec<u32>,
-    /// The last record of each group of hashes, and for each record the one before it in its group.
+    /// The last record of each group, and for each record the one before it in its group.
     heads: Vec<u32>,
     previous: Vec<u32>,
 }
@@ -366,16 +358,14 @@ impl NameIndex {
             .then(|| Self::new(place.buckets, values)))
     }
 
+    /// Records of the value [`NONE`] have no name and are in no group.
     fn new(buckets: u32, values: Vec<u32>) -> Self {
         let mut heads = vec![NONE; values.len().next_power_of_two()];
         let mut previous = Vec::with_capacity(values.len());
         for (number, &value) in (0u32..).zip(&values) {
             let group = group(value, heads.len());
-            previous.push(
-                heads
-                    .get_mut(group)
-                    .map_or(NONE, |head| std::mem::replace(head, number)),
-            );
+            let head = heads.get_mut(group).filter(|_| value != NONE);
+            previous.push(head.map_or(NONE, |head| std::mem::replace(head, number)));
         }
         Self {
             buckets,
@@ -385,18 +375,21 @@ impl NameIndex {
         }
     }
 
-    /// Record numbers, counted from 0, whose name may have that hash; the last one first.
-    fn chain(&self, hash: u32) -> impl Iterator<Item = u32> {
-        let value = hash.checked_rem(self.buckets).unwrap_or(0);
-        let head = self.heads.get(group(value, self.heads.len())).copied();
-        let next = |&number: &u32| {
-            self.previous
-                .get(index(number))
-                .copied()
-                .filter(|&number| number != NONE)
-        };
-        let group = std::iter::successors(head.filter(|&number| number != NONE), next);
-        group.filter(move |&number| self.values.get(index(number)) == Some(&value))
+    fn bucket(&self, name: &[u8]) -> u32 {
+        name_hash(name).checked_rem(self.buckets).unwrap_or(0)
+    }
+
+    /// Records of a bucket's group, which others share: number, counted from 0, and bucket; the last one first.
+    fn group(&self, bucket: u32) -> impl Iterator<Item = (u32, u32)> {
+        let known = |number: u32| (number != NONE).then_some(number);
+        let head = self
+            .heads
+            .get(group(bucket, self.heads.len()))
+            .copied()
+            .and_then(known);
+        let before = move |&number: &u32| self.previous.get(index(number)).copied().and_then(known);
+        let numbers = std::iter::successors(head, before);
+        numbers.filter_map(|number| Some((number, *self.values.get(index(number))?)))
     }
 }
 
@@ -410,10 +403,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chains_hold_the_records_of_one_hash_last_first() {
-        let index = NameIndex::new(10, vec![3, 7, 3, 9, 3]);
-        assert_eq!(index.chain(13).collect::<Vec<_>>(), [4, 2, 0]);
-        assert_eq!(index.chain(7).collect::<Vec<_>>(), [1]);
-        assert_eq!(index.chain(8).count(), 0);
+    fn a_group_has_the_records_of_a_bucket_last_first() {
+        let index = NameIndex::new(10, vec![3, 7, 3, 9, NONE, 3]);
+        let of = |bucket| {
+            let group = index.group(bucket).filter(|&(_, value)| value == bucket);
+            group.map(|(number, _)| number).collect::<Vec<_>>()
+        };
+        assert_eq!(of(3), [5, 2, 0]);
+        assert_eq!(of(7), [1]);
+        assert_eq!(of(8), [0u32; 0]);
     }
 }
