@@ -511,6 +511,8 @@ structures! {
         ObjectPointerBits: O "ObjectPointerBits",
         Object: O "Object",
         GrantedAccess: O "GrantedAccessBits" | "GrantedAccess",
+        Attributes: O "Attributes",
+        ProtectFromClose: O "ProtectFromClose",
     }
     /// The header before every executive object.
     ObjectHeader = "_OBJECT_HEADER" {

@@ -16,12 +16,14 @@
 pub mod blob;
 pub mod connection;
 pub mod contract;
-pub mod enumerate;
 pub mod directory;
+pub mod enumerate;
+pub mod handle;
 pub mod identify;
 mod kernel;
 pub mod list;
 pub mod message;
+pub mod message_table;
 pub mod object;
 pub mod port;
 pub mod portlist;
