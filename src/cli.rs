@@ -68,6 +68,12 @@ pub enum Command {
     Message(MessageArgs),
     /// One port, the threads that serve it, and its queues (!alpc /P)
     Port(PortArgs),
+    /// All connections of a connection port (!alpc /LPC)
+    Connections(PortArgs),
+    /// The ports that a process created or is connected to (!alpc /LPP), or all ports
+    Ports(PortsArgs),
+    /// The whole of ALPC in one screen (!alpc /G); with -v every port and connection
+    Global(GlobalArgs),
 }
 
 /// What to show a port of.
@@ -84,6 +90,30 @@ pub struct MessageArgs {
     /// Address of the message (_KALPC_MESSAGE)
     #[arg(value_name = "ADDR")]
     pub address: String,
+}
+
+/// Which ports to list.
+#[derive(Debug, Args)]
+pub struct PortsArgs {
+    /// Only the ports of this process: its address (_EPROCESS), pid:N or image name
+    #[arg(long, value_name = "PROCESS")]
+    pub process: Option<String>,
+
+    /// Only ports that no handle leads to (!alpc -lp0)
+    #[arg(long, conflicts_with = "process")]
+    pub orphans: bool,
+}
+
+/// Which part of the whole to show.
+#[derive(Debug, Args)]
+pub struct GlobalArgs {
+    /// Only the connection graph, five columns (!alpc /graph)
+    #[arg(long)]
+    pub graph: bool,
+
+    /// Only the list of ports, three columns (!alpc -lp)
+    #[arg(long, conflicts_with = "graph")]
+    pub list: bool,
 }
 
 /// Whose words the views use.
@@ -122,6 +152,9 @@ impl Command {
             Self::Info => "info",
             Self::Message(_) => "message",
             Self::Port(_) => "port",
+            Self::Connections(_) => "connections",
+            Self::Ports(_) => "ports",
+            Self::Global(_) => "global",
         }
     }
 }

@@ -68,6 +68,11 @@ impl Failure {
         .into()
     }
 
+    /// The thing asked for cannot be read.
+    pub fn partial(id: &'static str, message: impl Into<String>) -> anyhow::Error {
+        Self { status: Status::Partial, id, message: message.into() }.into()
+    }
+
     /// The request makes no sense, or nothing can be read.
     pub fn fatal(id: &'static str, message: impl Into<String>) -> anyhow::Error {
         Self {

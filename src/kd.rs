@@ -18,12 +18,12 @@ pub fn rewrite(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let verb = args.get(at).and_then(command);
     args.iter()
         .enumerate()
-        .filter_map(|(index, token)| match verb {
-            Some(verb) if index == at => Some(verb.into()),
+        .flat_map(|(index, token)| match verb {
+            Some(verb) if index == at => verb.iter().map(OsString::from).collect(),
             // The debugger's "verbose" switch.
-            _ if index > at && (token == "/v" || token == "/V") => Some("-v".into()),
-            _ if index < at && is_prefix(token) => None,
-            _ => Some(token.clone()),
+            _ if index > at && (token == "/v" || token == "/V") => vec!["-v".into()],
+            _ if index < at && is_prefix(token) => Vec::new(),
+            _ => vec![token.clone()],
         })
         .collect()
 }
@@ -46,14 +46,21 @@ fn is_option(token: &OsString) -> bool {
     token.to_str().is_some_and(|text| text.starts_with('-'))
 }
 
-fn command(token: &OsString) -> Option<&'static str> {
+/// What a switch of the debugger's is called here.
+fn command(token: &OsString) -> Option<&'static [&'static str]> {
     let text = token.to_str()?;
     let switch = text.strip_prefix(['/', '-'])?;
-    match switch.to_ascii_lowercase().as_str() {
-        "m" => Some("message"),
-        "p" => Some("port"),
-        _ => None,
-    }
+    Some(match switch.to_ascii_lowercase().as_str() {
+        "m" => &["message"],
+        "p" => &["port"],
+        "g" => &["global"],
+        "lp" => &["global", "--list"],
+        "lp0" => &["ports", "--orphans"],
+        "lpc" => &["connections"],
+        "lpp" => &["ports", "--process"],
+        "graph" => &["global", "--graph"],
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! One file a command: what it gathers and how it is written.
 
+mod connections;
+mod global;
 mod info;
 mod message;
 mod port;
+mod ports;
 
 use std::path::Path;
 
@@ -47,6 +50,11 @@ impl Answer {
         }));
         self
     }
+
+    fn with_notes(mut self, notes: Vec<String>) -> Self {
+        self.notes.extend(notes);
+        self
+    }
 }
 
 /// Runs the command on one dump.
@@ -56,11 +64,21 @@ pub fn run(cli: &Cli, dump: &Path) -> anyhow::Result<Answer> {
         Command::Info => info::run(&session),
         Command::Message(args) => message::run(cli, &session, args),
         Command::Port(args) => port::run(cli, &session, args),
+        Command::Connections(args) => connections::run(&session, args),
+        Command::Ports(args) => ports::run(&session, args),
+        Command::Global(args) => global::run(cli, &session, args),
     }
 }
 
 /// The address of a port that was named on the command line.
 fn port_address(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Gva> {
+    let address = address::parse(token)?;
+    refuse_impossible(kernel, address)?;
+    Ok(address)
+}
+
+/// The address of a process that was named on the command line.
+fn process_address(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Gva> {
     let address = address::parse(token)?;
     refuse_impossible(kernel, address)?;
     Ok(address)

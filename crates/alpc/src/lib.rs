@@ -18,6 +18,7 @@ pub mod connection;
 pub mod contract;
 pub mod directory;
 pub mod enumerate;
+pub mod global;
 pub mod handle;
 pub mod identify;
 mod kernel;

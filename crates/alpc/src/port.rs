@@ -46,6 +46,16 @@ impl PortKind {
         }
     }
 
+    /// The debugger's three letters for the kind, as in its list of ports.
+    #[must_use]
+    pub fn short(self) -> &'static str {
+        match self {
+            Self::Connection => "CON",
+            Self::ClientCommunication => "CLI",
+            Self::ServerCommunication => "SRV",
+        }
+    }
+
     /// The member of `_ALPC_COMMUNICATION_INFO` that names a port of this kind.
     fn place(self) -> CommunicationInfo {
         match self {

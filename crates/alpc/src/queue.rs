@@ -35,7 +35,7 @@ impl QueueKind {
         Self::Canceled,
     ];
 
-    fn head(self) -> Port {
+    pub(crate) fn head(self) -> Port {
         match self {
             Self::Main => Port::MainQueue,
             Self::Direct => Port::DirectQueue,
@@ -45,7 +45,7 @@ impl QueueKind {
         }
     }
 
-    fn counter(self) -> Port {
+    pub(crate) fn counter(self) -> Port {
         match self {
             Self::Main => Port::MainQueueLength,
             Self::Direct => Port::DirectQueueLength,

@@ -1,0 +1,281 @@
+//! The whole of ALPC in one record.
+
+use std::collections::BTreeSet;
+
+use kdump::{Gva, Gxa};
+use serde::Serialize;
+
+use crate::blob::BlobKind;
+use crate::contract::{BlobCounters, BlobType, Global, Message, ObjectHeader};
+use crate::enumerate::{self, PortSource};
+use crate::kernel::{At, Kernel, Read, offset};
+use crate::object;
+use crate::port::{self, NamedPort, PortKind};
+use crate::queue::{self, QueueKind};
+use crate::value::{Addr, Hole, Value};
+
+/// Kinds of blobs that the kernel has room to register: `BLOB_TYPE_MAX_ID` of its `_BLOB_ID`.
+const BLOB_KINDS: u8 = 10;
+
+/// The system's ports, messages and blob types, counted.
+#[derive(Clone, Debug, Serialize)]
+pub struct GlobalRecord {
+    /// Address of the kernel's list of ports.
+    pub port_list: Value<Addr>,
+    /// Where the ports were found.
+    pub source: PortSource,
+    /// Set when some may be missing.
+    pub complete: Value<()>,
+    /// Ports counted.
+    pub ports: PortCounts,
+    /// Messages in the ports' queues, by queue.
+    pub queued_messages: Vec<QueueCount>,
+    /// Messages in those queues that a thread waits to be answered.
+    pub waiting_for_reply: usize,
+    /// The port with most messages in its queues.
+    pub longest_queue: Option<LongestQueue>,
+    /// The registered kinds of blobs.
+    pub blob_types: Value<Vec<BlobTypeRecord>>,
+    /// Handle table with all messages by id.
+    pub message_table: Value<Addr>,
+    /// Further such tables: Windows 8.1 and later.
+    pub secondary_message_tables: Value<Addr>,
+    /// The next message id: only some kernels keep it.
+    pub next_message_id: Value<u32>,
+    /// The next callback id: only some kernels keep it.
+    pub next_callback_id: Value<u32>,
+    /// Whether ALPC events are logged.
+    pub log_enabled: Value<bool>,
+    /// Whether messages are logged.
+    pub message_log_enabled: Value<bool>,
+    /// Granularity of regions, in bytes.
+    pub region_granularity: Value<u32>,
+    /// Granularity of views, in bytes.
+    pub view_granularity: Value<u32>,
+}
+
+/// How many ports there are.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct PortCounts {
+    /// All of them.
+    pub total: usize,
+    /// Named ports that servers listen on.
+    pub connection: usize,
+    /// Clients' ends.
+    pub client_communication: usize,
+    /// Servers' ends.
+    pub server_communication: usize,
+    /// Those whose kind cannot be told.
+    pub unknown: usize,
+    /// Those with a name.
+    pub named: usize,
+    /// Those without a name.
+    pub unnamed: usize,
+    /// Those whose name cannot be read.
+    pub name_unknown: usize,
+    /// Those that no handle leads to.
+    pub without_handles: usize,
+    /// Processes that own ports.
+    pub owners: usize,
+}
+
+/// How many messages are in the queues of one kind.
+#[derive(Clone, Debug, Serialize)]
+pub struct QueueCount {
+    /// The kind of queue.
+    pub queue: QueueKind,
+    /// Messages found in such queues.
+    pub messages: usize,
+    /// Messages in such queues by the ports' own counters.
+    pub counted: u64,
+    /// Queues that could not be followed to their end.
+    pub cut: usize,
+}
+
+/// The port with most messages in its queues.
+#[derive(Clone, Debug, Serialize)]
+pub struct LongestQueue {
+    /// The port.
+    pub port: NamedPort,
+    /// Messages in its queues, by their counters.
+    pub queued: u64,
+}
+
+/// A registered kind of blobs.
+#[derive(Clone, Debug, Serialize)]
+pub struct BlobTypeRecord {
+    /// What it holds.
+    pub holds: BlobKind,
+    /// Its `_BLOB_TYPE`.
+    pub address: Addr,
+    /// Its pool tag.
+    pub pool_tag: Value<String>,
+    /// Blobs made since the system started.
+    pub created: Value<u32>,
+    /// Blobs deleted since.
+    pub deleted: Value<u32>,
+    /// Blobs there are: made and not deleted.
+    pub live: Value<u32>,
+}
+
+/// Gathers the whole of ALPC.
+#[must_use]
+pub fn global(kernel: &Kernel<'_>) -> GlobalRecord {
+    let all = enumerate::ports(kernel);
+    let flag = |global| kernel.global(global).and_then(|at| Ok(kernel.cursor().u8(at)? != 0)).into();
+    let number = |global| kernel.global(global).and_then(|at| Ok(kernel.cursor().u32(at)?)).into();
+    let (queued_messages, waiting_for_reply) = queued_messages(kernel, &all.ports);
+    GlobalRecord {
+        port_list: kernel.global(Global::AlpcpPortList).map(|at| kernel.addr(at)).into(),
+        ports: count_ports(kernel, &all.ports),
+        queued_messages,
+        waiting_for_reply,
+        longest_queue: longest_queue(kernel, &all.ports),
+        source: all.source,
+        complete: all.complete,
+        blob_types: blob_types(kernel).into(),
+        message_table: pointer(kernel, Global::AlpcMessageTable),
+        secondary_message_tables: kernel
+            .global(Global::AlpcpSecondaryMessageTables)
+            .map(|at| kernel.addr(at))
+            .map_err(absent)
+            .into(),
+        next_message_id: optional(number(Global::AlpcpNextMessageId)),
+        next_callback_id: optional(number(Global::AlpcpNextCallbackId)),
+        log_enabled: flag(Global::AlpcpLogEnabled),
+        message_log_enabled: flag(Global::AlpcpMessageLogEnabled),
+        region_granularity: number(Global::AlpcpRegionGranularity),
+        view_granularity: number(Global::AlpcpViewGranularity),
+    }
+}
+
+fn pointer(kernel: &Kernel<'_>, global: Global) -> Value<Addr> {
+    kernel.global_pointer(global).map(|at| kernel.addr(at)).into()
+}
+
+/// A variable that only some kernels have is absent, not hidden, where the symbols lack it.
+fn optional<T>(value: Value<T>) -> Value<T> {
+    match value {
+        Value::Missing(hole) => Err(absent(*hole)).into(),
+        known @ Value::Known(_) => known,
+    }
+}
+
+fn absent(hole: Hole) -> Hole {
+    match hole {
+        Hole::NoGlobal { name } => Hole::NoMember { ty: "nt", member: name },
+        hole => hole,
+    }
+}
+
+fn count_ports(kernel: &Kernel<'_>, ports: &[Gva]) -> PortCounts {
+    let mut counts = PortCounts { total: ports.len(), ..PortCounts::default() };
+    let mut owners = BTreeSet::new();
+    for port in ports.iter().map(|&address| kernel.at(address)) {
+        bump(match port::kind(port) {
+            Ok(PortKind::Connection) => &mut counts.connection,
+            Ok(PortKind::ClientCommunication) => &mut counts.client_communication,
+            Ok(PortKind::ServerCommunication) => &mut counts.server_communication,
+            Err(_) => &mut counts.unknown,
+        });
+        let header = object::header(kernel, port.address());
+        bump(match header.clone().and_then(object::name) {
+            Ok(Some(_)) => &mut counts.named,
+            Ok(None) => &mut counts.unnamed,
+            Err(_) => &mut counts.name_unknown,
+        });
+        if header.and_then(|header| header.uint(ObjectHeader::HandleCount)).is_ok_and(|handles| handles == 0) {
+            bump(&mut counts.without_handles);
+        }
+        if let Ok((owner, _)) = port::owner_process(port)
+            && owner.u64() != 0
+        {
+            owners.insert(owner);
+        }
+    }
+    counts.owners = owners.len();
+    counts
+}
+
+fn bump(count: &mut usize) {
+    *count = count.saturating_add(1);
+}
+
+fn queued_messages(kernel: &Kernel<'_>, ports: &[Gva]) -> (Vec<QueueCount>, usize) {
+    let mut waiting = BTreeSet::new();
+    let counts = QueueKind::ALL
+        .into_iter()
+        .filter(|kind| kernel.has(kind.head()))
+        .map(|kind| count_queue(kernel, ports, kind, &mut waiting))
+        .collect();
+    (counts, waiting.len())
+}
+
+fn count_queue(kernel: &Kernel<'_>, ports: &[Gva], kind: QueueKind, waiting: &mut BTreeSet<Gva>) -> QueueCount {
+    let mut count = QueueCount { queue: kind, messages: 0, counted: 0, cut: 0 };
+    for port in ports.iter().map(|&address| kernel.at(address)) {
+        count.counted = count.counted.saturating_add(port.uint(kind.counter()).unwrap_or(0));
+        let Ok(list) = queue::members(port, kind) else { continue };
+        count.messages = count.messages.saturating_add(list.entries.len());
+        if list.gap.is_some() {
+            bump(&mut count.cut);
+        }
+        waiting.extend(list.entries.into_iter().filter(|&message| is_waited_for(kernel.at(message))));
+    }
+    count
+}
+
+fn is_waited_for(message: At<'_, '_>) -> bool {
+    message.pointer(Message::WaitingThread).is_ok_and(|thread| thread.u64() != 0)
+}
+
+fn longest_queue(kernel: &Kernel<'_>, ports: &[Gva]) -> Option<LongestQueue> {
+    let lengths = ports.iter().filter_map(|&port| Some((queue::total_length(kernel.at(port)).ok()?, port)));
+    let (queued, port) = lengths.fold(None, first_longest)?;
+    (queued > 0).then(|| LongestQueue { port: NamedPort::at(kernel, port), queued })
+}
+
+/// Of several as long as each other, the first: `Iterator::max` would take the last.
+fn first_longest(best: Option<(u64, Gva)>, next: (u64, Gva)) -> Option<(u64, Gva)> {
+    best.filter(|&(length, _)| length >= next.0).or(Some(next))
+}
+
+/// The registered kinds of blobs, from the kernel's array of pointers by id.
+fn blob_types(kernel: &Kernel<'_>) -> Read<Vec<BlobTypeRecord>> {
+    let table = kernel.global(Global::AlpcpRegisteredTypes)?;
+    let mut types = Vec::new();
+    for id in 0..BLOB_KINDS {
+        let slot = u64::from(id).saturating_mul(kernel.pointer_size().into());
+        let address = kernel.cursor().pointer(offset(table, slot))?;
+        if address.u64() != 0 {
+            types.push(blob_type(kernel.at(address), BlobKind(id)));
+        }
+    }
+    Ok(types)
+}
+
+fn blob_type(blob: At<'_, '_>, holds: BlobKind) -> BlobTypeRecord {
+    let created = counter(blob, BlobType::CreatedObjects, BlobCounters::CreatedObjects);
+    let deleted = counter(blob, BlobType::DeletedObjects, BlobCounters::DeletedObjects);
+    let live = created.clone().and_then(|created| Ok(created.wrapping_sub(deleted.clone()?)));
+    BlobTypeRecord {
+        holds,
+        address: blob.kernel().addr(blob.address()),
+        pool_tag: blob.u32(BlobType::PoolTag).map(pool_tag).into(),
+        created: created.into(),
+        deleted: deleted.into(),
+        live: live.into(),
+    }
+}
+
+/// Up to Windows 7 a type counts in itself, from Windows 8 on in a structure that it points to.
+fn counter(blob: At<'_, '_>, own: BlobType, pointed_to: BlobCounters) -> Read<u32> {
+    if blob.kernel().has(own) {
+        return blob.u32(own);
+    }
+    blob.kernel().at(blob.pointer(BlobType::Counters)?).u32(pointed_to)
+}
+
+fn pool_tag(tag: u32) -> String {
+    tag.to_le_bytes().map(char::from).iter().collect()
+}

@@ -1,0 +1,92 @@
+//! `connections`: the debugger's `!alpc /LPC`, and the block that `/LPP` prints for each created port.
+
+use std::fmt::Write;
+
+use alpc::Value;
+use alpc::connection::{self, ConnectionRecord, ConnectionsRecord, End};
+use alpc::port::NamedPort;
+use alpc::process::ProcessRef;
+
+use super::Answer;
+use crate::cli::PortArgs;
+use crate::failure::Failure;
+use crate::output::escape;
+use crate::output::rows::or_question;
+use crate::session::Session;
+
+pub fn run(session: &Session, args: &PortArgs) -> anyhow::Result<Answer> {
+    let kernel = session.kernel()?;
+    let address = super::port_address(&kernel, &args.port)?;
+    alpc::port::port(&kernel, address, alpc::port::Detail::Rows)
+        .map_err(|error| Failure::not_there("not-a-port", error.to_string()))?;
+    let record = connection::connections(&kernel, address)
+        .map_err(|hole| Failure::partial(hole.id(), format!("the connection port cannot be told: {hole}")))?;
+    let text = format!("\n{}", block(&record, ""));
+    Ok(Answer::new(text, &record)?.served_by(&kernel))
+}
+
+/// A connection port and its connections, each line behind `indent`.
+pub fn block(record: &ConnectionsRecord, indent: &str) -> String {
+    let mut text = format!(
+        "{indent}{} {}, {} connections\n",
+        port(&record.port),
+        or_question(&record.queued, ToString::to_string),
+        record.connections.len()
+    );
+    for connection in &record.connections {
+        text.push_str(&connection_lines(connection, indent, record.port.address.digits()));
+    }
+    if let Some(hole) = record.complete.hole() {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{indent}\t{hole}");
+    }
+    text
+}
+
+fn connection_lines(connection: &ConnectionRecord, indent: &str, digits: usize) -> String {
+    let mut text = String::new();
+    for (side, end) in [("server", &connection.server), ("client", &connection.client)] {
+        if let Value::Known(End { port, wrong_info: Some(wrong), .. }) = end {
+            let right = connection.communication_info;
+            let _ = writeln!(
+                text,
+                "{indent}\tthe {side} port {port} of {right} points to wrong communication info {wrong}"
+            );
+        }
+    }
+    let client = connection.client.known();
+    let _ = writeln!(
+        text,
+        "{indent}\t{} ->{} {}",
+        end(&connection.server, digits),
+        end(&connection.client, digits),
+        process(client.map(|end| &end.process), digits)
+    );
+    text
+}
+
+/// A port and how many messages wait in its queues.
+pub fn end(end: &Value<End>, digits: usize) -> String {
+    match end {
+        Value::Known(end) => format!("{} {}", end.port, or_question(&end.queued, ToString::to_string)),
+        Value::Missing(_) => format!("{} ?", "?".repeat(digits)),
+    }
+}
+
+/// `%p('name')`; nothing between the quotes for a port without a name.
+pub fn port(port: &NamedPort) -> String {
+    let name = or_question(&port.name, |name| name.as_deref().map(escape::text).unwrap_or_default());
+    format!("{}('{name}')", port.address)
+}
+
+/// A process as `%p('image')`.
+pub fn process(process: Option<&Value<Option<ProcessRef>>>, digits: usize) -> String {
+    match process {
+        Some(Value::Known(Some(process))) => {
+            let image = or_question(&process.image, |image| escape::text(image));
+            format!("{}('{image}')", process.address)
+        }
+        Some(Value::Known(None)) => format!("{}('')", "0".repeat(digits)),
+        _ => format!("{}('?')", "?".repeat(digits)),
+    }
+}

@@ -1,0 +1,176 @@
+//! `global`: the debugger's `!alpc /G`, with its undocumented `-lp` and `/graph` as the verbose part.
+
+use std::fmt::Write;
+
+use alpc::connection::{self, EdgeRecord};
+use alpc::enumerate;
+use alpc::global::{self, BlobTypeRecord, GlobalRecord};
+use alpc::portlist::{self, PortLine};
+use alpc::queue::QueueKind;
+use alpc::{Kernel, Value};
+use serde::Serialize;
+
+use super::{Answer, connections, ports};
+use crate::cli::{Cli, Format, GlobalArgs};
+use crate::output::escape;
+use crate::output::rows::{Rows, or_question};
+use crate::session::Session;
+
+/// Width of a row's label.
+const LABEL: usize = 21;
+
+/// The record, with the lists that the verbose view adds.
+#[derive(Serialize)]
+struct Full {
+    #[serde(flatten)]
+    global: GlobalRecord,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    list: Option<Vec<PortLine>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    graph: Option<Vec<EdgeRecord>>,
+}
+
+pub fn run(cli: &Cli, session: &Session, args: &GlobalArgs) -> anyhow::Result<Answer> {
+    let kernel = session.kernel()?;
+    if args.graph || args.list {
+        return one_table(&kernel, args.graph);
+    }
+    let full = cli.verbose || cli.format == Format::Json;
+    let all = full.then(|| enumerate::ports(&kernel).ports);
+    let record = Full {
+        global: global::global(&kernel),
+        list: all.as_ref().map(|all| portlist::lines(&kernel, all)),
+        graph: all.as_ref().map(|all| connection::graph(&kernel, all)),
+    };
+    let notes = ports::source_note(record.global.source, &record.global.complete);
+    let text = text(&record, &kernel);
+    Ok(Answer::new(text, &record)?.served_by(&kernel).with_notes(notes))
+}
+
+/// `/graph` or `-lp` alone.
+fn one_table(kernel: &Kernel<'_>, graph: bool) -> anyhow::Result<Answer> {
+    let all = enumerate::ports(kernel);
+    let notes = ports::source_note(all.source, &all.complete);
+    let answer = if graph {
+        let edges = connection::graph(kernel, &all.ports);
+        Answer::new(edges.iter().map(edge).collect(), &edges)?
+    } else {
+        let lines = portlist::lines(kernel, &all.ports);
+        Answer::new(lines.iter().map(three_columns).collect(), &lines)?
+    };
+    Ok(answer.served_by(kernel).with_notes(notes))
+}
+
+fn text(record: &Full, kernel: &Kernel<'_>) -> String {
+    let global = &record.global;
+    let mut rows = Rows::new(LABEL, if kernel.pointer_size() == 4 { 8 } else { 16 });
+    rows.line("ALPC global information");
+    rows.address("PortList", &global.port_list);
+    port_rows(&mut rows, global);
+    for count in &global.queued_messages {
+        let cut = if count.cut == 0 { String::new() } else { format!(", {} queues cut off", count.cut) };
+        let text = format!("{} messages (ports count {}){cut}", count.messages, count.counted);
+        rows.text(queue_label(count.queue), &text);
+    }
+    rows.text("WaitingForReply", &global.waiting_for_reply.to_string());
+    let longest = global.longest_queue.as_ref();
+    rows.text("LongestQueue", &longest.map_or("none".to_owned(), |longest| {
+        format!("{} messages at {}", longest.queued, connections::port(&longest.port))
+    }));
+    rows.address("MessageTable", &global.message_table);
+    rows.address("SecondaryTables", &global.secondary_message_tables);
+    optional(&mut rows, "NextMessageId", &global.next_message_id);
+    optional(&mut rows, "NextCallbackId", &global.next_callback_id);
+    rows.flag("LogEnabled", &global.log_enabled);
+    rows.flag("MessageLogEnabled", &global.message_log_enabled);
+    rows.number("RegionGranularity", &global.region_granularity, 1);
+    rows.number("ViewGranularity", &global.view_granularity, 1);
+    match &global.blob_types {
+        Value::Known(types) => types.iter().for_each(|blob_type| blob_row(&mut rows, blob_type)),
+        Value::Missing(_) => rows.text("BlobTypes", "?"),
+    }
+    let mut text = rows.finish();
+    if let (Some(list), Some(graph)) = (&record.list, &record.graph) {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\nPorts\n{}", list.iter().map(ports::line).collect::<String>());
+        let _ = write!(text, "\nConnections\n{}", graph.iter().map(edge).collect::<String>());
+    }
+    text
+}
+
+fn port_rows(rows: &mut Rows, global: &GlobalRecord) {
+    let ports = &global.ports;
+    let unknown = |count: usize, what: &str| if count == 0 { String::new() } else { format!(", {count} {what}") };
+    rows.text("Ports", &format!(
+        "{} ({} connection, {} client, {} server{})",
+        ports.total,
+        ports.connection,
+        ports.client_communication,
+        ports.server_communication,
+        unknown(ports.unknown, "unknown")
+    ));
+    rows.text("NamedPorts", &format!(
+        "{} named, {} unnamed{}",
+        ports.named,
+        ports.unnamed,
+        unknown(ports.name_unknown, "unreadable")
+    ));
+    rows.text("WithoutHandles", &ports.without_handles.to_string());
+    rows.text("OwnerProcesses", &ports.owners.to_string());
+}
+
+fn queue_label(kind: QueueKind) -> &'static str {
+    match kind {
+        QueueKind::Main => "MainQueues",
+        QueueKind::Direct => "DirectQueues",
+        QueueKind::Large => "LargeMessageQueues",
+        QueueKind::Pending => "PendingQueues",
+        QueueKind::Canceled => "CanceledQueues",
+    }
+}
+
+/// A row that only kernels which have the thing show.
+fn optional(rows: &mut Rows, label: &str, value: &Value<u32>) {
+    if !value.hole().is_some_and(alpc::Hole::is_absence) {
+        rows.number(label, value, 4);
+    }
+}
+
+fn blob_row(rows: &mut Rows, blob_type: &BlobTypeRecord) {
+    let number = |value: &Value<u32>| or_question(value, ToString::to_string);
+    let tag = or_question(&blob_type.pool_tag, |tag| escape::text(tag));
+    rows.text(&blob_type.holds.to_string(), &format!(
+        "{} created, {} deleted, {} live, tag {tag}",
+        number(&blob_type.created),
+        number(&blob_type.deleted),
+        number(&blob_type.live),
+    ));
+}
+
+/// The five columns of `/graph`.
+fn edge(edge: &EdgeRecord) -> String {
+    let digits = edge.client_port.digits();
+    let id = |value: &Value<u64>| {
+        value.known().map_or_else(|| "?".repeat(digits), |id| format!("{id:0digits$x}"))
+    };
+    let (port, name) = match &edge.connection_port {
+        Value::Known(Some(port)) => (
+            port.address.to_string(),
+            or_question(&port.name, |name| name.as_deref().map(escape::text).unwrap_or_default()),
+        ),
+        Value::Known(None) => ("0".repeat(digits), String::new()),
+        Value::Missing(_) => ("?".repeat(digits), "?".to_owned()),
+    };
+    format!(
+        "{} {} {port} {} {name}\n",
+        edge.client_port,
+        id(&edge.client_process_id),
+        id(&edge.server_process_id)
+    )
+}
+
+/// The three columns of `-lp`.
+fn three_columns(port: &PortLine) -> String {
+    let kind = or_question(&port.kind, |kind| kind.short().to_owned());
+    format!("{} {kind} {}\n", port.address, or_question(&port.queued, ToString::to_string))
+}

@@ -1,0 +1,118 @@
+//! `ports`: the debugger's `!alpc /LPP` for one process; without one, all ports; `-lp0` for those that no
+//! handle leads to.
+
+use alpc::Value;
+use alpc::connection::{self, ConnectedRecord, ProcessPortsRecord};
+use alpc::enumerate::{PortSource, Ports};
+use alpc::portlist::{self, OrphanRecord, PortLine};
+
+use super::{Answer, connections};
+use crate::cli::PortsArgs;
+use crate::output::escape;
+use crate::output::rows::or_question;
+use crate::session::Session;
+
+pub fn run(session: &Session, args: &PortsArgs) -> anyhow::Result<Answer> {
+    let kernel = session.kernel()?;
+    if let Some(process) = &args.process {
+        let process = super::process_address(&kernel, process)?;
+        let record = connection::ports_of(&kernel, process);
+        let notes = source_note(record.source, &record.complete);
+        return Ok(Answer::new(of_process(&record), &record)?.served_by(&kernel).with_notes(notes));
+    }
+    let all = alpc::enumerate::ports(&kernel);
+    let notes = source_note(all.source, &all.complete);
+    if args.orphans {
+        let record = OrphansRecord::new(portlist::orphans(&kernel, &all.ports), &all);
+        let text: String = record.ports.iter().map(orphan_line).collect();
+        return Ok(Answer::new(text, &record)?.served_by(&kernel).with_notes(notes));
+    }
+    let record = PortsRecord::new(portlist::lines(&kernel, &all.ports), &all);
+    let text: String = record.ports.iter().map(line).collect();
+    Ok(Answer::new(text, &record)?.served_by(&kernel).with_notes(notes))
+}
+
+/// A list of ports, with where they came from.
+#[derive(serde::Serialize)]
+pub struct Listed<T> {
+    ports: Vec<T>,
+    source: PortSource,
+    complete: Value<()>,
+}
+
+type PortsRecord = Listed<PortLine>;
+type OrphansRecord = Listed<OrphanRecord>;
+
+impl<T> Listed<T> {
+    fn new(ports: Vec<T>, all: &Ports) -> Self {
+        Self { ports, source: all.source, complete: all.complete.clone() }
+    }
+}
+
+/// What to say of a list of ports that was not the kernel's own.
+pub fn source_note(source: PortSource, complete: &Value<()>) -> Vec<String> {
+    let Some(hole) = complete.hole() else { return Vec::new() };
+    match source {
+        PortSource::PortList => Vec::new(),
+        PortSource::PortListAndClosure => {
+            vec![format!("ports: the kernel's list is not whole ({hole}); ports that the found ones lead to are added")]
+        }
+    }
+}
+
+fn of_process(record: &ProcessPortsRecord) -> String {
+    let process = record.process.address;
+    let created: String =
+        record.created.iter().map(|port| format!("{}\n", connections::block(port, "\t"))).collect();
+    let connected: String =
+        record.connected.iter().map(|port| connected_line(port, process.digits())).collect();
+    format!(
+        "\nPorts created by the process {process}:\n\n{created}Ports the process {process} is connected to:\n\n{connected}\n\n"
+    )
+}
+
+fn connected_line(record: &ConnectedRecord, digits: usize) -> String {
+    let port = match &record.connection_port {
+        Value::Known(Some(port)) => connections::port(port),
+        Value::Known(None) => format!("{}('')", "0".repeat(digits)),
+        Value::Missing(_) => format!("{}('?')", "?".repeat(digits)),
+    };
+    let mut text = String::new();
+    if let Some(wrong) = record.client.wrong_info {
+        text = format!("\tthe client port {} points to wrong communication info {wrong}\n", record.client.port);
+    }
+    text + &format!(
+        "\t{} {} -> {port} {} {}\n",
+        record.client.port,
+        or_question(&record.client.queued, ToString::to_string),
+        or_question(&record.queued, ToString::to_string),
+        connections::process(Some(&record.server_process), digits)
+    )
+}
+
+/// One port in one line: the three columns of `-lp`, then its owner and its path.
+pub fn line(port: &PortLine) -> String {
+    let kind = or_question(&port.kind, |kind| kind.short().to_owned());
+    let queued = or_question(&port.queued, ToString::to_string);
+    let owner = match &port.owner_process {
+        Value::Known(Some(process)) => or_question(&process.image, |image| escape::text(image)),
+        Value::Known(None) => "-".to_owned(),
+        Value::Missing(_) => "?".to_owned(),
+    };
+    let path = or_question(&port.path, |path| path.as_deref().map_or_else(|| "-".to_owned(), escape::text));
+    format!("{} {kind} {queued} {owner} {path}\n", port.address)
+}
+
+fn orphan_line(port: &OrphanRecord) -> String {
+    let number = |value: &Value<u64>| or_question(value, ToString::to_string);
+    let lengths: Vec<String> = port.lengths.iter().map(number).collect();
+    format!(
+        "{} {} | {} {} | {} | {}\n",
+        port.address,
+        or_question(&port.kind, |kind| kind.short().to_owned()),
+        number(&port.handle_count),
+        number(&port.pointer_count),
+        lengths.join(" "),
+        number(&port.connections),
+    )
+}
