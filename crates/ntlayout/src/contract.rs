@@ -18,7 +18,7 @@ pub struct FieldSpec {
     pub name: &'static str,
     /// Dotted paths in order of preference, `u1.s1.QueueType`: the first that a table has is taken. Where a
     /// table has anonymous members flattened into their owner, a path also matches without the parts that
-    /// name them (`QueueType`). A part that is there is never skipped.
+    /// name them (`QueueType`): a letter and digits. No other part is skipped, nor one that is there.
     pub spellings: &'static [&'static str],
     /// Whether the caller can do without it.
     pub need: Need,

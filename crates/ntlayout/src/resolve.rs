@@ -7,7 +7,7 @@ use crate::error::SymbolError;
 use crate::layout::{BitField, Field, Layout, Missing};
 use crate::table::{Member, SymbolTable, TypeInfo};
 
-/// Dotted paths and anonymous types deeper than this are not followed.
+/// Anonymous types nested deeper than this are not expanded.
 const MAX_DEPTH: usize = 16;
 /// More members than this in one printed type, nested ones included, are a damaged or hostile table.
 const MAX_MEMBERS: usize = 20_000;
@@ -143,10 +143,10 @@ impl<'t, T: TypeSource> Walk<'t, T> {
         }))
     }
 
-    /// Follows a dotted path. Its first parts may be absent from a flattened type, never the last one.
+    /// Follows a dotted path. A part that names an anonymous member may be absent, from a flattened table.
     fn place(&mut self, owner: TypeId, path: &str) -> Result<Option<(u32, TypeId)>, SymbolError> {
         let mut scope = (0u32, owner);
-        let mut parts = path.split('.').take(MAX_DEPTH).peekable();
+        let mut parts = path.split('.').peekable();
         while let Some(part) = parts.next() {
             let last = parts.peek().is_none();
             match self.member(scope.1, part)? {
@@ -156,8 +156,8 @@ impl<'t, T: TypeSource> Walk<'t, T> {
                     };
                     scope = (offset, ty);
                 }
-                None if last => return Ok(None),
-                None => {}
+                None if !last && names_anonymous(part) => {}
+                None => return Ok(None),
             }
         }
         Ok(Some(scope))
@@ -171,6 +171,12 @@ impl<'t, T: TypeSource> Walk<'t, T> {
         let slot = members.iter().find(|slot| slot.name == name.as_bytes());
         Ok(slot.map(|slot| (slot.offset, slot.ty)))
     }
+}
+
+/// Whether a path's part is one by which kernel headers name members of anonymous types: u, u1, s1, e2.
+fn names_anonymous(part: &str) -> bool {
+    let digits = part.strip_prefix(|first: char| first.is_ascii_lowercase());
+    digits.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Reads a whole type for printing.

@@ -102,6 +102,7 @@ fn a_flat_table_satisfies_nested_spellings() {
             field("_FLAT", "u1.s1.QueueType"),
             field("_FLAT", "u1.State"),
             field("_FLAT", "State.QueueType"),
+            field("_FLAT", "Tcb.State"),
         ],
         &[],
     );
@@ -127,8 +128,9 @@ fn a_flat_table_satisfies_nested_spellings() {
             spelling: 0
         })
     );
-    // A part that is there is followed, never skipped.
+    // A part that is there is followed, and a member with a name of its own is never skipped.
     assert_eq!(layout.field(2), None);
+    assert_eq!(layout.field(3), None);
 }
 
 #[test]

@@ -19,3 +19,16 @@ pub(super) fn name_hash(name: &[u8]) -> u32 {
     hash ^= hash >> 11;
     hash ^ (hash >> 16)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `llvm-pdbutil dump -types -type-extras` shows in a PDB of Microsoft's linker (262,143 buckets).
+    #[test]
+    fn names_hash_as_the_linker_has_them() {
+        assert_eq!(name_hash(b"_M128A") % 262_143, 0x36502);
+        assert_eq!(name_hash(b"_CONTEXT") % 262_143, 0x698b);
+        assert_eq!(name_hash(b"_EXCEPTION_RECORD") % 262_143, 0x16058);
+    }
+}

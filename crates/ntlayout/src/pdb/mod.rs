@@ -413,3 +413,9 @@ impl TypeSource for Pdb {
         self.msf.corrupt("type stream", detail)
     }
 }
+
+/// Questions may come from several threads at once.
+const _: fn() = || {
+    fn shared<T: Send + Sync>() {}
+    shared::<Pdb>();
+};

@@ -222,7 +222,9 @@ impl Msf {
         let mut rest = out.as_mut_slice();
         let mut skip = offset.checked_rem(self.block_size).unwrap_or(0);
         let first = index(offset.checked_div(self.block_size).unwrap_or(0));
+        let count = index(self.blocks_for(skip.saturating_add(len)));
         let mut blocks = blocks.get(first..).unwrap_or_default();
+        blocks = blocks.get(..count).unwrap_or(blocks);
         while !rest.is_empty() {
             let run = adjacent(blocks);
             let Some((start, after)) = blocks.first().zip(blocks.get(run..)) else {

@@ -342,3 +342,83 @@ pub(super) fn builtin_pointer(mode: u32) -> Option<u32> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(bytes: &[u8]) -> Option<i64> {
+        numeric(&mut Cursor::new(bytes))
+    }
+
+    #[test]
+    fn numbers_are_read_by_their_kind() {
+        assert_eq!(number(&[0xff, 0x7f]), Some(0x7fff));
+        assert_eq!(number(&[0x00, 0x80, 0xff]), Some(-1));
+        assert_eq!(number(&[0x01, 0x80, 0x00, 0x80]), Some(-0x8000));
+        assert_eq!(number(&[0x02, 0x80, 0x00, 0x80]), Some(0x8000));
+        assert_eq!(number(&[0x03, 0x80, 0xfe, 0xff, 0xff, 0xff]), Some(-2));
+        assert_eq!(number(&[0x04, 0x80, 0xfe, 0xff, 0xff, 0xff]), Some(0xffff_fffe));
+        assert_eq!(
+            number(&[0x09, 0x80, 1, 0, 0, 0, 0, 0, 0, 0x80]),
+            Some(i64::MIN + 1)
+        );
+        assert_eq!(number(&[0x0a, 0x80, 1, 0, 0, 0, 1, 0, 0, 0]), Some(0x1_0000_0001));
+        // A floating-point constant, a cut one, nothing.
+        assert_eq!(number(&[0x05, 0x80, 0, 0, 0, 0]), None);
+        assert_eq!(number(&[0x03, 0x80, 0]), None);
+        assert_eq!(number(&[0x03]), None);
+    }
+
+    /// Entries that take no place by name, each followed by a member that must be found behind it.
+    #[test]
+    fn entries_of_classes_are_stepped_over() {
+        let member = [0x0d, 0x15, 3, 0, 0x75, 0, 0, 0, 4, 0, b'm', 0, 0xf2, 0xf1];
+        let others: [&[u8]; 8] = [
+            // Base class at 8; virtual base class; friend; virtual function table.
+            &[0x00, 0x14, 3, 0, 0, 0x10, 0, 0, 8, 0],
+            &[0x01, 0x14, 3, 0, 0, 0x10, 0, 0, 1, 0x10, 0, 0, 0, 0, 2, 0],
+            &[0x0a, 0x14, 0, 0, 0, 0x10, 0, 0],
+            &[0x09, 0x14, 0, 0, 0, 0x10, 0, 0],
+            // Nested type; static member; a method that introduces a virtual one, and one that does not.
+            &[0x10, 0x15, 0, 0, 0, 0x10, 0, 0, b'n', 0, 0xf2, 0xf1],
+            &[0x0e, 0x15, 3, 0, 0, 0x10, 0, 0, b's', 0, 0xf2, 0xf1],
+            &[
+                0x11, 0x15, 0x13, 0, 0, 0x10, 0, 0, 0, 0, 0, 0, b'v', 0, 0xf2, 0xf1,
+            ],
+            &[0x11, 0x15, 0x03, 0, 0, 0x10, 0, 0, b'p', 0, 0xf2, 0xf1],
+        ];
+        for other in others {
+            let list = [other, &member[..]].concat();
+            let mut cursor = Cursor::new(&list);
+            assert!(matches!(entry(&mut cursor), Some(Entry::Other)), "{other:x?}");
+            let found = entry(&mut cursor);
+            assert!(
+                matches!(
+                    found,
+                    Some(Entry::Member {
+                        ty: TypeId(0x75),
+                        offset: 4,
+                        name: b"m"
+                    })
+                ),
+                "{found:x?}"
+            );
+            assert!(cursor.is_empty());
+        }
+        assert!(entry(&mut Cursor::new(&[0x77, 0x77, 0, 0])).is_none());
+    }
+
+    #[test]
+    fn names_that_stand_for_none_are_known() {
+        for name in ["__unnamed", "<unnamed-tag>", "A::<anonymous-tag>"] {
+            assert!(
+                is_shared_name(name.as_bytes()) && is_anonymous(name.as_bytes()),
+                "{name}"
+            );
+        }
+        let own = "_SLIST_HEADER::<unnamed-type-HeaderX64>".as_bytes();
+        assert!(is_anonymous(own) && !is_shared_name(own));
+        assert!(!is_anonymous(b"_ALPC_PORT") && !is_anonymous(b"<unnamed-tag>::_NAMED"));
+    }
+}
