@@ -267,13 +267,16 @@ impl Dump {
             },
         })?;
         let notes = notes::of(&header, &index, source.len());
-        Ok(Dump {
+        let mut dump = Dump {
             path,
             source,
             header,
             index,
             notes,
-        })
+        };
+        let tables = notes::tables(&dump);
+        dump.notes.extend(tables);
+        Ok(dump)
     }
 
     /// Goes over to a mapping of the file, now that what is read in one go has been read.

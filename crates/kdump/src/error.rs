@@ -150,8 +150,8 @@ pub enum FrameError {
         /// Where its page would begin in the file, in bytes.
         offset: u64,
     },
-    /// The system failed to read the index.
-    #[error("the index entry of page frame {:#x} cannot be read: {kind}", pfn.u64())]
+    /// The system failed to read the frame's page or its place in the index.
+    #[error("page frame {:#x}: the file cannot be read: {kind}", pfn.u64())]
     Io {
         /// The frame.
         pfn: Pfn,
@@ -183,14 +183,6 @@ pub enum PhysicalError {
         /// Why.
         source: FrameError,
     },
-    /// The system failed to read the file.
-    #[error("physical address {:#x}: {kind}", gpa.u64())]
-    Io {
-        /// The first address that could not be read.
-        gpa: Gpa,
-        /// What the system said.
-        kind: io::ErrorKind,
-    },
     /// More bytes were asked for at once than [`MAX_BYTES`](crate::MAX_BYTES).
     #[error("{len} bytes at physical address {:#x} are too many for one read", gpa.u64())]
     TooLong {
@@ -214,7 +206,6 @@ impl PhysicalError {
     pub fn id(&self) -> &'static str {
         match self {
             PhysicalError::Frame { source, .. } => source.id(),
-            PhysicalError::Io { .. } => "io",
             PhysicalError::TooLong { .. } => "too-long",
             PhysicalError::Wraps { .. } => "address-wraps",
         }

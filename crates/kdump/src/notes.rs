@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::dump::{PAGE, coverage};
 use crate::index::PageIndex;
-use crate::{DumpKind, Header};
+use crate::{Dump, DumpKind, Header, ReadError};
 
 /// A finding that does not keep the dump from being read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -75,25 +75,25 @@ pub(crate) fn of(header: &Header, index: &PageIndex, file_len: u64) -> Vec<Note>
 }
 
 fn lengths(header: &Header, index: &PageIndex, file_len: u64, notes: &mut Vec<Note>) {
-    let Some(required) = header.required_dump_space else {
-        return cut(index, file_len, notes);
-    };
+    cut(index, file_len, notes);
     let end = index
         .first_page()
         .saturating_add(index.pages().saturating_mul(PAGE));
-    cut(index, file_len, notes);
-    if file_len >= end && file_len < required {
+    let Some(required) = header.required_dump_space else {
+        return;
+    };
+    if required < end {
+        notes.push(Note::new(
+            "required-space-differs",
+            format!("the header says {required} bytes, but the pages of the index end at {end}"),
+        ));
+    } else if file_len >= end && file_len < required {
         notes.push(Note::new(
             "secondary-data-cut",
             format!(
                 "all pages are there, but the file has {file_len} bytes of {required}: data that drivers added \
                  behind the pages is missing"
             ),
-        ));
-    } else if required < end {
-        notes.push(Note::new(
-            "required-space-differs",
-            format!("the header says {required} bytes, but the pages of its index end at {end}"),
         ));
     }
 }
@@ -112,15 +112,15 @@ fn cut(index: &PageIndex, file_len: u64, notes: &mut Vec<Note>) {
 }
 
 fn counts(header: &Header, index: &PageIndex, notes: &mut Vec<Note>) {
-    let (what, claimed) = match index {
-        PageIndex::Runs(_) => ("runs", header.number_of_pages),
-        PageIndex::Bitmap(bitmap) => ("bitmap", Some(bitmap.claimed())),
+    let claimed = match index {
+        PageIndex::Runs(_) => header.number_of_pages,
+        PageIndex::Bitmap(bitmap) => Some(bitmap.claimed()),
     };
     let pages = index.pages();
     if let Some(claimed) = claimed.filter(|&claimed| claimed != pages) {
         notes.push(Note::new(
             "page-count-differs",
-            format!("its {what} list {pages} pages, but the header of the {what} says {claimed}"),
+            format!("the index lists {pages} pages, which was believed, but its header claims {claimed}"),
         ));
     }
     if let PageIndex::Bitmap(bitmap) = index
@@ -151,4 +151,22 @@ fn attributes(attributes: u32, notes: &mut Vec<Note>) {
             "the pages are encrypted (Attributes bit 8): nothing in them can be read; decrypt the dump first",
         ));
     }
+}
+
+/// A finding when the kernel's own list of processes has no physical address, without which nothing is found.
+pub(crate) fn tables(dump: &Dump) -> Option<Note> {
+    let head = dump.header().ps_active_process_head?;
+    let error = dump.kernel_space().translate(head).err()?;
+    // Of what the file is cut before, the truncation is told already.
+    if matches!(error, ReadError::OutOfFile { .. }) {
+        return None;
+    }
+    Some(Note::new(
+        "kernel-not-mapped",
+        format!(
+            "PsActiveProcessHead does not translate ({error}): no kernel structure will be found; the header's \
+             DirectoryTableBase is wrong, its tables are damaged, or they have five levels, which are not \
+             supported yet"
+        ),
+    ))
 }

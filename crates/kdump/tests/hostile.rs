@@ -6,7 +6,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{PAGE, World};
-use kdump::{Dump, DumpKind, FrameError, Gpa, Machine, OpenError, Pfn};
+use kdump::{Dump, DumpKind, FrameError, Gpa, Gva, Machine, OpenError, OpenOptions, Pfn};
 
 fn refuse(bytes: Vec<u8>) -> OpenError {
     Dump::from_bytes("some.dmp", bytes).unwrap_err()
@@ -283,6 +283,35 @@ fn attributes_that_matter_are_told() {
 }
 
 #[test]
+fn tables_that_do_not_map_the_kernel_are_told() {
+    let notes = |world: &World| {
+        let dump = Dump::from_bytes("tables", world.full()).unwrap();
+        dump.notes().iter().map(|note| note.id).collect::<Vec<_>>()
+    };
+    let mut world = small();
+    world.map_4k(0xffff_f800_0285_9000, 1);
+    world.patch_u64(0x28, 0xffff_f800_0285_9940);
+    assert_eq!(notes(&world), [""; 0]);
+    world.patch_u64(0x28, 0xffff_f800_0285_a940);
+    assert_eq!(notes(&world), ["kernel-not-mapped"]);
+    world.patch_u64(0x28, 0xffff_f800_0285_9940);
+    world.patch_u64(0x10, 0xdead_0000);
+    assert_eq!(notes(&world), ["kernel-not-mapped"]);
+}
+
+#[test]
+fn a_file_that_shrinks_under_plain_reads_is_an_error() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), small().full()).unwrap();
+    let dump = Dump::open_with(file.path(), &OpenOptions::default().no_mmap(true)).unwrap();
+    assert!(dump.physical_bytes(Gpa::new(PAGE), 8).is_ok());
+    file.as_file().set_len(0x1000).unwrap();
+    assert_eq!(dump.physical_bytes(Gpa::new(PAGE), 8).unwrap_err().id(), "io");
+    let error = dump.kernel_space().cursor().u64(Gva::new(0)).unwrap_err();
+    assert_eq!((error.id(), error.gva()), ("io", Gva::new(0)));
+}
+
+#[test]
 fn any_byte_of_the_metadata_may_be_anything() {
     // Every byte of the fields that lead somewhere takes several values; whatever opens must answer.
     for (kind, bytes) in small().all_kinds() {
@@ -298,9 +327,7 @@ fn any_byte_of_the_metadata_may_be_anything() {
                 let listed: u64 = dump.runs().map(|run| run.count).sum();
                 assert_eq!(listed, coverage.claimed, "{kind}: {value:#x} at {offset:#x}");
                 let _ = dump.physical_bytes(Gpa::new(PAGE), 0x2000);
-                let _ = dump
-                    .kernel_space()
-                    .translate(kdump::Gva::new(0xffff_f800_0000_0000));
+                let _ = dump.kernel_space().translate(Gva::new(0xffff_f800_0000_0000));
             }
         }
     }

@@ -212,6 +212,24 @@ fn a_read_inside_a_page_borrows_from_memory_and_no_other_does() {
 }
 
 #[test]
+fn threads_read_one_dump_each_with_its_own_cursor() {
+    for (name, dump) in &MODEL.dumps {
+        std::thread::scope(|scope| {
+            for start in 0..4 {
+                scope.spawn(move || {
+                    let cursor = dump.kernel_space().cursor();
+                    for n in 0..500 {
+                        let gva = LARGE + (start * 131 + n * 17) % 0x100 * PAGE + 8 * start;
+                        let bytes = cursor.bytes(Gva::new(gva), 16).unwrap();
+                        assert_eq!(*bytes, MODEL.expect(gva, 16), "{name} {gva:#x}");
+                    }
+                });
+            }
+        });
+    }
+}
+
+#[test]
 fn lengths_out_of_a_dump_cost_nothing() {
     let cursor = MODEL.dumps[0].1.kernel_space().cursor();
     let (gva, len) = (Gva::new(SMALL), MAX_BYTES + 1);
