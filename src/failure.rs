@@ -70,7 +70,12 @@ impl Failure {
 
     /// The thing asked for cannot be read.
     pub fn partial(id: &'static str, message: impl Into<String>) -> anyhow::Error {
-        Self { status: Status::Partial, id, message: message.into() }.into()
+        Self {
+            status: Status::Partial,
+            id,
+            message: message.into(),
+        }
+        .into()
     }
 
     /// The request makes no sense, or nothing can be read.

@@ -34,7 +34,11 @@ pub fn block(record: &ConnectionsRecord, indent: &str) -> String {
         record.connections.len()
     );
     for connection in &record.connections {
-        text.push_str(&connection_lines(connection, indent, record.port.address.digits()));
+        text.push_str(&connection_lines(
+            connection,
+            indent,
+            record.port.address.digits(),
+        ));
     }
     if let Some(hole) = record.complete.hole() {
         // Writing to a string cannot fail.
@@ -46,7 +50,12 @@ pub fn block(record: &ConnectionsRecord, indent: &str) -> String {
 fn connection_lines(connection: &ConnectionRecord, indent: &str, digits: usize) -> String {
     let mut text = String::new();
     for (side, end) in [("server", &connection.server), ("client", &connection.client)] {
-        if let Value::Known(End { port, wrong_info: Some(wrong), .. }) = end {
+        if let Value::Known(End {
+            port,
+            wrong_info: Some(wrong),
+            ..
+        }) = end
+        {
             let right = connection.communication_info;
             let _ = writeln!(
                 text,
@@ -75,7 +84,9 @@ pub fn end(end: &Value<End>, digits: usize) -> String {
 
 /// `%p('name')`; nothing between the quotes for a port without a name.
 pub fn port(port: &NamedPort) -> String {
-    let name = or_question(&port.name, |name| name.as_deref().map(escape::text).unwrap_or_default());
+    let name = or_question(&port.name, |name| {
+        name.as_deref().map(escape::text).unwrap_or_default()
+    });
     format!("{}('{name}')", port.address)
 }
 

@@ -68,15 +68,26 @@ fn text(record: &Full, kernel: &Kernel<'_>) -> String {
     rows.address("PortList", &global.port_list);
     port_rows(&mut rows, global);
     for count in &global.queued_messages {
-        let cut = if count.cut == 0 { String::new() } else { format!(", {} queues cut off", count.cut) };
+        let cut = if count.cut == 0 {
+            String::new()
+        } else {
+            format!(", {} queues cut off", count.cut)
+        };
         let text = format!("{} messages (ports count {}){cut}", count.messages, count.counted);
         rows.text(queue_label(count.queue), &text);
     }
     rows.text("WaitingForReply", &global.waiting_for_reply.to_string());
     let longest = global.longest_queue.as_ref();
-    rows.text("LongestQueue", &longest.map_or("none".to_owned(), |longest| {
-        format!("{} messages at {}", longest.queued, connections::port(&longest.port))
-    }));
+    rows.text(
+        "LongestQueue",
+        &longest.map_or("none".to_owned(), |longest| {
+            format!(
+                "{} messages at {}",
+                longest.queued,
+                connections::port(&longest.port)
+            )
+        }),
+    );
     rows.address("MessageTable", &global.message_table);
     rows.address("SecondaryTables", &global.secondary_message_tables);
     optional(&mut rows, "NextMessageId", &global.next_message_id);
@@ -92,29 +103,49 @@ fn text(record: &Full, kernel: &Kernel<'_>) -> String {
     let mut text = rows.finish();
     if let (Some(list), Some(graph)) = (&record.list, &record.graph) {
         // Writing to a string cannot fail.
-        let _ = write!(text, "\nPorts\n{}", list.iter().map(ports::line).collect::<String>());
-        let _ = write!(text, "\nConnections\n{}", graph.iter().map(edge).collect::<String>());
+        let _ = write!(
+            text,
+            "\nPorts\n{}",
+            list.iter().map(ports::line).collect::<String>()
+        );
+        let _ = write!(
+            text,
+            "\nConnections\n{}",
+            graph.iter().map(edge).collect::<String>()
+        );
     }
     text
 }
 
 fn port_rows(rows: &mut Rows, global: &GlobalRecord) {
     let ports = &global.ports;
-    let unknown = |count: usize, what: &str| if count == 0 { String::new() } else { format!(", {count} {what}") };
-    rows.text("Ports", &format!(
-        "{} ({} connection, {} client, {} server{})",
-        ports.total,
-        ports.connection,
-        ports.client_communication,
-        ports.server_communication,
-        unknown(ports.unknown, "unknown")
-    ));
-    rows.text("NamedPorts", &format!(
-        "{} named, {} unnamed{}",
-        ports.named,
-        ports.unnamed,
-        unknown(ports.name_unknown, "unreadable")
-    ));
+    let unknown = |count: usize, what: &str| {
+        if count == 0 {
+            String::new()
+        } else {
+            format!(", {count} {what}")
+        }
+    };
+    rows.text(
+        "Ports",
+        &format!(
+            "{} ({} connection, {} client, {} server{})",
+            ports.total,
+            ports.connection,
+            ports.client_communication,
+            ports.server_communication,
+            unknown(ports.unknown, "unknown")
+        ),
+    );
+    rows.text(
+        "NamedPorts",
+        &format!(
+            "{} named, {} unnamed{}",
+            ports.named,
+            ports.unnamed,
+            unknown(ports.name_unknown, "unreadable")
+        ),
+    );
     rows.text("WithoutHandles", &ports.without_handles.to_string());
     rows.text("OwnerProcesses", &ports.owners.to_string());
 }
@@ -139,24 +170,33 @@ fn optional(rows: &mut Rows, label: &str, value: &Value<u32>) {
 fn blob_row(rows: &mut Rows, blob_type: &BlobTypeRecord) {
     let number = |value: &Value<u32>| or_question(value, ToString::to_string);
     let tag = or_question(&blob_type.pool_tag, |tag| escape::text(tag));
-    rows.text(&blob_type.holds.to_string(), &format!(
-        "{} created, {} deleted, {} live, tag {tag}",
-        number(&blob_type.created),
-        number(&blob_type.deleted),
-        number(&blob_type.live),
-    ));
+    let name = blob_type.holds.to_string();
+    // Without the prefix the longest name fits the label.
+    rows.text(
+        name.trim_start_matches("ALPC_"),
+        &format!(
+            "{} created, {} deleted, {} live, tag {tag}",
+            number(&blob_type.created),
+            number(&blob_type.deleted),
+            number(&blob_type.live),
+        ),
+    );
 }
 
 /// The five columns of `/graph`.
 fn edge(edge: &EdgeRecord) -> String {
     let digits = edge.client_port.digits();
     let id = |value: &Value<u64>| {
-        value.known().map_or_else(|| "?".repeat(digits), |id| format!("{id:0digits$x}"))
+        value
+            .known()
+            .map_or_else(|| "?".repeat(digits), |id| format!("{id:0digits$x}"))
     };
     let (port, name) = match &edge.connection_port {
         Value::Known(Some(port)) => (
             port.address.to_string(),
-            or_question(&port.name, |name| name.as_deref().map(escape::text).unwrap_or_default()),
+            or_question(&port.name, |name| {
+                name.as_deref().map(escape::text).unwrap_or_default()
+            }),
         ),
         Value::Known(None) => ("0".repeat(digits), String::new()),
         Value::Missing(_) => ("?".repeat(digits), "?".to_owned()),
@@ -172,5 +212,9 @@ fn edge(edge: &EdgeRecord) -> String {
 /// The three columns of `-lp`.
 fn three_columns(port: &PortLine) -> String {
     let kind = or_question(&port.kind, |kind| kind.short().to_owned());
-    format!("{} {kind} {}\n", port.address, or_question(&port.queued, ToString::to_string))
+    format!(
+        "{} {kind} {}\n",
+        port.address,
+        or_question(&port.queued, ToString::to_string)
+    )
 }

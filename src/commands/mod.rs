@@ -87,7 +87,10 @@ fn process_address(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Gva> {
 /// An address that no processor of this kind can use is a slip of the fingers, not a hole in the dump.
 fn refuse_impossible(kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<()> {
     if let Err(error @ TranslateError::NonCanonical { .. }) = kernel.space().translate(address) {
-        return Err(Failure::fatal("non-canonical", format!("{error}; check the digits")));
+        return Err(Failure::fatal(
+            "non-canonical",
+            format!("{error}; check the digits"),
+        ));
     }
     Ok(())
 }

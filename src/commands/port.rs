@@ -17,7 +17,11 @@ const LABEL: usize = 25;
 pub fn run(cli: &Cli, session: &Session, args: &PortArgs) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
     let address = super::port_address(&kernel, &args.port)?;
-    let detail = if cli.verbose || cli.format == Format::Json { Detail::Full } else { Detail::Rows };
+    let detail = if cli.verbose || cli.format == Format::Json {
+        Detail::Full
+    } else {
+        Detail::Rows
+    };
     let record = port::port(&kernel, address, detail)
         .map_err(|error| Failure::not_there("not-a-port", error.to_string()))?;
     let text = text(&record, cli.style);
@@ -36,13 +40,22 @@ fn text(record: &PortRecord, style: Style) -> String {
     rows.address("CommunicationInfo", &record.communication_info);
     let digits = record.address.digits();
     rows.nested("ConnectionPort", &named_port(&record.connection_port, digits));
-    rows.nested("ClientCommunicationPort", &rows::address(&record.client_communication_port, digits));
-    rows.nested("ServerCommunicationPort", &rows::address(&record.server_communication_port, digits));
+    rows.nested(
+        "ClientCommunicationPort",
+        &rows::address(&record.client_communication_port, digits),
+    );
+    rows.nested(
+        "ServerCommunicationPort",
+        &rows::address(&record.server_communication_port, digits),
+    );
     rows.process("OwnerProcess", &record.owner_process);
-    rows.text("SequenceNo", &rows::or_question(&record.sequence_no, |number| {
-        // The view writes the number as signed, so that one past 2^31 reads as the debugger shows it.
-        format!("0x{number:08X} ({})", number.cast_signed())
-    }));
+    rows.text(
+        "SequenceNo",
+        &rows::or_question(&record.sequence_no, |number| {
+            // The view writes the number as signed, so that one past 2^31 reads as the debugger shows it.
+            format!("0x{number:08X} ({})", number.cast_signed())
+        }),
+    );
     rows.address("CompletionPort", &record.completion_port);
     rows.address("CompletionList", &record.completion_list);
     rows.flag("ConnectionPending", &record.connection_pending);
@@ -52,10 +65,13 @@ fn text(record: &PortRecord, style: Style) -> String {
     rows.flag("FlushOnClose", &record.flush_on_close);
     rows.flag("ReturnExtendedInfo", &record.return_extended_info);
     rows.flag("Waitable", &record.waitable);
-    rows.text("Security", &rows::or_question(&record.security, |security| match security {
-        Security::Static => "Static".to_owned(),
-        Security::Dynamic => "Dynamic".to_owned(),
-    }));
+    rows.text(
+        "Security",
+        &rows::or_question(&record.security, |security| match security {
+            Security::Static => "Static".to_owned(),
+            Security::Dynamic => "Dynamic".to_owned(),
+        }),
+    );
     rows.flag("Wow64CompletionList", &record.wow64_completion_list);
     if let Some(details) = &record.details {
         detail_rows(&mut rows, record, details);
@@ -69,10 +85,16 @@ fn text(record: &PortRecord, style: Style) -> String {
 /// A port with its name in parentheses; the address alone where it has none.
 fn named_port(value: &Value<Option<NamedPort>>, digits: usize) -> String {
     match value {
-        Value::Known(Some(NamedPort { address, name: Value::Known(Some(name)) })) => {
+        Value::Known(Some(NamedPort {
+            address,
+            name: Value::Known(Some(name)),
+        })) => {
             format!("{address} ({})", escape::text(name))
         }
-        Value::Known(Some(NamedPort { address, name: Value::Known(None) })) => address.to_string(),
+        Value::Known(Some(NamedPort {
+            address,
+            name: Value::Known(None),
+        })) => address.to_string(),
         Value::Known(Some(NamedPort { address, .. })) => format!("{address} (?)"),
         Value::Known(None) => "0".repeat(digits),
         Value::Missing(_) => "?".repeat(digits),
@@ -135,11 +157,14 @@ fn queue_block(rows: &mut Rows, queue: &QueueRecord) {
 /// What to say when the walk did not end where the counter says.
 fn unexpected_end(queue: &QueueRecord) -> Option<String> {
     match (&queue.length, queue.complete.hole()) {
-        (Value::Known(length), Some(hole)) => Some(format!("{} of {length} followed: {hole}", queue.messages.len())),
-        (_, Some(hole)) => Some(hole.to_string()),
-        (Value::Known(length), None) if u64::from(*length) != queue.messages.len() as u64 => {
-            Some(format!("the port counts {length}, the list ended at its head after {}", queue.messages.len()))
+        (Value::Known(length), Some(hole)) => {
+            Some(format!("{} of {length} followed: {hole}", queue.messages.len()))
         }
+        (_, Some(hole)) => Some(hole.to_string()),
+        (Value::Known(length), None) if u64::from(*length) != queue.messages.len() as u64 => Some(format!(
+            "the port counts {length}, the list ended at its head after {}",
+            queue.messages.len()
+        )),
         _ => None,
     }
 }
@@ -169,25 +194,36 @@ fn message_line(message: &QueuedMessage, digits: usize) -> String {
 }
 
 fn detail_rows(rows: &mut Rows, record: &PortRecord, details: &PortDetails) {
-    let path = rows::or_question(&details.path, |path| path.as_deref().map_or("-".to_owned(), escape::text));
+    let path = rows::or_question(&details.path, |path| {
+        path.as_deref().map_or("-".to_owned(), escape::text)
+    });
     rows.text("Path", &path);
     let count = |value: &Value<u64>| rows::or_question(value, ToString::to_string);
     rows.text("HandleCount", &count(&details.handle_count));
     rows.text("PointerCount", &count(&details.pointer_count));
     rows.flag("ClosedByOwner", &record.owner_closed);
     rows.number("State", &details.state, 8);
-    rows.text("StateBits", &rows::or_question(&details.state_bits, |bits| bits.join(" ")));
+    rows.text(
+        "StateBits",
+        &rows::or_question(&details.state_bits, |bits| bits.join(" ")),
+    );
     rows.address("CompletionKey", &details.completion_key);
     rows.address("PortContext", &details.port_context);
     rows.address("TargetQueuePort", &details.target_queue_port);
     rows.address("TargetSequencePort", &details.target_sequence_port);
     rows.address("Semaphore", &details.semaphore);
     rows.number("AttributeFlags", &details.attribute_flags, 8);
-    rows.text("AttributeNames", &rows::or_question(&details.attribute_names, |names| names.join(" ")));
+    rows.text(
+        "AttributeNames",
+        &rows::or_question(&details.attribute_names, |names| names.join(" ")),
+    );
     rows.text("MaxMessageLength", &count(&details.max_message_length));
     rows.text("MaxPoolUsage", &count(&details.max_pool_usage));
     rows.text("MaxSectionSize", &count(&details.max_section_size));
     rows.text("MaxViewSize", &count(&details.max_view_size));
     rows.text("MaxTotalSectionSize", &count(&details.max_total_section_size));
-    rows.text("WaitQueueLength", &rows::or_question(&details.wait_queue_length, ToString::to_string));
+    rows.text(
+        "WaitQueueLength",
+        &rows::or_question(&details.wait_queue_length, ToString::to_string),
+    );
 }

@@ -18,7 +18,9 @@ pub fn run(session: &Session, args: &PortsArgs) -> anyhow::Result<Answer> {
         let process = super::process_address(&kernel, process)?;
         let record = connection::ports_of(&kernel, process);
         let notes = source_note(record.source, &record.complete);
-        return Ok(Answer::new(of_process(&record), &record)?.served_by(&kernel).with_notes(notes));
+        return Ok(Answer::new(of_process(&record), &record)?
+            .served_by(&kernel)
+            .with_notes(notes));
     }
     let all = alpc::enumerate::ports(&kernel);
     let notes = source_note(all.source, &all.complete);
@@ -45,27 +47,41 @@ type OrphansRecord = Listed<OrphanRecord>;
 
 impl<T> Listed<T> {
     fn new(ports: Vec<T>, all: &Ports) -> Self {
-        Self { ports, source: all.source, complete: all.complete.clone() }
+        Self {
+            ports,
+            source: all.source,
+            complete: all.complete.clone(),
+        }
     }
 }
 
 /// What to say of a list of ports that was not the kernel's own.
 pub fn source_note(source: PortSource, complete: &Value<()>) -> Vec<String> {
-    let Some(hole) = complete.hole() else { return Vec::new() };
+    let Some(hole) = complete.hole() else {
+        return Vec::new();
+    };
     match source {
         PortSource::PortList => Vec::new(),
         PortSource::PortListAndClosure => {
-            vec![format!("ports: the kernel's list is not whole ({hole}); ports that the found ones lead to are added")]
+            vec![format!(
+                "ports: the kernel's list is not whole ({hole}); ports that the found ones lead to are added"
+            )]
         }
     }
 }
 
 fn of_process(record: &ProcessPortsRecord) -> String {
     let process = record.process.address;
-    let created: String =
-        record.created.iter().map(|port| format!("{}\n", connections::block(port, "\t"))).collect();
-    let connected: String =
-        record.connected.iter().map(|port| connected_line(port, process.digits())).collect();
+    let created: String = record
+        .created
+        .iter()
+        .map(|port| format!("{}\n", connections::block(port, "\t")))
+        .collect();
+    let connected: String = record
+        .connected
+        .iter()
+        .map(|port| connected_line(port, process.digits()))
+        .collect();
     format!(
         "\nPorts created by the process {process}:\n\n{created}Ports the process {process} is connected to:\n\n{connected}\n\n"
     )
@@ -79,7 +95,10 @@ fn connected_line(record: &ConnectedRecord, digits: usize) -> String {
     };
     let mut text = String::new();
     if let Some(wrong) = record.client.wrong_info {
-        text = format!("\tthe client port {} points to wrong communication info {wrong}\n", record.client.port);
+        text = format!(
+            "\tthe client port {} points to wrong communication info {wrong}\n",
+            record.client.port
+        );
     }
     text + &format!(
         "\t{} {} -> {port} {} {}\n",
@@ -99,7 +118,9 @@ pub fn line(port: &PortLine) -> String {
         Value::Known(None) => "-".to_owned(),
         Value::Missing(_) => "?".to_owned(),
     };
-    let path = or_question(&port.path, |path| path.as_deref().map_or_else(|| "-".to_owned(), escape::text));
+    let path = or_question(&port.path, |path| {
+        path.as_deref().map_or_else(|| "-".to_owned(), escape::text)
+    });
     format!("{} {kind} {queued} {owner} {path}\n", port.address)
 }
 

@@ -60,7 +60,11 @@ impl Rows {
     /// A row that belongs to the one above: indented, its colon in the same column.
     pub fn nested(&mut self, label: &str, value: &str) {
         // Writing to a string cannot fail.
-        let _ = writeln!(self.text, "    {label:<width$} : {value}", width = self.label.saturating_sub(2));
+        let _ = writeln!(
+            self.text,
+            "    {label:<width$} : {value}",
+            width = self.label.saturating_sub(2)
+        );
     }
 
     /// How many hex digits an address has.

@@ -82,6 +82,13 @@ impl World {
             .collect()
     }
 
+    /// Those of a kind that can be opened.
+    pub fn readable() -> impl Iterator<Item = Self> {
+        Self::all()
+            .into_iter()
+            .filter(|world| !world.run(&["info"]).stderr.contains("not supported yet"))
+    }
+
     fn open(dump: PathBuf, symbols: PathBuf) -> Self {
         let compressed = fs::read(dump.with_extension("truth.json.xz")).unwrap();
         let truth = serde_json::from_reader(XzReader::new(compressed.as_slice(), true)).unwrap();
