@@ -416,7 +416,7 @@ structures! {
         InheritedFromUniqueProcessId: O "InheritedFromUniqueProcessId",
         CreateTime: O "CreateTime",
         ExitTime: O "ExitTime",
-        SeAuditProcessCreationInfo: O "SeAuditProcessCreationInfo",
+        SeAuditImageFileName: O "SeAuditProcessCreationInfo.ImageFileName",
         Wow64Process: O "WoW64Process" | "Wow64Process",
         ActiveThreads: O "ActiveThreads",
         Token: O "Token",
@@ -573,6 +573,14 @@ structures! {
         SizeOfImage: O "SizeOfImage",
         FullDllName: O "FullDllName",
         BaseDllName: O "BaseDllName",
+    }
+    /// A session of processes.
+    SessionSpace = "_MM_SESSION_SPACE" {
+        SessionId: O "SessionId",
+    }
+    /// The same in kernels from Windows 11 24H2 on.
+    PspSessionSpace = "_PSP_SESSION_SPACE" {
+        SessionId: O "SessionId",
     }
     /// A name of an object, as `SeAuditProcessCreationInfo` keeps it.
     ObjectNameInformation = "_OBJECT_NAME_INFORMATION" {

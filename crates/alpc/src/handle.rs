@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 
 use crate::contract::{HandleTable, HandleTableEntry, ListEntry, ObjectHeader, Type};
 use crate::kernel::{At, Kernel, Read, offset};
-use crate::object::{self, TypeRef};
+use crate::object::{self, ObjectRecord, TypeRef};
 use crate::value::{Addr, Hole, Value};
 
 /// Bytes of a table of any level.
@@ -288,6 +288,22 @@ fn attributes(entry: At<'_, '_>, access: u64) -> Read<HandleAttributes> {
     Ok(HandleAttributes(attributes))
 }
 
+/// How many handles of a table are in use. None in the table of a process that has ended, which has no table.
+///
+/// # Errors
+/// When any part of the table is not in the dump.
+pub fn count(kernel: &Kernel<'_>, table: Gva) -> Read<u64> {
+    let mut count = 0_u64;
+    if table.u64() == 0 {
+        return Ok(count);
+    }
+    let gaps = walk(kernel, table, |_| count = count.saturating_add(1))?;
+    match gaps.first() {
+        Some(gap) => Err(Hole::Walk(gap.to_string())),
+        None => Ok(count),
+    }
+}
+
 /// A handle of a process.
 #[derive(Clone, Debug, Serialize)]
 pub struct HandleRecord {
@@ -295,26 +311,23 @@ pub struct HandleRecord {
     pub handle: u64,
     /// Its `_HANDLE_TABLE_ENTRY`.
     pub entry: Addr,
-    /// The object.
-    pub object: Addr,
-    /// The `_OBJECT_HEADER` before the object.
-    pub header: Addr,
     /// The access rights that it grants.
     pub granted_access: u32,
     /// Its attributes, by the debugger's names.
     pub attributes: HandleAttributes,
-    /// Type of the object.
-    #[serde(rename = "type")]
-    pub object_type: Value<TypeRef>,
+    /// What it refers to.
+    pub object: ObjectRecord,
 }
 
 /// The handles of a process, or those of them that were asked for.
 #[derive(Clone, Debug, Serialize)]
 pub struct Handles {
+    /// The `_HANDLE_TABLE`.
+    pub table: Addr,
+    /// Handles in use, of any type; at least so many, where parts of the table cannot be read.
+    pub in_use: u64,
     /// In order of their values.
     pub handles: Vec<HandleRecord>,
-    /// Handles in use, of any type.
-    pub in_use: u64,
     /// The parts of the table that could not be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<Value<()>>,
@@ -336,17 +349,16 @@ pub fn handles(kernel: &Kernel<'_>, table: Gva, wanted: impl Fn(&TypeRef) -> boo
             handles.push(HandleRecord {
                 handle: entry.handle,
                 entry: kernel.addr(entry.at),
-                object: kernel.addr(offset(entry.target, body)),
-                header: kernel.addr(entry.target),
                 granted_access: entry.granted_access,
                 attributes: entry.attributes,
-                object_type: object_type.into(),
+                object: object::record(kernel, offset(entry.target, body)),
             });
         }
     })?;
     Ok(Handles {
-        handles,
+        table: kernel.addr(table),
         in_use,
+        handles,
         gaps: gaps.iter().map(gap_value).collect(),
     })
 }

@@ -231,16 +231,23 @@ pub struct NotAnObject {
 /// [`NotAnObject`] when the header before the address is in the dump and names no type. A header that is not
 /// in the dump is no error: the record says so.
 pub fn object(kernel: &Kernel<'_>, body: Gva) -> Result<ObjectRecord, NotAnObject> {
-    let header = header(kernel, body);
-    let object_type = header.clone().and_then(object_type);
-    if matches!(object_type, Err(Hole::Implausible(_))) {
-        return Err(NotAnObject {
+    let record = record(kernel, body);
+    match record.object_type.hole() {
+        Some(Hole::Implausible(_)) => Err(NotAnObject {
             address: kernel.addr(body),
             what: identify::identify(kernel, body),
-        });
+        }),
+        _ => Ok(record),
     }
+}
+
+/// What the memory before `body` says as the headers of an object.
+#[must_use]
+pub fn record(kernel: &Kernel<'_>, body: Gva) -> ObjectRecord {
+    let header = header(kernel, body);
+    let object_type = header.clone().and_then(object_type);
     let number = |member| Value::from(header.clone().and_then(|header| header.uint(member)));
-    Ok(ObjectRecord {
+    ObjectRecord {
         address: kernel.addr(body),
         header: header.clone().map(|header| kernel.addr(header.address())).into(),
         object_type: object_type.into(),
@@ -258,7 +265,7 @@ pub fn object(kernel: &Kernel<'_>, body: Gva) -> Result<ObjectRecord, NotAnObjec
             .and_then(|header| header.u32(ObjectHeader::Flags))
             .into(),
         security_descriptor: header.and_then(security_descriptor).into(),
-    })
+    }
 }
 
 /// The pointer is an `_EX_FAST_REF`: its low bits (four on 64-bit systems, three on 32-bit ones) count.

@@ -1,12 +1,18 @@
 //! Processes.
 
-use kdump::Gva;
+use kdump::{Gva, Gxa};
 use serde::Serialize;
 
-use crate::contract::{Global, Process};
+use crate::contract::{
+    Global, ObjectNameInformation, Process, ProcessControl, PspSessionSpace, SessionSpace,
+};
+use crate::handle;
+use crate::identify::{self, Identity};
 use crate::kernel::{At, Kernel, Read};
 use crate::list::{self, List};
-use crate::value::{Addr, Value};
+use crate::object;
+use crate::thread;
+use crate::value::{Addr, Hole, Value};
 
 /// Characters of an image name that the kernel keeps: 15 bytes, the last of them NUL.
 const IMAGE_NAME_CHARS: u64 = 14;
@@ -53,12 +59,188 @@ pub fn image_name(process: At<'_, '_>) -> Read<String> {
     Ok(name)
 }
 
+/// A process in full.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProcessRecord {
+    /// Its `_EPROCESS`.
+    pub address: Addr,
+    /// Its id.
+    pub process_id: Value<u64>,
+    /// Id of the process that made it; that one may be gone and its id used again.
+    pub parent_process_id: Value<u64>,
+    /// Its image name, cut to 14 characters.
+    pub image: Value<String>,
+    /// Full path of its image file; none for processes without a file of their own.
+    pub image_path: Value<Option<String>>,
+    /// When it began, in 100 ns since 1601.
+    pub create_time: Value<u64>,
+    /// When it ended, in 100 ns since 1601; 0 for one that runs.
+    pub exit_time: Value<u64>,
+    /// Its session; none for processes that belong to none.
+    pub session: Value<Option<u32>>,
+    /// Its process environment block, in its own memory.
+    pub peb: Value<Addr>,
+    /// Its top page table with the address space id in the low bits, as the processor takes it.
+    pub directory_table_base: Value<u64>,
+    /// Its handle table; null once it has ended.
+    pub object_table: Value<Addr>,
+    /// Handles in use, counted in the table.
+    pub handle_count: Value<u64>,
+    /// Threads, counted in its list of them.
+    pub thread_count: Value<u64>,
+    /// Whether it is a 32-bit process of a 64-bit system.
+    pub wow64: Value<bool>,
+}
+
+impl ProcessRecord {
+    /// The last part of the image file's path; where that is not known, the short name.
+    #[must_use]
+    pub fn image_file(&self) -> Option<&str> {
+        let full = self.image_path.known().and_then(Option::as_deref);
+        full.map(file_name)
+            .filter(|name| !name.is_empty())
+            .or_else(|| self.image.known().map(String::as_str))
+    }
+}
+
+/// The last part of a path.
+pub(crate) fn file_name(path: &str) -> &str {
+    path.rsplit('\\').next().unwrap_or(path)
+}
+
+/// Why there is no process at an address.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("no process is at {address}: {what}")]
+pub struct NotAProcess {
+    /// The address asked for.
+    pub address: Addr,
+    /// What is there instead.
+    pub what: Identity,
+}
+
+/// Reads the process at an address.
+///
+/// # Errors
+/// [`NotAProcess`] when the object header before the address is in the dump and says something else.
+pub fn process(kernel: &Kernel<'_>, address: Gva) -> Result<ProcessRecord, NotAProcess> {
+    match is_process(kernel, address) {
+        Ok(false) => Err(NotAProcess {
+            address: kernel.addr(address),
+            what: identify::identify(kernel, address),
+        }),
+        Ok(true) | Err(_) => Ok(record(kernel.at(address))),
+    }
+}
+
+/// Whether an object of the type "Process" is at an address.
+///
+/// # Errors
+/// When the header, or what tells its type, is not in the dump.
+pub fn is_process(kernel: &Kernel<'_>, address: Gva) -> Read<bool> {
+    match object::object_type(object::header(kernel, address)?) {
+        Ok(found) => Ok(found.name == "Process"),
+        Err(Hole::Implausible(_)) => Ok(false),
+        Err(hole) => Err(hole),
+    }
+}
+
+fn record(process: At<'_, '_>) -> ProcessRecord {
+    let kernel = process.kernel();
+    let object_table = process.pointer(Process::ObjectTable);
+    ProcessRecord {
+        address: kernel.addr(process.address()),
+        process_id: process.uint(Process::UniqueProcessId).into(),
+        parent_process_id: process.uint(Process::InheritedFromUniqueProcessId).into(),
+        image: image_name(process).into(),
+        image_path: image_path(process).into(),
+        create_time: process.uint(Process::CreateTime).into(),
+        exit_time: process.uint(Process::ExitTime).into(),
+        session: session(process).into(),
+        peb: process.addr(Process::Peb),
+        directory_table_base: process
+            .embedded(Process::Pcb)
+            .and_then(|control| control.uint(ProcessControl::DirectoryTableBase))
+            .into(),
+        object_table: object_table.clone().map(|table| kernel.addr(table)).into(),
+        handle_count: object_table.and_then(|table| handle::count(kernel, table)).into(),
+        thread_count: thread_count(process).into(),
+        wow64: process
+            .pointer(Process::Wow64Process)
+            .map(|wow64| wow64.u64() != 0)
+            .into(),
+    }
+}
+
+/// Full path of a process's image file, from `_EPROCESS.SeAuditProcessCreationInfo`.
+///
+/// # Errors
+/// When the memory is not in the dump.
+pub fn image_path(process: At<'_, '_>) -> Read<Option<String>> {
+    let kernel = process.kernel();
+    let information = process.pointer(Process::SeAuditImageFileName)?;
+    if information.u64() == 0 {
+        return Ok(None);
+    }
+    let name = kernel.at(information).address_of(ObjectNameInformation::Name)?;
+    let path = kernel.text(name)?;
+    Ok((!path.is_empty()).then_some(path))
+}
+
+/// The session that a process belongs to.
+fn session(process: At<'_, '_>) -> Read<Option<u32>> {
+    let kernel = process.kernel();
+    let space = process.pointer(Process::Session)?;
+    if space.u64() == 0 {
+        return Ok(None);
+    }
+    let space = kernel.at(space);
+    if kernel.has(PspSessionSpace::SessionId) {
+        space.u32(PspSessionSpace::SessionId).map(Some)
+    } else {
+        space.u32(SessionSpace::SessionId).map(Some)
+    }
+}
+
+fn thread_count(process: At<'_, '_>) -> Read<u64> {
+    let threads = thread::threads_of(process)?;
+    threads.complete("the list of threads")?;
+    Ok(u64::try_from(threads.entries.len()).unwrap_or(u64::MAX))
+}
+
+/// The processes of the system.
+#[derive(Clone, Debug, Serialize)]
+pub struct Processes {
+    /// In the order of `PsActiveProcessHead`.
+    pub processes: Vec<ProcessRecord>,
+    /// Set when some may be missing.
+    pub complete: Value<()>,
+}
+
+/// Reads all processes of the system.
+///
+/// # Errors
+/// When neither the symbols nor the dump's header say where the list is.
+pub fn all(kernel: &Kernel<'_>) -> Read<Processes> {
+    let list = processes(kernel)?;
+    Ok(Processes {
+        processes: list
+            .entries
+            .iter()
+            .map(|&process| record(kernel.at(process)))
+            .collect(),
+        complete: list.complete("the list of processes").into(),
+    })
+}
+
 /// The processes of the system, in the order of `PsActiveProcessHead`.
 ///
 /// # Errors
 /// When neither the symbols nor the dump's header say where the list is.
 pub fn processes(kernel: &Kernel<'_>) -> Read<List> {
-    let head = kernel.global(Global::PsActiveProcessHead)?;
+    let by_header = kernel.dump().header().ps_active_process_head;
+    let head = kernel
+        .global(Global::PsActiveProcessHead)
+        .or_else(|hole| by_header.ok_or(hole))?;
     let links = kernel.offset(Process::ActiveProcessLinks)?;
     Ok(list::walk(kernel, head).containers(links))
 }
