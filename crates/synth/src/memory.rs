@@ -143,6 +143,12 @@ impl VirtualMemory {
         }
     }
 
+    /// Whether the page of `address` exists.
+    #[must_use]
+    pub fn has_page(&self, address: Va) -> bool {
+        self.pages.contains_key(&address.page())
+    }
+
     /// Every page with its bytes, in order.
     pub fn pages(&self) -> impl Iterator<Item = (Va, &Page)> {
         self.pages.iter().map(|(&address, page)| (address, page.as_ref()))

@@ -10,6 +10,7 @@ mod summary;
 use std::io::{self, Cursor, Seek, SeekFrom, Write};
 
 pub use header64::{Bugcheck, Header, SystemTime};
+pub(crate) use sparse::machine_memory;
 pub use sparse::write_sparse;
 
 use crate::address::PAGE_SIZE;
@@ -54,7 +55,8 @@ const MAX_RUNS: usize = 42;
 
 /// The dump file of `memory`.
 ///
-/// A full dump claims up to [`MAX_RUNS`](self) runs with the gaps between them as zeros, the others hold exactly the frames of `memory`.
+/// A full dump claims up to 42 runs with the gaps between them as zeros, the others hold exactly the frames of
+/// `memory`.
 #[must_use]
 pub fn write(kind: Kind, header: &Header, memory: &PhysicalMemory) -> Vec<u8> {
     let claims = match kind {

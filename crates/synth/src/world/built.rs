@@ -4,8 +4,8 @@ use std::ops::{Deref, DerefMut};
 
 use super::{KERNEL_TOP, World};
 use crate::address::{PAGE_SIZE, Pfn, Va};
-use crate::dump::{self, Header, Kind};
-use crate::memory::PageSize;
+use crate::dump::{self, Header, Kind, machine_memory};
+use crate::memory::{Backing, PageSize};
 use crate::paging::{self, Mapped, UserSpace};
 use crate::physical::Run;
 
@@ -37,7 +37,7 @@ impl World {
     /// `shape` completes the header: bug check, times, context. Addresses and tables are filled in.
     #[must_use]
     pub fn compile(mut self, shape: impl FnOnce(&World, &mut Header)) -> Built {
-        let mut header = Header::x64(self.truth.build, default_memory());
+        let mut header = Header::x64(self.truth.build, memory_up_to(None));
         shape(&self, &mut header);
         self.compile_image();
         self.compile_objects();
@@ -119,7 +119,24 @@ impl Built {
                 mapped.memory.remove(frame);
             }
         }
-        dump::write(kind, &self.header, &mapped.memory)
+        let last = mapped.memory.frames().map(|(frame, _)| frame).last();
+        let header = Header {
+            memory: memory_up_to(last),
+            ..self.header.clone()
+        };
+        dump::write(kind, &header, &mapped.memory)
+    }
+
+    /// Whether all of `[address, address + length)` can be read in a dump of this world.
+    #[must_use]
+    pub fn is_readable(&self, address: Va, length: u64) -> bool {
+        let pages = address.page().0..address.0 + length.max(1);
+        pages
+            .step_by(0x1000)
+            .all(|page| match self.memory.backing(Va(page)) {
+                Backing::Resident | Backing::Transition => self.memory.has_page(Va(page)),
+                Backing::PageFile | Backing::DemandZero | Backing::Prototype | Backing::LeftOut => false,
+            })
     }
 
     /// The PDB of the world's kernel.
@@ -131,16 +148,8 @@ impl Built {
 
 static NOTHING: crate::memory::VirtualMemory = crate::memory::VirtualMemory::EMPTY;
 
-/// A machine of 1 GiB, with the usual hole below 1 MiB.
-fn default_memory() -> Vec<Run> {
-    vec![
-        Run {
-            base: Pfn(1),
-            count: 0x9e,
-        },
-        Run {
-            base: Pfn(0x100),
-            count: 0x3_ff00,
-        },
-    ]
+/// The memory of a machine of whole GiB that has the frame `last`, with the usual hole below 1 MiB.
+fn memory_up_to(last: Option<Pfn>) -> Vec<Run> {
+    const GIB: u64 = 0x4000_0000;
+    machine_memory((last.unwrap_or_default().address() + 1).next_multiple_of(GIB))
 }

@@ -52,6 +52,28 @@ impl World {
         }
         self.put_offsets(&mut block);
         self.memory.write(at, &block);
+        self.write_version_block();
+    }
+
+    /// `KdVersionBlock`: what the kernel answers to a debugger that connects.
+    fn write_version_block(&mut self) {
+        const TYPE: &str = "_DBGKD_GET_VERSION64";
+        let Some(at) = self
+            .try_global("KdVersionBlock")
+            .filter(|_| self.kernel.has_type(TYPE))
+        else {
+            return;
+        };
+        let machine = if self.pointer_size() == 8 { 0x8664 } else { 0x14c };
+        for (member, value) in [
+            ("MajorVersion", 15),
+            ("MinorVersion", u64::from(self.truth.build)),
+            ("MachineType", machine),
+            ("KernBase", self.truth.kernel_base.0),
+            ("PsLoadedModuleList", self.global("PsLoadedModuleList").0),
+        ] {
+            self.set(at, TYPE, member, value);
+        }
     }
 
     fn put_offsets(&self, block: &mut [u8]) {

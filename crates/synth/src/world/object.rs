@@ -303,6 +303,11 @@ impl World {
             let Some(table) = self.try_global(name) else {
                 continue;
             };
+            if first == 0 {
+                // Index 1 is of no type: a pointer that nobody may follow.
+                self.memory
+                    .write_uint(table + self.pointer_size(), 4, 0xbad0_b0b0);
+            }
             for of in self.truth.object_types.clone() {
                 let slot = u64::from(of.index) - first;
                 self.write_pointer(table + slot * self.pointer_size(), of.address);

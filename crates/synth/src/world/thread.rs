@@ -20,6 +20,7 @@ const THREAD: u64 = 6;
 /// `KTHREAD_STATE`: waiting.
 pub(super) const WAITING: u8 = 5;
 /// `KWAIT_REASON`s.
+const SUSPENDED: u8 = 5;
 const USER_REQUEST: u8 = 6;
 const WR_QUEUE: u8 = 15;
 const WR_LPC_RECEIVE: u8 = 16;
@@ -83,6 +84,18 @@ impl World {
         thread.wait_mode = 1;
         thread.wait = Wait::AlpcSemaphore;
         thread.wait_port = Some(port);
+    }
+
+    /// Suspends a thread that waits: with `noticed` it has gone to wait for the end of its suspension instead, and
+    /// will take the other wait up again.
+    pub fn suspend(&mut self, thread: Va, noticed: bool) {
+        let thread = self.thread_mut(thread);
+        thread.suspend_count = 1;
+        if noticed {
+            thread.wait_reason = SUSPENDED;
+            thread.wait_mode = 0;
+            thread.wait = Wait::Suspension;
+        }
     }
 
     /// Makes `thread` wait for a dispatcher object.
@@ -161,6 +174,12 @@ impl World {
         self.point(at, KTHREAD, "Win32Thread", thread.win32_thread);
         let list = self.field(at, KTHREAD, "MutantListHead");
         self.link(list, &[]);
+        let suspension = self.suspension(at);
+        if self.has(KTHREAD, "SuspendSemaphore") {
+            self.write_semaphore(suspension, 2);
+        } else {
+            self.write_dispatcher(suspension, SYNCHRONIZATION_EVENT, self.kernel.size("_KEVENT"));
+        }
         self.write_stack(thread);
         self.write_executive_part(thread);
     }
@@ -217,6 +236,7 @@ impl World {
         let object = match thread.wait {
             Wait::None => return,
             Wait::AlpcSemaphore => self.field(thread.address, ETHREAD, "AlpcWaitSemaphore"),
+            Wait::Suspension => self.suspension(thread.address),
             Wait::Object(object) => object,
         };
         let block = self.field(thread.address, KTHREAD, "WaitBlock");
@@ -230,6 +250,16 @@ impl World {
         }
         let entry = self.field(block, "_KWAIT_BLOCK", "WaitListEntry");
         waits.entry(object).or_default().push(entry);
+    }
+
+    /// What a suspended thread waits for.
+    fn suspension(&self, thread: Va) -> Va {
+        let members = ["SuspendSemaphore", "SuspendEvent"];
+        let member = members
+            .into_iter()
+            .find(|member| self.has(KTHREAD, member))
+            .expect("one of them");
+        self.field(thread, KTHREAD, member)
     }
 
     fn compile_queues(&mut self) {

@@ -239,6 +239,8 @@ pub enum Wait {
     None,
     /// Its own `AlpcWaitSemaphore`.
     AlpcSemaphore,
+    /// Its own `SuspendSemaphore`, or `SuspendEvent` since Windows 8: it is suspended.
+    Suspension,
     /// A dispatcher object.
     Object(Va),
 }

@@ -26,6 +26,7 @@ pub(super) fn populate(world: &mut World, system: &System) {
     suspended(world, system, lsa);
     stale(world, system);
     port_states(world, system);
+    exited(world, system);
     many_handles(world, system);
     secondary_table(world, system);
 }
@@ -330,13 +331,13 @@ fn completion_port(world: &mut World, system: &System) {
     }
 }
 
-/// A caller that was suspended while it waited: the wait reason is another, the ALPC wait is the same.
+/// Callers suspended while they wait for a reply: one has noticed, so that its wait reason is another, one has not.
 fn suspended(world: &mut World, system: &System, lsa: Va) {
-    let caller = caller(world, system.application, lsa, 0xb68);
-    request(world, &caller, Queue::Main, Va::NULL);
-    let thread = world.thread_mut(caller.thread);
-    thread.suspend_count = 1;
-    thread.alertable = false;
+    for (tid, noticed) in [(0xb68, true), (0xb78, false)] {
+        let caller = caller(world, system.application, lsa, tid);
+        request(world, &caller, Queue::Main, Va::NULL);
+        world.suspend(caller.thread, noticed);
+    }
 }
 
 /// Threads whose `AlpcMessageId` says nothing: an old address, an address of nothing, an old id.
@@ -375,13 +376,20 @@ fn port_states(world: &mut World, system: &System) {
     world.port_mut(port).flags.clear();
 }
 
-/// So many handles that the table has a second level.
+/// A process that exited, kept by a handle, with its object still in the list of processes.
+fn exited(world: &mut World, system: &System) {
+    let process = super::system::exited_process(world);
+    world.handle(system.explorer, process, 0x1f_ffff);
+}
+
+/// So many handles that the table has a second level, and a table with a third.
 fn many_handles(world: &mut World, system: &System) {
-    let event = world.event(Some((system.named_objects, "Global\\Ready".into())));
+    let event = world.event(Some((system.named_objects, "OrderEntryReady".into())));
     for _ in 0..300 {
         world.handle(system.netsvcs, event, 0x10_0000);
     }
     world.process_mut(system.netsvcs).handles[1].attributes = 3;
+    world.process_mut(system.explorer).handle_table_level = 2;
     let port = ports::by_name(world, "senssvc");
     world.handle(system.netsvcs, port, 0x1f_0001);
 }

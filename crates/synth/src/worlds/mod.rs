@@ -8,23 +8,62 @@ mod system;
 pub use published::vista_sp2_x64;
 
 use crate::dump::{Bugcheck, Header};
+use crate::memory::Backing;
 use crate::world::{Built, World};
 
 /// The general world of a kernel: every kind of port, queue, message, wait and resource that its generation has.
+///
+/// Every page is 4 KiB and in the dump; a frame in transition is among them.
 ///
 /// # Panics
 /// Where the layout extract has no kernel of this name.
 #[must_use]
 pub fn standard(kernel: &str) -> Built {
+    standard_with(kernel, |_| ())
+}
+
+/// As [`standard`], changed by `change` before it is laid out.
+#[must_use]
+pub fn standard_with(kernel: &str, change: impl FnOnce(&mut World)) -> Built {
     let mut world = World::new(kernel, 0x5eed);
     let system = system::boot(&mut world);
     crowd::populate(&mut world, &system);
-    world.map_image_with_large_pages();
-    world.compile(|world, header| {
+    change(&mut world);
+    let mut built = world.compile(|world, header| {
         header.rip = world.code(0x42);
         header.rsp = system.idle_stack(world);
         stopped_by_hand(world, header);
-    })
+    });
+    put_in_transition(&mut built);
+    built
+}
+
+/// The general world with holes of every sort: pages of messages, ports, threads, names and handle tables that are
+/// paged out, never touched, behind prototype entries, or whose frames the dump has not.
+///
+/// [`Built::is_readable`] tells what is left of the truth.
+#[must_use]
+pub fn with_holes(kernel: &str) -> Built {
+    let mut built = standard(kernel);
+    let truth = &built.truth;
+    let lost = [
+        (truth.messages[1].address, Backing::PageFile),
+        (truth.messages[8].address, Backing::DemandZero),
+        (truth.communication_infos[12].address, Backing::Prototype),
+        (truth.ports[9].address, Backing::LeftOut),
+        (truth.threads[7].address, Backing::LeftOut),
+        (truth.processes[5].object_table, Backing::PageFile),
+    ];
+    for (address, backing) in lost {
+        built.memory.set_backing(address, backing);
+    }
+    built
+}
+
+/// A page on its way out of memory is still readable, though its entry is not valid.
+fn put_in_transition(built: &mut Built) {
+    let page = built.truth.messages[3].address;
+    built.memory.set_backing(page, Backing::Transition);
 }
 
 /// A machine that somebody stopped from the keyboard (MANUALLY_INITIATED_CRASH).

@@ -9,7 +9,7 @@ use crate::address::Va;
 use crate::world::message::kind;
 use crate::world::{Built, ConnectionSpec, Message, Port, Queue, Thread, World};
 
-use super::{crowd, stopped_by_hand, system};
+use super::{crowd, put_in_transition, stopped_by_hand, system};
 
 /// The message that `!alpc /M` shows.
 const MESSAGE: Va = Va(0xffff_f880_0f4c_c950);
@@ -33,13 +33,15 @@ pub fn vista_sp2_x64() -> Built {
     publish(&mut world, &system);
     crowd::populate(&mut world, &system);
     world.map_image_with_large_pages();
-    world.compile(|world, header| {
+    let mut built = world.compile(|world, header| {
         header.rip = world.code(0x2e0);
         header.rsp = system.idle_stack(world);
         stopped_by_hand(world, header);
         header.product_type = 3;
         header.comment = "Service host waits for a reply; written by synth";
-    })
+    });
+    put_in_transition(&mut built);
+    built
 }
 
 fn publish(world: &mut World, system: &system::System) {

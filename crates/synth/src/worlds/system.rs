@@ -166,6 +166,22 @@ fn client_host(world: &mut World, address: Va) -> Va {
     )
 }
 
+/// A process that ended a minute after it began: it has no threads and no handles.
+pub(super) fn exited_process(world: &mut World) -> Va {
+    let parent_pid = 0x8dc;
+    let ended = BOOT_TIME + 86_400_000_000;
+    process(
+        world,
+        Process {
+            pid: 0xc04,
+            parent_pid,
+            image: "setup.exe",
+            exit_time: ended,
+            ..Process::default()
+        },
+    )
+}
+
 fn process(world: &mut World, mut process: Process) -> Va {
     process.create_time = BOOT_TIME + 10_000_000 + process.pid * 1_234_567;
     let (pid, user) = (process.pid, !process.peb.is_null());
