@@ -25,11 +25,13 @@ mod kernel;
 pub mod list;
 pub mod message;
 pub mod message_table;
+pub mod module;
 pub mod object;
 pub mod port;
 pub mod portlist;
 pub mod process;
 pub mod queue;
+pub mod select;
 pub mod thread;
 mod value;
 

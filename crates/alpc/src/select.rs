@@ -1,0 +1,352 @@
+//! Finding what a user names: a process, a thread or a port, by address, id or name.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use kdump::{Gva, Gxa};
+
+use crate::contract::{ClientId, Global, Process, Thread, ThreadControl};
+use crate::directory::{self, same_name};
+use crate::enumerate;
+use crate::kernel::{At, Kernel, Read};
+use crate::object;
+use crate::port;
+use crate::process;
+use crate::thread;
+use crate::value::{Addr, Hole};
+
+/// How a user names something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selector {
+    /// By its address.
+    Address(Gva),
+    /// By a process id.
+    ProcessId(u64),
+    /// By a thread id.
+    ThreadId(u64),
+    /// By a message id.
+    MessageId(u32),
+    /// By a name: an image's, a port's, or the full path of an object.
+    Name(String),
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => write!(f, "{:016x}", address.u64()),
+            Self::ProcessId(id) => write!(f, "pid:{id:#x}"),
+            Self::ThreadId(id) => write!(f, "tid:{id:#x}"),
+            Self::MessageId(id) => write!(f, "id:{id:#x}"),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+/// Something that a selector could mean.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// Its address.
+    pub address: Addr,
+    /// What it is, as the dump has it: escape it before it reaches a terminal.
+    pub text: String,
+}
+
+/// Why a selector names nothing, or too much.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotSelected {
+    /// Nothing matches, in what the dump holds.
+    #[error("no {what} matches {selector}")]
+    None {
+        /// What was looked for.
+        what: &'static str,
+        /// What the user gave.
+        selector: Selector,
+        /// What could not be searched.
+        gaps: Vec<Hole>,
+    },
+    /// More than one thing matches.
+    #[error("{} {what} match {selector}", candidates.len())]
+    Ambiguous {
+        /// What was looked for, in the plural.
+        what: &'static str,
+        /// What the user gave.
+        selector: Selector,
+        /// All that match.
+        candidates: Vec<Candidate>,
+    },
+    /// The thing cannot be named like this.
+    #[error("a {what} cannot be named by {selector}: give {instead}")]
+    WrongKind {
+        /// What was looked for.
+        what: &'static str,
+        /// What the user gave.
+        selector: Selector,
+        /// What can be given.
+        instead: &'static str,
+    },
+}
+
+impl NotSelected {
+    /// A stable id of the reason, for scripts.
+    #[must_use]
+    pub fn id(&self) -> &'static str {
+        match self {
+            Self::None { .. } => "no-match",
+            Self::Ambiguous { .. } => "ambiguous",
+            Self::WrongKind { .. } => "wrong-selector",
+        }
+    }
+}
+
+/// What a search gave before it is known whether it is one.
+#[derive(Default)]
+struct Search {
+    found: Vec<Candidate>,
+    gaps: Vec<Hole>,
+}
+
+impl Search {
+    fn note<T>(&mut self, read: Read<T>) -> Option<T> {
+        read.map_err(|hole| self.gaps.push(hole)).ok()
+    }
+
+    fn one(self, what: [&'static str; 2], selector: &Selector) -> Result<Gva, NotSelected> {
+        let selector = selector.clone();
+        match self.found.as_slice() {
+            [one] => Ok(one.address.gva()),
+            [] => Err(NotSelected::None {
+                what: what[0],
+                selector,
+                gaps: self.gaps,
+            }),
+            _ => Err(NotSelected::Ambiguous {
+                what: what[1],
+                selector,
+                candidates: self.found,
+            }),
+        }
+    }
+}
+
+/// The process that a selector names: by address, by id, by image name, or by the id of one of its threads.
+///
+/// An address is taken as it is: whoever reads the process says when there is none.
+///
+/// # Errors
+/// When no process or more than one matches.
+pub fn process(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelected> {
+    let what = ["process", "processes"];
+    match selector {
+        Selector::Address(address) => Ok(*address),
+        Selector::ProcessId(wanted) => {
+            processes(kernel, |at| Ok(at.uint(Process::UniqueProcessId)? == *wanted)).one(what, selector)
+        }
+        Selector::Name(name) => processes(kernel, |at| has_image_name(at, name)).one(what, selector),
+        Selector::ThreadId(_) => {
+            let thread = thread(kernel, selector)?;
+            let control = kernel.at(thread).embedded(Thread::Tcb);
+            let owner = control.and_then(|control| control.pointer(ThreadControl::Process));
+            let mut search = Search::default();
+            if let Some(owner) = search.note(owner) {
+                search.found.push(process_candidate(kernel, owner));
+            }
+            search.one(what, selector)
+        }
+        Selector::MessageId(_) => Err(NotSelected::WrongKind {
+            what: what[0],
+            selector: selector.clone(),
+            instead: "its address, pid:N or its image name",
+        }),
+    }
+}
+
+fn processes(kernel: &Kernel<'_>, matches: impl Fn(At<'_, '_>) -> Read<bool>) -> Search {
+    let mut search = Search::default();
+    let Some(list) = search.note(process::processes(kernel)) else {
+        return search;
+    };
+    search.note(list.complete("the list of processes"));
+    for address in list.entries {
+        if search.note(matches(kernel.at(address))) == Some(true) {
+            search.found.push(process_candidate(kernel, address));
+        }
+    }
+    search
+}
+
+fn process_candidate(kernel: &Kernel<'_>, address: Gva) -> Candidate {
+    let at = kernel.at(address);
+    let id = at
+        .uint(Process::UniqueProcessId)
+        .map_or_else(|_| "?".to_owned(), |id| format!("{id:#x}"));
+    let image = process::image_name(at).unwrap_or_else(|_| "?".to_owned());
+    Candidate {
+        address: kernel.addr(address),
+        text: format!("pid:{id} {image}"),
+    }
+}
+
+/// The kernel keeps 14 characters of an image name; the full one is beside it, when its page is there.
+fn has_image_name(at: At<'_, '_>, wanted: &str) -> Read<bool> {
+    if process::image_name(at).is_ok_and(|short| same_name(&short, wanted)) {
+        return Ok(true);
+    }
+    match process::image_path(at) {
+        Ok(Some(path)) => Ok(same_name(process::file_name(&path), wanted)),
+        Ok(None) => Ok(false),
+        Err(_) => process::image_name(at).map(|short| same_name(&short, wanted)),
+    }
+}
+
+/// The thread that a selector names: by address or by id.
+///
+/// An address is taken as it is: whoever reads the thread says when there is none.
+///
+/// # Errors
+/// When no thread or more than one matches.
+pub fn thread(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelected> {
+    let what = ["thread", "threads"];
+    match selector {
+        Selector::Address(address) => Ok(*address),
+        Selector::ThreadId(wanted) => threads(kernel, *wanted).one(what, selector),
+        _ => Err(NotSelected::WrongKind {
+            what: what[0],
+            selector: selector.clone(),
+            instead: "its address or tid:N",
+        }),
+    }
+}
+
+fn threads(kernel: &Kernel<'_>, wanted: u64) -> Search {
+    let mut search = Search::default();
+    let Some(processes) = search.note(process::processes(kernel)) else {
+        return search;
+    };
+    search.note(processes.complete("the list of processes"));
+    for process in processes.entries {
+        let Some(list) = search.note(thread::threads_of(kernel.at(process))) else {
+            continue;
+        };
+        search.note(list.complete("the list of threads"));
+        for address in list.entries {
+            let id = kernel
+                .at(address)
+                .embedded(Thread::Cid)
+                .and_then(|cid| cid.uint(ClientId::UniqueThread));
+            if search.note(id) == Some(wanted) {
+                let text = process_candidate(kernel, process).text;
+                search.found.push(Candidate {
+                    address: kernel.addr(address),
+                    text: format!("tid:{wanted:#x} of {text}"),
+                });
+            }
+        }
+    }
+    search
+}
+
+/// The port that a selector names: by address, by name, or by full path when the name begins with a backslash.
+///
+/// An address is taken as it is: whoever reads the port says when there is none.
+///
+/// # Errors
+/// When no port or more than one matches.
+pub fn port(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelected> {
+    let what = ["port", "ports"];
+    match selector {
+        Selector::Address(address) => Ok(*address),
+        Selector::Name(name) => ports(kernel, name).one(what, selector),
+        _ => Err(NotSelected::WrongKind {
+            what: what[0],
+            selector: selector.clone(),
+            instead: "its address, its name or its full path",
+        }),
+    }
+}
+
+/// Ports are looked for in the namespace and among all ports: one that was unlinked from the namespace keeps
+/// its name, and a hole in a directory hides a port that the list of ports still has.
+fn ports(kernel: &Kernel<'_>, name: &str) -> Search {
+    let mut search = Search::default();
+    let named = if name.starts_with('\\') {
+        directory::find(kernel, name)
+    } else {
+        let port_type = kernel.global_pointer(Global::AlpcPortObjectType);
+        port_type.and_then(|port_type| directory::objects_of_type(kernel, port_type))
+    };
+    let mut seen = BTreeSet::new();
+    if let Some(found) = search.note(named) {
+        search.gaps.extend(found.gaps);
+        for named in found.objects {
+            let is_port = port::is_port_object(kernel.at(named.object)).unwrap_or(true);
+            if is_port && names(&named.path, name) && seen.insert(named.object) {
+                search.found.push(Candidate {
+                    address: kernel.addr(named.object),
+                    text: named.path,
+                });
+            }
+        }
+    }
+    let all = enumerate::ports(kernel);
+    if let Some(hole) = all.complete.hole() {
+        search.gaps.push(hole.clone());
+    }
+    for address in all.ports {
+        let path = if name.starts_with('\\') {
+            object::path(kernel, address)
+        } else {
+            object::header(kernel, address).and_then(object::name)
+        };
+        if let Some(Some(path)) = search.note(path)
+            && names(&path, name)
+            && seen.insert(address)
+        {
+            search.found.push(Candidate {
+                address: kernel.addr(address),
+                text: object::path(kernel, address).ok().flatten().unwrap_or(path),
+            });
+        }
+    }
+    search
+}
+
+/// Whether a path is the wanted one, or ends in the wanted name.
+fn names(path: &str, wanted: &str) -> bool {
+    if wanted.starts_with('\\') {
+        same_name(path, wanted)
+    } else {
+        same_name(process::file_name(path), wanted)
+    }
+}
+
+/// The object that a selector names: by address or by full path.
+///
+/// # Errors
+/// When no object or more than one matches.
+pub fn object(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelected> {
+    let what = ["object", "objects"];
+    match selector {
+        Selector::Address(address) => Ok(*address),
+        Selector::Name(path) if path.starts_with('\\') => {
+            let mut search = Search::default();
+            if let Some(found) = search.note(directory::find(kernel, path)) {
+                search.gaps = found.gaps;
+                search.found = found
+                    .objects
+                    .into_iter()
+                    .map(|named| Candidate {
+                        address: kernel.addr(named.object),
+                        text: named.path,
+                    })
+                    .collect();
+            }
+            search.one(what, selector)
+        }
+        _ => Err(NotSelected::WrongKind {
+            what: what[0],
+            selector: selector.clone(),
+            instead: "its address or its full path, as in \\RPC Control\\ntsvcs",
+        }),
+    }
+}
