@@ -10,7 +10,7 @@ Examples:
   alpc-dump memory.dmp message fffff8800f4cc950
   alpc-dump memory.dmp message fffff880`0f4cc950 -v --format json
   alpc-dump memory.dmp -y C:\\symbols message fffff8800f4cc950
-  alpc-dump memory.dmp \"!alpc /m fffff8800f4cc950\"
+  alpc-dump memory.dmp -c \"!alpc /m fffff8800f4cc950; !alpc /lpp fffffa801807b8f0\"
 
 Exit status, the first that applies:
   2  usage or fatal error
@@ -23,7 +23,7 @@ The dump is opened read-only and nothing is written beside it. No network, no te
 
 /// Who waits for whom over ALPC, from a Windows kernel crash dump: the views of the debugger's !alpc
 /// extension, without the debugger.
-#[derive(Debug, Parser)]
+#[derive(Clone, Debug, Parser)]
 #[command(name = "alpc-dump", version, after_help = EXAMPLES, subcommand_precedence_over_arg = true)]
 #[command(override_usage = "alpc-dump [OPTIONS] <DUMP>... <COMMAND> [ARGS]")]
 pub struct Cli {
@@ -55,12 +55,16 @@ pub struct Cli {
     #[arg(short, long, global = true)]
     pub verbose: bool,
 
+    /// Debugger command lines, several separated by ; (may be given several times)
+    #[arg(short = 'c', long = "commands", value_name = "LINES")]
+    pub commands: Vec<String>,
+
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
 }
 
 /// What to do with the dumps.
-#[derive(Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// The dump's header, its kernel, the symbols found, and the share of pages that is there
     Info,
@@ -77,7 +81,7 @@ pub enum Command {
 }
 
 /// What to show a port of.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct PortArgs {
     /// Address of the port (_ALPC_PORT), or its name
     #[arg(value_name = "ADDR|NAME")]
@@ -85,7 +89,7 @@ pub struct PortArgs {
 }
 
 /// What to show a message of.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct MessageArgs {
     /// Address of the message (_KALPC_MESSAGE)
     #[arg(value_name = "ADDR")]
@@ -93,7 +97,7 @@ pub struct MessageArgs {
 }
 
 /// Which ports to list.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct PortsArgs {
     /// Only the ports of this process: its address (_EPROCESS), pid:N or image name
     #[arg(long, value_name = "PROCESS")]
@@ -105,7 +109,7 @@ pub struct PortsArgs {
 }
 
 /// Which part of the whole to show.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct GlobalArgs {
     /// Only the connection graph, five columns (!alpc /graph)
     #[arg(long)]

@@ -9,13 +9,16 @@ mod output;
 mod session;
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{Cli, Format};
+use crate::cli::Cli;
 use crate::failure::{Failure, Status};
+use crate::kd::Step;
 use crate::output::Output;
+use crate::session::Session;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse_from(kd::rewrite(std::env::args_os())) {
@@ -37,23 +40,39 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs the command on each dump; an error on one does not stop the others.
+/// Runs the steps on each dump; an error on one does not stop the others.
 fn run(cli: &Cli) -> io::Result<Status> {
     let mut output = Output::new(cli);
-    let mut worst = Status::Complete;
-    if cli.dumps.is_empty() {
-        output.diagnostic("no dump given: alpc-dump <DUMP>... <COMMAND>; see --help")?;
+    if cli.dumps.is_empty() || (cli.command.is_none() && cli.commands.is_empty()) {
+        output.diagnostic("no dump or no command given: alpc-dump <DUMP>... <COMMAND>; see --help")?;
         return Ok(Status::Fatal);
     }
+    let steps = kd::steps(cli);
+    let mut worst = Status::Complete;
     for dump in &cli.dumps {
-        let status = match commands::run(cli, dump) {
-            Ok(answer) => output.answer(cli, dump, &answer)?,
-            Err(error) => output.failure(cli, dump, &Failure::from_error(error))?,
+        output.begin(cli, dump)?;
+        worst = worst.combine(run_steps(cli, dump, &steps, &mut output)?);
+    }
+    output.finish(cli)?;
+    Ok(worst)
+}
+
+fn run_steps(cli: &Cli, dump: &Path, steps: &[Step], output: &mut Output) -> io::Result<Status> {
+    let session = match Session::open(cli, dump) {
+        Ok(session) => session,
+        Err(error) => return output.failure(cli, dump, &Failure::from_error(error)),
+    };
+    let mut worst = Status::Complete;
+    for step in steps {
+        let status = match step {
+            Step::Print(text) => output.print(cli, text)?,
+            Step::Refuse(failure) => output.failure(cli, dump, failure)?,
+            Step::Run(cli) => match commands::run(cli, &session) {
+                Ok(answer) => output.answer(cli, dump, &answer)?,
+                Err(error) => output.failure(cli, dump, &Failure::from_error(error))?,
+            },
         };
         worst = worst.combine(status);
-    }
-    if cli.format == Format::Json {
-        output.finish()?;
     }
     Ok(worst)
 }

@@ -7,8 +7,6 @@ mod message;
 mod port;
 mod ports;
 
-use std::path::Path;
-
 use alpc::Kernel;
 use kdump::{Gva, TranslateError};
 use serde::Serialize;
@@ -58,15 +56,17 @@ impl Answer {
 }
 
 /// Runs the command on one dump.
-pub fn run(cli: &Cli, dump: &Path) -> anyhow::Result<Answer> {
-    let session = Session::open(cli, dump)?;
-    match &cli.command {
-        Command::Info => info::run(&session),
-        Command::Message(args) => message::run(cli, &session, args),
-        Command::Port(args) => port::run(cli, &session, args),
-        Command::Connections(args) => connections::run(&session, args),
-        Command::Ports(args) => ports::run(&session, args),
-        Command::Global(args) => global::run(cli, &session, args),
+pub fn run(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
+    let Some(command) = &cli.command else {
+        return Err(Failure::fatal("no-command", "no command given"));
+    };
+    match command {
+        Command::Info => info::run(session),
+        Command::Message(args) => message::run(cli, session, args),
+        Command::Port(args) => port::run(cli, session, args),
+        Command::Connections(args) => connections::run(session, args),
+        Command::Ports(args) => ports::run(session, args),
+        Command::Global(args) => global::run(cli, session, args),
     }
 }
 

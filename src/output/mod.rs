@@ -12,7 +12,7 @@ use std::path::Path;
 
 use serde_json::{Value as Json, json};
 
-use crate::cli::{Cli, Format};
+use crate::cli::{Cli, Command, Format};
 use crate::commands::Answer;
 use crate::failure::{Failure, Status};
 use crate::output::json::Holes;
@@ -51,7 +51,7 @@ impl Output {
             document["holes"] = holes.to_json();
             self.documents.push(document);
         } else {
-            self.text(cli, dump, &answer.text)?;
+            self.text(&answer.text)?;
         }
         if let Some(source) = answer
             .symbols
@@ -84,8 +84,27 @@ impl Output {
         Ok(failure.status)
     }
 
-    /// Writes the JSON documents: one alone, or an array of one for each dump.
-    pub fn finish(&mut self) -> io::Result<()> {
+    /// Writes ready text: a help page.
+    pub fn print(&mut self, cli: &Cli, text: &str) -> io::Result<Status> {
+        if cli.format == Format::Text {
+            io::stdout().write_all(text.as_bytes())?;
+        }
+        Ok(Status::Complete)
+    }
+
+    /// Says which dump comes next, when there are several.
+    pub fn begin(&mut self, cli: &Cli, dump: &Path) -> io::Result<()> {
+        if cli.dumps.len() > 1 && cli.format == Format::Text {
+            writeln!(io::stdout(), "==> {} <==", escape::text(&dump.to_string_lossy()))?;
+        }
+        Ok(())
+    }
+
+    /// Writes the JSON documents: one alone, or an array of several dumps' or several commands'.
+    pub fn finish(&mut self, cli: &Cli) -> io::Result<()> {
+        if cli.format == Format::Text {
+            return Ok(());
+        }
         let mut stdout = io::stdout().lock();
         match self.documents.as_slice() {
             [one] => serde_json::to_writer_pretty(&mut stdout, one)?,
@@ -94,11 +113,8 @@ impl Output {
         writeln!(stdout)
     }
 
-    fn text(&self, cli: &Cli, dump: &Path, text: &str) -> io::Result<()> {
+    fn text(&self, text: &str) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
-        if cli.dumps.len() > 1 {
-            writeln!(stdout, "==> {} <==", escape::text(&dump.to_string_lossy()))?;
-        }
         stdout.write_all(color::paint(text, self.color).as_bytes())?;
         stdout.flush()
     }
@@ -108,7 +124,7 @@ fn document(cli: &Cli, dump: &Path) -> Json {
     json!({
         "version": DOCUMENT_VERSION,
         "tool": { "name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION") },
-        "command": cli.command.name(),
+        "command": cli.command.as_ref().map(Command::name),
         "dump": dump.to_string_lossy(),
     })
 }
