@@ -38,6 +38,7 @@ mod identify;
 mod image;
 mod index;
 mod kdbg;
+mod kernel;
 mod le;
 mod map;
 mod notes;
@@ -53,12 +54,10 @@ pub use cursor::{Cursor, Partial};
 pub use dump::{Coverage, Dump, FileOffset, MAX_BYTES, OpenOptions};
 pub use error::{FrameError, FrameUse, NotPresentKind, OpenError, PhysicalError, ReadError, TranslateError};
 pub use header::{BugCheck, ContextRecord, DumpKind, ExceptionRecord, Header, Machine};
-pub use image::{
-    BaseAttempt, BaseError, BaseSource, ImageError, KernelImage, KernelImageError, Rsds, image_at,
-    kernel_image,
-};
+pub use image::{ImageError, KernelImage, Rsds, image_at};
 pub use index::PageRun;
 pub use kdbg::{DebuggerData, DebuggerDataError, debugger_data};
+pub use kernel::{BaseAttempt, BaseError, BaseSource, KernelImageError, kernel_image};
 pub use notes::Note;
 pub use paging::{Level, PageSize, Translation};
 pub use space::AddressSpace;

@@ -1,0 +1,217 @@
+//! Where the kernel's image is.
+
+use kdmp_parser::gxa::{Gva, Gxa};
+use serde::Serialize;
+
+use crate::image::MZ;
+use crate::{
+    Cursor, DebuggerDataError, Dump, ImageError, KernelImage, ReadError, Rsds, debugger_data, image_at,
+};
+
+/// The PDB names of kernels: the uniprocessor and multiprocessor ones with and without PAE, and the one for
+/// five levels of page tables.
+const KERNEL_PDBS: &[&str] = &["ntkrnlmp", "ntoskrnl", "ntkrpamp", "ntkrnlpa", "ntkrla57"];
+
+/// How far below PsLoadedModuleList, a variable of the kernel, its image may begin. The largest kernels have
+/// about 20 MiB.
+const SCAN_PAGES: u64 = (64 << 20) >> 12;
+
+/// What led to the kernel's base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum BaseSource {
+    /// KernBase of the debugger data block.
+    DebuggerData,
+    /// The first entry of the loaded module list.
+    ModuleList,
+    /// A search for an image below PsLoadedModuleList.
+    Scan,
+}
+
+impl std::fmt::Display for BaseSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            BaseSource::DebuggerData => "debugger data block",
+            BaseSource::ModuleList => "loaded module list",
+            BaseSource::Scan => "search below PsLoadedModuleList",
+        })
+    }
+}
+
+/// One way to the kernel's base that led nowhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseAttempt {
+    /// The way.
+    pub by: BaseSource,
+    /// The base that it named, when it named one.
+    pub base: Option<Gva>,
+    /// Why it ended.
+    pub error: BaseError,
+}
+
+/// Why a way to the kernel's base led nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BaseError {
+    /// The debugger data block is of no use.
+    #[error(transparent)]
+    DebuggerData(#[from] DebuggerDataError),
+    /// The loaded module list, or its first entry, cannot be read.
+    #[error("the first loaded module cannot be read: {0}")]
+    ModuleList(#[source] ReadError),
+    /// The header of the dump does not say where the loaded module list is.
+    #[error("the dump's header names no loaded module list")]
+    NoModuleList,
+    /// There is no image at the base.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// No kernel in all the pages searched.
+    #[error("no kernel image in {pages} pages, {unreadable} of which could not be read")]
+    NotFound {
+        /// Pages searched.
+        pages: u64,
+        /// Pages of these that could not be read.
+        unreadable: u64,
+    },
+}
+
+/// No way led to the kernel's image.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the kernel's image cannot be found: {}", tell(attempts))]
+pub struct KernelImageError {
+    /// Every way tried, in order.
+    pub attempts: Vec<BaseAttempt>,
+}
+
+impl KernelImageError {
+    /// The stable name of this error, for machines: kebab-case, never changed once released.
+    pub fn id(&self) -> &'static str {
+        "no-kernel-image"
+    }
+
+    /// The kernel's base, when a way named it although the image there cannot be read.
+    pub fn base(&self) -> Option<Gva> {
+        self.attempts.iter().find_map(|attempt| attempt.base)
+    }
+}
+
+fn tell(attempts: &[BaseAttempt]) -> String {
+    let one = |attempt: &BaseAttempt| match attempt.base {
+        Some(base) => format!("by {} at {:016x}: {}", attempt.by, base.u64(), attempt.error),
+        None => format!("by {}: {}", attempt.by, attempt.error),
+    };
+    attempts.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+/// Finds the kernel's image: by the debugger data block, else by the first loaded module, else by a search
+/// below PsLoadedModuleList.
+///
+/// # Errors
+/// What became of every way.
+pub fn kernel_image(dump: &Dump) -> Result<KernelImage, KernelImageError> {
+    let cursor = dump.kernel_space().cursor();
+    let mut attempts = Vec::new();
+    let ways: [(BaseSource, Way); 2] = [
+        (BaseSource::DebuggerData, base_by_debugger_data),
+        (BaseSource::ModuleList, base_by_module),
+    ];
+    for (by, way) in ways {
+        let attempt = match way(&cursor) {
+            Ok(base) => match image_at(&cursor, base) {
+                Ok(image) => {
+                    return Ok(KernelImage {
+                        found_by: Some(by),
+                        ..image
+                    });
+                }
+                Err(error) => BaseAttempt {
+                    by,
+                    base: Some(base),
+                    error: error.into(),
+                },
+            },
+            Err(error) => BaseAttempt {
+                by,
+                base: None,
+                error,
+            },
+        };
+        attempts.push(attempt);
+    }
+    match scan(&cursor) {
+        Ok(image) => Ok(KernelImage {
+            found_by: Some(BaseSource::Scan),
+            ..image
+        }),
+        Err(error) => {
+            attempts.push(BaseAttempt {
+                by: BaseSource::Scan,
+                base: None,
+                error,
+            });
+            Err(KernelImageError { attempts })
+        }
+    }
+}
+
+/// A way to the kernel's base that needs no search.
+type Way = fn(&Cursor<'_>) -> Result<Gva, BaseError>;
+
+fn base_by_debugger_data(cursor: &Cursor<'_>) -> Result<Gva, BaseError> {
+    Ok(Gva::new(debugger_data(cursor.space().dump())?.kern_base))
+}
+
+/// The kernel is the first module loaded: `_KLDR_DATA_TABLE_ENTRY` begins with InLoadOrderLinks and has DllBase
+/// at +30 on x64.
+fn base_by_module(cursor: &Cursor<'_>) -> Result<Gva, BaseError> {
+    let list = cursor
+        .space()
+        .dump()
+        .header()
+        .ps_loaded_module_list
+        .ok_or(BaseError::NoModuleList)?;
+    let first = cursor.pointer(list).map_err(BaseError::ModuleList)?;
+    let dll_base = Gva::new(first.u64().wrapping_add(0x30));
+    cursor.pointer(dll_base).map_err(BaseError::ModuleList)
+}
+
+fn scan(cursor: &Cursor<'_>) -> Result<KernelImage, BaseError> {
+    let list = cursor
+        .space()
+        .dump()
+        .header()
+        .ps_loaded_module_list
+        .ok_or(BaseError::NoModuleList)?;
+    let mut unreadable = 0u64;
+    for down in 0..SCAN_PAGES {
+        let base = Gva::new(list.page_align().u64().wrapping_sub(down << 12));
+        match cursor.u16(base) {
+            Ok(signature) if signature == MZ => {}
+            Ok(_) => continue,
+            Err(_) => {
+                unreadable = unreadable.saturating_add(1);
+                continue;
+            }
+        }
+        if let Ok(image) = image_at(cursor, base)
+            && image.codeview.as_ref().is_some_and(is_kernel)
+        {
+            return Ok(image);
+        }
+    }
+    Err(BaseError::NotFound {
+        pages: SCAN_PAGES,
+        unreadable,
+    })
+}
+
+fn is_kernel(rsds: &Rsds) -> bool {
+    let file = rsds
+        .pdb_name
+        .rsplit(['\\', '/'])
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    KERNEL_PDBS.contains(&file.strip_suffix(".pdb").unwrap_or(&file))
+}
