@@ -72,12 +72,32 @@ pub enum Command {
     Message(MessageArgs),
     /// One port, the threads that serve it, and its queues (!alpc /P)
     Port(PortArgs),
+    /// Every thread: its state, what it waits for, and the ALPC reply that it waits for
+    Threads(ThreadsArgs),
+    /// One thread in full (!thread)
+    Thread(ThreadArgs),
     /// All connections of a connection port (!alpc /LPC)
     Connections(PortArgs),
     /// The ports that a process created or is connected to (!alpc /LPP), or all ports
     Ports(PortsArgs),
     /// The whole of ALPC in one screen (!alpc /G); with -v every port and connection
     Global(GlobalArgs),
+}
+
+/// Which threads to show.
+#[derive(Clone, Debug, Args)]
+pub struct ThreadsArgs {
+    /// Only threads that wait for an ALPC reply
+    #[arg(long)]
+    pub waiting: bool,
+}
+
+/// Which thread to show.
+#[derive(Clone, Debug, Args)]
+pub struct ThreadArgs {
+    /// Address of the thread (_ETHREAD), or its id as tid:1234 or tid:0x4d2
+    #[arg(value_name = "ADDR|tid:N")]
+    pub thread: String,
 }
 
 /// What to show a port of.
@@ -156,6 +176,8 @@ impl Command {
             Self::Info => "info",
             Self::Message(_) => "message",
             Self::Port(_) => "port",
+            Self::Threads(_) => "threads",
+            Self::Thread(_) => "thread",
             Self::Connections(_) => "connections",
             Self::Ports(_) => "ports",
             Self::Global(_) => "global",

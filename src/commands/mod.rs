@@ -6,6 +6,8 @@ mod info;
 mod message;
 mod port;
 mod ports;
+mod thread;
+mod threads;
 
 use alpc::Kernel;
 use kdump::{Gva, TranslateError};
@@ -67,6 +69,8 @@ pub fn run(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
         Command::Connections(args) => connections::run(session, args),
         Command::Ports(args) => ports::run(session, args),
         Command::Global(args) => global::run(cli, session, args),
+        Command::Threads(args) => threads::run(session, args),
+        Command::Thread(args) => thread::run(session, args),
     }
 }
 

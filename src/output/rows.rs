@@ -23,6 +23,16 @@ pub fn address(value: &Value<Addr>, digits: usize) -> String {
     }
 }
 
+/// Text of something that a pointer leads to; zeros for a null pointer.
+pub fn reference<T>(value: &Value<Option<T>>, digits: usize, text: impl FnOnce(&T) -> String) -> String {
+    match value {
+        Value::Known(Some(target)) => text(target),
+        Value::Known(None) => "0".repeat(digits),
+        Value::Missing(hole) if hole.is_absence() => "-".to_owned(),
+        Value::Missing(_) => "?".repeat(digits),
+    }
+}
+
 /// Writes a view row by row.
 pub struct Rows {
     text: String,
@@ -146,15 +156,14 @@ impl Rows {
         }
     }
 
-    fn reference<T>(&self, value: &Value<Option<T>>, text: impl FnOnce(&T) -> String) -> String {
-        match value {
-            Value::Known(Some(target)) => text(target),
-            Value::Known(None) => "0".repeat(self.digits),
-            Value::Missing(_) => self.unreadable(),
+    /// A line that says why a list may go on, when it may.
+    pub fn end_of_list(&mut self, complete: &Value<()>) {
+        if let Some(hole) = complete.hole() {
+            self.line(&format!("    ? {}", escape::text(&hole.to_string())));
         }
     }
 
-    fn unreadable(&self) -> String {
-        "?".repeat(self.digits)
+    fn reference<T>(&self, value: &Value<Option<T>>, text: impl FnOnce(&T) -> String) -> String {
+        reference(value, self.digits, text)
     }
 }

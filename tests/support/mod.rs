@@ -95,6 +95,12 @@ impl World {
         Self { dump, symbols, truth }
     }
 
+    /// A port of the truth.
+    pub fn port(&self, address: &Value) -> &Value {
+        let ports = self.truth["ports"].as_array().unwrap();
+        ports.iter().find(|port| port["address"] == *address).unwrap()
+    }
+
     /// Runs the binary on the world's dump with its symbols.
     pub fn run(&self, args: &[&str]) -> Run {
         let mut line = vec![self.dump.to_str().unwrap(), "-y", self.symbols.to_str().unwrap()];

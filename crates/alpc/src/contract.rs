@@ -462,10 +462,19 @@ structures! {
         SuspendCount: O "SuspendCount",
         NextProcessor: O "NextProcessor",
         Priority: O "Priority",
+        BasePriority: O "BasePriority",
         StackBase: O "StackBase",
         StackLimit: O "StackLimit",
         InitialStack: O "InitialStack",
         KernelStack: O "KernelStack",
+    }
+    /// An I/O request of a thread; only complete symbol tables have it.
+    Irp = "_IRP" {
+        Type: O "Type",
+        Size: O "Size",
+        Flags: O "Flags",
+        MdlAddress: O "MdlAddress",
+        ThreadListEntry: O "ThreadListEntry",
     }
     /// What binds a waiting thread to one object.
     WaitBlock = "_KWAIT_BLOCK" {

@@ -31,8 +31,10 @@ pub mod port;
 pub mod portlist;
 pub mod process;
 pub mod queue;
+pub mod receiver;
 pub mod select;
 pub mod thread;
+pub mod thread_details;
 mod value;
 
 pub use kernel::{At, Kernel, Read};

@@ -11,13 +11,11 @@ use crate::kernel::{At, Kernel, Read, offset};
 use crate::list::{self, List};
 use crate::port::{self, PortRef};
 use crate::process::ProcessRef;
+use crate::thread_details::ThreadDetails;
 use crate::value::{Addr, Hole, Value};
 
 /// `_KTHREAD_STATE` of a thread that waits.
 const WAITING: u8 = 5;
-
-/// `_KWAIT_REASON` of a thread that waits for an ALPC reply. There is no reason of its own for ALPC.
-const WR_LPC_REPLY: u8 = 17;
 
 /// Objects that one thread can wait for at once: `MAXIMUM_WAIT_OBJECTS`.
 const MAX_WAIT_OBJECTS: u64 = 64;
@@ -66,6 +64,17 @@ impl Serialize for ThreadState {
 pub struct WaitReason(pub u8);
 
 impl WaitReason {
+    /// Suspended in kernel mode.
+    const SUSPENDED: Self = Self(5);
+    /// Suspended in user mode.
+    const WR_SUSPENDED: Self = Self(12);
+    /// At a queue of work, such as a completion port.
+    pub(crate) const WR_QUEUE: Self = Self(15);
+    /// For an ALPC message to receive. There are no reasons of their own for ALPC.
+    pub(crate) const WR_LPC_RECEIVE: Self = Self(16);
+    /// For an ALPC reply.
+    const WR_LPC_REPLY: Self = Self(17);
+
     /// The kernel's name for the reason; none for a number without one. Number 14 is `WrEventPair` up to
     /// Windows 7 and spare after it; the rest never moved.
     #[must_use]
@@ -157,8 +166,11 @@ pub struct ThreadRecord {
     pub suspend_count: Value<u32>,
     /// What it waits for.
     pub wait_objects: Value<Vec<WaitObject>>,
-    /// The ALPC reply that it waits for.
+    /// What it waits for over ALPC.
     pub alpc_wait: Value<Option<AlpcWait>>,
+    /// What the debugger shows of a single thread only, when asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<ThreadDetails>,
 }
 
 /// Something a thread waits for.
@@ -212,9 +224,40 @@ impl Serialize for WaitObjectKind {
     }
 }
 
+/// What a thread waits for over ALPC.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum AlpcWait {
+    /// The reply to a message that it sent.
+    Reply(ReplyWait),
+    /// A message to receive, in the wait queue of a port.
+    Receive {
+        /// The port.
+        port: PortRef,
+    },
+    /// A message to receive, at the completion port of ALPC ports.
+    Completion {
+        /// The completion port: a `_KQUEUE`.
+        queue: Addr,
+        /// The ALPC ports that report to it.
+        ports: Vec<PortRef>,
+    },
+}
+
+impl AlpcWait {
+    /// The reply that is waited for, if it is one.
+    #[must_use]
+    pub fn reply(&self) -> Option<&ReplyWait> {
+        match self {
+            Self::Reply(reply) => Some(reply),
+            Self::Receive { .. } | Self::Completion { .. } => None,
+        }
+    }
+}
+
 /// The reply that a thread waits for.
 #[derive(Clone, Debug, Serialize)]
-pub struct AlpcWait {
+pub struct ReplyWait {
     /// The message it sent.
     pub message: Addr,
     /// The port in whose queue the message is.
@@ -223,7 +266,8 @@ pub struct AlpcWait {
     pub owner_process: Value<Option<ProcessRef>>,
 }
 
-/// Reads a thread.
+/// Reads a thread. Of its waits over ALPC those for a reply are told; for those of receivers see
+/// [`Receivers::thread`](crate::receiver::Receivers::thread).
 #[must_use]
 pub fn thread(kernel: &Kernel<'_>, address: Gva) -> ThreadRecord {
     let thread = kernel.at(address);
@@ -252,14 +296,24 @@ pub fn thread(kernel: &Kernel<'_>, address: Gva) -> ThreadRecord {
         teb: pointer(ThreadControl::Teb),
         win32_thread: pointer(ThreadControl::Win32Thread),
         state: state(thread).into(),
-        processor: number(ThreadControl::NextProcessor),
+        processor: control
+            .clone()
+            .and_then(|at| at.u32(ThreadControl::NextProcessor))
+            .map(processor_number)
+            .into(),
         wait_reason: wait_reason(thread).into(),
         user_mode_wait: flag(ThreadControl::WaitMode),
         alertable: flag(ThreadControl::Alertable),
         suspend_count: number(ThreadControl::SuspendCount),
         wait_objects: wait_objects(thread).into(),
-        alpc_wait: alpc_wait(thread).into(),
+        alpc_wait: reply_wait(thread).map(|reply| reply.map(AlpcWait::Reply)).into(),
+        details: None,
     }
+}
+
+/// Newer kernels keep a flag (`SharedReadyQueue`) in the top bit of `NextProcessor`.
+fn processor_number(next_processor: u32) -> u32 {
+    next_processor & 0x7fff_ffff
 }
 
 fn process(thread: At<'_, '_>) -> Read<Option<ProcessRef>> {
@@ -359,33 +413,43 @@ fn wait_object(kernel: &Kernel<'_>, address: Gva) -> WaitObject {
 /// believed only when the message names this thread as the waiting one.
 ///
 /// # Errors
-/// When the thread waits for a reply to a message that is not in the dump: then nothing can confirm it.
-pub fn alpc_wait(thread: At<'_, '_>) -> Read<Option<AlpcWait>> {
+/// When the thread is not in the dump, or the message that it may wait for is not: then nothing can confirm
+/// the wait.
+pub fn reply_wait(thread: At<'_, '_>) -> Read<Option<ReplyWait>> {
     let kernel = thread.kernel();
     let message = thread.pointer(Thread::AlpcMessageId)?;
-    if message.u64() == 0 || !state(thread)?.is_waiting() {
+    if !is_kernel_address(kernel, message) || !state(thread)?.is_waiting() {
         return Ok(None);
     }
     match kernel.at(message).pointer(Message::WaitingThread) {
         Ok(waiting) if waiting == thread.address() => Ok(Some(wait_for(kernel, message))),
         Ok(_) => Ok(None),
-        // An old id or a stale address leads anywhere; only a thread in this very wait is missing something.
-        Err(hole) if waits_for_reply(thread)? => Err(hole),
+        Err(hole) if may_wait_for_reply(thread)? => Err(hole),
         Err(_) => Ok(None),
     }
 }
 
-fn waits_for_reply(thread: At<'_, '_>) -> Read<bool> {
-    if wait_reason(thread)?.0 != WR_LPC_REPLY {
-        return Ok(false);
-    }
-    let semaphore = thread.address_of(Thread::AlpcWaitSemaphore)?;
-    Ok(wait_objects(thread)?
-        .iter()
-        .any(|object| object.address.gva() == semaphore))
+/// Whether an address is in the half of memory that is the kernel's: a small number there is a stale id.
+fn is_kernel_address(kernel: &Kernel<'_>, address: Gva) -> bool {
+    let top_bit = if kernel.pointer_size() == 4 { 31 } else { 63 };
+    (address.u64() >> top_bit) & 1 != 0
 }
 
-fn wait_for(kernel: &Kernel<'_>, message: Gva) -> AlpcWait {
+/// Whether a thread whose message cannot be read may wait for the reply to it: nothing says that it waits
+/// for something else than the semaphore for replies, or it was suspended, which hides what it waited for.
+fn may_wait_for_reply(thread: At<'_, '_>) -> Read<bool> {
+    match wait_reason(thread)? {
+        WaitReason::SUSPENDED | WaitReason::WR_SUSPENDED => Ok(true),
+        WaitReason::WR_LPC_REPLY => {
+            let semaphore = thread.address_of(Thread::AlpcWaitSemaphore)?;
+            let objects = wait_objects(thread)?;
+            Ok(objects.is_empty() || objects.iter().any(|object| object.address.gva() == semaphore))
+        }
+        _ => Ok(false),
+    }
+}
+
+fn wait_for(kernel: &Kernel<'_>, message: Gva) -> ReplyWait {
     let port = kernel.at(message).pointer(Message::PortQueue);
     let owner = port.clone().and_then(|port| {
         if port.u64() == 0 {
@@ -394,12 +458,29 @@ fn wait_for(kernel: &Kernel<'_>, message: Gva) -> AlpcWait {
         let (owner, _) = port::owner_process(kernel.at(port))?;
         Ok((owner.u64() != 0).then(|| ProcessRef::at(kernel, owner)))
     });
-    AlpcWait {
+    ReplyWait {
         message: kernel.addr(message),
         queue_port: port
             .map(|port| (port.u64() != 0).then(|| PortRef::at(kernel, port)))
             .into(),
         owner_process: owner.into(),
+    }
+}
+
+/// `_DISPATCHER_HEADER.Type` of a thread.
+const THREAD_OBJECT: u8 = 6;
+
+/// Whether a thread is at an address: its dispatcher header says so. One whose header is not in the dump is
+/// taken for a thread, so that the rest of it can be read.
+#[must_use]
+pub fn is_thread(kernel: &Kernel<'_>, address: Gva) -> bool {
+    let header = kernel
+        .at(address)
+        .embedded(Thread::Tcb)
+        .and_then(|control| control.embedded(ThreadControl::Header));
+    match header.and_then(|header| header.uint(DispatcherHeader::Type)) {
+        Ok(kind) => kind & 0x7f == u64::from(THREAD_OBJECT),
+        Err(_) => true,
     }
 }
 

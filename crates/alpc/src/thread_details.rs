@@ -1,0 +1,149 @@
+//! What the debugger shows of a single thread only.
+
+use kdump::{Gva, Gxa};
+use serde::Serialize;
+
+use crate::contract::{Irp, Thread, ThreadControl};
+use crate::kernel::{At, Kernel, Read};
+use crate::list;
+use crate::value::{Addr, Hole, Value};
+
+/// What is known of a thread beside its line.
+#[derive(Clone, Debug, Serialize)]
+pub struct ThreadDetails {
+    /// Its name, which some kernels have.
+    pub name: Value<Option<String>>,
+    /// Where it started.
+    pub start_address: Value<Addr>,
+    /// Where its user-mode part started; of a system thread, the same as the start address or null.
+    pub win32_start_address: Value<Addr>,
+    /// Top of its kernel stack.
+    pub stack_base: Value<Addr>,
+    /// Lowest address of its kernel stack.
+    pub stack_limit: Value<Addr>,
+    /// Where its kernel stack began to be used.
+    pub initial_stack: Value<Addr>,
+    /// Its kernel stack pointer when it was last switched away from.
+    pub kernel_stack: Value<Addr>,
+    /// Its priority now.
+    pub priority: Value<i8>,
+    /// Its priority without boosts.
+    pub base_priority: Value<i8>,
+    /// Clock ticks since the system started, when its wait began.
+    pub wait_start_tick_count: Value<u32>,
+    /// When it was made, in 100 ns since 1601.
+    pub create_time: Value<u64>,
+    /// The queue that it is registered with, such as a completion port.
+    pub queue: Value<Addr>,
+    /// `_ETHREAD.AlpcMessageId`, stale or not.
+    pub alpc_message_id: Value<Addr>,
+    /// `_ETHREAD.AlpcMessage` or, in the same place, `AlpcReceiveAttributeSet`.
+    pub alpc_message: Value<Addr>,
+    /// Its I/O requests.
+    pub irps: Value<Irps>,
+}
+
+/// I/O requests of a thread.
+#[derive(Clone, Debug, Serialize)]
+pub struct Irps {
+    /// The requests, in list order.
+    pub requests: Vec<IrpRecord>,
+    /// Set when the list could not be followed to its end.
+    pub complete: Value<()>,
+}
+
+/// An I/O request, as the debugger's thread view lists it.
+#[derive(Clone, Debug, Serialize)]
+pub struct IrpRecord {
+    /// Its `_IRP`.
+    pub address: Addr,
+    /// `_IRP.Type`: 6.
+    #[serde(rename = "type")]
+    pub irp_type: Value<u16>,
+    /// Bytes.
+    pub size: Value<u16>,
+    /// `_IRP.Flags`.
+    pub flags: Value<u32>,
+    /// Its memory descriptor list.
+    pub mdl: Value<Addr>,
+}
+
+/// Reads what is known of a thread beside its line.
+#[must_use]
+pub fn details(thread: At<'_, '_>) -> ThreadDetails {
+    let kernel = thread.kernel();
+    let control = thread.embedded(Thread::Tcb);
+    let pointer = |member| {
+        Value::from(
+            control
+                .clone()
+                .and_then(|at| at.pointer(member))
+                .map(|gva| kernel.addr(gva)),
+        )
+    };
+    let priority = |member| control.clone().and_then(|at| signed_byte(at, member)).into();
+    ThreadDetails {
+        name: name(thread).into(),
+        start_address: thread.addr(Thread::StartAddress),
+        win32_start_address: thread.addr(Thread::Win32StartAddress),
+        stack_base: pointer(ThreadControl::StackBase),
+        stack_limit: pointer(ThreadControl::StackLimit),
+        initial_stack: pointer(ThreadControl::InitialStack),
+        kernel_stack: pointer(ThreadControl::KernelStack),
+        priority: priority(ThreadControl::Priority),
+        base_priority: priority(ThreadControl::BasePriority),
+        wait_start_tick_count: control
+            .clone()
+            .and_then(|at| at.u32(ThreadControl::WaitTime))
+            .into(),
+        create_time: thread.uint(Thread::CreateTime).into(),
+        queue: pointer(ThreadControl::Queue),
+        alpc_message_id: thread.addr(Thread::AlpcMessageId),
+        alpc_message: thread.addr(Thread::AlpcMessage),
+        irps: irps(thread).into(),
+    }
+}
+
+/// Some kernels' symbols declare priorities without a sign.
+fn signed_byte(control: At<'_, '_>, member: ThreadControl) -> Read<i8> {
+    let [byte, ..] = control.uint(member)?.to_le_bytes();
+    Ok(byte.cast_signed())
+}
+
+fn name(thread: At<'_, '_>) -> Read<Option<String>> {
+    let string = thread.pointer(Thread::ThreadName)?;
+    if string.u64() == 0 {
+        return Ok(None);
+    }
+    thread.kernel().text(string).map(Some)
+}
+
+fn irps(thread: At<'_, '_>) -> Read<Irps> {
+    let kernel = thread.kernel();
+    let link = kernel.offset(Irp::ThreadListEntry)?;
+    let head = thread.address_of(Thread::IrpList)?;
+    if kernel.cursor().pointer(head)?.u64() == 0 {
+        let at = kernel.addr(head);
+        return Err(Hole::Implausible(format!(
+            "the list of I/O requests at {at} was never initialized"
+        )));
+    }
+    let list = list::walk(kernel, head);
+    let complete = list.complete("the list of I/O requests").into();
+    let requests = list.containers(link).entries;
+    Ok(Irps {
+        requests: requests.into_iter().map(|address| irp(kernel, address)).collect(),
+        complete,
+    })
+}
+
+fn irp(kernel: &Kernel<'_>, address: Gva) -> IrpRecord {
+    let irp = kernel.at(address);
+    IrpRecord {
+        address: kernel.addr(address),
+        irp_type: irp.u16(Irp::Type).into(),
+        size: irp.u16(Irp::Size).into(),
+        flags: irp.u32(Irp::Flags).into(),
+        mdl: irp.addr(Irp::MdlAddress),
+    }
+}

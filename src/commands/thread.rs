@@ -1,0 +1,178 @@
+//! `thread`: the debugger's `!thread`.
+
+use alpc::receiver::{self, Receivers};
+use alpc::thread::{AlpcWait, ThreadRecord};
+use alpc::thread_details::{Irps, ThreadDetails};
+use alpc::{Kernel, Value};
+use kdump::Gva;
+
+use super::Answer;
+use crate::address;
+use crate::cli::ThreadArgs;
+use crate::failure::Failure;
+use crate::output::rows::{self, Rows};
+use crate::output::{escape, thread_line, time};
+use crate::session::Session;
+
+/// Width of the label of a row.
+const LABEL: usize = 25;
+
+pub fn run(session: &Session, args: &ThreadArgs) -> anyhow::Result<Answer> {
+    let kernel = session.kernel()?;
+    let address = thread_address(&kernel, &args.thread)?;
+    if !alpc::thread::is_thread(&kernel, address) {
+        return Err(not_a_thread(&kernel, address));
+    }
+    let record = Receivers::of_system(&kernel).thread_in_full(&kernel, address);
+    Ok(Answer::new(text(&record), &record)?.served_by(&kernel))
+}
+
+fn not_a_thread(kernel: &Kernel<'_>, address: Gva) -> anyhow::Error {
+    let what = alpc::identify::identify(kernel, address);
+    Failure::not_there(
+        "not-a-thread",
+        format!("no thread is at {}: {what}", kernel.addr(address)),
+    )
+}
+
+fn thread_address(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Gva> {
+    if let Some(number) = token.strip_prefix("tid:") {
+        return thread_of_id(kernel, number);
+    }
+    let address = address::parse(token)?;
+    super::refuse_impossible(kernel, address)?;
+    Ok(address)
+}
+
+fn thread_of_id(kernel: &Kernel<'_>, number: &str) -> anyhow::Result<Gva> {
+    let hex = number.strip_prefix("0x").or_else(|| number.strip_prefix("0X"));
+    let id = hex.map_or_else(|| number.parse(), |digits| u64::from_str_radix(digits, 16));
+    let id = id.map_err(|_| {
+        Failure::fatal(
+            "not-a-thread-id",
+            format!(
+                "\"{}\" is no thread id: write tid:1234 or tid:0x4d2",
+                number.escape_debug()
+            ),
+        )
+    })?;
+    let system = receiver::system_threads(kernel);
+    system
+        .processes
+        .iter()
+        .flat_map(|process| &process.threads)
+        .find(|thread| thread.thread_id.known() == Some(&id))
+        .map(|thread| thread.address.gva())
+        .ok_or_else(|| {
+            Failure::not_there(
+                "no-such-thread",
+                format!("no thread of the dump has the id {id} (0x{id:x}); see the command threads"),
+            )
+        })
+}
+
+fn text(record: &ThreadRecord) -> String {
+    let mut rows = Rows::new(LABEL, record.address.digits());
+    thread_line::full(&mut rows, record);
+    receiving(&mut rows, record);
+    if let Some(details) = &record.details {
+        if let Value::Known(irps) = &details.irps {
+            irp_list(&mut rows, irps);
+        }
+        process(&mut rows, record);
+        detail_lines(&mut rows, details);
+    }
+    rows.finish()
+}
+
+/// Where a server thread waits, in the words of the line for a reply.
+fn receiving(rows: &mut Rows, record: &ThreadRecord) {
+    match &record.alpc_wait {
+        Value::Known(Some(AlpcWait::Receive { port })) => {
+            rows.line(&format!("Waiting to receive at port {}", port.address));
+        }
+        Value::Known(Some(AlpcWait::Completion { queue, ports })) => {
+            let ports: Vec<String> = ports.iter().map(|port| port.address.to_string()).collect();
+            rows.line(&format!(
+                "Waiting to receive at completion port {queue} of port {}",
+                ports.join(", ")
+            ));
+        }
+        _ => {}
+    }
+}
+
+fn irp_list(rows: &mut Rows, irps: &Irps) {
+    if irps.requests.is_empty() && irps.complete.hole().is_none() {
+        return;
+    }
+    rows.line("IRP List:");
+    for irp in &irps.requests {
+        let half = |value: &Value<u16>| rows::or_question(value, |number| format!("{number:04x}"));
+        let mdl = rows::or_question(&irp.mdl, |mdl| format!("{:08x}", mdl.u64()));
+        rows.line(&format!(
+            "    {}: ({},{}) Flags: {}  Mdl: {mdl}",
+            irp.address,
+            half(&irp.irp_type),
+            half(&irp.size),
+            rows::or_question(&irp.flags, |flags| format!("{flags:08x}")),
+        ));
+    }
+    rows.end_of_list(&irps.complete);
+}
+
+fn process(rows: &mut Rows, record: &ThreadRecord) {
+    let digits = rows.digits();
+    let address = rows::reference(&record.process, digits, |process| process.address.to_string());
+    let image = match &record.process {
+        Value::Known(Some(process)) => rows::or_question(&process.image, |image| escape::text(image)),
+        Value::Known(None) => "N/A".to_owned(),
+        Value::Missing(_) => "?".to_owned(),
+    };
+    rows.line(&labelled(
+        "Owning Process",
+        &format!("{address:<23}Image:         {image}"),
+    ));
+}
+
+/// The debugger pads these labels to one column and puts no colon behind them.
+fn labelled(label: &str, value: &str) -> String {
+    format!("{label:<LABEL$} {value}")
+}
+
+fn detail_lines(rows: &mut Rows, details: &ThreadDetails) {
+    let digits = rows.digits();
+    let address = |value| rows::address(value, digits);
+    let number = |value: &Value<i8>| rows::or_question(value, ToString::to_string);
+    if let Value::Known(Some(name)) = &details.name {
+        rows.line(&labelled("Name", &escape::text(name)));
+    }
+    let ticks = rows::or_question(&details.wait_start_tick_count, ToString::to_string);
+    rows.line(&labelled("Wait Start TickCount", &ticks));
+    if let Value::Known(created @ 1..) = details.create_time {
+        rows.line(&labelled("Create Time", &time::utc(created)));
+    }
+    rows.line(&labelled("Queue", &address(&details.queue)));
+    rows.line(&labelled("AlpcMessageId", &address(&details.alpc_message_id)));
+    rows.line(&labelled("AlpcMessage", &address(&details.alpc_message)));
+    rows.line(&format!(
+        "Win32 Start Address 0x{}",
+        address(&details.win32_start_address)
+    ));
+    rows.line(&format!("Start Address 0x{}", address(&details.start_address)));
+    rows.line(&format!(
+        "Stack Init {} Current {}",
+        address(&details.initial_stack),
+        address(&details.kernel_stack)
+    ));
+    rows.line(&format!(
+        "Base {} Limit {}",
+        address(&details.stack_base),
+        address(&details.stack_limit)
+    ));
+    rows.line(&format!(
+        "Priority {} BasePriority {}",
+        number(&details.priority),
+        number(&details.base_priority)
+    ));
+}
