@@ -3,11 +3,12 @@
 use std::collections::{HashSet, VecDeque};
 
 use kdump::{Gva, Gxa};
+use serde::Serialize;
 
 use crate::contract::{Directory, DirectoryEntry};
 use crate::kernel::{At, Kernel, Read, offset};
-use crate::object;
-use crate::value::Hole;
+use crate::object::{self, TypeRef};
+use crate::value::{Addr, Hole, Value};
 
 /// Hash buckets of a directory in every kernel so far; the layout says how many there really are.
 const BUCKETS_CAP: u64 = 1024;
@@ -18,8 +19,8 @@ const CAP: usize = 1 << 20;
 /// What a directory holds, as far as the dump tells.
 #[derive(Clone, Debug, Default)]
 pub struct Contents {
-    /// The objects in it, by hash bucket and then as they are chained.
-    pub objects: Vec<Gva>,
+    /// The objects in it and their hash buckets, by bucket and then as they are chained.
+    pub objects: Vec<(usize, Gva)>,
     /// What could not be followed: each hides the rest of its chain and nothing else.
     pub gaps: Vec<Hole>,
 }
@@ -33,8 +34,9 @@ pub fn contents(directory: At<'_, '_>) -> Contents {
     match buckets(directory) {
         Ok(buckets) => {
             let mut seen = HashSet::new();
-            for bucket in buckets {
-                if let Err(hole) = chain(directory.kernel(), bucket, &mut seen, &mut contents.objects) {
+            for (number, bucket) in buckets.into_iter().enumerate() {
+                let found = |object| contents.objects.push((number, object));
+                if let Err(hole) = chain(directory.kernel(), bucket, &mut seen, found) {
                     contents.gaps.push(hole);
                 }
             }
@@ -56,7 +58,7 @@ fn buckets(directory: At<'_, '_>) -> Read<Vec<Gva>> {
         .collect())
 }
 
-fn chain(kernel: &Kernel<'_>, bucket: Gva, seen: &mut HashSet<u64>, objects: &mut Vec<Gva>) -> Read<()> {
+fn chain(kernel: &Kernel<'_>, bucket: Gva, seen: &mut HashSet<u64>, mut found: impl FnMut(Gva)) -> Read<()> {
     let mut entry = kernel.cursor().pointer(bucket)?;
     while entry.u64() != 0 {
         if !seen.insert(entry.u64()) || seen.len() > CAP {
@@ -66,11 +68,54 @@ fn chain(kernel: &Kernel<'_>, bucket: Gva, seen: &mut HashSet<u64>, objects: &mu
         let entry_at = kernel.at(entry);
         let object = entry_at.pointer(DirectoryEntry::Object)?;
         if object.u64() != 0 {
-            objects.push(object);
+            found(object);
         }
         entry = entry_at.pointer(DirectoryEntry::ChainLink)?;
     }
     Ok(())
+}
+
+/// A directory's contents, as the debugger lists them.
+#[derive(Clone, Debug, Serialize)]
+pub struct Listing {
+    /// What is in it.
+    pub objects: Vec<MemberRecord>,
+    /// What could not be followed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<Value<()>>,
+}
+
+/// An object in a directory.
+#[derive(Clone, Debug, Serialize)]
+pub struct MemberRecord {
+    /// The hash bucket that it is in.
+    pub bucket: usize,
+    /// The object.
+    pub address: Addr,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub object_type: Value<TypeRef>,
+    /// Its name.
+    pub name: Value<Option<String>>,
+}
+
+/// Lists a directory with the types and names of its objects.
+#[must_use]
+pub fn listing(kernel: &Kernel<'_>, directory: Gva) -> Listing {
+    let inside = contents(kernel.at(directory));
+    let member = |(bucket, object)| {
+        let header = object::header(kernel, object);
+        MemberRecord {
+            bucket,
+            address: kernel.addr(object),
+            object_type: header.clone().and_then(object::object_type).into(),
+            name: header.and_then(object::name).into(),
+        }
+    };
+    Listing {
+        objects: inside.objects.into_iter().map(member).collect(),
+        gaps: inside.gaps.into_iter().map(|hole| Err(hole).into()).collect(),
+    }
 }
 
 /// An object of the namespace.
@@ -116,7 +161,7 @@ pub fn all(kernel: &Kernel<'_>, mut wanted: impl FnMut(At<'_, '_>) -> Read<bool>
         }
         let inside = contents(kernel.at(directory.object));
         found.gaps.extend(inside.gaps);
-        for object in inside.objects {
+        for (_, object) in inside.objects {
             match visit(kernel, &directory.path, object, &mut wanted) {
                 Ok(visited) => {
                     if visited.is_directory {
@@ -188,7 +233,7 @@ pub fn find(kernel: &Kernel<'_>, path: &str) -> Read<Found> {
             }
             let inside = contents(kernel.at(directory.object));
             found.gaps.extend(inside.gaps);
-            for object in inside.objects {
+            for (_, object) in inside.objects {
                 match object::header(kernel, object).and_then(object::name) {
                     Ok(Some(name)) if same_name(&name, part) => next.push(Named {
                         object,

@@ -12,6 +12,7 @@ use serde::{Serialize, Serializer};
 use crate::contract::{HandleTable, HandleTableEntry, ListEntry, ObjectHeader, Type};
 use crate::kernel::{At, Kernel, Read, offset};
 use crate::object::{self, ObjectRecord, TypeRef};
+use crate::process::ProcessRef;
 use crate::value::{Addr, Hole, Value};
 
 /// Bytes of a table of any level.
@@ -317,6 +318,9 @@ pub struct HandleRecord {
     pub attributes: HandleAttributes,
     /// What it refers to.
     pub object: ObjectRecord,
+    /// The process, when it refers to one: these have no name of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<ProcessRef>,
 }
 
 /// The handles of a process, or those of them that were asked for.
@@ -346,12 +350,15 @@ pub fn handles(kernel: &Kernel<'_>, table: Gva, wanted: impl Fn(&TypeRef) -> boo
         in_use = in_use.saturating_add(1);
         let object_type = object::object_type(kernel.at(entry.target));
         if object_type.as_ref().map_or(true, &wanted) {
+            let object = offset(entry.target, body);
+            let is_process = object_type.is_ok_and(|object_type| object_type.name == "Process");
             handles.push(HandleRecord {
                 handle: entry.handle,
                 entry: kernel.addr(entry.at),
                 granted_access: entry.granted_access,
                 attributes: entry.attributes,
-                object: object::record(kernel, offset(entry.target, body)),
+                object: object::record(kernel, object),
+                process: is_process.then(|| ProcessRef::at(kernel, object)),
             });
         }
     })?;

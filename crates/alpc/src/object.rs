@@ -196,6 +196,9 @@ pub struct ObjectRecord {
     pub address: Addr,
     /// The `_OBJECT_HEADER` before it.
     pub header: Value<Addr>,
+    /// Which of the two forms of headers that is, in the debugger's words: the `old` one points at the type,
+    /// the `new` one has its index (Windows 7 on).
+    pub header_version: &'static str,
     /// Its type.
     #[serde(rename = "type")]
     pub object_type: Value<TypeRef>,
@@ -250,6 +253,11 @@ pub fn record(kernel: &Kernel<'_>, body: Gva) -> ObjectRecord {
     ObjectRecord {
         address: kernel.addr(body),
         header: header.clone().map(|header| kernel.addr(header.address())).into(),
+        header_version: if kernel.has(ObjectHeader::TypeIndex) {
+            "new"
+        } else {
+            "old"
+        },
         object_type: object_type.into(),
         pointer_count: number(ObjectHeader::PointerCount),
         handle_count: number(ObjectHeader::HandleCount),

@@ -1,17 +1,19 @@
-//! Finding what a user names: a process, a thread or a port, by address, id or name.
+//! Finding what a user names: a process, a thread, a port or a message, by address, id or name.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use kdump::{Gva, Gxa};
 
-use crate::contract::{ClientId, Global, Process, Thread, ThreadControl};
+use crate::contract::{ClientId, Global, Message, PortMessage, Process, Thread, ThreadControl};
 use crate::directory::{self, same_name};
 use crate::enumerate;
 use crate::kernel::{At, Kernel, Read};
+use crate::message_table;
 use crate::object;
 use crate::port;
 use crate::process;
+use crate::queue::{self, QueueKind};
 use crate::thread;
 use crate::value::{Addr, Hole};
 
@@ -348,5 +350,75 @@ pub fn object(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelect
             selector: selector.clone(),
             instead: "its address or its full path, as in \\RPC Control\\ntsvcs",
         }),
+    }
+}
+
+/// The message that a selector names: by address or by id.
+///
+/// Ids are looked up in the message tables; where these do not tell, the queues of all ports are searched.
+///
+/// # Errors
+/// When no message or more than one matches.
+pub fn message(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelected> {
+    let what = ["message", "messages"];
+    match selector {
+        Selector::Address(address) => Ok(*address),
+        Selector::MessageId(id) => messages(kernel, *id).one(what, selector),
+        _ => Err(NotSelected::WrongKind {
+            what: what[0],
+            selector: selector.clone(),
+            instead: "its address or id:N",
+        }),
+    }
+}
+
+fn messages(kernel: &Kernel<'_>, id: u32) -> Search {
+    let mut search = Search::default();
+    match message_table::message_by_id(kernel, id) {
+        Ok(Some(message)) => {
+            search.found.push(message_candidate(kernel, message));
+            return search;
+        }
+        Ok(None) => {}
+        Err(hole) => search.gaps.push(hole),
+    }
+    let all = enumerate::ports(kernel);
+    if let Some(hole) = all.complete.hole() {
+        search.gaps.push(hole.clone());
+    }
+    let mut seen = BTreeSet::new();
+    for port in all.ports {
+        for kind in QueueKind::ALL {
+            for message in queued(kernel, port, kind, &mut search.gaps) {
+                let header = kernel.at(message).embedded(Message::PortMessage);
+                let found = header.and_then(|header| header.u32(PortMessage::MessageId));
+                if search.note(found) == Some(id) && seen.insert(message) {
+                    search.found.push(message_candidate(kernel, message));
+                }
+            }
+        }
+    }
+    search
+}
+
+/// The messages in a queue; none where this kernel has no such queue.
+fn queued(kernel: &Kernel<'_>, port: Gva, kind: QueueKind, gaps: &mut Vec<Hole>) -> Vec<Gva> {
+    match queue::members(kernel.at(port), kind) {
+        Ok(list) => {
+            gaps.extend(list.complete("the queue").err());
+            list.entries
+        }
+        Err(hole) if hole.is_absence() => Vec::new(),
+        Err(hole) => {
+            gaps.push(hole);
+            Vec::new()
+        }
+    }
+}
+
+fn message_candidate(kernel: &Kernel<'_>, message: Gva) -> Candidate {
+    Candidate {
+        address: kernel.addr(message),
+        text: "message".to_owned(),
     }
 }
