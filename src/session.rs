@@ -1,10 +1,12 @@
 //! One opened dump and the symbols of its kernel.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use alpc::Kernel;
-use kdump::{Dump, KernelImage, OpenOptions};
-use ntlayout::{Found, Guid, Identity, Looked, NotFound, Pdb};
+use alpc::contract::CONTRACT;
+use kdump::{Dump, Gva, KernelImage, OpenOptions};
+use ntlayout::{Found, Guid, Identity, Layout, Looked, NotFound, Pdb, SymbolTable};
 
 use crate::cli::Cli;
 use crate::failure::Failure;
@@ -13,6 +15,8 @@ use crate::failure::Failure;
 pub struct Session {
     dump: Dump,
     places: Vec<PathBuf>,
+    /// Where the kernel begins and how it is laid out: found once, for all commands.
+    layout: OnceCell<(Gva, Layout)>,
 }
 
 impl Session {
@@ -24,7 +28,7 @@ impl Session {
         let mut places = cli.symbols.clone();
         let beside = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         places.push(beside.unwrap_or(Path::new(".")).to_owned());
-        Ok(Self { dump, places })
+        Ok(Self { dump, places, layout: OnceCell::new() })
     }
 
     /// The dump.
@@ -67,10 +71,22 @@ impl Session {
 
     /// The kernel, ready to be walked.
     pub fn kernel(&self) -> anyhow::Result<Kernel<'_>> {
+        let (base, layout) = match self.layout.get() {
+            Some(known) => known,
+            None => {
+                let found = self.resolve()?;
+                self.layout.get_or_init(|| found)
+            }
+        };
+        Ok(Kernel::new(&self.dump, *base, layout.clone()))
+    }
+
+    fn resolve(&self) -> anyhow::Result<(Gva, Layout)> {
         let image = self.image()?;
         let (table, _) = self.symbols(&image)?;
-        Kernel::new(&self.dump, image.base, &table)
-            .map_err(|error| Failure::fatal(error.id(), error.to_string()))
+        let layout =
+            table.resolve(&CONTRACT).map_err(|error| Failure::fatal(error.id(), error.to_string()))?;
+        Ok((image.base, layout))
     }
 }
 

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use kdump::{AddressSpace, Cursor, Dump, Gva, Gxa};
-use ntlayout::{Field, Layout, SymbolError, SymbolTable};
+use ntlayout::{Field, Layout};
 
-use crate::contract::{self, CONTRACT, Global, Member, Type};
+use crate::contract::{self, Global, Member, Type};
 use crate::value::{Addr, Hole, Value};
 
 /// What reads of kernel memory give.
@@ -22,19 +22,14 @@ pub struct Kernel<'d> {
 }
 
 impl<'d> Kernel<'d> {
-    /// Ties a dump to the symbols of its kernel, whose image begins at `base`.
+    /// Ties a dump to the layout of its kernel, whose image begins at `base`: what a symbol table resolved of
+    /// [`CONTRACT`](contract::CONTRACT).
     ///
-    /// Members and globals that the symbols lack do not fail this; they are in [`Layout::missing`], and
+    /// Members and globals that the symbols lack do not matter here; they are in [`Layout::missing`], and
     /// whatever needs them says so.
-    ///
-    /// # Errors
-    /// When the symbol table cannot be read.
-    pub fn new(dump: &'d Dump, base: Gva, table: &dyn SymbolTable) -> Result<Self, SymbolError> {
-        Ok(Self {
-            cursor: dump.kernel_space().cursor(),
-            layout: table.resolve(&CONTRACT)?,
-            base,
-        })
+    #[must_use]
+    pub fn new(dump: &'d Dump, base: Gva, layout: Layout) -> Self {
+        Self { cursor: dump.kernel_space().cursor(), layout, base }
     }
 
     /// The dump that is read.
