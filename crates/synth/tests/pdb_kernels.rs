@@ -134,6 +134,35 @@ fn every_member_is_found_again() {
     }
 }
 
+/// The tables do not tell; published declarations do.
+#[test]
+fn unnamed_unions_are_told_from_structures() {
+    let kernel = Kernel::named("vista-sp2-x64");
+    let mut file = open(&kernel);
+    let types = file.type_information().unwrap();
+    let walk = Walk::new(&types);
+    let member = |holder: &TypeData<'_>, name: &str| {
+        let list = match holder {
+            TypeData::Class(c) => c.fields.unwrap(),
+            TypeData::Union(u) => u.fields,
+            other => panic!("{other:?}"),
+        };
+        let TypeData::FieldList(list) = walk.get(list) else {
+            panic!("no field list");
+        };
+        let mut members = list.fields.iter();
+        let found = members.find_map(|field| match field {
+            TypeData::Member(m) if m.name.to_string() == name => Some(m.field_type),
+            _ => None,
+        });
+        walk.get(found.unwrap())
+    };
+    let message = walk.get(walk.definitions["_KALPC_MESSAGE"]);
+    let u1 = member(&message, "u1");
+    assert!(matches!(u1, TypeData::Union(_)));
+    assert!(matches!(member(&u1, "s1"), TypeData::Class(_)));
+}
+
 #[test]
 fn identity_is_that_of_the_kernel() {
     for name in Kernel::names() {

@@ -65,12 +65,10 @@ pub(super) fn table(entries: &[(u32, u32, u32)]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Cursor;
-    use std::path::Path;
-
-    use pdb::{FallibleIterator, PDB, StreamIndex, TypeData};
+    use pdb::{FallibleIterator, PDB, TypeData};
 
     use super::*;
+    use crate::pdb::{sample_paths, samples};
 
     const BUCKETS: u32 = 0x3_ffff;
 
@@ -113,17 +111,12 @@ mod tests {
     /// All records of PDBs that Microsoft's linker wrote, where they are present.
     #[test]
     fn hashes_of_real_files() {
-        let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/samples");
-        for name in ["xcpt4.pdb", "SimplePDB.pdb"] {
-            let Ok(bytes) = std::fs::read(samples.join(name)) else {
-                continue;
-            };
-            let mut file = PDB::open(Cursor::new(bytes)).unwrap();
-            let mut raw = |number| file.raw_stream(StreamIndex(number)).unwrap().unwrap();
-            let types = raw(2);
+        for (path, mut stream) in sample_paths().into_iter().zip(samples()) {
+            let types = stream(2);
             let word = |at: usize| u32::from_le_bytes(types[at..at + 4].try_into().unwrap());
-            let hashes = raw(u16::try_from(word(20) & 0xffff).unwrap());
+            let hashes = stream(u16::try_from(word(20) & 0xffff).unwrap());
             let (buckets, mut at) = (word(28), 56);
+            let mut file = PDB::open(std::fs::File::open(&path).unwrap()).unwrap();
             let information = file.type_information().unwrap();
             let mut items = information.iter();
             for stored in hashes.as_chunks::<4>().0 {
@@ -132,10 +125,10 @@ mod tests {
                 };
                 let length = 2 + (word(at) & 0xffff) as usize;
                 let hash = expected(&item, &types[at..at + length]) % buckets;
-                assert_eq!(hash, u32::from_le_bytes(*stored), "{name} {}", item.index());
+                assert_eq!(hash, u32::from_le_bytes(*stored), "{}", item.index());
                 at += length;
             }
-            assert_eq!(at, types.len(), "{name}");
+            assert_eq!(at, types.len(), "{}", path.display());
         }
     }
 

@@ -39,3 +39,70 @@ pub(super) fn write(identity: &Identity, named: &[(&str, u16)]) -> Vec<u8> {
     out.u32(FEATURE_VC140);
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pdb::samples;
+
+    /// Names and streams of a stream's map, each found where its hash leads to.
+    fn named_streams(info: &[u8]) -> Vec<(String, u32)> {
+        let word = |at: usize| u32::from_le_bytes(info[at..at + 4].try_into().unwrap());
+        let names = &info[32..32 + word(28) as usize];
+        let mut at = 32 + names.len();
+        let (count, capacity, words) = (word(at), word(at + 4), word(at + 8));
+        let marked = |at: usize, words: u32| -> Vec<u32> {
+            let is_set = |slot: &u32| word(at + 4 * (slot / 32) as usize) >> (slot % 32) & 1 == 1;
+            (0..capacity.min(32 * words)).filter(is_set).collect()
+        };
+        let slots = marked(at + 12, words);
+        at += 12 + 4 * words as usize;
+        let deleted = marked(at + 4, word(at));
+        at += 4 * word(at) as usize;
+        let mut found = Vec::new();
+        for (slot, pair) in slots.iter().zip((at + 4..).step_by(8)) {
+            let rest = &names[word(pair) as usize..];
+            let end = rest.iter().position(|b| *b == 0).unwrap();
+            let name = String::from_utf8(rest[..end].to_vec()).unwrap();
+            let mut probe = (hash::of_name(&name) & 0xffff) % capacity;
+            while probe != *slot {
+                let is_taken = slots.contains(&probe) || deleted.contains(&probe);
+                assert!(is_taken, "{name} is not where its hash leads");
+                probe = (probe + 1) % capacity;
+            }
+            found.push((name, word(pair + 4)));
+        }
+        assert_eq!(found.len(), count as usize);
+        found
+    }
+
+    #[test]
+    fn names_are_found_by_hash() {
+        let names = [
+            "/LinkInfo",
+            "/TMCache",
+            "/names",
+            "/src/headerblock",
+            "/UDTSRCLINEUNDONE",
+        ];
+        let named: Vec<(&str, u16)> = names.into_iter().zip(7..).collect();
+        let identity = Identity {
+            signature: 1,
+            age: 2,
+            guid: [3; 16],
+        };
+        let mut found = named_streams(&write(&identity, &named));
+        found.sort_by_key(|(_, stream)| *stream);
+        let expected: Vec<_> = names.into_iter().map(str::to_owned).zip(7..).collect();
+        assert_eq!(found, expected);
+    }
+
+    /// That the look-up above is the format's own.
+    #[test]
+    fn names_of_real_files_are_found_by_hash() {
+        for mut file in samples() {
+            let found = named_streams(&file(1));
+            assert!(found.iter().any(|(name, _)| name == "/names"));
+        }
+    }
+}

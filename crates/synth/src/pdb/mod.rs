@@ -202,3 +202,24 @@ fn pairs(entries: &[(u32, u32)]) -> Vec<u8> {
     }
     out
 }
+
+/// PDBs that Microsoft's linker wrote, where they are present.
+#[cfg(test)]
+fn sample_paths() -> Vec<std::path::PathBuf> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/samples");
+    let names = ["xcpt4.pdb", "SimplePDB.pdb"].iter();
+    names.map(|n| folder.join(n)).filter(|p| p.is_file()).collect()
+}
+
+/// For each of them, its streams by number.
+#[cfg(test)]
+fn samples() -> Vec<impl FnMut(u16) -> Vec<u8>> {
+    let open = |path| {
+        let mut file = ::pdb::PDB::open(std::fs::File::open(path).unwrap()).unwrap();
+        move |number| {
+            let stream = file.raw_stream(::pdb::StreamIndex(number)).unwrap();
+            stream.unwrap().to_vec()
+        }
+    };
+    sample_paths().into_iter().map(open).collect()
+}

@@ -56,3 +56,55 @@ impl Strings {
         out
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pdb::samples;
+
+    /// All strings of a table, each found where its hash leads to.
+    fn strings(table: &[u8]) -> Vec<String> {
+        let word = |at: usize| u32::from_le_bytes(table[at..at + 4].try_into().unwrap());
+        assert_eq!((word(0), word(4)), (0xeffe_effe, 1));
+        let bytes = &table[12..12 + word(8) as usize];
+        let first = 12 + bytes.len();
+        let count = word(first) as usize;
+        let bucket = |number: usize| word(first + 4 + 4 * number) as usize;
+        let mut found = Vec::new();
+        for number in (0..count).filter(|n| bucket(*n) != 0) {
+            let rest = &bytes[bucket(number)..];
+            let end = rest.iter().position(|b| *b == 0).unwrap();
+            let text = String::from_utf8(rest[..end].to_vec()).unwrap();
+            let mut probe = hash::of_name(&text) as usize % count;
+            while probe != number {
+                assert_ne!(bucket(probe), 0, "{text} is not where its hash leads");
+                probe = (probe + 1) % count;
+            }
+            found.push(text);
+        }
+        assert_eq!(found.len(), word(first + 4 + 4 * count) as usize);
+        found
+    }
+
+    #[test]
+    fn strings_are_found_by_hash() {
+        let mut table = Strings::new();
+        let mut names: Vec<String> = (0..100).map(|n| format!("_TYPE_{n}")).collect();
+        for name in &names {
+            table.add(name);
+        }
+        let mut found = strings(&table.write());
+        names.sort();
+        found.sort();
+        assert_eq!(found, names);
+    }
+
+    /// That the look-up above is the format's own.
+    #[test]
+    fn strings_of_real_files_are_found_by_hash() {
+        // Where `/names` is in the two files, by LLVM's reader.
+        for (mut file, stream) in samples().into_iter().zip([7, 11]) {
+            assert!(!strings(&file(stream)).is_empty());
+        }
+    }
+}

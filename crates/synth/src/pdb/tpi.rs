@@ -76,3 +76,22 @@ fn adjusters(types: &Records, name_offset: impl Fn(&str) -> u32) -> Vec<u8> {
         .collect();
     hash::table(&entries)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pdb::samples;
+
+    /// Version, sizes and number of buckets are those of Microsoft's linker.
+    #[test]
+    fn constants_of_real_files() {
+        let (ours, _) = write(&Records::default(), 5, |_| 0);
+        assert_eq!(ours.len(), 56);
+        for mut file in samples() {
+            let theirs = file(2);
+            for range in [0..12, 22..32] {
+                assert_eq!(ours[range.clone()], theirs[range]);
+            }
+        }
+    }
+}
