@@ -100,6 +100,7 @@ fn read_exact_at(file: &File, buf: &mut [u8], offset: u64) -> io::Result<()> {
     std::os::unix::fs::FileExt::read_exact_at(file, buf, offset)
 }
 
+/// As on Unix; the file's own position moves, but nothing here uses it.
 #[cfg(windows)]
 fn read_exact_at(file: &File, mut buf: &mut [u8], mut offset: u64) -> io::Result<()> {
     use std::os::windows::fs::FileExt;
@@ -114,4 +115,51 @@ fn read_exact_at(file: &File, mut buf: &mut [u8], mut offset: u64) -> io::Result
         offset = offset.saturating_add(read as u64);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn every_source_ends_where_the_file_ended_when_it_was_opened() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"0123456789").unwrap();
+        let mapped = ByteSource::File {
+            file: file.try_clone().unwrap(),
+            len: 10,
+        }
+        .into_mapped()
+        .unwrap();
+        file.write_all(b"more").unwrap();
+        for source in [
+            mapped,
+            ByteSource::File { file, len: 10 },
+            ByteSource::Memory(b"0123456789".to_vec()),
+        ] {
+            let mut buf = [0; 4];
+            source.read_exact_at(6, &mut buf).unwrap();
+            assert_eq!(&buf, b"6789", "{source:?}");
+            for offset in [7, 10, 11, i64::MAX as u64, u64::MAX - 3, u64::MAX] {
+                let error = source.read_exact_at(offset, &mut buf).unwrap_err();
+                assert_eq!(
+                    error.kind(),
+                    io::ErrorKind::UnexpectedEof,
+                    "{source:?} at {offset}"
+                );
+                assert_eq!(source.slice(offset, 4), None);
+            }
+            assert_eq!(source.len(), 10);
+        }
+    }
+
+    #[test]
+    fn a_file_that_changed_its_length_is_not_mapped() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"0123456789").unwrap();
+        let source = ByteSource::File { file, len: 12 }.into_mapped().unwrap_err();
+        assert!(matches!(source, ByteSource::File { len: 12, .. }));
+    }
 }

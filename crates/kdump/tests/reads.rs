@@ -330,6 +330,13 @@ fn strings_keep_every_unit_that_can_be_read() {
         ("Rp", false, None)
     );
 
+    // Four units and a byte, which is behind a hole: all units are there.
+    let odd_at_a_hole = string(&string_world(9, 64, buffer, &text[..4]));
+    assert_eq!(
+        (odd_at_a_hole.to_string_lossy().as_str(), odd_at_a_hole.stopped),
+        ("RpcS", None)
+    );
+
     let longer_than_its_maximum = string(&string_world(10, 4, buffer, &text));
     assert_eq!(longer_than_its_maximum.to_string_lossy(), "RpcSs");
     assert!(!longer_than_its_maximum.is_well_formed());
