@@ -21,17 +21,10 @@ impl World {
         let global = self.truth.global.clone();
         let increment = u64::from(self.truth.time_increment);
         let build = u64::from(self.truth.build);
+        // Widths as the distance to the next symbol allows: the two granularities share 8 bytes.
         for (name, size, value) in [
-            (
-                "AlpcpRegionGranularity",
-                self.pointer_size(),
-                global.region_granularity,
-            ),
-            (
-                "AlpcpViewGranularity",
-                self.pointer_size(),
-                global.view_granularity,
-            ),
+            ("AlpcpRegionGranularity", 4, global.region_granularity),
+            ("AlpcpViewGranularity", 4, global.view_granularity),
             ("LpcLegacyMaxMessageLength", 4, 0x148),
             ("KeTimeIncrement", 4, increment),
             ("KeMaximumIncrement", 4, increment),
@@ -40,7 +33,6 @@ impl World {
         ] {
             self.write_global(name, size, value);
         }
-        self.write_dummy_event();
         self.write_build_lab();
     }
 
@@ -49,18 +41,6 @@ impl World {
         if let Some(at) = self.try_global(name) {
             self.memory.write_uint(at, size, value);
         }
-    }
-
-    fn write_dummy_event(&mut self) {
-        let event = self.global("AlpcpDummyEvent");
-        self.set(
-            event,
-            "_DISPATCHER_HEADER",
-            "Size",
-            self.kernel.size("_KEVENT") / 4,
-        );
-        let list = self.field(event, "_DISPATCHER_HEADER", "WaitListHead");
-        self.link(list, &[]);
     }
 
     fn write_build_lab(&mut self) {

@@ -251,9 +251,22 @@ impl World {
             let at = self.global("AlpcMessageTable");
             self.write_pointer(at, table);
         } else {
-            let at = self.global("AlpcpSecondaryMessageTables") + number * self.pointer_size();
-            self.write_pointer(at, table);
+            let tables = self.secondary_tables();
+            self.write_pointer(tables + number * self.pointer_size(), table);
         }
+    }
+
+    /// The array of the further tables, by the high bits of an id. `AlpcpSecondaryMessageTables` has the width of a
+    /// pointer in every list of symbols, so it refers to the array.
+    fn secondary_tables(&mut self) -> Va {
+        let at = self.global("AlpcpSecondaryMessageTables");
+        let array = Va(self.memory.read_uint(at, self.pointer_size()));
+        if !array.is_null() {
+            return array;
+        }
+        let array = self.allocate(Pool::Paged, 32 * self.pointer_size(), *b"AlMt");
+        self.write_pointer(at, array);
+        array
     }
 
     /// Before Windows 7 a message knows its entry.

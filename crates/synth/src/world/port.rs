@@ -184,8 +184,10 @@ impl World {
 
     pub(super) fn compile_ports(&mut self) {
         let ports = self.truth.ports.clone();
+        let dummy = self.make_dummy_event();
         for port in &ports {
             self.write_port(port);
+            self.write_port_event(port, dummy);
             self.write_port_queues(port);
         }
         for info in self.truth.communication_infos.clone() {
@@ -226,7 +228,6 @@ impl World {
         };
         self.point(at, PORT, cached, port.cached_message);
         self.write_attributes(port);
-        self.write_port_event(port);
     }
 
     fn write_attributes(&mut self, port: &Port) {
@@ -251,15 +252,26 @@ impl World {
     }
 
     /// A waitable port has a semaphore of its own; the others share an event that nobody waits for.
-    fn write_port_event(&mut self, port: &Port) {
+    fn write_port_event(&mut self, port: &Port, dummy: Va) {
         let object = if port.flags.contains("Waitable") {
             let semaphore = self.allocate(Pool::NonPaged, self.kernel.size("_KSEMAPHORE"), *b"AlSe");
             self.write_semaphore(semaphore, 0x7fff_ffff);
             semaphore
         } else {
-            self.global("AlpcpDummyEvent")
+            dummy
         };
         self.point(port.address, PORT, "Semaphore", object);
+    }
+
+    /// The event that ports share. `AlpcpDummyEvent` has the width of a pointer in every list of symbols, so it
+    /// refers to the event.
+    fn make_dummy_event(&mut self) -> Va {
+        let size = self.kernel.size("_KEVENT");
+        let event = self.allocate(Pool::NonPaged, size, *b"AlEv");
+        self.write_dispatcher(event, 0, size);
+        let at = self.global("AlpcpDummyEvent");
+        self.write_pointer(at, event);
+        event
     }
 
     fn write_port_queues(&mut self, port: &Port) {

@@ -224,7 +224,7 @@ impl World {
         self.set(at, "_KSEMAPHORE", "Limit", limit);
     }
 
-    fn write_dispatcher(&mut self, at: Va, of: u64, size: u64) {
+    pub(super) fn write_dispatcher(&mut self, at: Va, of: u64, size: u64) {
         self.set(at, HEADER, "Type", of);
         self.set(at, HEADER, "Size", (size / 4) & 0xff);
         let list = self.field(at, HEADER, "WaitListHead");
