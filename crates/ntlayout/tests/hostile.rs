@@ -161,6 +161,17 @@ fn a_superblock_that_claims_too_much_costs_nothing() {
 }
 
 #[test]
+fn the_superblock_is_part_of_no_stream() {
+    let mut bytes = synthetic("vista-sp2-x64");
+    bytes[52..56].fill(0);
+    let error = Pdb::from_bytes("map.pdb", bytes).unwrap_err().to_string();
+    assert!(
+        error.starts_with("map.pdb: the PDB is corrupt: block map: block 0 of "),
+        "{error}"
+    );
+}
+
+#[test]
 fn flipped_bytes_never_panic() {
     let contract = contract();
     let mut numbers = Numbers(7);

@@ -195,8 +195,12 @@ fn moved_images_are_followed_through_the_omap() {
     let moved_by = 0x3000;
     let first = description.sections[0].rva;
     let gone = kernel.rva("PsActiveProcessHead");
+    let mut moved_sections = description.sections.clone();
+    moved_sections
+        .iter_mut()
+        .for_each(|section| section.rva += moved_by);
     description.omap = Some(Omap {
-        moved_sections: description.sections.clone(),
+        moved_sections,
         from_source: vec![
             (first, first + moved_by),
             (gone, 0),
@@ -267,7 +271,9 @@ fn offsets_that_disagree_with_the_records_are_an_error() {
         types: &[],
         globals: &[],
     };
-    assert_eq!(open(bytes).resolve(&contract).unwrap_err().id(), "pdb-corrupt");
+    let error = open(bytes).resolve(&contract).unwrap_err();
+    assert_eq!(error.id(), "pdb-corrupt");
+    assert!(error.to_string().contains("types where"), "{error}");
 }
 
 #[test]
@@ -376,6 +382,42 @@ fn lines(member: &ntlayout::Member, depth: usize) -> Vec<String> {
     );
     let nested = member.members.iter().flat_map(|member| lines(member, depth + 1));
     [own].into_iter().chain(nested).collect()
+}
+
+#[test]
+fn a_name_that_many_types_share_is_not_looked_up() {
+    let kernel = recent();
+    let mut description = describe_kernel(&kernel);
+    // Declared under the name of all that have none, and never defined.
+    let nowhere = TypeRef::Named("<unnamed-tag>".into());
+    assert!(
+        description
+            .types
+            .udts
+            .values()
+            .any(|udt| udt.name == "<unnamed-tag>")
+    );
+    let members = vec![Member {
+        name: "Nowhere".into(),
+        offset: 8,
+        ty: nowhere,
+    }];
+    let udt = Udt {
+        name: "_LOST".into(),
+        kind: UdtKind::Struct,
+        size: 16,
+        members,
+    };
+    description.types.udts.insert("_LOST".into(), udt);
+    let pdb = open(description.write());
+    let lost = pdb.type_info("_LOST").unwrap().unwrap();
+    assert_eq!((lost.members[0].size, lost.members[0].members.len()), (None, 0));
+    let layout = resolve(
+        &pdb,
+        &[field("_LOST", "Nowhere"), field("_LOST", "Nowhere.State")],
+        &[],
+    );
+    assert_eq!((layout.field(0), layout.field(1)), (None, None));
 }
 
 #[test]
