@@ -14,7 +14,7 @@ Examples:
 
 Exit status, the first that applies:
   2  usage or fatal error
-  1  a finding, or the thing asked for is not there
+  1  a finding, or the thing asked for is not there, or is not one thing
   3  printed, but part of it could not be read
   0  complete
 Over several dumps: the first of these that any of them has.
@@ -80,6 +80,16 @@ pub enum Command {
     Connections(PortArgs),
     /// The ports that a process created or is connected to (!alpc /LPP), or all ports
     Ports(PortsArgs),
+    /// Handles with the objects behind them (!handle)
+    Handles(HandlesArgs),
+    /// One object: its header, type, counts and name; a directory with what is in it (!object)
+    Object(ObjectArgs),
+    /// Every process (!process 0 0)
+    Processes,
+    /// One process in full (!process)
+    Process(ProcessArgs),
+    /// Loaded kernel modules (lm)
+    Modules,
     /// The whole of ALPC in one screen (!alpc /G); with -v every port and connection
     Global(GlobalArgs),
 }
@@ -100,6 +110,34 @@ pub struct ThreadArgs {
     pub thread: String,
 }
 
+/// Which handles to show.
+#[derive(Clone, Debug, Args)]
+pub struct HandlesArgs {
+    /// Only handles of objects of this type, as in "ALPC Port"
+    #[arg(long = "type", value_name = "TYPE")]
+    pub object_type: Option<String>,
+
+    /// Only the handles of this process: its address (_EPROCESS), pid:N or image name
+    #[arg(long, value_name = "PROCESS")]
+    pub process: Option<String>,
+}
+
+/// Which object to show.
+#[derive(Clone, Debug, Args)]
+pub struct ObjectArgs {
+    /// Address of the object, or its full path, as in `\RPC Control\ntsvcs`
+    #[arg(value_name = "ADDR|PATH")]
+    pub object: String,
+}
+
+/// Which process to show.
+#[derive(Clone, Debug, Args)]
+pub struct ProcessArgs {
+    /// Address of the process (_EPROCESS), pid:1234 or pid:0x4d2, tid:N of one of its threads, or its image name
+    #[arg(value_name = "PROCESS")]
+    pub process: String,
+}
+
 /// What to show a port of.
 #[derive(Clone, Debug, Args)]
 pub struct PortArgs {
@@ -111,9 +149,10 @@ pub struct PortArgs {
 /// What to show a message of.
 #[derive(Clone, Debug, Args)]
 pub struct MessageArgs {
-    /// Address of the message (_KALPC_MESSAGE)
-    #[arg(value_name = "ADDR")]
-    pub address: String,
+    /// Address of the message (_KALPC_MESSAGE), its id as id:3068 or id:0xbfc, or - to read these from stdin,
+    /// one a line
+    #[arg(value_name = "ADDR|id:N|-")]
+    pub message: String,
 }
 
 /// Which ports to list.
@@ -180,6 +219,11 @@ impl Command {
             Self::Thread(_) => "thread",
             Self::Connections(_) => "connections",
             Self::Ports(_) => "ports",
+            Self::Handles(_) => "handles",
+            Self::Object(_) => "object",
+            Self::Processes => "processes",
+            Self::Process(_) => "process",
+            Self::Modules => "modules",
             Self::Global(_) => "global",
         }
     }

@@ -6,6 +6,7 @@ mod commands;
 mod failure;
 mod kd;
 mod output;
+mod selector;
 mod session;
 
 use std::io::{self, Write};

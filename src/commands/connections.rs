@@ -12,11 +12,12 @@ use crate::cli::PortArgs;
 use crate::failure::Failure;
 use crate::output::escape;
 use crate::output::rows::or_question;
+use crate::selector;
 use crate::session::Session;
 
 pub fn run(session: &Session, args: &PortArgs) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
-    let address = super::port_address(&kernel, &args.port)?;
+    let address = selector::port(&kernel, &args.port)?;
     alpc::port::port(&kernel, address, alpc::port::Detail::Rows)
         .map_err(|error| Failure::not_there("not-a-port", error.to_string()))?;
     let record = connection::connections(&kernel, address)

@@ -1,31 +1,79 @@
 //! `message`: the debugger's `!alpc /M`.
 
-use alpc::Value;
+use std::io::{self, BufRead};
+use std::sync::OnceLock;
+
 use alpc::message::{self, Detail, MessageDetails, MessageRecord};
+use alpc::{Kernel, Value};
 
 use super::Answer;
-use crate::address;
 use crate::cli::{Cli, Format, MessageArgs, Style};
-use crate::failure::Failure;
+use crate::failure::{Failure, Status};
 use crate::output::rows::{self, Rows};
+use crate::selector;
 use crate::session::Session;
 
 /// Width of a row's label.
 const LABEL: usize = 21;
 
 pub fn run(cli: &Cli, session: &Session, args: &MessageArgs) -> anyhow::Result<Answer> {
-    let address = address::parse(&args.address)?;
     let kernel = session.kernel()?;
-    super::refuse_impossible(&kernel, address)?;
     let detail = if cli.verbose || cli.format == Format::Json {
         Detail::Full
     } else {
         Detail::Rows
     };
-    let record = message::message(&kernel, address, detail)
-        .map_err(|error| Failure::not_there("not-a-message", error.to_string()))?;
+    if args.message == "-" {
+        return several(cli, &kernel, stdin_lines()?, detail);
+    }
+    let record = one(&kernel, &args.message, detail)?;
     let text = text(&record, cli.style);
     Ok(Answer::new(text, &record)?.served_by(&kernel))
+}
+
+fn one(kernel: &Kernel<'_>, token: &str, detail: Detail) -> anyhow::Result<MessageRecord> {
+    let address = selector::message(kernel, token)?;
+    message::message(kernel, address, detail)
+        .map_err(|error| Failure::not_there("not-a-message", error.to_string()))
+}
+
+/// What stdin holds, for every dump of the command line: it can be read only once.
+fn stdin_lines() -> anyhow::Result<&'static [String]> {
+    static LINES: OnceLock<Result<Vec<String>, String>> = OnceLock::new();
+    let read = || io::stdin().lock().lines().collect::<io::Result<_>>();
+    match LINES.get_or_init(|| read().map_err(|error| error.to_string())) {
+        Ok(lines) => Ok(lines),
+        Err(error) => Err(Failure::fatal("stdin", format!("stdin cannot be read: {error}"))),
+    }
+}
+
+/// The messages that stdin names, one a line; blank lines are skipped. One that is not there is told and does
+/// not stop the others.
+fn several(cli: &Cli, kernel: &Kernel<'_>, lines: &[String], detail: Detail) -> anyhow::Result<Answer> {
+    let mut records = Vec::new();
+    let mut notes = Vec::new();
+    let mut status = Status::Complete;
+    for token in lines
+        .iter()
+        .map(|line| line.trim())
+        .filter(|line| !line.is_empty())
+    {
+        match one(kernel, token, detail) {
+            Ok(record) => records.push(record),
+            Err(error) => {
+                let failure = Failure::from_error(error);
+                status = status.combine(failure.status);
+                notes.push(failure.message);
+            }
+        }
+    }
+    let text: String = records.iter().map(|record| text(record, cli.style)).collect();
+    let answer = Answer::new(text, &records)?.served_by(kernel);
+    Ok(Answer {
+        status,
+        notes,
+        ..answer
+    })
 }
 
 /// The view, to the byte: an empty line, the header, 26 rows.

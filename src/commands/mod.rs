@@ -2,21 +2,23 @@
 
 mod connections;
 mod global;
+mod handles;
 mod info;
 mod message;
+mod modules;
+mod object;
 mod port;
 mod ports;
+mod processes;
 mod thread;
 mod threads;
 
 use alpc::Kernel;
-use kdump::{Gva, TranslateError};
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::address;
 use crate::cli::{Cli, Command};
-use crate::failure::Failure;
+use crate::failure::{Failure, Status};
 use crate::session::Session;
 
 /// What a command gives for one dump: the same record as text and as JSON.
@@ -29,6 +31,8 @@ pub struct Answer {
     pub symbols: Option<Json>,
     /// Things worth saying on stderr.
     pub notes: Vec<String>,
+    /// The exit status that the command itself asks for, whatever the record's holes add to it.
+    pub status: Status,
 }
 
 impl Answer {
@@ -38,6 +42,7 @@ impl Answer {
             record: serde_json::to_value(record)?,
             symbols: None,
             notes: Vec::new(),
+            status: Status::Complete,
         })
     }
 
@@ -68,33 +73,13 @@ pub fn run(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
         Command::Port(args) => port::run(cli, session, args),
         Command::Connections(args) => connections::run(session, args),
         Command::Ports(args) => ports::run(session, args),
+        Command::Handles(args) => handles::run(cli, session, args),
+        Command::Object(args) => object::run(cli, session, args),
+        Command::Processes => processes::all(cli, session),
+        Command::Process(args) => processes::one(session, args),
+        Command::Modules => modules::run(session),
         Command::Global(args) => global::run(cli, session, args),
         Command::Threads(args) => threads::run(session, args),
         Command::Thread(args) => thread::run(session, args),
     }
-}
-
-/// The address of a port that was named on the command line.
-fn port_address(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Gva> {
-    let address = address::parse(token)?;
-    refuse_impossible(kernel, address)?;
-    Ok(address)
-}
-
-/// The address of a process that was named on the command line.
-fn process_address(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Gva> {
-    let address = address::parse(token)?;
-    refuse_impossible(kernel, address)?;
-    Ok(address)
-}
-
-/// An address that no processor of this kind can use is a slip of the fingers, not a hole in the dump.
-fn refuse_impossible(kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<()> {
-    if let Err(error @ TranslateError::NonCanonical { .. }) = kernel.space().translate(address) {
-        return Err(Failure::fatal(
-            "non-canonical",
-            format!("{error}; check the digits"),
-        ));
-    }
-    Ok(())
 }

@@ -9,6 +9,7 @@ use crate::cli::{Cli, Format, PortArgs, Style};
 use crate::failure::Failure;
 use crate::output::rows::{self, Rows};
 use crate::output::{escape, thread_line};
+use crate::selector;
 use crate::session::Session;
 
 /// Width of a row's label.
@@ -16,7 +17,7 @@ const LABEL: usize = 25;
 
 pub fn run(cli: &Cli, session: &Session, args: &PortArgs) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
-    let address = super::port_address(&kernel, &args.port)?;
+    let address = selector::port(&kernel, &args.port)?;
     let detail = if cli.verbose || cli.format == Format::Json {
         Detail::Full
     } else {

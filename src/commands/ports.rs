@@ -10,12 +10,13 @@ use super::{Answer, connections};
 use crate::cli::PortsArgs;
 use crate::output::escape;
 use crate::output::rows::or_question;
+use crate::selector;
 use crate::session::Session;
 
 pub fn run(session: &Session, args: &PortsArgs) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
     if let Some(process) = &args.process {
-        let process = super::process_address(&kernel, process)?;
+        let process = selector::process(&kernel, process)?;
         let record = connection::ports_of(&kernel, process);
         let notes = source_note(record.source, &record.complete);
         return Ok(Answer::new(of_process(&record), &record)?

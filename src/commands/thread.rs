@@ -1,17 +1,17 @@
 //! `thread`: the debugger's `!thread`.
 
-use alpc::receiver::{self, Receivers};
+use alpc::receiver::Receivers;
 use alpc::thread::{AlpcWait, ThreadRecord};
 use alpc::thread_details::{Irps, ThreadDetails};
 use alpc::{Kernel, Value};
 use kdump::Gva;
 
 use super::Answer;
-use crate::address;
 use crate::cli::ThreadArgs;
 use crate::failure::Failure;
 use crate::output::rows::{self, Rows};
 use crate::output::{escape, thread_line, time};
+use crate::selector;
 use crate::session::Session;
 
 /// Width of the label of a row.
@@ -19,7 +19,7 @@ const LABEL: usize = 25;
 
 pub fn run(session: &Session, args: &ThreadArgs) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
-    let address = thread_address(&kernel, &args.thread)?;
+    let address = selector::thread(&kernel, &args.thread)?;
     if !alpc::thread::is_thread(&kernel, address) {
         return Err(not_a_thread(&kernel, address));
     }
@@ -33,42 +33,6 @@ fn not_a_thread(kernel: &Kernel<'_>, address: Gva) -> anyhow::Error {
         "not-a-thread",
         format!("no thread is at {}: {what}", kernel.addr(address)),
     )
-}
-
-fn thread_address(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Gva> {
-    if let Some(number) = token.strip_prefix("tid:") {
-        return thread_of_id(kernel, number);
-    }
-    let address = address::parse(token)?;
-    super::refuse_impossible(kernel, address)?;
-    Ok(address)
-}
-
-fn thread_of_id(kernel: &Kernel<'_>, number: &str) -> anyhow::Result<Gva> {
-    let hex = number.strip_prefix("0x").or_else(|| number.strip_prefix("0X"));
-    let id = hex.map_or_else(|| number.parse(), |digits| u64::from_str_radix(digits, 16));
-    let id = id.map_err(|_| {
-        Failure::fatal(
-            "not-a-thread-id",
-            format!(
-                "\"{}\" is no thread id: write tid:1234 or tid:0x4d2",
-                number.escape_debug()
-            ),
-        )
-    })?;
-    let system = receiver::system_threads(kernel);
-    system
-        .processes
-        .iter()
-        .flat_map(|process| &process.threads)
-        .find(|thread| thread.thread_id.known() == Some(&id))
-        .map(|thread| thread.address.gva())
-        .ok_or_else(|| {
-            Failure::not_there(
-                "no-such-thread",
-                format!("no thread of the dump has the id {id} (0x{id:x}); see the command threads"),
-            )
-        })
 }
 
 fn text(record: &ThreadRecord) -> String {

@@ -3,6 +3,8 @@
 pub mod color;
 pub mod escape;
 pub mod json;
+pub mod object_lines;
+pub mod process_lines;
 pub mod rows;
 pub mod thread_line;
 pub mod time;
@@ -66,11 +68,12 @@ impl Output {
         if let Some(summary) = holes.summary() {
             self.diagnostic(&summary)?;
         }
-        Ok(if holes.unreadable() {
+        let read = if holes.unreadable() {
             Status::Partial
         } else {
             Status::Complete
-        })
+        };
+        Ok(read.combine(answer.status))
     }
 
     /// Says why a command gave nothing, and returns the status that follows from it.

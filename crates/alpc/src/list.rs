@@ -100,7 +100,7 @@ impl std::fmt::Display for Gap {
 
 impl List {
     /// Nothing, or why entries of `what` are missing.
-    pub(crate) fn complete(&self, what: &str) -> Read<()> {
+    pub fn complete(&self, what: &str) -> Read<()> {
         match &self.gap {
             None => Ok(()),
             Some(gap) => Err(Hole::Walk(format!(

@@ -1,0 +1,152 @@
+//! `handles`: the debugger's `!handle 0 2 0 TYPE` and `!handle 0 2 PROCESS TYPE`.
+
+use alpc::handle::{self, HandleRecord, Handles};
+use alpc::object::TypeRef;
+use alpc::process::{self, ProcessRecord};
+use alpc::{Kernel, Value};
+use serde::Serialize;
+
+use super::Answer;
+use crate::cli::{Cli, HandlesArgs};
+use crate::failure::Failure;
+use crate::output::rows::or_question;
+use crate::output::{escape, object_lines, process_lines};
+use crate::selector;
+use crate::session::Session;
+
+/// The system process's handle table is the kernel's.
+const SYSTEM: u64 = 4;
+
+#[derive(Serialize)]
+struct HandlesRecord {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    searched_type: Option<String>,
+    processes: Vec<ProcessHandles>,
+    complete: Value<()>,
+}
+
+#[derive(Serialize)]
+struct ProcessHandles {
+    process: ProcessRecord,
+    /// None for a process that has ended: it has no table.
+    handles: Value<Option<Handles>>,
+}
+
+pub fn run(cli: &Cli, session: &Session, args: &HandlesArgs) -> anyhow::Result<Answer> {
+    let kernel = session.kernel()?;
+    let (processes, complete) = processes(&kernel, args)?;
+    let record = HandlesRecord {
+        searched_type: args.object_type.clone(),
+        processes: processes
+            .into_iter()
+            .map(|process| of_process(&kernel, process, args))
+            .collect(),
+        complete,
+    };
+    let text = text(&record, args.process.is_none(), cli.verbose);
+    Ok(Answer::new(text, &record)?.served_by(&kernel))
+}
+
+fn processes(kernel: &Kernel<'_>, args: &HandlesArgs) -> anyhow::Result<(Vec<ProcessRecord>, Value<()>)> {
+    if let Some(token) = &args.process {
+        let process = process::process(kernel, selector::process(kernel, token)?)
+            .map_err(|error| Failure::not_there("not-a-process", error.to_string()))?;
+        return Ok((vec![process], Value::Known(())));
+    }
+    let all = process::all(kernel)
+        .map_err(|hole| Failure::partial(hole.id(), format!("the processes cannot be listed: {hole}")))?;
+    Ok((all.processes, all.complete))
+}
+
+fn of_process(kernel: &Kernel<'_>, process: ProcessRecord, args: &HandlesArgs) -> ProcessHandles {
+    let wanted = |found: &TypeRef| {
+        args.object_type
+            .as_ref()
+            .is_none_or(|wanted| found.name.eq_ignore_ascii_case(wanted))
+    };
+    let handles = process.object_table.get().and_then(|table| {
+        let table = (!table.is_null()).then(|| table.gva());
+        table
+            .map(|table| handle::handles(kernel, table, wanted))
+            .transpose()
+    });
+    ProcessHandles {
+        process,
+        handles: handles.into(),
+    }
+}
+
+fn text(record: &HandlesRecord, all: bool, verbose: bool) -> String {
+    let mut text = String::from("\n");
+    if all {
+        text.push_str("**** NT ACTIVE PROCESS HANDLE DUMP ****\n\n");
+    }
+    if let Some(object_type) = &record.searched_type {
+        text.push_str(&format!(
+            "Searching for handles of type {}\n\n",
+            escape::text(object_type)
+        ));
+    }
+    for process in &record.processes {
+        text.push_str(&process_text(process, verbose));
+    }
+    if let Some(hole) = record.complete.hole() {
+        text.push_str(&format!("{hole}\n"));
+    }
+    text
+}
+
+fn process_text(record: &ProcessHandles, verbose: bool) -> String {
+    let mut text = process_lines::lines(&record.process);
+    text.push('\n');
+    match &record.handles {
+        Value::Known(Some(handles)) => {
+            let kernel = record.process.process_id.known() == Some(&SYSTEM);
+            let which = if kernel { "Kernel handle" } else { "Handle" };
+            let in_use = if handles.gaps.is_empty() {
+                handles.in_use.to_string()
+            } else {
+                "?".to_owned()
+            };
+            text.push_str(&format!(
+                "{which} table at {} with {in_use} entries in use\n\n",
+                handles.table
+            ));
+            for handle in &handles.handles {
+                text.push_str(&handle_text(handle, verbose));
+            }
+            for gap in handles.gaps.iter().filter_map(Value::hole) {
+                text.push_str(&format!("{gap}\n\n"));
+            }
+        }
+        Value::Known(None) => text.push_str("No handle table\n\n"),
+        Value::Missing(hole) => text.push_str(&format!("Handle table: {hole}\n\n")),
+    }
+    text
+}
+
+fn handle_text(record: &HandleRecord, verbose: bool) -> String {
+    let attributes: String = record
+        .attributes
+        .names()
+        .iter()
+        .map(|name| format!(" ({name})"))
+        .collect();
+    let mut text = format!(
+        "{:04x}: Object: {}  GrantedAccess: {:08x}{attributes} Entry: {}\n{}",
+        record.handle,
+        record.object.address,
+        record.granted_access,
+        record.entry,
+        object_lines::lines(&record.object, 8),
+    );
+    if let Some(process) = &record.process {
+        let image = or_question(&process.image, |image| escape::text(image));
+        text.push_str(&format!("        Image: {image}\n"));
+    }
+    if verbose {
+        text.push_str(&object_lines::path_line(&record.object, 8));
+    }
+    text.push('\n');
+    text
+}

@@ -1,0 +1,90 @@
+//! `object`: the debugger's `!object`.
+
+use alpc::Value;
+use alpc::directory::{self, Listing};
+use alpc::object::{self, ObjectRecord};
+use serde::Serialize;
+
+use super::Answer;
+use crate::cli::{Cli, ObjectArgs};
+use crate::failure::Failure;
+use crate::output::rows::{Rows, or_question};
+use crate::output::{escape, object_lines};
+use crate::selector;
+use crate::session::Session;
+
+/// Label width of the rows that `-v` adds.
+const LABEL: usize = 18;
+
+#[derive(Serialize)]
+struct Record {
+    #[serde(flatten)]
+    object: ObjectRecord,
+    /// What is in it, when it is a directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contents: Option<Listing>,
+}
+
+pub fn run(cli: &Cli, session: &Session, args: &ObjectArgs) -> anyhow::Result<Answer> {
+    let kernel = session.kernel()?;
+    let address = selector::object(&kernel, &args.object)?;
+    let object = object::object(&kernel, address)
+        .map_err(|error| Failure::not_there("not-an-object", error.to_string()))?;
+    let is_directory = object
+        .object_type
+        .known()
+        .is_some_and(|found| found.name == "Directory");
+    let record = Record {
+        contents: is_directory.then(|| directory::listing(&kernel, address)),
+        object,
+    };
+    Ok(Answer::new(text(&record, cli.verbose), &record)?.served_by(&kernel))
+}
+
+fn text(record: &Record, verbose: bool) -> String {
+    let mut text = object_lines::lines(&record.object, 4);
+    if verbose {
+        text.push_str(&details(&record.object));
+    }
+    if let Some(contents) = &record.contents {
+        text.push_str(&listing(contents, record.object.address.digits()));
+    }
+    text
+}
+
+fn details(object: &ObjectRecord) -> String {
+    let mut rows = Rows::new(LABEL, object.address.digits());
+    let path = or_question(&object.path, |path| {
+        path.as_ref()
+            .map_or_else(|| "none".to_owned(), |path| escape::text(path))
+    });
+    rows.text("Path", &path);
+    rows.number("Flags", &object.flags, 2);
+    let descriptor = or_question(&object.security_descriptor, |descriptor| {
+        descriptor.map_or_else(|| "none".to_owned(), |descriptor| descriptor.to_string())
+    });
+    rows.text("SecurityDescriptor", &descriptor);
+    rows.finish()
+}
+
+/// The debugger's table of a directory.
+fn listing(contents: &Listing, digits: usize) -> String {
+    let mut text = format!(
+        "\n    Hash {:<digits$} {:<25} Name\n    ---- {:<digits$} {:<25} ----\n",
+        "Address", "Type", "-------", "----",
+    );
+    for member in &contents.objects {
+        let object_type = or_question(&member.object_type, |found| escape::text(&found.name));
+        let name = or_question(&member.name, |name| {
+            name.as_deref().map(escape::text).unwrap_or_default()
+        });
+        text.push_str(&format!(
+            "     {:02}  {} {object_type:<25} {name}\n",
+            member.bucket, member.address
+        ));
+    }
+    for gap in contents.gaps.iter().filter_map(Value::hole) {
+        text.push_str(&format!("     ?   {gap}\n"));
+    }
+    text
+}

@@ -1,0 +1,154 @@
+//! `processes` and `process`: the debugger's `!process 0 0` and `!process`.
+
+use alpc::process::{self, ProcessRecord, Processes};
+use alpc::thread::{self, ThreadRecord};
+use alpc::{Kernel, Value};
+use kdump::Gva;
+use serde::Serialize;
+
+use super::Answer;
+use crate::cli::{Cli, ProcessArgs};
+use crate::failure::Failure;
+use crate::output::rows::or_question;
+use crate::output::{escape, process_lines, thread_line, time};
+use crate::selector;
+use crate::session::Session;
+
+/// All processes: a table, or with `-v` the debugger's lines of each.
+pub fn all(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
+    let kernel = session.kernel()?;
+    let record = process::all(&kernel)
+        .map_err(|hole| Failure::partial(hole.id(), format!("the processes cannot be listed: {hole}")))?;
+    let mut text = if cli.verbose {
+        blocks(&record)
+    } else {
+        table(&record, kernel.pointer_size())
+    };
+    if let Some(hole) = record.complete.hole() {
+        text.push_str(&format!("{hole}\n"));
+    }
+    Ok(Answer::new(text, &record)?.served_by(&kernel))
+}
+
+fn blocks(record: &Processes) -> String {
+    record
+        .processes
+        .iter()
+        .map(|process| format!("{}\n", process_lines::lines(process)))
+        .collect()
+}
+
+fn table(record: &Processes, pointer_size: u32) -> String {
+    let digits = if pointer_size == 4 { 8 } else { 16 };
+    let mut text = format!(
+        "{:<digits$}   Cid ParentCid Session Threads Handles Image\n",
+        "PROCESS"
+    );
+    for process in &record.processes {
+        let id = |value: &Value<u64>| or_question(value, |id| format!("{id:04x}"));
+        let count = |value: &Value<u64>| or_question(value, ToString::to_string);
+        let session = or_question(&process.session, |session| {
+            session.map_or_else(|| "none".to_owned(), |session| session.to_string())
+        });
+        text.push_str(&format!(
+            "{} {:>5} {:>9} {session:>7} {:>7} {:>7} {}\n",
+            process.address,
+            id(&process.process_id),
+            id(&process.parent_process_id),
+            count(&process.thread_count),
+            count(&process.handle_count),
+            process_lines::image(process),
+        ));
+    }
+    text
+}
+
+/// One process in full.
+#[derive(Serialize)]
+struct Record {
+    #[serde(flatten)]
+    process: ProcessRecord,
+    threads: Vec<ThreadRecord>,
+    threads_complete: Value<()>,
+}
+
+pub fn one(session: &Session, args: &ProcessArgs) -> anyhow::Result<Answer> {
+    let kernel = session.kernel()?;
+    let address = selector::process(&kernel, &args.process)?;
+    let process = process::process(&kernel, address)
+        .map_err(|error| Failure::not_there("not-a-process", error.to_string()))?;
+    let (threads, threads_complete) = threads(&kernel, address);
+    let record = Record {
+        process,
+        threads,
+        threads_complete,
+    };
+    let now = session.dump().header().system_time;
+    Ok(Answer::new(text(&record, now), &record)?.served_by(&kernel))
+}
+
+fn threads(kernel: &Kernel<'_>, process: Gva) -> (Vec<ThreadRecord>, Value<()>) {
+    match thread::threads_of(kernel.at(process)) {
+        Ok(list) => (
+            list.entries
+                .iter()
+                .map(|&thread| thread::thread(kernel, thread))
+                .collect(),
+            list.complete("the list of threads").into(),
+        ),
+        Err(hole) => (Vec::new(), Err(hole).into()),
+    }
+}
+
+fn text(record: &Record, now: Option<u64>) -> String {
+    let process = &record.process;
+    let mut text = process_lines::lines(process);
+    let mut row = |label: &str, value: &str| text.push_str(&format!("    {label:<33} {value}\n"));
+    row(
+        "ImagePath",
+        &or_question(&process.image_path, |path| {
+            path.as_deref().map_or_else(|| "none".to_owned(), escape::text)
+        }),
+    );
+    row(
+        "CreateTime",
+        &or_question(&process.create_time, |&at| time::utc(at)),
+    );
+    let ended = |exit: &u64| {
+        if *exit == 0 {
+            "still running".to_owned()
+        } else {
+            time::utc(*exit)
+        }
+    };
+    row("ExitTime", &or_question(&process.exit_time, ended));
+    if let Some(elapsed) = elapsed(process, now) {
+        row("ElapsedTime", &time::span(elapsed));
+    }
+    let wow64 = match &process.wow64 {
+        Value::Missing(hole) if hole.is_absence() => "No".to_owned(),
+        value => or_question(value, |&wow64| if wow64 { "Yes" } else { "No" }.to_owned()),
+    };
+    row("Wow64", &wow64);
+    row(
+        "Threads",
+        &or_question(&process.thread_count, ToString::to_string),
+    );
+    text.push('\n');
+    for thread in &record.threads {
+        text.push_str(&format!("        {}\n", thread_line::short(thread)));
+    }
+    if let Some(hole) = record.threads_complete.hole() {
+        text.push_str(&format!("        {hole}\n"));
+    }
+    text
+}
+
+/// How long a process has run, up to the dump or to its end.
+fn elapsed(process: &ProcessRecord, now: Option<u64>) -> Option<u64> {
+    let end = match *process.exit_time.known()? {
+        0 => now?,
+        exit => exit,
+    };
+    end.checked_sub(*process.create_time.known()?)
+}

@@ -1,0 +1,54 @@
+//! The debugger's lines of an object, as `!object` and `!handle` print them.
+
+use alpc::object::ObjectRecord;
+use alpc::{Addr, Value};
+
+use super::{escape, rows};
+
+/// `Object: …  Type: (…) ALPC Port` and the lines below it. `!handle` indents the counts and the name by
+/// eight blanks, `!object` by four.
+pub fn lines(object: &ObjectRecord, indent: usize) -> String {
+    let digits = object.address.digits();
+    let blanks = " ".repeat(indent);
+    let (type_at, type_name) = match &object.object_type {
+        Value::Known(found) => (found.address.to_string(), escape::text(&found.name)),
+        Value::Missing(_) => ("?".repeat(digits), "?".to_owned()),
+    };
+    let count = |value: &Value<u64>| rows::or_question(value, ToString::to_string);
+    let mut text = format!(
+        "Object: {}  Type: ({type_at}) {type_name}\n    ObjectHeader: {} ({} version)\n{blanks}HandleCount: {}  PointerCount: {}\n",
+        object.address,
+        rows::address(&object.header, digits),
+        object.header_version,
+        count(&object.handle_count),
+        count(&object.pointer_count),
+    );
+    let name = match &object.name {
+        Value::Known(None) => return text,
+        Value::Known(Some(name)) => escape::text(name),
+        Value::Missing(_) => "?".to_owned(),
+    };
+    text.push_str(&format!(
+        "{blanks}Directory Object: {}  Name: {name}\n",
+        or_zeros(&object.directory, digits)
+    ));
+    text
+}
+
+/// The full path as a line of its own: what the debugger leaves out.
+pub fn path_line(object: &ObjectRecord, indent: usize) -> String {
+    match &object.path {
+        Value::Known(None) => String::new(),
+        Value::Known(Some(path)) => format!("{}Path: {}\n", " ".repeat(indent), escape::text(path)),
+        Value::Missing(_) => format!("{}Path: ?\n", " ".repeat(indent)),
+    }
+}
+
+/// An address that may be none: zeros then.
+fn or_zeros(value: &Value<Option<Addr>>, digits: usize) -> String {
+    match value {
+        Value::Known(Some(address)) => address.to_string(),
+        Value::Known(None) => "0".repeat(digits),
+        Value::Missing(_) => "?".repeat(digits),
+    }
+}

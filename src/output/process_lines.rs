@@ -1,0 +1,31 @@
+//! The debugger's lines of a process, as `!process` and `!handle` print them.
+
+use alpc::Value;
+use alpc::process::ProcessRecord;
+
+use super::{escape, rows};
+
+/// `PROCESS …` and the three lines below it.
+pub fn lines(process: &ProcessRecord) -> String {
+    let digits = process.address.digits();
+    let id = |value: &Value<u64>| rows::or_question(value, |id| format!("{id:04x}"));
+    let session = rows::or_question(&process.session, |session| {
+        session.map_or_else(|| "none".to_owned(), |session| session.to_string())
+    });
+    format!(
+        "PROCESS {}\n    SessionId: {session}  Cid: {}    Peb: {}  ParentCid: {}\n    DirBase: {}  ObjectTable: {}  HandleCount: {}.\n    Image: {}\n",
+        process.address,
+        id(&process.process_id),
+        rows::or_question(&process.peb, |peb| format!("{:08x}", peb.u64())),
+        id(&process.parent_process_id),
+        rows::or_question(&process.directory_table_base, |base| format!("{base:08x}")),
+        rows::address(&process.object_table, digits),
+        rows::or_question(&process.handle_count, |count| format!("{count:>3}")),
+        image(process),
+    )
+}
+
+/// The image's file name in full, where it is known.
+pub fn image(process: &ProcessRecord) -> String {
+    process.image_file().map_or_else(|| "?".to_owned(), escape::text)
+}

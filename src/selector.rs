@@ -1,0 +1,183 @@
+//! How users name things: one rule for every command.
+//!
+//! A bare token with `0x`, a back-tick or at least eight hex digits is an address; anything else is a name.
+//! Numbers carry a prefix: `pid:`, `tid:`, `id:`, decimal or `0x`. `name:` forces a name.
+
+use alpc::Kernel;
+use alpc::select::{NotSelected, Selector};
+use kdump::{Gva, TranslateError};
+
+use crate::address;
+use crate::failure::Failure;
+use crate::output::escape;
+
+/// Candidates that are listed for an ambiguous selector.
+const LISTED: usize = 32;
+
+/// Reads a selector.
+pub fn parse(token: &str) -> anyhow::Result<Selector> {
+    let number = |digits: &str| number(token, digits);
+    match token.split_once(':') {
+        Some(("pid", digits)) => number(digits).map(Selector::ProcessId),
+        Some(("tid", digits)) => number(digits).map(Selector::ThreadId),
+        Some(("id", digits)) => {
+            let id = u32::try_from(number(digits)?).map_err(|_| not_a_number(token))?;
+            Ok(Selector::MessageId(id))
+        }
+        Some(("name", name)) => Ok(Selector::Name(name.to_owned())),
+        _ if is_meant_as_address(token) => address::parse(token).map(Selector::Address),
+        _ => Ok(Selector::Name(token.to_owned())),
+    }
+}
+
+/// Also a token that only begins like an address: a slip of the fingers is told as one.
+fn is_meant_as_address(token: &str) -> bool {
+    let marked = token.starts_with("0x") || token.starts_with("0X") || token.contains('`');
+    marked || address::looks_like_address(token)
+}
+
+fn number(token: &str, digits: &str) -> anyhow::Result<u64> {
+    let hex = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X"));
+    // The standard library's parsers take a sign.
+    let valid = !digits.contains(['+', '-']);
+    let parsed = match hex {
+        Some(hex) => u64::from_str_radix(hex, 16),
+        None => digits.parse(),
+    };
+    parsed.ok().filter(|_| valid).ok_or_else(|| not_a_number(token))
+}
+
+fn not_a_number(token: &str) -> anyhow::Error {
+    Failure::fatal(
+        "not-a-number",
+        format!(
+            "\"{}\" has no number behind its prefix: write it decimal or with 0x, as in pid:828 or pid:0x33c",
+            token.escape_debug()
+        ),
+    )
+}
+
+/// The address of the process that a token names.
+pub fn process(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Gva> {
+    resolve(kernel, token, alpc::select::process)
+}
+
+/// The address of the port that a token names.
+pub fn port(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Gva> {
+    resolve(kernel, token, alpc::select::port)
+}
+
+/// The address of the thread that a token names.
+pub fn thread(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Gva> {
+    resolve(kernel, token, alpc::select::thread)
+}
+
+/// The address of the object that a token names.
+pub fn object(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Gva> {
+    resolve(kernel, token, alpc::select::object)
+}
+
+/// The address of the message that a token names.
+pub fn message(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Gva> {
+    resolve(kernel, token, alpc::select::message)
+}
+
+fn resolve(
+    kernel: &Kernel<'_>,
+    token: &str,
+    select: impl FnOnce(&Kernel<'_>, &Selector) -> Result<Gva, NotSelected>,
+) -> anyhow::Result<Gva> {
+    let selector = parse(token)?;
+    if let Selector::Address(address) = selector {
+        refuse_impossible(kernel, address)?;
+    }
+    select(kernel, &selector).map_err(|error| failure(&error))
+}
+
+/// An address that no processor of this kind can use is a slip of the fingers, not a hole in the dump.
+fn refuse_impossible(kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<()> {
+    if let Err(error @ TranslateError::NonCanonical { .. }) = kernel.space().translate(address) {
+        return Err(Failure::fatal(
+            "non-canonical",
+            format!("{error}; check the digits"),
+        ));
+    }
+    Ok(())
+}
+
+/// A selector that matches several things is no fault of the command line: the dump does not hold the one
+/// thing that was asked for.
+fn failure(error: &NotSelected) -> anyhow::Error {
+    match error {
+        NotSelected::Ambiguous { candidates, .. } => {
+            let listed = candidates
+                .iter()
+                .take(LISTED)
+                .map(|candidate| format!("\n  {}  {}", candidate.address, escape::text(&candidate.text)));
+            let more = candidates.len().saturating_sub(LISTED);
+            let rest = (more > 0).then(|| format!("\n  and {more} more"));
+            let list: String = listed.chain(rest).collect();
+            Failure::not_there(error.id(), format!("{error}; give the address of one:{list}"))
+        }
+        NotSelected::None { gaps, .. } => match gaps.as_slice() {
+            [] => Failure::not_there(error.id(), error.to_string()),
+            [first, rest @ ..] => Failure::partial(
+                error.id(),
+                format!(
+                    "{error}, but not all could be searched: {first}{}",
+                    if rest.is_empty() {
+                        String::new()
+                    } else {
+                        format!(" and {} more", rest.len())
+                    }
+                ),
+            ),
+        },
+        _ => Failure::fatal(error.id(), error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_rule_for_every_token() {
+        let address = |value| Selector::Address(Gva::from(value));
+        let name = |name: &str| Selector::Name(name.to_owned());
+        for (token, wanted) in [
+            ("fffff8800f4cc950", address(0xffff_f880_0f4c_c950)),
+            ("fffff880`0f4cc950", address(0xffff_f880_0f4c_c950)),
+            ("0x10", address(0x10)),
+            ("deadbeef", address(0xdead_beef)),
+            ("name:deadbeef", name("deadbeef")),
+            ("name:pid:4", name("pid:4")),
+            ("cafe", name("cafe")),
+            ("1234", name("1234")),
+            ("svchost.exe", name("svchost.exe")),
+            ("\\RPC Control\\ntsvcs", name("\\RPC Control\\ntsvcs")),
+            ("OLE:x", name("OLE:x")),
+            ("pid:828", Selector::ProcessId(828)),
+            ("pid:0x33c", Selector::ProcessId(0x33c)),
+            ("tid:0X3C40", Selector::ThreadId(0x3c40)),
+            ("id:3068", Selector::MessageId(3068)),
+        ] {
+            assert_eq!(parse(token).unwrap(), wanted, "{token}");
+        }
+    }
+
+    #[test]
+    fn broken_numbers_and_addresses_are_told() {
+        for token in [
+            "pid:",
+            "pid:12x",
+            "pid:+4",
+            "id:0x100000000",
+            "tid:0x",
+            "0xzz",
+            "12`zz",
+        ] {
+            assert!(parse(token).is_err(), "{token}");
+        }
+    }
+}
