@@ -25,11 +25,13 @@ pub const SELF_MAP_SLOT: u64 = 0x1ed;
 /// The first slot of the kernel's half.
 const KERNEL_HALF: u64 = 0x100;
 
-/// Frames of frames left out, inside the machine's memory but away from the others, so that even
-/// the runs of a complete dump can go around them.
+/// Where the frames of pages left out begin: inside the machine's memory but away from the others, so that even the
+/// runs of a complete dump can go around them.
 const LEFT_OUT_ZONE: u64 = 0x2_0000;
 const LARGE_ZONE: u64 = 0x1_0000;
 const HUGE_ZONE: u64 = 0x4_0000;
+/// Small frames are in none of these zones.
+const ZONES_END: u64 = 0x10_0000;
 
 /// Hands out frames: scattered, seldom adjacent, in an order that follows from the seed.
 #[derive(Clone, Debug)]
@@ -37,6 +39,7 @@ pub struct Frames {
     random: Random,
     candidates: Vec<Pfn>,
     next: u64,
+    stride: u64,
     next_left_out: u64,
     large: BTreeSet<u64>,
     huge: u64,
@@ -53,9 +56,19 @@ impl Frames {
             random: Random::new(seed),
             candidates: Vec::new(),
             next: first.0,
+            stride: 1,
             next_left_out: LEFT_OUT_ZONE,
             large: BTreeSet::new(),
             huge: 0,
+        }
+    }
+
+    /// Hands out frames `stride` apart on average, to fill a large machine.
+    #[must_use]
+    pub fn spread(self, stride: u64) -> Self {
+        Frames {
+            stride: stride.max(1),
+            ..self
         }
     }
 
@@ -64,6 +77,12 @@ impl Frames {
         while self.candidates.len() < WINDOW {
             // Every sixth frame or so belongs to nobody.
             self.next += 1 + u64::from(self.random.below(6) == 0);
+            if self.stride > 1 {
+                self.next += self.random.below(2 * self.stride);
+            }
+            if (LARGE_ZONE..ZONES_END).contains(&self.next) {
+                self.next = ZONES_END;
+            }
             self.candidates.push(Pfn(self.next));
         }
         let drawn = self.random.below(crate::bytes::count(self.candidates.len()));

@@ -77,6 +77,12 @@ impl World {
         world
     }
 
+    /// Scatters the world over a machine of `frames` frames, instead of over few. Before anything is made.
+    pub fn spread(&mut self, frames: u64) {
+        // A general world takes some three hundred frames, and as many again wait to be drawn.
+        self.frames = self.frames.clone().spread(frames / 0x400);
+    }
+
     /// Address of a global of the kernel.
     ///
     /// # Panics

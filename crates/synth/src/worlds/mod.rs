@@ -5,7 +5,7 @@ mod ports;
 mod published;
 mod system;
 
-pub use published::vista_sp2_x64;
+pub use published::{vista_sp2_x64, vista_sp2_x64_over};
 
 use crate::dump::{Bugcheck, Header};
 use crate::memory::Backing;

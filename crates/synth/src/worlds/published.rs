@@ -27,7 +27,14 @@ const SERVER_THREAD: Va = Va(0xffff_fa80_1aee_c060);
 /// The world of the published case.
 #[must_use]
 pub fn vista_sp2_x64() -> Built {
+    vista_sp2_x64_over(0)
+}
+
+/// The world of the published case on a machine of `frames` frames, scattered over all of it.
+#[must_use]
+pub fn vista_sp2_x64_over(frames: u64) -> Built {
     let mut world = World::new("vista-sp2-x64", 2009);
+    world.spread(frames);
     world.truth.tick_count = 17_557_056;
     let system = system::boot_with(&mut world, SERVER, Va::NULL);
     publish(&mut world, &system);
