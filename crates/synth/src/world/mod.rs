@@ -78,9 +78,13 @@ impl World {
     }
 
     /// Scatters the world over a machine of `frames` frames, instead of over few. Before anything is made.
+    ///
+    /// A machine of less than 8 GiB is too small for it: large pages and the like have zones of their own there.
     pub fn spread(&mut self, frames: u64) {
-        // A general world takes some three hundred frames, and as many again wait to be drawn.
-        self.frames = self.frames.clone().spread(frames / 0x400);
+        if frames >= 0x20_0000 {
+            // A general world takes some two hundred frames, and as many again wait to be drawn.
+            self.frames = self.frames.clone().spread(frames / 0x400);
+        }
     }
 
     /// Address of a global of the kernel.
