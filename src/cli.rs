@@ -92,6 +92,8 @@ pub enum Command {
     Modules,
     /// The whole of ALPC in one screen (!alpc /G); with -v every port and connection
     Global(GlobalArgs),
+    /// Whether all ports and messages agree with each other (!alpc -analyze)
+    Analyze,
 }
 
 /// Which threads to show.
@@ -225,6 +227,7 @@ impl Command {
             Self::Process(_) => "process",
             Self::Modules => "modules",
             Self::Global(_) => "global",
+            Self::Analyze => "analyze",
         }
     }
 }

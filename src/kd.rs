@@ -129,6 +129,7 @@ fn switch(token: &str) -> Option<&'static [&'static str]> {
         "lpc" => &["connections"],
         "lpp" => &["ports", "--process"],
         "graph" => &["global", "--graph"],
+        "analyze" => &["analyze"],
         _ => return None,
     })
 }

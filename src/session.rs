@@ -28,7 +28,11 @@ impl Session {
         let mut places = cli.symbols.clone();
         let beside = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         places.push(beside.unwrap_or(Path::new(".")).to_owned());
-        Ok(Self { dump, places, layout: OnceCell::new() })
+        Ok(Self {
+            dump,
+            places,
+            layout: OnceCell::new(),
+        })
     }
 
     /// The dump.
@@ -84,8 +88,9 @@ impl Session {
     fn resolve(&self) -> anyhow::Result<(Gva, Layout)> {
         let image = self.image()?;
         let (table, _) = self.symbols(&image)?;
-        let layout =
-            table.resolve(&CONTRACT).map_err(|error| Failure::fatal(error.id(), error.to_string()))?;
+        let layout = table
+            .resolve(&CONTRACT)
+            .map_err(|error| Failure::fatal(error.id(), error.to_string()))?;
         Ok((image.base, layout))
     }
 }

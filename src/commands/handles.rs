@@ -60,9 +60,12 @@ fn processes(kernel: &Kernel<'_>, args: &HandlesArgs) -> anyhow::Result<(Vec<Pro
 
 fn of_process(kernel: &Kernel<'_>, process: ProcessRecord, args: &HandlesArgs) -> ProcessHandles {
     let wanted = |found: &TypeRef| {
-        args.object_type
-            .as_ref()
-            .is_none_or(|wanted| found.name.eq_ignore_ascii_case(wanted))
+        args.object_type.as_ref().is_none_or(|wanted| {
+            found
+                .name
+                .known()
+                .is_none_or(|name| name.eq_ignore_ascii_case(wanted))
+        })
     };
     let handles = process.object_table.get().and_then(|table| {
         let table = (!table.is_null()).then(|| table.gva());

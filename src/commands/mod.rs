@@ -1,5 +1,6 @@
 //! One file a command: what it gathers and how it is written.
 
+mod analyze;
 mod connections;
 mod global;
 mod handles;
@@ -56,6 +57,14 @@ impl Answer {
         self
     }
 
+    /// Makes the exit status that of a finding, when there is one.
+    fn finding(mut self, found: bool) -> Self {
+        if found {
+            self.status = self.status.combine(Status::Finding);
+        }
+        self
+    }
+
     fn with_notes(mut self, notes: Vec<String>) -> Self {
         self.notes.extend(notes);
         self
@@ -79,6 +88,7 @@ pub fn run(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
         Command::Process(args) => processes::one(session, args),
         Command::Modules => modules::run(session),
         Command::Global(args) => global::run(cli, session, args),
+        Command::Analyze => analyze::run(session),
         Command::Threads(args) => threads::run(session, args),
         Command::Thread(args) => thread::run(session, args),
     }

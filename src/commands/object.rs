@@ -33,7 +33,7 @@ pub fn run(cli: &Cli, session: &Session, args: &ObjectArgs) -> anyhow::Result<An
     let is_directory = object
         .object_type
         .known()
-        .is_some_and(|found| found.name == "Directory");
+        .is_some_and(|found| found.is("Directory"));
     let record = Record {
         contents: is_directory.then(|| directory::listing(&kernel, address)),
         object,
@@ -74,7 +74,7 @@ fn listing(contents: &Listing, digits: usize) -> String {
         "Address", "Type", "-------", "----",
     );
     for member in &contents.objects {
-        let object_type = or_question(&member.object_type, |found| escape::text(&found.name));
+        let object_type = or_question(&member.object_type, object_lines::type_name);
         let name = or_question(&member.name, |name| {
             name.as_deref().map(escape::text).unwrap_or_default()
         });

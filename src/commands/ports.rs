@@ -63,11 +63,9 @@ pub fn source_note(source: PortSource, complete: &Value<()>) -> Vec<String> {
     };
     match source {
         PortSource::PortList => Vec::new(),
-        PortSource::PortListAndClosure => {
-            vec![format!(
-                "ports: the kernel's list is not whole ({hole}); ports that the found ones lead to are added"
-            )]
-        }
+        PortSource::Search => vec![format!(
+            "ports: {hole}; those that handles, names, messages and other ports lead to are added"
+        )],
     }
 }
 

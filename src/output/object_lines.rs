@@ -1,6 +1,6 @@
 //! The debugger's lines of an object, as `!object` and `!handle` print them.
 
-use alpc::object::ObjectRecord;
+use alpc::object::{ObjectRecord, TypeRef};
 use alpc::{Addr, Value};
 
 use super::{escape, rows};
@@ -11,7 +11,7 @@ pub fn lines(object: &ObjectRecord, indent: usize) -> String {
     let digits = object.address.digits();
     let blanks = " ".repeat(indent);
     let (type_at, type_name) = match &object.object_type {
-        Value::Known(found) => (found.address.to_string(), escape::text(&found.name)),
+        Value::Known(found) => (found.address.to_string(), type_name(found)),
         Value::Missing(_) => ("?".repeat(digits), "?".to_owned()),
     };
     let count = |value: &Value<u64>| rows::or_question(value, ToString::to_string);
@@ -33,6 +33,11 @@ pub fn lines(object: &ObjectRecord, indent: usize) -> String {
         or_zeros(&object.directory, digits)
     ));
     text
+}
+
+/// Name of a type.
+pub fn type_name(object_type: &TypeRef) -> String {
+    rows::or_question(&object_type.name, |name| escape::text(name))
 }
 
 /// The full path as a line of its own: what the debugger leaves out.

@@ -1,4 +1,9 @@
 //! All ports of the system, from whatever the dump still gives.
+//!
+//! The kernel keeps a list of its ports. Where the symbols do not say where it is, or it cannot be followed to
+//! its end, ports are also looked for where else something leads to them: in the handle tables of the
+//! processes, in the object namespace, in the messages of the message table, and in the communication infos
+//! of ports that were found.
 
 use std::collections::BTreeSet;
 
@@ -6,10 +11,14 @@ use kdump::{Gva, Gxa};
 use serde::Serialize;
 
 use crate::connection;
-use crate::contract::CommunicationInfo;
-use crate::kernel::Kernel;
+use crate::contract::{CommunicationInfo, Global, Message, ObjectHeader, Process};
+use crate::directory;
+use crate::handle;
+use crate::kernel::{At, Kernel, Read, offset};
+use crate::message_table;
 use crate::port::{self, PortKind};
-use crate::value::Value;
+use crate::process;
+use crate::value::{Hole, Value};
 
 /// Where ports were found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -17,8 +26,8 @@ use crate::value::Value;
 pub enum PortSource {
     /// The kernel's own list of ports, whole.
     PortList,
-    /// The kernel's list as far as it can be followed, and what the ports found in it lead to.
-    PortListAndClosure,
+    /// The kernel's list as far as it can be followed, and everything else that leads to ports.
+    Search,
 }
 
 /// The ports of the system.
@@ -35,33 +44,38 @@ pub struct Ports {
 /// All ports of the system.
 #[must_use]
 pub fn ports(kernel: &Kernel<'_>) -> Ports {
-    match port::port_list(kernel) {
-        Ok(list) if list.gap.is_none() => Ports {
-            ports: list.entries,
+    let list = port::port_list(kernel);
+    let complete: Value<()> = list
+        .clone()
+        .and_then(|list| list.complete("the kernel's list of ports"))
+        .into();
+    let listed = list.map(|list| list.entries).unwrap_or_default();
+    match complete {
+        Value::Known(()) => Ports {
+            ports: listed,
             source: PortSource::PortList,
-            complete: Value::Known(()),
+            complete,
         },
-        list => {
-            let complete = list
-                .clone()
-                .and_then(|list| list.complete("the list of ports"))
-                .into();
-            let known = list.map(|list| list.entries).unwrap_or_default();
-            Ports {
-                ports: closure(kernel, known),
-                source: PortSource::PortListAndClosure,
-                complete,
-            }
-        }
+        Value::Missing(_) => Ports {
+            ports: search(kernel, listed),
+            source: PortSource::Search,
+            complete,
+        },
     }
 }
 
-/// Adds the ports that known ones lead to: the three of each communication info, and all connections of each
-/// connection port.
-fn closure(kernel: &Kernel<'_>, known: Vec<Gva>) -> Vec<Gva> {
-    let mut seen: BTreeSet<Gva> = known.iter().copied().collect();
-    let mut waiting = known.clone();
+/// Adds to the listed ports all that something else leads to.
+fn search(kernel: &Kernel<'_>, listed: Vec<Gva>) -> Vec<Gva> {
+    let mut seen: BTreeSet<Gva> = listed.iter().copied().collect();
+    let mut waiting = listed.clone();
     let mut found = BTreeSet::new();
+    let elsewhere = elsewhere(kernel)
+        .into_iter()
+        .filter(|&port| port::kind(kernel.at(port)).is_ok());
+    for port in elsewhere.filter(|port| seen.insert(*port)).collect::<Vec<_>>() {
+        found.insert(port);
+        waiting.push(port);
+    }
     while let Some(address) = waiting.pop() {
         for neighbour in neighbours(kernel, address) {
             if neighbour.u64() != 0 && seen.insert(neighbour) && port::kind(kernel.at(neighbour)).is_ok() {
@@ -70,17 +84,88 @@ fn closure(kernel: &Kernel<'_>, known: Vec<Gva>) -> Vec<Gva> {
             }
         }
     }
-    known.into_iter().chain(found).collect()
+    listed.into_iter().chain(found).collect()
 }
 
+/// Candidates from handle tables, the namespace and the message table.
+fn elsewhere(kernel: &Kernel<'_>) -> BTreeSet<Gva> {
+    let mut candidates = by_handle(kernel);
+    candidates.extend(by_name(kernel).unwrap_or_default());
+    candidates.extend(by_message(kernel));
+    candidates.retain(|port| port.u64() != 0);
+    candidates
+}
+
+/// Ports that handles lead to.
+#[must_use]
+pub fn by_handle(kernel: &Kernel<'_>) -> BTreeSet<Gva> {
+    let mut found = BTreeSet::new();
+    for process in process::processes(kernel)
+        .map(|list| list.entries)
+        .unwrap_or_default()
+    {
+        let Ok(table) = kernel.at(process).pointer(Process::ObjectTable) else {
+            continue;
+        };
+        let Ok(body) = kernel.offset(ObjectHeader::Body) else {
+            continue;
+        };
+        // What cannot be read of a table hides its handles and nothing else.
+        let _ = handle::walk(kernel, table, |entry| {
+            let object = offset(entry.target, body);
+            if port::is_port_object(kernel.at(object)).is_ok_and(|is_port| is_port) {
+                found.insert(object);
+            }
+        });
+    }
+    found
+}
+
+/// Ports in the object namespace.
+///
+/// # Errors
+/// When the symbols do not say where the namespace or the type of ports is.
+pub fn by_name(kernel: &Kernel<'_>) -> Read<BTreeSet<Gva>> {
+    let port_type = kernel.global_pointer(Global::AlpcPortObjectType)?;
+    let found = directory::objects_of_type(kernel, port_type)?;
+    Ok(found.objects.into_iter().map(|named| named.object).collect())
+}
+
+fn by_message(kernel: &Kernel<'_>) -> BTreeSet<Gva> {
+    const PLACES: [Message; 2] = [Message::OwnerPort, Message::PortQueue];
+    let messages = message_table::messages(kernel)
+        .map(|table| table.messages)
+        .unwrap_or_default();
+    messages
+        .into_iter()
+        .flat_map(|message| {
+            PLACES
+                .into_iter()
+                .filter_map(move |place| kernel.at(message).pointer(place).ok())
+        })
+        .collect()
+}
+
+/// The three ports of each communication info that a port leads to.
 fn neighbours(kernel: &Kernel<'_>, address: Gva) -> Vec<Gva> {
     const PLACES: [CommunicationInfo; 3] = [
         CommunicationInfo::ConnectionPort,
         CommunicationInfo::ServerCommunicationPort,
         CommunicationInfo::ClientCommunicationPort,
     ];
-    let port = kernel.at(address);
-    let mut infos: Vec<Gva> = port::info(port).map(|info| info.address()).into_iter().collect();
+    infos(kernel.at(address))
+        .into_iter()
+        .flat_map(|info| {
+            PLACES
+                .into_iter()
+                .filter_map(move |place| kernel.at(info).pointer(place).ok())
+        })
+        .collect()
+}
+
+fn infos(port: At<'_, '_>) -> Vec<Gva> {
+    let own: Result<Gva, Hole> = port::info(port).map(|info| info.address());
+    let mut infos: Vec<Gva> = own.into_iter().collect();
     if matches!(port::kind(port), Ok(PortKind::Connection)) {
         infos.extend(
             connection::infos(port)
@@ -89,11 +174,4 @@ fn neighbours(kernel: &Kernel<'_>, address: Gva) -> Vec<Gva> {
         );
     }
     infos
-        .into_iter()
-        .flat_map(|info| {
-            PLACES
-                .into_iter()
-                .filter_map(move |place| kernel.at(info).pointer(place).ok())
-        })
-        .collect()
 }

@@ -122,11 +122,24 @@ pub struct BlobTypeRecord {
 #[must_use]
 pub fn global(kernel: &Kernel<'_>) -> GlobalRecord {
     let all = enumerate::ports(kernel);
-    let flag = |global| kernel.global(global).and_then(|at| Ok(kernel.cursor().u8(at)? != 0)).into();
-    let number = |global| kernel.global(global).and_then(|at| Ok(kernel.cursor().u32(at)?)).into();
+    let flag = |global| {
+        kernel
+            .global(global)
+            .and_then(|at| Ok(kernel.cursor().u8(at)? != 0))
+            .into()
+    };
+    let number = |global| {
+        kernel
+            .global(global)
+            .and_then(|at| Ok(kernel.cursor().u32(at)?))
+            .into()
+    };
     let (queued_messages, waiting_for_reply) = queued_messages(kernel, &all.ports);
     GlobalRecord {
-        port_list: kernel.global(Global::AlpcpPortList).map(|at| kernel.addr(at)).into(),
+        port_list: kernel
+            .global(Global::AlpcpPortList)
+            .map(|at| kernel.addr(at))
+            .into(),
         ports: count_ports(kernel, &all.ports),
         queued_messages,
         waiting_for_reply,
@@ -163,13 +176,19 @@ fn optional<T>(value: Value<T>) -> Value<T> {
 
 fn absent(hole: Hole) -> Hole {
     match hole {
-        Hole::NoGlobal { name } => Hole::NoMember { ty: "nt", member: name },
+        Hole::NoGlobal { name } => Hole::NoMember {
+            ty: "nt",
+            member: name,
+        },
         hole => hole,
     }
 }
 
 fn count_ports(kernel: &Kernel<'_>, ports: &[Gva]) -> PortCounts {
-    let mut counts = PortCounts { total: ports.len(), ..PortCounts::default() };
+    let mut counts = PortCounts {
+        total: ports.len(),
+        ..PortCounts::default()
+    };
     let mut owners = BTreeSet::new();
     for port in ports.iter().map(|&address| kernel.at(address)) {
         bump(match port::kind(port) {
@@ -184,7 +203,10 @@ fn count_ports(kernel: &Kernel<'_>, ports: &[Gva]) -> PortCounts {
             Ok(None) => &mut counts.unnamed,
             Err(_) => &mut counts.name_unknown,
         });
-        if header.and_then(|header| header.uint(ObjectHeader::HandleCount)).is_ok_and(|handles| handles == 0) {
+        if header
+            .and_then(|header| header.uint(ObjectHeader::HandleCount))
+            .is_ok_and(|handles| handles == 0)
+        {
             bump(&mut counts.without_handles);
         }
         if let Ok((owner, _)) = port::owner_process(port)
@@ -211,28 +233,53 @@ fn queued_messages(kernel: &Kernel<'_>, ports: &[Gva]) -> (Vec<QueueCount>, usiz
     (counts, waiting.len())
 }
 
-fn count_queue(kernel: &Kernel<'_>, ports: &[Gva], kind: QueueKind, waiting: &mut BTreeSet<Gva>) -> QueueCount {
-    let mut count = QueueCount { queue: kind, messages: 0, counted: 0, cut: 0 };
+fn count_queue(
+    kernel: &Kernel<'_>,
+    ports: &[Gva],
+    kind: QueueKind,
+    waiting: &mut BTreeSet<Gva>,
+) -> QueueCount {
+    let mut count = QueueCount {
+        queue: kind,
+        messages: 0,
+        counted: 0,
+        cut: 0,
+    };
     for port in ports.iter().map(|&address| kernel.at(address)) {
-        count.counted = count.counted.saturating_add(port.uint(kind.counter()).unwrap_or(0));
-        let Ok(list) = queue::members(port, kind) else { continue };
+        count.counted = count
+            .counted
+            .saturating_add(port.uint(kind.counter()).unwrap_or(0));
+        let Ok(list) = queue::members(port, kind) else {
+            continue;
+        };
         count.messages = count.messages.saturating_add(list.entries.len());
         if list.gap.is_some() {
             bump(&mut count.cut);
         }
-        waiting.extend(list.entries.into_iter().filter(|&message| is_waited_for(kernel.at(message))));
+        waiting.extend(
+            list.entries
+                .into_iter()
+                .filter(|&message| is_waited_for(kernel.at(message))),
+        );
     }
     count
 }
 
 fn is_waited_for(message: At<'_, '_>) -> bool {
-    message.pointer(Message::WaitingThread).is_ok_and(|thread| thread.u64() != 0)
+    message
+        .pointer(Message::WaitingThread)
+        .is_ok_and(|thread| thread.u64() != 0)
 }
 
 fn longest_queue(kernel: &Kernel<'_>, ports: &[Gva]) -> Option<LongestQueue> {
-    let lengths = ports.iter().filter_map(|&port| Some((queue::total_length(kernel.at(port)).ok()?, port)));
+    let lengths = ports
+        .iter()
+        .filter_map(|&port| Some((queue::total_length(kernel.at(port)).ok()?, port)));
     let (queued, port) = lengths.fold(None, first_longest)?;
-    (queued > 0).then(|| LongestQueue { port: NamedPort::at(kernel, port), queued })
+    (queued > 0).then(|| LongestQueue {
+        port: NamedPort::at(kernel, port),
+        queued,
+    })
 }
 
 /// Of several as long as each other, the first: `Iterator::max` would take the last.
@@ -257,7 +304,9 @@ fn blob_types(kernel: &Kernel<'_>) -> Read<Vec<BlobTypeRecord>> {
 fn blob_type(blob: At<'_, '_>, holds: BlobKind) -> BlobTypeRecord {
     let created = counter(blob, BlobType::CreatedObjects, BlobCounters::CreatedObjects);
     let deleted = counter(blob, BlobType::DeletedObjects, BlobCounters::DeletedObjects);
-    let live = created.clone().and_then(|created| Ok(created.wrapping_sub(deleted.clone()?)));
+    let live = created
+        .clone()
+        .and_then(|created| Ok(created.wrapping_sub(deleted.clone()?)));
     BlobTypeRecord {
         holds,
         address: blob.kernel().addr(blob.address()),
@@ -273,7 +322,9 @@ fn counter(blob: At<'_, '_>, own: BlobType, pointed_to: BlobCounters) -> Read<u3
     if blob.kernel().has(own) {
         return blob.u32(own);
     }
-    blob.kernel().at(blob.pointer(BlobType::Counters)?).u32(pointed_to)
+    blob.kernel()
+        .at(blob.pointer(BlobType::Counters)?)
+        .u32(pointed_to)
 }
 
 fn pool_tag(tag: u32) -> String {

@@ -351,7 +351,7 @@ pub fn handles(kernel: &Kernel<'_>, table: Gva, wanted: impl Fn(&TypeRef) -> boo
         let object_type = object::object_type(kernel.at(entry.target));
         if object_type.as_ref().map_or(true, &wanted) {
             let object = offset(entry.target, body);
-            let is_process = object_type.is_ok_and(|object_type| object_type.name == "Process");
+            let is_process = object_type.is_ok_and(|found| found.is("Process"));
             handles.push(HandleRecord {
                 handle: entry.handle,
                 entry: kernel.addr(entry.at),

@@ -46,18 +46,11 @@ pub enum Identity {
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Object { object_type } => {
-                write!(
-                    f,
-                    "it looks like an object of the type \"{}\"",
-                    object_type.name.escape_debug()
-                )
-            }
+            Self::Object { object_type } => write!(f, "it looks like an object of the type {object_type}"),
             Self::Blob { holds } => write!(f, "the blob header before it says {holds}"),
             Self::ObjectHeader { object_type, body } => write!(
                 f,
-                "it looks like the header of an object of the type \"{}\", which is at {body}",
-                object_type.name.escape_debug()
+                "it looks like the header of an object of the type {object_type}, which is at {body}"
             ),
             Self::Unreadable { reason } => write!(f, "{reason}"),
             Self::Unknown => f.write_str("what is there cannot be told"),

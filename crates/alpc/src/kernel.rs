@@ -29,7 +29,11 @@ impl<'d> Kernel<'d> {
     /// whatever needs them says so.
     #[must_use]
     pub fn new(dump: &'d Dump, base: Gva, layout: Layout) -> Self {
-        Self { cursor: dump.kernel_space().cursor(), layout, base }
+        Self {
+            cursor: dump.kernel_space().cursor(),
+            layout,
+            base,
+        }
     }
 
     /// The dump that is read.

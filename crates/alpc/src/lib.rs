@@ -13,6 +13,7 @@
     )
 )]
 
+pub mod analyze;
 pub mod blob;
 pub mod connection;
 pub mod contract;

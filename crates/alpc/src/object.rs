@@ -1,6 +1,8 @@
 //! Executive objects: the header before each of them, their types and names.
 
-use kdump::{Gva, Gxa};
+use std::fmt;
+
+use kdump::{Gva, Gxa, ReadError};
 use serde::Serialize;
 
 use crate::contract::{Global, ObjectHeader, ObjectNameInfo, ObjectType, Type};
@@ -22,7 +24,25 @@ pub struct TypeRef {
     /// Its `_OBJECT_TYPE`.
     pub address: Addr,
     /// Its name, as in `ALPC Port`.
-    pub name: String,
+    pub name: Value<String>,
+}
+
+impl TypeRef {
+    /// Whether this is the type of that name, as far as is known.
+    #[must_use]
+    pub fn is(&self, name: &str) -> bool {
+        self.name.known().is_some_and(|known| known == name)
+    }
+}
+
+/// Names are attacker-controlled, so this one is escaped; a type whose name is not known is told by address.
+impl fmt::Display for TypeRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Value::Known(name) => write!(f, "\"{}\"", name.escape_debug()),
+            Value::Missing(_) => write!(f, "at {}", self.address),
+        }
+    }
 }
 
 /// The header of the object whose body is at `body`.
@@ -66,15 +86,64 @@ pub fn type_address(header: At<'_, '_>) -> Read<Gva> {
 /// The type of an object.
 ///
 /// # Errors
-/// As [`type_address`], or when the type's name is not in the dump.
+/// As [`type_address`], and when a pointer to the type leads to something else.
 pub fn object_type(header: At<'_, '_>) -> Read<TypeRef> {
     let kernel = header.kernel();
     let address = type_address(header)?;
-    let name = kernel.text(kernel.at(address).address_of(ObjectType::Name)?)?;
+    if kernel.has(ObjectHeader::Type) && !is_type(kernel, address)? {
+        let at = kernel.addr(header.address());
+        return Err(Hole::Implausible(format!(
+            "the object header at {at} has no valid type"
+        )));
+    }
     Ok(TypeRef {
         address: kernel.addr(address),
-        name,
+        name: type_name(kernel.at(address)).into(),
     })
+}
+
+/// Whether a type is at an address, where headers point at types: a type is an object itself, of the type that
+/// `ObpTypeObjectType` names. An index into the table of types needs no such check.
+fn is_type(kernel: &Kernel<'_>, address: Gva) -> Read<bool> {
+    let found = header(kernel, address)?.pointer(ObjectHeader::Type);
+    match (found, kernel.global_pointer(Global::ObpTypeObjectType)) {
+        (Ok(found), Ok(types)) if types.u64() != 0 => Ok(found == types),
+        // A pointer that is none, in memory that is no header.
+        (Err(Hole::Memory(ReadError::NonCanonical { .. })), _) => Ok(false),
+        (Err(hole), _) => Err(hole),
+        (Ok(_), _) => Ok(true),
+    }
+}
+
+/// Name of a type. That of a type which a global names is known without the text, which is in paged memory.
+fn type_name(object_type: At<'_, '_>) -> Read<String> {
+    const BY_GLOBAL: [(Global, &str); 4] = [
+        (Global::AlpcPortObjectType, "ALPC Port"),
+        (Global::ObpDirectoryObjectType, "Directory"),
+        (Global::PsProcessType, "Process"),
+        (Global::PsThreadType, "Thread"),
+    ];
+    let kernel = object_type.kernel();
+    let text = object_type
+        .address_of(ObjectType::Name)
+        .and_then(|at| kernel.text(at));
+    text.or_else(|hole| {
+        let is = |global| kernel.global_pointer(global).ok() == Some(object_type.address());
+        let known = BY_GLOBAL.iter().find(|(global, _)| is(*global));
+        known.map(|(_, name)| (*name).to_owned()).ok_or(hole)
+    })
+}
+
+/// Whether an object is there and has the type of that name.
+///
+/// # Errors
+/// When the header or what tells its type is not in the dump.
+pub fn has_type(header: At<'_, '_>, name: &str) -> Read<bool> {
+    match object_type(header) {
+        Ok(found) => Ok(found.name.get()? == name),
+        Err(Hole::Implausible(_)) => Ok(false),
+        Err(hole) => Err(hole),
+    }
 }
 
 /// Address of an object's `_OBJECT_HEADER_NAME_INFO`; none when the object was given no name.
@@ -182,11 +251,7 @@ fn step_up(kernel: &Kernel<'_>, at: Gva) -> Read<Option<(String, Gva)>> {
 /// # Errors
 /// When the header or what tells its type is not in the dump.
 pub fn is_directory(header: At<'_, '_>) -> Read<bool> {
-    match object_type(header) {
-        Ok(found) => Ok(found.name == "Directory"),
-        Err(Hole::Implausible(_)) => Ok(false),
-        Err(hole) => Err(hole),
-    }
+    has_type(header, "Directory")
 }
 
 /// An object, by the headers before it.

@@ -57,7 +57,7 @@ impl PortKind {
     }
 
     /// The member of `_ALPC_COMMUNICATION_INFO` that names a port of this kind.
-    fn place(self) -> CommunicationInfo {
+    pub(crate) fn place(self) -> CommunicationInfo {
         match self {
             Self::Connection => CommunicationInfo::ConnectionPort,
             Self::ClientCommunication => CommunicationInfo::ClientCommunicationPort,

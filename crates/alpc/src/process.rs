@@ -12,7 +12,7 @@ use crate::kernel::{At, Kernel, Read};
 use crate::list::{self, List};
 use crate::object;
 use crate::thread;
-use crate::value::{Addr, Hole, Value};
+use crate::value::{Addr, Value};
 
 /// Characters of an image name that the kernel keeps: 15 bytes, the last of them NUL.
 const IMAGE_NAME_CHARS: u64 = 14;
@@ -137,11 +137,7 @@ pub fn process(kernel: &Kernel<'_>, address: Gva) -> Result<ProcessRecord, NotAP
 /// # Errors
 /// When the header, or what tells its type, is not in the dump.
 pub fn is_process(kernel: &Kernel<'_>, address: Gva) -> Read<bool> {
-    match object::object_type(object::header(kernel, address)?) {
-        Ok(found) => Ok(found.name == "Process"),
-        Err(Hole::Implausible(_)) => Ok(false),
-        Err(hole) => Err(hole),
-    }
+    object::has_type(object::header(kernel, address)?, "Process")
 }
 
 fn record(process: At<'_, '_>) -> ProcessRecord {

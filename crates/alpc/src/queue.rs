@@ -35,6 +35,30 @@ impl QueueKind {
         Self::Canceled,
     ];
 
+    /// The queue's name, in one word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Main => "main",
+            Self::Direct => "direct",
+            Self::Large => "large",
+            Self::Pending => "pending",
+            Self::Canceled => "canceled",
+        }
+    }
+
+    /// What a message in the queue says in its `QueueType`; none where it may say anything.
+    #[must_use]
+    pub fn queue_type(self) -> Option<u64> {
+        match self {
+            Self::Main => Some(1),
+            Self::Large => Some(2),
+            Self::Pending => Some(3),
+            Self::Direct => Some(4),
+            Self::Canceled => None,
+        }
+    }
+
     pub(crate) fn head(self) -> Port {
         match self {
             Self::Main => Port::MainQueue,

@@ -333,6 +333,10 @@ pub fn object(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelect
         Selector::Name(path) if path.starts_with('\\') => {
             let mut search = Search::default();
             if let Some(found) = search.note(directory::find(kernel, path)) {
+                // A hole in a directory hides a port that the list of ports still has.
+                if found.objects.is_empty() && !found.gaps.is_empty() {
+                    return ports(kernel, path).one(what, selector);
+                }
                 search.gaps = found.gaps;
                 search.found = found
                     .objects

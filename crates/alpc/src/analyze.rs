@@ -1,0 +1,512 @@
+//! Consistency: does everything that refers to something else agree with it?
+//!
+//! A finding is a contradiction between two readable things. What cannot be read contradicts nothing; it is
+//! counted apart, so that "no problems" is not said of what was not seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kdump::{Gva, Gxa};
+use serde::Serialize;
+
+use crate::connection;
+use crate::contract::{CommunicationInfo, Message, ObjectHeader, Port, PortMessage, Type};
+use crate::enumerate::{self, PortSource};
+use crate::kernel::{At, Kernel, Read};
+use crate::message_table;
+use crate::object;
+use crate::port::{self, PortKind};
+use crate::process;
+use crate::queue::{self, QueueKind};
+use crate::value::{Addr, Hole, Value};
+
+/// A contradiction.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    /// A stable id of its kind.
+    pub id: &'static str,
+    /// What it is about: the thing first, then what contradicts it.
+    pub addresses: Vec<Addr>,
+    /// What contradicts what.
+    pub text: String,
+    /// What it may mean.
+    pub meaning: &'static str,
+}
+
+/// All contradictions of a system.
+#[derive(Clone, Debug, Serialize)]
+pub struct Analysis {
+    /// The findings, in the order of the ports and messages that they are about.
+    pub findings: Vec<Finding>,
+    /// Ports that were looked at.
+    pub ports: usize,
+    /// Messages that were looked at.
+    pub messages: usize,
+    /// Where the ports were found.
+    pub source: PortSource,
+    /// Things that could not be checked because they cannot be read.
+    pub unchecked: Vec<Value<()>>,
+}
+
+/// Checks all ports and messages.
+#[must_use]
+pub fn analyze(kernel: &Kernel<'_>) -> Analysis {
+    let ports = enumerate::ports(kernel);
+    let mut check = Check::new(kernel);
+    if let Value::Missing(hole) = &ports.complete {
+        check.list_of_ports(hole);
+    }
+    for &address in &ports.ports {
+        check.port(kernel.at(address));
+    }
+    check.unlisted(&ports);
+    let messages = check.messages();
+    Analysis {
+        findings: check.findings,
+        ports: ports.ports.len(),
+        messages,
+        source: ports.source,
+        unchecked: check.unchecked,
+    }
+}
+
+struct Check<'k, 'd> {
+    kernel: &'k Kernel<'d>,
+    findings: Vec<Finding>,
+    unchecked: Vec<Value<()>>,
+    /// The live processes; none when their list cannot be followed to its end.
+    processes: Option<BTreeSet<Gva>>,
+    /// In which queues of which ports each message was found.
+    membership: BTreeMap<Gva, Vec<(Gva, QueueKind)>>,
+    /// Ports one of whose queues could not be followed to its end.
+    cut: BTreeSet<Gva>,
+}
+
+impl<'k, 'd> Check<'k, 'd> {
+    fn new(kernel: &'k Kernel<'d>) -> Self {
+        let processes = process::processes(kernel).ok().filter(|list| list.gap.is_none());
+        Self {
+            kernel,
+            findings: Vec::new(),
+            unchecked: Vec::new(),
+            processes: processes.map(|list| list.entries.into_iter().collect()),
+            membership: BTreeMap::new(),
+            cut: BTreeSet::new(),
+        }
+    }
+
+    fn find(&mut self, id: &'static str, addresses: &[Gva], text: String, meaning: &'static str) {
+        let addresses = addresses
+            .iter()
+            .map(|&address| self.kernel.addr(address))
+            .collect();
+        self.findings.push(Finding {
+            id,
+            addresses,
+            text,
+            meaning,
+        });
+    }
+
+    /// A value to check; what hides it is noted, and nothing is found.
+    fn read<T>(&mut self, read: Read<T>) -> Option<T> {
+        match read {
+            Ok(value) => Some(value),
+            Err(hole) if hole.is_absence() => None,
+            Err(hole) => {
+                self.unchecked.push(Value::Missing(Box::new(hole)));
+                None
+            }
+        }
+    }
+
+    fn list_of_ports(&mut self, hole: &Hole) {
+        self.broken_list("port-list", &[], hole);
+    }
+
+    /// A list that ends at memory which is not there is a hole; one whose links contradict each other is a
+    /// finding.
+    fn broken_list(&mut self, id: &'static str, addresses: &[Gva], hole: &Hole) {
+        let text = hole.to_string();
+        if matches!(hole, Hole::Walk(_)) && !text.contains("cannot be read") {
+            self.find(
+                id,
+                addresses,
+                text,
+                "the list was changed while the dump was written, or is damaged",
+            );
+        } else {
+            self.unchecked.push(Value::Missing(Box::new(hole.clone())));
+        }
+    }
+
+    fn port(&mut self, port: At<'k, 'd>) {
+        let Some(kind) = self.kind(port) else { return };
+        self.owner(port);
+        self.info(port, kind);
+        if kind == PortKind::Connection {
+            self.connections(port);
+        }
+        for queue in QueueKind::ALL {
+            self.queue(port, queue);
+        }
+        self.wait_queue(port);
+    }
+
+    fn kind(&mut self, port: At<'k, 'd>) -> Option<PortKind> {
+        match port::kind(port) {
+            Err(Hole::Implausible(text)) if port.flag(Port::Initialized).is_ok_and(|set| set) => {
+                self.find(
+                    "port-kind",
+                    &[port.address()],
+                    text,
+                    "the port is being made or torn down",
+                );
+                None
+            }
+            // A port that is not initialized yet has nothing to agree with.
+            Err(Hole::Implausible(_)) => None,
+            kind => self.read(kind),
+        }
+    }
+
+    /// The owner must be a process, and a port that its owner closed must be closed.
+    fn owner(&mut self, port: At<'k, 'd>) {
+        let Some((owner, closed)) = self.read(port::owner_process(port)) else {
+            return;
+        };
+        let at = self.kernel.addr(port.address());
+        if owner.u64() != 0 && self.processes.as_ref().is_some_and(|live| !live.contains(&owner)) {
+            let process = self.kernel.addr(owner);
+            let text = format!("the owner {process} of the port {at} is in no list of live processes");
+            self.find(
+                "owner-gone",
+                &[port.address(), owner],
+                text,
+                "the process exited and something keeps its port",
+            );
+        }
+        let is_closed = self.read(port.flag(Port::Closed));
+        if closed && is_closed == Some(false) {
+            let text = format!("the owner closed the port {at}, but its state does not say so");
+            self.find(
+                "closed-by-owner",
+                &[port.address()],
+                text,
+                "the port is being closed",
+            );
+        }
+    }
+
+    /// The communication info must name the port in the place of its kind.
+    fn info(&mut self, port: At<'k, 'd>, kind: PortKind) {
+        let Some(info) = self.read(port.pointer(Port::CommunicationInfo)) else {
+            return;
+        };
+        let at = self.kernel.addr(port.address());
+        if info.u64() == 0 {
+            let text = format!("the port {at} has no communication info");
+            return self.find(
+                "info-missing",
+                &[port.address()],
+                text,
+                "the port is being made or torn down",
+            );
+        }
+        let named = self.read(self.kernel.at(info).pointer(kind.place()));
+        if let Some(named) = named.filter(|&named| named != port.address()) {
+            let text = format!(
+                "the communication info {} of the port {at} names {} in the place of {kind}",
+                self.kernel.addr(info),
+                self.kernel.addr(named)
+            );
+            self.find(
+                "info-wrong",
+                &[port.address(), info, named],
+                text,
+                "one of the two is damaged or was freed",
+            );
+        }
+    }
+
+    /// Both ends of each connection must name its communication info, and that its connection port.
+    fn connections(&mut self, port: At<'k, 'd>) {
+        let Some(infos) = self.read(connection::infos(port)) else {
+            return;
+        };
+        if let Err(hole) = infos.complete("the list of connections") {
+            self.broken_list("connection-list", &[port.address()], &hole);
+        }
+        for info in infos.entries {
+            self.connection(port, self.kernel.at(info));
+        }
+    }
+
+    fn connection(&mut self, port: At<'k, 'd>, info: At<'k, 'd>) {
+        const ENDS: [CommunicationInfo; 2] = [
+            CommunicationInfo::ServerCommunicationPort,
+            CommunicationInfo::ClientCommunicationPort,
+        ];
+        let at = self.kernel.addr(info.address());
+        let connection = self.read(info.pointer(CommunicationInfo::ConnectionPort));
+        if let Some(named) = connection.filter(|&named| named != port.address()) {
+            let text = format!(
+                "the connection {at} is in the list of the port {} but names the connection port {}",
+                self.kernel.addr(port.address()),
+                self.kernel.addr(named)
+            );
+            self.find(
+                "connection-wrong",
+                &[info.address(), port.address(), named],
+                text,
+                "one of the two is damaged",
+            );
+        }
+        for end in ENDS {
+            let Some(end) = self.read(info.pointer(end)).filter(|end| end.u64() != 0) else {
+                continue;
+            };
+            let named = self.read(self.kernel.at(end).pointer(Port::CommunicationInfo));
+            if let Some(named) = named.filter(|&named| named != info.address()) {
+                let (end_at, wrong) = (self.kernel.addr(end), self.kernel.addr(named));
+                let text = format!(
+                    "the port {end_at} of the connection {at} points to wrong communication info {wrong}"
+                );
+                self.find(
+                    "end-wrong",
+                    &[info.address(), end, named],
+                    text,
+                    "the two ends disagree on their connection",
+                );
+            }
+        }
+    }
+
+    /// The members must say that they are in the queue, and be as many as the port counts.
+    fn queue(&mut self, port: At<'k, 'd>, kind: QueueKind) {
+        let Some(members) = self.read(queue::members(port, kind)) else {
+            return;
+        };
+        let at = self.kernel.addr(port.address());
+        let complete = members.complete("the queue");
+        if let Err(hole) = &complete {
+            self.cut.insert(port.address());
+            self.broken_list("queue-links", &[port.address()], hole);
+        }
+        let count = self.read(port.uint(kind.counter()));
+        let found = members.entries.len();
+        if complete.is_ok() && count.is_some_and(|count| count != found as u64) {
+            let text = format!(
+                "the port {at} counts {} messages in its {} queue, which holds {found}",
+                count.unwrap_or_default(),
+                kind.name()
+            );
+            self.find(
+                "queue-length",
+                &[port.address()],
+                text,
+                "the queue was changed while the dump was written",
+            );
+        }
+        for message in members.entries {
+            self.membership
+                .entry(message)
+                .or_default()
+                .push((port.address(), kind));
+            self.member(port, kind, self.kernel.at(message));
+        }
+    }
+
+    fn member(&mut self, port: At<'k, 'd>, kind: QueueKind, message: At<'k, 'd>) {
+        let member = match kind {
+            QueueKind::Canceled => Message::CancelQueuePort,
+            _ => Message::PortQueue,
+        };
+        let Some(named) = self.read(message.pointer(member)) else {
+            return;
+        };
+        let (at, message_at) = (
+            self.kernel.addr(port.address()),
+            self.kernel.addr(message.address()),
+        );
+        if named != port.address() {
+            let text = format!(
+                "the message {message_at} is in the {} queue of the port {at} but names the port {}",
+                kind.name(),
+                self.kernel.addr(named)
+            );
+            self.find(
+                "queue-port",
+                &[message.address(), port.address(), named],
+                text,
+                "the message is being moved",
+            );
+        }
+        let Some(expected) = kind.queue_type() else { return };
+        let Some(said) = self.read(message.uint(Message::QueueType)) else {
+            return;
+        };
+        if said != expected {
+            let text = format!(
+                "the message {message_at} is in the {} queue of the port {at} but says queue type {said}",
+                kind.name()
+            );
+            self.find(
+                "queue-type",
+                &[message.address(), port.address()],
+                text,
+                "the message is being moved",
+            );
+        }
+    }
+
+    fn wait_queue(&mut self, port: At<'k, 'd>) {
+        let Some(waiting) = self.read(crate::thread::threads_waiting_at(port)) else {
+            return;
+        };
+        if let Err(hole) = waiting.complete("the wait queue") {
+            return self.broken_list("wait-queue-links", &[port.address()], &hole);
+        }
+        let count = self.read(port.uint(Port::WaitQueueLength));
+        if let Some(count) = count.filter(|&count| count != waiting.entries.len() as u64) {
+            let at = self.kernel.addr(port.address());
+            let text = format!(
+                "the port {at} counts {count} waiting threads, its list holds {}",
+                waiting.entries.len()
+            );
+            self.find(
+                "wait-queue-length",
+                &[port.address()],
+                text,
+                "a thread is about to wait or to wake",
+            );
+        }
+    }
+
+    /// Ports that handles or names lead to must be in the kernel's list.
+    fn unlisted(&mut self, ports: &enumerate::Ports) {
+        if ports.source != PortSource::PortList {
+            return;
+        }
+        let listed: BTreeSet<Gva> = ports.ports.iter().copied().collect();
+        let mut elsewhere = enumerate::by_handle(self.kernel);
+        if let Some(named) = self.read(enumerate::by_name(self.kernel)) {
+            elsewhere.extend(named);
+        }
+        for &port in elsewhere.difference(&listed) {
+            let text = format!(
+                "the port {} is not in the kernel's list of ports",
+                self.kernel.addr(port)
+            );
+            self.find(
+                "unlisted",
+                &[port],
+                text,
+                "the port was taken off the list: it is being made or deleted, or hidden",
+            );
+        }
+        for &port in &listed {
+            self.handle_count(port, elsewhere.contains(&port));
+        }
+    }
+
+    /// A port that has handles, by its count, and is in no handle table.
+    fn handle_count(&mut self, port: Gva, found: bool) {
+        let header = object::header(self.kernel, port);
+        let handles = self.read(header.and_then(|header| header.uint(ObjectHeader::HandleCount)));
+        if !found && handles.is_some_and(|handles| handles > 0) && self.unchecked.is_empty() {
+            let at = self.kernel.addr(port);
+            let text = format!(
+                "the port {at} counts {} handles, but none leads to it",
+                handles.unwrap_or_default()
+            );
+            self.find(
+                "handle-count",
+                &[port],
+                text,
+                "its process is going away, or a handle table is damaged",
+            );
+        }
+    }
+
+    /// Messages of the message table: those that say they are in a queue must be, and their lengths must agree.
+    fn messages(&mut self) -> usize {
+        let table = message_table::messages(self.kernel);
+        let Some(table) = self.read(table) else {
+            return self.membership.len();
+        };
+        self.unchecked
+            .extend(table.gaps.into_iter().map(|hole| Value::Missing(Box::new(hole))));
+        let all: BTreeSet<Gva> = table
+            .messages
+            .into_iter()
+            .chain(self.membership.keys().copied())
+            .collect();
+        for &message in &all {
+            self.message(self.kernel.at(message));
+        }
+        all.len()
+    }
+
+    fn message(&mut self, message: At<'k, 'd>) {
+        self.queue_of(message);
+        self.lengths(message);
+    }
+
+    fn queue_of(&mut self, message: At<'k, 'd>) {
+        let Some(port) = self
+            .read(message.pointer(Message::PortQueue))
+            .filter(|port| port.u64() != 0)
+        else {
+            return;
+        };
+        let Some(queue) = self.read(message.uint(Message::QueueType)) else {
+            return;
+        };
+        let queues = self.membership.get(&message.address());
+        let is_member = queues.is_some_and(|queues| {
+            queues
+                .iter()
+                .any(|&(at, kind)| at == port && kind != QueueKind::Canceled)
+        });
+        let has_queue = QueueKind::ALL
+            .into_iter()
+            .any(|kind| kind.queue_type() == Some(queue));
+        if has_queue && !is_member && !self.cut.contains(&port) && port::kind(self.kernel.at(port)).is_ok() {
+            let text = format!(
+                "the message {} says that it is in a queue (type {queue}) of the port {}, which does not hold it",
+                self.kernel.addr(message.address()),
+                self.kernel.addr(port)
+            );
+            self.find(
+                "not-in-queue",
+                &[message.address(), port],
+                text,
+                "the message is being moved",
+            );
+        }
+    }
+
+    fn lengths(&mut self, message: At<'k, 'd>) {
+        let Some((data, total)) = self.read(lengths(message)) else {
+            return;
+        };
+        let Some(header) = self.read(self.kernel.size_of(Type::PortMessage)) else {
+            return;
+        };
+        if total != data.saturating_add(header) {
+            let text = format!(
+                "the message {} has {data} bytes of data and {total} in all, with a header of {header}",
+                self.kernel.addr(message.address())
+            );
+            self.find("lengths", &[message.address()], text, "the message is damaged");
+        }
+    }
+}
+
+fn lengths(message: At<'_, '_>) -> Read<(u64, u64)> {
+    let header = message.embedded(Message::PortMessage)?;
+    Ok((
+        header.uint(PortMessage::DataLength)?,
+        header.uint(PortMessage::TotalLength)?,
+    ))
+}
