@@ -13,7 +13,7 @@ use alpc::{port, thread};
 use alpc_dump_fuzz::input::Input;
 use kdump::{Dump, Gva};
 use libfuzzer_sys::fuzz_target;
-use ntlayout::{Contract, Identity, Layout, Origin, Pdb, SymbolError, SymbolTable, TypeInfo};
+use ntlayout::{Layout, Pdb, SymbolTable};
 
 /// Addresses of the published case: the message, its ports, the process of its server, its threads.
 const KNOWN: [u64; 6] = [
@@ -29,39 +29,10 @@ const MAX_WRITES: usize = 256;
 struct Case {
     file: Vec<u8>,
     base: Gva,
-    symbols: Resolved,
+    /// The fixture's symbols, resolved once: reading PDBs is another target's matter.
+    layout: Layout,
     /// Where the pages of the known addresses are in the file, two each: this one and the one behind.
     pages: Vec<Option<[usize; 2]>>,
-}
-
-/// The fixture's symbols, resolved once: reading PDBs is another target's matter.
-struct Resolved {
-    pdb: Pdb,
-    layout: Layout,
-}
-
-impl SymbolTable for Resolved {
-    fn identity(&self) -> Option<&Identity> {
-        self.pdb.identity()
-    }
-    fn origin(&self) -> &Origin {
-        self.pdb.origin()
-    }
-    fn pointer_size(&self) -> Option<u8> {
-        self.pdb.pointer_size()
-    }
-    fn resolve(&self, _: &Contract) -> Result<Layout, SymbolError> {
-        Ok(self.layout.clone())
-    }
-    fn type_info(&self, name: &str) -> Result<Option<TypeInfo>, SymbolError> {
-        self.pdb.type_info(name)
-    }
-    fn global(&self, name: &str) -> Result<Option<u32>, SymbolError> {
-        self.pdb.global(name)
-    }
-    fn enum_info(&self, name: &str) -> Result<Option<Vec<(String, i64)>>, SymbolError> {
-        self.pdb.enum_info(name)
-    }
 }
 
 static CASE: LazyLock<Case> = LazyLock::new(|| {
@@ -72,12 +43,9 @@ static CASE: LazyLock<Case> = LazyLock::new(|| {
     Case {
         base: kdump::kernel_image(&dump).expect("the fixture has a kernel").base,
         pages: KNOWN.iter().map(|&gva| pages(&dump, gva)).collect(),
-        symbols: Resolved {
-            layout: pdb
-                .resolve(&alpc::contract::CONTRACT)
-                .expect("the fixture resolves"),
-            pdb,
-        },
+        layout: pdb
+            .resolve(&alpc::contract::CONTRACT)
+            .expect("the fixture resolves"),
         file,
     }
 });
@@ -105,7 +73,7 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let _ = kdump::debugger_data(&dump);
-    let kernel = Kernel::new(&dump, case.base, &case.symbols).expect("the symbols are resolved");
+    let kernel = Kernel::new(&dump, case.base, case.layout.clone());
     for &address in &KNOWN {
         let address = Gva::new(address);
         std::hint::black_box(format!("{:?}", message::message(&kernel, address, Detail::Full)));
