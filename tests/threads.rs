@@ -257,7 +257,7 @@ fn what_is_no_thread_is_named() {
     let run = world.run(&["thread", "tid:1"]);
     assert_eq!(run.status, 1, "{}", run.stderr);
     assert!(
-        run.stderr.contains("no thread of the dump has the id 1"),
+        run.stderr.contains("no thread matches tid:0x1"),
         "{}",
         run.stderr
     );

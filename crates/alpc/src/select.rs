@@ -371,7 +371,7 @@ pub fn message(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelec
         _ => Err(NotSelected::WrongKind {
             what: what[0],
             selector: selector.clone(),
-            instead: "its address or id:N",
+            instead: "its address in hex digits, as in fffff8800f4cc950, or its id as id:N",
         }),
     }
 }
