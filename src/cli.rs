@@ -72,6 +72,8 @@ pub enum Command {
     Message(MessageArgs),
     /// One port, the threads that serve it, and its queues (!alpc /P)
     Port(PortArgs),
+    /// One resource, or all that a port owns: sections, regions, views, reserves, security data (!alpc /R)
+    Resource(ResourceArgs),
     /// Every thread: its state, what it waits for, and the ALPC reply that it waits for
     Threads(ThreadsArgs),
     /// One thread in full (!thread)
@@ -94,6 +96,14 @@ pub enum Command {
     Global(GlobalArgs),
     /// Whether all ports and messages agree with each other (!alpc -analyze)
     Analyze,
+}
+
+/// Which resources to show.
+#[derive(Clone, Debug, Args)]
+pub struct ResourceArgs {
+    /// Address of the resource; or address, name or full path of the port that owns resources
+    #[arg(value_name = "ADDR|NAME")]
+    pub resource: String,
 }
 
 /// Which threads to show.
@@ -217,6 +227,7 @@ impl Command {
             Self::Info => "info",
             Self::Message(_) => "message",
             Self::Port(_) => "port",
+            Self::Resource(_) => "resource",
             Self::Threads(_) => "threads",
             Self::Thread(_) => "thread",
             Self::Connections(_) => "connections",

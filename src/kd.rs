@@ -22,7 +22,7 @@ pub enum Step {
 
 /// The debugger's commands that have one of ours, for those who typed another.
 const SUPPORTED: &str = "\
-supported: !alpc [/m|/p|/r|/g|/lpc|/lpp|-lp|-lp0|/graph] [/v] ADDRESS, !lpc message|port ADDRESS, q; \
+supported: !alpc [/m|/p|/r|/g|/lpc|/lpp|-lp|-lp0|/graph] [/v] ADDRESS, !lpc message|port ADDRESS, !thread ADDRESS, dt TYPE [ADDRESS], q; \
 separate several by ;";
 
 const CLASSIC_HELP: &str = "\
@@ -123,6 +123,8 @@ fn switch(token: &str) -> Option<&'static [&'static str]> {
     Some(match switch.to_ascii_lowercase().as_str() {
         "m" => &["message"],
         "p" => &["port"],
+        // Later debuggers split the view of resources by what they are.
+        "r" | "section" | "region" | "view" | "presl" => &["resource"],
         "g" => &["global"],
         "lp" => &["global", "--list"],
         "lp0" => &["ports", "--orphans"],
@@ -171,8 +173,16 @@ fn line(cli: &Cli, words: &[String]) -> Vec<Step> {
     match words[0].to_ascii_lowercase().as_str() {
         "!alpc" => vec![alpc(cli, words)],
         "!lpc" => lpc(cli, words),
+        "!thread" => vec![run_as("thread", cli, words)],
         _ => vec![run(cli, words, words)],
     }
+}
+
+/// A line that is a command of ours but for its name.
+fn run_as(verb: &str, cli: &Cli, words: &[String]) -> Step {
+    let rest = words.iter().skip(1).cloned();
+    let args: Vec<String> = std::iter::once(verb.to_owned()).chain(rest).collect();
+    run(cli, &args, words)
 }
 
 fn alpc(cli: &Cli, words: &[String]) -> Step {
@@ -301,6 +311,13 @@ mod tests {
                 "fffff880`0f4cc950"
             ]
         );
+    }
+
+    #[test]
+    fn every_spelling_of_the_view_of_resources() {
+        for spelling in ["/r", "-R", "-section", "-region", "/View", "-presl"] {
+            assert_eq!(switch(spelling), Some(&["resource"][..]), "{spelling}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod object;
 mod port;
 mod ports;
 mod processes;
+mod resource;
 mod thread;
 mod threads;
 
@@ -88,6 +89,7 @@ pub fn run(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
         Command::Process(args) => processes::one(session, args),
         Command::Modules => modules::run(session),
         Command::Global(args) => global::run(cli, session, args),
+        Command::Resource(args) => resource::run(cli, session, args),
         Command::Analyze => analyze::run(session),
         Command::Threads(args) => threads::run(session, args),
         Command::Thread(args) => thread::run(session, args),

@@ -8,9 +8,13 @@ use alpc::{Addr, Value};
 
 use super::escape;
 
-/// Text of a known value, or a question mark.
+/// Text of a known value; a question mark where memory hides it, `-` where this kernel has no such thing.
 pub fn or_question<T>(value: &Value<T>, text: impl FnOnce(&T) -> String) -> String {
-    value.known().map_or_else(|| "?".to_owned(), text)
+    match value {
+        Value::Known(value) => text(value),
+        Value::Missing(hole) if hole.is_absence() => "-".to_owned(),
+        Value::Missing(_) => "?".to_owned(),
+    }
 }
 
 /// Text of an address; question marks over its whole width where memory hides it, `-` where this kernel has
@@ -55,6 +59,14 @@ impl Rows {
         self.text
     }
 
+    /// The lines of another view, indented.
+    pub fn block(&mut self, text: &str, indent: usize) {
+        for line in text.lines() {
+            let indent = if line.is_empty() { 0 } else { indent };
+            self.line(&format!("{:indent$}{line}", ""));
+        }
+    }
+
     /// A line that is no row.
     pub fn line(&mut self, line: &str) {
         self.text.push_str(line);
@@ -89,6 +101,14 @@ impl Rows {
 
     /// A number as `0x0BFC (3068)`, with at least `width` hex digits.
     pub fn number(&mut self, label: &str, value: &Value<u32>, width: usize) {
+        self.text(
+            label,
+            &or_question(value, |number| format!("0x{number:0width$X} ({number})")),
+        );
+    }
+
+    /// A number of up to 64 bits, written as [`number`](Self::number) does.
+    pub fn wide_number(&mut self, label: &str, value: &Value<u64>, width: usize) {
         self.text(
             label,
             &or_question(value, |number| format!("0x{number:0width$X} ({number})")),

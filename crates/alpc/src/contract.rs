@@ -398,6 +398,21 @@ structures! {
         Count: O "Count",
         DuplicateContext: R "DuplicateContext",
     }
+    /// How a handle is on its way from one process to another; only complete symbol tables have it.
+    DuplicateState = "_OB_DUPLICATE_OBJECT_STATE" {
+        SourceProcess: O "SourceProcess",
+        SourceHandle: O "SourceHandle",
+        Object: O "Object",
+        TargetAccess: O "TargetAccess",
+        HandleAttributes: O "HandleAttributes",
+    }
+    /// What a thread impersonates its client with.
+    SecurityContext = "_SECURITY_CLIENT_CONTEXT" {
+        ClientToken: O "ClientToken",
+        DirectlyAccessClientToken: O "DirectlyAccessClientToken",
+        DirectAccessEffectiveOnly: O "DirectAccessEffectiveOnly",
+        ServerIsRemote: O "ServerIsRemote",
+    }
     /// ALPC's part of a process.
     ProcessContext = "_ALPC_PROCESS_CONTEXT" {
         ViewListHead: R "ViewListHead",

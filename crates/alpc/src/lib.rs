@@ -33,6 +33,7 @@ pub mod portlist;
 pub mod process;
 pub mod queue;
 pub mod receiver;
+pub mod resource;
 pub mod select;
 pub mod thread;
 pub mod thread_details;
