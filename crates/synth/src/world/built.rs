@@ -90,8 +90,16 @@ impl World {
 
 impl Built {
     /// Builds the page tables. The same every time.
+    ///
+    /// # Panics
+    /// For a 32-bit kernel: its page tables are not written yet.
     #[must_use]
     pub fn map(&self) -> Mapped {
+        assert_eq!(
+            self.pointer_size(),
+            8,
+            "page tables of 32-bit kernels are not written yet"
+        );
         let users: Vec<UserSpace<'_>> = self
             .truth
             .processes

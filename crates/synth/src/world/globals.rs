@@ -25,6 +25,10 @@ impl World {
         for (name, size, value) in [
             ("AlpcpRegionGranularity", 4, global.region_granularity),
             ("AlpcpViewGranularity", 4, global.view_granularity),
+            ("AlpcpLogEnabled", 1, 0),
+            ("AlpcpMessageLogEnabled", 1, 0),
+            ("AlpcpNextMessageId", 4, 0x2000),
+            ("AlpcpNextCallbackId", 4, 0x0002_0f00),
             ("LpcLegacyMaxMessageLength", 4, 0x148),
             ("KeTimeIncrement", 4, increment),
             ("KeMaximumIncrement", 4, increment),

@@ -26,6 +26,9 @@ const WR_QUEUE: u8 = 15;
 const WR_LPC_RECEIVE: u8 = 16;
 const WR_LPC_REPLY: u8 = 17;
 
+/// Priority of an ordinary thread without a boost.
+const BASE_PRIORITY: u8 = 8;
+
 /// Pages of a kernel stack.
 const STACK_PAGES: u64 = 6;
 
@@ -41,6 +44,9 @@ impl World {
         thread.address = self.object(spec);
         thread.pid = self.truth.process(thread.process).pid;
         thread.stack_base = self.reserve_stack();
+        if thread.priority == 0 {
+            thread.priority = BASE_PRIORITY + 1;
+        }
         if thread.state == 0 {
             thread.state = WAITING;
             thread.wait_reason = USER_REQUEST;
@@ -165,6 +171,8 @@ impl World {
         self.set(at, KTHREAD, "State", u64::from(thread.state));
         self.set(at, KTHREAD, "WaitReason", u64::from(thread.wait_reason));
         self.set(at, KTHREAD, "WaitMode", u64::from(thread.wait_mode));
+        self.set(at, KTHREAD, "Priority", u64::from(thread.priority));
+        self.set(at, KTHREAD, "BasePriority", u64::from(BASE_PRIORITY));
         self.set(at, KTHREAD, "Alertable", u64::from(thread.alertable));
         self.set(at, KTHREAD, "SuspendCount", u64::from(thread.suspend_count));
         self.set(at, KTHREAD, "WaitTime", u64::from(thread.wait_time));

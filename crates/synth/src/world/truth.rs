@@ -270,6 +270,8 @@ pub struct Thread {
     pub alertable: bool,
     /// `SuspendCount`.
     pub suspend_count: u8,
+    /// `Priority`; 0 asks for that of an ordinary thread.
+    pub priority: u8,
     /// Tick count when the wait began.
     pub wait_time: u32,
     /// What it waits for.
@@ -699,7 +701,7 @@ pub struct CompletionPort {
 /// Counts and settings of ALPC as a whole.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Global {
-    /// Blobs ever created and deleted, by blob id.
+    /// Blobs ever created and deleted, by blob id. Before compiling, only the deleted ones.
     pub blobs: BTreeMap<BlobId, (u32, u32)>,
     /// `AlpcpRegionGranularity`.
     pub region_granularity: u64,

@@ -2,7 +2,7 @@
 
 use crate::address::Va;
 use crate::world::message::kind;
-use crate::world::{Connection, ConnectionSpec, Message, Port, Queue, Thread, World};
+use crate::world::{BlobId, Connection, ConnectionSpec, Message, Port, Queue, Thread, World};
 
 use super::ports;
 use super::system::{System, idle_thread, thread};
@@ -28,6 +28,7 @@ pub(super) fn populate(world: &mut World, system: &System) {
     port_states(world, system);
     exited(world, system);
     many_handles(world, system);
+    history(world);
     secondary_table(world, system);
 }
 
@@ -392,6 +393,21 @@ fn many_handles(world: &mut World, system: &System) {
     world.process_mut(system.explorer).handle_table_level = 2;
     let port = ports::by_name(world, "senssvc");
     world.handle(system.netsvcs, port, 0x1f_0001);
+}
+
+/// Blobs that came and went before.
+fn history(world: &mut World) {
+    let deleted = [
+        (BlobId::Connection, 1_204),
+        (BlobId::Message, 48_213),
+        (BlobId::Security, 311),
+        (BlobId::View, 77),
+    ];
+    world
+        .truth
+        .global
+        .blobs
+        .extend(deleted.map(|(id, count)| (id, (count, count))));
 }
 
 /// A message whose id belongs to the second message table, where there are several.

@@ -1,0 +1,37 @@
+//! Writes a world as a dump, with its PDB and its truth beside it:
+//! `cargo run -p synth --bin write-world -- <kernel>|published <kind> <file.dmp>`.
+//!
+//! The kernel is one of the layout extract (`vista-sp2-x64`, `win11-22h2-x64` and so on), the kind is 1, 2, 5 or 6. The
+//! PDB gets the dump's name with `.pdb`, the truth with `.truth.json`.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use synth::dump::Kind;
+use synth::layout::Kernel;
+use synth::worlds;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [name, kind, path] = arguments.as_slice() else {
+        return Err("usage: write-world <kernel>|published <kind> <file.dmp>".into());
+    };
+    let kernels: Vec<&str> = Kernel::names()
+        .into_iter()
+        .filter(|name| name.ends_with("-x64"))
+        .collect();
+    let kinds = [Kind::Full, Kind::Summary, Kind::BitmapFull, Kind::BitmapKernel];
+    let kind = kinds.into_iter().find(|one| one.number().to_string() == *kind);
+    let kind = kind.ok_or("the kind is 1, 2, 5 or 6")?;
+    let world = match name.as_str() {
+        "published" => worlds::vista_sp2_x64(),
+        kernel if kernels.contains(&kernel) => worlds::standard(kernel),
+        other => return Err(format!("{other}: there are {}", kernels.join(", ")).into()),
+    };
+    let path = PathBuf::from(path);
+    std::fs::write(&path, world.dump(kind))?;
+    std::fs::write(path.with_extension("pdb"), world.pdb())?;
+    let truth = serde_json::to_string_pretty(&world.truth)?;
+    std::fs::write(path.with_extension("truth.json"), truth)?;
+    Ok(())
+}
