@@ -61,9 +61,10 @@ impl Session {
             Failure::fatal(
                 "no-kernel-identity",
                 format!(
-                    "the kernel image at {:016x} in {} has no readable debug record, so its symbols cannot be identified",
+                    "{}: the kernel image at {:016x} has no readable debug record{}, so its symbols cannot be identified",
+                    self.dump.path().display(),
                     u64::from(image.base),
-                    self.dump.path().display()
+                    image.codeview_error.as_ref().map(|error| format!(" ({error})")).unwrap_or_default(),
                 ),
             )
         })?;

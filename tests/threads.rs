@@ -256,10 +256,6 @@ fn what_is_no_thread_is_named() {
     assert!(run.stderr.contains("\"ALPC Port\""), "{}", run.stderr);
     let run = world.run(&["thread", "tid:1"]);
     assert_eq!(run.status, 1, "{}", run.stderr);
-    assert!(
-        run.stderr.contains("no thread matches tid:0x1"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("no thread matches tid:0x1"), "{}", run.stderr);
     assert_eq!(world.run(&["thread", "tid:x"]).status, 2);
 }

@@ -1,9 +1,12 @@
 //! Running the binary as a user would.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod synthetic;
+
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use lzma_rust2::XzReader;
 use serde_json::Value;
@@ -34,7 +37,12 @@ pub fn fixture(name: &str) -> PathBuf {
 
 /// Runs the binary in the repository, with an environment that does not depend on who runs the tests.
 pub fn alpc_dump(args: &[&str]) -> Run {
-    let output = Command::new(env!("CARGO_BIN_EXE_alpc-dump"))
+    alpc_dump_with_input(args, "")
+}
+
+/// The same, with `input` on stdin.
+pub fn alpc_dump_with_input(args: &[&str], input: &str) -> Run {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_alpc-dump"))
         .args(args)
         .current_dir(root())
         .env_remove("_NT_SYMBOL_PATH")
@@ -42,8 +50,14 @@ pub fn alpc_dump(args: &[&str]) -> Run {
         .env_remove("CLICOLOR_FORCE")
         .env_remove("CLICOLOR")
         .env_remove("NO_COLOR")
-        .output()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .unwrap();
+    // A command that reads no input may have ended already.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
     Run {
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
@@ -103,9 +117,14 @@ impl World {
 
     /// Runs the binary on the world's dump with its symbols.
     pub fn run(&self, args: &[&str]) -> Run {
+        self.run_with_input(args, "")
+    }
+
+    /// The same, with `input` on stdin.
+    pub fn run_with_input(&self, args: &[&str], input: &str) -> Run {
         let mut line = vec![self.dump.to_str().unwrap(), "-y", self.symbols.to_str().unwrap()];
         line.extend(args);
-        alpc_dump(&line)
+        alpc_dump_with_input(&line, input)
     }
 }
 

@@ -4,9 +4,10 @@ use super::{Module, Name, Pool, World};
 use crate::address::Va;
 use crate::bytes::{count, low32, put, put_u16, put_u32, put_u64};
 
-/// Where the debug directory is: at the start of the first section, as linkers place it.
-const DEBUG_DIRECTORY: u64 = 0x1008;
-const RSDS: u64 = 0x1040;
+/// Where the debug directory is: behind the headers. Linkers place it at the start of the first section, but some
+/// kernels have globals in its first bytes.
+const DEBUG_DIRECTORY: u64 = 0xa00;
+const RSDS: u64 = 0xa40;
 const NT_HEADERS: usize = 0xf8;
 const IMAGE_DEBUG_TYPE_CODEVIEW: u32 = 2;
 

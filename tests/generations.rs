@@ -1,0 +1,306 @@
+//! Every x64 generation of kernels: each message and port of its world against what the world was told.
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use support::synthetic::{Sample, address, kernels};
+use synth::address::Va;
+use synth::world::{Built, Message, Port, PortKind, Queue};
+
+/// What a view must say of a port that an address of the truth names.
+fn port_ref(world: &Built, port: Va) -> Value {
+    if port == Va::NULL {
+        return Value::Null;
+    }
+    json!({ "address": address(port), "kind": kind_name(world.truth.port(port).kind) })
+}
+
+fn kind_name(kind: PortKind) -> &'static str {
+    match kind {
+        PortKind::None => "",
+        PortKind::Connection => "ALPC_CONNECTION_PORT",
+        PortKind::Client => "ALPC_CLIENT_COMMUNICATION_PORT",
+        PortKind::Server => "ALPC_SERVER_COMMUNICATION_PORT",
+    }
+}
+
+/// A process with the 14 characters of its image name that the kernel keeps.
+fn process_ref(world: &Built, process: Va) -> Value {
+    if process == Va::NULL {
+        return Value::Null;
+    }
+    let image: String = world.truth.process(process).image.chars().take(14).collect();
+    json!({ "address": address(process), "image": image })
+}
+
+fn type_name(word: u16) -> String {
+    const NAMES: [&str; 13] = [
+        "",
+        "LPC_REQUEST",
+        "LPC_REPLY",
+        "LPC_DATAGRAM",
+        "LPC_LOST_REPLY",
+        "LPC_PORT_CLOSED",
+        "LPC_CLIENT_DIED",
+        "LPC_EXCEPTION",
+        "LPC_DEBUG_EVENT",
+        "LPC_ERROR_EVENT",
+        "LPC_CONNECTION_REQUEST",
+        "LPC_CONNECTION_REPLY",
+        "LPC_CANCELED",
+    ];
+    let number = usize::from(word & 0xff);
+    NAMES
+        .get(number)
+        .map_or_else(|| format!("0x{number:02X}"), |name| (*name).to_owned())
+}
+
+/// The rows of the message view, from the specification of a message.
+fn message_rows(world: &Built, message: &Message) -> BTreeMap<&'static str, Value> {
+    let has = |flag| message.flags.contains(flag);
+    BTreeMap::from([
+        ("message_id", json!(message.id)),
+        ("callback_id", json!(message.callback_id)),
+        ("sequence_number", json!(message.sequence_no)),
+        ("type", json!(type_name(message.type_word))),
+        ("data_length", json!(message.data_length)),
+        ("total_length", json!(message.total_length)),
+        ("canceled", json!(has("Canceled"))),
+        ("release", json!(has("ReleaseMessage"))),
+        ("reply_wait_reply", json!(has("ReplyWaitReply"))),
+        ("continuation", json!(message.type_word & 0x2000 != 0)),
+        ("owner_port", port_ref(world, message.owner_port)),
+        ("waiting_thread", json!(address(message.waiting_thread))),
+        ("queue_port", port_ref(world, message.port_queue)),
+        ("server_thread", json!(address(message.server_thread))),
+        (
+            "quota_charged",
+            json!(has("SharedQuota") || message.quota_process != Va::NULL),
+        ),
+        ("cancel_queue_port", json!(address(message.cancel_queue_port))),
+        (
+            "cancel_sequence_port",
+            json!(address(message.cancel_sequence_port)),
+        ),
+        ("cancel_sequence_number", json!(message.cancel_sequence_no)),
+        ("client_context", json!(address(message.client_context))),
+        ("server_context", json!(address(message.server_context))),
+        ("port_context", json!(address(message.port_context))),
+        ("cancel_port_context", json!(address(message.cancel_port_context))),
+        ("security_data", json!(address(message.security_data))),
+        ("view", json!(address(message.view))),
+    ])
+}
+
+const QUEUE_TYPES: [&str; 5] = [
+    "ALPC_MSGQUEUE_NONE",
+    "ALPC_MSGQUEUE_MAIN",
+    "ALPC_MSGQUEUE_LARGE",
+    "ALPC_MSGQUEUE_PENDING",
+    "ALPC_MSGQUEUE_DIRECT",
+];
+
+fn check_message(world: &Built, message: &Message, record: &Value) {
+    let at = format!("{} of {}", message.address, world.truth.kernel);
+    for (row, expected) in message_rows(world, message) {
+        assert_eq!(record[row], expected, "{row} of {at}");
+    }
+    assert_eq!(
+        record["queue_type"], QUEUE_TYPES[message.queue_type as usize],
+        "{at}"
+    );
+    let owner = match message.port_queue {
+        Va::NULL => Value::Null,
+        port => process_ref(world, world.truth.port(port).owner),
+    };
+    assert_eq!(record["queue_port_owner_process"], owner, "{at}");
+    let details = &record["details"];
+    assert_eq!(details["client_process_id"], message.client_id.0, "{at}");
+    assert_eq!(details["client_thread_id"], message.client_id.1, "{at}");
+    assert_eq!(details["reserve"], address(message.reserve), "{at}");
+    assert_eq!(
+        details["communication_info"],
+        address(message.communication_info),
+        "{at}"
+    );
+    assert_eq!(details["handle_data"], address(message.handle_data), "{at}");
+}
+
+/// Flags of a port as the view shows them, from the names of its state bits.
+fn port_flags(port: &Port) -> [(&'static str, bool); 8] {
+    let has = |flag| port.flags.contains(flag);
+    [
+        ("connection_pending", has("ConnectionPending")),
+        ("connection_refused", has("ConnectionRefused")),
+        ("disconnected", has("Disconnected")),
+        ("closed", has("Closed")),
+        ("flush_on_close", !has("NoFlushOnClose")),
+        ("return_extended_info", has("ReturnExtendedInfo")),
+        ("waitable", has("Waitable")),
+        ("wow64_completion_list", has("Wow64CompletionList")),
+    ]
+}
+
+fn check_port(world: &Built, port: &Port, record: &Value) {
+    let at = format!("{} of {}", port.address, world.truth.kernel);
+    let info = world.truth.communication_info(port.communication_info);
+    assert_eq!(record["type"], kind_name(port.kind), "{at}");
+    assert_eq!(record["communication_info"], address(info.address), "{at}");
+    assert_eq!(
+        record["connection_port"]["address"],
+        address(info.connection_port),
+        "{at}"
+    );
+    assert_eq!(
+        record["client_communication_port"],
+        address(info.client_port),
+        "{at}"
+    );
+    assert_eq!(
+        record["server_communication_port"],
+        address(info.server_port),
+        "{at}"
+    );
+    let name = world.truth.objects[&info.connection_port].name.as_ref();
+    let name = name.map(|(_, name)| String::from_utf16_lossy(name.units()));
+    assert_eq!(record["connection_port"]["name"], json!(name), "{at}");
+    assert_eq!(record["owner_process"], process_ref(world, port.owner), "{at}");
+    assert_eq!(record["owner_closed"], port.owner_closed, "{at}");
+    assert_eq!(record["sequence_no"], port.sequence_no, "{at}");
+    assert_eq!(record["completion_port"], address(port.completion_port), "{at}");
+    assert_eq!(record["completion_list"], address(port.completion_list), "{at}");
+    let security = if port.flags.contains("DynamicSecurity") {
+        "Dynamic"
+    } else {
+        "Static"
+    };
+    assert_eq!(record["security"], security, "{at}");
+    for (row, expected) in port_flags(port) {
+        assert_eq!(record[row], expected, "{row} of {at}");
+    }
+    check_queues(world, port, record);
+    check_servers(world, port, record);
+    assert_eq!(
+        record["details"]["path"],
+        json!(world.truth.path(port.address)),
+        "{at}"
+    );
+}
+
+fn check_queues(world: &Built, port: &Port, record: &Value) {
+    let at = format!("{} of {}", port.address, world.truth.kernel);
+    let queues = record["queues"].as_array().unwrap();
+    let names: Vec<&str> = queues
+        .iter()
+        .map(|queue| queue["queue"].as_str().unwrap())
+        .collect();
+    let has_direct = world.kernel.has("_ALPC_PORT", "DirectQueue");
+    let expected: &[&str] = if has_direct {
+        &["main", "direct", "large", "pending", "canceled"]
+    } else {
+        &["main", "large", "pending", "canceled"]
+    };
+    assert_eq!(names, expected, "{at}");
+    for queue in queues {
+        let kind = match queue["queue"].as_str().unwrap() {
+            "main" => Queue::Main,
+            "direct" => Queue::Direct,
+            "large" => Queue::Large,
+            "pending" => Queue::Pending,
+            _ => Queue::Canceled,
+        };
+        let members: Vec<String> = port.queue(kind).iter().map(|&message| address(message)).collect();
+        let said: Vec<&str> = queue["messages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|message| message["address"].as_str().unwrap())
+            .collect();
+        assert_eq!(said, members, "{kind:?} queue of {at}");
+        assert_eq!(queue["length"], members.len(), "{kind:?} queue of {at}");
+    }
+}
+
+fn check_servers(world: &Built, port: &Port, record: &Value) {
+    let at = format!("{} of {}", port.address, world.truth.kernel);
+    let queue = world
+        .truth
+        .queues
+        .iter()
+        .find(|queue| queue.address == port.completion_port);
+    let threads = queue.map_or(&port.wait_queue, |queue| &queue.threads);
+    let expected: Vec<String> = threads.iter().map(|&thread| address(thread)).collect();
+    let said: Vec<&str> = record["servers"]["threads"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|thread| thread["address"].as_str().unwrap())
+        .collect();
+    assert_eq!(said, expected, "{at}");
+}
+
+#[test]
+fn every_message_and_port_of_every_generation() {
+    for kernel in kernels() {
+        let sample = Sample::standard(kernel);
+        let truth = &sample.world.truth;
+        let messages: Vec<String> = truth
+            .messages
+            .iter()
+            .map(|message| format!("message {}", message.address))
+            .collect();
+        for (message, run) in truth.messages.iter().zip(sample.results(&messages)) {
+            check_message(&sample.world, message, &run);
+        }
+        let ports: Vec<&Port> = truth
+            .ports
+            .iter()
+            .filter(|port| port.kind != PortKind::None)
+            .collect();
+        let lines: Vec<String> = ports
+            .iter()
+            .map(|port| format!("port {}", port.address))
+            .collect();
+        for (port, run) in ports.iter().zip(sample.results(&lines)) {
+            check_port(&sample.world, port, &run);
+        }
+    }
+}
+
+#[test]
+fn nothing_contradicts_itself_in_any_generation() {
+    for kernel in kernels() {
+        let run = Sample::standard(kernel).run(&["analyze"]);
+        assert_eq!(run.status, 0, "{kernel}: {}{}", run.stdout, run.stderr);
+        assert!(run.stdout.starts_with("0 problems"), "{kernel}: {}", run.stdout);
+    }
+}
+
+#[test]
+fn the_kernels_list_holds_every_listed_port_in_every_generation() {
+    for kernel in kernels() {
+        let sample = Sample::standard(kernel);
+        let run = sample.run(&["--format", "json", "global"]);
+        assert_eq!(run.status, 0, "{kernel}: {}", run.stderr);
+        let record = &run.json()["result"];
+        let mut said: Vec<&str> = record["list"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|port| port["address"].as_str().unwrap())
+            .collect();
+        said.sort_unstable();
+        let mut listed: Vec<String> = sample
+            .world
+            .truth
+            .ports
+            .iter()
+            .filter(|port| !port.unlisted)
+            .map(|port| address(port.address))
+            .collect();
+        listed.sort_unstable();
+        assert_eq!(said, listed, "{kernel}");
+    }
+}

@@ -1,0 +1,83 @@
+//! Dumps of synthetic worlds, written where the binary can read them.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::Value;
+use synth::address::Va;
+use synth::dump::Kind;
+use synth::layout::Kernel;
+use synth::world::Built;
+use synth::worlds;
+use tempfile::TempDir;
+
+use super::{Run, alpc_dump};
+
+/// A world's dump and PDB in a folder of their own.
+pub struct Sample {
+    pub world: Built,
+    folder: TempDir,
+}
+
+impl Sample {
+    /// The general world of a kernel.
+    pub fn standard(kernel: &str) -> Self {
+        Self::of(worlds::standard(kernel))
+    }
+
+    /// The dump of a world, of a kind that its Windows wrote.
+    pub fn of(world: Built) -> Self {
+        let sample = Self {
+            world,
+            folder: tempfile::tempdir().unwrap(),
+        };
+        let kind = if sample.world.truth.build < 9200 {
+            Kind::Summary
+        } else {
+            Kind::BitmapKernel
+        };
+        fs::write(sample.dump(), sample.world.dump(kind)).unwrap();
+        fs::write(sample.folder.path().join("kernel.pdb"), sample.world.pdb()).unwrap();
+        sample
+    }
+
+    /// The dump file.
+    pub fn dump(&self) -> PathBuf {
+        self.folder.path().join("memory.dmp")
+    }
+
+    /// Runs the binary on the dump.
+    pub fn run(&self, args: &[&str]) -> Run {
+        let dump = self.dump();
+        let mut line = vec![dump.to_str().unwrap()];
+        line.extend(args);
+        alpc_dump(&line)
+    }
+
+    /// What each of the command lines gives, all run over the one opened dump.
+    pub fn results(&self, lines: &[String]) -> Vec<Value> {
+        let run = self.run(&["--format", "json", "-c", &lines.join("; ")]);
+        let documents = match run.json() {
+            Value::Array(documents) => documents,
+            one => vec![one],
+        };
+        assert_eq!(documents.len(), lines.len(), "{}", run.stderr);
+        documents
+            .into_iter()
+            .map(|document| document["result"].clone())
+            .collect()
+    }
+}
+
+/// The x64 kernels at hand, Vista SP1 and later.
+pub fn kernels() -> Vec<&'static str> {
+    Kernel::names()
+        .into_iter()
+        .filter(|name| name.ends_with("x64"))
+        .collect()
+}
+
+/// An address as the binary writes it.
+pub fn address(va: Va) -> String {
+    va.to_string()
+}
