@@ -72,6 +72,17 @@ impl<'d> Kernel<'d> {
         Addr::new(gva, self.pointer_size())
     }
 
+    /// Whether an address is in the upper half of the address space, where the kernel's memory is, and one that
+    /// the processor can use.
+    #[must_use]
+    pub fn is_kernel_address(&self, gva: Gva) -> bool {
+        match self.pointer_size() {
+            4 => (0x8000_0000..=0xffff_ffff).contains(&gva.u64()),
+            // With 5-level paging the upper half begins at ff00000000000000.
+            _ => gva.u64() >= 0xff00_0000_0000_0000,
+        }
+    }
+
     /// A structure at an address.
     #[must_use]
     pub fn at(&self, address: Gva) -> At<'_, 'd> {

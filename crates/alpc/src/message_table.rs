@@ -2,7 +2,7 @@
 //!
 //! A message's id is its handle in `AlpcMessageTable`; from Windows 8.1 on, ids beyond 26 bits are handles in
 //! one of the `AlpcpSecondaryMessageTables`, numbered by the bits above. Bit 31 marks a message that is free
-//! and cached, or belongs to a reserve: it says nothing of whether the message is in use, its ports do.
+//! and cached, or belongs to a reserve.
 
 use kdump::{Gva, Gxa};
 
@@ -13,6 +13,9 @@ use crate::value::Hole;
 
 /// Bits of an id that are a handle.
 const HANDLE: u32 = 0x03ff_ffff;
+
+/// Bit of an id of a message that is not in use by itself.
+const NOT_LIVE: u32 = 0x8000_0000;
 
 /// Numbers that the bits between the handle and the mark can give to tables.
 const SECONDARY_TABLES: u64 = 32;
@@ -63,13 +66,15 @@ fn collect(kernel: &Kernel<'_>, table: Gva, found: &mut Messages) -> Read<()> {
 }
 
 /// Whether an entry's message is in use, and not what was there before.
+///
+/// The kernel itself finds no message that belongs to no port any more. Such a message is still there, with
+/// its id; one that was freed has the mark in its id and no port.
 fn is_live(kernel: &Kernel<'_>, entry: Entry) -> Read<bool> {
     let message = kernel.at(entry.target);
     let id = id(message)?;
-    Ok(u64::from(id & HANDLE) == entry.handle && is_held(message)?)
+    Ok(u64::from(id & HANDLE) == entry.handle && (id & NOT_LIVE == 0 || is_held(message)?))
 }
 
-/// A message that was freed keeps its id, but belongs to no port.
 fn is_held(message: At<'_, '_>) -> Read<bool> {
     Ok(message.pointer(Message::OwnerPort)?.u64() != 0 || message.pointer(Message::PortQueue)?.u64() != 0)
 }
@@ -104,8 +109,8 @@ fn message_in(kernel: &Kernel<'_>, table: Gva, handle: u64, wanted: u32) -> Read
         return Ok(None);
     };
     let message = kernel.at(entry.target);
-    let matches = || Ok::<_, Hole>(id(message)? == wanted && is_held(message)?);
-    Ok(matches().unwrap_or(true).then_some(entry.target))
+    let matches = id(message).map(|id| id == wanted);
+    Ok(matches.unwrap_or(true).then_some(entry.target))
 }
 
 /// The tables beside the first.

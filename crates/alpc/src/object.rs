@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use kdump::{Gva, Gxa, ReadError};
+use kdump::{Gva, Gxa};
 use serde::Serialize;
 
 use crate::contract::{Global, ObjectHeader, ObjectNameInfo, ObjectType, Type};
@@ -17,6 +17,9 @@ const NAME_INFO: u64 = 2;
 
 /// Directories that a path is followed through at most.
 const MAX_DEPTH: usize = 64;
+
+/// Index of the first type in `ObTypeIndexTable`.
+const FIRST_TYPE: u64 = 2;
 
 /// A type of objects.
 #[derive(Clone, Debug, Serialize)]
@@ -74,11 +77,16 @@ pub fn type_address(header: At<'_, '_>) -> Read<Gva> {
     let address = kernel
         .cursor()
         .pointer(offset(kernel.global(Global::ObTypeIndexTable)?, slot))?;
-    if kernel.at(address).uint(ObjectType::Index)? & 0xff != index {
+    let invalid = || {
         let at = kernel.addr(header.address());
-        return Err(Hole::Implausible(format!(
-            "the object header at {at} has no valid type index"
-        )));
+        Hole::Implausible(format!("the object header at {at} has no valid type index"))
+    };
+    // The first two slots hold no types, and those behind the last hold nothing, or other variables.
+    if index < FIRST_TYPE || !kernel.is_kernel_address(address) {
+        return Err(invalid());
+    }
+    if kernel.at(address).uint(ObjectType::Index)? & 0xff != index {
+        return Err(invalid());
     }
     Ok(address)
 }
@@ -105,11 +113,13 @@ pub fn object_type(header: At<'_, '_>) -> Read<TypeRef> {
 /// Whether a type is at an address, where headers point at types: a type is an object itself, of the type that
 /// `ObpTypeObjectType` names. An index into the table of types needs no such check.
 fn is_type(kernel: &Kernel<'_>, address: Gva) -> Read<bool> {
+    // A pointer that is none, in memory that is no header.
+    if !kernel.is_kernel_address(address) {
+        return Ok(false);
+    }
     let found = header(kernel, address)?.pointer(ObjectHeader::Type);
     match (found, kernel.global_pointer(Global::ObpTypeObjectType)) {
         (Ok(found), Ok(types)) if types.u64() != 0 => Ok(found == types),
-        // A pointer that is none, in memory that is no header.
-        (Err(Hole::Memory(ReadError::NonCanonical { .. })), _) => Ok(false),
         (Err(hole), _) => Err(hole),
         (Ok(_), _) => Ok(true),
     }
