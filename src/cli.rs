@@ -74,6 +74,8 @@ pub enum Command {
     Port(PortArgs),
     /// One resource, or all that a port owns: sections, regions, views, reserves, security data (!alpc /R)
     Resource(ResourceArgs),
+    /// A type of the symbols in use, with its values at an address (dt)
+    Dt(DtArgs),
     /// Every thread: its state, what it waits for, and the ALPC reply that it waits for
     Threads(ThreadsArgs),
     /// One thread in full (!thread)
@@ -104,6 +106,18 @@ pub struct ResourceArgs {
     /// Address of the resource; or address, name or full path of the port that owns resources
     #[arg(value_name = "ADDR|NAME")]
     pub resource: String,
+}
+
+/// Which type to show, and where.
+#[derive(Clone, Debug, Args)]
+pub struct DtArgs {
+    /// Name of the type: _ALPC_PORT or nt!_ALPC_PORT
+    #[arg(value_name = "TYPE")]
+    pub type_name: String,
+
+    /// Address of something of that type
+    #[arg(value_name = "ADDR")]
+    pub address: Option<String>,
 }
 
 /// Which threads to show.
@@ -228,6 +242,7 @@ impl Command {
             Self::Message(_) => "message",
             Self::Port(_) => "port",
             Self::Resource(_) => "resource",
+            Self::Dt(_) => "dt",
             Self::Threads(_) => "threads",
             Self::Thread(_) => "thread",
             Self::Connections(_) => "connections",

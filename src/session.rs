@@ -74,6 +74,12 @@ impl Session {
         }
     }
 
+    /// The kernel's whole symbol table.
+    pub fn table(&self) -> anyhow::Result<Box<dyn SymbolTable>> {
+        let (table, _) = self.symbols(&self.image()?)?;
+        Ok(Box::new(table))
+    }
+
     /// The kernel, ready to be walked.
     pub fn kernel(&self) -> anyhow::Result<Kernel<'_>> {
         let (base, layout) = match self.layout.get() {

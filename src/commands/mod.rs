@@ -2,6 +2,7 @@
 
 mod analyze;
 mod connections;
+mod dt;
 mod global;
 mod handles;
 mod info;
@@ -91,6 +92,7 @@ pub fn run(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
         Command::Global(args) => global::run(cli, session, args),
         Command::Resource(args) => resource::run(cli, session, args),
         Command::Analyze => analyze::run(session),
+        Command::Dt(args) => dt::run(cli, session, args),
         Command::Threads(args) => threads::run(session, args),
         Command::Thread(args) => thread::run(session, args),
     }

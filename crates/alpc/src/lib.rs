@@ -37,6 +37,7 @@ pub mod resource;
 pub mod select;
 pub mod thread;
 pub mod thread_details;
+pub mod typed;
 mod value;
 
 pub use kernel::{At, Kernel, Read};

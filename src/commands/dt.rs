@@ -1,0 +1,215 @@
+//! `dt`: the debugger's command of that name.
+
+use alpc::typed::{self, EnumerationRecord, MemberRecord, StructureRecord, TypeRecord, TypedValue};
+use alpc::{Addr, Value};
+
+use super::Answer;
+use crate::cli::{Cli, DtArgs};
+use crate::failure::Failure;
+use crate::output::escape;
+use crate::selector;
+use crate::session::Session;
+
+/// Columns that members of an anonymous structure are indented by.
+const INDENT: usize = 3;
+
+pub fn run(cli: &Cli, session: &Session, args: &DtArgs) -> anyhow::Result<Answer> {
+    let kernel = session.kernel()?;
+    let table = session.table()?;
+    let address = args
+        .address
+        .as_deref()
+        .map(|token| selector::object(&kernel, token))
+        .transpose()?;
+    for name in spellings(&args.type_name)? {
+        let found = typed::describe(&kernel, &*table, &name, address)
+            .map_err(|error| Failure::fatal(error.id(), error.to_string()))?;
+        if let Some(record) = found {
+            let text = text(&record, cli.verbose);
+            return Ok(Answer::new(text, &record)?.served_by(&kernel));
+        }
+    }
+    Err(Failure::not_there(
+        "no-such-type",
+        format!(
+            "no structure, union or enumeration \"{}\" is in {}",
+            args.type_name.escape_debug(),
+            table.origin()
+        ),
+    ))
+}
+
+/// The name as it was given, and as the kernel's own types are written: `eprocess` finds `_EPROCESS`.
+fn spellings(token: &str) -> anyhow::Result<Vec<String>> {
+    let name = match token.split_once('!') {
+        Some(("nt", name)) => name,
+        Some((module, _)) => {
+            return Err(Failure::fatal(
+                "not-the-kernel",
+                format!(
+                    "\"{}\" is not the kernel: only its symbols are in use, as in nt!_ALPC_PORT",
+                    module.escape_debug()
+                ),
+            ));
+        }
+        None => token,
+    };
+    let upper = name.to_ascii_uppercase();
+    Ok(vec![
+        name.to_owned(),
+        format!("_{name}"),
+        upper.clone(),
+        format!("_{upper}"),
+    ])
+}
+
+fn text(record: &TypeRecord, verbose: bool) -> String {
+    match record {
+        TypeRecord::Structure(structure) => structure_text(structure, verbose),
+        TypeRecord::Enumeration(enumeration) => enumeration_text(enumeration),
+    }
+}
+
+fn structure_text(structure: &StructureRecord, verbose: bool) -> String {
+    let mut text = format!("nt!{}", escape::text(&structure.name));
+    if verbose {
+        text += &format!(
+            ", {} elements, 0x{:x} bytes",
+            structure.members.len(),
+            structure.size
+        );
+    }
+    text.push('\n');
+    members(&mut text, &structure.members, INDENT);
+    text
+}
+
+fn members(text: &mut String, list: &[MemberRecord], indent: usize) {
+    for member in list {
+        let value = member.value.as_ref().map_or_else(
+            || escape::text(&member.type_name),
+            |value| value_text(value, member),
+        );
+        *text += &format!(
+            "{:indent$}+0x{:03x} {:<16} : {value}\n",
+            "",
+            member.offset,
+            escape::text(&member.name),
+        );
+        members(text, &member.members, indent.saturating_add(INDENT));
+    }
+}
+
+fn enumeration_text(enumeration: &EnumerationRecord) -> String {
+    let mut text = format!("nt!{}\n", escape::text(&enumeration.name));
+    for (name, value) in &enumeration.values {
+        text += &format!("   {} = 0n{value}\n", escape::text(name));
+    }
+    text
+}
+
+fn value_text(value: &Value<TypedValue>, member: &MemberRecord) -> String {
+    let Value::Known(value) = value else {
+        return "????".to_owned();
+    };
+    if let (Some((_, length)), TypedValue::Unsigned(bits)) = (member.bits, value) {
+        return bit_field(*bits, length);
+    }
+    match value {
+        TypedValue::Elements(elements) => array(elements, &member.type_name),
+        TypedValue::Text(text) if member.type_name.starts_with('[') => {
+            format!("{}  \"{}\"", dimension(&member.type_name), escape::text(text))
+        }
+        value => scalar(value, &member.type_name),
+    }
+}
+
+/// One bit as `0y1`, several as `0y0101 (0x5)`.
+fn bit_field(bits: u64, length: u8) -> String {
+    let digits = format!("0y{bits:0width$b}", width = usize::from(length));
+    if length == 1 {
+        digits
+    } else {
+        format!("{digits} ({})", number(bits))
+    }
+}
+
+/// The debugger shows the first element of an array.
+fn array(elements: &[Value<TypedValue>], type_name: &str) -> String {
+    let (_, element_type) = type_name.split_once("] ").unwrap_or(("", type_name));
+    let first = match elements.first() {
+        Some(Value::Known(TypedValue::Elements(inner))) => array(inner, element_type),
+        Some(Value::Known(value)) => scalar(value, element_type),
+        Some(Value::Missing(_)) => "????".to_owned(),
+        None => String::new(),
+    };
+    format!("{} {first}", dimension(type_name))
+}
+
+/// `[15]` of `[15] UChar`.
+fn dimension(type_name: &str) -> &str {
+    type_name.split_inclusive(']').next().unwrap_or_default()
+}
+
+fn scalar(value: &TypedValue, type_name: &str) -> String {
+    match value {
+        TypedValue::Unsigned(value) if type_name == "UChar" => {
+            format!("{} {}", number(*value), character(*value))
+        }
+        TypedValue::Unsigned(value) if type_name.starts_with('_') => {
+            format!("{} {}", escape::text(type_name), number(*value))
+        }
+        TypedValue::Unsigned(value) => number(*value),
+        TypedValue::Signed(value) if type_name == "Char" => {
+            format!("{value} {}", character(u64::from(value.to_le_bytes()[0])))
+        }
+        TypedValue::Signed(value) => format!("0n{value}"),
+        TypedValue::Pointer(address) => pointer(*address, type_name),
+        TypedValue::Enumeration { number, name } => match name {
+            Some(name) => format!("{number} ( {} )", escape::text(name)),
+            None => format!("{number} (No matching name)"),
+        },
+        TypedValue::Links { flink, blink } => {
+            format!("{type_name} [ {} - {} ]", split(*flink), split(*blink))
+        }
+        TypedValue::Text(text) => format!("{type_name} \"{}\"", escape::text(text)),
+        TypedValue::Elements(elements) => array(elements, type_name),
+    }
+}
+
+/// Numbers below ten are plain, all others hex, with a back-tick when they need more than 32 bits.
+fn number(value: u64) -> String {
+    match value {
+        0..=9 => value.to_string(),
+        10..=0xffff_ffff => format!("0x{value:x}"),
+        _ => format!("0x{:08x}`{:08x}", value >> 32, value & 0xffff_ffff),
+    }
+}
+
+fn character(value: u64) -> String {
+    let shown = u8::try_from(value)
+        .ok()
+        .filter(|byte| (0x20..0x7f).contains(byte));
+    format!(
+        "'{}'",
+        shown.map(char::from).map(String::from).unwrap_or_default()
+    )
+}
+
+fn pointer(address: Addr, type_name: &str) -> String {
+    let (_, to) = type_name.split_once(' ').unwrap_or(("", ""));
+    if address.is_null() {
+        return "(null) ".to_owned();
+    }
+    format!("{} {}", split(address), escape::text(to))
+}
+
+/// An address with a back-tick in the middle, as this command of the debugger writes it.
+fn split(address: Addr) -> String {
+    let value = address.u64();
+    if address.digits() == 8 {
+        format!("0x{value:08x}")
+    } else {
+        format!("0x{:08x}`{:08x}", value >> 32, value & 0xffff_ffff)
+    }
+}
