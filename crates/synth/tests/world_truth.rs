@@ -306,6 +306,11 @@ fn processes_have_their_threads_and_handles() {
                 dump.list_of(process.address, ("_EPROCESS", "ThreadListHead"), entry),
                 told
             );
+            let wow64 = ["WoW64Process", "Wow64Process"]
+                .into_iter()
+                .find(|member| dump.kernel.has("_EPROCESS", member));
+            let wow64 = dump.pointer(process.address, "_EPROCESS", wow64.unwrap());
+            assert_eq!(!wow64.is_null(), process.wow64, "{}", process.image);
             let table = dump.pointer(process.address, "_EPROCESS", "ObjectTable");
             let body = dump.kernel.offset("_OBJECT_HEADER", "Body");
             let found: Vec<(u64, Va)> = dump
@@ -659,6 +664,19 @@ fn holes_are_where_they_were_made() {
             }
         }
         assert_eq!(holes, 6);
+    }
+}
+
+#[test]
+fn a_dump_without_a_page_lacks_that_page() {
+    let built = worlds::standard("win81-x64");
+    let lost = built.truth.messages[2].address.page();
+    let plain = Plain::read(&built.dump_without(Kind::BitmapKernel, &[lost]));
+    for (address, page) in built.memory.pages() {
+        assert_eq!(
+            plain.bytes(address.0, 0x1000).as_deref(),
+            (address != lost).then_some(page.as_slice())
+        );
     }
 }
 

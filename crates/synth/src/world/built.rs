@@ -119,6 +119,22 @@ impl Built {
         self.dump_mapped(kind, self.map())
     }
 
+    /// As [`Built::dump`], without the frames of some pages: their entries stay valid.
+    ///
+    /// # Panics
+    /// Where one of the pages has no frame.
+    #[must_use]
+    pub fn dump_without(&self, kind: Kind, pages: &[Va]) -> Vec<u8> {
+        let mut mapped = self.map();
+        for page in pages {
+            let frame = mapped.frames.get(&page.page()).copied();
+            mapped
+                .memory
+                .remove(frame.unwrap_or_else(|| panic!("no frame of {page}")));
+        }
+        self.dump_mapped(kind, mapped)
+    }
+
     /// As [`Built::dump`], of page tables that a test may have changed.
     #[must_use]
     pub fn dump_mapped(&self, kind: Kind, mut mapped: Mapped) -> Vec<u8> {

@@ -135,12 +135,18 @@ impl World {
         self.write_pointer(at, information);
     }
 
+    /// A 32-bit process's other PEB: named by the process itself, since 10586 by a structure of the kernel.
     fn write_wow64(&mut self, process: &Process) {
-        if process.wow64 {
-            let peb32 = Va(process.peb.0.wrapping_add(0x1000));
-            for member in ["Wow64Process", "WoW64Process"] {
-                self.set_if(process.address, EPROCESS, member, peb32.0);
-            }
+        if !process.wow64 {
+            return;
+        }
+        let peb32 = process.peb + 0x1000;
+        if self.has(EPROCESS, "WoW64Process") {
+            let wow64 = self.allocate(Pool::NonPaged, self.kernel.size("_EWOW64PROCESS"), *b"Wow6");
+            self.point(wow64, "_EWOW64PROCESS", "Peb", peb32);
+            self.point(process.address, EPROCESS, "WoW64Process", wow64);
+        } else if self.has(EPROCESS, "Wow64Process") {
+            self.point(process.address, EPROCESS, "Wow64Process", peb32);
         }
     }
 

@@ -36,7 +36,7 @@ pub fn vista_sp2_x64_over(frames: u64) -> Built {
     let mut world = World::new("vista-sp2-x64", 2009);
     world.spread(frames);
     world.truth.tick_count = 17_557_056;
-    let system = system::boot_with(&mut world, SERVER, Va::NULL);
+    let system = system::boot_with(&mut world, SERVER);
     publish(&mut world, &system);
     crowd::populate(&mut world, &system);
     world.map_image_with_large_pages();
@@ -67,6 +67,12 @@ fn publish(world: &mut World, system: &system::System) {
     });
     world.port_mut(connection.client).port_context = Va(0x0257_c010);
     world.port_mut(connection.server).port_context = Va(0x0030_d640);
+    make_threads(world, system);
+    send(world);
+}
+
+/// The thread that waits, and the one that received its message and waits for something else.
+fn make_threads(world: &mut World, system: &system::System) {
     let waiting = Thread {
         address: WAITING_THREAD,
         tid: 0x3c40,
@@ -84,7 +90,6 @@ fn publish(world: &mut World, system: &system::System) {
     let busy = world.event(None);
     world.handle(SERVER, busy, 0x1f_0003);
     world.wait_on(SERVER_THREAD, busy);
-    send(world);
 }
 
 fn send(world: &mut World) {

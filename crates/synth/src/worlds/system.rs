@@ -32,165 +32,150 @@ impl System {
     }
 }
 
-/// Starts the processes of an ordinary system, each with threads that wait for something.
-pub(super) fn boot(world: &mut World) -> System {
-    boot_with(world, Va::NULL, Va::NULL)
-}
-
-/// As `boot`, with the processes of a published case where it has them: netsvcs and its client.
-pub(super) fn boot_with(world: &mut World, netsvcs: Va, client: Va) -> System {
-    let root = world.root();
-    let rpc_control = world.directory(root, "RPC Control");
-    let windows = world.directory(root, "Windows");
-    let named_objects = world.directory(root, "BaseNamedObjects");
-    world.directory(root, "Security");
-    let sessions = world.directory(root, "Sessions");
-    let system = process(
-        world,
-        Process {
-            pid: 4,
-            image: "System",
-            ..Process::default()
-        },
-    );
-    let mut make = |pid, parent_pid, image, path| {
-        process(
-            world,
-            Process {
-                pid,
-                parent_pid,
-                image,
-                path,
-                peb: peb(pid),
-                ..Process::default()
-            },
-        )
-    };
-    let smss = make(0x178, 4, "smss.exe", path("smss.exe"));
-    let csrss = make(0x1c8, 0x1bc, "csrss.exe", path("csrss.exe"));
-    let wininit = make(0x1f8, 0x1bc, "wininit.exe", path("wininit.exe"));
-    let services = make(0x230, 0x1f8, "services.exe", path("services.exe"));
-    let lsass = make(0x23c, 0x1f8, "lsass.exe", path("lsass.exe"));
-    let rpc = client_host(world, client);
-    let netsvcs = process(
-        world,
-        Process {
-            address: netsvcs,
-            pid: 0x3e4,
-            parent_pid: 0x230,
-            image: "svchost.exe",
-            path: path("svchost.exe"),
-            peb: peb(0x3e4),
-            ..Process::default()
-        },
-    );
-    let mut make = |pid, parent_pid, image, path, wow64| {
-        process(
-            world,
-            Process {
-                pid,
-                parent_pid,
-                image,
-                path,
-                wow64,
-                peb: peb(pid),
-                ..Process::default()
-            },
-        )
-    };
-    let explorer = make(
+/// Process id, process id of the creator, image name and path of every program.
+///
+/// The last name is the first 15 bytes of a longer one, without a NUL behind them.
+const PROGRAMS: [(u64, u64, &str, &str); 11] = [
+    (4, 0, "System", ""),
+    (
+        0x178,
+        4,
+        "smss.exe",
+        "\\Device\\HarddiskVolume1\\Windows\\System32\\smss.exe",
+    ),
+    (
+        0x1c8,
+        0x1bc,
+        "csrss.exe",
+        "\\Device\\HarddiskVolume1\\Windows\\System32\\csrss.exe",
+    ),
+    (
+        0x1f8,
+        0x1bc,
+        "wininit.exe",
+        "\\Device\\HarddiskVolume1\\Windows\\System32\\wininit.exe",
+    ),
+    (
+        0x230,
+        0x1f8,
+        "services.exe",
+        "\\Device\\HarddiskVolume1\\Windows\\System32\\services.exe",
+    ),
+    (
+        0x23c,
+        0x1f8,
+        "lsass.exe",
+        "\\Device\\HarddiskVolume1\\Windows\\System32\\lsass.exe",
+    ),
+    (
+        0x33c,
+        0x230,
+        "svchost.exe",
+        "\\Device\\HarddiskVolume1\\Windows\\System32\\svchost.exe",
+    ),
+    (
+        0x3e4,
+        0x230,
+        "svchost.exe",
+        "\\Device\\HarddiskVolume1\\Windows\\System32\\svchost.exe",
+    ),
+    (
         0x8dc,
         0x8b0,
         "explorer.exe",
         "\\Device\\HarddiskVolume1\\Windows\\explorer.exe",
-        false,
-    );
-    // 15 bytes of a longer name, without a NUL behind them.
-    let application = make(
+    ),
+    (
         0xb54,
         0x8dc,
         "OrderEntryClien",
         "\\Device\\HarddiskVolume1\\Order Entry\\OrderEntryClient.exe",
-        true,
-    );
-    let running = thread(
-        world,
+    ),
+    (0xc04, 0x8dc, "setup.exe", ""),
+];
+
+/// Starts the processes of an ordinary system, each with threads that wait for something.
+pub(super) fn boot(world: &mut World) -> System {
+    boot_with(world, Va::NULL)
+}
+
+/// As `boot`, with the service host of process id 3e4 at an address that a published case demands.
+pub(super) fn boot_with(world: &mut World, netsvcs: Va) -> System {
+    let root = world.root();
+    world.directory(root, "Security");
+    let system = start(world, 4, Va::NULL);
+    let smss = start(world, 0x178, Va::NULL);
+    let csrss = start(world, 0x1c8, Va::NULL);
+    let wininit = start(world, 0x1f8, Va::NULL);
+    let made = System {
         system,
-        Thread {
-            tid: 8,
-            state: 2,
-            ..Thread::default()
-        },
-    );
+        smss,
+        csrss,
+        services: start(world, 0x230, Va::NULL),
+        lsass: start(world, 0x23c, Va::NULL),
+        rpc: start(world, 0x33c, Va::NULL),
+        netsvcs: start(world, 0x3e4, netsvcs),
+        explorer: start(world, 0x8dc, Va::NULL),
+        application: start(world, 0xb54, Va::NULL),
+        rpc_control: world.directory(root, "RPC Control"),
+        windows: world.directory(root, "Windows"),
+        named_objects: world.directory(root, "BaseNamedObjects"),
+        sessions: world.directory(root, "Sessions"),
+        running: thread(
+            world,
+            system,
+            Thread {
+                tid: 8,
+                state: 2,
+                ..Thread::default()
+            },
+        ),
+    };
     for (process, tid) in [
         (system, 0xc),
         (smss, 0x17c),
         (csrss, 0x1d0),
         (wininit, 0x1fc),
-        (services, 0x244),
+        (made.services, 0x244),
     ] {
         idle_thread(world, process, tid);
     }
     load_drivers(world);
-    System {
-        system,
-        smss,
-        csrss,
-        services,
-        lsass,
-        rpc,
-        netsvcs,
-        explorer,
-        application,
-        rpc_control,
-        windows,
-        named_objects,
-        sessions,
-        running,
-    }
-}
-
-/// The service host of process id 33c, the client of the published case.
-fn client_host(world: &mut World, address: Va) -> Va {
-    process(
-        world,
-        Process {
-            address,
-            pid: 0x33c,
-            parent_pid: 0x230,
-            image: "svchost.exe",
-            path: path("svchost.exe"),
-            peb: peb(0x33c),
-            ..Process::default()
-        },
-    )
+    made
 }
 
 /// A process that ended a minute after it began: it has no threads and no handles.
 pub(super) fn exited_process(world: &mut World) -> Va {
-    let parent_pid = 0x8dc;
-    let ended = BOOT_TIME + 86_400_000_000;
-    process(
-        world,
-        Process {
-            pid: 0xc04,
-            parent_pid,
-            image: "setup.exe",
-            exit_time: ended,
-            ..Process::default()
-        },
-    )
+    let process = start(world, 0xc04, Va::NULL);
+    let record = world.process_mut(process);
+    record.exit_time = record.create_time + 600_000_000;
+    process
 }
 
-fn process(world: &mut World, mut process: Process) -> Va {
-    process.create_time = BOOT_TIME + 10_000_000 + process.pid * 1_234_567;
-    let (pid, user) = (process.pid, !process.peb.is_null());
-    let peb = process.peb;
-    let process = world.process(process);
-    if user {
+/// Starts a program of the table. All but System and the one that exited have a PEB.
+fn start(world: &mut World, pid: u64, address: Va) -> Va {
+    let program = PROGRAMS.into_iter().find(|program| program.0 == pid);
+    let (pid, parent_pid, image, path) = program.expect("a program of the table");
+    let peb = if path.is_empty() {
+        Va::NULL
+    } else {
+        Va(0x7fff_0000 - pid % 8 * 0x1000)
+    };
+    let process = world.process(Process {
+        address,
+        pid,
+        parent_pid,
+        image,
+        path,
+        peb,
+        wow64: pid == 0xb54,
+        create_time: BOOT_TIME + 10_000_000 + pid * 1_234_567,
+        ..Process::default()
+    });
+    if !peb.is_null() {
         // Something of the user half, which a kernel dump leaves out.
         let memory = world.users.entry(process).or_default();
-        memory.write_uint(peb + 0x10, 8, 0x0000_0000_0040_0000 + pid * 0x1_0000);
+        memory.write_uint(peb + 0x10, 8, 0x0040_0000 + pid * 0x1_0000);
     }
     process
 }
@@ -234,21 +219,6 @@ fn teb(world: &World, tid: u64) -> Va {
         Va(0x7ff_fff0_0000 + tid % 0x40 * 0x2000)
     } else {
         Va(0x7ffd_0000 + tid % 0x40 * 0x1000)
-    }
-}
-
-fn peb(pid: u64) -> Va {
-    Va(0x7fff_0000_u64 - pid % 8 * 0x1000)
-}
-
-fn path(image: &str) -> &'static str {
-    match image {
-        "smss.exe" => "\\Device\\HarddiskVolume1\\Windows\\System32\\smss.exe",
-        "csrss.exe" => "\\Device\\HarddiskVolume1\\Windows\\System32\\csrss.exe",
-        "wininit.exe" => "\\Device\\HarddiskVolume1\\Windows\\System32\\wininit.exe",
-        "services.exe" => "\\Device\\HarddiskVolume1\\Windows\\System32\\services.exe",
-        "lsass.exe" => "\\Device\\HarddiskVolume1\\Windows\\System32\\lsass.exe",
-        _ => "\\Device\\HarddiskVolume1\\Windows\\System32\\svchost.exe",
     }
 }
 
