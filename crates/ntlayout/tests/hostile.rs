@@ -205,6 +205,48 @@ fn extreme_words_never_panic() {
     }
 }
 
+/// What `pdb2` reads of a file: every word of it at its extremes, in a PDB with an OMAP.
+#[test]
+fn extreme_headers_never_panic() {
+    let contract = contract();
+    let mut description = synth::pdb::describe_kernel(&synth::layout::Kernel::named("win81-x64"));
+    let first = description.sections[0].rva;
+    let moved = vec![
+        (first, first + 0x3000),
+        (first + 0x800, 0),
+        (first + 0x1000, first),
+    ];
+    description.omap = Some(synth::pdb::Omap {
+        moved_sections: description.sections.clone(),
+        from_source: moved.clone(),
+        to_source: moved.clone(),
+    });
+    let whole = description.write();
+    let find = |start: &[u8]| {
+        whole
+            .windows(start.len())
+            .position(|window| window == start)
+            .unwrap()
+    };
+    let dbi = find(&[u32::MAX, 19_990_903].map(u32::to_le_bytes).concat());
+    let info = find(&20_000_404u32.to_le_bytes());
+    let omap = find(
+        &[moved[0].0, moved[0].1, moved[1].0]
+            .map(u32::to_le_bytes)
+            .concat(),
+    );
+    let sections = find(b".text");
+    for (start, len) in [(32, 32), (info, 64), (dbi, 64), (omap, 24), (sections, 80)] {
+        for at in (start..start + len).step_by(2) {
+            for value in [0, 1, 0x7fff_ffff, 0x8000_0000, u32::MAX - 1, u32::MAX] {
+                let mut bytes = whole.clone();
+                bytes[at..at + 4].copy_from_slice(&u32::to_le_bytes(value));
+                in_time("a damaged header", || drop(exercise(bytes, &contract)));
+            }
+        }
+    }
+}
+
 /// Most of the flips above hit padding and names; these hit nothing but the type records' numbers.
 #[test]
 fn types_that_name_each_other_in_circles_end() {

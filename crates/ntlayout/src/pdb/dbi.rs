@@ -1,56 +1,20 @@
-//! The headers that say which PDB this is and where its symbols are: info stream and DBI stream.
+//! The numbers of the streams that the DBI stream names, which `pdb2` keeps to itself.
 //!
-//! Format: LLVM's "The PDB Info Stream" and "The PDB DBI Stream", Microsoft's `PDB/dbi/dbi.h`.
+//! Format: LLVM's "The PDB DBI Stream", Microsoft's `PDB/dbi/dbi.h`.
 
 use crate::bytes::Cursor;
 use crate::error::SymbolError;
-use crate::identity::Guid;
 use crate::pdb::msf::{Msf, Stream};
 
-const INFO_STREAM: u32 = 1;
-const DBI_STREAM: u32 = 3;
-const INFO: &str = "info stream";
-const DBI: &str = "DBI stream";
+pub(super) const DBI_STREAM: u32 = 3;
+pub(super) const DBI: &str = "DBI stream";
 const DBI_HEADER: u32 = 64;
-/// The info stream's version from which on it holds a GUID: Visual C++ 7.
-const VC70: u32 = 20_000_404;
 /// A stream number that stands for no stream.
 const NO_STREAM: u16 = u16::MAX;
-
-/// The info stream's GUID and age.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Info {
-    pub(super) guid: Guid,
-    pub(super) age: u32,
-}
-
-impl Info {
-    pub(super) fn read(msf: &Msf) -> Result<Self, SymbolError> {
-        let stream = msf.stream(INFO_STREAM).ok_or_else(|| msf.lacks(INFO))?;
-        let bytes = stream.read_up_to(0, 28, INFO)?;
-        let (version, info) =
-            parse_info(&bytes).ok_or_else(|| msf.corrupt(INFO, format!("only {} bytes", bytes.len())))?;
-        if version < VC70 {
-            return Err(msf.corrupt(INFO, format!("version {version} holds no GUID")));
-        }
-        Ok(info)
-    }
-}
-
-fn parse_info(bytes: &[u8]) -> Option<(u32, Info)> {
-    let mut cursor = Cursor::new(bytes);
-    let version = cursor.u32()?;
-    let _signature = cursor.u32()?;
-    let age = cursor.u32()?;
-    let guid = Guid(cursor.array()?);
-    Some((version, Info { guid, age }))
-}
 
 /// What is needed of the DBI stream.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Dbi {
-    pub(super) age: u32,
-    pub(super) machine: u16,
     pub(super) publics: Option<u32>,
     pub(super) symbols: Option<u32>,
     debug: DebugStreams,
@@ -59,7 +23,9 @@ pub(super) struct Dbi {
 /// Streams with the image's sections and how post-link tools moved them.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct DebugStreams {
-    /// From addresses before the move to addresses in the image.
+    /// From addresses in the image to addresses before the move.
+    pub(super) omap_to_source: Option<u32>,
+    /// And back.
     pub(super) omap_from_source: Option<u32>,
     pub(super) sections: Option<u32>,
     /// Sections before the move.
@@ -82,14 +48,6 @@ impl Dbi {
     pub(super) fn debug_streams(&self) -> DebugStreams {
         self.debug
     }
-
-    pub(super) fn pointer_size(&self) -> Option<u8> {
-        match self.machine {
-            0x014c | 0x01c0 | 0x01c4 => Some(4),
-            0x8664 | 0xaa64 | 0x0200 => Some(8),
-            _ => None,
-        }
-    }
 }
 
 /// Where in the DBI stream the numbers of the debug streams are.
@@ -103,13 +61,14 @@ impl DebugHeader {
         if self.len == 0 {
             return Ok(DebugStreams::default());
         }
-        // Eleven numbers are known; later linkers may add some.
-        let bytes = stream.read(self.offset.unwrap_or(u32::MAX), self.len.min(22), DBI)?;
+        // `pdb2` adds these up without looking.
+        let bytes = stream.read(self.offset.unwrap_or(u32::MAX), self.len, DBI)?;
         let number = |index: usize| {
             let at = index.checked_mul(2)?;
             stream_number(Cursor::at(&bytes, at)?.u16()?)
         };
         Ok(DebugStreams {
+            omap_to_source: number(3),
             omap_from_source: number(4),
             sections: number(5),
             original_sections: number(10),
@@ -125,7 +84,7 @@ fn parse_dbi(bytes: &[u8]) -> Option<(Dbi, DebugHeader)> {
     let mut cursor = Cursor::new(bytes);
     let signature = cursor.u32()?;
     let _version = cursor.u32()?;
-    let age = cursor.u32()?;
+    let _age = cursor.u32()?;
     let _globals = cursor.u16()?;
     let _build = cursor.u16()?;
     let publics = stream_number(cursor.u16()?);
@@ -143,12 +102,11 @@ fn parse_dbi(bytes: &[u8]) -> Option<(Dbi, DebugHeader)> {
     let edit_and_continue = cursor.u32()?;
     let offset = end.and_then(|end| end.checked_add(edit_and_continue));
     let _flags = cursor.u16()?;
-    let machine = cursor.u16()?;
+    let _machine = cursor.u16()?;
+    let _reserved = cursor.u32()?;
     // Before Visual C++ 4.1 the stream began with other things.
     let known = signature == u32::MAX;
     let dbi = Dbi {
-        age,
-        machine,
         publics,
         symbols,
         debug: DebugStreams::default(),

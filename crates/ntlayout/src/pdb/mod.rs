@@ -1,11 +1,13 @@
 //! PDB files as symbol tables.
 //!
-//! The format is read by checked code of this crate's own, stream by stream and of the large streams only the
-//! pieces that a question needs. `pdb2`, which reads whole streams, trusts lengths that a file claims and has
-//! assertions on its contents, serves the tests as a second opinion.
+//! `pdb2` opens the PDB and tells its identity, sections and OMAP, once the container is known to be sound.
+//! Types and public symbols are read by checked code of this crate's own, through the hash tables of the PDB
+//! and of the large streams only the pieces that a question needs: `pdb2` reads whole streams, has no look-up
+//! by name, and its parsers of records trust what a file claims. There it serves the tests as a second opinion.
 
 mod dbi;
 mod hash;
+mod headers;
 mod msf;
 mod publics;
 mod record;
@@ -21,7 +23,8 @@ use crate::contract::Contract;
 use crate::error::SymbolError;
 use crate::identity::{Guid, Identity};
 use crate::layout::{BitField, Layout};
-use crate::pdb::dbi::{Dbi, Info};
+use crate::pdb::dbi::Dbi;
+use crate::pdb::headers::Headers;
 use crate::pdb::msf::Msf;
 use crate::pdb::publics::Publics;
 use crate::pdb::record::{Entry, FIRST_RECORD, Record};
@@ -46,8 +49,8 @@ const MAX_ENTRIES: usize = 65_535;
 #[derive(Debug)]
 pub struct Pdb {
     msf: Msf,
+    headers: Headers,
     identity: Identity,
-    info_age: u32,
     origin: Origin,
     dbi: Option<Dbi>,
     publics: Option<Publics>,
@@ -73,14 +76,13 @@ impl Pdb {
     }
 
     fn new(msf: Msf) -> Result<Self, SymbolError> {
-        let info = Info::read(&msf)?;
         let dbi = Dbi::read(&msf)?;
-        let linked = dbi.map(|dbi| dbi.age).filter(|&age| age != 0);
+        let headers = Headers::read(&msf)?;
         let name = msf.path().file_name().unwrap_or_default().to_string_lossy();
         let identity = Identity {
             pdb_name: name.into_owned(),
-            guid: info.guid,
-            age: linked.unwrap_or(info.age),
+            guid: headers.guid,
+            age: headers.age.unwrap_or(headers.info_age),
         };
         let publics = dbi.and_then(|dbi| dbi.symbols.map(|records| Publics::new(dbi.publics, records)));
         Ok(Self {
@@ -88,7 +90,7 @@ impl Pdb {
                 path: msf.path().to_owned(),
             },
             identity,
-            info_age: info.age,
+            headers,
             dbi,
             publics,
             types: OnceLock::new(),
@@ -104,7 +106,7 @@ impl Pdb {
     /// some images carry that one.
     #[must_use]
     pub fn belongs_to(&self, guid: Guid, age: u32) -> bool {
-        self.identity.guid == guid && (self.identity.age == age || self.info_age == age)
+        self.identity.guid == guid && (self.identity.age == age || self.headers.info_age == age)
     }
 
     /// How many type records and field list entries of an unknown kind have been met and left out so far.
@@ -131,7 +133,7 @@ impl Pdb {
         if let Some(known) = self.addresses.get() {
             return Ok(known);
         }
-        let read = AddressMap::read(&self.msf, dbi.debug_streams())?;
+        let read = AddressMap::read(&self.msf, &self.headers, dbi.debug_streams())?;
         Ok(self.addresses.get_or_init(|| read))
     }
 
@@ -325,7 +327,7 @@ impl SymbolTable for Pdb {
     }
 
     fn pointer_size(&self) -> Option<u8> {
-        self.dbi.and_then(|dbi| dbi.pointer_size())
+        self.headers.pointer_size
     }
 
     fn resolve(&self, contract: &Contract) -> Result<Layout, SymbolError> {

@@ -5,11 +5,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::bytes::{Cursor, index};
 use crate::error::SymbolError;
 use crate::lookalike::{Lookalike, SNIFF};
-use crate::pdb::source::Source;
+use crate::pdb::source::{Source, View};
 
 const MAGIC: &[u8; 32] = b"Microsoft C/C++ MSF 7.00\r\n\x1aDS\0\0\0";
 /// The superblock's fixed part; the numbers of the blocks that map the directory follow it.
@@ -23,7 +24,7 @@ const ABSENT: u32 = u32::MAX;
 #[derive(Debug)]
 pub(super) struct Msf {
     path: PathBuf,
-    source: Source,
+    source: Arc<Source>,
     block_size: u32,
     block_count: u32,
     streams: Vec<Extent>,
@@ -63,7 +64,7 @@ impl Msf {
     pub(super) fn new(path: PathBuf, source: Source) -> Result<Self, SymbolError> {
         let mut msf = Self {
             path,
-            source,
+            source: Arc::new(source),
             block_size: 0,
             block_count: 0,
             streams: Vec::new(),
@@ -80,6 +81,11 @@ impl Msf {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The file's bytes for `pdb2`.
+    pub(super) fn view(&self) -> View {
+        View(Arc::clone(&self.source))
     }
 
     pub(super) fn corrupt(&self, part: &'static str, detail: String) -> SymbolError {
@@ -329,6 +335,18 @@ impl Stream<'_> {
     ) -> Result<Vec<u8>, SymbolError> {
         let len = len.min(self.len.saturating_sub(offset));
         self.msf.read(self.blocks, offset, len, part)
+    }
+
+    /// Whether a reader that trusts the container may read all of it.
+    pub(super) fn check(&self, part: &'static str) -> Result<(), SymbolError> {
+        if u64::from(self.len) > self.msf.source.len() {
+            let detail = format!("{} bytes in a file of {}", self.len, self.msf.source.len());
+            return Err(self.msf.corrupt(part, detail));
+        }
+        for &block in self.blocks {
+            self.msf.run_start(block, 1, part)?;
+        }
+        Ok(())
     }
 
     pub(super) fn read_all(&self, part: &'static str) -> Result<Vec<u8>, SymbolError> {

@@ -1,122 +1,111 @@
-//! From a symbol's segment and offset to an RVA of the image.
+//! From a symbol's segment and offset to an RVA of the image, by `pdb2`.
+//!
+//! `pdb2` looks addresses up in the OMAP with unchecked arithmetic and by bisection, so that a table which is
+//! out of order would panic or give wrong addresses: such a table is refused here first. And where a PDB has
+//! no section headers, it makes some up, unchecked: then it is not asked, and no symbol has an address.
+
+use pdb::PdbInternalSectionOffset;
 
 use crate::bytes::Cursor;
 use crate::error::SymbolError;
 use crate::pdb::dbi::DebugStreams;
+use crate::pdb::headers::Headers;
 use crate::pdb::msf::Msf;
 
 const SECTIONS: &str = "section headers";
 const OMAP: &str = "OMAP";
-const SECTION_HEADER: usize = 40;
+/// No image is larger than 2 GiB.
+const IMAGE_END: u32 = 0x8000_0000;
 
 /// The image's sections, and how addresses moved after the link.
-#[derive(Debug)]
-pub(super) struct AddressMap {
-    /// RVA of each section; segment 1 is the first.
-    sections: Vec<u32>,
-    /// Sorted by source; empty if nothing moved.
-    omap: Vec<Moved>,
-}
-
-/// From `source` on, up to the next entry, code and data were moved to `target`; 0 means removed.
-#[derive(Clone, Copy, Debug)]
-struct Moved {
-    source: u32,
-    target: u32,
-}
+#[derive(Debug, Default)]
+pub(super) struct AddressMap(pdb::AddressMap<'static>);
 
 impl AddressMap {
     /// Where an OMAP is present, symbols count from the sections that were there before the move.
-    pub(super) fn read(msf: &Msf, streams: DebugStreams) -> Result<Self, SymbolError> {
-        let bytes = |number: Option<u32>, part| {
-            let stream = number.and_then(|number| msf.stream(number));
-            stream.map_or(Ok(Vec::new()), |stream| stream.read_all(part))
-        };
-        let sections = streams.original_sections.or(streams.sections);
-        let sections = parse_sections(&bytes(sections, SECTIONS)?);
-        Ok(Self {
+    pub(super) fn read(msf: &Msf, headers: &Headers, streams: DebugStreams) -> Result<Self, SymbolError> {
+        let DebugStreams {
+            omap_to_source,
+            omap_from_source,
             sections,
-            omap: parse_omap(&bytes(streams.omap_from_source, OMAP)?),
-        })
+            original_sections,
+        } = streams;
+        if sections.and_then(|number| msf.stream(number)).is_none() {
+            return Ok(Self::default());
+        }
+        for (number, part) in [
+            (sections, SECTIONS),
+            (original_sections, SECTIONS),
+            (omap_to_source, OMAP),
+            (omap_from_source, OMAP),
+        ] {
+            if let Some(stream) = number.and_then(|number| msf.stream(number)) {
+                stream.check(part)?;
+            }
+        }
+        if let Some(stream) = omap_from_source.and_then(|number| msf.stream(number))
+            && !is_sound(&stream.read_all(OMAP)?)
+        {
+            return Err(msf.corrupt(
+                OMAP,
+                "its entries are out of order or lead out of the image".into(),
+            ));
+        }
+        headers.address_map(msf).map(Self)
     }
 
     /// `None` for an absolute symbol (its segment is 0 or beyond the sections) and for a removed one.
-    pub(super) fn rva(&self, segment: u16, offset: u32) -> Option<u32> {
-        let section = usize::from(segment).checked_sub(1)?;
-        let address = self.sections.get(section)?.checked_add(offset)?;
-        if self.omap.is_empty() {
-            Some(address)
-        } else {
-            self.moved(address)
-        }
-    }
-
-    fn moved(&self, address: u32) -> Option<u32> {
-        let after = self.omap.partition_point(|entry| entry.source <= address);
-        let entry = self
-            .omap
-            .get(after.checked_sub(1)?)
-            .filter(|entry| entry.target != 0)?;
-        entry.target.checked_add(address.checked_sub(entry.source)?)
+    pub(super) fn rva(&self, section: u16, offset: u32) -> Option<u32> {
+        let place = PdbInternalSectionOffset { offset, section };
+        let linked = place
+            .to_internal_rva(&self.0)
+            .filter(|address| address.0 < IMAGE_END)?;
+        linked.to_rva(&self.0).map(|rva| rva.0)
     }
 }
 
-fn parse_sections(bytes: &[u8]) -> Vec<u32> {
-    let headers = bytes.as_chunks::<SECTION_HEADER>().0.iter();
-    // The header's name (8 bytes) and virtual size (4) come before the virtual address.
-    headers
-        .filter_map(|header| Cursor::at(header, 12)?.u32())
-        .collect()
-}
-
-fn parse_omap(bytes: &[u8]) -> Vec<Moved> {
-    let entry = |chunk: &[u8; 8]| {
-        let mut cursor = Cursor::new(chunk);
-        Some(Moved {
-            source: cursor.u32()?,
-            target: cursor.u32()?,
-        })
+/// Whether entries (from this address on, up to the next entry, to that one) rise and stay within an image.
+fn is_sound(omap: &[u8]) -> bool {
+    let (entries, rest) = omap.as_chunks::<8>();
+    let pair = |entry: &[u8; 8]| {
+        let mut cursor = Cursor::new(entry);
+        cursor.u32().zip(cursor.u32())
     };
-    let mut omap: Vec<Moved> = bytes.as_chunks::<8>().0.iter().filter_map(entry).collect();
-    omap.sort_by_key(|entry| entry.source);
-    omap
+    let pairs = || entries.iter().filter_map(pair);
+    let ends = pairs().skip(1).map(|(source, _)| source).chain([IMAGE_END]);
+    let within = |((source, target), end): ((u32, u32), u32)| {
+        let len = end.checked_sub(source);
+        len.is_some_and(|len| target.checked_add(len).is_some())
+    };
+    rest.is_empty() && pairs().zip(ends).all(within)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn map(omap: &[(u32, u32)]) -> AddressMap {
-        let omap = omap
+    fn sound(entries: &[[u32; 2]]) -> bool {
+        let bytes: Vec<u8> = entries
             .iter()
-            .map(|&(source, target)| Moved { source, target })
+            .flatten()
+            .flat_map(|word| word.to_le_bytes())
             .collect();
-        AddressMap {
-            sections: vec![0x1000, 0x9000],
-            omap,
-        }
+        is_sound(&bytes)
     }
 
     #[test]
-    fn segments_count_from_one() {
-        let map = map(&[]);
-        assert_eq!(map.rva(1, 0x20), Some(0x1020));
-        assert_eq!(map.rva(2, 0), Some(0x9000));
-        assert_eq!(map.rva(0, 5), None);
-        assert_eq!(map.rva(3, 5), None);
-        assert_eq!(map.rva(2, u32::MAX), None);
+    fn a_table_that_pdb2_would_stumble_over_is_refused() {
+        assert!(sound(&[]));
+        assert!(sound(&[[0x1000, 0x5000], [0x1100, 0], [0x9000, 0x2000]]));
+        assert!(!sound(&[[0x9000, 0x2000], [0x1000, 0x5000]]));
+        assert!(!sound(&[[0x1000, u32::MAX], [0x1100, 0]]));
+        assert!(!sound(&[[0x1000, 0x8000_1000]]));
+        assert!(!sound(&[[0x8000_1000, 0]]));
+        assert!(!is_sound(&[0; 12]));
     }
 
     #[test]
-    fn moved_addresses_follow_the_omap() {
-        let map = map(&[(0x1000, 0x5000), (0x1100, 0), (0x9000, 0x2000)]);
-        assert_eq!(map.rva(1, 0xff), Some(0x50ff));
-        assert_eq!(map.rva(1, 0x100), None);
-        assert_eq!(map.rva(2, 8), Some(0x2008));
-        let late = AddressMap {
-            sections: vec![0x10],
-            omap: map.omap,
-        };
-        assert_eq!(late.rva(1, 0), None);
+    fn without_sections_nothing_has_an_address() {
+        assert_eq!(AddressMap::default().rva(1, 0x10), None);
     }
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 /// The bytes of one PDB.
 #[derive(Debug)]
@@ -40,6 +41,45 @@ impl Source {
                 Ok(())
             }
         }
+    }
+}
+
+/// The same bytes as `pdb2` asks for them: a list of ranges that it wants in one piece.
+#[derive(Clone, Debug)]
+pub(super) struct View(pub(super) Arc<Source>);
+
+impl pdb::Source<'static> for View {
+    fn view(
+        &mut self,
+        slices: &[pdb::SourceSlice],
+    ) -> io::Result<Box<dyn pdb::SourceView<'static> + Send + Sync>> {
+        let wanted = slices
+            .iter()
+            .try_fold(0usize, |sum, slice| sum.checked_add(slice.size));
+        // A stream may name one block many times; more than the whole file is never wanted.
+        let len = wanted.filter(|&len| u64::try_from(len).is_ok_and(|len| len <= self.0.len()));
+        let len = len.ok_or(io::ErrorKind::InvalidData)?;
+        // `pdb2` wants an OMAP aligned as its words are, also an empty one: so there is always an allocation.
+        let mut out = Vec::with_capacity(len.max(64));
+        out.resize(len, 0);
+        let mut rest = out.as_mut_slice();
+        for slice in slices {
+            let (now, later) = rest
+                .split_at_mut_checked(slice.size)
+                .ok_or(io::ErrorKind::InvalidData)?;
+            self.0.read_at(slice.offset, now)?;
+            rest = later;
+        }
+        Ok(Box::new(Bytes(out)))
+    }
+}
+
+#[derive(Debug)]
+struct Bytes(Vec<u8>);
+
+impl pdb::SourceView<'static> for Bytes {
+    fn as_slice(&self) -> &[u8] {
+        &self.0
     }
 }
 
