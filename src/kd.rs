@@ -22,7 +22,7 @@ pub enum Step {
 
 /// The debugger's commands that have one of ours, for those who typed another.
 const SUPPORTED: &str = "\
-supported: !alpc [/m|/p|/r|/g|/lpc|/lpp|-lp|-lp0|/graph] [/v] ADDRESS, !lpc message|port ADDRESS, !thread ADDRESS, dt TYPE [ADDRESS], q; \
+supported: !alpc [/m|/p|/r|/g|/lpc|/lpp|-lp|-lp0|/graph] [/v] ADDRESS, !lpc message|port ADDRESS, !thread ADDRESS, !process [PROCESS], !object ADDRESS|PATH, !handle 0 2 PROCESS TYPE, lm, dt TYPE [ADDRESS], q; \
 separate several by ;";
 
 const CLASSIC_HELP: &str = "\
@@ -66,6 +66,27 @@ pub fn rewrite(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
         as_command(rest)
     };
     before.iter().cloned().chain(rest).collect()
+}
+
+/// Ties each `-c` to the lines behind it: those of one word, as in `-c processes`, would else be taken for the
+/// command itself.
+pub fn bind_lines(args: Vec<OsString>) -> Vec<OsString> {
+    let mut args = args.into_iter();
+    let mut bound = Vec::new();
+    while let Some(arg) = args.next() {
+        match (arg.to_str(), bound.is_empty()) {
+            (Some("-c" | "--commands"), false) => {
+                let mut whole = OsString::from("--commands");
+                if let Some(lines) = args.next() {
+                    whole.push("=");
+                    whole.push(lines);
+                }
+                bound.push(whole);
+            }
+            _ => bound.push(arg),
+        }
+    }
+    bound
 }
 
 fn is_spelling(args: &[OsString], at: usize) -> bool {
@@ -174,6 +195,10 @@ fn line(cli: &Cli, words: &[String]) -> Vec<Step> {
         "!alpc" => vec![alpc(cli, words)],
         "!lpc" => lpc(cli, words),
         "!thread" => vec![run_as("thread", cli, words)],
+        "!object" => vec![run_as("object", cli, &path_as_one(words))],
+        "!process" => vec![process(cli, words)],
+        "!handle" => vec![handle(cli, words)],
+        "lm" => vec![run_as("modules", cli, &words[..1])],
         _ => vec![run(cli, words, words)],
     }
 }
@@ -183,6 +208,57 @@ fn run_as(verb: &str, cli: &Cli, words: &[String]) -> Step {
     let rest = words.iter().skip(1).cloned();
     let args: Vec<String> = std::iter::once(verb.to_owned()).chain(rest).collect();
     run(cli, &args, words)
+}
+
+/// The debugger takes the rest of an `!object` line for the path, blanks and all.
+fn path_as_one(words: &[String]) -> Vec<String> {
+    let rest = words.get(1..).unwrap_or_default().join(" ");
+    [words[0].clone(), rest]
+        .into_iter()
+        .filter(|word| !word.is_empty())
+        .collect()
+}
+
+/// `!process [PROCESS [FLAGS]] [IMAGE]`: process 0 is all of them, and so is -1 here, where no process is the
+/// current one. Bits 1 and 2 of the flags ask for threads and what they wait for. Numbers below 0x10000 are
+/// process ids, in hex as everything that a debugger reads.
+fn process(cli: &Cli, words: &[String]) -> Step {
+    let flags = words.get(2).and_then(|flags| u32::from_str_radix(flags, 16).ok());
+    let with_threads = flags.is_some_and(|flags| flags & 6 != 0);
+    let args = match words.get(1).map(String::as_str) {
+        None | Some("0" | "-1") => match words.get(3) {
+            Some(image) => vec!["process".to_owned(), format!("name:{image}")],
+            None if with_threads => vec!["threads".to_owned()],
+            None => vec!["processes".to_owned(), "-v".to_owned()],
+        },
+        Some(process) => vec!["process".to_owned(), debugger_process(process)],
+    };
+    run(cli, &args, words)
+}
+
+/// `!handle [HANDLE [FLAGS [PROCESS [TYPE]]]]`, for all handles only: handle 0.
+fn handle(cli: &Cli, words: &[String]) -> Step {
+    let mut args = vec!["handles".to_owned()];
+    if let Some(process) = words.get(3).filter(|process| *process != "0") {
+        args.extend(["--process".to_owned(), debugger_process(process)]);
+    }
+    let object_type = words.get(4..).unwrap_or_default().join(" ");
+    if !object_type.is_empty() {
+        args.extend(["--type".to_owned(), object_type]);
+    }
+    match words.get(1).map(String::as_str) {
+        None | Some("0") => run(cli, &args, words),
+        Some(_) => refuse(words),
+    }
+}
+
+/// A process as debuggers take it: an address, or an id in hex.
+fn debugger_process(token: &str) -> String {
+    let digits = token.strip_prefix("0x").unwrap_or(token);
+    match u64::from_str_radix(digits, 16) {
+        Ok(id) if id < 0x1_0000 => format!("pid:{id:#x}"),
+        _ => token.to_owned(),
+    }
 }
 
 fn alpc(cli: &Cli, words: &[String]) -> Step {
@@ -367,5 +443,71 @@ mod tests {
             words(r#" !alpc  /p "\RPC Control\x y" "" "#),
             ["!alpc", "/p", r"\RPC Control\x y", ""]
         );
+    }
+
+    #[test]
+    fn lines_of_one_word_are_no_commands() {
+        let bound = |line: &[&str]| bind_lines(line.iter().map(OsString::from).collect());
+        assert_eq!(
+            bound(&[
+                "alpc-dump",
+                "a.dmp",
+                "-c",
+                "processes",
+                "--commands",
+                "lm; q",
+                "-v"
+            ]),
+            [
+                "alpc-dump",
+                "a.dmp",
+                "--commands=processes",
+                "--commands=lm; q",
+                "-v"
+            ]
+        );
+        assert_eq!(
+            bound(&["alpc-dump", "a.dmp", "-c"]),
+            ["alpc-dump", "a.dmp", "--commands"]
+        );
+    }
+
+    #[test]
+    fn the_other_commands_of_debuggers() {
+        let cli = Cli::try_parse_from(["alpc-dump", "a.dmp", "-c", "x"]).unwrap();
+        let commands = |text: &str| match line(&cli, &words(text)).remove(0) {
+            Step::Run(cli) => format!("{:?}", cli.command.unwrap()),
+            _ => "refused".to_owned(),
+        };
+        for (line, wanted) in [
+            ("lm", "Modules"),
+            ("!process 0 0", "Processes"),
+            ("!process 0 ff", "Threads(ThreadsArgs { waiting: false })"),
+            ("!process 33c", r#"Process(ProcessArgs { process: "pid:0x33c" })"#),
+            (
+                "!process fffffa801807b8f0 1",
+                r#"Process(ProcessArgs { process: "fffffa801807b8f0" })"#,
+            ),
+            (
+                "!process 0 0 smss.exe",
+                r#"Process(ProcessArgs { process: "name:smss.exe" })"#,
+            ),
+            (
+                r"!object \RPC Control\x y",
+                r#"Object(ObjectArgs { object: "\\RPC Control\\x y" })"#,
+            ),
+            (
+                "!handle 0 2 0 ALPC Port",
+                r#"Handles(HandlesArgs { object_type: Some("ALPC Port"), process: None })"#,
+            ),
+            (
+                "!HANDLE 0 2 4",
+                r#"Handles(HandlesArgs { object_type: None, process: Some("pid:0x4") })"#,
+            ),
+            ("!handle 4", "refused"),
+            ("!object", "refused"),
+        ] {
+            assert_eq!(commands(line), wanted, "{line}");
+        }
     }
 }

@@ -22,7 +22,7 @@ use crate::output::Output;
 use crate::session::Session;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse_from(kd::rewrite(std::env::args_os())) {
+    let cli = match Cli::try_parse_from(kd::bind_lines(kd::rewrite(std::env::args_os()))) {
         Ok(cli) => cli,
         Err(error) => {
             // Clap's own status for usage errors is 2 already, and 0 for help and version.

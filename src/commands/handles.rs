@@ -106,11 +106,7 @@ fn process_text(record: &ProcessHandles, verbose: bool) -> String {
         Value::Known(Some(handles)) => {
             let kernel = record.process.process_id.known() == Some(&SYSTEM);
             let which = if kernel { "Kernel handle" } else { "Handle" };
-            let in_use = if handles.gaps.is_empty() {
-                handles.in_use.to_string()
-            } else {
-                "?".to_owned()
-            };
+            let in_use = or_question(&handles.in_use, ToString::to_string);
             text.push_str(&format!(
                 "{which} table at {} with {in_use} entries in use\n\n",
                 handles.table

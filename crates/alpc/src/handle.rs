@@ -299,9 +299,14 @@ pub fn count(kernel: &Kernel<'_>, table: Gva) -> Read<u64> {
         return Ok(count);
     }
     let gaps = walk(kernel, table, |_| count = count.saturating_add(1))?;
+    whole(&gaps).map(|()| count)
+}
+
+/// Whether a table was read to its end, or the first gap in it.
+fn whole(gaps: &[Gap]) -> Read<()> {
     match gaps.first() {
         Some(gap) => Err(Hole::Walk(gap.to_string())),
-        None => Ok(count),
+        None => Ok(()),
     }
 }
 
@@ -328,8 +333,8 @@ pub struct HandleRecord {
 pub struct Handles {
     /// The `_HANDLE_TABLE`.
     pub table: Addr,
-    /// Handles in use, of any type; at least so many, where parts of the table cannot be read.
-    pub in_use: u64,
+    /// Handles in use, of any type.
+    pub in_use: Value<u64>,
     /// In order of their values.
     pub handles: Vec<HandleRecord>,
     /// The parts of the table that could not be read.
@@ -364,7 +369,7 @@ pub fn handles(kernel: &Kernel<'_>, table: Gva, wanted: impl Fn(&TypeRef) -> boo
     })?;
     Ok(Handles {
         table: kernel.addr(table),
-        in_use,
+        in_use: whole(&gaps).map(|()| in_use).into(),
         handles,
         gaps: gaps.iter().map(gap_value).collect(),
     })
