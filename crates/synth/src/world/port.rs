@@ -37,18 +37,21 @@ pub struct Connection {
 }
 
 impl World {
-    /// Makes a port. A connection port gets a communication info of its own.
+    /// Makes a port. A connection port gets a communication info of its own, where the record says or anywhere.
     pub fn port(&mut self, mut port: Port, name: Option<(Va, Name)>) -> Va {
-        let size = self.kernel.size(PORT);
+        // Other parts before the header, except where a published address leaves no room for them.
+        let free = port.address.is_null();
         let spec = ObjectSpec {
-            name,
             address: port.address,
-            ..ObjectSpec::of("ALPC Port", size)
+            creator: free && name.is_some(),
+            handle_info: free,
+            name,
+            ..ObjectSpec::of("ALPC Port", self.kernel.size(PORT))
         };
         port.address = self.object(spec);
         port.flags.insert("Initialized");
-        if port.kind == PortKind::Connection && port.communication_info.is_null() {
-            port.communication_info = self.blob(BlobId::Connection, Va::NULL, 0);
+        if port.kind == PortKind::Connection {
+            port.communication_info = self.blob(BlobId::Connection, port.communication_info, 0);
             self.truth.communication_infos.push(CommunicationInfo {
                 address: port.communication_info,
                 connection_port: port.address,

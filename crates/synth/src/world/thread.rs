@@ -126,7 +126,13 @@ impl World {
 
     /// Makes a completion port: an IoCompletion object, whose body is a `_KQUEUE`.
     pub fn completion_port(&mut self) -> Va {
-        let address = self.object(ObjectSpec::of("IoCompletion", self.kernel.size("_KQUEUE")));
+        self.completion_port_at(Va::NULL)
+    }
+
+    /// The same at an address; NULL for anywhere.
+    pub fn completion_port_at(&mut self, address: Va) -> Va {
+        let spec = ObjectSpec::of("IoCompletion", self.kernel.size("_KQUEUE"));
+        let address = self.object(ObjectSpec { address, ..spec });
         self.truth.queues.push(CompletionPort {
             address,
             threads: Vec::new(),

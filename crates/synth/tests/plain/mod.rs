@@ -77,13 +77,20 @@ impl Plain {
         ))
     }
 
+    /// `length` bytes at `va`, each page by its own translation.
     pub fn bytes(&self, va: u64, length: u64) -> Option<Vec<u8>> {
-        (0..length).map(|i| self.byte(va + i)).collect()
-    }
-
-    fn byte(&self, va: u64) -> Option<u8> {
-        let at = self.translate(va)?;
-        Some(self.pages.get(&(at / 0x1000))?[usize::try_from(at % 0x1000).unwrap()])
+        let mut read = Vec::new();
+        let mut left = length;
+        while left > 0 {
+            let at = va + (length - left);
+            let part = left.min(0x1000 - at % 0x1000);
+            let physical = self.translate(at)?;
+            let start = usize::try_from(physical % 0x1000).unwrap();
+            let page = self.pages.get(&(physical / 0x1000))?;
+            read.extend(&page[start..start + usize::try_from(part).unwrap()]);
+            left -= part;
+        }
+        Some(read)
     }
 
     pub fn u8(&self, va: u64) -> u8 {
