@@ -1,7 +1,6 @@
 //! Whole worlds: the published case, and one general world for each kernel of the layout extract.
 
 mod crowd;
-mod debugger;
 mod ports;
 mod published;
 mod system;
