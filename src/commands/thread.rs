@@ -123,7 +123,15 @@ fn detail_lines(rows: &mut Rows, details: &ThreadDetails) {
         "Win32 Start Address 0x{}",
         address(&details.win32_start_address)
     ));
-    rows.line(&format!("Start Address 0x{}", address(&details.start_address)));
+    // The debugger's words for a code address that it has a symbol for.
+    rows.line(&match &details.start_module {
+        Some(code) => format!(
+            "Start Address {} (0x{})",
+            escape::text(&code.to_string()),
+            address(&details.start_address)
+        ),
+        None => format!("Start Address 0x{}", address(&details.start_address)),
+    });
     rows.line(&format!(
         "Stack Init {} Current {}",
         address(&details.initial_stack),

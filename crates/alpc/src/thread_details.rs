@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::contract::{Irp, Thread, ThreadControl};
 use crate::kernel::{At, Kernel, Read};
 use crate::list;
+use crate::module::{self, CodeAddress};
 use crate::value::{Addr, Hole, Value};
 
 /// What is known of a thread beside its line.
@@ -15,6 +16,8 @@ pub struct ThreadDetails {
     pub name: Value<Option<String>>,
     /// Where it started.
     pub start_address: Value<Addr>,
+    /// The same by the kernel module that it is in; none when no module is known to be there.
+    pub start_module: Option<CodeAddress>,
     /// Where its user-mode part started; of a system thread, the same as the start address or null.
     pub win32_start_address: Value<Addr>,
     /// Top of its kernel stack.
@@ -85,6 +88,7 @@ pub fn details(thread: At<'_, '_>) -> ThreadDetails {
     ThreadDetails {
         name: name(thread).into(),
         start_address: thread.addr(Thread::StartAddress),
+        start_module: start_module(thread),
         win32_start_address: thread.addr(Thread::Win32StartAddress),
         stack_base: pointer(ThreadControl::StackBase),
         stack_limit: pointer(ThreadControl::StackLimit),
@@ -102,6 +106,14 @@ pub fn details(thread: At<'_, '_>) -> ThreadDetails {
         alpc_message: thread.addr(Thread::AlpcMessage),
         irps: irps(thread).into(),
     }
+}
+
+fn start_module(thread: At<'_, '_>) -> Option<CodeAddress> {
+    let kernel = thread.kernel();
+    let start = thread.pointer(Thread::StartAddress).ok()?;
+    let modules = module::modules(kernel).ok()?;
+    let located = modules.locate(kernel.addr(start));
+    located.module.is_some().then_some(located)
 }
 
 /// Some kernels' symbols declare priorities without a sign.
