@@ -39,6 +39,7 @@ pub mod thread;
 pub mod thread_details;
 pub mod typed;
 mod value;
+pub mod wait;
 
 pub use kernel::{At, Kernel, Read};
 pub use value::{Addr, Hole, Value};

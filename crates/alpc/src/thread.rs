@@ -193,8 +193,10 @@ pub struct WaitObject {
 pub struct WaitObjectKind(pub u8);
 
 impl WaitObjectKind {
-    const MUTANT: Self = Self(2);
+    pub(crate) const MUTANT: Self = Self(2);
+    pub(crate) const PROCESS: Self = Self(3);
     const SEMAPHORE: Self = Self(5);
+    pub(crate) const THREAD: Self = Self(6);
 
     /// The debugger's name; none for a number that nothing can wait for.
     #[must_use]

@@ -1,0 +1,180 @@
+//! One way through the graph: from a waiter to where its chain ends.
+
+use std::collections::HashSet;
+
+use kdump::{Gva, Gxa};
+use serde::Serialize;
+
+use crate::contract::{Thread, ThreadControl};
+use crate::kernel::{Kernel, Read};
+use crate::thread;
+use crate::value::Value;
+use crate::wait::edge::{Certainty, Edge, EdgeKind, Evidence};
+use crate::wait::graph::Graph;
+use crate::wait::node::{Node, NodeId, ThreadNode};
+use crate::wait::root::RootKind;
+
+/// Ticks between which two threads count as having begun to wait together.
+const SAME_MOMENT: u64 = 2;
+
+/// Candidates that are named.
+const CANDIDATES: usize = 16;
+
+/// A node of a chain, and the step that leads on from it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Step {
+    /// The node's number in the graph.
+    pub id: NodeId,
+    /// What it is.
+    pub node: Node,
+    /// Why it waits for the next one; none at the end.
+    pub next: Option<Edge>,
+}
+
+/// A chain of waits.
+#[derive(Clone, Debug, Serialize)]
+pub struct Chain {
+    /// Its steps, the waiter first. In one that comes back to itself no node stands twice.
+    pub steps: Vec<Step>,
+    /// Why it ends.
+    pub end: RootKind,
+    /// The process that owns the port which it ends at.
+    pub owner: Option<Step>,
+    /// Threads of the last one's process that may go on with its work, when asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub candidates: Option<Value<Vec<Candidate>>>,
+}
+
+/// A thread that may go on with the work of another one.
+#[derive(Clone, Debug, Serialize)]
+pub struct Candidate {
+    /// The thread.
+    pub thread: ThreadNode,
+    /// That work was handed over is not written down anywhere.
+    pub certainty: Certainty,
+    /// What speaks for it.
+    pub evidence: Vec<Evidence>,
+}
+
+impl Chain {
+    /// The chain that begins at a node.
+    #[must_use]
+    pub fn from(graph: &Graph, start: NodeId) -> Self {
+        let mut steps: Vec<Step> = Vec::new();
+        let mut seen = HashSet::new();
+        let mut at = start;
+        let end = loop {
+            if !seen.insert(at) {
+                break RootKind::Deadlock;
+            }
+            let next = graph.next(at);
+            steps.extend(step(graph, at, next));
+            match next {
+                Some(edge) => at = edge.to,
+                None => break graph.root_kind(at),
+            }
+        };
+        let owner = graph
+            .edges(at)
+            .iter()
+            .find(|edge| edge.edge == EdgeKind::OwnedBy)
+            .filter(|_| end != RootKind::Deadlock);
+        Self {
+            owner: owner.and_then(|edge| step(graph, edge.to, None)),
+            steps,
+            end,
+            candidates: None,
+        }
+    }
+
+    /// The nodes of a way, with the edges between them. In a cycle the last leads back to the first.
+    pub(crate) fn steps_along(graph: &Graph, way: &[usize], cycle: bool) -> Vec<Step> {
+        let following = way
+            .iter()
+            .skip(1)
+            .map(Some)
+            .chain(std::iter::once(way.first().filter(|_| cycle)));
+        way.iter()
+            .zip(following)
+            .filter_map(|(&node, next)| {
+                let id = NodeId(node);
+                let edge = next.and_then(|&next| surest(graph, id, NodeId(next)));
+                step(graph, id, edge)
+            })
+            .collect()
+    }
+}
+
+fn step(graph: &Graph, id: NodeId, next: Option<&Edge>) -> Option<Step> {
+    Some(Step {
+        id,
+        node: graph.node(id)?.clone(),
+        next: next.cloned(),
+    })
+}
+
+fn surest(graph: &Graph, from: NodeId, to: NodeId) -> Option<&Edge> {
+    let edges = graph
+        .edges(from)
+        .iter()
+        .filter(|edge| edge.to == to && edge.edge.is_wait());
+    edges.min_by_key(|edge| (edge.any, edge.certainty))
+}
+
+/// Threads that may go on with the work of a server thread that no longer does: of the same process, and their
+/// waits began within the same ticks as its own.
+///
+/// A server that hands work to another thread leaves no trace in the kernel, so these are mere candidates.
+///
+/// # Errors
+/// When the clock, the thread's process or that process's list of threads cannot be read.
+pub fn candidates(kernel: &Kernel<'_>, graph: &Graph, server: &ThreadNode) -> Read<Vec<Candidate>> {
+    let clock = *graph.clock.get()?;
+    let (Some(waited), Some(process)) = (*server.waited.get()?, server.process.get()?) else {
+        return Ok(Vec::new());
+    };
+    let window = clock.increment.saturating_mul(SAME_MOMENT);
+    let threads = thread::threads_of(kernel.at(process.address.gva()))?;
+    let mut found: Vec<(u64, Candidate)> = threads
+        .entries
+        .iter()
+        .filter(|&&thread| thread != server.address.gva())
+        .filter_map(|&thread| {
+            let node = ThreadNode::new(kernel, &graph.clock, &thread::thread(kernel, thread));
+            let apart = node.waited()?.abs_diff(waited);
+            (apart <= window).then(|| (apart, candidate(kernel, server, node)))
+        })
+        .collect();
+    found.sort_by_key(|(apart, candidate)| (*apart, candidate.thread.address));
+    found.truncate(CANDIDATES);
+    Ok(found.into_iter().map(|(_, candidate)| candidate).collect())
+}
+
+fn candidate(kernel: &Kernel<'_>, server: &ThreadNode, thread: ThreadNode) -> Candidate {
+    let control = |address: Gva| kernel.at(address).embedded(Thread::Tcb);
+    let queue = |address| {
+        control(address)
+            .and_then(|at| at.pointer(ThreadControl::Queue))
+            .ok()
+    };
+    let since = control(thread.address.gva()).and_then(|at| at.uint(ThreadControl::WaitTime));
+    let mut evidence = Vec::new();
+    if let Ok(since) = since {
+        evidence.push(Evidence::number("_KTHREAD.WaitTime", thread.address, since));
+    }
+    if let Some(own) = queue(thread.address.gva())
+        && own.u64() != 0
+        && Some(own) == queue(server.address.gva())
+    {
+        evidence.push(Evidence::address(
+            "_KTHREAD.Queue",
+            thread.address,
+            kernel.addr(own),
+        ));
+    }
+    Candidate {
+        thread,
+        certainty: Certainty::Inferred,
+        evidence,
+    }
+}

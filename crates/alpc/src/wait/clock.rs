@@ -1,0 +1,133 @@
+//! How long a thread has waited.
+
+use kdump::Gva;
+use serde::Serialize;
+
+use crate::contract::{Global, Thread, ThreadControl};
+use crate::kernel::{At, Kernel, Read, offset};
+use crate::thread;
+use crate::value::Hole;
+
+/// Where the kernel maps the page that it shares with every process, `KUSER_SHARED_DATA`.
+const SHARED_DATA_64: u64 = 0xffff_f780_0000_0000;
+const SHARED_DATA_32: u64 = 0xffdf_0000;
+
+/// `KUSER_SHARED_DATA.TickCountQuad`, since Windows Server 2003.
+const TICK_COUNT: u64 = 0x320;
+
+/// Bounds of a plausible clock increment in 100 ns: half a millisecond to a second.
+const INCREMENTS: std::ops::RangeInclusive<u64> = 5_000..=10_000_000;
+
+/// The system's clock at the moment of the dump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Clock {
+    /// Clock ticks since the system started: `KeTickCount`.
+    pub tick_count: u64,
+    /// Length of a tick in 100 ns: `KeMaximumIncrement`, which ticks are counted by.
+    pub increment: u64,
+}
+
+impl Clock {
+    /// Reads the clock.
+    ///
+    /// Ticks are counted in `KUSER_SHARED_DATA`. Their length is `KeMaximumIncrement` where the symbols have
+    /// it; `KeTimeIncrement`, which the debugger data block leads to, is the same on all but a few machines.
+    ///
+    /// # Errors
+    /// When either is not in the dump.
+    pub fn read(kernel: &Kernel<'_>) -> Read<Self> {
+        Ok(Self {
+            tick_count: tick_count(kernel)?,
+            increment: increment(kernel)?,
+        })
+    }
+
+    /// How long ago the wait of a thread began, in 100 ns; none when it does not wait.
+    ///
+    /// `_KTHREAD.WaitTime` holds the low 32 bits of the tick count, which come round after about two years.
+    ///
+    /// # Errors
+    /// When the thread is not in the dump, or its wait would have begun before the system did.
+    pub fn waited(self, thread: At<'_, '_>) -> Read<Option<u64>> {
+        if !thread::state(thread)?.is_waiting() {
+            return Ok(None);
+        }
+        let since = thread.embedded(Thread::Tcb)?.u32(ThreadControl::WaitTime)?;
+        self.since(since).map(Some)
+    }
+
+    fn since(self, tick: u32) -> Read<u64> {
+        let ticks = self.tick_count.wrapping_sub(tick.into()) & u64::from(u32::MAX);
+        if ticks > self.tick_count {
+            return Err(Hole::Implausible(format!(
+                "the wait would have begun at tick {tick}, but the clock stands at {}",
+                self.tick_count
+            )));
+        }
+        Ok(ticks.saturating_mul(self.increment))
+    }
+}
+
+fn tick_count(kernel: &Kernel<'_>) -> Read<u64> {
+    let page = if kernel.pointer_size() == 4 {
+        SHARED_DATA_32
+    } else {
+        SHARED_DATA_64
+    };
+    Ok(kernel.cursor().uint(offset(Gva::from(page), TICK_COUNT), 8)?)
+}
+
+fn increment(kernel: &Kernel<'_>) -> Read<u64> {
+    let by_symbol = [Global::KeMaximumIncrement, Global::KeTimeIncrement]
+        .into_iter()
+        .find_map(|global| plausible(kernel, kernel.global(global).ok()?).ok());
+    by_symbol.map_or_else(|| by_debugger_data(kernel), Ok)
+}
+
+fn by_debugger_data(kernel: &Kernel<'_>) -> Read<u64> {
+    let missing = || Hole::NoGlobal {
+        name: "KeMaximumIncrement",
+    };
+    let data = kdump::debugger_data(kernel.dump()).map_err(|_| missing())?;
+    match data.ke_time_increment {
+        0 => Err(missing()),
+        at => plausible(kernel, Gva::from(at)),
+    }
+}
+
+fn plausible(kernel: &Kernel<'_>, at: Gva) -> Read<u64> {
+    let increment = kernel.cursor().uint(at, 4)?;
+    if INCREMENTS.contains(&increment) {
+        Ok(increment)
+    } else {
+        Err(Hole::Implausible(format!(
+            "the length of a clock tick cannot be {increment} times 100 ns"
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLOCK: Clock = Clock {
+        tick_count: 0x1_0000_0010,
+        increment: 156_250,
+    };
+
+    #[test]
+    fn spans_cross_the_point_where_32_bits_come_round() {
+        assert_eq!(CLOCK.since(0x10).unwrap(), 0);
+        assert_eq!(CLOCK.since(0xffff_fff0).unwrap(), 0x20 * 156_250);
+    }
+
+    #[test]
+    fn a_wait_that_began_before_the_system_is_refused() {
+        let young = Clock {
+            tick_count: 100,
+            ..CLOCK
+        };
+        assert!(matches!(young.since(101), Err(Hole::Implausible(_))));
+        assert_eq!(young.since(36).unwrap(), 64 * 156_250);
+    }
+}

@@ -1,0 +1,183 @@
+//! Who waits for what, and what says so.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use crate::value::{Addr, Hole};
+use crate::wait::node::NodeId;
+
+/// How sure a step from one node to the next is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Certainty {
+    /// The kernel's own structures say so from both sides, or in the one place that decides.
+    Proven,
+    /// It follows if the server does what servers usually do.
+    Inferred,
+    /// Something says so that nothing in the dump can confirm.
+    Unknown,
+}
+
+impl Certainty {
+    /// The word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Proven => "proven",
+            Self::Inferred => "inferred",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What binds a node to the one that it waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EdgeKind {
+    /// A thread waits for the reply to a message.
+    Reply,
+    /// A thread received the message and has not answered it.
+    ReceivedBy,
+    /// The message stands in a queue of the port and was not received.
+    QueuedAt,
+    /// The port's messages are received by the threads of a completion port.
+    Reports,
+    /// One of the threads that serve the port or completion port.
+    ServedBy,
+    /// A process owns the port. This says whom to ask, not who waits.
+    OwnedBy,
+    /// A thread waits for a mutant or resource.
+    Acquires,
+    /// A thread owns the mutant or resource.
+    HeldBy,
+    /// A thread waits for another to end.
+    EndOfThread,
+    /// A thread waits for a process to end.
+    EndOfProcess,
+    /// A thread of the same process that may go on with the work.
+    MayContinue,
+}
+
+impl EdgeKind {
+    /// Whether any one of several such edges is enough to end the wait.
+    #[must_use]
+    pub fn is_alternative(self) -> bool {
+        matches!(self, Self::Reports | Self::ServedBy | Self::MayContinue)
+    }
+
+    /// Whether the edge says that something waits.
+    #[must_use]
+    pub fn is_wait(self) -> bool {
+        !matches!(self, Self::OwnedBy)
+    }
+}
+
+/// A step from a node to another.
+#[derive(Clone, Debug, Serialize)]
+pub struct Edge {
+    /// Where it leads.
+    pub to: NodeId,
+    /// What it is.
+    pub edge: EdgeKind,
+    /// How sure it is.
+    pub certainty: Certainty,
+    /// Whether it is one of several of which any would end the wait.
+    pub any: bool,
+    /// What says so.
+    pub evidence: Vec<Evidence>,
+}
+
+impl Edge {
+    /// A step that stands alone.
+    pub(crate) fn new(to: NodeId, edge: EdgeKind, certainty: Certainty, evidence: Vec<Evidence>) -> Self {
+        Self {
+            to,
+            edge,
+            certainty,
+            any: edge.is_alternative(),
+            evidence,
+        }
+    }
+
+    /// Whether the waiter cannot go on before this one does.
+    pub(crate) fn is_binding(&self) -> bool {
+        self.edge.is_wait() && !self.any
+    }
+}
+
+/// A field of the dump and what it says.
+#[derive(Clone, Debug, Serialize)]
+pub struct Evidence {
+    /// The field, as `_KALPC_MESSAGE.WaitingThread`, or the list.
+    pub field: &'static str,
+    /// The structure that has it.
+    pub of: Addr,
+    /// What it says.
+    pub value: Says,
+}
+
+impl Evidence {
+    pub(crate) fn address(field: &'static str, of: Addr, value: Addr) -> Self {
+        Self {
+            field,
+            of,
+            value: Says::Address(value),
+        }
+    }
+
+    pub(crate) fn word(field: &'static str, of: Addr, value: &'static str) -> Self {
+        Self {
+            field,
+            of,
+            value: Says::Word(value),
+        }
+    }
+
+    pub(crate) fn number(field: &'static str, of: Addr, value: u64) -> Self {
+        Self {
+            field,
+            of,
+            value: Says::Number(value),
+        }
+    }
+
+    pub(crate) fn hole(field: &'static str, of: Addr, value: Hole) -> Self {
+        Self {
+            field,
+            of,
+            value: Says::Unreadable(value),
+        }
+    }
+}
+
+/// What a field says.
+#[derive(Clone, Debug)]
+pub enum Says {
+    /// An address.
+    Address(Addr),
+    /// A number.
+    Number(u64),
+    /// One of the kernel's words.
+    Word(&'static str),
+    /// Nothing: it cannot be read.
+    Unreadable(Hole),
+}
+
+impl fmt::Display for Says {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => write!(f, "{address}"),
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Word(word) => f.write_str(word),
+            Self::Unreadable(hole) => write!(f, "unreadable: {hole}"),
+        }
+    }
+}
+
+/// As text; the reason for what is unreadable stands with the node that it hides.
+impl Serialize for Says {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

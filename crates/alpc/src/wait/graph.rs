@@ -1,0 +1,143 @@
+//! The graph of waits.
+
+use std::collections::HashMap;
+
+use kdump::Gva;
+use serde::Serialize;
+
+use crate::value::{Addr, Value};
+use crate::wait::clock::Clock;
+use crate::wait::cycle::Adjacency;
+use crate::wait::edge::{Certainty, Edge, EdgeKind};
+use crate::wait::node::{Node, NodeId, ThreadNode};
+
+/// What an address is taken for, so that a hostile dump cannot pass one thing off as two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Role {
+    Thread,
+    Message,
+    Port,
+    CompletionPort,
+    Object,
+    Process,
+}
+
+/// Everything that waits, with what it waits for.
+#[derive(Debug)]
+pub struct Graph {
+    /// The system's clock at the moment of the dump.
+    pub clock: Value<Clock>,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) edges: Vec<Vec<Edge>>,
+    index: HashMap<(Role, Gva), NodeId>,
+    /// Threads that were looked at.
+    pub threads: usize,
+    /// Parts of the system that could not be looked at.
+    pub unread: Vec<Unread>,
+}
+
+/// A part of the system that could not be looked at, so that waits may be missing.
+#[derive(Clone, Debug, Serialize)]
+pub struct Unread {
+    /// What it is.
+    pub what: &'static str,
+    /// Where it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<Addr>,
+    /// Why it could not be looked at.
+    pub complete: Value<()>,
+}
+
+impl Graph {
+    pub(crate) fn new(clock: Value<Clock>) -> Self {
+        Self {
+            clock,
+            nodes: Vec::new(),
+            edges: Vec::new(),
+            index: HashMap::new(),
+            threads: 0,
+            unread: Vec::new(),
+        }
+    }
+
+    /// A node.
+    #[must_use]
+    pub fn node(&self, id: NodeId) -> Option<&Node> {
+        self.nodes.get(id.0)
+    }
+
+    /// All nodes.
+    pub fn nodes(&self) -> impl Iterator<Item = (NodeId, &Node)> {
+        self.nodes.iter().enumerate().map(|(id, node)| (NodeId(id), node))
+    }
+
+    /// What a node waits for.
+    #[must_use]
+    pub fn edges(&self, from: NodeId) -> &[Edge] {
+        self.edges.get(from.0).map_or(&[], Vec::as_slice)
+    }
+
+    /// The thread that a node is.
+    #[must_use]
+    pub fn thread(&self, id: NodeId) -> Option<&ThreadNode> {
+        self.node(id).and_then(Node::thread)
+    }
+
+    pub(crate) fn find(&self, role: Role, address: Gva) -> Option<NodeId> {
+        self.index.get(&(role, address)).copied()
+    }
+
+    /// The threads that wait for a reply, in the order that they were met.
+    pub fn reply_waits(&self) -> impl Iterator<Item = (NodeId, &ThreadNode, &Edge)> {
+        self.nodes().filter_map(|(id, node)| {
+            let edge = self.edges(id).iter().find(|edge| edge.edge == EdgeKind::Reply)?;
+            Some((id, node.thread()?, edge))
+        })
+    }
+
+    /// The node of something that is not in the graph yet.
+    pub(crate) fn add(&mut self, role: Role, address: Gva, node: Node) -> NodeId {
+        let id = NodeId(self.nodes.len());
+        self.nodes.push(node);
+        self.edges.push(Vec::new());
+        self.index.insert((role, address), id);
+        id
+    }
+
+    pub(crate) fn connect(&mut self, from: NodeId, edge: Edge) {
+        if let Some(edges) = self.edges.get_mut(from.0) {
+            edges.push(edge);
+        }
+    }
+
+    /// The edges that `keep` admits, as bare numbers.
+    pub(crate) fn adjacency(&self, keep: impl Fn(&Edge) -> bool) -> Adjacency {
+        self.edges
+            .iter()
+            .map(|edges| {
+                edges
+                    .iter()
+                    .filter(|edge| keep(edge))
+                    .map(|edge| edge.to.0)
+                    .collect()
+            })
+            .collect()
+    }
+
+    /// The edges whose waiters cannot go on before what they lead to does.
+    pub(crate) fn binding(&self) -> Adjacency {
+        self.adjacency(Edge::is_binding)
+    }
+
+    /// Of these, the proven ones.
+    pub(crate) fn proven(&self) -> Adjacency {
+        self.adjacency(|edge| edge.is_binding() && edge.certainty == Certainty::Proven)
+    }
+
+    /// The edge that a chain goes on by: one that binds, else the first that may.
+    #[must_use]
+    pub fn next(&self, from: NodeId) -> Option<&Edge> {
+        let edges = self.edges(from);
+        edges.iter().find(|edge| edge.is_binding())
+    }
+}

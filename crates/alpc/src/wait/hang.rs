@@ -1,0 +1,556 @@
+//! What is stuck, on whom, and since when.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde::Serialize;
+
+use crate::kernel::Kernel;
+use crate::module;
+use crate::value::{Addr, Value};
+use crate::wait::build;
+use crate::wait::chain::{Chain, Step};
+use crate::wait::clock::Clock;
+use crate::wait::cycle::{self, Adjacency, Components};
+use crate::wait::edge::{Certainty, Edge};
+use crate::wait::graph::{Graph, Unread};
+use crate::wait::node::{Node, NodeId};
+use crate::wait::root::{self, RootKind, Suspect};
+use crate::wait::signature;
+use crate::wait::trouble::PortTrouble;
+
+/// Root blockers that are looked at closely: their stacks are read.
+const SUSPECTS: usize = 32;
+
+/// Steps after which counting who is behind whom gives up. In an ordinary system every waiter is counted once.
+const COUNTING: usize = 1 << 23;
+
+/// A report on all waits of a system.
+#[derive(Clone, Debug, Serialize)]
+pub struct Hang {
+    /// One line that is the same for the same hang on two machines; see the documentation for its rules.
+    pub signature: String,
+    /// The system's clock at the moment of the dump.
+    pub clock: Value<Clock>,
+    /// Threads that were looked at.
+    pub threads: usize,
+    /// Threads that wait for an ALPC reply.
+    pub waiting_for_reply: usize,
+    /// Threads that wait for another thread or process, ALPC or not.
+    pub stuck: usize,
+    /// The longest of their waits, in 100 ns.
+    pub longest_wait: Option<u64>,
+    /// Rings of proven waits.
+    pub deadlocks: Vec<Deadlock>,
+    /// Rings that need a step which is not proven.
+    pub possible_deadlocks: Vec<Deadlock>,
+    /// Where chains end, the ones with most threads behind them first.
+    pub blockers: Vec<Blocker>,
+    /// Ports in trouble, the worst first.
+    pub ports_in_trouble: Vec<PortTrouble>,
+    /// Parts of the system that could not be looked at, so that waits may be missing.
+    pub unread: Vec<Unread>,
+}
+
+/// Threads that wait for each other.
+#[derive(Clone, Debug, Serialize)]
+pub struct Deadlock {
+    /// Its signature.
+    pub signature: String,
+    /// A shortest ring through it; the last step leads back to the first.
+    pub ring: Vec<Step>,
+    /// Threads of which each waits for all others: those of the ring, and of other rings that share a node
+    /// with it.
+    pub members: usize,
+    /// Threads that wait for them.
+    pub behind: Behind,
+    /// The steps of the ring that are not proven, as numbers of the nodes that they lead from.
+    pub unproven: Vec<NodeId>,
+}
+
+/// Who is stuck behind something.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Behind {
+    /// Threads.
+    pub threads: usize,
+    /// Their processes.
+    pub processes: usize,
+    /// The longest of their waits, in 100 ns.
+    pub longest_wait: Option<u64>,
+    /// Whether there may be more, for counting gave up.
+    pub at_least: bool,
+}
+
+/// Where chains of waits end.
+#[derive(Clone, Debug, Serialize)]
+pub struct Blocker {
+    /// Its number in the graph.
+    pub id: NodeId,
+    /// What it is.
+    pub node: Node,
+    /// Why the chains end here.
+    pub end: RootKind,
+    /// Who is stuck behind it.
+    pub behind: Behind,
+    /// Threads behind ports all of whose servers are stuck behind this: they are stuck as well, which is
+    /// inferred.
+    pub inferred_threads: usize,
+    /// For a port: the root blockers that its servers are stuck behind, with their numbers of servers, most
+    /// first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub servers_behind: Vec<ServersBehind>,
+    /// The deepest chain that ends here.
+    pub chain: Chain,
+    /// What helps to find the culprit, for a thread among the first ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suspect: Option<Suspect>,
+}
+
+/// Servers of a port that are stuck behind the same thing.
+#[derive(Clone, Debug, Serialize)]
+pub struct ServersBehind {
+    /// What they are stuck behind.
+    pub blocker: Addr,
+    /// How many of them.
+    pub servers: usize,
+}
+
+/// Looks at all waits of a system.
+#[must_use]
+pub fn hang(kernel: &Kernel<'_>) -> (Graph, Hang) {
+    let (graph, ports_in_trouble) = build::waits_with_trouble(kernel);
+    let mut report = report(&graph, ports_in_trouble);
+    add_suspects(kernel, &mut report.blockers);
+    (graph, report)
+}
+
+fn add_suspects(kernel: &Kernel<'_>, blockers: &mut [Blocker]) {
+    let modules = module::modules(kernel).unwrap_or_else(|hole| module::Modules {
+        modules: Vec::new(),
+        complete: Value::Missing(Box::new(hole)),
+    });
+    let of_threads = blockers
+        .iter_mut()
+        .filter(|blocker| matches!(blocker.node, Node::Thread(_)));
+    for blocker in of_threads.take(SUSPECTS) {
+        let thread = blocker.node.address().gva();
+        blocker.suspect = Some(root::suspect(kernel, &modules, thread));
+    }
+}
+
+fn report(graph: &Graph, ports_in_trouble: Vec<PortTrouble>) -> Hang {
+    let analysis = Analysis::of(graph);
+    let deadlocks = analysis.deadlocks();
+    let possible_deadlocks = analysis.possible_deadlocks();
+    let blockers = analysis.blockers();
+    let stuck = analysis.stuck();
+    Hang {
+        signature: signature_of(&deadlocks, &blockers),
+        clock: graph.clock.clone(),
+        threads: graph.threads,
+        waiting_for_reply: graph.reply_waits().count(),
+        stuck: stuck.len(),
+        longest_wait: stuck.iter().filter_map(|&id| graph.thread(id)?.waited()).max(),
+        deadlocks,
+        possible_deadlocks,
+        blockers,
+        ports_in_trouble,
+        unread: graph.unread.clone(),
+    }
+}
+
+fn signature_of(deadlocks: &[Deadlock], blockers: &[Blocker]) -> String {
+    let deadlock = deadlocks.iter().map(|deadlock| &deadlock.signature).min();
+    let blocker = || {
+        blockers
+            .first()
+            .map(|one| signature::of_chain(&one.chain.steps, one.end))
+    };
+    deadlock
+        .cloned()
+        .or_else(blocker)
+        .unwrap_or_else(|| "none".to_owned())
+}
+
+impl Graph {
+    /// Why the chain that begins at each node ends.
+    pub(crate) fn ends(&self) -> Vec<RootKind> {
+        let first: Adjacency = (0..self.nodes.len())
+            .map(|node| {
+                self.next(NodeId(node))
+                    .map(|edge| edge.to.0)
+                    .into_iter()
+                    .collect()
+            })
+            .collect();
+        let components = cycle::components(&first);
+        let mut ends = vec![RootKind::Deadlock; self.nodes.len()];
+        // A component comes before all that lead to it.
+        for members in &components.members {
+            for &node in members {
+                let end = match first.get(node).and_then(|next| next.first()) {
+                    None => self.root_kind(NodeId(node)),
+                    Some(_) if members.len() > 1 => RootKind::Deadlock,
+                    Some(&next) => ends.get(next).copied().unwrap_or(RootKind::Unreadable),
+                };
+                if let Some(slot) = ends.get_mut(node) {
+                    *slot = end;
+                }
+            }
+        }
+        ends
+    }
+}
+
+/// A graph, looked at from its ends.
+struct Analysis<'g> {
+    graph: &'g Graph,
+    binding: Adjacency,
+    reverse: Adjacency,
+    components: Components,
+    /// The components that nothing binding leads on from, and that something waits for.
+    sinks: Vec<Sink>,
+    /// Steps that counting has taken.
+    counted: Cell<usize>,
+}
+
+/// Where chains end: one node, or several that wait for each other.
+struct Sink {
+    members: Vec<usize>,
+    cyclic: bool,
+    behind: Behind,
+    /// The node from which the way here is longest.
+    farthest: usize,
+}
+
+impl<'g> Analysis<'g> {
+    fn of(graph: &'g Graph) -> Self {
+        let binding = graph.binding();
+        let mut analysis = Self {
+            graph,
+            reverse: cycle::reversed(&binding),
+            components: cycle::components(&binding),
+            binding,
+            sinks: Vec::new(),
+            counted: Cell::new(0),
+        };
+        analysis.find_sinks();
+        analysis
+    }
+
+    fn find_sinks(&mut self) {
+        let mut sinks = Vec::new();
+        for (number, members) in self.components.members.iter().enumerate() {
+            if self.leads_on(number, members) {
+                continue;
+            }
+            let cyclic = self.is_cyclic(members);
+            let lonely = members
+                .iter()
+                .all(|&node| self.reverse.get(node).is_none_or(Vec::is_empty));
+            if lonely && !cyclic && !self.waits_for_any(members) {
+                continue;
+            }
+            let (behind, farthest) = self.behind(members);
+            sinks.push(Sink {
+                members: members.clone(),
+                cyclic,
+                behind,
+                farthest,
+            });
+        }
+        self.sinks = sinks;
+    }
+
+    /// A thread that nobody waits for, but that waits for any of several things with owners.
+    fn waits_for_any(&self, members: &[usize]) -> bool {
+        members.iter().any(|&node| {
+            self.graph.thread(NodeId(node)).is_some()
+                && self
+                    .graph
+                    .edges(NodeId(node))
+                    .iter()
+                    .any(|edge| edge.edge.is_wait())
+        })
+    }
+
+    fn leads_on(&self, number: usize, members: &[usize]) -> bool {
+        members
+            .iter()
+            .filter_map(|&node| self.binding.get(node))
+            .flatten()
+            .any(|&to| self.components.of(to) != Some(number))
+    }
+
+    fn is_cyclic(&self, members: &[usize]) -> bool {
+        match members {
+            [only] => self
+                .binding
+                .get(*only)
+                .is_some_and(|targets| targets.contains(only)),
+            _ => true,
+        }
+    }
+
+    /// Who waits for these nodes, near ones first.
+    fn behind(&self, members: &[usize]) -> (Behind, usize) {
+        let mut behind = Behind::default();
+        let mut processes: HashSet<Addr> = HashSet::new();
+        let mut found: Vec<usize> = members.to_vec();
+        let mut seen: HashSet<usize> = members.iter().copied().collect();
+        let mut at = 0_usize;
+        while let Some(&node) = found.get(at) {
+            at = at.saturating_add(1);
+            self.counted.set(self.counted.get().saturating_add(1));
+            if self.counted.get() > COUNTING {
+                behind.at_least = true;
+                break;
+            }
+            if at > members.len() {
+                self.count(node, &mut behind, &mut processes);
+            }
+            for &from in self.reverse.get(node).into_iter().flatten() {
+                if seen.insert(from) {
+                    found.push(from);
+                }
+            }
+        }
+        behind.processes = processes.len();
+        let last = found.last().copied().or(members.first().copied());
+        (behind, last.unwrap_or_default())
+    }
+
+    fn count(&self, node: usize, behind: &mut Behind, processes: &mut HashSet<Addr>) {
+        let Some(thread) = self.graph.thread(NodeId(node)) else {
+            return;
+        };
+        behind.threads = behind.threads.saturating_add(1);
+        behind.longest_wait = behind.longest_wait.max(thread.waited());
+        if let Value::Known(Some(process)) = &thread.process {
+            processes.insert(process.address);
+        }
+    }
+
+    /// The threads that wait for another thread or process.
+    fn stuck(&self) -> Vec<NodeId> {
+        self.graph
+            .nodes()
+            .filter(|(id, node)| node.thread().is_some() && self.graph.next(*id).is_some())
+            .map(|(id, _)| id)
+            .collect()
+    }
+
+    fn deadlocks(&self) -> Vec<Deadlock> {
+        let proven = self.graph.proven();
+        let components = cycle::components(&proven);
+        let mut found: Vec<Deadlock> = components
+            .cyclic(&proven)
+            .filter_map(|members| self.deadlock(&proven, members, None))
+            .collect();
+        sort(&mut found);
+        found
+    }
+
+    /// Rings that hold a step which is not proven. Of each knot of them the shortest ring through one such step
+    /// is told.
+    fn possible_deadlocks(&self) -> Vec<Deadlock> {
+        let all = self.graph.adjacency(|edge| edge.edge.is_wait());
+        let components = cycle::components(&all);
+        let mut found: Vec<Deadlock> = components
+            .cyclic(&all)
+            .filter_map(|members| {
+                let within: HashSet<usize> = members.iter().copied().collect();
+                let unproven = self.unproven_steps(&within);
+                let (from, to) = unproven.first().copied()?;
+                self.deadlock(&all, members, Some((from, to)))
+            })
+            .collect();
+        sort(&mut found);
+        found
+    }
+
+    /// Steps between these nodes that are not proven, or not the only way on.
+    fn unproven_steps(&self, within: &HashSet<usize>) -> Vec<(usize, usize)> {
+        let mut steps: Vec<(usize, usize)> = within
+            .iter()
+            .flat_map(|&from| {
+                self.graph
+                    .edges(NodeId(from))
+                    .iter()
+                    .filter(|edge| edge.edge.is_wait() && !is_firm(edge))
+                    .map(move |edge| (from, edge.to.0))
+            })
+            .filter(|(_, to)| within.contains(to))
+            .collect();
+        steps.sort_unstable();
+        steps
+    }
+
+    fn deadlock(
+        &self,
+        edges: &Adjacency,
+        members: &[usize],
+        through: Option<(usize, usize)>,
+    ) -> Option<Deadlock> {
+        let inside: HashSet<usize> = members.iter().copied().collect();
+        let within = |node: usize| inside.contains(&node);
+        let way = match through {
+            None => {
+                let start = *members
+                    .iter()
+                    .find(|&&node| self.graph.thread(NodeId(node)).is_some())?;
+                cycle::shortest(edges, start, start, within)?
+            }
+            Some((from, to)) if from == to => vec![from],
+            Some((from, to)) => cycle::shortest(edges, to, from, within)?,
+        };
+        let ring = Chain::steps_along(self.graph, &way, true);
+        let unproven = ring
+            .iter()
+            .filter(|step| step.next.as_ref().is_some_and(|edge| !is_firm(edge)))
+            .map(|step| step.id)
+            .collect();
+        let (behind, _) = self.behind(members);
+        Some(Deadlock {
+            signature: signature::of_cycle(&ring),
+            ring,
+            members: members
+                .iter()
+                .filter(|&&node| self.graph.thread(NodeId(node)).is_some())
+                .count(),
+            behind,
+            unproven,
+        })
+    }
+
+    fn blockers(&self) -> Vec<Blocker> {
+        let roots = self.root_of_each();
+        let mut blockers: Vec<Blocker> = self
+            .sinks
+            .iter()
+            .filter(|sink| !sink.cyclic)
+            .filter_map(|sink| self.blocker(sink, &roots))
+            .collect();
+        self.infer(&mut blockers);
+        blockers.sort_by_key(|blocker| {
+            let stuck = blocker.behind.threads.saturating_add(blocker.inferred_threads);
+            (
+                std::cmp::Reverse((stuck, blocker.behind.longest_wait)),
+                blocker.node.address(),
+            )
+        });
+        blockers
+    }
+
+    fn blocker(&self, sink: &Sink, roots: &[usize]) -> Option<Blocker> {
+        let id = NodeId(*sink.members.first()?);
+        let node = self.graph.node(id)?.clone();
+        Some(Blocker {
+            id,
+            end: self.graph.root_kind(id),
+            servers_behind: self.servers_behind(id, roots),
+            chain: self.deepest(sink, id),
+            node,
+            behind: sink.behind.clone(),
+            inferred_threads: 0,
+            suspect: None,
+        })
+    }
+
+    fn deepest(&self, sink: &Sink, root: NodeId) -> Chain {
+        let way = if sink.farthest == root.0 {
+            Some(vec![root.0])
+        } else {
+            cycle::shortest(&self.binding, sink.farthest, root.0, |_| true)
+        };
+        let mut chain = Chain::from(self.graph, root);
+        if let Some(way) = way {
+            chain.steps = Chain::steps_along(self.graph, &way, false);
+        }
+        chain
+    }
+
+    /// The end of the chain of each node, by its number.
+    fn root_of_each(&self) -> Vec<usize> {
+        let mut roots = vec![usize::MAX; self.graph.nodes.len()];
+        for members in &self.components.members {
+            for &node in members {
+                let next = self.binding.get(node).and_then(|targets| targets.first());
+                let root = match next {
+                    None => node,
+                    Some(_) if members.len() > 1 => members.first().copied().unwrap_or(node),
+                    Some(next) => roots.get(*next).copied().unwrap_or(usize::MAX),
+                };
+                mark(&mut roots, node, root);
+            }
+        }
+        roots
+    }
+
+    /// The ends of the chains of a port's servers.
+    fn servers_behind(&self, port: NodeId, roots: &[usize]) -> Vec<ServersBehind> {
+        let mut counts: BTreeMap<Addr, usize> = BTreeMap::new();
+        for server in self.servers(port) {
+            let root = roots.get(server).and_then(|&root| self.graph.node(NodeId(root)));
+            if let Some(root) = root {
+                let count = counts.entry(root.address()).or_default();
+                *count = count.saturating_add(1);
+            }
+        }
+        let mut behind: Vec<ServersBehind> = counts
+            .into_iter()
+            .map(|(blocker, servers)| ServersBehind { blocker, servers })
+            .collect();
+        behind.sort_by_key(|one| (std::cmp::Reverse(one.servers), one.blocker));
+        behind
+    }
+
+    fn servers(&self, port: NodeId) -> impl Iterator<Item = usize> {
+        let alternatives = |id: NodeId| {
+            let edges = self.graph.edges(id).iter();
+            edges
+                .filter(|edge| edge.edge.is_alternative())
+                .map(|edge| edge.to)
+        };
+        alternatives(port).flat_map(move |to| match self.graph.node(to) {
+            Some(Node::CompletionPort(_)) => alternatives(to).map(|to| to.0).collect(),
+            _ => vec![to.0],
+        })
+    }
+
+    /// Where all servers of a port are stuck behind one thing, so are those who wait for the port.
+    fn infer(&self, blockers: &mut [Blocker]) {
+        let mut extra: HashMap<Addr, usize> = HashMap::new();
+        for port in blockers.iter() {
+            if let [only] = port.servers_behind.as_slice()
+                && only.blocker != port.node.address()
+            {
+                let threads = extra.entry(only.blocker).or_default();
+                *threads = threads.saturating_add(port.behind.threads);
+            }
+        }
+        for blocker in blockers {
+            blocker.inferred_threads = extra.get(&blocker.node.address()).copied().unwrap_or(0);
+        }
+    }
+}
+
+fn mark(of: &mut [usize], node: usize, value: usize) {
+    if let Some(slot) = of.get_mut(node) {
+        *slot = value;
+    }
+}
+
+/// Whether a step is proven and the only way on.
+fn is_firm(edge: &Edge) -> bool {
+    edge.certainty == Certainty::Proven && !edge.any
+}
+
+fn sort(deadlocks: &mut [Deadlock]) {
+    deadlocks.sort_by_key(|deadlock| {
+        (
+            std::cmp::Reverse(deadlock.behind.threads),
+            deadlock.ring.first().map(|step| step.node.address()),
+        )
+    });
+}

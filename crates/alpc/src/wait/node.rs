@@ -1,0 +1,309 @@
+//! What stands in the graph of waits: threads, messages, ports, mutants, processes, completion ports.
+
+use kdump::{Gva, Gxa};
+use serde::Serialize;
+
+use crate::contract::{Message, PortMessage, Process};
+use crate::kernel::{At, Kernel, Read};
+use crate::message::MessageType;
+use crate::port::{self, PortKind};
+use crate::process::ProcessRef;
+use crate::queue::QueueKind;
+use crate::thread::{ThreadRecord, ThreadState, WaitObject, WaitReason};
+use crate::value::{Addr, Value};
+use crate::wait::clock::Clock;
+use crate::wait::servers::ServerCounts;
+
+/// Number of a node in the graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct NodeId(pub(crate) usize);
+
+/// Something that waits, or that is waited for.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Node {
+    /// A thread.
+    Thread(ThreadNode),
+    /// A message whose reply is waited for.
+    Message(MessageNode),
+    /// A port in whose queue a message stands.
+    Port(Box<PortNode>),
+    /// The threads that serve one or several ports together.
+    CompletionPort(CompletionPortNode),
+    /// A mutant, which a thread owns.
+    Mutant(ObjectNode),
+    /// An executive resource, which a thread owns.
+    Resource(ObjectNode),
+    /// A process.
+    Process(ProcessNode),
+}
+
+impl Node {
+    /// Its address.
+    #[must_use]
+    pub fn address(&self) -> Addr {
+        match self {
+            Self::Thread(node) => node.address,
+            Self::Message(node) => node.address,
+            Self::Port(node) => node.address,
+            Self::CompletionPort(node) => node.address,
+            Self::Mutant(node) | Self::Resource(node) => node.address,
+            Self::Process(node) => node.address,
+        }
+    }
+
+    /// The thread, if it is one.
+    #[must_use]
+    pub fn thread(&self) -> Option<&ThreadNode> {
+        match self {
+            Self::Thread(node) => Some(node),
+            _ => None,
+        }
+    }
+}
+
+/// A thread in the graph.
+#[derive(Clone, Debug, Serialize)]
+pub struct ThreadNode {
+    /// Its `_ETHREAD`.
+    pub address: Addr,
+    /// Its process's id.
+    pub process_id: Value<u64>,
+    /// Its id.
+    pub thread_id: Value<u64>,
+    /// Its process.
+    pub process: Value<Option<ProcessRef>>,
+    /// What it is doing.
+    pub state: Value<ThreadState>,
+    /// The processor that it runs on or was last meant for.
+    pub processor: Value<u32>,
+    /// Why it waits; the last reason, when it does not.
+    pub wait_reason: Value<WaitReason>,
+    /// How often it was suspended and not resumed.
+    pub suspend_count: Value<u32>,
+    /// How long its wait has lasted, in 100 ns; none when it does not wait.
+    pub waited: Value<Option<u64>>,
+    /// The objects that it waits for.
+    pub wait_objects: Value<Vec<WaitObject>>,
+}
+
+impl ThreadNode {
+    pub(crate) fn new(kernel: &Kernel<'_>, clock: &Value<Clock>, record: &ThreadRecord) -> Self {
+        let thread = kernel.at(record.address.gva());
+        let waited = clock.get().and_then(|clock| clock.waited(thread));
+        Self {
+            address: record.address,
+            process_id: record.process_id.clone(),
+            thread_id: record.thread_id.clone(),
+            process: record.process.clone(),
+            state: record.state.clone(),
+            processor: record.processor.clone(),
+            wait_reason: record.wait_reason.clone(),
+            suspend_count: record.suspend_count.clone(),
+            waited: waited.into(),
+            wait_objects: record.wait_objects.clone(),
+        }
+    }
+
+    /// How long its wait has lasted, in 100 ns, when it waits and that is known.
+    #[must_use]
+    pub fn waited(&self) -> Option<u64> {
+        self.waited.known().copied().flatten()
+    }
+
+    /// Whether it was suspended and not resumed.
+    #[must_use]
+    pub fn is_suspended(&self) -> bool {
+        self.suspend_count.known().is_some_and(|&count| count > 0)
+    }
+}
+
+/// A message in the graph.
+#[derive(Clone, Debug, Serialize)]
+pub struct MessageNode {
+    /// Its `_KALPC_MESSAGE`.
+    pub address: Addr,
+    /// `_PORT_MESSAGE.MessageId`.
+    pub message_id: Value<u32>,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub message_type: Value<MessageType>,
+    /// The sender gave it up.
+    pub canceled: Value<bool>,
+    /// The queue that it was found in; none when it is in none.
+    pub queue: Value<Option<QueueKind>>,
+    /// The port that the message names as the one whose queue it is in.
+    pub port: Value<Option<PortLabel>>,
+}
+
+/// A port in short.
+#[derive(Clone, Debug, Serialize)]
+pub struct PortLabel {
+    /// Its `_ALPC_PORT`.
+    pub address: Addr,
+    /// The name of the connection port of its connection; none when that has none.
+    pub name: Value<Option<String>>,
+    /// The process that owns it, or owned it before it closed it.
+    pub owner: Value<Option<ProcessRef>>,
+}
+
+impl PortLabel {
+    pub(crate) fn new(port: At<'_, '_>) -> Self {
+        let kernel = port.kernel();
+        let owner = port::owner_process(port).map(|(owner, _)| owner);
+        Self {
+            address: kernel.addr(port.address()),
+            name: name(port).into(),
+            owner: owner
+                .map(|owner| (owner.u64() != 0).then(|| ProcessRef::at(kernel, owner)))
+                .into(),
+        }
+    }
+}
+
+impl MessageNode {
+    pub(crate) fn new(
+        message: At<'_, '_>,
+        queue: Read<Option<QueueKind>>,
+        port: Read<Option<PortLabel>>,
+    ) -> Self {
+        let kernel = message.kernel();
+        let header = message.embedded(Message::PortMessage);
+        Self {
+            address: kernel.addr(message.address()),
+            message_id: header
+                .clone()
+                .and_then(|header| header.u32(PortMessage::MessageId))
+                .into(),
+            message_type: header
+                .and_then(|header| header.u16(PortMessage::Type))
+                .map(MessageType::from_word)
+                .into(),
+            canceled: message.flag(Message::Canceled).into(),
+            queue: queue.into(),
+            port: port.into(),
+        }
+    }
+}
+
+/// A port in the graph.
+#[derive(Clone, Debug, Serialize)]
+pub struct PortNode {
+    /// Its `_ALPC_PORT`.
+    pub address: Addr,
+    /// What it is in its connection.
+    #[serde(rename = "type")]
+    pub kind: Value<PortKind>,
+    /// The name of the connection port of its connection; none when that has none.
+    pub name: Value<Option<String>>,
+    /// The process that owns it, or owned it before it closed it.
+    pub owner: Value<Option<ProcessRef>>,
+    /// That process's id.
+    pub owner_process_id: Value<Option<u64>>,
+    /// Whether the owner closed it.
+    pub owner_closed: Value<bool>,
+    /// When the owner ended, in 100 ns since 1601; 0 while it runs, none without an owner.
+    pub owner_exit_time: Value<Option<u64>>,
+    /// Messages in its queues that were not received yet.
+    pub unreceived: Value<u64>,
+    /// The threads that serve it.
+    pub servers: Value<ServerCounts>,
+}
+
+impl PortNode {
+    pub(crate) fn new(port: At<'_, '_>, servers: Read<ServerCounts>) -> Self {
+        let kernel = port.kernel();
+        let owner = port::owner_process(port);
+        let process = owner
+            .clone()
+            .map(|(owner, _)| (owner.u64() != 0).then_some(owner));
+        let of_owner = |member: Process| {
+            process
+                .clone()
+                .and_then(|owner| owner.map(|owner| kernel.at(owner).uint(member)).transpose())
+                .into()
+        };
+        Self {
+            address: kernel.addr(port.address()),
+            kind: port::kind(port).into(),
+            name: name(port).into(),
+            owner_process_id: of_owner(Process::UniqueProcessId),
+            owner_exit_time: of_owner(Process::ExitTime),
+            owner: process
+                .map(|owner| owner.map(|owner| ProcessRef::at(kernel, owner)))
+                .into(),
+            owner_closed: owner.map(|(_, closed)| closed).into(),
+            unreceived: unreceived(port).into(),
+            servers: servers.into(),
+        }
+    }
+
+    /// Whether nobody owns the port any more.
+    #[must_use]
+    pub fn is_abandoned(&self) -> bool {
+        let closed = self.owner_closed.known().is_some_and(|&closed| closed);
+        let ended = matches!(self.owner_exit_time, Value::Known(Some(1..)));
+        closed || ended || matches!(self.owner, Value::Known(None))
+    }
+}
+
+/// The name of a port's connection port; only that one has a name.
+pub(crate) fn name(port: At<'_, '_>) -> Read<Option<String>> {
+    match port::connection_port(port)? {
+        Some(connection) => connection.name.get().cloned(),
+        None => Ok(None),
+    }
+}
+
+/// Messages of a port that were not received yet, by its counters.
+pub(crate) fn unreceived(port: At<'_, '_>) -> Read<u64> {
+    let mut total: u64 = 0;
+    for kind in [QueueKind::Main, QueueKind::Large, QueueKind::Direct] {
+        if port.kernel().has(kind.counter()) {
+            total = total.saturating_add(port.uint(kind.counter())?);
+        }
+    }
+    Ok(total)
+}
+
+/// A completion port in the graph: a `_KQUEUE`.
+#[derive(Clone, Debug, Serialize)]
+pub struct CompletionPortNode {
+    /// Its address.
+    pub address: Addr,
+}
+
+/// Something with an owner that is neither thread nor process.
+#[derive(Clone, Debug, Serialize)]
+pub struct ObjectNode {
+    /// Its address.
+    pub address: Addr,
+    /// The thread that owns it; none when it is free.
+    pub owner: Value<Option<Addr>>,
+}
+
+/// A process in the graph.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProcessNode {
+    /// Its `_EPROCESS`.
+    pub address: Addr,
+    /// Its id.
+    pub process_id: Value<u64>,
+    /// Its image name.
+    pub image: Value<String>,
+    /// When it ended, in 100 ns since 1601; 0 while it runs.
+    pub exit_time: Value<u64>,
+}
+
+impl ProcessNode {
+    pub(crate) fn new(kernel: &Kernel<'_>, address: Gva) -> Self {
+        let process = kernel.at(address);
+        Self {
+            address: kernel.addr(address),
+            process_id: process.uint(Process::UniqueProcessId).into(),
+            image: crate::process::image_name(process).into(),
+            exit_time: process.uint(Process::ExitTime).into(),
+        }
+    }
+}

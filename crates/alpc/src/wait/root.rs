@@ -1,0 +1,302 @@
+//! Where a chain of waits ends, and what to know of that end.
+
+use kdump::{Gva, Gxa};
+use serde::Serialize;
+
+use crate::contract::{Thread, ThreadControl};
+use crate::kernel::{Kernel, Read};
+use crate::module::{CodeAddress, Modules};
+use crate::thread_details::{self, Irps};
+use crate::value::{Addr, Hole, Value};
+use crate::wait::graph::Graph;
+use crate::wait::node::{MessageNode, Node, NodeId, ObjectNode, PortNode, ProcessNode, ThreadNode};
+
+/// Bytes of a kernel stack that are looked through; the largest are 72 KiB.
+const STACK_CAP: u64 = 96 << 10;
+
+/// Modules that a stack is told by.
+const MODULES_CAP: usize = 12;
+
+/// Why a chain of waits ends where it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RootKind {
+    /// The chain comes back to itself.
+    Deadlock,
+    /// A thread on a processor.
+    Running,
+    /// A thread that waits for a processor.
+    Ready,
+    /// A thread that waits for something that nobody owns: an event, a semaphore, a timer.
+    NoOwner,
+    /// A thread that waits for any of several things.
+    AnyOf,
+    /// A thread that waits for the user: a window with an open question.
+    UserInput,
+    /// A thread whose page is on its way in.
+    PageIn,
+    /// A thread that was suspended.
+    Suspended,
+    /// A thread that let a time pass.
+    Delay,
+    /// A thread that received a message and waits for the next without having answered it: the work was
+    /// handed to somebody else, or forgotten.
+    Receiving,
+    /// A thread that has ended.
+    Terminated,
+    /// A port whose messages nobody receives, although threads wait for them.
+    NotReceived,
+    /// A port whose completion port lets no more threads run.
+    AtLimit,
+    /// A port all of whose threads wait for something else.
+    ServersBlocked,
+    /// A port whose threads all run.
+    ServersRunning,
+    /// A port whose threads were suspended.
+    ServersSuspended,
+    /// A port that no thread serves at this moment.
+    NoServer,
+    /// A port or mutant whose owner is gone.
+    OwnerGone,
+    /// A message that is in no queue.
+    NotQueued,
+    /// A mutant that is free by now.
+    Free,
+    /// A process that runs.
+    ProcessRuns,
+    /// A process that has ended.
+    ProcessExited,
+    /// Memory that the dump does not have.
+    Unreadable,
+}
+
+impl RootKind {
+    /// A stable word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Deadlock => "deadlock",
+            Self::Running => "running",
+            Self::Ready => "ready",
+            Self::NoOwner => "no-owner",
+            Self::AnyOf => "any-of",
+            Self::UserInput => "user-input",
+            Self::PageIn => "page-in",
+            Self::Suspended => "suspended",
+            Self::Delay => "delay",
+            Self::Receiving => "receiving",
+            Self::Terminated => "terminated",
+            Self::NotReceived => "not-received",
+            Self::AtLimit => "at-limit",
+            Self::ServersBlocked => "servers-blocked",
+            Self::ServersRunning => "servers-running",
+            Self::ServersSuspended => "servers-suspended",
+            Self::NoServer => "no-server",
+            Self::OwnerGone => "owner-gone",
+            Self::NotQueued => "not-queued",
+            Self::Free => "free",
+            Self::ProcessRuns => "process-runs",
+            Self::ProcessExited => "process-exited",
+            Self::Unreadable => "unreadable",
+        }
+    }
+
+    /// What it means, in words.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Deadlock => "waits for itself",
+            Self::Running => "runs",
+            Self::Ready => "is ready to run and waits for a processor",
+            Self::NoOwner => "waits for something that has no owner",
+            Self::AnyOf => "waits for any of several things",
+            Self::UserInput => "waits for the user",
+            Self::PageIn => "waits for a page",
+            Self::Suspended => "is suspended",
+            Self::Delay => "waits for a time to pass",
+            Self::Receiving => "waits for the next message, with this one unanswered",
+            Self::Terminated => "has ended",
+            Self::NotReceived => "has messages that nobody receives, though threads wait for them",
+            Self::AtLimit => "has messages, but its completion port lets no more threads run",
+            Self::ServersBlocked => "is served only by threads that wait for something else",
+            Self::ServersRunning => "is served by threads that run",
+            Self::ServersSuspended => "is served by threads that are suspended",
+            Self::NoServer => "is served by no thread",
+            Self::OwnerGone => "belongs to nobody any more",
+            Self::NotQueued => "is in no queue",
+            Self::Free => "is owned by nobody",
+            Self::ProcessRuns => "is a process that has not ended",
+            Self::ProcessExited => "is a process that has ended",
+            Self::Unreadable => "cannot be read",
+        }
+    }
+}
+
+impl Graph {
+    /// Why no wait leads on from a node.
+    #[must_use]
+    pub fn root_kind(&self, id: NodeId) -> RootKind {
+        match self.node(id) {
+            Some(Node::Thread(thread)) => self.of_thread(id, thread),
+            Some(Node::Message(message)) => of_message(message),
+            Some(Node::Port(port)) => of_port(port),
+            Some(Node::Mutant(object) | Node::Resource(object)) => of_object(object),
+            Some(Node::Process(process)) => of_process(process),
+            Some(Node::CompletionPort(_)) => RootKind::ServersBlocked,
+            None => RootKind::Unreadable,
+        }
+    }
+
+    fn of_thread(&self, id: NodeId, thread: &ThreadNode) -> RootKind {
+        const RUNNING: u8 = 2;
+        const TERMINATED: u8 = 4;
+        let Value::Known(state) = thread.state else {
+            return RootKind::Unreadable;
+        };
+        if !state.is_waiting() {
+            return match state.0 {
+                TERMINATED => RootKind::Terminated,
+                RUNNING => RootKind::Running,
+                _ => RootKind::Ready,
+            };
+        }
+        if thread.is_suspended() {
+            return RootKind::Suspended;
+        }
+        if self.edges(id).iter().any(|edge| edge.any && edge.edge.is_wait()) {
+            return RootKind::AnyOf;
+        }
+        let reason = thread.wait_reason.known().and_then(|reason| reason.name());
+        match reason {
+            Some("WrQueue" | "WrLpcReceive") => RootKind::Receiving,
+            Some("WrUserRequest") => RootKind::UserInput,
+            Some("PageIn" | "WrPageIn" | "WrPhysicalFault") => RootKind::PageIn,
+            Some("DelayExecution" | "WrDelayExecution") => RootKind::Delay,
+            Some("Suspended" | "WrSuspended") => RootKind::Suspended,
+            Some(_) => RootKind::NoOwner,
+            None => RootKind::Unreadable,
+        }
+    }
+}
+
+fn of_message(message: &MessageNode) -> RootKind {
+    match (&message.port, &message.queue) {
+        (Value::Known(None), _) => RootKind::NotQueued,
+        (Value::Missing(_), _) | (_, Value::Missing(_)) => RootKind::Unreadable,
+        _ => RootKind::NotQueued,
+    }
+}
+
+pub(crate) fn of_port(port: &PortNode) -> RootKind {
+    if port.is_abandoned() {
+        return RootKind::OwnerGone;
+    }
+    let Value::Known(servers) = &port.servers else {
+        return RootKind::Unreadable;
+    };
+    if servers.idle > 0 {
+        return if servers.at_limit() {
+            RootKind::AtLimit
+        } else {
+            RootKind::NotReceived
+        };
+    }
+    if servers.running > 0 {
+        RootKind::ServersRunning
+    } else if servers.unreadable > 0 || servers.complete.hole().is_some() {
+        RootKind::Unreadable
+    } else if servers.blocked > 0 {
+        RootKind::ServersBlocked
+    } else if servers.suspended > 0 {
+        RootKind::ServersSuspended
+    } else {
+        RootKind::NoServer
+    }
+}
+
+fn of_object(object: &ObjectNode) -> RootKind {
+    match &object.owner {
+        Value::Known(Some(_)) => RootKind::OwnerGone,
+        Value::Known(None) => RootKind::Free,
+        Value::Missing(_) => RootKind::Unreadable,
+    }
+}
+
+fn of_process(process: &ProcessNode) -> RootKind {
+    match process.exit_time {
+        Value::Known(1..) => RootKind::ProcessExited,
+        _ => RootKind::ProcessRuns,
+    }
+}
+
+/// What helps to find the culprit behind a thread that others wait for.
+#[derive(Clone, Debug, Serialize)]
+pub struct Suspect {
+    /// Where the thread started.
+    pub start_address: Value<CodeAddress>,
+    /// Where its user-mode part started.
+    pub win32_start_address: Value<Addr>,
+    /// The modules whose addresses are on its kernel stack, the innermost first. That an address is on the
+    /// stack does not prove that it will be returned to: this is inferred.
+    pub stack_modules: Value<Vec<String>>,
+    /// Its I/O requests.
+    pub irps: Value<Irps>,
+}
+
+/// Reads what helps to find the culprit behind a thread.
+#[must_use]
+pub fn suspect(kernel: &Kernel<'_>, modules: &Modules, thread: Gva) -> Suspect {
+    let details = thread_details::details(kernel.at(thread));
+    Suspect {
+        start_address: details.start_address.map(|address| modules.locate(address)),
+        win32_start_address: details.win32_start_address,
+        stack_modules: stack_modules(kernel, modules, thread).into(),
+        irps: details.irps,
+    }
+}
+
+fn stack_modules(kernel: &Kernel<'_>, modules: &Modules, thread: Gva) -> Read<Vec<String>> {
+    let control = kernel.at(thread).embedded(Thread::Tcb)?;
+    let top = control.pointer(ThreadControl::StackBase)?.u64();
+    let limit = control.pointer(ThreadControl::StackLimit)?.u64();
+    let from = control.pointer(ThreadControl::KernelStack)?.u64();
+    if from < limit || from >= top || top.saturating_sub(from) > STACK_CAP {
+        let at = kernel.addr(thread);
+        return Err(Hole::Implausible(format!(
+            "the stack pointer of the thread {at} is not on its stack"
+        )));
+    }
+    let length = usize::try_from(top.saturating_sub(from)).unwrap_or(0);
+    let mut bytes = vec![0; length];
+    let partial = kernel.cursor().read_partial(Gva::from(from), &mut bytes);
+    if let Some(stopped) = partial.stopped
+        && partial.read == 0
+    {
+        return Err(stopped.into());
+    }
+    bytes.truncate(partial.read);
+    Ok(modules_of(kernel, modules, &bytes))
+}
+
+fn modules_of(kernel: &Kernel<'_>, modules: &Modules, stack: &[u8]) -> Vec<String> {
+    let width = if kernel.pointer_size() == 4 { 4 } else { 8 };
+    let mut found: Vec<String> = Vec::new();
+    for slot in stack.chunks_exact(width) {
+        let value = slot
+            .iter()
+            .rev()
+            .fold(0_u64, |value, &byte| (value << 8) | u64::from(byte));
+        if (value >> (width.saturating_mul(8).saturating_sub(1))) & 1 == 0 {
+            continue;
+        }
+        if let Some(module) = modules.locate(kernel.addr(Gva::from(value))).module
+            && !found.contains(&module)
+        {
+            found.push(module);
+            if found.len() >= MODULES_CAP {
+                break;
+            }
+        }
+    }
+    found
+}

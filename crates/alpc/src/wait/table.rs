@@ -1,0 +1,140 @@
+//! The table of all waits for ALPC replies.
+
+use serde::Serialize;
+
+use crate::process::ProcessRef;
+use crate::queue::QueueKind;
+use crate::value::Value;
+use crate::wait::edge::{Certainty, EdgeKind};
+use crate::wait::graph::{Graph, Unread};
+use crate::wait::node::{MessageNode, Node, NodeId, ThreadNode};
+use crate::wait::root::RootKind;
+
+/// What has become of a message whose reply is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WaitState {
+    /// Nobody has received it.
+    Queued,
+    /// A server thread has received it and has not answered.
+    Received,
+    /// It is in no queue: it is being sent, received or answered at this moment.
+    Underway,
+    /// The sender has given it up.
+    Canceled,
+    /// It cannot be read.
+    Unreadable,
+}
+
+impl WaitState {
+    /// The word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Received => "received",
+            Self::Underway => "underway",
+            Self::Canceled => "canceled",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
+/// A wait for the reply to a message.
+#[derive(Clone, Debug, Serialize)]
+pub struct WaitRow {
+    /// The thread that waits.
+    pub waiter: ThreadNode,
+    /// The message.
+    pub message: MessageNode,
+    /// The thread that received it; none while nobody has, or when that thread is not known.
+    pub server: Option<ThreadNode>,
+    /// The process that is to answer: the server thread's, else the port's owner.
+    pub server_process: Value<Option<ProcessRef>>,
+    /// What has become of the message.
+    pub state: WaitState,
+    /// How sure the wait is.
+    pub certainty: Certainty,
+    /// Why the chain that begins here ends.
+    pub end: RootKind,
+}
+
+/// All waits for ALPC replies, the longest first.
+#[derive(Clone, Debug, Serialize)]
+pub struct WaitTable {
+    /// Threads that were looked at.
+    pub threads: usize,
+    /// The waits.
+    pub waits: Vec<WaitRow>,
+    /// Parts of the system that could not be looked at, so that waits may be missing.
+    pub unread: Vec<Unread>,
+}
+
+impl WaitTable {
+    /// The waits of a graph.
+    #[must_use]
+    pub fn of(graph: &Graph) -> Self {
+        let ends = graph.ends();
+        let mut waits: Vec<WaitRow> = graph
+            .reply_waits()
+            .filter_map(|(id, waiter, edge)| row(graph, waiter, edge.to, edge.certainty, end(&ends, id)))
+            .collect();
+        waits.sort_by_key(|row| {
+            let waited = row.waiter.waited();
+            (waited.is_none(), std::cmp::Reverse(waited), row.waiter.address)
+        });
+        Self {
+            threads: graph.threads,
+            waits,
+            unread: graph.unread.clone(),
+        }
+    }
+}
+
+fn end(ends: &[RootKind], id: NodeId) -> RootKind {
+    ends.get(id.0).copied().unwrap_or(RootKind::Unreadable)
+}
+
+fn row(
+    graph: &Graph,
+    waiter: &ThreadNode,
+    message: NodeId,
+    certainty: Certainty,
+    end: RootKind,
+) -> Option<WaitRow> {
+    let Some(Node::Message(node)) = graph.node(message) else {
+        return None;
+    };
+    let received = graph
+        .edges(message)
+        .iter()
+        .find(|edge| edge.edge == EdgeKind::ReceivedBy);
+    let server = received.and_then(|edge| graph.thread(edge.to)).cloned();
+    let server_process = match (&server, &node.port) {
+        (Some(server), _) => server.process.clone(),
+        (None, Value::Known(Some(port))) => port.owner.clone(),
+        (None, Value::Known(None)) => Value::Known(None),
+        (None, Value::Missing(hole)) => Value::Missing(hole.clone()),
+    };
+    Some(WaitRow {
+        waiter: waiter.clone(),
+        state: state(node),
+        message: node.clone(),
+        server,
+        server_process,
+        certainty,
+        end,
+    })
+}
+
+fn state(message: &MessageNode) -> WaitState {
+    if message.canceled.known().is_some_and(|&canceled| canceled) {
+        return WaitState::Canceled;
+    }
+    match &message.queue {
+        Value::Known(Some(QueueKind::Pending)) => WaitState::Received,
+        Value::Known(Some(_)) => WaitState::Queued,
+        Value::Known(None) => WaitState::Underway,
+        Value::Missing(_) => WaitState::Unreadable,
+    }
+}
