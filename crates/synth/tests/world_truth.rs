@@ -4,6 +4,7 @@
 mod plain;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use plain::Plain;
 use synth::address::Va;
@@ -119,12 +120,18 @@ impl Dump {
     }
 }
 
-/// Every x64 kernel's standard world, with a check.
+/// Checks every x64 kernel's standard world; each is made once for all tests.
 fn in_every_world(check: impl Fn(&Dump, &Truth)) {
-    for kernel in x64_kernels() {
-        eprintln!("{kernel}");
-        let built = worlds::standard(kernel);
-        check(&Dump::of(&built), &built.truth);
+    static WORLDS: OnceLock<Vec<(Dump, Truth)>> = OnceLock::new();
+    let worlds = WORLDS.get_or_init(|| {
+        let built = x64_kernels().map(worlds::standard);
+        built
+            .map(|built| (Dump::of(&built), built.truth.clone()))
+            .collect()
+    });
+    for (dump, truth) in worlds {
+        eprintln!("{}", truth.kernel);
+        check(dump, truth);
     }
 }
 
