@@ -25,6 +25,9 @@ const CAP: usize = 1 << 16;
 /// Entries of a handle table that are looked at; tables of a live system have some hundreds.
 const HANDLE_CAP: u64 = 1 << 20;
 
+/// Bytes of the smallest page.
+const PAGE_SIZE: u64 = 0x1000;
+
 /// What the handle of a table's first entry is; the others count up from it.
 const FIRST_HANDLE: u64 = 0x10;
 
@@ -377,7 +380,8 @@ impl<'k, 'd> Gatherer<'k, 'd> {
         Self { kernel, left: CAP }
     }
 
-    /// Reads a resource. Where its header is not in the dump it is what it is `expected` to be.
+    /// Reads a resource, in a list of those that are `expected`. Where its header is not in the dump it is
+    /// one of them; one that is something else is not followed, lest lists lead into each other.
     fn resource(&mut self, address: Gva, expected: Option<BlobKind>) -> ResourceRecord {
         let kernel = self.kernel;
         let header = blob::header(kernel, address);
@@ -386,7 +390,10 @@ impl<'k, 'd> Gatherer<'k, 'd> {
         ResourceRecord {
             address: kernel.addr(address),
             members: match (&kind, expected) {
-                (&Ok(kind), _) | (Err(Hole::Memory(_)), Some(kind)) => self.members(kernel.at(address), kind),
+                (&Ok(kind), None) | (Err(Hole::Memory(_)), Some(kind)) => {
+                    self.members(kernel.at(address), kind)
+                }
+                (&Ok(kind), Some(expected)) if kind == expected => self.members(kernel.at(address), kind),
                 _ => Members::None,
             },
             kind: kind.into(),
@@ -634,7 +641,8 @@ fn handle_entries(
 ) -> (Vec<ResourceHandle>, Read<()>) {
     let mut entries = Vec::new();
     let mut complete = Ok(());
-    for index in 0..total.min(HANDLE_CAP) {
+    let mut index = 0;
+    while index < total.min(HANDLE_CAP) {
         let entry = kernel.at(offset(handles, index.saturating_mul(stride)));
         match entry.pointer(AlpcHandleEntry::Object) {
             Ok(object) if object.u64() == 0 => {}
@@ -643,9 +651,14 @@ fn handle_entries(
                 object: kernel.addr(object),
                 kind: plausible_kind(kernel, object).into(),
             }),
-            Err(hole) if complete.is_ok() => complete = Err(hole),
-            Err(_) => {}
+            Err(hole) => {
+                if complete.is_ok() {
+                    complete = Err(hole);
+                }
+                index = index.saturating_add(others_in_page(entry.address(), stride));
+            }
         }
+        index = index.saturating_add(1);
     }
     if total > HANDLE_CAP && complete.is_ok() {
         complete = Err(Hole::Walk(format!(
@@ -653,6 +666,14 @@ fn handle_entries(
         )));
     }
     (entries, complete)
+}
+
+/// How many entries behind this one begin in the same page, which is missing.
+fn others_in_page(entry: Gva, stride: u64) -> u64 {
+    let left = PAGE_SIZE
+        .saturating_sub(1)
+        .saturating_sub(entry.u64() % PAGE_SIZE);
+    left.checked_div(stride).unwrap_or(0)
 }
 
 fn links(at: At<'_, '_>, member: impl Member) -> Value<Links> {
