@@ -15,7 +15,7 @@ use crate::identify::identify;
 use crate::index::{BitmapIndex, BitmapLayout, IndexError, PageIndex, PageRun, RunIndex};
 use crate::paging::Paging;
 use crate::source::ByteSource;
-use crate::{AddressSpace, DumpKind, Header, Machine, Note, notes};
+use crate::{AddressSpace, DumpKind, Header, Machine, Note, levels, notes};
 
 /// Size of a page in the file, in bytes.
 pub(crate) const PAGE: u64 = 0x1000;
@@ -69,6 +69,7 @@ pub struct Dump {
     source: ByteSource,
     header: Header,
     index: PageIndex,
+    paging: Paging,
     notes: Vec<Note>,
 }
 
@@ -216,11 +217,23 @@ impl Dump {
         self.space(self.header.directory_table_base)
     }
 
-    /// The address space of a process, by its `_KPROCESS.DirectoryTableBase`. The low 12 bits (PCID) are left
-    /// out of account.
+    /// The address space of the page tables at `directory_table_base`, whose bits that are no part of an address
+    /// (the PCID) are left out of account.
     pub fn space(&self, directory_table_base: u64) -> AddressSpace<'_> {
-        // Only x64 dumps open; what other machines need is decided here.
-        AddressSpace::new(self, Gpa::new(directory_table_base & !PAGE_MASK), Paging::X64)
+        self.space_of(directory_table_base, self.paging)
+    }
+
+    /// The address space of a process by its `_KPROCESS.DirectoryTableBase`: user addresses by the process's own
+    /// tables, kernel addresses by the kernel's. With KVA shadowing a process has a second set of tables, in which
+    /// the kernel's half is all but empty; given that one, kernel addresses are found all the same.
+    pub fn process_space(&self, directory_table_base: u64) -> AddressSpace<'_> {
+        self.space(directory_table_base)
+            .with_kernel_root(self.kernel_space().root())
+    }
+
+    /// The address space of page tables of a form that need not be the dump's.
+    pub(crate) fn space_of(&self, directory_table_base: u64, paging: Paging) -> AddressSpace<'_> {
+        AddressSpace::new(self, paging.root(directory_table_base), paging)
     }
 
     pub(crate) fn source(&self) -> &ByteSource {
@@ -272,8 +285,10 @@ impl Dump {
             source,
             header,
             index,
+            paging: Paging::X64,
             notes,
         };
+        dump.paging = levels::paging(&dump);
         let tables = notes::tables(&dump);
         dump.notes.extend(tables);
         Ok(dump)

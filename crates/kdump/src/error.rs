@@ -234,8 +234,8 @@ impl std::fmt::Display for FrameUse {
 
 /// What Windows says of a page through an entry that is not valid.
 ///
-/// The fields are those of `_MMPTE_SOFTWARE` and `_MMPTE_PROTOTYPE` in the symbols of x64 kernels: Prototype
-/// is bit 10, PageFileHigh bits 32 to 63.
+/// The fields are those of `_MMPTE_SOFTWARE` and `_MMPTE_PROTOTYPE` in the symbols of kernels: Prototype is bit
+/// 10, PageFileHigh bits 32 to 63, and 12 to 31 on x86 without PAE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -248,6 +248,8 @@ pub enum NotPresentKind {
     PageFile,
     /// Described by a prototype entry: a section's page that is not in this address space now.
     Prototype,
+    /// The entry is valid but has a form that processors reserve: the tables are damaged, or are none.
+    Reserved,
 }
 
 impl std::fmt::Display for NotPresentKind {
@@ -257,6 +259,7 @@ impl std::fmt::Display for NotPresentKind {
             NotPresentKind::DemandZero => "committed but never touched",
             NotPresentKind::PageFile => "paged out to a page file",
             NotPresentKind::Prototype => "not in memory, described by a prototype entry",
+            NotPresentKind::Reserved => "its entry has a form that processors do not accept",
         })
     }
 }

@@ -40,6 +40,7 @@ mod index;
 mod kdbg;
 mod kernel;
 mod le;
+mod levels;
 mod map;
 mod notes;
 mod paging;

@@ -165,8 +165,7 @@ pub(crate) fn tables(dump: &Dump) -> Option<Note> {
         "kernel-not-mapped",
         format!(
             "PsActiveProcessHead does not translate ({error}): no kernel structure will be found; the header's \
-             DirectoryTableBase is wrong, its tables are damaged, or they have five levels, which are not \
-             supported yet"
+             DirectoryTableBase is wrong, or its tables are damaged"
         ),
     ))
 }

@@ -1,4 +1,4 @@
-//! x64 page tables: four levels, pages of 4 KiB, 2 MiB and 1 GiB.
+//! Page tables: x64 with four and five levels, x86 with and without PAE, ARM64 with pages of 4 KiB.
 
 use std::fmt;
 
@@ -10,6 +10,9 @@ use crate::error::{FrameUse, NotPresentKind, ReadError, TranslateError};
 
 /// Bits 12 to 51 of an entry: the page frame.
 const FRAME: u64 = 0x000f_ffff_ffff_f000;
+/// Of ARM64: bits 12 to 49. Bit 0 of a descriptor is valid and bit 1 a table, or a page on the last level.
+const ARM64_FRAME: u64 = 0x0003_ffff_ffff_f000;
+const ARM64_TABLE: u64 = 1 << 1;
 const VALID: u64 = 1;
 const LARGE: u64 = 1 << 7;
 /// Of an entry that is not valid (`_MMPTE_TRANSITION`, `_MMPTE_PROTOTYPE`).
@@ -20,46 +23,28 @@ const TRANSITION: u64 = 1 << 11;
 /// through one (L1TF) finds no memory there.
 const INVALID_MASK: u64 = 1 << 45;
 
-/// Which entry of the page tables, from the root down.
+/// Which entry of the page tables, from the root down, by the names of x64. The top table of ARM64, its level 0,
+/// has PML4Es here; x86 has PDEs and PTEs, and with PAE four PDPTEs above them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Level {
-    /// Entry of the top table: 512 GiB.
+    /// Entry of the top table of five: 256 TiB.
+    Pml5e,
+    /// 512 GiB.
     Pml4e,
     /// 1 GiB.
     Pdpte,
-    /// 2 MiB.
+    /// 2 MiB; 4 MiB on x86 without PAE.
     Pde,
     /// 4 KiB.
     Pte,
 }
 
-impl Level {
-    /// How far an address is shifted to give the index of this entry.
-    fn shift(self) -> u32 {
-        match self {
-            Level::Pml4e => 39,
-            Level::Pdpte => 30,
-            Level::Pde => 21,
-            Level::Pte => 12,
-        }
-    }
-
-    /// The size of the pages that this entry maps when it maps any.
-    fn page(self, entry: u64) -> Option<PageSize> {
-        match self {
-            Level::Pte => Some(PageSize::Size4K),
-            Level::Pde if entry & LARGE != 0 => Some(PageSize::Size2M),
-            Level::Pdpte if entry & LARGE != 0 => Some(PageSize::Size1G),
-            _ => None,
-        }
-    }
-}
-
 impl fmt::Display for Level {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Level::Pml5e => "PML5E",
             Level::Pml4e => "PML4E",
             Level::Pdpte => "PDPTE",
             Level::Pde => "PDE",
@@ -76,6 +61,8 @@ pub enum PageSize {
     Size4K,
     /// 2 MiB.
     Size2M,
+    /// 4 MiB: x86 without PAE.
+    Size4M,
     /// 1 GiB.
     Size1G,
 }
@@ -86,6 +73,7 @@ impl PageSize {
         match self {
             PageSize::Size4K => 4 << 10,
             PageSize::Size2M => 2 << 20,
+            PageSize::Size4M => 4 << 20,
             PageSize::Size1G => 1 << 30,
         }
     }
@@ -109,96 +97,273 @@ pub struct Translation {
     pub transition: bool,
 }
 
+/// The tables of one level: which bits of an address index them, and what their entries may map.
+struct Table {
+    level: Level,
+    /// How far an address is shifted to give the index.
+    shift: u32,
+    /// Bits of the index.
+    bits: u32,
+    /// The size of the page that an entry maps when it does not name a table.
+    page: Option<PageSize>,
+}
+
+impl Table {
+    const fn new(level: Level, shift: u32, page: Option<PageSize>) -> Table {
+        Table {
+            level,
+            shift,
+            bits: 9,
+            page,
+        }
+    }
+}
+
+const PTES: Table = Table::new(Level::Pte, 12, Some(PageSize::Size4K));
+
+/// Five levels; x64 with four and ARM64 leave the first out.
+static WIDE: [Table; 5] = [
+    Table::new(Level::Pml5e, 48, None),
+    Table::new(Level::Pml4e, 39, None),
+    Table::new(Level::Pdpte, 30, Some(PageSize::Size1G)),
+    Table::new(Level::Pde, 21, Some(PageSize::Size2M)),
+    PTES,
+];
+
+/// x86 with PAE: four entries of 8 bytes lead to the tables of x64.
+static PAE: [Table; 3] = [
+    Table {
+        level: Level::Pdpte,
+        shift: 30,
+        bits: 2,
+        page: None,
+    },
+    Table::new(Level::Pde, 21, Some(PageSize::Size2M)),
+    PTES,
+];
+
+/// x86 without PAE: tables of 1,024 entries of 4 bytes.
+static X86: [Table; 2] = [
+    Table {
+        level: Level::Pde,
+        shift: 22,
+        bits: 10,
+        page: Some(PageSize::Size4M),
+    },
+    Table {
+        level: Level::Pte,
+        shift: 12,
+        bits: 10,
+        page: Some(PageSize::Size4K),
+    },
+];
+
 /// How an address space translates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Paging {
     /// x64 with four levels.
     X64,
+    /// x64 with five levels (LA57).
+    La57,
+    /// x86 with entries of 4 bytes.
+    X86,
+    /// x86 with entries of 8 bytes (PAE).
+    Pae,
+    /// ARM64 with a granule of 4 KiB and four levels.
+    Arm64,
 }
 
 impl Paging {
     /// The size of a pointer in bytes.
     pub(crate) fn pointer_width(self) -> u32 {
         match self {
-            Paging::X64 => 8,
+            Paging::X64 | Paging::La57 | Paging::Arm64 => 8,
+            Paging::X86 | Paging::Pae => 4,
         }
+    }
+
+    /// Bits of an address that the tables index.
+    pub(crate) fn address_bits(self) -> u32 {
+        match self {
+            Paging::X64 | Paging::Arm64 => 48,
+            Paging::La57 => 57,
+            Paging::X86 | Paging::Pae => 32,
+        }
+    }
+
+    /// Where the top table is by a DirectoryTableBase, whose other bits are the PCID of x64 or the ASID of
+    /// ARM64. With PAE the top table has four entries and is aligned to as many bytes as they have.
+    pub(crate) fn root(self, directory_table_base: u64) -> Gpa {
+        Gpa::new(match self {
+            Paging::Pae => directory_table_base & 0xffff_ffe0,
+            Paging::X86 => directory_table_base & 0xffff_f000,
+            Paging::X64 | Paging::La57 => directory_table_base & FRAME,
+            Paging::Arm64 => directory_table_base & ARM64_FRAME,
+        })
+    }
+
+    /// Whether `gva` is in the half of the kernel where that follows from the address alone. On x86 it does not:
+    /// the user's part ends at 2 or at 3 GiB.
+    pub(crate) fn is_kernel_half(self, gva: Gva) -> bool {
+        self.pointer_width() == 8 && gva.u64() >> 63 != 0
     }
 
     /// Walks the tables whose root is `root`.
     pub(crate) fn translate(self, dump: &Dump, root: Gpa, gva: Gva) -> Result<Translation, TranslateError> {
+        if !self.is_canonical(gva) {
+            return Err(ReadError::NonCanonical { gva });
+        }
+        let mut frame = root.u64();
+        let mut page_size = PageSize::Size4K;
+        let mut transition = false;
+        for table in self.tables() {
+            let (entry, at) = self.entry(dump, frame, table, gva)?;
+            let refuse = |state| not_present(gva, table.level, entry, at, state);
+            // A table can be in transition as well as a page. Bit 7 is then part of its protection and says
+            // nothing about large pages.
+            if entry & VALID == 0 {
+                transition = true;
+                frame = self
+                    .transition_frame(dump, entry)
+                    .ok_or_else(|| refuse(self.state_of(entry)))?;
+                continue;
+            }
+            match self.leads_to(table, entry) {
+                Leads::Table => frame = entry & self.frame_mask(),
+                Leads::Page(size) => {
+                    frame = self.page_frame(entry, size);
+                    page_size = size;
+                    break;
+                }
+                Leads::Nowhere => return Err(refuse(NotPresentKind::Reserved)),
+            }
+        }
+        Ok(Translation {
+            gpa: page_address(frame, page_size, gva),
+            page_size,
+            transition,
+        })
+    }
+
+    /// The tables of each level, from the root down.
+    fn tables(self) -> &'static [Table] {
         match self {
-            Paging::X64 => x64(dump, root, gva),
+            Paging::La57 => &WIDE,
+            Paging::X64 | Paging::Arm64 => WIDE.get(1..).unwrap_or_default(),
+            Paging::Pae => &PAE,
+            Paging::X86 => &X86,
         }
     }
-}
 
-fn x64(dump: &Dump, root: Gpa, gva: Gva) -> Result<Translation, TranslateError> {
-    if !is_canonical(gva) {
-        return Err(ReadError::NonCanonical { gva });
+    /// Whether an address has so many bits as the tables index: the others are copies of the highest of those,
+    /// and zero on x86.
+    fn is_canonical(self, gva: Gva) -> bool {
+        match self {
+            Paging::X64 | Paging::Arm64 => matches!(gva.u64() >> 47, 0 | 0x1_ffff),
+            Paging::La57 => matches!(gva.u64() >> 56, 0 | 0xff),
+            Paging::X86 | Paging::Pae => gva.u64() >> 32 == 0,
+        }
     }
-    let mut table = root.u64() & FRAME;
-    let mut transition = false;
-    for level in [Level::Pml4e, Level::Pdpte, Level::Pde] {
-        let (entry, at) = entry(dump, table, level, gva)?;
-        // A table can be in transition as well as a page. Bit 7 is then part of its protection and says
-        // nothing about large pages.
-        if entry & VALID == 0 {
-            table = transition_frame(dump, entry).ok_or_else(|| not_present(gva, level, entry, at))?;
-            transition = true;
-        } else if let Some(page_size) = level.page(entry) {
-            return Ok(Translation {
-                gpa: page_address(entry & FRAME, page_size, gva),
-                page_size,
-                transition,
-            });
+
+    /// The entry of `gva` in the table at `base`, and its physical address.
+    fn entry(self, dump: &Dump, base: u64, table: &Table, gva: Gva) -> Result<(u64, Gpa), TranslateError> {
+        let index = (gva.u64() >> table.shift) & !(u64::MAX << table.bits);
+        // The entries of a table fill the bits that its address leaves clear: 1,024 of 4 bytes, 512 or 4 of 8.
+        let mut bytes = [0; 8];
+        let (offset, bytes) = match self {
+            Paging::X86 => (index << 2, bytes.get_mut(..4)),
+            _ => (index << 3, bytes.get_mut(..)),
+        };
+        let bytes = bytes.unwrap_or_default();
+        let at = Gpa::new(base | offset);
+        dump.read_in_frame(at, bytes)
+            .map_err(|error| ReadError::from_frame(error, gva, FrameUse::Table(table.level)))?;
+        let entry = bytes
+            .iter()
+            .rev()
+            .fold(0, |value, &byte| (value << 8) | u64::from(byte));
+        Ok((entry, at))
+    }
+
+    /// The bits of an entry that are a page frame.
+    fn frame_mask(self) -> u64 {
+        match self {
+            Paging::X64 | Paging::La57 | Paging::Pae => FRAME,
+            Paging::X86 => 0xffff_f000,
+            Paging::Arm64 => ARM64_FRAME,
+        }
+    }
+
+    /// What a valid entry of a table leads to.
+    fn leads_to(self, table: &Table, entry: u64) -> Leads {
+        let names_table = entry & ARM64_TABLE != 0;
+        let is_page = match (self, table.level) {
+            // On the last level ARM64 reserves the descriptors of blocks.
+            (Paging::Arm64, Level::Pte) if !names_table => return Leads::Nowhere,
+            (_, Level::Pte) => true,
+            (Paging::Arm64, _) => !names_table,
+            _ => entry & LARGE != 0,
+        };
+        match table.page {
+            Some(size) if is_page => Leads::Page(size),
+            None if is_page => Leads::Nowhere,
+            _ => Leads::Table,
+        }
+    }
+
+    /// The frame of a valid entry that maps a page.
+    fn page_frame(self, entry: u64, size: PageSize) -> u64 {
+        let frame = entry & self.frame_mask();
+        match size {
+            // PSE-36: bits 13 to 20 of the entry are bits 32 to 39 of the address.
+            PageSize::Size4M => frame | ((entry & 0x001f_e000) << 19),
+            _ => frame,
+        }
+    }
+
+    /// The frame of an entry in transition: not valid, transition, not a prototype.
+    fn transition_frame(self, dump: &Dump, entry: u64) -> Option<u64> {
+        if entry & (VALID | TRANSITION | PROTOTYPE) != TRANSITION {
+            return None;
+        }
+        let frame = entry & self.frame_mask();
+        // Since the L1TF updates of 2018 Windows sets a high bit of entries that are not valid, unless
+        // SwizzleBit says that it did not: nt!MiState.Hardware.InvalidPteMask, seen as bit 45 in memory images.
+        // It is no part of the frame on a machine whose memory ends below it.
+        if matches!(self, Paging::X64 | Paging::La57 | Paging::Pae)
+            && frame >= INVALID_MASK
+            && entry & SWIZZLE == 0
+            && dump.frame_limit() <= INVALID_MASK >> 12
+        {
+            return Some(frame & INVALID_MASK.wrapping_sub(1));
+        }
+        Some(frame)
+    }
+
+    /// What an entry says that is not valid and not in transition.
+    fn state_of(self, entry: u64) -> NotPresentKind {
+        let page_file_high = match self {
+            Paging::X86 => entry >> 12,
+            _ => entry >> 32,
+        };
+        if entry == 0 {
+            NotPresentKind::Zero
+        } else if entry & PROTOTYPE != 0 {
+            NotPresentKind::Prototype
+        } else if page_file_high == 0 {
+            NotPresentKind::DemandZero
         } else {
-            table = entry & FRAME;
+            NotPresentKind::PageFile
         }
     }
-    let (entry, at) = entry(dump, table, Level::Pte, gva)?;
-    let frame = if entry & VALID != 0 {
-        entry & FRAME
-    } else {
-        transition = true;
-        transition_frame(dump, entry).ok_or_else(|| not_present(gva, Level::Pte, entry, at))?
-    };
-    let page_size = PageSize::Size4K;
-    Ok(Translation {
-        gpa: page_address(frame, page_size, gva),
-        page_size,
-        transition,
-    })
 }
 
-/// Bits 47 to 63 are all the same.
-fn is_canonical(gva: Gva) -> bool {
-    matches!(gva.u64() >> 47, 0 | 0x1_ffff)
-}
-
-/// The entry of `gva` in the table at `table`, and its physical address.
-fn entry(dump: &Dump, table: u64, level: Level, gva: Gva) -> Result<(u64, Gpa), TranslateError> {
-    let index = (gva.u64() >> level.shift()) & 0x1ff;
-    // An index times 8 stays below the 12 bits that a table's address leaves clear.
-    let at = Gpa::new(table | (index << 3));
-    let mut bytes = [0; 8];
-    dump.read_in_frame(at, &mut bytes)
-        .map_err(|error| ReadError::from_frame(error, gva, FrameUse::Table(level)))?;
-    Ok((u64::from_le_bytes(bytes), at))
-}
-
-/// The frame of an entry in transition: not valid, transition, not a prototype.
-fn transition_frame(dump: &Dump, entry: u64) -> Option<u64> {
-    if entry & (VALID | TRANSITION | PROTOTYPE) != TRANSITION {
-        return None;
-    }
-    let frame = entry & FRAME;
-    // Since the L1TF updates of 2018 Windows sets a high bit of entries that are not valid, unless
-    // SwizzleBit says that it did not: nt!MiState.Hardware.InvalidPteMask, seen as bit 45 in memory images.
-    // It is no part of the frame on a machine whose memory ends below it.
-    if frame >= INVALID_MASK && entry & SWIZZLE == 0 && dump.frame_limit() <= INVALID_MASK >> 12 {
-        return Some(frame & INVALID_MASK.wrapping_sub(1));
-    }
-    Some(frame)
+/// What a valid entry leads to.
+enum Leads {
+    Table,
+    Page(PageSize),
+    /// It has a form that processors do not accept.
+    Nowhere,
 }
 
 /// The address in the page of `frame`. The low bits of a large page's frame are attributes (PAT is bit 12).
@@ -206,24 +371,12 @@ fn page_address(frame: u64, size: PageSize, gva: Gva) -> Gpa {
     Gpa::new((frame & !size.offset_mask()) | (gva.u64() & size.offset_mask()))
 }
 
-fn not_present(gva: Gva, level: Level, entry: u64, entry_at: Gpa) -> TranslateError {
+fn not_present(gva: Gva, level: Level, entry: u64, entry_at: Gpa, state: NotPresentKind) -> TranslateError {
     ReadError::NotPresent {
         gva,
         level,
         entry,
         entry_at,
-        state: kind_of(entry),
-    }
-}
-
-fn kind_of(entry: u64) -> NotPresentKind {
-    if entry == 0 {
-        NotPresentKind::Zero
-    } else if entry & PROTOTYPE != 0 {
-        NotPresentKind::Prototype
-    } else if entry >> 32 == 0 {
-        NotPresentKind::DemandZero
-    } else {
-        NotPresentKind::PageFile
+        state,
     }
 }

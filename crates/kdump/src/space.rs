@@ -10,17 +10,33 @@ use crate::{Cursor, Dump, TranslateError, Translation};
 pub struct AddressSpace<'d> {
     dump: &'d Dump,
     root: Gpa,
+    kernel_root: Gpa,
     paging: Paging,
 }
 
 impl<'d> AddressSpace<'d> {
     pub(crate) fn new(dump: &'d Dump, root: Gpa, paging: Paging) -> AddressSpace<'d> {
-        AddressSpace { dump, root, paging }
+        AddressSpace {
+            dump,
+            root,
+            kernel_root: root,
+            paging,
+        }
+    }
+
+    /// The same space, with the kernel's half from other tables.
+    pub(crate) fn with_kernel_root(self, kernel_root: Gpa) -> AddressSpace<'d> {
+        AddressSpace { kernel_root, ..self }
     }
 
     /// The dump it is in.
     pub fn dump(&self) -> &'d Dump {
         self.dump
+    }
+
+    /// How many bits of an address its page tables index: 48, or 57 with five levels; 32 on x86.
+    pub fn address_bits(&self) -> u32 {
+        self.paging.address_bits()
     }
 
     /// Where the top table is in physical memory.
@@ -39,7 +55,12 @@ impl<'d> AddressSpace<'d> {
     /// An address that is not canonical, an entry that is not present, a table that is not in the dump or
     /// beyond the end of its file.
     pub fn translate(&self, gva: Gva) -> Result<Translation, TranslateError> {
-        self.paging.translate(self.dump, self.root, gva)
+        let root = if self.paging.is_kernel_half(gva) {
+            self.kernel_root
+        } else {
+            self.root
+        };
+        self.paging.translate(self.dump, root, gva)
     }
 
     /// A reader with a translation cache of its own. Make one for each walk.

@@ -1,0 +1,58 @@
+//! How the page tables of a dump are formed: what its header leaves open is tried.
+
+use kdmp_parser::gxa::{Gva, Gxa};
+
+use crate::paging::Paging;
+use crate::{AddressSpace, Dump, Machine};
+
+/// Finds how the page tables of a dump are formed.
+///
+/// That x64 tables have five levels is said by bit 12 of CR4, which no header holds. So both are tried on what
+/// must be mapped: the heads of the kernel's lists of processes and modules. Read with the wrong number of levels,
+/// an address is not canonical or leads astray.
+pub(crate) fn paging(dump: &Dump) -> Paging {
+    let candidates = candidates(dump);
+    let first = candidates.first().copied().unwrap_or(Paging::X64);
+    if candidates.len() < 2 {
+        return first;
+    }
+    // A list that leads back tells more than an address that translates, but its page may be missing.
+    let by = |believes: fn(&AddressSpace<'_>, Gva) -> bool| {
+        candidates.iter().copied().find(|&paging| {
+            let space = dump.space_of(dump.header().directory_table_base, paging);
+            anchors(dump).any(|gva| believes(&space, gva))
+        })
+    };
+    by(is_list).or_else(|| by(translates)).unwrap_or(first)
+}
+
+/// What the tables may be, the most likely first.
+fn candidates(dump: &Dump) -> &'static [Paging] {
+    match dump.header().machine {
+        Machine::Arm64 => &[Paging::Arm64],
+        Machine::I386 => &[Paging::Pae, Paging::X86],
+        _ => &[Paging::X64, Paging::La57],
+    }
+}
+
+/// Addresses that the kernel's tables must map.
+fn anchors(dump: &Dump) -> impl Iterator<Item = Gva> {
+    let header = dump.header();
+    [header.ps_active_process_head, header.ps_loaded_module_list]
+        .into_iter()
+        .flatten()
+}
+
+fn translates(space: &AddressSpace<'_>, gva: Gva) -> bool {
+    space.translate(gva).is_ok()
+}
+
+/// Whether the first entry of the `_LIST_ENTRY` at `head` leads back to it.
+fn is_list(space: &AddressSpace<'_>, head: Gva) -> bool {
+    let cursor = space.cursor();
+    let back = |first: Gva| {
+        let blink = first.u64().checked_add(space.pointer_width().into())?;
+        cursor.pointer(Gva::new(blink)).ok()
+    };
+    cursor.pointer(head).ok().and_then(back) == Some(head)
+}
