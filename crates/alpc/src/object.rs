@@ -221,8 +221,11 @@ pub fn path(kernel: &Kernel<'_>, body: Gva) -> Read<Option<String>> {
         return Ok(Some("\\".to_owned()));
     }
     let first = header(kernel, body)?;
-    let (Some(own), Some(parent)) = (name(first)?, directory(first)?) else {
-        return Ok(None);
+    let (own, parent) = match (name(first)?, directory(first)?) {
+        (Some(own), Some(parent)) => (own, parent),
+        // The root, where the global that names it cannot be read.
+        (Some(own), None) if own == "\\" && is_directory(first)? => return Ok(Some(own)),
+        _ => return Ok(None),
     };
     let mut parts = vec![own];
     let mut seen = vec![body];
