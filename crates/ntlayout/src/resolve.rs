@@ -133,8 +133,8 @@ impl<'t, T: TypeSource> Walk<'t, T> {
     }
 
     fn describe(&self, (offset, ty): (u32, TypeId), spelling: u8) -> Result<Option<Field>, SymbolError> {
-        let bits = self.table.bits(ty)?;
         let size = self.table.size(ty)?;
+        let bits = bits_inside(self.table, ty, size)?;
         Ok(size.map(|size| Field {
             offset,
             size,
@@ -171,6 +171,26 @@ impl<'t, T: TypeSource> Walk<'t, T> {
         let slot = members.iter().find(|slot| slot.name == name.as_bytes());
         Ok(slot.map(|slot| (slot.offset, slot.ty)))
     }
+}
+
+/// The bits of a bit field. Bits outside of its storage unit would read as zero, and be taken for a value.
+fn bits_inside<T: TypeSource>(
+    table: &T,
+    ty: TypeId,
+    unit: Option<u32>,
+) -> Result<Option<BitField>, SymbolError> {
+    let Some(bits) = table.bits(ty)? else {
+        return Ok(None);
+    };
+    let end = u32::from(bits.position).saturating_add(bits.length.into());
+    if bits.length == 0 || end > unit.unwrap_or(8).min(8).saturating_mul(8) {
+        let BitField { position, length } = bits;
+        return Err(table.corrupt(format!(
+            "a bit field of {length} bits at bit {position} of {} bytes",
+            unit.unwrap_or(8)
+        )));
+    }
+    Ok(Some(bits))
 }
 
 /// Whether a path's part is one by which kernel headers name members of anonymous types: u, u1, s1, e2.
@@ -222,7 +242,7 @@ fn expand<T: TypeSource>(
             name,
             type_name,
             size,
-            bits: table.bits(slot.ty)?,
+            bits: bits_inside(table, slot.ty, size)?,
             members: nested,
         });
     }

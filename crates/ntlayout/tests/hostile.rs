@@ -6,8 +6,10 @@ mod common;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use common::{field, leak, synthetic};
-use ntlayout::{Contract, GlobalSpec, Need, Pdb, SymbolError, SymbolTable};
+use common::{field, leak, open, synthetic};
+use ntlayout::{BitField, Contract, GlobalSpec, Need, Pdb, SymbolError, SymbolTable};
+use synth::layout::Kernel;
+use synth::pdb::{Member, TypeRef, Udt, UdtKind, describe_kernel};
 
 /// A generator of numbers that is the same on every run (Vigna's SplitMix64).
 struct Numbers(u64);
@@ -209,7 +211,7 @@ fn extreme_words_never_panic() {
 #[test]
 fn extreme_headers_never_panic() {
     let contract = contract();
-    let mut description = synth::pdb::describe_kernel(&synth::layout::Kernel::named("win81-x64"));
+    let mut description = describe_kernel(&Kernel::named("win81-x64"));
     let first = description.sections[0].rva;
     let moved = vec![
         (first, first + 0x3000),
@@ -271,6 +273,51 @@ fn types_that_name_each_other_in_circles_end() {
             bytes[at..at + 4].copy_from_slice(&to.to_le_bytes());
         }
         in_time("a tangle", || drop(exercise(bytes, &contract)));
+    }
+}
+
+/// A fuzzer's find: such bits read as zero, which is a wrong value and not a hole.
+#[test]
+fn bit_fields_outside_of_their_unit_are_an_error() {
+    let kernel = Kernel::named("win11-21h2-x64");
+    let contract = Contract {
+        fields: leak(&[field("_BITS", "Bits")]),
+        types: &[],
+        globals: &[],
+    };
+    for (position, length, sound) in [
+        (31, 1, true),
+        (0, 32, true),
+        (31, 2, false),
+        (0, 33, false),
+        (241, 1, false),
+        (255, 255, false),
+        (3, 0, false),
+    ] {
+        let mut description = describe_kernel(&kernel);
+        let member = Member {
+            name: "Bits".into(),
+            offset: 0,
+            ty: TypeRef::bits(TypeRef::Long { signed: false }, position, length),
+        };
+        let udt = Udt {
+            name: "_BITS".into(),
+            kind: UdtKind::Struct,
+            size: 4,
+            members: vec![member],
+        };
+        description.types.udts.insert(udt.name.clone(), udt);
+        let pdb = open(description.write());
+        let resolved = pdb.resolve(&contract).map(|layout| layout.field(0));
+        let printed = pdb.type_info("_BITS").map(|ty| ty.map(|ty| ty.members[0].bits));
+        if sound {
+            let bits = Some(BitField { position, length });
+            assert_eq!(resolved.unwrap().unwrap().bits, bits);
+            assert_eq!(printed.unwrap(), Some(bits));
+        } else {
+            assert_eq!(resolved.unwrap_err().id(), "pdb-corrupt", "{position}, {length}");
+            assert_eq!(printed.unwrap_err().id(), "pdb-corrupt", "{position}, {length}");
+        }
     }
 }
 
