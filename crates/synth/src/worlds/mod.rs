@@ -1,10 +1,12 @@
 //! Whole worlds: the published case, and one general world for each kernel of the layout extract.
 
 mod crowd;
+mod debugger;
 mod ports;
 mod published;
 mod system;
 
+pub use debugger::{alpc_sample, terminal_server};
 pub use published::{vista_sp2_x64, vista_sp2_x64_over};
 
 use crate::dump::{Bugcheck, Header};
