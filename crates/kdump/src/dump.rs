@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::error::{FrameError, OpenError, PhysicalError};
 use crate::header::{HEADER64_LEN, MAX_RUNS, identity32};
 use crate::identify::identify;
-use crate::index::{BitmapIndex, BitmapLayout, IndexError, PageIndex, PageRun, RunIndex};
+use crate::index::{BitmapIndex, BitmapLayout, IndexError, PageIndex, PageRun, RunIndex, read_ranges};
 use crate::paging::Paging;
 use crate::source::ByteSource;
 use crate::{AddressSpace, DumpKind, Header, Machine, Note, levels, notes};
@@ -386,7 +386,13 @@ fn check_header64(path: &Path, len: u64, bytes: &[u8]) -> Result<Header, OpenErr
         });
     }
     match kind {
-        DumpKind::Full | DumpKind::Summary | DumpKind::BitmapFull | DumpKind::BitmapKernel => Ok(header),
+        DumpKind::Full
+        | DumpKind::Summary
+        | DumpKind::BitmapFull
+        | DumpKind::BitmapKernel
+        | DumpKind::KernelRanges
+        | DumpKind::KernelUserRanges
+        | DumpKind::CompleteRanges => Ok(header),
         _ => Err(OpenError::UnsupportedKind {
             path: path.to_owned(),
             machine,
@@ -397,11 +403,16 @@ fn check_header64(path: &Path, len: u64, bytes: &[u8]) -> Result<Header, OpenErr
 
 /// Reads the index of a dump of a supported kind.
 fn read_index(header: &Header, source: &ByteSource) -> Result<PageIndex, IndexError> {
-    if header.kind == DumpKind::Full {
-        return full_index(header);
+    match header.kind {
+        DumpKind::Full => full_index(header),
+        DumpKind::KernelRanges | DumpKind::KernelUserRanges | DumpKind::CompleteRanges => {
+            read_ranges(header.kind, source)
+        }
+        _ => {
+            let layout = BitmapLayout::read(header.kind, source)?;
+            Ok(PageIndex::Bitmap(BitmapIndex::build(layout, source)?))
+        }
     }
-    let layout = BitmapLayout::read(header.kind, source)?;
-    Ok(PageIndex::Bitmap(BitmapIndex::build(layout, source)?))
 }
 
 fn full_index(header: &Header) -> Result<PageIndex, IndexError> {
@@ -409,7 +420,11 @@ fn full_index(header: &Header) -> Result<PageIndex, IndexError> {
         Some(count) if count > MAX_RUNS => Err(IndexError::Bad(format!(
             "the header claims {count} runs of pages and has room for {MAX_RUNS}"
         ))),
-        _ => Ok(PageIndex::Runs(RunIndex::new(&header.physical_runs)?)),
+        _ => Ok(PageIndex::Runs(RunIndex::new(
+            &header.physical_runs,
+            HEADER64_LEN as u64,
+            header.number_of_pages,
+        )?)),
     }
 }
 

@@ -148,10 +148,7 @@ impl DumpKind {
             DumpKind::Triage | DumpKind::HeaderOnly => {
                 "it holds almost no kernel memory: take a kernel, active or complete dump"
             }
-            DumpKind::KernelRanges | DumpKind::KernelUserRanges | DumpKind::CompleteRanges => {
-                "complete, summary and bitmap dumps (kinds 1, 2, 5, 6) are"
-            }
-            _ => "kinds 1, 2, 5 and 6 are",
+            _ => "kinds 1, 2, 5, 6, 8, 9 and 0xa are",
         }
     }
 }

@@ -112,12 +112,8 @@ fn cut(index: &PageIndex, file_len: u64, notes: &mut Vec<Note>) {
 }
 
 fn counts(header: &Header, index: &PageIndex, notes: &mut Vec<Note>) {
-    let claimed = match index {
-        PageIndex::Runs(_) => header.number_of_pages,
-        PageIndex::Bitmap(bitmap) => Some(bitmap.claimed()),
-    };
     let pages = index.pages();
-    if let Some(claimed) = claimed.filter(|&claimed| claimed != pages) {
+    if let Some(claimed) = index.claimed().filter(|&claimed| claimed != pages) {
         notes.push(Note::new(
             "page-count-differs",
             format!("the index lists {pages} pages, which was believed, but its header claims {claimed}"),

@@ -42,6 +42,10 @@ fn dumps() -> Vec<(&'static str, Vec<u8>)> {
         ("kind 1", few.full()),
         ("kind 5", many.bitmap(5, b"FDMP")),
         ("kind 6", many.bitmap(6, b"SDMP")),
+        ("kind 8", many.ranges(8)),
+        ("kind 9", many.ranges(9)),
+        ("kind 0xa", many.ranges(0xa)),
+        ("kind 0xa, descending", many.descending(0xa)),
     ]
 }
 
@@ -245,6 +249,25 @@ fn fault_truncated_files_and_foreign_machines() {
         Dump::from_bytes("ours", bytes).unwrap_err().id(),
         "unsupported-machine"
     );
+}
+
+/// A range ends the list where its count is zero, whatever its frame; the other reader ends it at frame 0.
+#[test]
+fn fault_a_range_at_frame_0() {
+    let mut world = World::new();
+    (0..5).for_each(|pfn| world.add_frame(pfn));
+    for kind in [8, 9, 0xa] {
+        let bytes = world.ranges(kind);
+        assert_eq!(other(&bytes).physmem().len(), 0, "kind {kind:#x}");
+        let dump = Dump::from_bytes("ours", bytes).unwrap();
+        assert_eq!(
+            dump.coverage().present,
+            world.frames.len() as u64,
+            "kind {kind:#x}"
+        );
+        let page = dump.physical_bytes(Gpa::new(0), PAGE as usize).unwrap();
+        assert_eq!(*page, common::pattern(0), "kind {kind:#x}");
+    }
 }
 
 /// Its `open` walks the loaded modules for ever: not run here.

@@ -16,7 +16,14 @@ use synth::physical::{PhysicalMemory, Run};
 use synth::worlds;
 
 /// The kinds that kdmp-parser reads; nobody but us reads kind 2.
-const KINDS: [Kind; 3] = [Kind::Full, Kind::BitmapFull, Kind::BitmapKernel];
+const KINDS: [Kind; 6] = [
+    Kind::Full,
+    Kind::BitmapFull,
+    Kind::BitmapKernel,
+    Kind::KernelRanges,
+    Kind::KernelUserRanges,
+    Kind::CompleteRanges,
+];
 
 fn parse(dump: Vec<u8>) -> KernelDumpParser {
     KernelDumpParser::with_reader(Cursor::new(dump)).unwrap()

@@ -4,6 +4,7 @@
 //! that an index has to answer one question: which page of the file, counted from the first, is this frame?
 
 mod bitmap;
+mod ranges;
 mod runs;
 
 use std::io;
@@ -12,6 +13,7 @@ use kdmp_parser::pxe::Pfn;
 use serde::Serialize;
 
 pub(crate) use bitmap::{BitmapIndex, BitmapLayout};
+pub(crate) use ranges::{RangeIndex, read_ranges};
 pub(crate) use runs::RunIndex;
 
 use crate::hex;
@@ -44,10 +46,12 @@ pub(crate) enum IndexError {
 /// The index of pages of a dump, whatever its kind.
 #[derive(Debug)]
 pub(crate) enum PageIndex {
-    /// Kind 1: the runs of the header.
+    /// Runs in memory: of the header (kind 1), or ranges that do not ascend.
     Runs(RunIndex),
     /// Kinds 2, 5 and 6: a bitmap in the file.
     Bitmap(BitmapIndex),
+    /// Kinds 8, 9 and 0xa: ascending ranges in the file.
+    Ranges(RangeIndex),
 }
 
 impl PageIndex {
@@ -56,14 +60,16 @@ impl PageIndex {
         match self {
             PageIndex::Runs(runs) => runs.pages(),
             PageIndex::Bitmap(bitmap) => bitmap.pages(),
+            PageIndex::Ranges(ranges) => ranges.pages(),
         }
     }
 
     /// The file offset of the first page.
     pub(crate) fn first_page(&self) -> u64 {
         match self {
-            PageIndex::Runs(_) => crate::header::HEADER64_LEN as u64,
+            PageIndex::Runs(runs) => runs.first_page(),
             PageIndex::Bitmap(bitmap) => bitmap.first_page(),
+            PageIndex::Ranges(ranges) => ranges.first_page(),
         }
     }
 
@@ -72,6 +78,16 @@ impl PageIndex {
         match self {
             PageIndex::Runs(runs) => runs.limit(),
             PageIndex::Bitmap(bitmap) => bitmap.limit(),
+            PageIndex::Ranges(ranges) => ranges.limit(),
+        }
+    }
+
+    /// How many pages the file says its index lists, apart from the index itself.
+    pub(crate) fn claimed(&self) -> Option<u64> {
+        match self {
+            PageIndex::Runs(runs) => runs.claimed(),
+            PageIndex::Bitmap(bitmap) => Some(bitmap.claimed()),
+            PageIndex::Ranges(ranges) => ranges.claimed(),
         }
     }
 
@@ -80,6 +96,7 @@ impl PageIndex {
         match self {
             PageIndex::Runs(runs) => Ok(runs.position(pfn)),
             PageIndex::Bitmap(bitmap) => bitmap.position(pfn, source),
+            PageIndex::Ranges(ranges) => ranges.position(pfn, source),
         }
     }
 
@@ -88,6 +105,7 @@ impl PageIndex {
         match self {
             PageIndex::Runs(runs) => runs.run_from(from),
             PageIndex::Bitmap(bitmap) => bitmap.run_from(from, source).ok().flatten(),
+            PageIndex::Ranges(ranges) => ranges.run_from(from, source).ok().flatten(),
         }
     }
 

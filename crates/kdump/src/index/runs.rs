@@ -1,4 +1,4 @@
-//! The index of a complete dump (kind 1): runs of frames, whose pages follow each other in the file.
+//! An index in memory: runs of frames, whose pages follow each other in the file. That of a complete dump (kind 1).
 
 use super::{IndexError, PFN_BITS, PageRun};
 
@@ -7,6 +7,8 @@ use super::{IndexError, PFN_BITS, PageRun};
 pub(crate) struct RunIndex {
     runs: Vec<Run>,
     pages: u64,
+    first_page: u64,
+    claimed: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -23,12 +25,17 @@ impl Run {
 }
 
 impl RunIndex {
-    /// Indexes runs that are in the order of their pages in the file.
+    /// Indexes runs that are in the order of their pages in the file, the first of which is at `first_page`.
+    /// The file says that there are `claimed` pages.
     ///
     /// # Errors
     /// Runs that overlap (which of two pages would be the frame's?) or reach beyond 52-bit addresses, and a
     /// list without any page.
-    pub(crate) fn new(in_file_order: &[PageRun]) -> Result<RunIndex, IndexError> {
+    pub(crate) fn new(
+        in_file_order: &[PageRun],
+        first_page: u64,
+        claimed: Option<u64>,
+    ) -> Result<RunIndex, IndexError> {
         let mut runs = Vec::with_capacity(in_file_order.len());
         let mut pages = 0u64;
         for run in in_file_order.iter().filter(|run| run.count != 0) {
@@ -63,7 +70,20 @@ impl RunIndex {
         if runs.is_empty() {
             return Err(IndexError::Bad("the header lists no run of pages".into()));
         }
-        Ok(RunIndex { runs, pages })
+        Ok(RunIndex {
+            runs,
+            pages,
+            first_page,
+            claimed,
+        })
+    }
+
+    pub(crate) fn first_page(&self) -> u64 {
+        self.first_page
+    }
+
+    pub(crate) fn claimed(&self) -> Option<u64> {
+        self.claimed
     }
 
     pub(crate) fn pages(&self) -> u64 {
@@ -105,7 +125,7 @@ mod tests {
 
     #[test]
     fn pages_follow_the_order_of_the_file_not_of_the_frames() {
-        let index = RunIndex::new(&[run(0x100, 3), run(0, 2), run(0x50, 0)]).unwrap();
+        let index = RunIndex::new(&[run(0x100, 3), run(0, 2), run(0x50, 0)], 0x2000, None).unwrap();
         let frames = [0x100, 0x101, 0x102, 0, 1];
         for (position, pfn) in frames.into_iter().enumerate() {
             assert_eq!(index.position(pfn), Some(position as u64), "{pfn:#x}");
@@ -129,10 +149,13 @@ mod tests {
             vec![run(0, (1 << 40) + 1)],
         ] {
             assert!(
-                matches!(RunIndex::new(&runs), Err(IndexError::Bad(_))),
+                matches!(RunIndex::new(&runs, 0x2000, None), Err(IndexError::Bad(_))),
                 "{runs:?}"
             );
         }
-        assert_eq!(RunIndex::new(&[run(0, 1 << 40)]).unwrap().pages(), 1 << 40);
+        assert_eq!(
+            RunIndex::new(&[run(0, 1 << 40)], 0x2000, None).unwrap().pages(),
+            1 << 40
+        );
     }
 }

@@ -253,6 +253,50 @@ impl World {
         self.behind_bitmap(file, first_page)
     }
 
+    /// Kinds 8, 9 and 0xa: metadata at 2000, its array in the order given and, but for 0xa, ended by a range of
+    /// zeros. `room` more ranges would fit behind it.
+    pub fn ranges_in_order(&self, kind: u32, ranges: &[(u64, u64)], room: usize) -> Vec<u8> {
+        let pages: u64 = ranges.iter().map(|range| range.1).sum();
+        let end = 0x2030 + (ranges.len() + room) * 16 + if kind == 0xa { 0 } else { 16 };
+        let first_page = end.next_multiple_of(PAGE as usize);
+        let mut file = self.header(kind, &[(1, 0xffff)]);
+        file.extend_from_slice(&0x40u32.to_le_bytes());
+        file.extend_from_slice(b"RDMPDUMP");
+        file.extend_from_slice(&[0; 4]);
+        file.extend_from_slice(&(first_page as u64 - 0x2020).to_le_bytes());
+        file.extend_from_slice(&(first_page as u64).to_le_bytes());
+        if kind == 0xa {
+            file.extend_from_slice(&(ranges.len() as u64).to_le_bytes());
+            file.extend_from_slice(&pages.to_le_bytes());
+        } else {
+            file.extend_from_slice(&[0xab; 16]);
+        }
+        for (base, count) in ranges {
+            file.extend_from_slice(&base.to_le_bytes());
+            file.extend_from_slice(&count.to_le_bytes());
+        }
+        if kind != 0xa {
+            file.extend_from_slice(&[0; 16]);
+        }
+        // What is behind the end of the array is nobody's.
+        file.resize(first_page, 0x11);
+        for pfn in ranges.iter().flat_map(|&(base, count)| base..base + count) {
+            file.extend_from_slice(&self.frames[&pfn]);
+        }
+        file
+    }
+
+    pub fn ranges(&self, kind: u32) -> Vec<u8> {
+        self.ranges_in_order(kind, &self.runs(), 0)
+    }
+
+    /// Ranges whose frames descend, which Windows does not write.
+    pub fn descending(&self, kind: u32) -> Vec<u8> {
+        let mut ranges = self.runs();
+        ranges.reverse();
+        self.ranges_in_order(kind, &ranges, 3)
+    }
+
     /// Every kind that can be read, by name.
     pub fn all_kinds(&self) -> Vec<(&'static str, Vec<u8>)> {
         vec![
@@ -261,8 +305,28 @@ impl World {
             ("kind 5", self.bitmap(5, b"FDMP")),
             ("kind 5, SDMP", self.bitmap(5, b"SDMP")),
             ("kind 6", self.bitmap(6, b"SDMP")),
+            ("kind 8", self.ranges(8)),
+            ("kind 9", self.ranges(9)),
+            ("kind 0xa", self.ranges(0xa)),
+            ("kind 0xa, descending", self.descending(0xa)),
         ]
     }
+}
+
+/// A second reading of a range dump, as plainly as can be: frame to file offset.
+pub fn plain_ranges(file: &[u8]) -> BTreeMap<u64, u64> {
+    let u64_at = |at: usize| u64::from_le_bytes(file[at..at + 8].try_into().unwrap());
+    let (first_page, total) = (u64_at(0x2018), (file[0xf98] == 0xa).then(|| u64_at(0x2028)));
+    let mut pages = BTreeMap::new();
+    let mut at = 0x2030;
+    while (at as u64) < first_page && Some(pages.len() as u64) != total && u64_at(at + 8) != 0 {
+        for pfn in u64_at(at)..u64_at(at) + u64_at(at + 8) {
+            let offset = first_page + pages.len() as u64 * PAGE;
+            assert_eq!(pages.insert(pfn, offset), None, "{pfn:#x} is in two ranges");
+        }
+        at += 16;
+    }
+    pages
 }
 
 /// A second reading of a summary dump, as plainly as can be: frame to file offset.

@@ -1,5 +1,5 @@
 //! Writes a dump of a large machine that takes little room on disk, with the published case inside, and its PDB:
-//! `cargo run -p synth --bin write-sparse -- full|bitmap <GiB> <file.dmp>`. The PDB gets the same name.
+//! `cargo run -p synth --bin write-sparse -- full|bitmap|ranges <GiB> <file.dmp>`. The PDB gets the same name.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -10,12 +10,13 @@ use synth::worlds;
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [kind, size, path] = arguments.as_slice() else {
-        return Err("usage: write-sparse full|bitmap <GiB> <file.dmp>".into());
+        return Err("usage: write-sparse full|bitmap|ranges <GiB> <file.dmp>".into());
     };
     let kind = match kind.as_str() {
         "full" => Kind::Full,
         "bitmap" => Kind::BitmapFull,
-        other => return Err(format!("{other}: neither full nor bitmap").into()),
+        "ranges" => Kind::CompleteRanges,
+        other => return Err(format!("{other}: neither full, bitmap nor ranges").into()),
     };
     let bytes = size.parse::<u64>()?.checked_mul(1 << 30).ok_or("too many GiB")?;
     let path = PathBuf::from(path);

@@ -1,7 +1,7 @@
 //! Writes a world as a dump, with its PDB and its truth beside it:
 //! `cargo run -p synth --bin write-world -- <kernel>|published <kind> <file.dmp>`.
 //!
-//! The kernel is one of the layout extract (`vista-sp2-x64`, `win11-22h2-x64` and so on), the kind is 1, 2, 5 or 6. The
+//! The kernel is one of the layout extract (`vista-sp2-x64`, `win11-22h2-x64` and so on), the kind is 1, 2, 5, 6, 8, 9 or 10. The
 //! PDB gets the dump's name with `.pdb`, the truth with `.truth.json`.
 
 use std::error::Error;
@@ -20,9 +20,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         .into_iter()
         .filter(|name| name.ends_with("-x64"))
         .collect();
-    let kinds = [Kind::Full, Kind::Summary, Kind::BitmapFull, Kind::BitmapKernel];
+    let kinds = [
+        Kind::Full,
+        Kind::Summary,
+        Kind::BitmapFull,
+        Kind::BitmapKernel,
+        Kind::KernelRanges,
+        Kind::KernelUserRanges,
+        Kind::CompleteRanges,
+    ];
     let kind = kinds.into_iter().find(|one| one.number().to_string() == *kind);
-    let kind = kind.ok_or("the kind is 1, 2, 5 or 6")?;
+    let kind = kind.ok_or("the kind is 1, 2, 5, 6, 8, 9 or 10")?;
     let world = match name.as_str() {
         "published" => worlds::vista_sp2_x64(),
         kernel if kernels.contains(&kernel) => worlds::standard(kernel),

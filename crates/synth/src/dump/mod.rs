@@ -4,6 +4,7 @@
 
 mod bitmap;
 mod header64;
+mod ranges;
 mod sparse;
 mod summary;
 
@@ -29,6 +30,12 @@ pub enum Kind {
     BitmapFull,
     /// 6: the frames of a bitmap; kernel, automatic and live dumps since Windows 8.
     BitmapKernel,
+    /// 8: ranges of kernel memory; the debugger's `.dump /k`.
+    KernelRanges,
+    /// 9: ranges of kernel and user memory; the debugger's `.dump /ka`.
+    KernelUserRanges,
+    /// 0xA: ranges of all memory; the debugger's `.dump /f`.
+    CompleteRanges,
 }
 
 impl Kind {
@@ -40,13 +47,16 @@ impl Kind {
             Kind::Summary => 2,
             Kind::BitmapFull => 5,
             Kind::BitmapKernel => 6,
+            Kind::KernelRanges => 8,
+            Kind::KernelUserRanges => 9,
+            Kind::CompleteRanges => 0xa,
         }
     }
 
     /// Whether dumps of this kind leave user pages out.
     #[must_use]
     pub fn kernel_only(self) -> bool {
-        matches!(self, Kind::Summary | Kind::BitmapKernel)
+        matches!(self, Kind::Summary | Kind::BitmapKernel | Kind::KernelRanges)
     }
 }
 
@@ -100,6 +110,8 @@ fn write_claims<S: Sink>(
         Kind::Summary => summary::index(claims, pages, header.memory_frames()),
         Kind::BitmapFull => bitmap::index(*b"FDMP", claims, pages, header.memory_frames()),
         Kind::BitmapKernel => bitmap::index(*b"SDMP", claims, pages, header.memory_frames()),
+        Kind::KernelRanges | Kind::KernelUserRanges => ranges::index(false, claims, pages),
+        Kind::CompleteRanges => ranges::index(true, claims, pages),
     };
     let first = header64::SIZE + count(index.len());
     let length = first + pages * PAGE_SIZE;

@@ -1,0 +1,324 @@
+//! The index of range dumps (kinds 8, 9 and 0xa): an array of {frame, count} behind the header, the pages of
+//! the ranges one behind the other in its order.
+//!
+//! The array stays in the file; what is kept is the first frame of every sixteenth range with how many pages
+//! the file has before it. A lookup searches these and reads the 256 bytes that the sample leads to.
+
+use std::io;
+
+use super::{IndexError, PFN_BITS, PageIndex, PageRun, RunIndex};
+use crate::header::{DumpKind, HEADER64_LEN};
+use crate::le;
+use crate::source::ByteSource;
+
+/// Where the metadata's own header begins: behind the dump's.
+const DATA: u64 = HEADER64_LEN as u64;
+const HEADER_LEN: usize = 0x30;
+/// What its first field says: 0x40, of unknown meaning.
+const MARKER: u32 = 0x40;
+/// How much more than MetadataSize FirstPageOffset is: the headers before what MetadataSize counts.
+const BEFORE_METADATA: u64 = 0x2020;
+
+/// A range is a frame and a count, 8 bytes each.
+const RANGE_BYTES: usize = 16;
+const RANGE: u64 = RANGE_BYTES as u64;
+/// Ranges to a sample, and the same in bytes.
+const SAMPLED: usize = 16;
+const BLOCK_BYTES: usize = SAMPLED * RANGE_BYTES;
+/// How much of the array is read at once on opening.
+const CHUNK: usize = 256 << 10;
+/// How many ranges that do not ascend are sorted in memory. Windows writes them ascending; more than these
+/// are refused rather than sorted.
+const MAX_UNORDERED: usize = 1 << 20;
+
+/// What the header of the metadata says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Layout {
+    /// File offset of the first page, which is also the end of the array's room.
+    first_page: u64,
+    /// TotalNumberOfPages, which only kind 0xa has: its array ends where the counts add up to it.
+    total: Option<u64>,
+}
+
+impl Layout {
+    fn read(kind: DumpKind, source: &ByteSource) -> Result<Layout, IndexError> {
+        let mut bytes = [0; HEADER_LEN];
+        read(source, DATA, &mut bytes, DATA.saturating_add(HEADER_LEN as u64))?;
+        if le::u32(&bytes, 0) != Some(MARKER) || le::array(&bytes, 4) != Some(*b"RDMPDUMP") {
+            return Err(IndexError::Bad(format!(
+                "its data should begin with 40 00 00 00 and RDMPDUMP, not with \"{}\"",
+                bytes.get(..12).unwrap_or_default().escape_ascii()
+            )));
+        }
+        let field = |offset| le::u64(&bytes, offset).unwrap_or_default();
+        let (metadata, first_page) = (field(0x10), field(0x18));
+        if metadata.checked_add(BEFORE_METADATA) != Some(first_page) {
+            return Err(IndexError::Bad(format!(
+                "its first page is at {first_page:#x}, which does not fit its metadata of {metadata:#x} bytes"
+            )));
+        }
+        Ok(Layout {
+            first_page,
+            total: (kind == DumpKind::CompleteRanges).then(|| field(0x28)),
+        })
+    }
+
+    /// File offset of the array.
+    fn array(self) -> u64 {
+        DATA.saturating_add(HEADER_LEN as u64)
+    }
+
+    /// How many ranges there is room for.
+    fn room(self) -> u64 {
+        self.first_page.saturating_sub(self.array()) / RANGE
+    }
+}
+
+/// The first of sixteen ranges.
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    /// Its first frame.
+    base: u64,
+    /// How many pages the file has before it.
+    position: u64,
+}
+
+/// An ascending array of ranges in the file, with samples of it in memory.
+#[derive(Debug)]
+pub(crate) struct RangeIndex {
+    layout: Layout,
+    samples: Vec<Sample>,
+    ranges: u64,
+    pages: u64,
+    limit: u64,
+}
+
+/// Reads the metadata of a range dump from end to end.
+///
+/// # Errors
+/// Metadata that is cut off, has another signature, or contradicts itself or the width of addresses.
+pub(crate) fn read_ranges(kind: DumpKind, source: &ByteSource) -> Result<PageIndex, IndexError> {
+    let layout = Layout::read(kind, source)?;
+    let mut index = RangeIndex {
+        layout,
+        samples: Vec::new(),
+        ranges: 0,
+        pages: 0,
+        limit: 0,
+    };
+    let mut ascending = true;
+    for_each_range(layout, source, |run| {
+        ascending &= run.base.u64() >= index.limit;
+        if ascending { index.push(run) } else { Ok(()) }
+    })?;
+    if !ascending {
+        return Ok(PageIndex::Runs(sorted(layout, source)?));
+    }
+    if index.ranges == 0 {
+        return Err(IndexError::Bad("its metadata lists no range of pages".into()));
+    }
+    Ok(PageIndex::Ranges(index))
+}
+
+/// Ranges in no order become runs in memory.
+fn sorted(layout: Layout, source: &ByteSource) -> Result<RunIndex, IndexError> {
+    let mut runs = Vec::new();
+    for_each_range(layout, source, |run| {
+        if runs.len() == MAX_UNORDERED {
+            return Err(IndexError::Bad(format!(
+                "its ranges, more than {MAX_UNORDERED}, do not ascend"
+            )));
+        }
+        runs.push(run);
+        Ok(())
+    })?;
+    RunIndex::new(&runs, layout.first_page, layout.total)
+}
+
+/// Visits the ranges in the order of the file, reading the array a piece at a time. It ends at a count of zero
+/// (its frame means nothing: a range may begin at frame 0), at its room's end, and for kind 0xa where the
+/// counts add up to TotalNumberOfPages.
+fn for_each_range(
+    layout: Layout,
+    source: &ByteSource,
+    mut visit: impl FnMut(PageRun) -> Result<(), IndexError>,
+) -> Result<(), IndexError> {
+    let mut chunk = vec![0; CHUNK];
+    let (mut at, mut left) = (layout.array(), layout.room());
+    let mut pages = 0u64;
+    while left > 0 {
+        let in_file = source.len().saturating_sub(at) / RANGE;
+        let now = left.min((CHUNK / RANGE_BYTES) as u64).min(in_file.max(1));
+        let len = usize::try_from(now)
+            .unwrap_or_default()
+            .saturating_mul(RANGE_BYTES);
+        let bytes = chunk.get_mut(..len).unwrap_or_default();
+        read(source, at, bytes, layout.first_page)?;
+        for range in bytes.chunks_exact(RANGE_BYTES) {
+            if layout.total == Some(pages) {
+                return Ok(());
+            }
+            let run = run_of(range);
+            if run.count == 0 {
+                return Ok(());
+            }
+            check(run)?;
+            pages = pages.saturating_add(run.count);
+            if let Some(total) = layout.total.filter(|&total| pages > total) {
+                return Err(IndexError::Bad(format!(
+                    "its ranges hold more than the {total:#x} pages that its metadata claims"
+                )));
+            }
+            visit(run)?;
+        }
+        at = at.saturating_add(len as u64);
+        left = left.saturating_sub(now);
+    }
+    Ok(())
+}
+
+fn read(source: &ByteSource, at: u64, bytes: &mut [u8], need: u64) -> Result<(), IndexError> {
+    source
+        .read_exact_at(at, bytes)
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => IndexError::Cut { need },
+            _ => IndexError::Io(error),
+        })
+}
+
+fn run_of(bytes: &[u8]) -> PageRun {
+    PageRun {
+        base: le::u64(bytes, 0).unwrap_or_default().into(),
+        count: le::u64(bytes, 8).unwrap_or_default(),
+    }
+}
+
+fn check(run: PageRun) -> Result<(), IndexError> {
+    match run.base.u64().checked_add(run.count) {
+        Some(end) if end <= 1 << PFN_BITS => Ok(()),
+        _ => Err(IndexError::Bad(format!(
+            "a range of {:#x} pages begins at frame {:#x}",
+            run.count,
+            run.base.u64()
+        ))),
+    }
+}
+
+impl RangeIndex {
+    /// Takes the next range, which begins behind all others.
+    fn push(&mut self, run: PageRun) -> Result<(), IndexError> {
+        if self.ranges.is_multiple_of(SAMPLED as u64) {
+            if self.samples.len() == self.samples.capacity() && self.samples.try_reserve(1).is_err() {
+                return Err(IndexError::Io(io::ErrorKind::OutOfMemory.into()));
+            }
+            self.samples.push(Sample {
+                base: run.base.u64(),
+                position: self.pages,
+            });
+        }
+        self.ranges = self.ranges.saturating_add(1);
+        self.pages = self.pages.saturating_add(run.count);
+        self.limit = end(run);
+        Ok(())
+    }
+
+    pub(crate) fn pages(&self) -> u64 {
+        self.pages
+    }
+
+    pub(crate) fn first_page(&self) -> u64 {
+        self.layout.first_page
+    }
+
+    pub(crate) fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// TotalNumberOfPages, where this kind has it.
+    pub(crate) fn claimed(&self) -> Option<u64> {
+        self.layout.total
+    }
+
+    pub(crate) fn position(&self, pfn: u64, source: &ByteSource) -> io::Result<Option<u64>> {
+        let Some((number, sample)) = self.sample(pfn) else {
+            return Ok(None);
+        };
+        let mut position = sample.position;
+        for run in self.block(number, source)?.runs() {
+            let Some(inside) = pfn.checked_sub(run.base.u64()) else {
+                break;
+            };
+            if inside < run.count {
+                return Ok(Some(position.saturating_add(inside)));
+            }
+            position = position.saturating_add(run.count);
+        }
+        Ok(None)
+    }
+
+    /// The first run of frames that ends after `from`, cut off before it. Ranges that touch are one run.
+    pub(crate) fn run_from(&self, from: u64, source: &ByteSource) -> io::Result<Option<PageRun>> {
+        let mut found: Option<PageRun> = None;
+        let first = self.sample(from).map_or(0, |(number, _)| number);
+        for number in first..self.samples.len() {
+            for run in self.block(number, source)?.runs().filter(|run| end(*run) > from) {
+                match &mut found {
+                    None => found = Some(cut_before(run, from)),
+                    Some(found) if end(*found) == run.base.u64() => {
+                        found.count = found.count.saturating_add(run.count);
+                    }
+                    Some(_) => return Ok(found),
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The last sample that begins at or before a frame, and its number.
+    fn sample(&self, pfn: u64) -> Option<(usize, Sample)> {
+        let next = self.samples.partition_point(|sample| sample.base <= pfn);
+        let number = next.checked_sub(1)?;
+        Some((number, *self.samples.get(number)?))
+    }
+
+    /// Reads the ranges of a sample.
+    fn block(&self, number: usize, source: &ByteSource) -> io::Result<Block> {
+        let first = (number as u64).saturating_mul(SAMPLED as u64);
+        let ranges = self.ranges.saturating_sub(first).min(SAMPLED as u64);
+        let mut block = Block {
+            bytes: [0; BLOCK_BYTES],
+            len: usize::try_from(ranges)
+                .unwrap_or_default()
+                .saturating_mul(RANGE_BYTES),
+        };
+        let at = first.saturating_mul(RANGE).saturating_add(self.layout.array());
+        source.read_exact_at(at, block.bytes.get_mut(..block.len).unwrap_or_default())?;
+        Ok(block)
+    }
+}
+
+/// At most sixteen ranges.
+struct Block {
+    bytes: [u8; BLOCK_BYTES],
+    len: usize,
+}
+
+impl Block {
+    fn runs(&self) -> impl Iterator<Item = PageRun> + '_ {
+        let bytes = self.bytes.get(..self.len).unwrap_or_default();
+        bytes.chunks_exact(RANGE_BYTES).map(run_of)
+    }
+}
+
+fn end(run: PageRun) -> u64 {
+    run.base.u64().saturating_add(run.count)
+}
+
+/// The part of a run from `from` on.
+fn cut_before(run: PageRun, from: u64) -> PageRun {
+    let base = run.base.u64().max(from);
+    PageRun {
+        base: base.into(),
+        count: end(run).saturating_sub(base),
+    }
+}
