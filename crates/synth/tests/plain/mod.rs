@@ -35,6 +35,7 @@ impl Plain {
                 assert_eq!(&dump[0x2000..0x2008], signature);
                 frames_of_bits(&dump[0x2038..], usize::try_from(u64_at(dump, 0x2030)).unwrap())
             }
+            8..=10 => frames_of_ranges(dump),
             kind => panic!("kind {kind}"),
         };
         let first = first_page(dump, frames.len());
@@ -117,11 +118,32 @@ fn first_page(dump: &[u8], pages: usize) -> usize {
             assert_eq!(usize::try_from(u32_at(dump, 0x2014)).unwrap(), pages, "Pages");
             usize::try_from(u32_at(dump, 0x200c)).unwrap()
         }
+        8 | 9 => usize::try_from(u64_at(dump, 0x2018)).unwrap(),
+        10 => {
+            assert_eq!(usize::try_from(u64_at(dump, 0x2028)).unwrap(), pages, "Total");
+            usize::try_from(u64_at(dump, 0x2018)).unwrap()
+        }
         _ => {
             assert_eq!(usize::try_from(u64_at(dump, 0x2028)).unwrap(), pages, "Pages");
             usize::try_from(u64_at(dump, 0x2020)).unwrap()
         }
     }
+}
+
+fn frames_of_ranges(dump: &[u8]) -> Vec<u64> {
+    assert_eq!(&dump[0x2000..0x200c], b"\x40\0\0\0RDMPDUMP");
+    assert_eq!(
+        u64_at(dump, 0x2010) - 0x20,
+        u64_at(dump, 0x2018) - 0x2040,
+        "MetadataSize"
+    );
+    let end = usize::try_from(u64_at(dump, 0x2018)).unwrap();
+    (0x2030..end)
+        .step_by(16)
+        .map(|at| (u64_at(dump, at), u64_at(dump, at + 8)))
+        .take_while(|&(_, count)| count != 0)
+        .flat_map(|(base, count)| base..base + count)
+        .collect()
 }
 
 fn frames_of_runs(dump: &[u8]) -> Vec<u64> {
