@@ -257,6 +257,9 @@ fn every_thread_in_full() {
                 address(thread.win32_start_address),
                 "{at}"
             );
+            assert!(
+                details["attached_process"].is_null() && details["unreadable"]["attached_process"].is_null()
+            );
             check_start_module(&sample.world, thread, details);
             assert_eq!(details["wait_start_tick_count"], thread.wait_time, "{at}");
             let has_name = !thread.name.is_empty() && sample.world.has("_ETHREAD", "ThreadName");

@@ -224,6 +224,39 @@ fn the_published_case() {
     assert_eq!(alone.status, 0, "{}", alone.stderr);
 }
 
+/// The text with every address of 16 digits as `#`.
+fn without_addresses(text: &str) -> String {
+    let is_address = |word: &str| word.len() == 16 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let words = text.split_inclusive(|c: char| !c.is_ascii_alphanumeric());
+    words
+        .map(|word| {
+            let bare = word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+            let bare = bare.strip_prefix("0x").unwrap_or(bare);
+            if is_address(bare) {
+                word.replace(bare, "#")
+            } else {
+                word.to_owned()
+            }
+        })
+        .collect()
+}
+
+/// The rest of the view has the lines and columns of published ones.
+#[test]
+fn the_published_thread_in_full() {
+    let dump = support::fixture("vista-sp2-x64.dmp");
+    let run = support::alpc_dump(&[dump.to_str().unwrap(), "thread", "fffffa801afae6f0"]);
+    let text = without_addresses(&run.stdout);
+    for lines in [
+        "\nOwning Process            #       Image:         svchost.exe\nAttached Process          N/A            \
+         Image:         N/A\nWait Start TickCount      ",
+        "\nWin32 Start Address 0x#\n",
+        "\nStack Init # Current #\nBase # Limit #\nPriority ",
+    ] {
+        assert!(text.contains(lines), "{lines} is not in\n{text}");
+    }
+}
+
 #[test]
 fn a_thread_by_address_and_by_id() {
     let mut checked = 0;

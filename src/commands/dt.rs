@@ -139,6 +139,9 @@ fn array(elements: &[Value<TypedValue>], type_name: &str) -> String {
     let (_, element_type) = type_name.split_once("] ").unwrap_or(("", type_name));
     let first = match elements.first() {
         Some(Value::Known(TypedValue::Elements(inner))) => array(inner, element_type),
+        Some(Value::Known(TypedValue::Pointer(address))) if element_type.ends_with(" Void") => {
+            split(*address)
+        }
         Some(Value::Known(value)) => scalar(value, element_type),
         Some(Value::Missing(_)) => "????".to_owned(),
         None => String::new(),
@@ -166,8 +169,8 @@ fn scalar(value: &TypedValue, type_name: &str) -> String {
         TypedValue::Signed(value) => format!("0n{value}"),
         TypedValue::Pointer(address) => pointer(*address, type_name),
         TypedValue::Enumeration { number, name } => match name {
-            Some(name) => format!("{number} ( {} )", escape::text(name)),
-            None => format!("{number} (No matching name)"),
+            Some(name) => format!("{} ( {} )", enumerated(*number), escape::text(name)),
+            None => format!("{} (No matching name)", enumerated(*number)),
         },
         TypedValue::Links { flink, blink } => {
             format!("{type_name} [ {} - {} ]", split(*flink), split(*blink))
@@ -182,8 +185,13 @@ fn number(value: u64) -> String {
     match value {
         0..=9 => value.to_string(),
         10..=0xffff_ffff => format!("0x{value:x}"),
-        _ => format!("0x{:08x}`{:08x}", value >> 32, value & 0xffff_ffff),
+        _ => format!("0x{:x}`{:08x}", value >> 32, value & 0xffff_ffff),
     }
+}
+
+/// Hex without a prefix, as in `200 ( NonPagedPoolNx )`; a negative value is decimal.
+fn enumerated(number: i64) -> String {
+    u64::try_from(number).map_or_else(|_| number.to_string(), |number| format!("{number:x}"))
 }
 
 fn character(value: u64) -> String {
@@ -211,5 +219,22 @@ fn split(address: Addr) -> String {
         format!("0x{value:08x}")
     } else {
         format!("0x{:08x}`{:08x}", value >> 32, value & 0xffff_ffff)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As published outputs of the debugger have them.
+    #[test]
+    fn numbers_as_the_debugger_writes_them() {
+        assert_eq!(number(2), "2");
+        assert_eq!(number(0x1c), "0x1c");
+        assert_eq!(number(0x0001_0003_0000_0000), "0x10003`00000000");
+        assert_eq!(enumerated(512), "200");
+        assert_eq!(bit_field(0, 7), "0y0000000 (0)");
+        assert_eq!(bit_field(1, 1), "0y1");
+        assert_eq!(format!("{} {}", number(0x1c), character(0x1c)), "0x1c ''");
     }
 }

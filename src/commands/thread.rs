@@ -1,5 +1,6 @@
 //! `thread`: the debugger's `!thread`.
 
+use alpc::process::ProcessRef;
 use alpc::receiver::Receivers;
 use alpc::thread::{AlpcWait, ThreadRecord};
 use alpc::thread_details::{Irps, ThreadDetails};
@@ -43,7 +44,8 @@ fn text(record: &ThreadRecord) -> String {
         if let Value::Known(irps) = &details.irps {
             irp_list(&mut rows, irps);
         }
-        process(&mut rows, record);
+        process(&mut rows, "Owning Process", &record.process);
+        process(&mut rows, "Attached Process", &details.attached_process);
         detail_lines(&mut rows, details);
     }
     rows.finish()
@@ -85,17 +87,20 @@ fn irp_list(rows: &mut Rows, irps: &Irps) {
     rows.end_of_list(&irps.complete);
 }
 
-fn process(rows: &mut Rows, record: &ThreadRecord) {
-    let digits = rows.digits();
-    let address = rows::reference(&record.process, digits, |process| process.address.to_string());
-    let image = match &record.process {
+fn process(rows: &mut Rows, label: &str, process: &Value<Option<ProcessRef>>) {
+    // What is not there takes eight columns, as the debugger has it.
+    let address = match process {
+        Value::Known(None) => "N/A     ".to_owned(),
+        known => rows::reference(known, rows.digits(), |process| process.address.to_string()),
+    };
+    let image = match process {
         Value::Known(Some(process)) => rows::or_question(&process.image, |image| escape::text(image)),
         Value::Known(None) => "N/A".to_owned(),
-        Value::Missing(_) => "?".to_owned(),
+        missing => rows::or_question(missing, |_| String::new()),
     };
     rows.line(&labelled(
-        "Owning Process",
-        &format!("{address:<23}Image:         {image}"),
+        label,
+        &format!("{address}       Image:         {image}"),
     ));
 }
 
@@ -113,6 +118,8 @@ fn detail_lines(rows: &mut Rows, details: &ThreadDetails) {
     }
     let ticks = rows::or_question(&details.wait_start_tick_count, ToString::to_string);
     rows.line(&labelled("Wait Start TickCount", &ticks));
+    let switches = rows::or_question(&details.context_switches, ToString::to_string);
+    rows.line(&labelled("Context Switch Count", &switches));
     if let Value::Known(created @ 1..) = details.create_time {
         rows.line(&labelled("Create Time", &time::utc(created)));
     }

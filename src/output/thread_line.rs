@@ -19,6 +19,9 @@ pub fn full(rows: &mut Rows, thread: &ThreadRecord) {
     if let Value::Known(count @ 1..) = thread.suspend_count {
         rows.line(&format!("SuspendCount {count}"));
     }
+    if let Value::Known(count @ 1..) = thread.freeze_count {
+        rows.line(&format!("FreezeCount {count}"));
+    }
     match &thread.wait_objects {
         Value::Known(objects) => objects
             .iter()

@@ -475,6 +475,10 @@ structures! {
         Queue: O "Queue",
         Alertable: O "Alertable",
         SuspendCount: O "SuspendCount",
+        FreezeCount: O "FreezeCount",
+        ContextSwitches: O "ContextSwitches",
+        // `Process` is the process that owns the thread; this is the one that it works in.
+        AttachedProcess: O "ApcState.Process",
         NextProcessor: O "NextProcessor",
         Priority: O "Priority",
         BasePriority: O "BasePriority",

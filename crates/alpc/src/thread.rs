@@ -164,6 +164,8 @@ pub struct ThreadRecord {
     pub alertable: Value<bool>,
     /// How often it was suspended and not resumed.
     pub suspend_count: Value<u32>,
+    /// How often it was frozen and not thawed, as a process's threads are while a debugger handles an event.
+    pub freeze_count: Value<u32>,
     /// What it waits for.
     pub wait_objects: Value<Vec<WaitObject>>,
     /// What it waits for over ALPC.
@@ -212,6 +214,10 @@ impl WaitObjectKind {
             7 => "Gate",
             8 => "NotificationTimer",
             9 => "SynchronizationTimer",
+            // From Windows 8 on; before that nothing could wait for what had these numbers.
+            21 => "PriQueueObject",
+            24 => "Timer2NotificationObject",
+            25 => "Timer2SynchronizationObject",
             _ => return None,
         })
     }
@@ -307,6 +313,7 @@ pub fn thread(kernel: &Kernel<'_>, address: Gva) -> ThreadRecord {
         user_mode_wait: flag(ThreadControl::WaitMode),
         alertable: flag(ThreadControl::Alertable),
         suspend_count: number(ThreadControl::SuspendCount),
+        freeze_count: number(ThreadControl::FreezeCount),
         wait_objects: wait_objects(thread).into(),
         alpc_wait: reply_wait(thread).map(|reply| reply.map(AlpcWait::Reply)).into(),
         details: None,

@@ -7,6 +7,7 @@ use crate::contract::{Irp, Thread, ThreadControl};
 use crate::kernel::{At, Kernel, Read};
 use crate::list;
 use crate::module::{self, CodeAddress};
+use crate::process::ProcessRef;
 use crate::value::{Addr, Hole, Value};
 
 /// What is known of a thread beside its line.
@@ -34,6 +35,10 @@ pub struct ThreadDetails {
     pub base_priority: Value<i8>,
     /// Clock ticks since the system started, when its wait began.
     pub wait_start_tick_count: Value<u32>,
+    /// How often it was switched to.
+    pub context_switches: Value<u32>,
+    /// The process that it works in; none when that is its own.
+    pub attached_process: Value<Option<ProcessRef>>,
     /// When it was made, in 100 ns since 1601.
     pub create_time: Value<u64>,
     /// The queue that it is registered with, such as a completion port.
@@ -100,12 +105,23 @@ pub fn details(thread: At<'_, '_>) -> ThreadDetails {
             .clone()
             .and_then(|at| at.u32(ThreadControl::WaitTime))
             .into(),
+        context_switches: control
+            .clone()
+            .and_then(|at| at.u32(ThreadControl::ContextSwitches))
+            .into(),
+        attached_process: control.clone().and_then(attached_process).into(),
         create_time: thread.uint(Thread::CreateTime).into(),
         queue: pointer(ThreadControl::Queue),
         alpc_message_id: thread.addr(Thread::AlpcMessageId),
         alpc_message: thread.addr(Thread::AlpcMessage),
         irps: irps(thread).into(),
     }
+}
+
+fn attached_process(control: At<'_, '_>) -> Read<Option<ProcessRef>> {
+    let attached = control.pointer(ThreadControl::AttachedProcess)?;
+    let is_own = attached == control.pointer(ThreadControl::Process)? || attached.u64() == 0;
+    Ok((!is_own).then(|| ProcessRef::at(control.kernel(), attached)))
 }
 
 fn start_module(thread: At<'_, '_>) -> Option<CodeAddress> {
