@@ -54,7 +54,15 @@ fn dumps() -> Seeds {
         },
     ];
     let header = Header::x64(7601, runs);
-    for kind in [Kind::Full, Kind::Summary, Kind::BitmapFull, Kind::BitmapKernel] {
+    for kind in [
+        Kind::Full,
+        Kind::Summary,
+        Kind::BitmapFull,
+        Kind::BitmapKernel,
+        Kind::KernelRanges,
+        Kind::KernelUserRanges,
+        Kind::CompleteRanges,
+    ] {
         let file = dump::write(kind, &header, &memory);
         let cut = file[..file.len() - 0x800].to_vec();
         seeds.push((format!("kind-{}", kind.number()), file));
