@@ -278,6 +278,37 @@ fn a_thread_by_address_and_by_id() {
     support::say_if_none(checked, "threads");
 }
 
+/// A port's threads are told with the wait that they serve it in.
+#[test]
+fn the_threads_of_a_port_wait_to_receive() {
+    let mut checked = 0;
+    for world in World::readable() {
+        for thread in world.truth["threads"].as_array().unwrap() {
+            let wait = &thread["alpc_wait"];
+            if !matches!(wait["kind"].as_str(), Some("receive" | "completion")) {
+                continue;
+            }
+            let run = world.run(&["--format", "json", "port", wait["port"].as_str().unwrap()]);
+            let record = run.json();
+            let mut threads = record["result"]["servers"]["threads"].as_array().unwrap().iter();
+            let said = threads.find(|said| said["address"] == thread["ethread"]).unwrap();
+            check_wait(&world, thread, said);
+            let process = world.run(&[
+                "--format",
+                "json",
+                "process",
+                thread["eprocess"].as_str().unwrap(),
+            ]);
+            let record = process.json();
+            let mut threads = record["result"]["threads"].as_array().unwrap().iter();
+            let said = threads.find(|said| said["address"] == thread["ethread"]).unwrap();
+            check_wait(&world, thread, said);
+            checked += 1;
+        }
+    }
+    support::say_if_none(checked, "receivers");
+}
+
 #[test]
 fn what_is_no_thread_is_named() {
     let Some(world) = World::readable().next() else {

@@ -1,7 +1,8 @@
 //! `processes` and `process`: the debugger's `!process 0 0` and `!process`.
 
 use alpc::process::{self, ProcessRecord, Processes};
-use alpc::thread::{self, ThreadRecord};
+use alpc::receiver::{self, Receivers};
+use alpc::thread::ThreadRecord;
 use alpc::{Kernel, Value};
 use kdump::Gva;
 use serde::Serialize;
@@ -88,16 +89,8 @@ pub fn one(session: &Session, args: &ProcessArgs) -> anyhow::Result<Answer> {
 }
 
 fn threads(kernel: &Kernel<'_>, process: Gva) -> (Vec<ThreadRecord>, Value<()>) {
-    match thread::threads_of(kernel.at(process)) {
-        Ok(list) => (
-            list.entries
-                .iter()
-                .map(|&thread| thread::thread(kernel, thread))
-                .collect(),
-            list.complete("the list of threads").into(),
-        ),
-        Err(hole) => (Vec::new(), Err(hole).into()),
-    }
+    let found = receiver::threads_of(kernel.at(process), &Receivers::of_system(kernel));
+    (found.threads, found.complete)
 }
 
 fn text(record: &Record, now: Option<u64>) -> String {

@@ -12,6 +12,7 @@ use crate::list::{self, List};
 use crate::object;
 use crate::process::ProcessRef;
 use crate::queue::{self, QueueKind, QueueRecord};
+use crate::receiver::Receivers;
 use crate::thread::{self, ThreadRecord};
 use crate::value::{Addr, Hole, Value};
 
@@ -430,10 +431,11 @@ fn servers(port: At<'_, '_>) -> Read<Servers> {
         )
     };
     let complete = list.complete("the list of the port's threads").into();
+    let receivers = Receivers::of_ports(kernel, &[port.address()], Ok(()));
     let threads = list
         .entries
         .iter()
-        .map(|&address| thread::thread(kernel, address))
+        .map(|&address| receivers.thread(kernel, address))
         .collect();
     Ok(Servers {
         served_by,

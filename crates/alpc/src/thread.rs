@@ -247,7 +247,8 @@ pub enum AlpcWait {
     Completion {
         /// The completion port: a `_KQUEUE`.
         queue: Addr,
-        /// The ALPC ports that report to it.
+        /// The ALPC ports that report to it, of those that were looked at: all of the system, or the one
+        /// whose threads are shown.
         ports: Vec<PortRef>,
     },
 }
