@@ -25,6 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     write(&folder.join("translate"), steps())?;
     write(&folder.join("pdb"), pdbs())?;
     write(&folder.join("message"), writes())?;
+    write(&folder.join("walks"), writes())?;
     Ok(())
 }
 

@@ -1,5 +1,7 @@
-//! What the fuzz targets share: how their inputs are read, and a small machine whose page tables they write.
+//! What the fuzz targets share: how their inputs are read, and what they write
+//! into: a small machine's page tables, the published case's memory.
 
+pub mod case;
 pub mod input;
 pub mod machine;
 pub mod walk;
