@@ -10,7 +10,18 @@ Examples:
   alpc-dump memory.dmp message fffff8800f4cc950
   alpc-dump memory.dmp message fffff880`0f4cc950 -v --format json
   alpc-dump memory.dmp -y C:\\symbols message fffff8800f4cc950
+  alpc-dump memory.dmp message id:3068
+  alpc-dump memory.dmp port '\\RPC Control\\ntsvcs'
+  alpc-dump memory.dmp handles --type 'ALPC Port' --process pid:0x33c
   alpc-dump memory.dmp -c \"!alpc /m fffff8800f4cc950; !alpc /lpp fffffa801807b8f0\"
+
+How things are named:
+  fffff8800f4cc950    an address: at least eight hex digits, or any with 0x or a back-tick
+  pid:828 pid:0x33c   a process by its id; tid:N a thread, id:N a message
+  svchost.exe         a process by its image name
+  ntsvcs              a port by its name, or by its full path: '\\RPC Control\\ntsvcs'
+  name:deadbeef       a name that would be taken for something else
+A name that several things have is refused with the list of them.
 
 Exit status, the first that applies:
   2  usage or fatal error
@@ -98,6 +109,12 @@ pub enum Command {
     Global(GlobalArgs),
     /// Whether all ports and messages agree with each other (!alpc -analyze)
     Analyze,
+    /// What is stuck, on whom, since when and why: deadlocks, root blockers, ports in trouble
+    Hang(HangArgs),
+    /// One chain of waits, each step with its evidence
+    Chain(ChainArgs),
+    /// Every wait for an ALPC reply, the longest first
+    Waits,
 }
 
 /// Which resources to show.
@@ -118,6 +135,27 @@ pub struct DtArgs {
     /// Address of something of that type
     #[arg(value_name = "ADDR")]
     pub address: Option<String>,
+}
+
+/// When a hang is a finding.
+#[derive(Clone, Debug, Args)]
+pub struct HangArgs {
+    /// Exit with status 1 also when a wait is longer than this: 30s, 5m, 2h, 1d
+    #[arg(long, value_name = "T", value_parser = crate::output::time::parse_span)]
+    pub longer_than: Option<u64>,
+}
+
+/// Where a chain begins.
+#[derive(Clone, Debug, Args)]
+pub struct ChainArgs {
+    /// A thread (address or tid:N), a message (address or id:N) or a process (address, pid:N or image name)
+    #[arg(value_name = "THREAD|MESSAGE|PROCESS")]
+    pub start: String,
+
+    /// Also name threads that the last one may have handed its work to: of the same process, and waiting since
+    /// the same moment
+    #[arg(long)]
+    pub candidates: bool,
 }
 
 /// Which threads to show.
@@ -254,6 +292,9 @@ impl Command {
             Self::Modules => "modules",
             Self::Global(_) => "global",
             Self::Analyze => "analyze",
+            Self::Hang(_) => "hang",
+            Self::Chain(_) => "chain",
+            Self::Waits => "waits",
         }
     }
 }

@@ -1,10 +1,12 @@
 //! One file a command: what it gathers and how it is written.
 
 mod analyze;
+mod chain;
 mod connections;
 mod dt;
 mod global;
 mod handles;
+mod hang;
 mod info;
 mod message;
 mod modules;
@@ -15,6 +17,7 @@ mod processes;
 mod resource;
 mod thread;
 mod threads;
+mod waits;
 
 use alpc::Kernel;
 use serde::Serialize;
@@ -92,6 +95,9 @@ pub fn run(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
         Command::Global(args) => global::run(cli, session, args),
         Command::Resource(args) => resource::run(cli, session, args),
         Command::Analyze => analyze::run(session),
+        Command::Hang(args) => hang::run(cli, session, args),
+        Command::Chain(args) => chain::run(session, args),
+        Command::Waits => waits::run(session),
         Command::Dt(args) => dt::run(cli, session, args),
         Command::Threads(args) => threads::run(session, args),
         Command::Thread(args) => thread::run(session, args),

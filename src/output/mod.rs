@@ -8,6 +8,7 @@ pub mod process_lines;
 pub mod rows;
 pub mod thread_line;
 pub mod time;
+pub mod wait_lines;
 
 use std::io::{self, Write};
 use std::path::Path;

@@ -28,6 +28,40 @@ pub fn span(units: u64) -> String {
     )
 }
 
+/// How long something has lasted, in short: `12.3s`, `00:04:12`, `3d 04:13:12`.
+pub fn lasted(units: u64) -> String {
+    let tenths = units / (UNITS_PER_SECOND / 10);
+    let seconds = tenths / 10;
+    let clock = |seconds: u64| {
+        format!(
+            "{:02}:{:02}:{:02}",
+            seconds / 3600,
+            seconds / 60 % 60,
+            seconds % 60
+        )
+    };
+    match seconds {
+        ..60 => format!("{seconds}.{}s", tenths % 10),
+        60..86_400 => clock(seconds),
+        _ => format!("{}d {}", seconds / 86_400, clock(seconds % 86_400)),
+    }
+}
+
+/// Reads a span as users write it, `90`, `90s`, `5m`, `2h` or `1d`, in 100 ns.
+pub fn parse_span(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.char_indices().last() {
+        Some((at, 's')) => (&text[..at], 1),
+        Some((at, 'm')) => (&text[..at], 60),
+        Some((at, 'h')) => (&text[..at], 3_600),
+        Some((at, 'd')) => (&text[..at], 86_400),
+        _ => (text, 1),
+    };
+    let number = digits.parse::<u32>().ok().filter(|_| !digits.starts_with('+'));
+    number
+        .map(|number| u64::from(number) * unit * UNITS_PER_SECOND)
+        .ok_or_else(|| "write a number with s, m, h or d behind it, as in 30s or 5m".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,5 +75,32 @@ mod tests {
             span(8 * 86_400 * UNITS_PER_SECOND + 3_661 * UNITS_PER_SECOND),
             "8 days 01:01:01"
         );
+    }
+
+    #[test]
+    fn short_spans() {
+        let seconds = |seconds: u64| lasted(seconds * UNITS_PER_SECOND);
+        assert_eq!(lasted(12_340_000), "1.2s");
+        assert_eq!(seconds(59), "59.0s");
+        assert_eq!(seconds(60), "00:01:00");
+        assert_eq!(seconds(86_399), "23:59:59");
+        assert_eq!(seconds(3 * 86_400 + 3_661), "3d 01:01:01");
+    }
+
+    #[test]
+    fn spans_as_users_write_them() {
+        for (text, seconds) in [
+            ("90", 90),
+            ("90s", 90),
+            ("5m", 300),
+            ("2h", 7_200),
+            ("1d", 86_400),
+            ("0", 0),
+        ] {
+            assert_eq!(parse_span(text), Ok(seconds * UNITS_PER_SECOND), "{text}");
+        }
+        for text in ["", "s", "-1", "+1", "1.5m", "5 m", "99999999999d", "5\u{fc}"] {
+            assert!(parse_span(text).is_err(), "{text}");
+        }
     }
 }

@@ -484,14 +484,20 @@ const THREAD_OBJECT: u8 = 6;
 /// taken for a thread, so that the rest of it can be read.
 #[must_use]
 pub fn is_thread(kernel: &Kernel<'_>, address: Gva) -> bool {
-    let header = kernel
-        .at(address)
-        .embedded(Thread::Tcb)
-        .and_then(|control| control.embedded(ThreadControl::Header));
-    match header.and_then(|header| header.uint(DispatcherHeader::Type)) {
-        Ok(kind) => kind & 0x7f == u64::from(THREAD_OBJECT),
-        Err(_) => true,
-    }
+    says_thread(kernel, address).unwrap_or(true)
+}
+
+/// The same, for telling a thread from other things: one whose header is not in the dump is not taken for one.
+#[must_use]
+pub fn is_certainly_thread(kernel: &Kernel<'_>, address: Gva) -> bool {
+    says_thread(kernel, address).unwrap_or(false)
+}
+
+fn says_thread(kernel: &Kernel<'_>, address: Gva) -> Read<bool> {
+    let control = kernel.at(address).embedded(Thread::Tcb)?;
+    let header = control.embedded(ThreadControl::Header)?;
+    let kind = header.uint(DispatcherHeader::Type)?;
+    Ok(kind & 0x7f == u64::from(THREAD_OBJECT))
 }
 
 /// The threads of a process, in the order of `_EPROCESS.ThreadListHead`.

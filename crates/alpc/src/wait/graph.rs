@@ -6,6 +6,7 @@ use kdump::Gva;
 use serde::Serialize;
 
 use crate::value::{Addr, Value};
+use crate::wait::chain::Chain;
 use crate::wait::clock::Clock;
 use crate::wait::cycle::Adjacency;
 use crate::wait::edge::{Certainty, Edge, EdgeKind};
@@ -140,4 +141,48 @@ impl Graph {
         let edges = self.edges(from);
         edges.iter().find(|edge| edge.is_binding())
     }
+
+    /// The chains of all threads of a process that wait for another thread or process.
+    #[must_use]
+    pub fn chains_of_process(&self, process: Gva) -> Vec<Chain> {
+        let is_of = |thread: &ThreadNode| {
+            let own = thread.process.known().and_then(Option::as_ref);
+            own.is_some_and(|own| own.address.gva() == process)
+        };
+        self.nodes()
+            .filter(|(id, node)| node.thread().is_some_and(is_of) && self.next(*id).is_some())
+            .map(|(id, _)| Chain::from(self, id))
+            .collect()
+    }
+
+    /// The whole graph as a record.
+    #[must_use]
+    pub fn record(&self) -> GraphRecord<'_> {
+        let nodes = self.nodes().map(|(id, node)| NodeRecord {
+            id,
+            node,
+            edges: self.edges(id),
+        });
+        GraphRecord {
+            nodes: nodes.collect(),
+        }
+    }
+}
+
+/// The graph of waits as a record: every node with what it waits for.
+#[derive(Clone, Debug, Serialize)]
+pub struct GraphRecord<'g> {
+    /// The nodes.
+    pub nodes: Vec<NodeRecord<'g>>,
+}
+
+/// A node with what it waits for.
+#[derive(Clone, Debug, Serialize)]
+pub struct NodeRecord<'g> {
+    /// Its number.
+    pub id: NodeId,
+    /// What it is.
+    pub node: &'g Node,
+    /// What it waits for.
+    pub edges: &'g [Edge],
 }

@@ -124,6 +124,45 @@ pub fn hang(kernel: &Kernel<'_>) -> (Graph, Hang) {
     (graph, report)
 }
 
+/// A node of the wait forest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TreeNode {
+    /// The node.
+    pub node: NodeId,
+    /// How many steps it is from where its chain ends.
+    pub depth: usize,
+}
+
+impl Hang {
+    /// Every node that waits, below what it waits for: first the deadlocks, then the blockers as they are
+    /// ranked. A node that waits for several stands once.
+    #[must_use]
+    pub fn trees(&self, graph: &Graph) -> Vec<TreeNode> {
+        let reverse = cycle::reversed(&graph.binding());
+        let rings = self
+            .deadlocks
+            .iter()
+            .flat_map(|deadlock| deadlock.ring.iter().map(|step| step.id));
+        let mut seen: HashSet<usize> = HashSet::new();
+        let mut trees = Vec::new();
+        for root in rings.chain(self.blockers.iter().map(|blocker| blocker.id)) {
+            let mut waiting = vec![(root.0, 0_usize)];
+            while let Some((node, depth)) = waiting.pop() {
+                if !seen.insert(node) {
+                    continue;
+                }
+                trees.push(TreeNode {
+                    node: NodeId(node),
+                    depth,
+                });
+                let below = reverse.get(node).into_iter().flatten();
+                waiting.extend(below.rev().map(|&from| (from, depth.saturating_add(1))));
+            }
+        }
+        trees
+    }
+}
+
 fn add_suspects(kernel: &Kernel<'_>, blockers: &mut [Blocker]) {
     let modules = module::modules(kernel).unwrap_or_else(|hole| module::Modules {
         modules: Vec::new(),

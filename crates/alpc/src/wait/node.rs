@@ -19,6 +19,14 @@ use crate::wait::servers::ServerCounts;
 #[serde(transparent)]
 pub struct NodeId(pub(crate) usize);
 
+impl NodeId {
+    /// The number.
+    #[must_use]
+    pub fn number(self) -> usize {
+        self.0
+    }
+}
+
 /// Something that waits, or that is waited for.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]

@@ -1,0 +1,224 @@
+//! `chain`: one chain of waits, each step with its evidence, and the debugger's commands that show the same.
+
+use alpc::wait::chain::{self, Candidate, Chain, Step};
+use alpc::wait::edge::{Edge, EdgeKind};
+use alpc::wait::graph::Graph;
+use alpc::wait::node::Node;
+use alpc::{Kernel, Value};
+use kdump::Gva;
+use serde::Serialize;
+
+use super::Answer;
+use crate::cli::ChainArgs;
+use crate::failure::Failure;
+use crate::output::rows::{Rows, or_question};
+use crate::output::{escape, wait_lines};
+use crate::selector;
+use crate::session::Session;
+
+#[derive(Serialize)]
+struct Record {
+    chains: Vec<Chain>,
+}
+
+/// What a token names.
+enum Start {
+    Thread(Gva),
+    Message(Gva),
+    Process(Gva),
+}
+
+pub fn run(session: &Session, args: &ChainArgs) -> anyhow::Result<Answer> {
+    let kernel = session.kernel()?;
+    let (graph, mut chains) = match start(&kernel, &args.start)? {
+        Start::Thread(thread) => {
+            let (graph, node) = alpc::wait::waits_with_thread(&kernel, thread);
+            let chain = Chain::from(&graph, node);
+            (graph, vec![chain])
+        }
+        Start::Message(message) => {
+            let (graph, node) = alpc::wait::waits_with_message(&kernel, message);
+            let chain = Chain::from(&graph, node);
+            (graph, vec![chain])
+        }
+        Start::Process(process) => {
+            let graph = alpc::wait::waits(&kernel);
+            let chains = graph.chains_of_process(process);
+            (graph, chains)
+        }
+    };
+    if args.candidates {
+        for chain in &mut chains {
+            add_candidates(&kernel, &graph, chain);
+        }
+    }
+    let record = Record { chains };
+    let text = text(&record, kernel.addr(kernel.base()).digits());
+    Ok(Answer::new(text, &record)?.served_by(&kernel))
+}
+
+fn start(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Start> {
+    use alpc::select::Selector;
+    match selector::parse(token)? {
+        Selector::Address(address) => at(kernel, address),
+        Selector::ThreadId(_) => selector::thread(kernel, token).map(Start::Thread),
+        Selector::MessageId(_) => selector::message(kernel, token).map(Start::Message),
+        _ => selector::process(kernel, token).map(Start::Process),
+    }
+}
+
+/// What is at an address. Objects tell by their headers; what is left may be a message.
+fn at(kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<Start> {
+    if alpc::process::is_process(kernel, address).is_ok_and(|is| is) {
+        return Ok(Start::Process(address));
+    }
+    let token = format!("{:016x}", u64::from(address));
+    if alpc::thread::is_certainly_thread(kernel, address) {
+        return selector::thread(kernel, &token).map(Start::Thread);
+    }
+    match alpc::message::message(kernel, address, alpc::message::Detail::Rows) {
+        Ok(_) => selector::message(kernel, &token).map(Start::Message),
+        Err(_) => Err(Failure::not_there(
+            "not-a-waiter",
+            format!(
+                "no thread, message or process is at {}: {}",
+                kernel.addr(address),
+                alpc::identify::identify(kernel, address)
+            ),
+        )),
+    }
+}
+
+fn add_candidates(kernel: &Kernel<'_>, graph: &Graph, chain: &mut Chain) {
+    let Some(last) = chain.steps.last() else {
+        return;
+    };
+    if let Node::Thread(server) = &last.node {
+        chain.candidates = Some(chain::candidates(kernel, graph, server).into());
+    }
+}
+
+fn text(record: &Record, digits: usize) -> String {
+    let mut rows = Rows::new(0, digits);
+    if record.chains.is_empty() {
+        rows.line("no thread of the process waits for another thread or process");
+    }
+    for (at, chain) in record.chains.iter().enumerate() {
+        if at > 0 {
+            rows.line("");
+        }
+        chain_lines(&mut rows, chain);
+    }
+    rows.finish()
+}
+
+fn chain_lines(rows: &mut Rows, chain: &Chain) {
+    for (at, step) in chain.steps.iter().enumerate() {
+        rows.line(&format!("{at}. {}", node(&step.node)));
+        if let Some(edge) = &step.next {
+            edge_lines(rows, edge);
+        }
+        commands(rows, step);
+    }
+    if let Some(owner) = &chain.owner {
+        rows.line(&format!("   which belongs to {}", node(&owner.node)));
+        commands(rows, owner);
+    }
+    rows.line(&format!("END {}: {}", chain.end.name(), wait_lines::end(chain)));
+    match &chain.candidates {
+        Some(Value::Known(candidates)) => candidate_lines(rows, candidates),
+        Some(Value::Missing(hole)) => {
+            rows.line(&format!("   candidates: ? {}", escape::text(&hole.to_string())));
+        }
+        None => {}
+    }
+}
+
+fn node(node: &Node) -> String {
+    match node {
+        Node::Thread(thread) => {
+            let suspended = if thread.is_suspended() { ", suspended" } else { "" };
+            format!(
+                "{}  {}{suspended}",
+                wait_lines::thread(thread),
+                wait_lines::waited(thread)
+            )
+        }
+        Node::Message(message) => format!(
+            "message {}  id {} {} at {}",
+            message.address,
+            or_question(&message.message_id, |id| format!("0x{id:x}")),
+            or_question(&message.message_type, ToString::to_string),
+            wait_lines::port_of(message)
+        ),
+        Node::Port(port) => wait_lines::port_line(port),
+        Node::CompletionPort(queue) => format!("completion port {}", queue.address),
+        Node::Mutant(object) => format!("mutant {}", object.address),
+        Node::Resource(object) => format!("executive resource {}", object.address),
+        Node::Process(process) => format!(
+            "process {}  {} {}",
+            process.address,
+            or_question(&process.image, |image| escape::text(image)),
+            or_question(&process.process_id, |id| format!("{id:04x}")),
+        ),
+    }
+}
+
+fn edge_lines(rows: &mut Rows, edge: &Edge) {
+    let what = match edge.edge {
+        EdgeKind::Reply => "waits for the reply to",
+        EdgeKind::ReceivedBy => "was received by",
+        EdgeKind::QueuedAt => "is queued at",
+        EdgeKind::Reports => "is served through",
+        EdgeKind::ServedBy => "is served by",
+        EdgeKind::OwnedBy => "belongs to",
+        EdgeKind::Acquires => "waits for",
+        EdgeKind::HeldBy => "is owned by",
+        EdgeKind::EndOfThread | EdgeKind::EndOfProcess => "waits for the end of",
+        EdgeKind::MayContinue => "may have handed its work to",
+    };
+    rows.line(&format!("   {what} [{}]", edge.certainty.name()));
+    for evidence in &edge.evidence {
+        rows.line(&format!(
+            "     {} @ {} = {}",
+            evidence.field,
+            evidence.of,
+            escape::text(&evidence.value.to_string())
+        ));
+    }
+}
+
+/// What to type in the debugger to see the same.
+fn commands(rows: &mut Rows, step: &Step) {
+    let at = step.node.address();
+    let command = match step.node {
+        Node::Thread(_) => format!("!thread {at}"),
+        Node::Message(_) => format!("!alpc /m {at}"),
+        Node::Port(_) => format!("!alpc /p {at}"),
+        Node::CompletionPort(_) => format!("dt nt!_KQUEUE {at}"),
+        Node::Mutant(_) => format!("dt nt!_KMUTANT {at}"),
+        Node::Resource(_) => format!("!locks {at}"),
+        Node::Process(_) => format!("!process {at} 0"),
+    };
+    rows.line(&format!("     kd> {command}"));
+}
+
+fn candidate_lines(rows: &mut Rows, candidates: &[Candidate]) {
+    rows.line(&format!(
+        "   {} may go on with its work [inferred: same process, wait begun within the same ticks]",
+        wait_lines::plural(candidates.len(), "thread")
+    ));
+    for candidate in candidates {
+        let served = candidate.evidence.iter().any(|one| one.field == "_KTHREAD.Queue");
+        let same = if served {
+            "  at the same completion port"
+        } else {
+            ""
+        };
+        rows.line(&format!(
+            "     {}  {}{same}",
+            wait_lines::thread(&candidate.thread),
+            wait_lines::waited(&candidate.thread)
+        ));
+    }
+}

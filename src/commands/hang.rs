@@ -1,0 +1,288 @@
+//! `hang`: what is stuck, on whom, since when, and what to look at next, on one screen.
+
+use alpc::Value;
+use alpc::wait::graph::{Graph, GraphRecord, Unread};
+use alpc::wait::hang::{self, Blocker, Deadlock, Hang};
+use alpc::wait::node::Node;
+use alpc::wait::root::Suspect;
+use alpc::wait::trouble::PortTrouble;
+use serde::Serialize;
+
+use super::Answer;
+use crate::cli::{Cli, HangArgs};
+use crate::output::rows::{Rows, address, or_question};
+use crate::output::{escape, time, wait_lines};
+use crate::session::Session;
+
+/// How much of each part stands on the one screen.
+const DEADLOCKS: usize = 4;
+const BLOCKERS: usize = 4;
+const TROUBLES: usize = 6;
+const LINES: usize = 8;
+
+/// The report, and with `-v` the graph that it was made from.
+#[derive(Serialize)]
+struct Record<'r> {
+    #[serde(flatten)]
+    hang: &'r Hang,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    graph: Option<GraphRecord<'r>>,
+}
+
+pub fn run(cli: &Cli, session: &Session, args: &HangArgs) -> anyhow::Result<Answer> {
+    let kernel = session.kernel()?;
+    let (graph, hang) = hang::hang(&kernel);
+    let record = Record {
+        hang: &hang,
+        graph: cli.verbose.then(|| graph.record()),
+    };
+    let too_long = args
+        .longer_than
+        .is_some_and(|limit| hang.longest_wait.is_some_and(|longest| longest > limit));
+    let text = text(&hang, &graph, cli.verbose, kernel.addr(kernel.base()).digits());
+    Ok(Answer::new(text, &record)?
+        .served_by(&kernel)
+        .finding(too_long || !hang.deadlocks.is_empty()))
+}
+
+fn text(hang: &Hang, graph: &Graph, verbose: bool, digits: usize) -> String {
+    let mut rows = Rows::new(0, digits);
+    head(&mut rows, hang);
+    let cut = |most: usize| if verbose { usize::MAX } else { most };
+    deadlocks(&mut rows, "DEADLOCK", &hang.deadlocks, cut(DEADLOCKS), cut(LINES));
+    deadlocks(
+        &mut rows,
+        "POSSIBLE DEADLOCK",
+        &hang.possible_deadlocks,
+        cut(DEADLOCKS),
+        cut(LINES),
+    );
+    blockers(&mut rows, &hang.blockers, cut(BLOCKERS), cut(LINES));
+    ports(&mut rows, &hang.ports_in_trouble, cut(TROUBLES));
+    if verbose {
+        forest(&mut rows, hang, graph);
+    }
+    unread(&mut rows, &hang.unread, cut(LINES));
+    rows.finish()
+}
+
+fn head(rows: &mut Rows, hang: &Hang) {
+    rows.line(&format!("Hang @ {}", hang.signature));
+    let longest = match (hang.longest_wait, &hang.clock) {
+        (Some(units), _) => format!(", the longest for {}", time::lasted(units)),
+        (None, Value::Missing(_)) if hang.stuck > 0 => ", for how long cannot be told".to_owned(),
+        (None, _) => String::new(),
+    };
+    rows.line(&format!(
+        "  {} of {} wait for another thread or process, {} for an ALPC reply{longest}",
+        hang.stuck,
+        wait_lines::plural(hang.threads, "thread"),
+        hang.waiting_for_reply
+    ));
+    if hang.deadlocks.is_empty() {
+        rows.line("  no deadlock");
+    }
+}
+
+fn deadlocks(rows: &mut Rows, title: &str, deadlocks: &[Deadlock], most: usize, lines: usize) {
+    for (at, deadlock) in deadlocks.iter().take(most).enumerate() {
+        rows.line("");
+        rows.line(&format!(
+            "{title} {}: {} for each other",
+            at + 1,
+            match deadlock.members {
+                1 => "1 thread waits for itself, not".to_owned(),
+                members => format!("{members} threads wait"),
+            }
+        ));
+        step_lines(rows, &wait_lines::steps(&deadlock.ring, true), lines);
+        if deadlock.behind.threads > 0 {
+            rows.line(&format!("  behind it: {}", wait_lines::behind(&deadlock.behind)));
+        }
+        for step in deadlock
+            .ring
+            .iter()
+            .filter(|step| deadlock.unproven.contains(&step.id))
+        {
+            if let Some(edge) = &step.next {
+                let to = graph_name(&deadlock.ring, edge.to.number());
+                rows.line(&format!(
+                    "  only if: {} goes on with {to} [{}]",
+                    node_name(&step.node),
+                    edge.certainty.name()
+                ));
+            }
+        }
+        rows.line(&format!("  signature: {}", deadlock.signature));
+        if let Some(first) = deadlock.ring.first() {
+            next(rows, &first.node);
+        }
+    }
+    rest(rows, deadlocks.len(), most, "deadlock");
+}
+
+fn graph_name(ring: &[alpc::wait::chain::Step], number: usize) -> String {
+    let step = ring.iter().find(|step| step.id.number() == number);
+    step.map_or_else(|| "?".to_owned(), |step| node_name(&step.node))
+}
+
+fn node_name(node: &Node) -> String {
+    let what = match node {
+        Node::Thread(_) => "thread",
+        Node::Message(_) => "message",
+        Node::Port(_) => "port",
+        Node::CompletionPort(_) => "completion port",
+        Node::Mutant(_) => "mutant",
+        Node::Resource(_) => "resource",
+        Node::Process(_) => "process",
+    };
+    format!("{what} {}", node.address())
+}
+
+fn step_lines(rows: &mut Rows, lines: &[String], most: usize) {
+    let shown = if lines.len() > most {
+        most.saturating_sub(1)
+    } else {
+        lines.len()
+    };
+    // The first ones and the end tell more than the middle.
+    let (first, last) = (shown.saturating_sub(shown / 2), shown / 2);
+    for line in &lines[..first] {
+        rows.line(&format!("    {line}"));
+    }
+    if shown < lines.len() {
+        rows.line(&format!("    ... {} more (-v shows all)", lines.len() - shown));
+    }
+    for line in &lines[lines.len() - last..] {
+        rows.line(&format!("    {line}"));
+    }
+}
+
+fn blockers(rows: &mut Rows, blockers: &[Blocker], most: usize, lines: usize) {
+    for (at, blocker) in blockers.iter().take(most).enumerate() {
+        rows.line("");
+        rows.line(&format!(
+            "BLOCKER {}: {}",
+            at + 1,
+            wait_lines::blocker(&blocker.node, blocker.end)
+        ));
+        let inferred = match blocker.inferred_threads {
+            0 => String::new(),
+            threads => format!(
+                ", and {} at ports that only these serve [inferred]",
+                wait_lines::plural(threads, "more thread")
+            ),
+        };
+        rows.line(&format!(
+            "  behind it: {}{inferred}",
+            wait_lines::behind(&blocker.behind)
+        ));
+        let steps = wait_lines::steps(&blocker.chain.steps, false);
+        step_lines(
+            rows,
+            steps.split_last().map_or(&[][..], |(_, before)| before),
+            lines,
+        );
+        for servers in blocker.servers_behind.iter().take(3) {
+            rows.line(&format!(
+                "  {} of its servers wait behind {} [inferred]",
+                servers.servers, servers.blocker
+            ));
+        }
+        if let Some(suspect) = &blocker.suspect {
+            self::suspect(rows, suspect);
+        }
+        next(rows, &blocker.node);
+    }
+    rest(rows, blockers.len(), most, "blocker");
+}
+
+fn suspect(rows: &mut Rows, suspect: &Suspect) {
+    let digits = rows.digits();
+    let start = or_question(&suspect.start_address, |code| escape::text(&code.to_string()));
+    rows.line(&format!(
+        "  start address: {start}, in user mode {}",
+        address(&suspect.win32_start_address, digits)
+    ));
+    match &suspect.stack_modules {
+        Value::Known(modules) if modules.is_empty() => {}
+        Value::Known(modules) => rows.line(&format!(
+            "  modules on its stack: {} [inferred]",
+            escape::text(&modules.join(", "))
+        )),
+        Value::Missing(_) => rows.line("  modules on its stack: ?"),
+    }
+    if let Value::Known(irps) = &suspect.irps
+        && !irps.requests.is_empty()
+    {
+        let requests: Vec<String> = irps.requests.iter().map(|irp| irp.address.to_string()).collect();
+        rows.line(&format!("  I/O requests: {}", requests.join(", ")));
+    }
+}
+
+fn next(rows: &mut Rows, node: &Node) {
+    let command = match node {
+        Node::Thread(_) | Node::Message(_) | Node::Process(_) => format!("chain {}", node.address()),
+        Node::Port(_) => format!("port {}", node.address()),
+        _ => return,
+    };
+    rows.line(&format!("  look at: {command}"));
+}
+
+fn ports(rows: &mut Rows, ports: &[PortTrouble], most: usize) {
+    if ports.is_empty() {
+        return;
+    }
+    rows.line("");
+    rows.line("PORTS IN TROUBLE");
+    for trouble in ports.iter().take(most) {
+        rows.line(&format!("  {} {}", trouble.count, trouble.trouble.meaning()));
+        rows.line(&format!("    {}", wait_lines::port_line(&trouble.port)));
+    }
+    rest(rows, ports.len(), most, "port");
+}
+
+/// All chains, each node once, below what it waits for.
+fn forest(rows: &mut Rows, hang: &Hang, graph: &Graph) {
+    /// Levels that are indented; below, the number tells.
+    const DEPTH: usize = 24;
+    rows.line("");
+    rows.line("ALL WAITS, each below what it waits for");
+    for tree in hang.trees(graph) {
+        let shift = "  ".repeat(tree.depth.min(DEPTH));
+        if let Some(thread) = graph.thread(tree.node) {
+            rows.line(&format!(
+                "  {:>3} {shift}{}  {}",
+                tree.depth,
+                wait_lines::thread(thread),
+                wait_lines::waited(thread)
+            ));
+        } else if let Some(node) = graph.node(tree.node) {
+            rows.line(&format!("  {:>3} {shift}{}", tree.depth, node_name(node)));
+        }
+    }
+}
+
+fn unread(rows: &mut Rows, unread: &[Unread], most: usize) {
+    if unread.is_empty() {
+        return;
+    }
+    rows.line("");
+    rows.line("NOT READ, so that waits may be missing");
+    for part in unread.iter().take(most) {
+        let at = part.at.map(|at| format!(" {at}")).unwrap_or_default();
+        let why = part.complete.hole().map(ToString::to_string).unwrap_or_default();
+        rows.line(&format!("  ? {}{at}: {}", part.what, escape::text(&why)));
+    }
+    rest(rows, unread.len(), most, "part");
+}
+
+fn rest(rows: &mut Rows, all: usize, most: usize, noun: &str) {
+    if all > most {
+        rows.line("");
+        rows.line(&format!(
+            "  and {} (-v shows all)",
+            wait_lines::plural(all - most, &format!("more {noun}"))
+        ));
+    }
+}

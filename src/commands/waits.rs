@@ -1,0 +1,70 @@
+//! `waits`: the table of all waits for ALPC replies, the longest first.
+
+use alpc::Value;
+use alpc::wait::table::{WaitRow, WaitTable};
+
+use super::Answer;
+use crate::output::rows::or_question;
+use crate::output::{escape, wait_lines};
+use crate::session::Session;
+
+const HEAD: [&str; 7] = ["WAITER", "THREAD", "MESSAGE", "PORT", "SERVER", "WAITED", "STATE"];
+
+pub fn run(session: &Session) -> anyhow::Result<Answer> {
+    let kernel = session.kernel()?;
+    let record = WaitTable::of(&alpc::wait::waits(&kernel));
+    Ok(Answer::new(text(&record), &record)?.served_by(&kernel))
+}
+
+fn text(record: &WaitTable) -> String {
+    let mut table = vec![HEAD.map(ToOwned::to_owned)];
+    table.extend(record.waits.iter().map(cells));
+    let mut text = align(&table);
+    for part in &record.unread {
+        let at = part.at.map(|at| format!(" {at}")).unwrap_or_default();
+        let why = part.complete.hole().map(ToString::to_string).unwrap_or_default();
+        text.push_str(&format!("  ? {}{at}: {}\n", part.what, escape::text(&why)));
+    }
+    text
+}
+
+fn cells(row: &WaitRow) -> [String; 7] {
+    let server = match (&row.server, &row.server_process) {
+        (Some(server), _) => format!("{} {}", wait_lines::who(server), server.address),
+        (None, Value::Known(None)) => "-".to_owned(),
+        (None, process) => wait_lines::image(process),
+    };
+    [
+        wait_lines::who(&row.waiter),
+        row.waiter.address.to_string(),
+        format!(
+            "{} {}",
+            row.message.address,
+            or_question(&row.message.message_id, |id| format!("0x{id:x}"))
+        ),
+        wait_lines::port_of(&row.message),
+        server,
+        wait_lines::waited(&row.waiter),
+        format!("{}, {}", row.state.name(), row.end.name()),
+    ]
+}
+
+/// Columns as wide as their widest cell, two blanks between them.
+fn align(table: &[[String; 7]]) -> String {
+    let width = |column: usize| {
+        let cells = table.iter().map(|row| row[column].chars().count());
+        cells.max().unwrap_or_default()
+    };
+    let widths: [usize; 7] = std::array::from_fn(width);
+    table
+        .iter()
+        .map(|row| {
+            let cells: Vec<String> = row
+                .iter()
+                .zip(widths)
+                .map(|(cell, width)| format!("{cell:<width$}"))
+                .collect();
+            format!("{}\n", cells.join("  ").trim_end())
+        })
+        .collect()
+}

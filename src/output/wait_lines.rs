@@ -1,0 +1,278 @@
+//! Chains of waits, one line a thread.
+
+use alpc::Value;
+use alpc::process::ProcessRef;
+use alpc::thread::WaitObject;
+use alpc::wait::chain::{Chain, Step};
+use alpc::wait::edge::{Certainty, EdgeKind};
+use alpc::wait::hang::Behind;
+use alpc::wait::node::{MessageNode, Node, PortLabel, PortNode, ProcessNode, ThreadNode};
+use alpc::wait::root::RootKind;
+use alpc::wait::servers::ServerCounts;
+
+use super::rows::or_question;
+use super::{escape, time};
+
+/// Wait objects that a line names.
+const OBJECTS: usize = 3;
+
+/// `svchost.exe 033c.3c40  thread fffffa801afae6f0`
+pub fn thread(thread: &ThreadNode) -> String {
+    format!("{}  thread {}", who(thread), thread.address)
+}
+
+/// `svchost.exe 033c.3c40`
+pub fn who(thread: &ThreadNode) -> String {
+    let id = |value: &Value<u64>| or_question(value, |id| format!("{id:04x}"));
+    format!(
+        "{} {}.{}",
+        image(&thread.process),
+        id(&thread.process_id),
+        id(&thread.thread_id)
+    )
+}
+
+/// A process's image name.
+pub fn image(process: &Value<Option<ProcessRef>>) -> String {
+    match process {
+        Value::Known(Some(process)) => or_question(&process.image, |image| escape::text(image)),
+        Value::Known(None) => "(no process)".to_owned(),
+        Value::Missing(_) => "?".to_owned(),
+    }
+}
+
+/// How long a thread has waited; `?` when that cannot be told, `-` when it does not wait.
+pub fn waited(thread: &ThreadNode) -> String {
+    match &thread.waited {
+        Value::Known(Some(units)) => time::lasted(*units),
+        Value::Known(None) => "-".to_owned(),
+        Value::Missing(_) => "?".to_owned(),
+    }
+}
+
+/// A port by its connection port's name, else by address.
+pub fn port(label: &PortLabel) -> String {
+    match &label.name {
+        Value::Known(Some(name)) => escape::text(name),
+        Value::Known(None) => label.address.to_string(),
+        Value::Missing(_) => format!("{} (?)", label.address),
+    }
+}
+
+/// The same of the port that a message names.
+pub fn port_of(message: &MessageNode) -> String {
+    match &message.port {
+        Value::Known(Some(label)) => port(label),
+        Value::Known(None) => "-".to_owned(),
+        Value::Missing(_) => "?".to_owned(),
+    }
+}
+
+/// The lines of a chain or ring, one for each thread and one for what else it ends at.
+pub fn steps(steps: &[Step], ring: bool) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (at, step) in steps.iter().enumerate() {
+        let rest = &steps[at..];
+        match &step.node {
+            Node::Thread(node) => lines.push(thread_line(node, step, rest)),
+            _ if step.next.is_some() || ring => {}
+            node => lines.push(end_line(node)),
+        }
+    }
+    lines
+}
+
+fn thread_line(node: &ThreadNode, step: &Step, rest: &[Step]) -> String {
+    let own = format!("{}  {}", thread(node), waited(node));
+    let suspended = if node.is_suspended() { " (suspended)" } else { "" };
+    let Some(edge) = &step.next else {
+        return own + suspended;
+    };
+    let certainty = weakest(rest);
+    let what = match (edge.edge, rest.get(1).map(|next| &next.node)) {
+        (EdgeKind::Reply, Some(Node::Message(message))) => {
+            let number = or_question(&message.message_id, |id| format!("0x{id:x}"));
+            format!(
+                "for the reply to message {} (id {number}) at {}",
+                message.address,
+                port_of(message)
+            )
+        }
+        (EdgeKind::Acquires, Some(Node::Mutant(object))) => format!("for mutant {}", object.address),
+        (EdgeKind::Acquires, Some(Node::Resource(object))) => format!("for resource {}", object.address),
+        (EdgeKind::EndOfThread, _) => "for the end of the thread".to_owned(),
+        (EdgeKind::EndOfProcess, _) => "for the end of the process".to_owned(),
+        _ => "for what comes next".to_owned(),
+    };
+    format!("{own} {what}{suspended} [{}]", certainty.name())
+}
+
+/// How sure the way to the next thread is.
+fn weakest(rest: &[Step]) -> Certainty {
+    let to_next = rest
+        .iter()
+        .skip(1)
+        .take_while(|step| !matches!(step.node, Node::Thread(_)));
+    rest.first()
+        .into_iter()
+        .chain(to_next)
+        .filter_map(|step| step.next.as_ref())
+        .map(|edge| edge.certainty)
+        .max()
+        .unwrap_or(Certainty::Proven)
+}
+
+fn end_line(node: &Node) -> String {
+    match node {
+        Node::Port(port) => port_line(port),
+        Node::Process(process) => process_line(process),
+        Node::Message(message) => format!("message {}", message.address),
+        Node::Mutant(object) => format!("mutant {}", object.address),
+        Node::Resource(object) => format!("resource {}", object.address),
+        Node::CompletionPort(queue) => format!("completion port {}", queue.address),
+        Node::Thread(node) => thread(node),
+    }
+}
+
+fn process_line(process: &ProcessNode) -> String {
+    format!(
+        "{} {}  process {}",
+        or_question(&process.image, |image| escape::text(image)),
+        or_question(&process.process_id, |id| format!("{id:04x}")),
+        process.address
+    )
+}
+
+/// A port with its owner, its messages and its servers.
+pub fn port_line(port: &PortNode) -> String {
+    let name = match &port.name {
+        Value::Known(Some(name)) => format!(" ({})", escape::text(name)),
+        Value::Known(None) => String::new(),
+        Value::Missing(_) => " (?)".to_owned(),
+    };
+    let owner = match &port.owner_process_id {
+        Value::Known(Some(id)) => format!("{} {id:04x}", image(&port.owner)),
+        Value::Known(None) => "nobody".to_owned(),
+        Value::Missing(_) => format!("{} ?", image(&port.owner)),
+    };
+    let messages = or_question(&port.unreceived, ToString::to_string);
+    let servers = or_question(&port.servers, servers);
+    format!(
+        "port {}{name} of {owner}: {messages} not received, {servers}",
+        port.address
+    )
+}
+
+/// `4 threads: 1 idle, 3 blocked`
+pub fn servers(counts: &ServerCounts) -> String {
+    let kinds = [
+        (counts.idle, "idle"),
+        (counts.blocked, "blocked"),
+        (counts.running, "running"),
+        (counts.suspended, "suspended"),
+        (counts.terminated, "ended"),
+        (counts.unreadable, "unreadable"),
+    ];
+    let known: Vec<String> = kinds
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, kind)| format!("{count} {kind}"))
+        .collect();
+    let more = if counts.complete.hole().is_some() {
+        ", maybe more"
+    } else {
+        ""
+    };
+    let limit = match (&counts.current_count, &counts.maximum_count) {
+        (Some(current), Some(maximum)) if counts.at_limit() => format!(
+            " ({} of {} may run)",
+            or_question(current, ToString::to_string),
+            or_question(maximum, ToString::to_string)
+        ),
+        _ => String::new(),
+    };
+    match known.as_slice() {
+        [] => format!("no thread serves it{more}"),
+        _ => format!(
+            "{}: {}{more}{limit}",
+            plural(counts.total(), "thread"),
+            known.join(", ")
+        ),
+    }
+}
+
+/// What a blocker is, in one line.
+pub fn blocker(node: &Node, end: RootKind) -> String {
+    match node {
+        Node::Thread(thread_node) => format!("{}: {}", thread(thread_node), of_thread(thread_node, end)),
+        node => format!("{}; {}", end_line(node), end.meaning()),
+    }
+}
+
+fn of_thread(thread: &ThreadNode, end: RootKind) -> String {
+    let meaning = end.meaning();
+    match end {
+        RootKind::Running => {
+            let processor = or_question(&thread.processor, |number| format!("{number:x}"));
+            format!("{meaning} on processor {processor}")
+        }
+        RootKind::Ready | RootKind::Terminated | RootKind::Unreadable => meaning.to_owned(),
+        _ => {
+            let reason = or_question(&thread.wait_reason, |reason| {
+                reason
+                    .name()
+                    .map_or_else(|| format!("0x{:02X}", reason.0), ToOwned::to_owned)
+            });
+            format!("{meaning} ({reason}{})", objects(thread))
+        }
+    }
+}
+
+fn objects(thread: &ThreadNode) -> String {
+    let objects = thread.wait_objects.known().map_or(&[][..], Vec::as_slice);
+    let named: Vec<String> = objects.iter().take(OBJECTS).map(object).collect();
+    let more = if objects.len() > OBJECTS { ", ..." } else { "" };
+    match named.as_slice() {
+        [] => String::new(),
+        _ => format!(": {}{more}", named.join(", ")),
+    }
+}
+
+fn object(object: &WaitObject) -> String {
+    let kind = or_question(&object.kind, |kind| {
+        kind.name()
+            .map_or_else(|| format!("0x{:02X}", kind.0), ToOwned::to_owned)
+    });
+    format!("{kind} {}", object.address)
+}
+
+/// `2 threads of 1 process, the longest wait 00:04:12`
+pub fn behind(behind: &Behind) -> String {
+    let least = if behind.at_least { "at least " } else { "" };
+    let longest = behind
+        .longest_wait
+        .map(|units| format!(", the longest wait {}", time::lasted(units)));
+    format!(
+        "{least}{} of {}{}",
+        plural(behind.threads, "thread"),
+        plural(behind.processes, "process"),
+        longest.unwrap_or_default()
+    )
+}
+
+/// `1 thread`, `2 threads`, `2 processes`
+pub fn plural(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        _ if noun.ends_with('s') => format!("{count} {noun}es"),
+        _ => format!("{count} {noun}s"),
+    }
+}
+
+/// Where a chain ends, in one line.
+pub fn end(chain: &Chain) -> String {
+    match chain.steps.last() {
+        Some(last) if chain.end != RootKind::Deadlock => blocker(&last.node, chain.end),
+        _ => "the chain comes back to itself".to_owned(),
+    }
+}
