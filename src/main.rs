@@ -6,6 +6,7 @@ mod commands;
 mod failure;
 mod kd;
 mod output;
+mod places;
 mod selector;
 mod session;
 

@@ -1,36 +1,34 @@
 //! One opened dump and the symbols of its kernel.
 
 use std::cell::OnceCell;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use alpc::Kernel;
 use alpc::contract::CONTRACT;
 use kdump::{Dump, Gva, KernelImage, OpenOptions};
-use ntlayout::{Found, Guid, Identity, Layout, Looked, NotFound, Pdb, SymbolTable};
+use ntlayout::{Found, Guid, Identity, Layout, Looked, NotFound, Place, Table};
 
 use crate::cli::Cli;
 use crate::failure::Failure;
+use crate::places;
 
 /// A dump, opened.
 pub struct Session {
     dump: Dump,
-    places: Vec<PathBuf>,
+    places: Vec<Place>,
     /// Where the kernel begins and how it is laid out: found once, for all commands.
     layout: OnceCell<(Gva, Layout)>,
 }
 
 impl Session {
-    /// Opens a dump. Symbols are looked for where the command line says, then beside the dump.
+    /// Opens a dump. Where symbols are looked for: see [`places::all`].
     pub fn open(cli: &Cli, path: &Path) -> anyhow::Result<Self> {
         let options = OpenOptions::default().no_mmap(cli.no_mmap);
         let dump =
             Dump::open_with(path, &options).map_err(|error| Failure::fatal(error.id(), error.to_string()))?;
-        let mut places = cli.symbols.clone();
-        let beside = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        places.push(beside.unwrap_or(Path::new(".")).to_owned());
         Ok(Self {
             dump,
-            places,
+            places: places::all(&cli.symbols, path),
             layout: OnceCell::new(),
         })
     }
@@ -56,7 +54,7 @@ impl Session {
     }
 
     /// Finds the symbols of the kernel.
-    pub fn symbols(&self, image: &KernelImage) -> anyhow::Result<(Pdb, Vec<Looked>)> {
+    pub fn symbols(&self, image: &KernelImage) -> anyhow::Result<(Table, Vec<Looked>)> {
         let wanted = Self::wanted(image).ok_or_else(|| {
             Failure::fatal(
                 "no-kernel-identity",
@@ -75,9 +73,9 @@ impl Session {
     }
 
     /// The kernel's whole symbol table.
-    pub fn table(&self) -> anyhow::Result<Box<dyn SymbolTable>> {
+    pub fn table(&self) -> anyhow::Result<Table> {
         let (table, _) = self.symbols(&self.image()?)?;
-        Ok(Box::new(table))
+        Ok(table)
     }
 
     /// The kernel, ready to be walked.

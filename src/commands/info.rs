@@ -1,7 +1,7 @@
 //! `info`: what the dump is, which kernel it is of, and whether its symbols are at hand.
 
 use kdump::{Coverage, Header, KernelImage, Note};
-use ntlayout::{Identity, SymbolTable};
+use ntlayout::Identity;
 use serde::Serialize;
 
 use super::Answer;

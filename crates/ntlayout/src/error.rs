@@ -57,6 +57,16 @@ pub enum SymbolError {
         /// What is wrong with it.
         detail: String,
     },
+    /// A file that holds symbols in another form than a PDB's contradicts itself.
+    #[error("{}: the {kind} is damaged: {detail}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        kind: &'static str,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// The file is sound and lacks a part that is needed.
     #[error("{}: the PDB has no {part}", path.display())]
     Lacks {
@@ -78,6 +88,7 @@ impl SymbolError {
             Self::NotPdb { found, .. } => found.id(),
             Self::Truncated { .. } => "pdb-truncated",
             Self::Corrupt { .. } => "pdb-corrupt",
+            Self::Damaged { .. } => "symbols-damaged",
             Self::Lacks { .. } => "pdb-lacks-part",
         }
     }

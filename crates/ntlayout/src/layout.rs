@@ -14,6 +14,14 @@ pub struct BitField {
     pub length: u8,
 }
 
+impl fmt::Display for BitField {
+    /// As the debugger's `dt` has it: `Pos 3, 4 Bits`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.length == 1 { "" } else { "s" };
+        write!(f, "Pos {}, {} Bit{plural}", self.position, self.length)
+    }
+}
+
 /// Where a field is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Field {

@@ -2,8 +2,8 @@
 //!
 //! A caller declares once what it needs, as a [`Contract`]: fields of types in their spellings, sizes of
 //! types, globals. A [`SymbolTable`] resolves that into a [`Layout`] of offsets, sizes, bit positions and
-//! RVAs; what is missing is reported all at once, by name. The one table so far is [`Pdb`]; [`find`] looks
-//! for the PDB of a given [`Identity`] and never returns another one.
+//! RVAs; what is missing is reported all at once, by name. A table is a [`Pdb`] or an [`Isf`]; [`find`] looks
+//! for the one of a given [`Identity`] and never returns another.
 //!
 //! The crate knows symbols, and neither dumps nor what the fields mean.
 #![cfg_attr(
@@ -22,17 +22,23 @@ mod contract;
 mod error;
 mod find;
 mod identity;
+mod isf;
 mod layout;
 mod lookalike;
+mod open;
+mod path;
 mod pdb;
 mod resolve;
 mod table;
 
 pub use contract::{Contract, FieldSpec, GlobalSpec, Need};
 pub use error::SymbolError;
-pub use find::{Found, Looked, NotFound, Outcome, Search, find};
+pub use find::{Found, Looked, NotFound, Outcome, find};
 pub use identity::{Guid, Identity, ParseGuidError};
+pub use isf::Isf;
 pub use layout::{BitField, Field, Layout, Missing};
 pub use lookalike::Lookalike;
+pub use open::open;
+pub use path::{Place, parse_path};
 pub use pdb::Pdb;
-pub use table::{Member, Origin, SymbolTable, TypeInfo};
+pub use table::{Member, Origin, SymbolTable, Table, TypeInfo};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::contract::Contract;
 use crate::error::SymbolError;
-use crate::identity::Identity;
+use crate::identity::{Guid, Identity};
 use crate::layout::{BitField, Layout};
 
 /// Which kind of source symbols came from, and where it is.
@@ -17,12 +17,18 @@ pub enum Origin {
         /// The file.
         path: PathBuf,
     },
+    /// An ISF table of Volatility.
+    Isf {
+        /// The file.
+        path: PathBuf,
+    },
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pdb { path } => write!(f, "PDB {}", path.display()),
+            Self::Isf { path } => write!(f, "ISF table {}", path.display()),
         }
     }
 }
@@ -55,13 +61,22 @@ pub struct TypeInfo {
     pub members: Vec<Member>,
 }
 
+/// A symbol table of whatever kind.
+pub type Table = Box<dyn SymbolTable + Send + Sync>;
+
 /// A source of symbols for one image.
-pub trait SymbolTable {
+pub trait SymbolTable: fmt::Debug {
     /// Which image it belongs to, if it says so.
     fn identity(&self) -> Option<&Identity>;
 
     /// Where it came from.
     fn origin(&self) -> &Origin;
+
+    /// Whether an image that recorded this GUID and age was linked with these symbols.
+    fn belongs_to(&self, guid: Guid, age: u32) -> bool {
+        self.identity()
+            .is_some_and(|identity| identity.guid == guid && identity.age == age)
+    }
 
     /// Bytes of a pointer on the image's machine, if it says so.
     fn pointer_size(&self) -> Option<u8>;

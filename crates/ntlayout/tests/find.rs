@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::synthetic;
-use ntlayout::{Found, Guid, Identity, Looked, NotFound, Outcome, Search, SymbolTable, find};
+use ntlayout::{Found, Guid, Identity, Looked, NotFound, Outcome, Place, find};
 use synth::layout::Kernel;
 use tempfile::TempDir;
 
@@ -29,8 +29,12 @@ fn put(folder: &TempDir, path: &str, bytes: &[u8]) -> PathBuf {
     path
 }
 
+fn paths(paths: &[PathBuf]) -> Vec<Place> {
+    paths.iter().cloned().map(Place::Path).collect()
+}
+
 fn found_at(places: &[PathBuf]) -> PathBuf {
-    let Found { table, .. } = find(&wanted(), places).unwrap();
+    let Found { table, .. } = find(&wanted(), &paths(places)).unwrap();
     assert_eq!(table.identity().unwrap().guid, wanted().guid);
     let ntlayout::Origin::Pdb { path } = table.origin() else {
         panic!("{}", table.origin())
@@ -42,7 +46,7 @@ fn missed(places: &[PathBuf]) -> Vec<Looked> {
     let NotFound {
         wanted: asked,
         looked,
-    } = find(&wanted(), places).unwrap_err();
+    } = find(&wanted(), &paths(places)).unwrap_err();
     assert_eq!(asked, wanted());
     looked
 }
@@ -71,6 +75,9 @@ fn folders_are_looked_through_in_every_way() {
         format!("ntkrnlmp.pdb/{key}/ntkrnlmp.pdb"),
         format!("NTKRNLMP.pdb/{}/NTKRNLMP.PDB", key.to_lowercase()),
         "renamed by hand.pdb".to_owned(),
+        "Symbols/PDB/ntkrnlmp.pdb".to_owned(),
+        "pdb/ntkrnlmp.pdb".to_owned(),
+        format!("nt/ntkrnlmp.pdb/{key}/ntkrnlmp.pdb"),
     ];
     for path in paths {
         let folder = TempDir::new().unwrap();
@@ -86,10 +93,8 @@ fn places_are_tried_in_order() {
     let (one, two) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let other = put(&one, "ntkrnlmp.pdb", &synthetic(OTHER));
     let file = put(&two, "ntkrnlmp.pdb", &synthetic(KERNEL));
-    let search = Search {
-        places: vec![one.path().to_owned(), two.path().to_owned()],
-    };
-    let Found { table, looked } = search.find(&wanted()).unwrap();
+    let places = paths(&[one.path().to_owned(), two.path().to_owned()]);
+    let Found { table, looked } = find(&wanted(), &places).unwrap();
     assert_eq!(table.origin().to_string(), format!("PDB {}", file.display()));
     assert!(matches!(outcome(&looked, &other), Outcome::Other(_)));
 }
@@ -106,7 +111,7 @@ fn another_identity_is_named_and_never_returned() {
     );
     let looked = missed(&[folder.path().to_owned(), folder.path().join("store")]);
     for path in [&direct, &misfiled] {
-        let Outcome::Other(identity) = outcome(&looked, path) else {
+        let Outcome::Other(Some(identity)) = outcome(&looked, path) else {
             panic!("{looked:#?}")
         };
         assert_eq!(identity.guid.0, Kernel::named(OTHER).guid());
@@ -122,6 +127,126 @@ fn another_identity_is_named_and_never_returned() {
     );
 }
 
+/// A cabinet with one file in it, as `compress.exe` of symbol stores makes it.
+fn cabinet(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut builder = cab::CabinetBuilder::new();
+    builder.add_folder(cab::CompressionType::MsZip).add_file(name);
+    let mut writer = builder.build(std::io::Cursor::new(Vec::new())).unwrap();
+    while let Some(mut file) = writer.next_file().unwrap() {
+        std::io::Write::write_all(&mut file, bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+#[test]
+fn compressed_files_are_expanded() {
+    let key = wanted().key();
+    let bytes = cabinet("ntkrnlmp.pdb", &synthetic(KERNEL));
+    assert!(bytes.len() < synthetic(KERNEL).len());
+    for path in [
+        "ntkrnlmp.pd_".to_owned(),
+        format!("ntkrnlmp.pdb/{key}/ntkrnlmp.pd_"),
+    ] {
+        let folder = TempDir::new().unwrap();
+        let file = put(&folder, &path, &bytes);
+        assert_eq!(found_at(&[folder.path().to_owned()]), file);
+        let table = ntlayout::open(&file).unwrap();
+        assert_eq!(table.identity(), Some(&wanted()));
+    }
+}
+
+/// A small cabinet with the other kind of compression (LZX), as `makecab` makes it: one file of fifteen bytes.
+fn lzx() -> Vec<u8> {
+    let text = "4d534346000000007f0000000000000\
+                02c000000000000000301010001000000\
+                2d050000430000000100031\
+                30f000000000000000000215\
+                30db2200068692e74787400\
+                5cef2ac734001f005b80808d0030f0011000000001000000010000004865\
+                6c6c6f2c20776f726c64210d0a53656520796f75206c61746572210d0a00";
+    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    digits.chunks(2).map(byte).collect()
+}
+
+#[test]
+fn damaged_cabinets_never_panic() {
+    let folder = TempDir::new().unwrap();
+    let error = ntlayout::open(&put(&folder, "x.pd_", &lzx())).unwrap_err();
+    assert_eq!(error.id(), "not-a-pdb", "{error}");
+    let mut state = 1u64;
+    let mut next = |end: usize| {
+        state = state
+            .wrapping_mul(0x5851_f42d_4c95_7f2d)
+            .wrapping_add(0x1405_7b7e_f767_814f);
+        usize::try_from(state >> 33).unwrap() % end
+    };
+    for (whole, rounds) in [(cabinet("ntkrnlmp.pdb", &synthetic(OTHER)), 30), (lzx(), 3000)] {
+        for round in 0..rounds {
+            let mut bytes = whole.clone();
+            let end = if round % 2 == 0 { 120 } else { bytes.len() };
+            for _ in 0..=next(6) {
+                let at = next(end).max(4);
+                bytes[at] = next(256).to_le_bytes()[0];
+            }
+            // Without its checksum a block is expanded whatever it holds.
+            if whole.len() < 200 {
+                bytes[0x43..0x47].fill(0);
+            }
+            let file = put(&folder, "ntkrnlmp.pd_", &bytes);
+            drop(ntlayout::open(&file));
+            bytes.truncate(next(whole.len()).max(4));
+            drop(ntlayout::open(&put(&folder, "ntkrnlmp.pd_", &bytes)));
+        }
+    }
+}
+
+#[test]
+fn pointers_of_a_store_are_followed_on_this_machine_only() {
+    let folder = TempDir::new().unwrap();
+    let pointer = format!("ntkrnlmp.pdb/{}/file.ptr", wanted().key());
+    let file = put(&folder, "elsewhere/x.bin", &synthetic(KERNEL));
+    put(
+        &folder,
+        &pointer,
+        format!("PATH:{}\r\n", file.display()).as_bytes(),
+    );
+    let store = [Place::Store(folder.path().to_owned())];
+    let found = find(&wanted(), &store).unwrap();
+    assert_eq!(
+        found.table.origin().to_string(),
+        format!("PDB {}", file.display())
+    );
+    for (target, remote) in [(r"\\server\share\x.pdb", true), ("/nowhere/x.pdb", false)] {
+        put(&folder, &pointer, format!("PATH:{target}").as_bytes());
+        let looked = find(&wanted(), &store).unwrap_err().looked;
+        assert_eq!(looked.len(), 2);
+        assert!(matches!(&looked[0].outcome, Outcome::PointsTo(path) if path == target));
+        assert_eq!(looked[1].path, Path::new(target));
+        assert!(matches!(
+            (&looked[1].outcome, remote),
+            (Outcome::Remote, true) | (Outcome::Absent, false)
+        ));
+    }
+    // A pointer to a pointer is not followed.
+    put(
+        &folder,
+        &pointer,
+        format!("PATH:{}", folder.path().join(&pointer).display()).as_bytes(),
+    );
+    let looked = find(&wanted(), &store).unwrap_err().looked;
+    assert!(matches!(&looked[1].outcome, Outcome::Unusable(error) if error.id() == "pdb-is-file-pointer"));
+}
+
+#[test]
+fn servers_are_named_and_not_asked() {
+    let url = "https://msdl.microsoft.com/download/symbols";
+    let looked = find(&wanted(), &[Place::Remote(url.to_owned())])
+        .unwrap_err()
+        .looked;
+    assert!(matches!(outcome(&looked, Path::new(url)), Outcome::Remote));
+}
+
 #[test]
 fn another_age_is_another_pdb() {
     let folder = TempDir::new().unwrap();
@@ -130,8 +255,10 @@ fn another_age_is_another_pdb() {
         age: wanted().age + 1,
         ..wanted()
     };
-    let NotFound { looked, .. } = find(&older, std::slice::from_ref(&file)).unwrap_err();
-    assert!(matches!(outcome(&looked, &file), Outcome::Other(identity) if identity.age == wanted().age));
+    let NotFound { looked, .. } = find(&older, &paths(std::slice::from_ref(&file))).unwrap_err();
+    assert!(
+        matches!(outcome(&looked, &file), Outcome::Other(Some(identity)) if identity.age == wanted().age)
+    );
 }
 
 #[test]
@@ -152,7 +279,7 @@ fn the_age_of_the_dbi_stream_counts_and_that_of_the_info_stream_is_accepted() {
     ] {
         let asked = Identity { age, ..wanted() };
         assert_eq!(
-            find(&asked, std::slice::from_ref(&file)).is_ok(),
+            find(&asked, &paths(std::slice::from_ref(&file))).is_ok(),
             belongs,
             "{age}"
         );
@@ -199,6 +326,6 @@ fn the_shared_store_is_a_symbol_store() {
         guid,
         age: 1,
     };
-    let found = find(&wanted, &[store]).unwrap();
+    let found = find(&wanted, &[Place::Store(store)]).unwrap();
     assert_eq!(found.table.identity().unwrap().guid, guid);
 }

@@ -75,6 +75,13 @@ impl Pdb {
         Self::new(Msf::new(PathBuf::from(name), Source::Bytes(bytes))?)
     }
 
+    /// Takes the bytes of a PDB that is packed in the file at `path` under that name.
+    pub(crate) fn from_packed(path: &Path, name: &str, bytes: Vec<u8>) -> Result<Self, SymbolError> {
+        let mut pdb = Self::new(Msf::new(path.to_owned(), Source::Bytes(bytes))?)?;
+        name.clone_into(&mut pdb.identity.pdb_name);
+        Ok(pdb)
+    }
+
     fn new(msf: Msf) -> Result<Self, SymbolError> {
         let dbi = Dbi::read(&msf)?;
         let headers = Headers::read(&msf)?;
@@ -97,16 +104,6 @@ impl Pdb {
             addresses: OnceLock::new(),
             msf,
         })
-    }
-
-    /// Whether an image that recorded this GUID and age was linked with this PDB.
-    ///
-    /// The age that counts is that of the DBI stream, which a linker writes into PDB and image alike. The info
-    /// stream's age is accepted as well: it may be higher, since tools that rewrite a PDB count it up, and
-    /// some images carry that one.
-    #[must_use]
-    pub fn belongs_to(&self, guid: Guid, age: u32) -> bool {
-        self.identity.guid == guid && (self.identity.age == age || self.headers.info_age == age)
     }
 
     /// How many type records and field list entries of an unknown kind have been met and left out so far.
@@ -261,13 +258,7 @@ impl Pdb {
                     self.print_at(element, depth)?
                 )
             }
-            Record::BitField {
-                bits: BitField { position, length },
-                ..
-            } => {
-                let plural = if length == 1 { "" } else { "s" };
-                format!("Pos {position}, {length} Bit{plural}")
-            }
+            Record::BitField { bits, .. } => bits.to_string(),
             Record::Modifier { to } | Record::Alias { to } => self.print_at(to, depth)?,
             Record::Function => "Function".to_owned(),
             Record::FieldList(_) | Record::Other => "Unknown".to_owned(),
@@ -324,6 +315,13 @@ impl SymbolTable for Pdb {
 
     fn origin(&self) -> &Origin {
         &self.origin
+    }
+
+    /// The age that counts is that of the DBI stream, which a linker writes into PDB and image alike. The info
+    /// stream's age is accepted as well: it may be higher, since tools that rewrite a PDB count it up, and
+    /// some images carry that one.
+    fn belongs_to(&self, guid: Guid, age: u32) -> bool {
+        self.identity.guid == guid && (self.identity.age == age || self.headers.info_age == age)
     }
 
     fn pointer_size(&self) -> Option<u8> {

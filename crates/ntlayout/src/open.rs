@@ -1,0 +1,112 @@
+//! Opening whatever kind of symbol file is at a path.
+
+use std::fs::File;
+use std::io::{Cursor, Read, Seek};
+use std::path::Path;
+
+use crate::bytes::{Cursor as Bytes, index};
+use crate::error::SymbolError;
+use crate::isf::Isf;
+use crate::lookalike::{Lookalike, SNIFF};
+use crate::pdb::Pdb;
+use crate::table::Table;
+
+/// No kernel's PDB or table comes near this, expanded.
+const MAX_EXPANDED: u64 = 256 << 20;
+const XZ: &[u8] = b"\xfd7zXZ\0";
+const GZIP: &[u8] = b"\x1f\x8b";
+
+/// Opens a symbol file of any kind, told by its content: a PDB, one that a symbol store compressed (`.pd_`),
+/// or an ISF table of Volatility (`.json`, `.json.xz`, `.json.gz`).
+///
+/// # Errors
+/// The file cannot be read, is of no kind known here, or is damaged.
+pub fn open(path: &Path) -> Result<Table, SymbolError> {
+    let io = |source| SymbolError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    if !std::fs::metadata(path).map_err(io)?.is_file() {
+        return Err(SymbolError::NotAFile {
+            path: path.to_owned(),
+        });
+    }
+    let mut file = File::open(path).map_err(io)?;
+    let mut head = Vec::new();
+    let sniff = u64::try_from(SNIFF).unwrap_or(u64::MAX);
+    file.by_ref().take(sniff).read_to_end(&mut head).map_err(io)?;
+    file.rewind().map_err(io)?;
+    if head.starts_with(XZ) {
+        isf(path, lzma_rust2::XzReader::new(file, true))
+    } else if head.starts_with(GZIP) {
+        isf(path, flate2::read::MultiGzDecoder::new(file))
+    } else if head.trim_ascii_start().starts_with(b"{") {
+        isf(path, file)
+    } else if Lookalike::of(&head) == Lookalike::Cabinet {
+        cabinet(path, file)
+    } else {
+        Ok(Box::new(Pdb::open(path)?))
+    }
+}
+
+/// Reads all of what a decoder gives, up to what a symbol file can be.
+fn read_all(path: &Path, kind: &'static str, reader: impl Read) -> Result<Vec<u8>, SymbolError> {
+    let damaged = |detail| SymbolError::Damaged {
+        path: path.to_owned(),
+        kind,
+        detail,
+    };
+    let mut bytes = Vec::new();
+    let mut reader = reader.take(MAX_EXPANDED.saturating_add(1));
+    reader
+        .read_to_end(&mut bytes)
+        .map_err(|error| damaged(error.to_string()))?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_EXPANDED {
+        return Err(damaged(format!("it holds more than {MAX_EXPANDED} bytes")));
+    }
+    Ok(bytes)
+}
+
+fn isf(path: &Path, reader: impl Read) -> Result<Table, SymbolError> {
+    let text = read_all(path, "ISF table", reader)?;
+    Ok(Box::new(Isf::from_json(path, &text)?))
+}
+
+/// The one file that a symbol store's cabinet holds.
+fn cabinet(path: &Path, mut file: File) -> Result<Table, SymbolError> {
+    const KIND: &str = "cabinet";
+    let damaged = |detail: String| SymbolError::Damaged {
+        path: path.to_owned(),
+        kind: KIND,
+        detail,
+    };
+    // From memory, so that a cabinet's own offsets cannot lead outside of what was read.
+    let packed = read_all(path, KIND, &mut file)?;
+    check_cabinet(&packed)
+        .ok_or_else(|| damaged("it is not one file at the start of one folder".to_owned()))?;
+    let mut cabinet = cab::Cabinet::new(Cursor::new(packed)).map_err(|error| damaged(error.to_string()))?;
+    let name = cabinet
+        .folder_entries()
+        .flat_map(|folder| folder.file_entries().map(|entry| entry.name().to_owned()))
+        .next()
+        .ok_or_else(|| damaged("it is empty".to_owned()))?;
+    let reader = cabinet
+        .read_file(&name)
+        .map_err(|error| damaged(error.to_string()))?;
+    let bytes = read_all(path, KIND, reader)?;
+    let name = name.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
+    Ok(Box::new(Pdb::from_packed(path, &name, bytes)?))
+}
+
+/// Whether a cabinet has one file, which begins where its folder does, as symbol stores make them: `cab` looks
+/// for any other place without checking that there is one. Format: Microsoft's "Microsoft Cabinet Format".
+fn check_cabinet(packed: &[u8]) -> Option<()> {
+    let mut header = Bytes::at(packed, 16)?;
+    let file = header.u32()?;
+    header.skip(6)?;
+    let (folders, files) = (header.u16()?, header.u16()?);
+    let mut file = Bytes::at(packed, index(file))?;
+    let _len = file.u32()?;
+    let (start, folder) = (file.u32()?, file.u16()?);
+    ((folders, files, start, folder) == (1, 1, 0, 0)).then_some(())
+}

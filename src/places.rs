@@ -1,0 +1,58 @@
+//! Where symbols are looked for, and in which order.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use ntlayout::{Place, parse_path};
+
+/// All places: those of the command line, `_NT_ALT_SYMBOL_PATH`, `_NT_SYMBOL_PATH`, the dump's folder, and
+/// the platform's cache folder.
+pub fn all(options: &[PathBuf], dump: &Path) -> Vec<Place> {
+    let cache = cache();
+    let default_store = default_store();
+    let default_store = default_store.as_deref().or(cache.as_deref());
+    let mut places: Vec<Place> = options
+        .iter()
+        .flat_map(|option| option_places(option, default_store))
+        .collect();
+    for variable in ["_NT_ALT_SYMBOL_PATH", "_NT_SYMBOL_PATH"] {
+        if let Ok(path) = env::var(variable) {
+            places.extend(parse_path(&path, default_store));
+        }
+    }
+    let beside = dump.parent().filter(|folder| !folder.as_os_str().is_empty());
+    places.push(Place::Path(beside.unwrap_or(Path::new(".")).to_owned()));
+    places.extend(cache.map(Place::Path));
+    places
+}
+
+/// An option is a path as it stands, unless only the grammar of symbol paths makes sense of it.
+fn option_places(option: &Path, default_store: Option<&Path>) -> Vec<Place> {
+    match option.to_str() {
+        Some(text) if !option.exists() => parse_path(text, default_store),
+        _ => vec![Place::Path(option.to_owned())],
+    }
+}
+
+/// This tool's folder among the user's caches; nothing is ever written there by the tool itself.
+pub fn cache() -> Option<PathBuf> {
+    let folder = |variable: &str| {
+        env::var_os(variable)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    let caches = if cfg!(windows) {
+        folder("LOCALAPPDATA")
+    } else if cfg!(target_os = "macos") {
+        folder("HOME").map(|home| home.join("Library/Caches"))
+    } else {
+        folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")))
+    };
+    caches.map(|caches| caches.join("alpc-dump").join("symbols"))
+}
+
+/// Where the debuggers keep what they fetch when a path names no store.
+fn default_store() -> Option<PathBuf> {
+    let data = env::var_os("ProgramData").filter(|_| cfg!(windows))?;
+    Some(PathBuf::from(data).join("Dbg").join("Sym"))
+}
