@@ -10,7 +10,9 @@ pub fn run(session: &Session) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
     let record = analyze::analyze(&kernel);
     let found = !record.findings.is_empty();
-    Ok(Answer::new(text(&record), &record)?.served_by(&kernel).finding(found))
+    Ok(Answer::new(text(&record), &record)?
+        .served_by(&kernel)
+        .finding(found))
 }
 
 fn text(record: &Analysis) -> String {

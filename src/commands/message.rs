@@ -146,7 +146,12 @@ fn details(rows: &mut Rows, record: &MessageRecord, more: &MessageDetails) {
         }),
     );
     if let Value::Known(payload) = &more.payload {
-        rows.hex_dump("Payload", payload.address, &payload.bytes, payload.cut.is_some());
+        rows.hex_dump(
+            "Payload",
+            payload.address,
+            &payload.bytes,
+            payload.complete.hole().is_some(),
+        );
     } else {
         rows.text("Payload", "?");
     }

@@ -18,7 +18,13 @@ pub fn run(session: &Session, args: &PortsArgs) -> anyhow::Result<Answer> {
     if let Some(process) = &args.process {
         let process = selector::process(&kernel, process)?;
         let record = connection::ports_of(&kernel, process);
-        let notes = source_note(record.source, &record.complete);
+        let mut notes = source_note(record.source, &record.complete);
+        if !record.undecided.is_empty() {
+            let count = record.undecided.len();
+            notes.push(format!(
+                "ports: {count} more may be this process's: their owners cannot be read"
+            ));
+        }
         return Ok(Answer::new(of_process(&record), &record)?
             .served_by(&kernel)
             .with_notes(notes));

@@ -7,6 +7,7 @@ use serde_json::Value;
 use synth::address::Va;
 use synth::dump::Kind;
 use synth::layout::Kernel;
+use synth::paging::Mapped;
 use synth::world::Built;
 use synth::worlds;
 use tempfile::TempDir;
@@ -27,6 +28,12 @@ impl Sample {
 
     /// The dump of a world, of a kind that its Windows wrote.
     pub fn of(world: Built) -> Self {
+        let mapped = world.map();
+        Self::mapped(world, mapped)
+    }
+
+    /// The same with page tables and frames that a test has changed.
+    pub fn mapped(world: Built, mapped: Mapped) -> Self {
         let sample = Self {
             world,
             folder: tempfile::tempdir().unwrap(),
@@ -36,7 +43,7 @@ impl Sample {
         } else {
             Kind::BitmapKernel
         };
-        fs::write(sample.dump(), sample.world.dump(kind)).unwrap();
+        fs::write(sample.dump(), sample.world.dump_mapped(kind, mapped)).unwrap();
         fs::write(sample.folder.path().join("kernel.pdb"), sample.world.pdb()).unwrap();
         sample
     }

@@ -12,7 +12,7 @@ use crate::list::{self, List};
 use crate::port::{self, NamedPort, PortKind};
 use crate::process::ProcessRef;
 use crate::queue;
-use crate::value::{Addr, Value};
+use crate::value::{Addr, Hole, Value};
 
 /// A port of a connection, as the debugger's lists show it.
 #[derive(Clone, Debug, Serialize)]
@@ -74,10 +74,21 @@ pub struct ProcessPortsRecord {
     pub created: Vec<ConnectionsRecord>,
     /// Ports that it is connected to.
     pub connected: Vec<ConnectedRecord>,
+    /// Ports that may be its own: their owner or their kind cannot be read.
+    pub undecided: Vec<UndecidedPort>,
     /// Where the ports were found.
     pub source: PortSource,
     /// Set when not all ports could be found.
     pub complete: Value<()>,
+}
+
+/// A port of which it cannot be told whether it belongs in a list.
+#[derive(Clone, Debug, Serialize)]
+pub struct UndecidedPort {
+    /// Its `_ALPC_PORT`.
+    pub address: Addr,
+    /// Why.
+    pub owner: Value<()>,
 }
 
 /// The connections of a connection port; for a communication port, those of its connection port.
@@ -168,25 +179,38 @@ pub fn owner(port: At<'_, '_>) -> Read<Option<ProcessRef>> {
 #[must_use]
 pub fn ports_of(kernel: &Kernel<'_>, process: Gva) -> ProcessPortsRecord {
     let all = enumerate::ports(kernel);
-    let mut created = Vec::new();
-    let mut connected = Vec::new();
-    for &address in &all.ports {
-        let port = kernel.at(address);
-        if port::owner_process(port).is_ok_and(|(owner, _)| owner == process) {
-            match port::kind(port) {
-                Ok(PortKind::Connection) => created.push(record(port)),
-                Ok(PortKind::ClientCommunication) => connected.push(connected_to(port)),
-                _ => {}
+    let mut record = ProcessPortsRecord {
+        process: ProcessRef::at(kernel, process),
+        created: Vec::new(),
+        connected: Vec::new(),
+        undecided: Vec::new(),
+        source: all.source,
+        complete: all.complete,
+    };
+    for port in all.ports.into_iter().map(|address| kernel.at(address)) {
+        match kind_of_own(port, process) {
+            Ok(Some(PortKind::Connection)) => record.created.push(self::record(port)),
+            Ok(Some(PortKind::ClientCommunication)) => record.connected.push(connected_to(port)),
+            Ok(_) | Err(Hole::Implausible(_)) => {}
+            Err(hole) => {
+                let owner = Value::Missing(Box::new(hole));
+                record.undecided.push(UndecidedPort {
+                    address: kernel.addr(port.address()),
+                    owner,
+                });
             }
         }
     }
-    let process = ProcessRef::at(kernel, process);
-    ProcessPortsRecord {
-        process,
-        created,
-        connected,
-        source: all.source,
-        complete: all.complete,
+    record
+}
+
+/// The kind of a port that a process owns; none for another's.
+fn kind_of_own(port: At<'_, '_>, process: Gva) -> Read<Option<PortKind>> {
+    let (owner, _) = port::owner_process(port)?;
+    if owner == process {
+        port::kind(port).map(Some)
+    } else {
+        Ok(None)
     }
 }
 

@@ -215,8 +215,8 @@ pub struct Payload {
     /// The bytes, in hex.
     #[serde(serialize_with = "hex")]
     pub bytes: Vec<u8>,
-    /// Why the bytes end before the data does.
-    pub cut: Option<Hole>,
+    /// Set when the bytes end before the data does.
+    pub complete: Value<()>,
 }
 
 fn hex<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
@@ -436,6 +436,6 @@ fn payload(message: At<'_, '_>) -> Read<Payload> {
     Ok(Payload {
         address: kernel.addr(start),
         bytes,
-        cut: partial.stopped.map(Hole::from),
+        complete: partial.stopped.map_or(Ok(()), |error| Err(error.into())).into(),
     })
 }
