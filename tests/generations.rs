@@ -304,3 +304,125 @@ fn the_kernels_list_holds_every_listed_port_in_every_generation() {
         assert_eq!(said, listed, "{kernel}");
     }
 }
+
+/// Rows that only some generations have, by the first kernel of the extract that has them, and why.
+const ROWS: [(&str, &str, &str, &str); 6] = [
+    // view, row, first build, reason
+    (
+        "message",
+        "DirectEvent",
+        "10240",
+        "_KALPC_MESSAGE_ATTRIBUTES got DirectEvent with Windows 10",
+    ),
+    (
+        "message",
+        "WorkOnBehalf",
+        "14393",
+        "_KALPC_MESSAGE_ATTRIBUTES got WorkOnBehalfData with 1607",
+    ),
+    (
+        "port",
+        "Direct message queue",
+        "10240",
+        "_ALPC_PORT got DirectQueue with Windows 10",
+    ),
+    ("global", "DirectQueues", "10240", "the same"),
+    (
+        "global",
+        "SecondaryTables",
+        "9600",
+        "AlpcpSecondaryMessageTables came with Windows 8.1",
+    ),
+    ("port", "Large message queue", "6002", "every generation has it"),
+];
+
+#[test]
+fn the_rows_that_differ_by_generation() {
+    for kernel in kernels() {
+        let sample = Sample::standard(kernel);
+        let truth = &sample.world.truth;
+        let port = truth
+            .ports
+            .iter()
+            .find(|port| port.kind == PortKind::Connection)
+            .unwrap();
+        let views: BTreeMap<&str, String> = BTreeMap::from([
+            (
+                "message",
+                sample
+                    .run(&["message", &truth.messages[0].address.to_string(), "-v"])
+                    .stdout,
+            ),
+            ("port", sample.run(&["port", &port.address.to_string()]).stdout),
+            ("global", sample.run(&["global"]).stdout),
+        ]);
+        // Kernels without a symbol list have the globals that synth gave them: their names are not facts.
+        let assigned = [
+            "vista",
+            "win7-rtm",
+            "win8-",
+            "win10-15",
+            "win10-16",
+            "win10-17",
+            "win10-18",
+            "win11-22h2",
+            "win11-24h2",
+        ]
+        .iter()
+        .any(|prefix| kernel.starts_with(prefix));
+        for (view, row, first, why) in ROWS {
+            if row == "SecondaryTables" && assigned {
+                continue;
+            }
+            let line = views[view]
+                .lines()
+                .find(|line| line.trim_start().starts_with(row));
+            let is_there = line.is_some_and(|line| !line.ends_with(": -"));
+            let expected = truth.build >= first.parse().unwrap();
+            assert_eq!(is_there, expected, "{row} of {view} of {kernel}: {why}");
+        }
+    }
+}
+
+/// One session over one world of each era, whole: what a user sees. Reviewed by eye.
+#[test]
+fn whole_sessions() {
+    for kernel in [
+        "vista-sp2-x64",
+        "win81-2022-x64",
+        "win10-2004-2022-x64",
+        "win11-24h2-x64",
+    ] {
+        let sample = Sample::standard(kernel);
+        let truth = &sample.world.truth;
+        let of_kind = |kind| truth.ports.iter().find(|port| port.kind == kind).unwrap().address;
+        let canceled = truth
+            .messages
+            .iter()
+            .find(|message| message.flags.contains("Canceled"))
+            .unwrap()
+            .address;
+        let busiest = truth
+            .ports
+            .iter()
+            .max_by_key(|port| port.queues.values().map(Vec::len).sum::<usize>())
+            .unwrap();
+        let lines = [
+            format!("message {canceled} -v"),
+            format!("port {}", busiest.address),
+            format!("port {} -v", of_kind(PortKind::Client)),
+            format!("connections {}", busiest.address),
+            format!("ports --process {}", busiest.owner),
+            "ports --orphans".to_owned(),
+            "ports".to_owned(),
+            "global --graph".to_owned(),
+            "global".to_owned(),
+        ];
+        let mut session = String::new();
+        for line in lines {
+            let run = sample.run(&["-c", &line]);
+            session += &format!("> {line}\n{}[status {}]\n", run.stdout, run.status);
+        }
+        insta::assert_snapshot!(format!("session_{kernel}"), session);
+    }
+}

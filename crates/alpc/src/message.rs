@@ -11,7 +11,7 @@ use crate::identify::{self, Identity};
 use crate::kernel::{At, Kernel, Read, offset};
 use crate::port::{self, PortRef};
 use crate::process::ProcessRef;
-use crate::value::{Addr, Hole, Value};
+use crate::value::{Addr, Value};
 
 /// Bits of `_PORT_MESSAGE.u2.s2.Type` above the type proper.
 const CONTINUATION_REQUIRED: u16 = 0x2000;
