@@ -10,7 +10,8 @@ use kdmp_parser::pxe::Pfn;
 use serde::Serialize;
 
 use crate::error::{FrameError, OpenError, PhysicalError};
-use crate::header::{HEADER64_LEN, MAX_RUNS, identity32};
+use crate::header::HEADER64_LEN;
+use crate::header32::{self, HEADER32_LEN};
 use crate::identify::identify;
 use crate::index::{BitmapIndex, BitmapLayout, IndexError, PageIndex, PageRun, RunIndex, read_ranges};
 use crate::paging::Paging;
@@ -355,8 +356,14 @@ fn read_header(path: &Path, source: &ByteSource) -> Result<Header, OpenError> {
             source,
         })?;
     match bytes.get(..8) {
-        Some(b"PAGEDU64") => check_header64(path, source.len(), &bytes),
-        Some(b"PAGEDUMP") => Err(refuse_header32(path, source.len(), &bytes)),
+        Some(b"PAGEDU64") => {
+            check_length(path, source.len(), HEADER64_LEN)?;
+            check_header64(path, Header::parse(&bytes))
+        }
+        Some(b"PAGEDUMP") => {
+            check_length(path, source.len(), HEADER32_LEN)?;
+            check_header32(path, header32::parse(&bytes))
+        }
         _ => {
             let foreign = identify(bytes.get(..0x200).unwrap_or(&bytes));
             Err(OpenError::NotADump {
@@ -368,17 +375,41 @@ fn read_header(path: &Path, source: &ByteSource) -> Result<Header, OpenError> {
     }
 }
 
-fn check_header64(path: &Path, len: u64, bytes: &[u8]) -> Result<Header, OpenError> {
-    if bytes.len() < HEADER64_LEN {
+fn check_length(path: &Path, len: u64, need: usize) -> Result<(), OpenError> {
+    let need = need as u64;
+    if len < need {
         return Err(OpenError::HeaderCut {
             path: path.to_owned(),
             len,
-            need: HEADER64_LEN as u64,
+            need,
         });
     }
-    let header = Header::parse(bytes);
+    Ok(())
+}
+
+/// 32-bit dumps of the kinds whose index is known: of ranges and small dumps only the header is.
+fn check_header32(path: &Path, header: Header) -> Result<Header, OpenError> {
     let (machine, kind) = (header.machine, header.kind);
-    if machine != Machine::Amd64 {
+    if machine != Machine::I386 {
+        return Err(OpenError::UnsupportedMachine {
+            path: path.to_owned(),
+            machine,
+            kind,
+        });
+    }
+    match kind {
+        DumpKind::Full | DumpKind::Summary | DumpKind::BitmapFull | DumpKind::BitmapKernel => Ok(header),
+        _ => Err(OpenError::UnsupportedKind {
+            path: path.to_owned(),
+            machine,
+            kind,
+        }),
+    }
+}
+
+fn check_header64(path: &Path, header: Header) -> Result<Header, OpenError> {
+    let (machine, kind) = (header.machine, header.kind);
+    if !matches!(machine, Machine::Amd64 | Machine::Arm64) {
         return Err(OpenError::UnsupportedMachine {
             path: path.to_owned(),
             machine,
@@ -409,7 +440,7 @@ fn read_index(header: &Header, source: &ByteSource) -> Result<PageIndex, IndexEr
             read_ranges(header.kind, source)
         }
         _ => {
-            let layout = BitmapLayout::read(header.kind, source)?;
+            let layout = BitmapLayout::read(header, source)?;
             Ok(PageIndex::Bitmap(BitmapIndex::build(layout, source)?))
         }
     }
@@ -417,30 +448,14 @@ fn read_index(header: &Header, source: &ByteSource) -> Result<PageIndex, IndexEr
 
 fn full_index(header: &Header) -> Result<PageIndex, IndexError> {
     match header.number_of_runs {
-        Some(count) if count > MAX_RUNS => Err(IndexError::Bad(format!(
-            "the header claims {count} runs of pages and has room for {MAX_RUNS}"
+        Some(count) if count > header.max_runs() => Err(IndexError::Bad(format!(
+            "the header claims {count} runs of pages and has room for {}",
+            header.max_runs()
         ))),
         _ => Ok(PageIndex::Runs(RunIndex::new(
             &header.physical_runs,
-            HEADER64_LEN as u64,
+            header.len(),
             header.number_of_pages,
         )?)),
-    }
-}
-
-fn refuse_header32(path: &Path, len: u64, bytes: &[u8]) -> OpenError {
-    const HEADER32_LEN: usize = 0x1000;
-    if bytes.len() < HEADER32_LEN {
-        return OpenError::HeaderCut {
-            path: path.to_owned(),
-            len,
-            need: HEADER32_LEN as u64,
-        };
-    }
-    let (machine, kind) = identity32(bytes);
-    OpenError::UnsupportedMachine {
-        path: path.to_owned(),
-        machine,
-        kind,
     }
 }

@@ -66,7 +66,7 @@ pub enum OpenError {
     },
     /// A dump of a processor architecture that cannot be read yet.
     #[error(
-        "{}: is a {kind} of {machine}, a machine that is not supported yet; x64 (0x8664) dumps are",
+        "{}: is a {kind} of {machine}, a machine that is not supported; x64 (0x8664), x86 (0x14c) and ARM64 (0xaa64) are",
         path.display()
     )]
     UnsupportedMachine {

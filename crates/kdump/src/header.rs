@@ -1,6 +1,6 @@
 //! The dump header: 0x2000 bytes on 64-bit Windows, the same for every kind of dump.
 //!
-//! Offsets are those of `DUMP_HEADER64`. Windows fills the header with the text `PAGE` before it writes
+//! Offsets are those of `DUMP_HEADER64`; the header of 32-bit dumps has a file of its own. Windows fills the header with the text `PAGE` before it writes
 //! fields into it, so that a field that still reads `PAGE` was never written: those are `None` here.
 
 use std::fmt;
@@ -8,6 +8,7 @@ use std::fmt;
 use kdmp_parser::gxa::Gva;
 use serde::{Serialize, Serializer};
 
+use crate::header32::{self, HEADER32_LEN};
 use crate::index::PageRun;
 use crate::{hex, le};
 
@@ -24,7 +25,7 @@ const EXCEPTION: usize = 0xf00;
 
 /// How many runs there is room for between the run count and the context record. `DUMP_HEADER64` gives the
 /// block 700 bytes, enough for 42; a 43rd would end exactly where the context begins.
-pub(crate) const MAX_RUNS: u32 = 43;
+const MAX_RUNS: u32 = 43;
 
 /// The machine type of a dump (`IMAGE_FILE_MACHINE_*`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -180,10 +181,10 @@ pub struct BugCheck {
 pub struct ContextRecord {
     /// ContextFlags.
     pub flags: u32,
-    /// Instruction pointer.
+    /// Instruction pointer: Rip, Eip or Pc.
     #[serde(serialize_with = "hex::gva")]
     pub rip: Gva,
-    /// Stack pointer.
+    /// Stack pointer: Rsp, Esp or Sp.
     #[serde(serialize_with = "hex::gva")]
     pub rsp: Gva,
 }
@@ -221,6 +222,9 @@ pub struct Header {
     /// DirectoryTableBase as written, with its low 12 bits (PCID).
     #[serde(serialize_with = "hex::u64")]
     pub directory_table_base: u64,
+    /// PaeEnabled of 32-bit dumps: whether page-table entries have eight bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pae_enabled: Option<bool>,
     /// PfnDataBase.
     #[serde(serialize_with = "hex::opt_gva")]
     pub pfn_data_base: Option<Gva>,
@@ -277,15 +281,33 @@ pub struct Header {
 }
 
 impl Header {
+    /// The length of the header itself in bytes: what follows it begins there.
+    pub(crate) fn len(&self) -> u64 {
+        match self.machine {
+            Machine::I386 => HEADER32_LEN as u64,
+            _ => HEADER64_LEN as u64,
+        }
+    }
+
+    /// How many runs of memory it has room for.
+    pub(crate) fn max_runs(&self) -> u32 {
+        match self.machine {
+            Machine::I386 => header32::MAX_RUNS,
+            _ => MAX_RUNS,
+        }
+    }
+
     /// Reads the header from its bytes; fields outside of `bytes` are as if never written.
     pub(crate) fn parse(bytes: &[u8]) -> Header {
         let raw = Raw(bytes);
+        let machine = Machine::from_raw(raw.u32(0x30));
         Header {
-            machine: Machine::from_raw(raw.u32(0x30)),
+            machine,
             kind: DumpKind::from_raw(raw.u32(0xf98)),
             major_version: raw.u32(0x8),
             minor_version: raw.u32(0xc),
             directory_table_base: raw.u64(0x10),
+            pae_enabled: None,
             pfn_data_base: raw.address(0x18),
             ps_loaded_module_list: raw.address(0x20),
             ps_active_process_head: raw.address(0x28),
@@ -296,7 +318,7 @@ impl Header {
             physical_runs: physical_runs(&raw),
             number_of_runs: raw.written_u32(0x88),
             number_of_pages: raw.written_u64(0x90),
-            context: context(&raw),
+            context: context(&raw, machine),
             exception: exception(&raw),
             required_dump_space: raw.written_u64(0xfa0),
             system_time: raw.written_u64(0xfa8).filter(|&time| time != 0),
@@ -307,47 +329,47 @@ impl Header {
             product_type: raw.written_u32(0x1040),
             suite_mask: raw.written_u32(0x1044),
             writer_status: raw.written_u32(0x1048),
-            kd_secondary_version: bytes.get(0x104d).copied().unwrap_or_default(),
+            kd_secondary_version: raw.byte(0x104d),
             attributes: raw.written_u32(0x1050),
             boot_id: raw.written_u32(0x1054),
         }
     }
 }
 
-/// Machine and kind of a 32-bit header (`DUMP_HEADER32`), the fields that name what it is.
-pub(crate) fn identity32(bytes: &[u8]) -> (Machine, DumpKind) {
-    let raw = Raw(bytes);
-    (
-        Machine::from_raw(raw.u32(0x20)),
-        DumpKind::from_raw(raw.u32(0xf88)),
-    )
-}
-
 /// Header bytes with the habits of its fields.
-struct Raw<'a>(&'a [u8]);
+pub(crate) struct Raw<'a>(pub(crate) &'a [u8]);
 
 impl Raw<'_> {
-    fn u32(&self, offset: usize) -> u32 {
+    pub(crate) fn u32(&self, offset: usize) -> u32 {
         le::u32(self.0, offset).unwrap_or(FILLER)
     }
 
-    fn u64(&self, offset: usize) -> u64 {
+    pub(crate) fn u64(&self, offset: usize) -> u64 {
         le::u64(self.0, offset).unwrap_or(FILLER64)
     }
 
-    fn written_u32(&self, offset: usize) -> Option<u32> {
+    pub(crate) fn written_u32(&self, offset: usize) -> Option<u32> {
         Some(self.u32(offset)).filter(|&value| value != FILLER)
     }
 
-    fn written_u64(&self, offset: usize) -> Option<u64> {
+    pub(crate) fn written_u64(&self, offset: usize) -> Option<u64> {
         Some(self.u64(offset)).filter(|&value| value != FILLER64)
     }
 
-    fn address(&self, offset: usize) -> Option<Gva> {
+    pub(crate) fn address(&self, offset: usize) -> Option<Gva> {
         self.written_u64(offset).filter(|&value| value != 0).map(Gva::new)
     }
 
-    fn text(&self, offset: usize, len: usize) -> Option<String> {
+    pub(crate) fn address32(&self, offset: usize) -> Option<Gva> {
+        let address = self.written_u32(offset).filter(|&value| value != 0)?;
+        Some(Gva::new(address.into()))
+    }
+
+    pub(crate) fn byte(&self, offset: usize) -> u8 {
+        self.0.get(offset).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn text(&self, offset: usize, len: usize) -> Option<String> {
         self.written_u32(offset)?;
         le::text(self.0, offset, len).filter(|text| !text.is_empty())
     }
@@ -378,11 +400,16 @@ fn physical_runs(raw: &Raw<'_>) -> Vec<PageRun> {
         .collect()
 }
 
-/// Fields of the x64 `CONTEXT`: ContextFlags +30, Rsp +98, Rip +f8.
-fn context(raw: &Raw<'_>) -> Option<ContextRecord> {
-    let at = |offset: usize| CONTEXT.saturating_add(offset);
-    let flags = raw.written_u32(at(0x30))?;
-    let (rsp, rip) = (raw.written_u64(at(0x98))?, raw.written_u64(at(0xf8))?);
+/// Fields of the x64 `CONTEXT`: ContextFlags +30, Rsp +98, Rip +f8. Of the ARM64 one: ContextFlags +0, Sp +100,
+/// Pc +108.
+fn context(raw: &Raw<'_>, machine: Machine) -> Option<ContextRecord> {
+    let [flags, rsp, rip] = match machine {
+        Machine::Arm64 => [0, 0x100, 0x108],
+        _ => [0x30, 0x98, 0xf8],
+    }
+    .map(|offset: usize| CONTEXT.saturating_add(offset));
+    let flags = raw.written_u32(flags)?;
+    let (rsp, rip) = (raw.written_u64(rsp)?, raw.written_u64(rip)?);
     if rsp == 0 && rip == 0 {
         return None;
     }

@@ -151,12 +151,13 @@ pub fn debugger_data(dump: &Dump) -> Result<DebuggerData, DebuggerDataError> {
         at,
         size,
         stopped,
-        ..fields(bytes)
+        ..fields(bytes, dump.kernel_space().address_mask())
     })
 }
 
-fn fields(block: &[u8]) -> DebuggerData {
-    let address = |offset| le::u64(block, offset).unwrap_or_default();
+/// The block is the same on all machines: on 32-bit ones its addresses are sign-extended, which `mask` undoes.
+fn fields(block: &[u8], mask: u64) -> DebuggerData {
+    let address = |offset| le::u64(block, offset).unwrap_or_default() & mask;
     let offset = |at| le::u16(block, at);
     DebuggerData {
         at: Gva::default(),

@@ -163,7 +163,7 @@ fn base_by_debugger_data(cursor: &Cursor<'_>) -> Result<Gva, BaseError> {
 }
 
 /// The kernel is the first module loaded: `_KLDR_DATA_TABLE_ENTRY` begins with InLoadOrderLinks and has DllBase
-/// at +30 on x64.
+/// behind six pointers, at +30 on 64-bit systems and +18 on 32-bit ones.
 fn base_by_module(cursor: &Cursor<'_>) -> Result<Gva, BaseError> {
     let list = cursor
         .space()
@@ -172,7 +172,8 @@ fn base_by_module(cursor: &Cursor<'_>) -> Result<Gva, BaseError> {
         .ps_loaded_module_list
         .ok_or(BaseError::NoModuleList)?;
     let first = cursor.pointer(list).map_err(BaseError::ModuleList)?;
-    let dll_base = Gva::new(first.u64().wrapping_add(0x30));
+    let behind = u64::from(cursor.space().pointer_width()).saturating_mul(6);
+    let dll_base = Gva::new(first.u64().wrapping_add(behind));
     cursor.pointer(dll_base).map_err(BaseError::ModuleList)
 }
 

@@ -7,7 +7,7 @@ use crate::{AddressSpace, Dump, Machine};
 
 /// Finds how the page tables of a dump are formed.
 ///
-/// That x64 tables have five levels is said by bit 12 of CR4, which no header holds. So both are tried on what
+/// PaeEnabled says which of two forms those of x86 have, when it was written. That x64 tables have five levels is said by bit 12 of CR4, which no header holds. So both are tried on what
 /// must be mapped: the heads of the kernel's lists of processes and modules. Read with the wrong number of levels,
 /// an address is not canonical or leads astray.
 pub(crate) fn paging(dump: &Dump) -> Paging {
@@ -30,7 +30,11 @@ pub(crate) fn paging(dump: &Dump) -> Paging {
 fn candidates(dump: &Dump) -> &'static [Paging] {
     match dump.header().machine {
         Machine::Arm64 => &[Paging::Arm64],
-        Machine::I386 => &[Paging::Pae, Paging::X86],
+        Machine::I386 => match dump.header().pae_enabled {
+            Some(true) => &[Paging::Pae],
+            Some(false) => &[Paging::X86],
+            None => &[Paging::Pae, Paging::X86],
+        },
         _ => &[Paging::X64, Paging::La57],
     }
 }

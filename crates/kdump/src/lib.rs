@@ -33,6 +33,7 @@ mod cursor;
 mod dump;
 mod error;
 mod header;
+mod header32;
 mod hex;
 mod identify;
 mod image;

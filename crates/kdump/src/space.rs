@@ -39,6 +39,14 @@ impl<'d> AddressSpace<'d> {
         self.paging.address_bits()
     }
 
+    /// The bits of an address: all of 64, or 32 on x86.
+    pub(crate) fn address_mask(&self) -> u64 {
+        match self.pointer_width() {
+            4 => u32::MAX.into(),
+            _ => u64::MAX,
+        }
+    }
+
     /// Where the top table is in physical memory.
     pub fn root(&self) -> Gpa {
         self.root

@@ -6,7 +6,7 @@ use crate::{Cursor, ReadError};
 
 /// A counted string of UTF-16 units as the kernel keeps it.
 ///
-/// On x64 the structure has 16 bytes: Length (u16, in bytes) at 0, MaximumLength (u16) at 2, Buffer at 8.
+/// Length (u16, in bytes) is at 0, MaximumLength (u16) at 2, and Buffer at 8, or at 4 on 32-bit systems.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnicodeString {

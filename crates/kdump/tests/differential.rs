@@ -242,7 +242,7 @@ fn fault_truncated_files_and_foreign_machines() {
         (1, world.frames.len() as u64 - 1)
     );
 
-    world.patch_u32(0x30, 0xaa64);
+    world.patch_u32(0x30, 0x1c4);
     let bytes = world.full();
     assert_eq!(other(&bytes).physmem().len(), world.frames.len());
     assert_eq!(

@@ -9,12 +9,11 @@ use std::fmt;
 use std::io;
 
 use super::{IndexError, PageRun};
-use crate::header::{DumpKind, HEADER64_LEN};
+use crate::Machine;
+use crate::header::{DumpKind, Header};
 use crate::le;
 use crate::source::ByteSource;
 
-/// Where the data behind the header begins.
-const DATA: u64 = HEADER64_LEN as u64;
 /// Bits for each entry of the rank directory, and the same in bytes: a line of a processor's cache.
 const BLOCK_BITS: u64 = 512;
 const BLOCK_BYTES: usize = 64;
@@ -52,37 +51,44 @@ impl BitmapLayout {
     ///
     /// # Errors
     /// A header that is cut off, has another signature, or whose numbers do not fit each other or the file.
-    pub(crate) fn read(kind: DumpKind, source: &ByteSource) -> Result<BitmapLayout, IndexError> {
-        let layout = match kind {
-            DumpKind::Summary => Self::summary(&read_header::<0x28>(source)?)?,
-            _ => Self::bitmap(&read_header::<0x38>(source)?)?,
+    pub(crate) fn read(header: &Header, source: &ByteSource) -> Result<BitmapLayout, IndexError> {
+        let data = header.len();
+        let layout = match (header.kind, header.machine) {
+            (DumpKind::Summary, Machine::I386) => {
+                Self::summary(&read_header::<0x20>(data, source)?, data.saturating_add(0x20))?
+            }
+            (DumpKind::Summary, _) => {
+                Self::summary(&read_header::<0x28>(data, source)?, data.saturating_add(0x28))?
+            }
+            _ => Self::bitmap(&read_header::<0x38>(data, source)?, data.saturating_add(0x38))?,
         };
         layout.check(source.len())
     }
 
-    /// `SUMMARY_DUMP` of kind 2: HeaderSize, BitmapSize and Pages are 32-bit and follow each other at +c.
-    fn summary(bytes: &[u8]) -> Result<BitmapLayout, IndexError> {
+    /// `SUMMARY_DUMP` of kind 2: HeaderSize, BitmapSize and Pages are 32-bit and follow each other at +c. An
+    /// `RTL_BITMAP` follows, whose pointer has the system's width; behind it are the bits.
+    fn summary(bytes: &[u8], bits_at: u64) -> Result<BitmapLayout, IndexError> {
         check_signature(bytes, &[*b"SDMP"])?;
         let field = |offset| le::u32(bytes, offset).map(u64::from).unwrap_or_default();
         Ok(BitmapLayout {
             first_page: field(0xc),
             bits: field(0x10),
             claimed: field(0x14),
-            bits_at: DATA.saturating_add(0x28),
+            bits_at,
             size_of_bitmap: Some(field(0x18)),
         })
     }
 
     /// `BITMAP_DUMP` of kinds 5 and 6: HeaderSize, Pages and BitmapSize are 64-bit and begin at +20. Which of
     /// the two signatures it has depends on who asked for the dump.
-    fn bitmap(bytes: &[u8]) -> Result<BitmapLayout, IndexError> {
+    fn bitmap(bytes: &[u8], bits_at: u64) -> Result<BitmapLayout, IndexError> {
         check_signature(bytes, &[*b"FDMP", *b"SDMP"])?;
         let field = |offset| le::u64(bytes, offset).unwrap_or_default();
         Ok(BitmapLayout {
             first_page: field(0x20),
             bits: field(0x30),
             claimed: field(0x28),
-            bits_at: DATA.saturating_add(0x38),
+            bits_at,
             size_of_bitmap: None,
         })
     }
@@ -114,13 +120,14 @@ impl BitmapLayout {
     }
 }
 
-fn read_header<const N: usize>(source: &ByteSource) -> Result<[u8; N], IndexError> {
+/// The header of the index, which begins at `data` in the file.
+fn read_header<const N: usize>(data: u64, source: &ByteSource) -> Result<[u8; N], IndexError> {
     let mut bytes = [0; N];
     source
-        .read_exact_at(DATA, &mut bytes)
+        .read_exact_at(data, &mut bytes)
         .map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => IndexError::Cut {
-                need: DATA.saturating_add(N as u64),
+                need: data.saturating_add(N as u64),
             },
             _ => IndexError::Io(error),
         })?;
