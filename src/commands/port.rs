@@ -227,4 +227,11 @@ fn detail_rows(rows: &mut Rows, record: &PortRecord, details: &PortDetails) {
         "WaitQueueLength",
         &rows::or_question(&details.wait_queue_length, ToString::to_string),
     );
+    for resource in &details.resources.resources {
+        let kind = rows::or_question(&resource.kind, ToString::to_string);
+        rows.text("Resource", &format!("{} [{kind}]", resource.address));
+    }
+    if let Some(hole) = details.resources.complete.hole() {
+        rows.text("Resource", &format!("? ({hole})"));
+    }
 }

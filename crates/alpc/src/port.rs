@@ -13,6 +13,7 @@ use crate::object;
 use crate::process::ProcessRef;
 use crate::queue::{self, QueueKind, QueueRecord};
 use crate::receiver::Receivers;
+use crate::resource::{self, Resources};
 use crate::thread::{self, ThreadRecord};
 use crate::value::{Addr, Hole, Value};
 
@@ -302,6 +303,8 @@ pub struct PortDetails {
     pub wait_queue_length: Value<u32>,
     /// The semaphore or event that waiters on the port use.
     pub semaphore: Value<Addr>,
+    /// The resources that it owns.
+    pub resources: Resources,
 }
 
 /// How much of a port to gather.
@@ -470,6 +473,7 @@ fn details(port: At<'_, '_>) -> PortDetails {
         max_total_section_size: attribute(PortAttributes::MaxTotalSectionSize),
         wait_queue_length: port.u32(Port::WaitQueueLength).into(),
         semaphore: port.addr(Port::Semaphore),
+        resources: resource::of_port(port),
     }
 }
 
