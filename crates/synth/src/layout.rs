@@ -7,7 +7,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
+use crate::machine::Machine;
+
 mod assigned;
+mod derived;
 mod extract;
 
 /// Whether the members of a type follow each other or share their place.
@@ -76,7 +79,7 @@ pub struct Kernel {
     name: String,
     version: [u32; 4],
     source: String,
-    pointer_size: u64,
+    machine: Machine,
     guid: [u8; 16],
     age: u32,
     has_real_symbols: bool,
@@ -98,7 +101,7 @@ impl Kernel {
             .clone()
     }
 
-    /// Names of all kernels of the extract, 64-bit ones first, each group oldest first.
+    /// Names of all kernels of the extract, 64-bit ones first, each group oldest first, and of those derived from them.
     #[must_use]
     pub fn names() -> Vec<&'static str> {
         all().iter().map(|k| k.name.as_str()).collect()
@@ -128,10 +131,16 @@ impl Kernel {
         self.version
     }
 
-    /// 8 on x64, 4 on x86.
+    /// The machine that it runs on. A 32-bit kernel of the extract is one with PAE.
+    #[must_use]
+    pub fn machine(&self) -> Machine {
+        self.machine
+    }
+
+    /// 8 on x64 and ARM64, 4 on x86.
     #[must_use]
     pub fn pointer_size(&self) -> u64 {
-        self.pointer_size
+        self.machine.pointer_size()
     }
 
     /// GUID of the PDB, in the order of the bytes of an RSDS record (the first three groups little-endian).
@@ -146,13 +155,13 @@ impl Kernel {
         self.age
     }
 
-    /// `ntkrnlmp.pdb`, or the PAE kernel's `ntkrpamp.pdb` of x86.
+    /// `ntkrnlmp.pdb`, the PAE kernel's `ntkrpamp.pdb` of x86, or that of the kernel for five levels.
     #[must_use]
     pub fn pdb_name(&self) -> &'static str {
-        if self.pointer_size == 8 {
-            "ntkrnlmp.pdb"
-        } else {
-            "ntkrpamp.pdb"
+        match self.machine {
+            Machine::X64 | Machine::X86 | Machine::Arm64 => "ntkrnlmp.pdb",
+            Machine::Pae => "ntkrpamp.pdb",
+            Machine::La57 => "ntkrla57.pdb",
         }
     }
 
@@ -305,7 +314,11 @@ pub(crate) fn guid_bytes(digits: &str) -> Option<[u8; 16]> {
 
 fn all() -> &'static [Kernel] {
     static KERNELS: OnceLock<Vec<Kernel>> = OnceLock::new();
-    KERNELS.get_or_init(|| extract::parse(include_str!("../layouts/kernels.tsv")))
+    KERNELS.get_or_init(|| {
+        let mut kernels = extract::parse(include_str!("../layouts/kernels.tsv"));
+        derived::add(&mut kernels);
+        kernels
+    })
 }
 
 #[cfg(test)]

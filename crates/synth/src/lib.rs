@@ -35,6 +35,7 @@ pub mod dump;
 pub mod fixtures;
 pub mod isf;
 pub mod layout;
+pub mod machine;
 pub mod memory;
 pub mod paging;
 pub mod pdb;

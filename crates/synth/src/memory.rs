@@ -31,6 +31,8 @@ pub enum PageSize {
     Small,
     /// 2 MiB: one entry of a page directory.
     Large,
+    /// 4 MiB: one entry of a page directory of x86 without PAE.
+    Large4M,
     /// 1 GiB: one entry of a page-directory-pointer table.
     Huge,
 }
@@ -42,6 +44,7 @@ impl PageSize {
         match self {
             PageSize::Small => PAGE_SIZE,
             PageSize::Large => PAGE_SIZE << 9,
+            PageSize::Large4M => PAGE_SIZE << 10,
             PageSize::Huge => PAGE_SIZE << 18,
         }
     }

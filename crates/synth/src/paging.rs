@@ -1,9 +1,10 @@
-//! x64 page tables of four levels for the virtual memory of a world.
+//! Page tables of every machine for the virtual memory of a world.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::{PAGE_SIZE, Pfn, Va};
-use crate::bytes::{index, put_u64};
+use crate::bytes::{index, le, put, uint};
+use crate::machine::Machine;
 use crate::memory::{Backing, PageSize, VirtualMemory};
 use crate::physical::PhysicalMemory;
 use crate::random::Random;
@@ -19,11 +20,104 @@ const PROTOTYPE: u64 = 0x400;
 const TRANSITION: u64 = 0x800;
 /// MM_READWRITE in the protection field of an entry that is not valid.
 const READ_WRITE: u64 = 4 << 5;
+/// Descriptors of ARM64: valid, of a table or a page; valid, of a block. With them inner shareable and accessed.
+const ARM64_TABLE: u64 = 3;
+const ARM64_BLOCK: u64 = 1;
+const ARM64_LEAF: u64 = 0x700;
+/// UXN and PXN.
+const ARM64_NO_EXECUTE: u64 = 3 << 53;
 
 /// The slot of the top table that refers to itself (Windows before the slot was randomized).
 pub const SELF_MAP_SLOT: u64 = 0x1ed;
-/// The first slot of the kernel's half.
-const KERNEL_HALF: u64 = 0x100;
+
+/// One level of tables: where in an address its index is, and the size of pages that its entries map.
+#[derive(Clone, Copy, Debug)]
+struct Level {
+    shift: u32,
+    bits: u32,
+    page: Option<PageSize>,
+}
+
+const fn level(shift: u32, page: Option<PageSize>) -> Level {
+    Level { shift, bits: 9, page }
+}
+
+const WIDE: [Level; 5] = [
+    level(48, None),
+    level(39, None),
+    level(30, Some(PageSize::Huge)),
+    level(21, Some(PageSize::Large)),
+    level(12, Some(PageSize::Small)),
+];
+const PAE: [Level; 3] = [
+    Level {
+        shift: 30,
+        bits: 2,
+        page: None,
+    },
+    level(21, Some(PageSize::Large)),
+    level(12, Some(PageSize::Small)),
+];
+const X86: [Level; 2] = [
+    Level {
+        shift: 22,
+        bits: 10,
+        page: Some(PageSize::Large4M),
+    },
+    Level {
+        shift: 12,
+        bits: 10,
+        page: Some(PageSize::Small),
+    },
+];
+
+/// The levels of a machine's tables, from the top one down.
+fn levels(machine: Machine) -> &'static [Level] {
+    match machine {
+        Machine::La57 => &WIDE,
+        Machine::X64 | Machine::Arm64 => &WIDE[1..],
+        Machine::Pae => &PAE,
+        Machine::X86 => &X86,
+    }
+}
+
+/// Bytes of an entry.
+fn entry_size(machine: Machine) -> u64 {
+    if machine == Machine::X86 { 4 } else { 8 }
+}
+
+/// The slots of the top table that map the kernel's half, and the one among them that refers to the table itself. With
+/// PAE the tables of the second level are mapped one by one; nobody here reads them there.
+fn kernel_half(machine: Machine) -> (std::ops::Range<u64>, Option<u64>) {
+    match machine {
+        Machine::X64 | Machine::La57 | Machine::Arm64 => (0x100..0x200, Some(SELF_MAP_SLOT)),
+        Machine::Pae => (2..4, None),
+        Machine::X86 => (0x200..0x400, Some(0x300)),
+    }
+}
+
+/// The entry of a table.
+fn table_entry(machine: Machine, table: Pfn, depth: usize) -> u64 {
+    let bits = match machine {
+        Machine::Arm64 => ARM64_TABLE | ARM64_LEAF,
+        // All else is reserved in the four entries of a page-directory-pointer table.
+        Machine::Pae if depth == 0 => VALID,
+        _ => TABLE,
+    };
+    table.address() | bits
+}
+
+/// The entry of a page that is resident.
+fn leaf_entry(machine: Machine, frame: Pfn, size: PageSize) -> u64 {
+    let bits = match (machine, size) {
+        (Machine::Arm64, PageSize::Small) => ARM64_TABLE | ARM64_LEAF | ARM64_NO_EXECUTE,
+        (Machine::Arm64, _) => ARM64_BLOCK | ARM64_LEAF,
+        (Machine::X86, PageSize::Small) => LEAF,
+        (_, PageSize::Small) => LEAF | NO_EXECUTE,
+        _ => LEAF | LARGE,
+    };
+    frame.address() | bits
+}
 
 /// Where the frames of pages left out begin: inside the machine's memory but away from the others, so that even the
 /// runs of a complete dump can go around them.
@@ -100,9 +194,20 @@ impl Frames {
         match size {
             PageSize::Small => self.take(),
             PageSize::Large => self.take_large(),
+            PageSize::Large4M => self.take_large_pair(),
             PageSize::Huge => {
                 self.huge += 1;
                 Pfn(HUGE_ZONE * self.huge)
+            }
+        }
+    }
+
+    fn take_large_pair(&mut self) -> Pfn {
+        loop {
+            let slot = self.random.below((LEFT_OUT_ZONE - LARGE_ZONE) / 0x400) * 2;
+            if !self.large.contains(&slot) && !self.large.contains(&(slot + 1)) {
+                self.large.extend([slot, slot + 1]);
+                return Pfn(LARGE_ZONE + slot * 0x200);
             }
         }
     }
@@ -145,12 +250,14 @@ pub struct Mapped {
 /// Where a page of a large region is to be anything but resident: one entry maps them all.
 #[must_use]
 pub fn build(
+    machine: Machine,
     kernel_top: Pfn,
     kernel: &VirtualMemory,
     users: &[UserSpace<'_>],
     frames: &mut Frames,
 ) -> Mapped {
     let mut builder = Builder {
+        machine,
         mapped: Mapped::default(),
         frames,
         large: BTreeMap::new(),
@@ -167,6 +274,7 @@ pub fn build(
 }
 
 struct Builder<'a> {
+    machine: Machine,
     mapped: Mapped,
     frames: &'a mut Frames,
     large: BTreeMap<Va, Pfn>,
@@ -174,17 +282,18 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     fn make_top(&mut self, top: Pfn) {
-        self.set(top, SELF_MAP_SLOT, top.address() | LEAF);
+        self.mapped.memory.frame_mut(top);
+        if let (_, Some(slot)) = kernel_half(self.machine) {
+            let entry = leaf_entry(self.machine, top, PageSize::Small) & !NO_EXECUTE & !ARM64_NO_EXECUTE;
+            self.set(top, slot, entry);
+        }
     }
 
     fn share_kernel_half(&mut self, from: Pfn, to: Pfn) {
-        for slot in (KERNEL_HALF..0x200).filter(|&slot| slot != SELF_MAP_SLOT) {
-            if let Some(entry) = self
-                .mapped
-                .memory
-                .entry(from.address() + slot * 8)
-                .filter(|&entry| entry != 0)
-            {
+        let (slots, own) = kernel_half(self.machine);
+        for slot in slots.filter(|&slot| Some(slot) != own) {
+            let entry = self.get(from, slot);
+            if entry != 0 {
                 self.set(to, slot, entry);
             }
         }
@@ -217,31 +326,43 @@ impl Builder<'_> {
 
     fn map_small(&mut self, top: Pfn, address: Va, backing: Backing) -> Option<Pfn> {
         let (entry, frame) = self.small_entry(address, backing);
-        let table = self.descend(top, address, 3);
-        self.set(table, slot(address, 3), entry);
+        let last = levels(self.machine).len() - 1;
+        let table = self.descend(top, address, last);
+        self.set(table, self.slot(address, last), entry);
         frame
     }
 
     fn small_entry(&mut self, address: Va, backing: Backing) -> (u64, Option<Pfn>) {
+        let machine = self.machine;
+        let page = address.0 / PAGE_SIZE;
+        let narrow = machine == Machine::X86;
         match backing {
-            Backing::Resident => self.framed(|frame| frame | LEAF | NO_EXECUTE),
-            Backing::Transition => self.framed(|frame| frame | TRANSITION | READ_WRITE),
+            Backing::Resident => self.framed(|frame| leaf_entry(machine, frame, PageSize::Small)),
+            Backing::Transition => self.framed(|frame| frame.address() | TRANSITION | READ_WRITE),
             Backing::LeftOut => {
                 let frame = self.frames.take_left_out();
-                (frame.address() | LEAF | NO_EXECUTE, Some(frame))
+                (leaf_entry(machine, frame, PageSize::Small), Some(frame))
             }
-            Backing::PageFile => (
-                (0x0001_2000 + address.0 / PAGE_SIZE % 0x1000) << 32 | READ_WRITE | 2 << 1,
-                None,
-            ),
+            Backing::PageFile => {
+                let place = 0x0001_2000 + page % 0x1000;
+                let high = place << if narrow { 12 } else { 32 };
+                (high | READ_WRITE | 2 << 1, None)
+            }
             Backing::DemandZero => (READ_WRITE, None),
-            Backing::Prototype => ((address.0 >> 12 << 16) | TRANSITION | PROTOTYPE, None),
+            Backing::Prototype => {
+                let to = if narrow {
+                    page << 12 & 0xffff_f000
+                } else {
+                    page << 16
+                };
+                (to | TRANSITION | PROTOTYPE, None)
+            }
         }
     }
 
-    fn framed(&mut self, entry: impl Fn(u64) -> u64) -> (u64, Option<Pfn>) {
+    fn framed(&mut self, entry: impl Fn(Pfn) -> u64) -> (u64, Option<Pfn>) {
         let frame = self.frames.take();
-        (entry(frame.address()), Some(frame))
+        (entry(frame), Some(frame))
     }
 
     fn map_large(&mut self, top: Pfn, address: Va, size: PageSize) -> Pfn {
@@ -255,37 +376,59 @@ impl Builder<'_> {
     }
 
     fn map_new_large(&mut self, top: Pfn, base: Va, size: PageSize) -> Pfn {
-        let level = if size == PageSize::Huge { 1 } else { 2 };
+        let level = levels(self.machine)
+            .iter()
+            .position(|level| level.page == Some(size))
+            .unwrap_or_else(|| panic!("{:?} has no pages of {:#x} bytes", self.machine, size.bytes()));
         let first = self.frames.take_sized(size);
         let table = self.descend(top, base, level);
-        self.set(table, slot(base, level), first.address() | LEAF | LARGE);
+        self.set(
+            table,
+            self.slot(base, level),
+            leaf_entry(self.machine, first, size),
+        );
         self.large.insert(base, first);
         first
     }
 
     /// The table of `level` (0 is the top) that maps `address`, made where it is missing.
-    fn descend(&mut self, top: Pfn, address: Va, level: u32) -> Pfn {
-        (0..level).fold(top, |table, level| self.next_table(table, slot(address, level)))
+    fn descend(&mut self, top: Pfn, address: Va, level: usize) -> Pfn {
+        let mut table = top;
+        for depth in 0..level {
+            table = self.next_table(table, self.slot(address, depth), depth);
+        }
+        table
     }
 
-    fn next_table(&mut self, table: Pfn, slot: u64) -> Pfn {
-        match self.mapped.memory.entry(table.address() + slot * 8) {
-            Some(entry) if entry & VALID != 0 => Pfn((entry & 0x000f_ffff_ffff_f000) / PAGE_SIZE),
+    fn next_table(&mut self, table: Pfn, slot: u64, depth: usize) -> Pfn {
+        match self.get(table, slot) {
+            entry if entry & VALID != 0 => Pfn((entry & 0x000f_ffff_ffff_f000) / PAGE_SIZE),
             _ => {
                 let next = self.frames.take();
                 self.mapped.memory.frame_mut(next);
-                self.set(table, slot, next.address() | TABLE);
+                self.set(table, slot, table_entry(self.machine, next, depth));
                 next
             }
         }
     }
 
-    fn set(&mut self, table: Pfn, slot: u64, entry: u64) {
-        put_u64(self.mapped.memory.frame_mut(table), index(slot * 8), entry);
+    fn get(&self, table: Pfn, slot: u64) -> u64 {
+        let size = entry_size(self.machine);
+        let page = self.mapped.memory.frame(table);
+        page.map_or(0, |page| {
+            uint(&page[index(slot * size)..index((slot + 1) * size)])
+        })
     }
-}
 
-/// The slot of `address` in a table of `level`, 0 being the top.
-fn slot(address: Va, level: u32) -> u64 {
-    address.0 >> (39 - 9 * level) & 0x1ff
+    fn set(&mut self, table: Pfn, slot: u64, entry: u64) {
+        let size = entry_size(self.machine);
+        let page = self.mapped.memory.frame_mut(table);
+        put(page, index(slot * size), &le(entry, size));
+    }
+
+    /// The slot of `address` in a table of `level`, 0 being the top.
+    fn slot(&self, address: Va, level: usize) -> u64 {
+        let Level { shift, bits, .. } = levels(self.machine)[level];
+        address.0 >> shift & !(u64::MAX << bits)
+    }
 }

@@ -5,6 +5,7 @@ use std::io::Cursor;
 
 use pdb::{FallibleIterator, ItemFinder, PDB, SymbolData, TypeData, TypeIndex};
 use synth::layout::{Field, Kernel, Type};
+use synth::machine::Machine;
 use synth::pdb::from_kernel;
 
 type Open = PDB<'static, Cursor<Vec<u8>>>;
@@ -172,9 +173,10 @@ fn identity_is_that_of_the_kernel() {
         let guid = info.guid.to_bytes_le();
         assert_eq!((guid, info.age), (kernel.guid(), kernel.age()), "{name}");
         let machine = file.debug_information().unwrap().machine_type().unwrap();
-        let wanted = match kernel.pointer_size() {
-            8 => pdb::MachineType::Amd64,
-            _ => pdb::MachineType::X86,
+        let wanted = match kernel.machine() {
+            Machine::X64 | Machine::La57 => pdb::MachineType::Amd64,
+            Machine::X86 | Machine::Pae => pdb::MachineType::X86,
+            Machine::Arm64 => pdb::MachineType::Arm64,
         };
         assert_eq!(machine, wanted, "{name}");
     }

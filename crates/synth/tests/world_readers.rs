@@ -10,6 +10,7 @@ use kdmp_parser::{phys, virt};
 use plain::Plain;
 use synth::address::{PAGE_SIZE, Pfn, Va};
 use synth::dump::{self, Header, Kind};
+use synth::machine::Machine;
 use synth::memory::{Backing, PageSize, VirtualMemory};
 use synth::paging::{self, Frames, Mapped};
 use synth::physical::{PhysicalMemory, Run};
@@ -139,7 +140,7 @@ fn mixed_memory() -> VirtualMemory {
 
 fn map_mixed(memory: &VirtualMemory) -> (Mapped, Header) {
     let top = Pfn(0x1ad);
-    let mapped = paging::build(top, memory, &[], &mut Frames::new(3, Pfn(0x300)));
+    let mapped = paging::build(Machine::X64, top, memory, &[], &mut Frames::new(3, Pfn(0x300)));
     let machine = Run {
         base: Pfn(1),
         count: 0x8_0000,

@@ -1,8 +1,9 @@
-//! The header of 64-bit dumps: 0x2000 bytes.
+//! What headers of dumps say, and that of 64-bit dumps: 0x2000 bytes.
 
-use super::Kind;
+use super::{Kind, header32};
 use crate::address::{Pfn, Va};
 use crate::bytes::{count, low32, put, put_u16, put_u32, put_u64};
+use crate::machine::Machine;
 use crate::physical::Run;
 
 /// Bytes in the header; the index or the first page follows.
@@ -35,8 +36,8 @@ pub struct Header {
     pub ps_loaded_module_list: Va,
     /// Address of the kernel's `PsActiveProcessHead`.
     pub ps_active_process_head: Va,
-    /// `MachineImageType`: 8664 for x64.
-    pub machine: u32,
+    /// The machine: its number is `MachineImageType`, and x86 has a header of its own.
+    pub machine: Machine,
     /// Number of processors.
     pub processors: u32,
     /// The bug check.
@@ -66,9 +67,15 @@ pub struct Header {
 }
 
 impl Header {
-    /// A header of a 64-bit system of `build` with `memory`; everything else is zero.
+    /// A header of an x64 system of `build` with `memory`; everything else is zero.
     #[must_use]
     pub fn x64(build: u32, memory: Vec<Run>) -> Self {
+        Header::of(Machine::X64, build, memory)
+    }
+
+    /// A header of a system of `build` with `memory`; everything else is zero.
+    #[must_use]
+    pub fn of(machine: Machine, build: u32, memory: Vec<Run>) -> Self {
         Header {
             major_version: 15,
             minor_version: build,
@@ -76,7 +83,7 @@ impl Header {
             pfn_data_base: Va::NULL,
             ps_loaded_module_list: Va::NULL,
             ps_active_process_head: Va::NULL,
-            machine: 0x8664,
+            machine,
             processors: 1,
             bugcheck: Bugcheck::default(),
             kd_debugger_data_block: Va::NULL,
@@ -93,6 +100,15 @@ impl Header {
         }
     }
 
+    /// Bytes in the header; the index or the first page follows.
+    pub(super) fn size(&self) -> u64 {
+        if self.machine.pointer_size() == 4 {
+            header32::SIZE
+        } else {
+            SIZE
+        }
+    }
+
     /// Frames up to the end of the machine's memory: the bits of a bitmap.
     pub(super) fn memory_frames(&self) -> u64 {
         self.memory.iter().map(|run| run.end()).max().unwrap_or(Pfn(0)).0
@@ -100,6 +116,9 @@ impl Header {
 
     /// The header's bytes, for a file of `length` bytes.
     pub(super) fn bytes(&self, kind: Kind, runs: &[Run], length: u64) -> Vec<u8> {
+        if self.machine.pointer_size() == 4 {
+            return header32::bytes(self, kind, runs, length);
+        }
         // What Windows does not write keeps this filler.
         let mut b = b"PAGE".repeat(0x800);
         put(&mut b, 0, b"PAGEDU64");
@@ -109,7 +128,7 @@ impl Header {
         put_u64(&mut b, 0x18, self.pfn_data_base.0);
         put_u64(&mut b, 0x20, self.ps_loaded_module_list.0);
         put_u64(&mut b, 0x28, self.ps_active_process_head.0);
-        put_u32(&mut b, 0x30, self.machine);
+        put_u32(&mut b, 0x30, self.machine.number().into());
         put_u32(&mut b, 0x34, self.processors);
         put_u32(&mut b, 0x38, self.bugcheck.code);
         for (i, parameter) in self.bugcheck.parameters.into_iter().enumerate() {
@@ -132,8 +151,15 @@ impl Header {
         b
     }
 
-    /// `CONTEXT` of x64: flags, selectors, rsp and rip.
+    /// `CONTEXT` of x64: flags, selectors, rsp and rip; of ARM64: flags, Sp and Pc.
     fn put_context(&self, context: &mut [u8]) {
+        if self.machine == Machine::Arm64 {
+            context[..0x390].fill(0);
+            put_u32(context, 0, 0x0040_0007);
+            put_u64(context, 0x100, self.rsp.0);
+            put_u64(context, 0x108, self.rip.0);
+            return;
+        }
         context[..0x4d0].fill(0);
         put_u32(context, 0x30, 0x0010_001f);
         put_u32(context, 0x34, 0x1f80);

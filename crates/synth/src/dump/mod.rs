@@ -3,6 +3,7 @@
 //! Offsets are those of the published dump definitions, taken from the format tables and not from any reader.
 
 mod bitmap;
+mod header32;
 mod header64;
 mod ranges;
 mod sparse;
@@ -107,13 +108,13 @@ fn write_claims<S: Sink>(
     let pages = claims.iter().map(|run| run.count).sum::<u64>();
     let index = match kind {
         Kind::Full => Vec::new(),
-        Kind::Summary => summary::index(claims, pages, header.memory_frames()),
-        Kind::BitmapFull => bitmap::index(*b"FDMP", claims, pages, header.memory_frames()),
-        Kind::BitmapKernel => bitmap::index(*b"SDMP", claims, pages, header.memory_frames()),
+        Kind::Summary => summary::index(header, claims, pages),
+        Kind::BitmapFull => bitmap::index(*b"FDMP", header, claims, pages),
+        Kind::BitmapKernel => bitmap::index(*b"SDMP", header, claims, pages),
         Kind::KernelRanges | Kind::KernelUserRanges => ranges::index(false, claims, pages),
         Kind::CompleteRanges => ranges::index(true, claims, pages),
     };
-    let first = header64::SIZE + count(index.len());
+    let first = header.size() + count(index.len());
     let length = first + pages * PAGE_SIZE;
     let runs = if kind == Kind::Full {
         claims

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Field, Kernel, Kind, Type, assigned, guid_bytes};
+use crate::machine::Machine;
 
 /// What the member lines below a heading belong to.
 enum Open {
@@ -93,13 +94,21 @@ fn kernel(words: &[&str]) -> Kernel {
         name: words[1].to_owned(),
         version,
         source: words[4].to_owned(),
-        pointer_size: number(words[2]),
+        machine: machine(words[2]),
         guid,
         age,
         has_real_symbols: words[5] != "-",
         types: BTreeMap::new(),
         enums: BTreeMap::new(),
         globals: BTreeMap::new(),
+    }
+}
+
+fn machine(pointer_size: &str) -> Machine {
+    match pointer_size {
+        "8" => Machine::X64,
+        "4" => Machine::Pae,
+        other => panic!("pointers of {other} bytes"),
     }
 }
 

@@ -28,7 +28,7 @@ pub fn describe_kernel(kernel: &Kernel) -> Pdb {
         age: kernel.age(),
         rewritten_age: None,
         signature: 0x4a5b_c000,
-        machine: if kernel.pointer_size() == 8 { 0x8664 } else { 0x14c },
+        machine: kernel.machine().number(),
         block_size: 4096,
         leaves: leaves(kernel),
         types: type_table(kernel),

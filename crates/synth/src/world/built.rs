@@ -5,6 +5,7 @@ use std::ops::{Deref, DerefMut};
 use super::{KERNEL_TOP, World};
 use crate::address::{PAGE_SIZE, Pfn, Va};
 use crate::dump::{self, Header, Kind, machine_memory};
+use crate::machine::Machine;
 use crate::memory::{Backing, PageSize};
 use crate::paging::{self, Mapped, UserSpace};
 use crate::physical::Run;
@@ -37,7 +38,7 @@ impl World {
     /// `shape` completes the header: bug check, times, context. Addresses and tables are filled in.
     #[must_use]
     pub fn compile(mut self, shape: impl FnOnce(&World, &mut Header)) -> Built {
-        let mut header = Header::x64(self.truth.build, memory_up_to(None));
+        let mut header = Header::of(self.machine, self.truth.build, memory_up_to(None));
         shape(&self, &mut header);
         self.compile_image();
         self.compile_objects();
@@ -59,11 +60,14 @@ impl World {
         Built { world: self, header }
     }
 
-    /// Maps the kernel image with pages of 2 MiB, as large memory machines do.
+    /// Maps the kernel image with pages of 2 MiB (4 MiB on x86 without PAE), as large memory machines do.
     pub fn map_image_with_large_pages(&mut self) {
-        let length = u64::from(self.kernel.image_size()).next_multiple_of(PageSize::Large.bytes());
-        self.memory
-            .map_with(self.truth.kernel_base, length, PageSize::Large);
+        let size = match self.machine {
+            Machine::X86 => PageSize::Large4M,
+            _ => PageSize::Large,
+        };
+        let length = u64::from(self.kernel.image_size()).next_multiple_of(size.bytes());
+        self.memory.map_with(self.truth.kernel_base, length, size);
     }
 
     /// A processor's control block for each processor: the first runs the last thread that is running, if any.
@@ -90,16 +94,8 @@ impl World {
 
 impl Built {
     /// Builds the page tables. The same every time.
-    ///
-    /// # Panics
-    /// For a 32-bit kernel: its page tables are not written yet.
     #[must_use]
     pub fn map(&self) -> Mapped {
-        assert_eq!(
-            self.pointer_size(),
-            8,
-            "page tables of 32-bit kernels are not written yet"
-        );
         let users: Vec<UserSpace<'_>> = self
             .truth
             .processes
@@ -110,7 +106,13 @@ impl Built {
                 memory: self.users.get(&process.address).unwrap_or(&NOTHING),
             })
             .collect();
-        paging::build(KERNEL_TOP, &self.memory, &users, &mut self.frames.clone())
+        paging::build(
+            self.machine,
+            KERNEL_TOP,
+            &self.memory,
+            &users,
+            &mut self.frames.clone(),
+        )
     }
 
     /// The dump file of `kind`; kernel dumps hold no user pages.

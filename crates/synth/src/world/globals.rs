@@ -58,11 +58,7 @@ impl World {
     /// `NtBuildLab` without its final NUL: the global is wide enough, and memory is zero behind it.
     fn build_lab(&self) -> String {
         let [_, _, build, revision] = self.kernel.version();
-        let machine = if self.pointer_size() == 8 {
-            "amd64fre"
-        } else {
-            "x86fre"
-        };
+        let machine = self.kernel.machine().build_suffix();
         format!("{build}.{revision}.{machine}.synth")
     }
 

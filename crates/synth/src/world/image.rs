@@ -45,7 +45,7 @@ impl World {
         put(&mut b, NT_HEADERS, b"PE\0\0");
         let sections = self.kernel.sections();
         let optional_size: u16 = if wide { 0xf0 } else { 0xe0 };
-        put_u16(&mut b, NT_HEADERS + 4, if wide { 0x8664 } else { 0x14c });
+        put_u16(&mut b, NT_HEADERS + 4, self.kernel.machine().number());
         put_u16(
             &mut b,
             NT_HEADERS + 6,

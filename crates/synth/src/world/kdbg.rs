@@ -64,7 +64,7 @@ impl World {
         else {
             return;
         };
-        let machine = if self.pointer_size() == 8 { 0x8664 } else { 0x14c };
+        let machine = u64::from(self.kernel.machine().number());
         for (member, value) in [
             ("MajorVersion", 15),
             ("MinorVersion", u64::from(self.truth.build)),

@@ -34,6 +34,7 @@ pub use truth::*;
 use crate::address::{Pfn, Va};
 use crate::bytes::count;
 use crate::layout::Kernel;
+use crate::machine::Machine;
 use crate::memory::VirtualMemory;
 use crate::paging::Frames;
 use plan::Plan;
@@ -46,6 +47,8 @@ pub(crate) const KERNEL_TOP: Pfn = Pfn(0x1ad);
 pub struct World {
     /// The kernel whose layout the world has.
     pub kernel: Kernel,
+    /// The machine that it runs on: the kernel's, or x86 without PAE.
+    pub machine: Machine,
     /// What the world was told so far.
     pub truth: Truth,
     /// Kernel memory.
@@ -71,6 +74,7 @@ impl World {
             frames: Frames::new(seed, Pfn(0x200)),
             types: BTreeMap::new(),
             plan,
+            machine: kernel.machine(),
             kernel,
         };
         world.make_namespace();

@@ -6,6 +6,7 @@ use super::World;
 use crate::address::{PAGE_SIZE, Va};
 use crate::bytes::uint;
 use crate::layout::Kernel;
+use crate::machine::Machine;
 
 /// A range of kernel memory to allocate from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +52,13 @@ const TEN_X64: [u64; 4] = [
     0xffff_d280_90a0_0000,
     0xffff_8286_2a00_0000,
 ];
+/// The system's half begins at ff00000000000000: nonpaged pool and system pages are where four levels have nothing.
+const LA57_X64: [u64; 4] = [
+    0xffff_f807_1920_0000,
+    0xff3e_b780_8170_0000,
+    0xffa1_d280_90a0_0000,
+    0xff17_8286_2a00_0000,
+];
 const X86: [u64; 4] = [
     0xffff_ffff_8180_0000,
     0xffff_ffff_8400_0000,
@@ -61,8 +69,9 @@ const X86: [u64; 4] = [
 impl Plan {
     /// The ranges that Windows of this version uses. Only the addresses follow from the build, nothing else does.
     pub(super) fn of(kernel: &Kernel) -> Self {
-        let [image, nonpaged, paged, system] = match (kernel.pointer_size(), kernel.build()) {
-            (4, _) => X86,
+        let [image, nonpaged, paged, system] = match (kernel.machine(), kernel.build()) {
+            (Machine::X86 | Machine::Pae, _) => X86,
+            (Machine::La57, _) => LA57_X64,
             (_, ..7000) => VISTA_X64,
             (_, ..9600) => SEVEN_X64,
             (_, ..10240) => EIGHT_1_X64,

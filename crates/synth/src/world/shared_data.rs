@@ -18,7 +18,7 @@ impl World {
         put_u32(&mut page, 0x4, 0x0fa0_0000);
         put_time(&mut page, 0x8, up_time);
         put_time(&mut page, 0x14, system_time);
-        let machine = if wide { 0x8664 } else { 0x14c };
+        let machine = self.kernel.machine().number();
         put_u16(&mut page, 0x2c, machine);
         put_u16(&mut page, 0x2e, machine);
         for (i, unit) in "C:\\Windows".encode_utf16().enumerate() {
