@@ -237,3 +237,24 @@ fn a_list_of_modules_that_leads_around() {
     }
     assert!(cut["modules"].as_array().unwrap().len() >= 2);
 }
+
+#[test]
+fn a_process_that_was_taken_out_of_the_list() {
+    let mut world = world();
+    let process = busiest(&world);
+    let links = world.field(process.address, "_EPROCESS", "ActiveProcessLinks");
+    let (next, last) = (pointer(&world, links), pointer(&world, links + 8));
+    world.write_pointer(last, next);
+    world.write_pointer(next + 8, last);
+    let (answer, run) = ask(&world, &format!("process pid:{}", process.pid));
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    assert_eq!(answer["address"], address(process.address));
+    let threads = world.truth.threads.iter();
+    let thread = threads
+        .clone()
+        .find(|thread| thread.process == process.address)
+        .unwrap();
+    let (answer, run) = ask(&world, &format!("thread tid:{}", thread.tid));
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    assert_eq!(answer["address"], address(thread.address));
+}

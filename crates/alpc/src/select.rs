@@ -8,6 +8,7 @@ use kdump::{Gva, Gxa};
 use crate::contract::{ClientId, Global, Message, PortMessage, Process, Thread, ThreadControl};
 use crate::directory::{self, same_name};
 use crate::enumerate;
+use crate::handle;
 use crate::kernel::{At, Kernel, Read};
 use crate::message_table;
 use crate::object;
@@ -142,7 +143,17 @@ pub fn process(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelec
     match selector {
         Selector::Address(address) => Ok(*address),
         Selector::ProcessId(wanted) => {
-            processes(kernel, |at| Ok(at.uint(Process::UniqueProcessId)? == *wanted)).one(what, selector)
+            let has_id = |at: At<'_, '_>| Ok(at.uint(Process::UniqueProcessId)? == *wanted);
+            let mut search = processes(kernel, has_id);
+            // A torn list hides processes that the table of ids still has.
+            if search.found.is_empty()
+                && let Some(address) = by_client_id(kernel, *wanted)
+                && process::is_process(kernel, address).is_ok_and(|is| is)
+                && has_id(kernel.at(address)).is_ok_and(|has| has)
+            {
+                search.found.push(process_candidate(kernel, address));
+            }
+            search.one(what, selector)
         }
         Selector::Name(name) => processes(kernel, |at| has_image_name(at, name)).one(what, selector),
         Selector::ThreadId(_) => {
@@ -189,6 +200,13 @@ fn process_candidate(kernel: &Kernel<'_>, address: Gva) -> Candidate {
     }
 }
 
+/// The process or thread that `PspCidTable` has under an id: a handle table whose entries point straight at
+/// them.
+fn by_client_id(kernel: &Kernel<'_>, id: u64) -> Option<Gva> {
+    let table = kernel.global_pointer(Global::PspCidTable).ok()?;
+    Some(handle::lookup(kernel, table, id).ok()??.target)
+}
+
 /// The kernel keeps 14 characters of an image name; the full one is beside it, when its page is there.
 fn has_image_name(at: At<'_, '_>, wanted: &str) -> Read<bool> {
     if process::image_name(at).is_ok_and(|short| same_name(&short, wanted)) {
@@ -211,7 +229,20 @@ pub fn thread(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelect
     let what = ["thread", "threads"];
     match selector {
         Selector::Address(address) => Ok(*address),
-        Selector::ThreadId(wanted) => threads(kernel, *wanted).one(what, selector),
+        Selector::ThreadId(wanted) => {
+            let mut search = threads(kernel, *wanted);
+            if search.found.is_empty()
+                && let Some(address) = by_client_id(kernel, *wanted)
+                && thread::is_thread(kernel, address)
+                && thread_id(kernel, address).is_ok_and(|id| id == *wanted)
+            {
+                search.found.push(Candidate {
+                    address: kernel.addr(address),
+                    text: selector.to_string(),
+                });
+            }
+            search.one(what, selector)
+        }
         _ => Err(NotSelected::WrongKind {
             what: what[0],
             selector: selector.clone(),
@@ -232,11 +263,7 @@ fn threads(kernel: &Kernel<'_>, wanted: u64) -> Search {
         };
         search.note(list.complete("the list of threads"));
         for address in list.entries {
-            let id = kernel
-                .at(address)
-                .embedded(Thread::Cid)
-                .and_then(|cid| cid.uint(ClientId::UniqueThread));
-            if search.note(id) == Some(wanted) {
+            if search.note(thread_id(kernel, address)) == Some(wanted) {
                 let text = process_candidate(kernel, process).text;
                 search.found.push(Candidate {
                     address: kernel.addr(address),
@@ -246,6 +273,13 @@ fn threads(kernel: &Kernel<'_>, wanted: u64) -> Search {
         }
     }
     search
+}
+
+fn thread_id(kernel: &Kernel<'_>, thread: Gva) -> Read<u64> {
+    kernel
+        .at(thread)
+        .embedded(Thread::Cid)?
+        .uint(ClientId::UniqueThread)
 }
 
 /// The port that a selector names: by address, by name, or by full path when the name begins with a backslash.
