@@ -142,7 +142,7 @@ impl Comparison<'_> {
         if same_order {
             let pairs = said.iter().zip(whole).enumerate();
             return pairs.for_each(|(index, (said, whole))| {
-                self.values(&format!("{path}[{index}]"), said, whole, excused)
+                self.values(&format!("{path}[{index}]"), said, whole, excused);
             });
         }
         if !excused || said.len() > whole.len() {
@@ -271,9 +271,8 @@ fn random_sets_of_frames_of_every_generation() {
         let frames: Vec<Pfn> = world.map().memory.frames().map(|(frame, _)| frame).collect();
         let mut random = Random::new(seed as u64);
         for _ in 0..4 {
-            let lost = (0..frames.len() / 10)
-                .map(|_| frames[random.below(frames.len() as u64) as usize])
-                .collect();
+            let mut draw = || usize::try_from(random.below(frames.len() as u64)).expect("below a length");
+            let lost = (0..frames.len() / 10).map(|_| frames[draw()]).collect();
             compare(&world, &whole, &lines, &lost);
         }
     }

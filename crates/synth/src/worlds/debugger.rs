@@ -29,7 +29,13 @@ pub fn alpc_sample() -> Built {
     let port = world.connection_port(port, root, "FALPCPort");
     let waiting = thread(&mut world, server, 0xffff_810a_8a12_6080, 0x384, 0x1_0029_1000);
     world.wait_on_port(waiting, port);
-    let connection = connect(&mut world, port, client, 0xffff_810a_810d_9c50, 0xffff_810a_8130_bc50);
+    let connection = connect(
+        &mut world,
+        port,
+        client,
+        0xffff_810a_810d_9c50,
+        0xffff_810a_8130_bc50,
+    );
     fill(&mut world, connection.client, Queue::Main, connection.server, 1);
     finish(world, system)
 }
@@ -48,7 +54,13 @@ pub fn terminal_server() -> Built {
         ..Port::default()
     };
     let port = world.connection_port(port, system.rpc_control, "WMsgKRpc049181");
-    connect(&mut world, port, ntos, 0xffff_bb0f_8425_5d10, 0xffff_bb0f_82f3_dd10);
+    connect(
+        &mut world,
+        port,
+        ntos,
+        0xffff_bb0f_8425_5d10,
+        0xffff_bb0f_82f3_dd10,
+    );
     connect_winlogon(&mut world, &system, winlogon);
     finish(world, system)
 }
@@ -82,19 +94,110 @@ fn serve_terminals(world: &mut World, system: &system::System) {
 /// What winlogon is connected to: its port, the connection port with its name and the messages in its queues, the
 /// server.
 const CONNECTIONS: [(u64, u64, &str, usize, u64, &str); 13] = [
-    (0xffff_bb0f_8584_fbd0, 0xffff_bb0f_845d_dd40, "ApiPort", 0, 0xffff_bb0f_858c_1080, "csrss.exe"),
-    (0xffff_bb0f_8595_1070, 0xffff_bb0f_858d_ab20, "lsasspirpc", 0, 0xffff_bb0f_8590_f100, "lsass.exe"),
-    (0xffff_bb0f_8763_67d0, 0xffff_bb0f_858c_fd20, "ntsvcs", 34, 0xffff_bb0f_8590_8100, "services.exe"),
-    (0xffff_bb0f_8764_4530, 0xffff_bb0f_8595_a810, "epmapper", 0, 0xffff_bb0f_859e_9340, "svchost.exe"),
-    (0xffff_bb0f_8773_ac60, 0xffff_bb0f_8769_ea90, "LRPC-19740434a85e57dece", 0, 0xffff_bb0f_876c_b2c0, "svchost.exe"),
-    (0xffff_bb0f_8773_5ca0, 0xffff_bb0f_8595_a310, "LRPC-d09fe7462b829698ce", 0, 0xffff_bb0f_8597_52c0, "svchost.exe"),
-    (0xffff_bb0f_8780_8c50, 0xffff_bb0f_8769_f090, "DwmApiPort", 0, 0xffff_bb0f_8767_9080, "dwm.exe"),
-    (0xffff_bb0f_8780_7070, 0xffff_bb0f_877a_f570, "ThemeApiPort", 0, 0xffff_bb0f_876c_b2c0, "svchost.exe"),
-    (0xffff_bb0f_820d_9980, 0xffff_bb0f_877a_f570, "ThemeApiPort", 0, 0xffff_bb0f_876c_b2c0, "svchost.exe"),
-    (0xffff_bb0f_87cd_ec60, 0xffff_bb0f_877b_1590, "LRPC-668375facce0e621b6", 0, 0xffff_bb0f_876c_b2c0, "svchost.exe"),
-    (0xffff_bb0f_87db_c9d0, 0xffff_bb0f_877b_1310, "LRPC-5dda9535f44b592f4b", 0, 0xffff_bb0f_876c_b2c0, "svchost.exe"),
-    (0xffff_bb0f_87cd_fa00, 0xffff_bb0f_8774_2a20, "IUserProfile2", 0, 0xffff_bb0f_876c_b2c0, "svchost.exe"),
-    (0xffff_bb0f_87bd_26d0, 0xffff_bb0f_8797_1590, "senssvc", 2, 0xffff_bb0f_876c_b2c0, "svchost.exe"),
+    (
+        0xffff_bb0f_8584_fbd0,
+        0xffff_bb0f_845d_dd40,
+        "ApiPort",
+        0,
+        0xffff_bb0f_858c_1080,
+        "csrss.exe",
+    ),
+    (
+        0xffff_bb0f_8595_1070,
+        0xffff_bb0f_858d_ab20,
+        "lsasspirpc",
+        0,
+        0xffff_bb0f_8590_f100,
+        "lsass.exe",
+    ),
+    (
+        0xffff_bb0f_8763_67d0,
+        0xffff_bb0f_858c_fd20,
+        "ntsvcs",
+        34,
+        0xffff_bb0f_8590_8100,
+        "services.exe",
+    ),
+    (
+        0xffff_bb0f_8764_4530,
+        0xffff_bb0f_8595_a810,
+        "epmapper",
+        0,
+        0xffff_bb0f_859e_9340,
+        "svchost.exe",
+    ),
+    (
+        0xffff_bb0f_8773_ac60,
+        0xffff_bb0f_8769_ea90,
+        "LRPC-19740434a85e57dece",
+        0,
+        0xffff_bb0f_876c_b2c0,
+        "svchost.exe",
+    ),
+    (
+        0xffff_bb0f_8773_5ca0,
+        0xffff_bb0f_8595_a310,
+        "LRPC-d09fe7462b829698ce",
+        0,
+        0xffff_bb0f_8597_52c0,
+        "svchost.exe",
+    ),
+    (
+        0xffff_bb0f_8780_8c50,
+        0xffff_bb0f_8769_f090,
+        "DwmApiPort",
+        0,
+        0xffff_bb0f_8767_9080,
+        "dwm.exe",
+    ),
+    (
+        0xffff_bb0f_8780_7070,
+        0xffff_bb0f_877a_f570,
+        "ThemeApiPort",
+        0,
+        0xffff_bb0f_876c_b2c0,
+        "svchost.exe",
+    ),
+    (
+        0xffff_bb0f_820d_9980,
+        0xffff_bb0f_877a_f570,
+        "ThemeApiPort",
+        0,
+        0xffff_bb0f_876c_b2c0,
+        "svchost.exe",
+    ),
+    (
+        0xffff_bb0f_87cd_ec60,
+        0xffff_bb0f_877b_1590,
+        "LRPC-668375facce0e621b6",
+        0,
+        0xffff_bb0f_876c_b2c0,
+        "svchost.exe",
+    ),
+    (
+        0xffff_bb0f_87db_c9d0,
+        0xffff_bb0f_877b_1310,
+        "LRPC-5dda9535f44b592f4b",
+        0,
+        0xffff_bb0f_876c_b2c0,
+        "svchost.exe",
+    ),
+    (
+        0xffff_bb0f_87cd_fa00,
+        0xffff_bb0f_8774_2a20,
+        "IUserProfile2",
+        0,
+        0xffff_bb0f_876c_b2c0,
+        "svchost.exe",
+    ),
+    (
+        0xffff_bb0f_87bd_26d0,
+        0xffff_bb0f_8797_1590,
+        "senssvc",
+        2,
+        0xffff_bb0f_876c_b2c0,
+        "svchost.exe",
+    ),
 ];
 
 fn connect_winlogon(world: &mut World, system: &system::System, winlogon: Va) {
@@ -117,7 +220,9 @@ fn connect_winlogon(world: &mut World, system: &system::System, winlogon: Va) {
 
 fn known_process(world: &World, address: u64) -> Option<Va> {
     let mut processes = world.truth.processes.iter();
-    processes.find(|process| process.address == Va(address)).map(|process| process.address)
+    processes
+        .find(|process| process.address == Va(address))
+        .map(|process| process.address)
 }
 
 fn process(world: &mut World, address: u64, pid: u64, image: &'static str) -> Va {
