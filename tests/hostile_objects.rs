@@ -42,7 +42,7 @@ fn busiest(world: &Built) -> Process {
         .clone()
 }
 
-fn handles_of<'a>(answer: &'a Value) -> &'a Value {
+fn handles_of(answer: &Value) -> &Value {
     &answer["processes"][0]["handles"]
 }
 
