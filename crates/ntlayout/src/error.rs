@@ -67,6 +67,12 @@ pub enum SymbolError {
         /// What is wrong with it.
         detail: String,
     },
+    /// A table of nothing but what a contract asks for is asked for a whole type.
+    #[error("{origin}: holds only the fields that the views need, and no whole types")]
+    NoWholeTypes {
+        /// The table.
+        origin: String,
+    },
     /// The file is sound and lacks a part that is needed.
     #[error("{}: the PDB has no {part}", path.display())]
     Lacks {
@@ -89,6 +95,7 @@ impl SymbolError {
             Self::Truncated { .. } => "pdb-truncated",
             Self::Corrupt { .. } => "pdb-corrupt",
             Self::Damaged { .. } => "symbols-damaged",
+            Self::NoWholeTypes { .. } => "symbols-no-whole-types",
             Self::Lacks { .. } => "pdb-lacks-part",
         }
     }

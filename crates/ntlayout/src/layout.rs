@@ -69,6 +69,29 @@ impl fmt::Display for Missing {
     }
 }
 
+/// How sure it is that a layout is that of the image it is used for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Certainty {
+    /// The image names these symbols by GUID and age.
+    #[default]
+    Exact,
+    /// The image does not say, and its addresses are where these symbols have them.
+    Addresses,
+    /// The image's own symbols are not known; these explain what was found in it.
+    Evidence,
+}
+
+impl fmt::Display for Certainty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Exact => "exact",
+            Self::Addresses => "identified by addresses",
+            Self::Evidence => "chosen by evidence",
+        })
+    }
+}
+
 /// A resolved [`Contract`](crate::Contract).
 #[derive(Clone, Debug)]
 pub struct Layout {
@@ -78,6 +101,7 @@ pub struct Layout {
     pub(crate) missing: Vec<Missing>,
     pub(crate) identity: Option<Identity>,
     pub(crate) origin: Origin,
+    pub(crate) certainty: Certainty,
 }
 
 impl Layout {
@@ -109,6 +133,19 @@ impl Layout {
     #[must_use]
     pub fn identity(&self) -> Option<&Identity> {
         self.identity.as_ref()
+    }
+
+    /// How sure it is that the table is that of the image.
+    #[must_use]
+    pub fn certainty(&self) -> Certainty {
+        self.certainty
+    }
+
+    /// The same, of a table that was chosen with that certainty.
+    #[must_use]
+    pub fn with_certainty(mut self, certainty: Certainty) -> Self {
+        self.certainty = certainty;
+        self
     }
 
     /// Where the table came from.

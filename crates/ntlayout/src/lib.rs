@@ -17,10 +17,12 @@
     )
 )]
 
+mod builtin;
 mod bytes;
 mod contract;
 mod error;
 mod find;
+mod flat;
 mod identity;
 mod isf;
 mod layout;
@@ -31,12 +33,14 @@ mod pdb;
 mod resolve;
 mod table;
 
+pub use builtin::{all_built_in, built_in};
 pub use contract::{Contract, FieldSpec, GlobalSpec, Need};
 pub use error::SymbolError;
 pub use find::{Found, Looked, NotFound, Outcome, find};
+pub use flat::{PackError, pack};
 pub use identity::{Guid, Identity, ParseGuidError};
 pub use isf::Isf;
-pub use layout::{BitField, Field, Layout, Missing};
+pub use layout::{BitField, Certainty, Field, Layout, Missing};
 pub use lookalike::Lookalike;
 pub use open::open;
 pub use path::{Place, parse_path};

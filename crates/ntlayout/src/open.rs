@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::bytes::{Cursor as Bytes, index};
 use crate::error::SymbolError;
+use crate::flat::{Flat, MAGIC};
 use crate::isf::Isf;
 use crate::lookalike::{Lookalike, SNIFF};
 use crate::pdb::Pdb;
@@ -17,7 +18,7 @@ const XZ: &[u8] = b"\xfd7zXZ\0";
 const GZIP: &[u8] = b"\x1f\x8b";
 
 /// Opens a symbol file of any kind, told by its content: a PDB, one that a symbol store compressed (`.pd_`),
-/// or an ISF table of Volatility (`.json`, `.json.xz`, `.json.gz`).
+/// an ISF table of Volatility (`.json`, `.json.xz`, `.json.gz`), or a [pack](crate::pack).
 ///
 /// # Errors
 /// The file cannot be read, is of no kind known here, or is damaged.
@@ -42,6 +43,8 @@ pub fn open(path: &Path) -> Result<Table, SymbolError> {
         isf(path, flate2::read::MultiGzDecoder::new(file))
     } else if head.trim_ascii_start().starts_with(b"{") {
         isf(path, file)
+    } else if head.starts_with(MAGIC.as_bytes()) {
+        pack(path, file)
     } else if Lookalike::of(&head) == Lookalike::Cabinet {
         cabinet(path, file)
     } else {
@@ -70,6 +73,11 @@ fn read_all(path: &Path, kind: &'static str, reader: impl Read) -> Result<Vec<u8
 fn isf(path: &Path, reader: impl Read) -> Result<Table, SymbolError> {
     let text = read_all(path, "ISF table", reader)?;
     Ok(Box::new(Isf::from_json(path, &text)?))
+}
+
+fn pack(path: &Path, reader: impl Read) -> Result<Table, SymbolError> {
+    let text = read_all(path, "layout pack", reader)?;
+    Ok(Box::new(Flat::from_pack(path, &String::from_utf8_lossy(&text))?))
 }
 
 /// The one file that a symbol store's cabinet holds.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::contract::{Contract, FieldSpec, Need};
 use crate::error::SymbolError;
-use crate::layout::{BitField, Field, Layout, Missing};
+use crate::layout::{BitField, Certainty, Field, Layout, Missing};
 use crate::table::{Member, SymbolTable, TypeInfo};
 
 /// Anonymous types nested deeper than this are not expanded.
@@ -82,6 +82,7 @@ pub(crate) fn resolve<T: SymbolTable + TypeSource>(
         missing,
         identity,
         origin: table.origin().clone(),
+        certainty: Certainty::Exact,
     })
 }
 

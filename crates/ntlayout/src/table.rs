@@ -22,6 +22,16 @@ pub enum Origin {
         /// The file.
         path: PathBuf,
     },
+    /// A pack of what a contract resolved to.
+    Pack {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The layouts that come with the program.
+    BuiltIn {
+        /// The version of the image that they are of.
+        version: String,
+    },
 }
 
 impl fmt::Display for Origin {
@@ -29,6 +39,8 @@ impl fmt::Display for Origin {
         match self {
             Self::Pdb { path } => write!(f, "PDB {}", path.display()),
             Self::Isf { path } => write!(f, "ISF table {}", path.display()),
+            Self::Pack { path } => write!(f, "layout pack {}", path.display()),
+            Self::BuiltIn { version } => write!(f, "built-in layouts of {version}"),
         }
     }
 }

@@ -1,0 +1,45 @@
+//! The layouts that come with the program, of the kernels whose symbols are public knowledge.
+//!
+//! `data/kernels.txt` has, for each kernel, what one contract asks for; its grammar is that of
+//! [packs](crate::pack). The program that declares the contract also writes the file, and tests that it is
+//! complete.
+
+use crate::flat::{Layouts, is_of};
+use crate::identity::Identity;
+use crate::table::{Origin, Table};
+
+const KERNELS: &str = include_str!("../data/kernels.txt");
+
+/// The built-in table of exactly that image, if there is one.
+#[must_use]
+pub fn built_in(wanted: &Identity) -> Option<Table> {
+    // Most identities asked for are unknown, and a search is cheaper than taking the text apart.
+    if !KERNELS.contains(&wanted.guid.to_string()) {
+        return None;
+    }
+    let layouts = Layouts::parse(KERNELS).ok()?;
+    let mut kernels = layouts.kernels.iter();
+    let kernel = kernels.find(|kernel| is_of(kernel.identity.as_ref(), wanted.guid, wanted.age))?;
+    let origin = Origin::BuiltIn {
+        version: kernel.version.to_owned(),
+    };
+    Some(Box::new(layouts.table(kernel, origin)?))
+}
+
+/// Every built-in table, in the order of the data; those of images whose identity is not known included.
+#[must_use]
+pub fn all_built_in() -> Vec<Table> {
+    let Ok(layouts) = Layouts::parse(KERNELS) else {
+        return Vec::new();
+    };
+    let mut tables: Vec<Table> = Vec::with_capacity(layouts.kernels.len());
+    for kernel in &layouts.kernels {
+        let origin = Origin::BuiltIn {
+            version: kernel.version.to_owned(),
+        };
+        if let Some(table) = layouts.table(kernel, origin) {
+            tables.push(Box::new(table));
+        }
+    }
+    tables
+}

@@ -1,0 +1,418 @@
+//! Tables of nothing but what a contract asks for: the built-in one of many kernels, and packs of one kernel.
+//!
+//! A table is text. Its lines, words separated by blanks, numbers hexadecimal but for counts:
+//!
+//! ```text
+//! ntlayout 1                                the format and its version
+//! globals <name>...                         what the rows of RVAs below tell
+//! type <name> <spelling>...                 what the layouts of this type tell
+//! layout <bytes> <place>...                 one layout; the type's are numbered from 0
+//! kernel <pointer bytes> <version> [<pdb> <GUID> <age>]
+//! types <layout|->...                       one for each type above; - where the kernel has none
+//! rvas <rva|->...                           one for each global above; the line may be missing
+//! ```
+//!
+//! A place is `offset:size`, of a bit field `offset:size:position:length`, or `-` where the layout has no such
+//! field. A field that the `type` line does not name is not told, which is another thing than not there.
+//! Lines that begin with `#` are comments.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use crate::contract::{Contract, FieldSpec, Need};
+use crate::error::SymbolError;
+use crate::identity::{Guid, Identity};
+use crate::layout::{BitField, Certainty, Field, Layout, Missing};
+use crate::table::{Origin, SymbolTable, TypeInfo};
+
+/// The first line of every table.
+pub(crate) const MAGIC: &str = "ntlayout 1";
+
+/// A text of layouts, taken apart into lines.
+#[derive(Debug)]
+pub(crate) struct Layouts<'t> {
+    globals: Vec<&'t str>,
+    types: Vec<TypeLines<'t>>,
+    pub(crate) kernels: Vec<KernelLines<'t>>,
+}
+
+#[derive(Debug)]
+struct TypeLines<'t> {
+    name: &'t str,
+    /// The names of the fields, not yet taken apart.
+    spellings: &'t str,
+    layouts: Vec<&'t str>,
+}
+
+/// One kernel of a text of layouts.
+#[derive(Debug)]
+pub(crate) struct KernelLines<'t> {
+    pointer_size: u8,
+    /// Four numbers with dots between them, as the image's resources have them.
+    pub(crate) version: &'t str,
+    pub(crate) identity: Option<Identity>,
+    types: &'t str,
+    rvas: Option<&'t str>,
+}
+
+impl<'t> Layouts<'t> {
+    /// Takes a text apart, or tells the number of the line that is wrong.
+    pub(crate) fn parse(text: &'t str) -> Result<Self, usize> {
+        let mut layouts = Self {
+            globals: Vec::new(),
+            types: Vec::new(),
+            kernels: Vec::new(),
+        };
+        let mut lines = text.lines().enumerate();
+        if lines.next().map(|(_, line)| line.trim_end()) != Some(MAGIC) {
+            return Err(1);
+        }
+        for (number, line) in lines {
+            layouts.line(line).ok_or_else(|| number.saturating_add(1))?;
+        }
+        Ok(layouts)
+    }
+
+    fn line(&mut self, line: &'t str) -> Option<()> {
+        if line.starts_with('#') || line.trim().is_empty() {
+            return Some(());
+        }
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match word {
+            "globals" => self.globals = rest.split_whitespace().collect(),
+            "type" => {
+                let (name, spellings) = rest.split_once(' ').unwrap_or((rest, ""));
+                self.types.push(TypeLines {
+                    name,
+                    spellings,
+                    layouts: Vec::new(),
+                });
+            }
+            "layout" => self.types.last_mut()?.layouts.push(rest),
+            "kernel" => self.kernels.push(parse_kernel(rest)?),
+            "types" => self.kernels.last_mut()?.types = rest,
+            "rvas" => self.kernels.last_mut()?.rvas = Some(rest),
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// The table of one kernel; nothing if a line of it makes no sense.
+    pub(crate) fn table(&self, kernel: &KernelLines<'_>, origin: Origin) -> Option<Flat> {
+        let mut types = HashMap::with_capacity(self.types.len());
+        let mut chosen = kernel.types.split_whitespace();
+        for lines in &self.types {
+            let word = chosen.next()?;
+            let layout = match word {
+                "-" => None,
+                number => Some(lines.layout(number.parse().ok()?)?),
+            };
+            types.insert(lines.name.to_owned(), layout);
+        }
+        let mut globals = HashMap::new();
+        if let Some(rvas) = kernel.rvas {
+            let mut rvas = rvas.split_whitespace();
+            for name in &self.globals {
+                globals.insert((*name).to_owned(), hex_or_none(rvas.next()?)?);
+            }
+        }
+        Some(Flat {
+            origin,
+            identity: kernel.identity.clone(),
+            pointer_size: kernel.pointer_size,
+            types,
+            globals,
+        })
+    }
+}
+
+impl TypeLines<'_> {
+    fn layout(&self, number: usize) -> Option<FlatType> {
+        let mut words = self.layouts.get(number)?.split_whitespace();
+        let size = u32::from_str_radix(words.next()?, 16).ok()?;
+        let mut fields = HashMap::new();
+        for spelling in self.spellings.split_whitespace() {
+            fields.insert(spelling.to_owned(), parse_place(words.next()?)?);
+        }
+        words.next().is_none().then_some(FlatType { size, fields })
+    }
+}
+
+fn parse_kernel(line: &str) -> Option<KernelLines<'_>> {
+    let mut words = line.split_whitespace();
+    let pointer_size = words.next()?.parse().ok().filter(|size| matches!(size, 4 | 8))?;
+    let version = words.next()?;
+    let identity = match words.next() {
+        None => None,
+        Some(name) => Some(Identity {
+            pdb_name: name.to_owned(),
+            guid: words.next()?.parse().ok()?,
+            age: u32::from_str_radix(words.next()?, 16).ok()?,
+        }),
+    };
+    Some(KernelLines {
+        pointer_size,
+        version,
+        identity,
+        types: "",
+        rvas: None,
+    })
+}
+
+fn hex_or_none(word: &str) -> Option<Option<u32>> {
+    match word {
+        "-" => Some(None),
+        word => u32::from_str_radix(word, 16).ok().map(Some),
+    }
+}
+
+fn parse_place(word: &str) -> Option<Option<Place>> {
+    if word == "-" {
+        return Some(None);
+    }
+    let mut numbers = word.split(':').map(|number| u32::from_str_radix(number, 16).ok());
+    let (offset, size) = (numbers.next()??, numbers.next()??);
+    let bits = match (numbers.next(), numbers.next(), numbers.next()) {
+        (None, None, None) => None,
+        (Some(position), Some(length), None) => Some(BitField {
+            position: u8::try_from(position?).ok().filter(|&position| position < 64)?,
+            length: u8::try_from(length?)
+                .ok()
+                .filter(|length| (1..=64).contains(length))?,
+        }),
+        _ => return None,
+    };
+    Some(Some(Place { offset, size, bits }))
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    offset: u32,
+    size: u32,
+    bits: Option<BitField>,
+}
+
+/// A table of what a contract asks for, of one kernel.
+#[derive(Debug)]
+pub(crate) struct Flat {
+    origin: Origin,
+    identity: Option<Identity>,
+    pointer_size: u8,
+    /// Of the types that the table tells of: nothing for one that the kernel has not.
+    types: HashMap<String, Option<FlatType>>,
+    globals: HashMap<String, Option<u32>>,
+}
+
+#[derive(Debug)]
+struct FlatType {
+    size: u32,
+    fields: HashMap<String, Option<Place>>,
+}
+
+impl Flat {
+    /// Reads a pack: a table of exactly one kernel.
+    pub(crate) fn from_pack(path: &Path, text: &str) -> Result<Self, SymbolError> {
+        let damaged = |detail: String| SymbolError::Damaged {
+            path: path.to_owned(),
+            kind: "layout pack",
+            detail,
+        };
+        let layouts =
+            Layouts::parse(text).map_err(|line| damaged(format!("line {line} is not understood")))?;
+        let [kernel] = layouts.kernels.as_slice() else {
+            return Err(damaged(format!("it is of {} kernels", layouts.kernels.len())));
+        };
+        let origin = Origin::Pack {
+            path: path.to_owned(),
+        };
+        let table = layouts.table(kernel, origin);
+        table.ok_or_else(|| damaged("its layouts are not what its types announce".to_owned()))
+    }
+
+    /// The field of a contract, and whether the table tells of it at all.
+    fn field(&self, spec: &FieldSpec) -> (Option<Field>, bool) {
+        let Some(known) = self.types.get(spec.ty) else {
+            return (None, false);
+        };
+        let Some(layout) = known else {
+            return (None, true);
+        };
+        let mut told = true;
+        for (spelling, path) in (0u8..).zip(spec.spellings) {
+            match layout.fields.get(*path) {
+                Some(Some(Place { offset, size, bits })) => {
+                    let field = Field {
+                        offset: *offset,
+                        size: *size,
+                        bits: *bits,
+                        spelling,
+                    };
+                    return (Some(field), true);
+                }
+                Some(None) => {}
+                None => told = false,
+            }
+        }
+        (None, told)
+    }
+
+    fn absence(&self, spec: &FieldSpec) -> Missing {
+        let FieldSpec {
+            ty, name, spellings, ..
+        } = *spec;
+        match self.types.get(ty) {
+            Some(Some(_)) => Missing::Field { ty, name, spellings },
+            _ => Missing::Type { ty },
+        }
+    }
+}
+
+impl SymbolTable for Flat {
+    fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
+    }
+
+    fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    fn pointer_size(&self) -> Option<u8> {
+        Some(self.pointer_size)
+    }
+
+    /// What the table does not tell of is missing, also where the contract could do without it.
+    fn resolve(&self, contract: &Contract) -> Result<Layout, SymbolError> {
+        let mut missing = Vec::new();
+        let mut fields = Vec::with_capacity(contract.fields.len());
+        for spec in contract.fields {
+            let (field, told) = self.field(spec);
+            let absence = self.absence(spec);
+            let lacks = field.is_none() && (!told || spec.need == Need::Required);
+            if lacks && !missing.contains(&absence) {
+                missing.push(absence);
+            }
+            fields.push(field);
+        }
+        let size = |name: &&str| self.types.get(*name)?.as_ref().map(|layout| layout.size);
+        let mut globals = Vec::with_capacity(contract.globals.len());
+        for spec in contract.globals {
+            let known = self.globals.get(spec.name);
+            let rva = known.copied().flatten();
+            if rva.is_none() && (known.is_none() || spec.need == Need::Required) {
+                missing.push(Missing::Global { name: spec.name });
+            }
+            globals.push(rva);
+        }
+        Ok(Layout {
+            type_sizes: contract.types.iter().map(size).collect(),
+            fields,
+            globals,
+            missing,
+            identity: self.identity.clone(),
+            origin: self.origin.clone(),
+            certainty: Certainty::Exact,
+        })
+    }
+
+    fn type_info(&self, _: &str) -> Result<Option<TypeInfo>, SymbolError> {
+        Err(SymbolError::NoWholeTypes {
+            origin: self.origin.to_string(),
+        })
+    }
+
+    fn global(&self, name: &str) -> Result<Option<u32>, SymbolError> {
+        Ok(self.globals.get(name).copied().flatten())
+    }
+
+    fn enum_info(&self, _: &str) -> Result<Option<Vec<(String, i64)>>, SymbolError> {
+        Err(SymbolError::NoWholeTypes {
+            origin: self.origin.to_string(),
+        })
+    }
+}
+
+/// A resolved contract as the text of a pack, which [`open`](crate::open) takes for the symbols of that image.
+///
+/// # Errors
+/// The layout does not say of which image it is, or its PDB's name does not fit on a line.
+pub fn pack(contract: &Contract, layout: &Layout, pointer_size: u8) -> Result<String, PackError> {
+    let identity = layout.identity().ok_or(PackError)?;
+    if identity.pdb_name.is_empty()
+        || identity
+            .pdb_name
+            .contains(|c: char| c.is_whitespace() || c.is_control())
+    {
+        return Err(PackError);
+    }
+    let mut text = format!("{MAGIC}\nglobals");
+    contract
+        .globals
+        .iter()
+        .for_each(|spec| push(&mut text, spec.name));
+    let mut numbers = String::new();
+    for (at, ty) in contract.types.iter().enumerate() {
+        let fields: Vec<(usize, &FieldSpec)> = contract
+            .fields
+            .iter()
+            .enumerate()
+            .filter(|(_, spec)| spec.ty == *ty)
+            .collect();
+        text.push_str("\ntype ");
+        text.push_str(ty);
+        fields
+            .iter()
+            .flat_map(|(_, spec)| spec.spellings)
+            .for_each(|spelling| push(&mut text, spelling));
+        let size = layout.type_size(at);
+        push(&mut numbers, if size.is_some() { "0" } else { "-" });
+        if let Some(size) = size {
+            text.push_str(&format!("\nlayout {size:x}"));
+            for (index, spec) in fields {
+                let field = layout.field(index);
+                for spelling in 0..spec.spellings.len() {
+                    let here = field.filter(|field| usize::from(field.spelling) == spelling);
+                    push(&mut text, &here.map_or_else(|| "-".to_owned(), print_place));
+                }
+            }
+        }
+    }
+    let Identity { pdb_name, guid, age } = identity;
+    text.push_str(&format!(
+        "\nkernel {pointer_size} - {pdb_name} {guid} {age:x}\ntypes{numbers}\nrvas"
+    ));
+    for at in 0..contract.globals.len() {
+        push(
+            &mut text,
+            &layout
+                .global(at)
+                .map_or_else(|| "-".to_owned(), |rva| format!("{rva:x}")),
+        );
+    }
+    text.push('\n');
+    Ok(text)
+}
+
+/// A layout that cannot be packed, since it does not say of which image it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the symbols do not say of which image they are")]
+pub struct PackError;
+
+fn push(text: &mut String, word: &str) {
+    text.push(' ');
+    text.push_str(word);
+}
+
+fn print_place(field: Field) -> String {
+    let Field {
+        offset, size, bits, ..
+    } = field;
+    match bits {
+        None => format!("{offset:x}:{size:x}"),
+        Some(BitField { position, length }) => format!("{offset:x}:{size:x}:{position:x}:{length:x}"),
+    }
+}
+
+/// Whether an identity is the one that was asked for.
+pub(crate) fn is_of(identity: Option<&Identity>, guid: Guid, age: u32) -> bool {
+    identity.is_some_and(|identity| identity.guid == guid && identity.age == age)
+}
