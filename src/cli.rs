@@ -42,8 +42,8 @@ pub struct Cli {
     #[arg(value_name = "DUMP")]
     pub dumps: Vec<PathBuf>,
 
-    /// PDB file of the kernel, or folder to look for it in; may be given several times
-    #[arg(short = 'y', long = "symbols", value_name = "FILE|FOLDER", global = true)]
+    /// PDB, ISF table or layout pack of the kernel, folder to look in, or symbol path; may be given several times
+    #[arg(short = 'y', long = "symbols", value_name = "FILE|FOLDER|PATH", global = true)]
     pub symbols: Vec<PathBuf>,
 
     /// Whose words the views use: the debuggers' up to 2009, or those since 2012
@@ -87,6 +87,10 @@ pub enum Command {
     Resource(ResourceArgs),
     /// A type of the symbols in use, with its values at an address (dt)
     Dt(DtArgs),
+    /// Which symbols the kernel asks for, where they were looked for, and how to get them
+    Symbols(SymbolsArgs),
+    /// Write what the views need of a dump's, a PDB's or an ISF table's symbols into a small file for -y
+    Pack(PackArgs),
     /// Every thread: its state, what it waits for, and the ALPC reply that it waits for
     Threads(ThreadsArgs),
     /// One thread in full (!thread)
@@ -115,6 +119,22 @@ pub enum Command {
     Chain(ChainArgs),
     /// Every wait for an ALPC reply, the longest first
     Waits,
+}
+
+/// What to tell of the symbols.
+#[derive(Clone, Debug, Args)]
+pub struct SymbolsArgs {
+    /// End with status 1 when no symbols can be used
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// Where the symbols go.
+#[derive(Clone, Debug, Args)]
+pub struct PackArgs {
+    /// The file to write; one that is there is not overwritten
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
 }
 
 /// Which resources to show.
@@ -281,6 +301,8 @@ impl Command {
             Self::Port(_) => "port",
             Self::Resource(_) => "resource",
             Self::Dt(_) => "dt",
+            Self::Symbols(_) => "symbols",
+            Self::Pack(_) => "pack",
             Self::Threads(_) => "threads",
             Self::Thread(_) => "thread",
             Self::Connections(_) => "connections",

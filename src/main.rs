@@ -60,6 +60,12 @@ fn run(cli: &Cli) -> io::Result<Status> {
 }
 
 fn run_steps(cli: &Cli, dump: &Path, steps: &[Step], output: &mut Output) -> io::Result<Status> {
+    if let Some(answer) = commands::pack::of_table(cli, dump) {
+        return match answer {
+            Ok(answer) => output.answer(cli, dump, &answer),
+            Err(error) => output.failure(cli, dump, &Failure::from_error(error)),
+        };
+    }
     let session = match Session::open(cli, dump) {
         Ok(session) => session,
         Err(error) => return output.failure(cli, dump, &Failure::from_error(error)),

@@ -12,6 +12,27 @@ use crate::cli::Cli;
 use crate::failure::Failure;
 use crate::places;
 
+/// What the search for the kernel's symbols came to.
+#[derive(Default)]
+pub struct Chosen {
+    /// The symbols in use, if there are any.
+    pub table: Option<Table>,
+    looked: Vec<Looked>,
+    missed: Option<NotFound>,
+}
+
+impl Chosen {
+    /// Everything that was looked at, in order, before the symbols in use.
+    pub fn looked(&self) -> &[Looked] {
+        self.missed.as_ref().map_or(&self.looked, |missed| &missed.looked)
+    }
+
+    /// Whether a file with the kernel's own symbols was found.
+    pub fn is_complete(&self) -> bool {
+        self.table.is_some() && self.missed.is_none()
+    }
+}
+
 /// A dump, opened.
 pub struct Session {
     dump: Dump,
@@ -53,29 +74,53 @@ impl Session {
         })
     }
 
+    /// Looks for the kernel's symbols: its PDB or another table of the same identity in all places, then among
+    /// the layouts that come with the program.
+    pub fn choose(&self, image: &KernelImage) -> anyhow::Result<Chosen> {
+        let Some(wanted) = Self::wanted(image) else {
+            return Ok(Chosen::default());
+        };
+        Ok(match ntlayout::find(&wanted, &self.places) {
+            Ok(Found { table, looked }) => Chosen {
+                table: Some(table),
+                looked,
+                missed: None,
+            },
+            Err(missed) => Chosen {
+                table: ntlayout::built_in(&wanted),
+                looked: Vec::new(),
+                missed: Some(missed),
+            },
+        })
+    }
+
     /// Finds the symbols of the kernel.
-    pub fn symbols(&self, image: &KernelImage) -> anyhow::Result<(Table, Vec<Looked>)> {
-        let wanted = Self::wanted(image).ok_or_else(|| {
-            Failure::fatal(
+    pub fn symbols(&self, image: &KernelImage) -> anyhow::Result<Table> {
+        let Chosen { table, missed, .. } = self.choose(image)?;
+        if let Some(table) = table {
+            return Ok(table);
+        }
+        Err(match missed {
+            Some(missed) => Failure::fatal("no-symbols", no_symbols(&missed)),
+            None => Failure::fatal(
                 "no-kernel-identity",
                 format!(
                     "{}: the kernel image at {:016x} has no readable debug record{}, so its symbols cannot be identified",
                     self.dump.path().display(),
                     u64::from(image.base),
-                    image.codeview_error.as_ref().map(|error| format!(" ({error})")).unwrap_or_default(),
+                    image
+                        .codeview_error
+                        .as_ref()
+                        .map(|error| format!(" ({error})"))
+                        .unwrap_or_default(),
                 ),
-            )
-        })?;
-        match ntlayout::find(&wanted, &self.places) {
-            Ok(Found { table, looked }) => Ok((table, looked)),
-            Err(miss) => Err(Failure::fatal("no-symbols", no_symbols(&miss))),
-        }
+            ),
+        })
     }
 
     /// The kernel's whole symbol table.
     pub fn table(&self) -> anyhow::Result<Table> {
-        let (table, _) = self.symbols(&self.image()?)?;
-        Ok(table)
+        self.symbols(&self.image()?)
     }
 
     /// The kernel, ready to be walked.
@@ -92,7 +137,7 @@ impl Session {
 
     fn resolve(&self) -> anyhow::Result<(Gva, Layout)> {
         let image = self.image()?;
-        let (table, _) = self.symbols(&image)?;
+        let table = self.symbols(&image)?;
         let layout = table
             .resolve(&CONTRACT)
             .map_err(|error| Failure::fatal(error.id(), error.to_string()))?;

@@ -52,7 +52,7 @@ struct KernelRecord {
 struct SymbolsRecord {
     source: String,
     identity: Option<String>,
-    certainty: &'static str,
+    certainty: String,
     missing: Vec<String>,
     views_lost: Vec<&'static str>,
 }
@@ -86,12 +86,12 @@ fn kernel_record(image: &KernelImage) -> KernelRecord {
 }
 
 fn symbols(session: &Session, image: &KernelImage) -> anyhow::Result<SymbolsRecord> {
-    let (table, _) = session.symbols(image)?;
+    let table = session.symbols(image)?;
     let layout = table.resolve(&alpc::contract::CONTRACT)?;
     Ok(SymbolsRecord {
         source: layout.origin().to_string(),
         identity: table.identity().map(Identity::to_string),
-        certainty: "exact",
+        certainty: layout.certainty().to_string(),
         missing: layout.missing().iter().map(ToString::to_string).collect(),
         views_lost: alpc::contract::views_lost(layout.missing()),
     })

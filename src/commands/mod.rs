@@ -11,10 +11,12 @@ mod info;
 mod message;
 mod modules;
 mod object;
+pub mod pack;
 mod port;
 mod ports;
 mod processes;
 mod resource;
+mod symbols;
 mod thread;
 mod threads;
 mod waits;
@@ -57,7 +59,7 @@ impl Answer {
         self.symbols = Some(serde_json::json!({
             "source": layout.origin().to_string(),
             "identity": layout.identity().map(ToString::to_string),
-            "certainty": "exact",
+            "certainty": layout.certainty().to_string(),
         }));
         self
     }
@@ -98,6 +100,8 @@ pub fn run(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
         Command::Hang(args) => hang::run(cli, session, args),
         Command::Chain(args) => chain::run(session, args),
         Command::Waits => waits::run(session),
+        Command::Symbols(args) => symbols::run(session, args),
+        Command::Pack(args) => pack::of_dump(session, args),
         Command::Dt(args) => dt::run(cli, session, args),
         Command::Threads(args) => threads::run(session, args),
         Command::Thread(args) => thread::run(session, args),

@@ -56,12 +56,8 @@ impl Output {
         } else {
             self.text(&answer.text)?;
         }
-        if let Some(source) = answer
-            .symbols
-            .as_ref()
-            .and_then(|symbols| symbols["source"].as_str())
-        {
-            self.diagnostic(&format!("symbols: {source}"))?;
+        if let Some(line) = answer.symbols.as_ref().and_then(symbols_line) {
+            self.diagnostic(&line)?;
         }
         for note in &answer.notes {
             self.diagnostic(note)?;
@@ -122,6 +118,15 @@ impl Output {
         stdout.write_all(color::paint(text, self.color).as_bytes())?;
         stdout.flush()
     }
+}
+
+/// Where the symbols came from, and how sure they are unless they are the kernel's own.
+fn symbols_line(symbols: &Json) -> Option<String> {
+    let source = symbols["source"].as_str()?;
+    Some(match symbols["certainty"].as_str() {
+        None | Some("exact") => format!("symbols: {source}"),
+        Some(certainty) => format!("symbols: {source} ({certainty})"),
+    })
 }
 
 fn document(cli: &Cli, dump: &Path) -> Json {

@@ -1,0 +1,74 @@
+//! `pack`: what the views need of symbols, as a file of a few KiB that `--symbols` takes for them.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+
+use alpc::contract::CONTRACT;
+use ntlayout::Table;
+use serde::Serialize;
+
+use super::Answer;
+use crate::cli::{Cli, Command, PackArgs};
+use crate::failure::Failure;
+use crate::output::escape;
+use crate::session::Session;
+
+#[derive(Serialize)]
+struct PackRecord {
+    file: String,
+    bytes: usize,
+    identity: Option<String>,
+    source: String,
+}
+
+/// Packs the symbols in use for a dump.
+pub fn of_dump(session: &Session, args: &PackArgs) -> anyhow::Result<Answer> {
+    write(&session.table()?, args)
+}
+
+/// Packs a symbol file that stands where a dump does; nothing if the command is another or the file is none.
+pub fn of_table(cli: &Cli, path: &Path) -> Option<anyhow::Result<Answer>> {
+    let Some(Command::Pack(args)) = &cli.command else {
+        return None;
+    };
+    let table = ntlayout::open(path).ok()?;
+    Some(write(&table, args))
+}
+
+fn write(table: &Table, args: &PackArgs) -> anyhow::Result<Answer> {
+    let layout = table
+        .resolve(&CONTRACT)
+        .map_err(|error| Failure::fatal(error.id(), error.to_string()))?;
+    let pointer_size = table
+        .pointer_size()
+        .ok_or_else(|| Failure::fatal("no-machine", "the symbols do not say for which machine they are"))?;
+    let text = ntlayout::pack(&CONTRACT, &layout, pointer_size)
+        .map_err(|error| Failure::fatal("no-identity", format!("{}: {error}", table.origin())))?;
+    save(&args.output, &text)?;
+    let record = PackRecord {
+        file: args.output.to_string_lossy().into_owned(),
+        bytes: text.len(),
+        identity: layout.identity().map(ToString::to_string),
+        source: layout.origin().to_string(),
+    };
+    let line = format!(
+        "{}: {} bytes, {} from {}\n",
+        escape::text(&record.file),
+        record.bytes,
+        escape::text(record.identity.as_deref().unwrap_or_default()),
+        escape::text(&record.source),
+    );
+    Answer::new(line, &record)
+}
+
+fn save(path: &Path, text: &str) -> anyhow::Result<()> {
+    let file = OpenOptions::new().write(true).create_new(true).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|error| {
+            Failure::fatal(
+                "cannot-write",
+                format!("{}: cannot be written: {error}", path.display()),
+            )
+        })
+}

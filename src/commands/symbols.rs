@@ -1,0 +1,167 @@
+//! `symbols`: which symbols the kernel asks for, where they were looked for, which are in use, and how to get
+//! the right ones.
+
+use ntlayout::Identity;
+use serde::Serialize;
+
+use super::Answer;
+use crate::cli::SymbolsArgs;
+use crate::output::escape;
+use crate::output::rows::Rows;
+use crate::places;
+use crate::session::{Chosen, Session};
+
+const LABEL: usize = 16;
+const SERVER: &str = "https://msdl.microsoft.com/download/symbols";
+
+#[derive(Serialize)]
+struct SymbolsRecord {
+    wanted: Option<WantedRecord>,
+    looked_at: Vec<LookedRecord>,
+    in_use: Option<UseRecord>,
+    /// How to get the kernel's own symbols; not told when they are in use.
+    get: Option<GetRecord>,
+}
+
+#[derive(Serialize)]
+struct WantedRecord {
+    name: String,
+    guid: String,
+    age: u32,
+    timestamp: u32,
+    size_of_image: u32,
+}
+
+#[derive(Serialize)]
+struct LookedRecord {
+    path: String,
+    outcome: String,
+}
+
+#[derive(Serialize)]
+struct UseRecord {
+    source: String,
+    certainty: String,
+    missing: Vec<String>,
+    views_lost: Vec<&'static str>,
+}
+
+#[derive(Serialize)]
+struct GetRecord {
+    address: String,
+    path: Option<String>,
+    commands: Vec<String>,
+}
+
+pub fn run(session: &Session, args: &SymbolsArgs) -> anyhow::Result<Answer> {
+    let image = session.image()?;
+    let wanted = Session::wanted(&image);
+    let chosen = session.choose(&image)?;
+    let in_use = chosen.table.is_some().then(|| in_use(session)).transpose()?;
+    let record = SymbolsRecord {
+        wanted: wanted.as_ref().map(|wanted| WantedRecord {
+            name: wanted.pdb_name.clone(),
+            guid: wanted.guid.to_string(),
+            age: wanted.age,
+            timestamp: image.timestamp,
+            size_of_image: image.size_of_image,
+        }),
+        looked_at: looked_at(&chosen),
+        in_use,
+        get: wanted.as_ref().filter(|_| !chosen.is_complete()).and_then(get),
+    };
+    let failed = args.check && chosen.table.is_none();
+    Ok(Answer::new(text(&record), &record)?.finding(failed))
+}
+
+fn looked_at(chosen: &Chosen) -> Vec<LookedRecord> {
+    let record = |looked: &ntlayout::Looked| LookedRecord {
+        path: looked.path.to_string_lossy().into_owned(),
+        outcome: looked.outcome.to_string(),
+    };
+    chosen.looked().iter().map(record).collect()
+}
+
+fn in_use(session: &Session) -> anyhow::Result<UseRecord> {
+    let kernel = session.kernel()?;
+    let layout = kernel.layout();
+    Ok(UseRecord {
+        source: layout.origin().to_string(),
+        certainty: layout.certainty().to_string(),
+        missing: layout.missing().iter().map(ToString::to_string).collect(),
+        views_lost: alpc::contract::views_lost(layout.missing()),
+    })
+}
+
+/// Nothing for a name that no linker writes: it comes out of the dump, and must not become part of a command.
+fn get(wanted: &Identity) -> Option<GetRecord> {
+    let name = &wanted.pdb_name;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if name.is_empty() || !name.chars().all(plain) || name.starts_with(['.', '-']) {
+        return None;
+    }
+    let address = format!("{SERVER}/{wanted}/{name}");
+    let path = places::cache().map(|cache| cache.join(name).join(wanted.key()).join(name));
+    let commands = vec![
+        format!("curl --fail --location --output {name} {address}"),
+        format!(
+            "echo {name},{},1> manifest.txt && symchk /im manifest.txt /s srv*symbols*{SERVER}",
+            wanted.key()
+        ),
+    ];
+    Some(GetRecord {
+        address,
+        path: path.map(|path| path.to_string_lossy().into_owned()),
+        commands,
+    })
+}
+
+fn text(record: &SymbolsRecord) -> String {
+    let mut rows = Rows::new(LABEL, 16);
+    rows.line("Symbols of the kernel");
+    match &record.wanted {
+        Some(wanted) => {
+            rows.text("Name", &escape::text(&wanted.name));
+            rows.text("GUID", &wanted.guid);
+            rows.text("Age", &wanted.age.to_string());
+            rows.text("Image time stamp", &format!("{:08x}", wanted.timestamp));
+            rows.text("Image size", &format!("{:x} bytes", wanted.size_of_image));
+        }
+        None => rows.text("Name", "not known: the kernel's debug record is not in the dump"),
+    }
+    rows.line("");
+    rows.line("Looked at");
+    for looked in &record.looked_at {
+        rows.line(&format!("  {}", escape::text(&looked.path)));
+        rows.line(&format!("    {}", escape::text(&looked.outcome)));
+    }
+    if record.looked_at.is_empty() {
+        rows.line("  nothing before the symbols in use");
+    }
+    rows.line("");
+    match &record.in_use {
+        Some(used) => {
+            rows.line("In use");
+            rows.text("Source", &escape::text(&used.source));
+            rows.text("Certainty", &used.certainty);
+            if !used.missing.is_empty() {
+                rows.text("Lacks", &used.missing.join(", "));
+                rows.text("Views lost", &used.views_lost.join(", "));
+            }
+        }
+        None => rows.line("No symbols are in use"),
+    }
+    if let Some(get) = &record.get {
+        rows.line("");
+        rows.line("To get the kernel's own symbols");
+        rows.text("Address", &get.address);
+        if let Some(path) = &get.path {
+            rows.text("Put the file at", &escape::text(path));
+        }
+        rows.text("or anywhere with", "--symbols FILE");
+        for (at, command) in get.commands.iter().enumerate() {
+            rows.text(if at == 0 { "With a network" } else { "or" }, command);
+        }
+    }
+    rows.finish()
+}
