@@ -14,7 +14,7 @@ use crate::wait::clock::Clock;
 use crate::wait::cycle::{self, Adjacency, Components};
 use crate::wait::edge::{Certainty, Edge};
 use crate::wait::graph::{Graph, Unread};
-use crate::wait::node::{Node, NodeId};
+use crate::wait::node::{Node, NodeId, ThreadNode};
 use crate::wait::root::{self, RootKind, Suspect};
 use crate::wait::signature;
 use crate::wait::trouble::PortTrouble;
@@ -335,28 +335,45 @@ impl<'g> Analysis<'g> {
     fn behind(&self, members: &[usize]) -> (Behind, usize) {
         let mut behind = Behind::default();
         let mut processes: HashSet<Addr> = HashSet::new();
-        let mut found: Vec<usize> = members.to_vec();
+        let mut found: Vec<(usize, usize)> = members.iter().map(|&member| (member, 0)).collect();
         let mut seen: HashSet<usize> = members.iter().copied().collect();
         let mut at = 0_usize;
-        while let Some(&node) = found.get(at) {
+        while let Some(&(node, depth)) = found.get(at) {
             at = at.saturating_add(1);
             self.counted.set(self.counted.get().saturating_add(1));
             if self.counted.get() > COUNTING {
                 behind.at_least = true;
                 break;
             }
-            if at > members.len() {
+            if depth > 0 {
                 self.count(node, &mut behind, &mut processes);
             }
             for &from in self.reverse.get(node).into_iter().flatten() {
                 if seen.insert(from) {
-                    found.push(from);
+                    found.push((from, depth.saturating_add(1)));
                 }
             }
         }
         behind.processes = processes.len();
-        let last = found.last().copied().or(members.first().copied());
-        (behind, last.unwrap_or_default())
+        let farthest = self.farthest(&found);
+        (behind, farthest.or(members.first().copied()).unwrap_or_default())
+    }
+
+    /// Of the nodes that are farthest away, the one whose image name sorts first: so that the same hang gives
+    /// the same chain wherever its threads happen to be in memory. The longest wait decides between equals.
+    fn farthest(&self, found: &[(usize, usize)]) -> Option<usize> {
+        let (_, most) = *found.last()?;
+        let last = found.iter().rev().take_while(|(_, depth)| *depth == most);
+        let nodes = last.map(|(node, _)| *node);
+        nodes.min_by_key(|&node| {
+            let thread = self.graph.thread(NodeId(node));
+            let process = thread.and_then(|thread| thread.process.known()?.as_ref());
+            let image = process
+                .and_then(|process| process.image.known())
+                .map(|image| image.to_lowercase());
+            let waited = thread.and_then(ThreadNode::waited);
+            (image, std::cmp::Reverse(waited), node)
+        })
     }
 
     fn count(&self, node: usize, behind: &mut Behind, processes: &mut HashSet<Addr>) {

@@ -13,6 +13,7 @@ const HEADER: &str = "_DISPATCHER_HEADER";
 
 /// Values of `_DISPATCHER_HEADER.Type`.
 const SYNCHRONIZATION_EVENT: u64 = 1;
+const MUTANT: u64 = 2;
 const QUEUE: u64 = 4;
 const SEMAPHORE: u64 = 5;
 const THREAD: u64 = 6;
@@ -148,6 +149,15 @@ impl World {
             ..ObjectSpec::of("Event", size)
         });
         self.write_dispatcher(address, SYNCHRONIZATION_EVENT, size);
+        address
+    }
+
+    /// Makes a mutant that `owner` holds.
+    pub fn mutant(&mut self, owner: Va) -> Va {
+        let size = self.kernel.size("_KMUTANT");
+        let address = self.object(ObjectSpec::of("Mutant", size));
+        self.write_dispatcher(address, MUTANT, size);
+        self.point(address, "_KMUTANT", "OwnerThread", owner);
         address
     }
 

@@ -2,6 +2,7 @@
 
 mod crowd;
 mod debugger;
+pub mod hang;
 mod ports;
 mod published;
 mod system;

@@ -1,0 +1,510 @@
+//! Systems that hang: the chains of published cases, rebuilt.
+
+use std::collections::BTreeMap;
+
+use crate::address::{PAGE_SIZE, Va};
+use crate::bytes::{count, low32};
+use crate::memory::Backing;
+use crate::world::message::kind;
+use crate::world::{Built, ConnectionSpec, Message, Pool, Port, Process, Queue, Thread, World};
+
+use super::system::{self, System};
+use super::{ports, stopped_by_hand};
+
+/// `_KTHREAD_STATE`: terminated.
+const TERMINATED: u8 = 4;
+/// `_KWAIT_REASON`s.
+const USER_REQUEST: u8 = 6;
+const WR_USER_REQUEST: u8 = 13;
+
+/// A laid out world, and where its actors are.
+pub struct Scene {
+    /// The world.
+    pub built: Built,
+    /// Addresses of the things that the test is about, by what they are to it.
+    pub cast: BTreeMap<String, Va>,
+}
+
+impl Scene {
+    /// The address of an actor.
+    ///
+    /// # Panics
+    /// Where there is none of that name.
+    #[must_use]
+    pub fn at(&self, name: &str) -> Va {
+        *self.cast.get(name).unwrap_or_else(|| panic!("no {name}"))
+    }
+}
+
+/// A booted system without any ALPC state, to be filled.
+struct Stage {
+    world: World,
+    system: System,
+    cast: BTreeMap<String, Va>,
+    ids: Ids,
+}
+
+/// Process and thread ids, which are handles of one table: never the first entry of one of its pages.
+struct Ids {
+    last: u64,
+}
+
+impl Ids {
+    fn next(&mut self) -> u64 {
+        self.last += if (self.last + 4).is_multiple_of(0x400) {
+            8
+        } else {
+            4
+        };
+        self.last
+    }
+}
+
+impl Stage {
+    fn new(kernel: &str) -> Self {
+        let mut world = World::new(kernel, 0x4a46);
+        world.truth.tick_count = 0x20_0000;
+        let system = system::boot(&mut world);
+        Stage {
+            world,
+            system,
+            cast: BTreeMap::new(),
+            ids: Ids { last: 0x4000 },
+        }
+    }
+
+    fn finish(self) -> Scene {
+        let system = self.system;
+        let built = self.world.compile(|world, header| {
+            header.rip = world.code(0x42);
+            header.rsp = system.idle_stack(world);
+            stopped_by_hand(world, header);
+        });
+        Scene {
+            built,
+            cast: self.cast,
+        }
+    }
+
+    fn name(&mut self, name: &str, at: Va) -> Va {
+        self.cast.insert(name.to_owned(), at);
+        at
+    }
+
+    /// A connection port, known by its name.
+    fn port(&mut self, owner: Va, name: &str) -> Va {
+        let port = ports::make(&mut self.world, owner, self.system.rpc_control, name);
+        self.name(name, port)
+    }
+
+    /// A thread that waits for an event, known by `name`.
+    fn thread(&mut self, process: Va, name: &str) -> Va {
+        let tid = self.ids.next();
+        let thread = system::idle_thread(&mut self.world, process, tid);
+        self.give_stack(thread);
+        self.name(name, thread)
+    }
+
+    /// Return addresses on a kernel stack: in the kernel, and in a driver.
+    fn give_stack(&mut self, thread: Va) {
+        let base = self.world.truth.thread(thread).stack_base;
+        let driver = self
+            .world
+            .truth
+            .modules
+            .iter()
+            .find(|module| module.name == "afd.sys");
+        let driver = driver.map_or(Va::NULL, |module| module.base + 0x1234);
+        let (kernel, size) = (self.world.code(0x321), self.world.pointer_size());
+        self.world.memory.touch(base - PAGE_SIZE, PAGE_SIZE);
+        self.world.write_pointer(base - 0x100 - size, kernel);
+        self.world.write_pointer(base - 0x100, driver);
+    }
+
+    /// Sends a request through a connection of its own; the sender waits for the reply.
+    fn call(&mut self, thread: Va, port: Va, queue: Queue, server_thread: Va) -> Va {
+        let sender = self.world.truth.thread(thread).clone();
+        let connection = self.world.connect(ConnectionSpec {
+            to: port,
+            client: sender.process,
+            ..ConnectionSpec::default()
+        });
+        let message = self.world.message(Message {
+            type_word: kind::REQUEST | kind::CONTINUATION_REQUIRED,
+            data_length: 0x20,
+            client_id: (sender.pid, sender.tid),
+            owner_port: connection.client,
+            server_thread,
+            ..Message::default()
+        });
+        self.world.enqueue(message, queue, port);
+        self.world.wait_for_reply(thread, message);
+        message
+    }
+
+    /// One thread of each process, the first in a call that the second has received, and so on.
+    fn chain(&mut self, actors: &[(Va, &str, &str)]) -> Vec<Va> {
+        let threads: Vec<Va> = actors
+            .iter()
+            .map(|&(process, name, _)| self.thread(process, name))
+            .collect();
+        for (at, &(process, _, port)) in actors.iter().enumerate().skip(1) {
+            let port = self.port(process, port);
+            let message = self.call(threads[at - 1], port, Queue::Pending, threads[at]);
+            self.name(&format!("message {at}"), message);
+        }
+        threads
+    }
+
+    fn wait_on(&mut self, thread: Va, object: Va) {
+        self.world.thread_mut(thread).wait_reason = USER_REQUEST;
+        self.world.wait_on(thread, object);
+    }
+
+    fn process(&mut self, image: &'static str) -> Va {
+        let pid = self.ids.next();
+        self.world.process(Process {
+            pid,
+            parent_pid: 0x230,
+            image,
+            create_time: system::BOOT_TIME + pid * 1_000,
+            ..Process::default()
+        })
+    }
+}
+
+/// Three processes in a row; the last one's thread waits for a mutant, whose owner waits for an event.
+#[must_use]
+pub fn row_to_mutant(kernel: &str) -> Scene {
+    let mut stage = Stage::new(kernel);
+    let System {
+        explorer,
+        netsvcs,
+        lsass,
+        ..
+    } = stage.system;
+    let threads = stage.chain(&[
+        (explorer, "first", ""),
+        (netsvcs, "second", "senssvc"),
+        (lsass, "third", "lsasspirpc"),
+    ]);
+    let owner = stage.thread(lsass, "owner");
+    let mutant = stage.world.mutant(owner);
+    stage.name("mutant", mutant);
+    stage.wait_on(threads[2], mutant);
+    stage.finish()
+}
+
+/// Three processes that wait for each other.
+#[must_use]
+pub fn ring_of_three(kernel: &str) -> Scene {
+    let mut stage = Stage::new(kernel);
+    let System {
+        csrss,
+        lsass,
+        services,
+        explorer,
+        ..
+    } = stage.system;
+    let threads = stage.chain(&[
+        (csrss, "first", ""),
+        (lsass, "second", "lsasspirpc"),
+        (services, "third", "ntsvcs"),
+    ]);
+    let port = stage.port(csrss, "ApiPort");
+    stage.call(threads[2], port, Queue::Pending, threads[0]);
+    let bystander = stage.thread(explorer, "bystander");
+    let port = stage.cast["ntsvcs"];
+    stage.call(bystander, port, Queue::Pending, threads[2]);
+    stage.finish()
+}
+
+/// A process waits for another, which calls back: but another thread of the first serves that.
+#[must_use]
+pub fn half_circle(kernel: &str) -> Scene {
+    let mut stage = Stage::new(kernel);
+    let System { csrss, lsass, .. } = stage.system;
+    stage.chain(&[
+        (csrss, "first", ""),
+        (lsass, "second", "lsasspirpc"),
+        (csrss, "third", "ApiPort"),
+    ]);
+    stage.finish()
+}
+
+/// A chain whose last thread waits for a process to end.
+#[must_use]
+pub fn row_to_process(kernel: &str) -> Scene {
+    let mut stage = Stage::new(kernel);
+    let System {
+        explorer,
+        services,
+        application,
+        ..
+    } = stage.system;
+    let threads = stage.chain(&[(explorer, "first", ""), (services, "second", "ntsvcs")]);
+    stage.name("process", application);
+    stage.wait_on(threads[1], application);
+    stage.finish()
+}
+
+/// A thread that has received its own request.
+#[must_use]
+pub fn self_call(kernel: &str) -> Scene {
+    let mut stage = Stage::new(kernel);
+    let lsass = stage.system.lsass;
+    let thread = stage.thread(lsass, "first");
+    let port = stage.port(lsass, "lsasspirpc");
+    stage.call(thread, port, Queue::Pending, thread);
+    stage.finish()
+}
+
+/// A queue that nobody empties: all threads registered with the port's completion port wait for one mutant.
+#[must_use]
+pub fn blocked_queue(kernel: &str, threads: u64, clients: u64) -> Scene {
+    let mut stage = Stage::new(kernel);
+    let System {
+        netsvcs, explorer, ..
+    } = stage.system;
+    let port = stage.port(netsvcs, "senssvc");
+    let queue = stage.world.completion_port();
+    stage.world.port_mut(port).completion_port = queue;
+    let owner = stage.thread(netsvcs, "owner");
+    let mutant = stage.world.mutant(owner);
+    for number in 0..threads {
+        let server = stage.thread(netsvcs, &format!("server {number}"));
+        stage.world.serve(server, queue, false);
+        stage.wait_on(server, mutant);
+    }
+    for number in 0..clients {
+        let client = stage.thread(explorer, &format!("client {number}"));
+        stage.call(client, port, Queue::Main, Va::NULL);
+    }
+    stage.finish()
+}
+
+/// A completion port with idle threads that lets no more threads run.
+#[must_use]
+pub fn at_limit(kernel: &str) -> Scene {
+    let mut stage = Stage::new(kernel);
+    let System {
+        netsvcs, explorer, ..
+    } = stage.system;
+    let port = stage.port(netsvcs, "senssvc");
+    let queue = stage.world.completion_port();
+    stage.world.port_mut(port).completion_port = queue;
+    stage.world.set(queue, "_KQUEUE", "CurrentCount", 4);
+    for number in 0..6 {
+        let server = stage.thread(netsvcs, &format!("server {number}"));
+        stage.world.serve(server, queue, number >= 4);
+    }
+    let client = stage.thread(explorer, "first");
+    stage.call(client, port, Queue::Main, Va::NULL);
+    stage.finish()
+}
+
+/// All threads of a pool call another service, whose only thread calls the pool: a ring as long as none of the
+/// pool's threads comes back.
+#[must_use]
+pub fn exhausted_pool(kernel: &str) -> Scene {
+    let mut stage = Stage::new(kernel);
+    let System { netsvcs, lsass, .. } = stage.system;
+    let pool = stage.port(netsvcs, "senssvc");
+    let other = stage.port(lsass, "lsasspirpc");
+    let queue = stage.world.completion_port();
+    stage.world.port_mut(pool).completion_port = queue;
+    let last = stage.thread(lsass, "last");
+    for number in 0..3 {
+        let server = stage.thread(netsvcs, &format!("server {number}"));
+        stage.world.serve(server, queue, false);
+        stage.call(server, other, Queue::Pending, last);
+    }
+    stage.call(last, pool, Queue::Main, Va::NULL);
+    stage.finish()
+}
+
+/// What the server of a request is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Server {
+    /// It shows a message box.
+    MessageBox,
+    /// It was suspended.
+    Suspended,
+    /// It has ended.
+    Terminated,
+    /// It runs.
+    Running,
+    /// It waits for the next message.
+    Receiving,
+    /// The message does not name it.
+    Missing,
+    /// Its process has closed the port and ended, without having received the request.
+    Gone,
+}
+
+/// A request whose server does one thing.
+#[must_use]
+pub fn served_by(kernel: &str, doing: Server) -> Scene {
+    let mut stage = Stage::new(kernel);
+    let explorer = stage.system.explorer;
+    let service = stage.process("Service.exe");
+    let client = stage.thread(explorer, "first");
+    let server = stage.thread(service, "server");
+    let port = stage.port(service, "LRPC-0f1e2d3c4b5a");
+    let (queue, named) = match doing {
+        Server::Missing => (Queue::Pending, Va::NULL),
+        Server::Gone => (Queue::Main, Va::NULL),
+        _ => (Queue::Pending, server),
+    };
+    stage.call(client, port, queue, named);
+    let state = stage.world.thread_mut(server);
+    match doing {
+        Server::MessageBox => state.wait_reason = WR_USER_REQUEST,
+        Server::Terminated => state.state = TERMINATED,
+        Server::Running => state.state = 2,
+        Server::Suspended => stage.world.suspend(server, true),
+        Server::Receiving => stage.world.wait_on_port(server, port),
+        Server::Missing => {}
+        Server::Gone => {
+            state.state = TERMINATED;
+            stage.world.process_mut(service).exit_time = system::BOOT_TIME + 600_000_000;
+            stage.world.port_mut(port).owner_closed = true;
+        }
+    }
+    stage.finish()
+}
+
+/// Three processes in a row; the message in the middle is paged out.
+#[must_use]
+pub fn paged_out(kernel: &str) -> Scene {
+    let mut stage = Stage::new(kernel);
+    let System {
+        explorer,
+        netsvcs,
+        lsass,
+        ..
+    } = stage.system;
+    let [first, second, third] = [
+        stage.thread(explorer, "first"),
+        stage.thread(netsvcs, "second"),
+        stage.thread(lsass, "third"),
+    ];
+    let (near, far) = (stage.port(netsvcs, "senssvc"), stage.port(lsass, "lsasspirpc"));
+    stage.call(first, near, Queue::Pending, second);
+    stage.world.skip(Pool::Paged, PAGE_SIZE);
+    // Whatever else is on the page is lost as well, so the message is alone there.
+    let message = stage.call(second, far, Queue::Pending, third);
+    stage.name("message", message);
+    stage.world.skip(Pool::Paged, PAGE_SIZE);
+    let mut scene = stage.finish();
+    scene.built.memory.set_backing(message, Backing::PageFile);
+    scene
+}
+
+/// A terminal server: `sessions` processes with `threads` threads in all, which wait in chains of three at
+/// services, and `messages` messages.
+#[must_use]
+pub fn terminal_server(kernel: &str, sessions: u64, threads: u64, messages: u64) -> Scene {
+    let mut stage = Stage::new(kernel);
+    let services: Vec<(Va, Va)> = (0..16)
+        .map(|number| {
+            let process = stage.process("svchost.exe");
+            (process, stage.port(process, &format!("Service {number}")))
+        })
+        .collect();
+    let mut crowd = Crowd { id: 0x100 };
+    let per_process = (threads / sessions).max(1);
+    for session in 0..sessions {
+        let process = stage.process("winword.exe");
+        let (service, port) = services[usize::try_from(session % 16).expect("small")];
+        let to = stage.world.connect(ConnectionSpec {
+            to: port,
+            client: process,
+            ..ConnectionSpec::default()
+        });
+        let mut server = Crowd::thread(&mut stage, service);
+        for number in 0..per_process.saturating_sub(1) {
+            let client = Crowd::thread(&mut stage, process);
+            crowd.request(&mut stage.world, to.client, port, client, server);
+            // Every third begins a new chain.
+            server = if number % 3 == 2 { server } else { client };
+        }
+        for _ in 0..(messages / sessions).saturating_sub(per_process - 1) {
+            crowd.datagram(&mut stage.world, to.client, port);
+        }
+    }
+    stage.finish()
+}
+
+/// Makes threads and messages in great numbers, without looking through those that are there.
+struct Crowd {
+    id: u32,
+}
+
+impl Crowd {
+    fn thread(stage: &mut Stage, process: Va) -> Va {
+        let tid = stage.ids.next();
+        stage.world.thread(Thread {
+            process,
+            tid,
+            wait_mode: 1,
+            wait_time: 0x10_0000 + low32(tid) % 0x1000,
+            ..Thread::default()
+        })
+    }
+
+    fn next_id(&mut self, world: &World) -> u32 {
+        let leaf = low32(PAGE_SIZE / world.kernel.size("_HANDLE_TABLE_ENTRY"));
+        self.id += 4;
+        if (self.id / 4).is_multiple_of(leaf) {
+            self.id += 4;
+        }
+        self.id
+    }
+
+    fn datagram(&mut self, world: &mut World, through: Va, port: Va) -> Va {
+        let message = Message {
+            id: self.next_id(world),
+            type_word: kind::DATAGRAM,
+            data_length: 8,
+            owner_port: through,
+            client_id: (8, 8),
+            ..Message::default()
+        };
+        let message = world.message(message);
+        place(world, message, Queue::Main, port);
+        message
+    }
+
+    fn request(&mut self, world: &mut World, through: Va, port: Va, client: Va, server: Va) {
+        let message = Message {
+            id: self.next_id(world),
+            type_word: kind::REQUEST | kind::CONTINUATION_REQUIRED,
+            data_length: 8,
+            owner_port: through,
+            client_id: (8, 8),
+            waiting_thread: client,
+            server_thread: server,
+            ..Message::default()
+        };
+        let message = world.message(message);
+        place(world, message, Queue::Pending, port);
+        let thread = world.truth.threads.last_mut().expect("the client");
+        assert_eq!(thread.address, client);
+        thread.wait_reason = 17;
+        thread.wait = crate::world::Wait::AlpcSemaphore;
+        thread.alpc_message_id = message.0;
+        thread.alpc_wait = Some(message);
+    }
+}
+
+/// Puts the message made last into a queue.
+fn place(world: &mut World, message: Va, queue: Queue, port: Va) {
+    let record: &mut Port = world.port_mut(port);
+    record.queues.entry(queue).or_default().push(message);
+    let last = world.truth.messages.last_mut().expect("just made");
+    assert_eq!(last.address, message);
+    last.queue_type = queue.number();
+    last.queue_port_type = low32(count(1));
+    last.port_queue = port;
+}

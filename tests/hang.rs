@@ -1,0 +1,393 @@
+//! Hangs: the chains of published cases in synthetic systems, told as their worlds were made, and the
+//! independent worlds, against their truth; see `worlds.rs`.
+
+mod support;
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use support::World;
+use support::synthetic::{Sample, address};
+use synth::worlds::hang::{self, Scene, Server};
+
+/// A kernel with few symbols and one with many.
+const KERNELS: [&str; 2] = ["vista-sp2-x64", "10.0.19041.2604-x64"];
+
+fn kernels() -> Vec<&'static str> {
+    let all = support::synthetic::kernels();
+    let mut some: Vec<&str> = all
+        .iter()
+        .copied()
+        .filter(|name| KERNELS.contains(name))
+        .collect();
+    if some.len() < 2 {
+        some = [all.first(), all.last()].into_iter().flatten().copied().collect();
+    }
+    some
+}
+
+struct Stuck {
+    sample: Sample,
+    cast: std::collections::BTreeMap<String, String>,
+}
+
+impl Stuck {
+    fn of(scene: Scene) -> Self {
+        let cast = scene
+            .cast
+            .into_iter()
+            .map(|(name, at)| (name, address(at)))
+            .collect();
+        Self {
+            sample: Sample::of(scene.built),
+            cast,
+        }
+    }
+
+    fn at(&self, name: &str) -> &str {
+        &self.cast[name]
+    }
+
+    fn json(&self, args: &[&str]) -> (Value, i32) {
+        let mut line = vec!["--format", "json"];
+        line.extend(args);
+        let run = self.sample.run(&line);
+        (run.json()["result"].clone(), run.status)
+    }
+
+    /// The threads of a chain, as the worlds call them.
+    fn chain_of(&self, name: &str) -> (Vec<String>, Value) {
+        let (record, _) = self.json(&["chain", self.at(name)]);
+        let chain = record["chains"][0].clone();
+        (self.threads(&chain["steps"]), chain)
+    }
+
+    fn threads(&self, steps: &Value) -> Vec<String> {
+        steps
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|step| step["node"]["kind"] == "thread")
+            .map(|step| self.name_of(&step["node"]["address"]))
+            .collect()
+    }
+
+    fn name_of(&self, at: &Value) -> String {
+        let found = self.cast.iter().find(|(_, known)| *at == known.as_str());
+        found.map_or_else(|| at.to_string(), |(name, _)| name.clone())
+    }
+}
+
+fn every_step_is(certainty: &str, chain: &Value) -> bool {
+    let steps = chain["steps"].as_array().unwrap();
+    steps
+        .iter()
+        .filter(|step| !step["next"].is_null())
+        .all(|step| step["next"]["certainty"] == certainty)
+}
+
+#[test]
+fn three_in_a_row_end_at_the_owner_of_a_mutant() {
+    for kernel in kernels() {
+        let stuck = Stuck::of(hang::row_to_mutant(kernel));
+        let (threads, chain) = stuck.chain_of("first");
+        assert_eq!(threads, ["first", "second", "third", "owner"], "{kernel}");
+        assert_eq!(chain["end"], "no-owner");
+        assert!(every_step_is("proven", &chain));
+        let (report, status) = stuck.json(&["hang"]);
+        assert_eq!(status, 0, "{report}");
+        let blocker = &report["blockers"][0];
+        assert_eq!(blocker["node"]["address"], stuck.at("owner"));
+        assert_eq!(blocker["behind"]["threads"], 3);
+        assert_eq!(blocker["behind"]["processes"], 3);
+        assert_eq!(stuck.threads(&blocker["chain"]["steps"]), threads);
+        assert_eq!(blocker["suspect"]["stack_modules"], json!(["nt", "afd"]));
+        assert_eq!(
+            report["signature"],
+            "blocked:explorer.exe>svchost.exe[senssvc]>lsass.exe[lsasspirpc]>lsass.exe{mutant}:no-owner"
+        );
+        assert_eq!(report["deadlocks"], json!([]));
+        assert_eq!(report["waiting_for_reply"], 2);
+        assert_eq!(report["stuck"], 3);
+    }
+}
+
+#[test]
+fn how_long_a_wait_has_lasted_follows_from_the_clock() {
+    let scene = hang::row_to_mutant("vista-sp2-x64");
+    let truth = scene.built.truth.clone();
+    let first = truth.thread(scene.at("first")).clone();
+    let ticks = truth.tick_count - u64::from(first.wait_time);
+    let expected = ticks * u64::from(truth.time_increment);
+    let stuck = Stuck::of(scene);
+    let (record, _) = stuck.json(&["chain", stuck.at("first")]);
+    assert_eq!(record["chains"][0]["steps"][0]["node"]["waited"], expected);
+    let (table, _) = stuck.json(&["waits"]);
+    assert_eq!(table["waits"].as_array().unwrap().len(), 2);
+    let seconds = expected / 10_000_000;
+    for (limit, status) in [(seconds + 60, 0), (seconds - 60, 1)] {
+        let run = stuck.sample.run(&["hang", "--longer-than", &format!("{limit}s")]);
+        assert_eq!(run.status, status, "{}", run.stdout);
+    }
+}
+
+#[test]
+fn three_that_wait_for_each_other_are_a_deadlock() {
+    let mut lines = Vec::new();
+    for kernel in kernels() {
+        let stuck = Stuck::of(hang::ring_of_three(kernel));
+        let (report, status) = stuck.json(&["hang"]);
+        assert_eq!(status, 1);
+        let deadlock = &report["deadlocks"][0];
+        assert_eq!(deadlock["members"], 3);
+        assert_eq!(deadlock["behind"]["threads"], 1, "the bystander");
+        assert_eq!(deadlock["unproven"], json!([]));
+        let mut threads = stuck.threads(&deadlock["ring"]);
+        threads.sort();
+        assert_eq!(threads, ["first", "second", "third"]);
+        assert_eq!(report["deadlocks"].as_array().unwrap().len(), 1);
+        assert_eq!(report["possible_deadlocks"], json!([]));
+        assert_eq!(stuck.chain_of("bystander").1["end"], "deadlock");
+        lines.push(report["signature"].clone());
+    }
+    assert_eq!(
+        lines[0],
+        "deadlock:csrss.exe[apiport]>lsass.exe[lsasspirpc]>services.exe[ntsvcs]>csrss.exe"
+    );
+    assert_eq!(lines[0], lines[1], "the same hang on another system");
+}
+
+#[test]
+fn a_half_circle_is_no_deadlock() {
+    let stuck = Stuck::of(hang::half_circle("vista-sp2-x64"));
+    let (report, status) = stuck.json(&["hang"]);
+    assert_eq!(status, 0);
+    assert_eq!(report["deadlocks"], json!([]));
+    assert_eq!(report["possible_deadlocks"], json!([]));
+    assert_eq!(stuck.chain_of("first").0, ["first", "second", "third"]);
+}
+
+#[test]
+fn a_thread_that_calls_itself_is_a_deadlock() {
+    let stuck = Stuck::of(hang::self_call("vista-sp2-x64"));
+    let (report, status) = stuck.json(&["hang"]);
+    assert_eq!(status, 1);
+    assert_eq!(report["deadlocks"][0]["members"], 1);
+    assert_eq!(report["signature"], "deadlock:lsass.exe[lsasspirpc]>lsass.exe");
+}
+
+#[test]
+fn a_chain_ends_at_a_process() {
+    let stuck = Stuck::of(hang::row_to_process("vista-sp2-x64"));
+    let (threads, chain) = stuck.chain_of("first");
+    assert_eq!(threads, ["first", "second"]);
+    assert_eq!(chain["end"], "process-runs");
+    let last = chain["steps"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["node"]["address"], stuck.at("process"));
+}
+
+#[test]
+fn a_blocked_queue_leads_to_what_all_its_servers_wait_for() {
+    let stuck = Stuck::of(hang::blocked_queue("vista-sp2-x64", 512, 20));
+    let (report, _) = stuck.json(&["hang"]);
+    let blocker = &report["blockers"][0];
+    assert_eq!(blocker["node"]["address"], stuck.at("owner"));
+    assert_eq!(blocker["behind"]["threads"], 512);
+    assert_eq!(blocker["inferred_threads"], 20);
+    let port = &report["blockers"][1];
+    assert_eq!(port["end"], "servers-blocked");
+    assert_eq!(port["behind"]["threads"], 20);
+    assert_eq!(port["node"]["servers"]["blocked"], 512);
+    assert_eq!(
+        port["servers_behind"],
+        json!([{ "blocker": stuck.at("owner"), "servers": 512 }])
+    );
+    let trouble = &report["ports_in_trouble"][0];
+    assert_eq!(
+        (&trouble["trouble"], &trouble["count"]),
+        (&json!("servers-blocked"), &json!(20))
+    );
+}
+
+#[test]
+fn a_completion_port_at_its_limit_is_told() {
+    let stuck = Stuck::of(hang::at_limit("vista-sp2-x64"));
+    let (report, _) = stuck.json(&["hang"]);
+    assert_eq!(report["ports_in_trouble"][0]["trouble"], "at-limit");
+    assert_eq!(stuck.chain_of("first").1["end"], "at-limit");
+}
+
+#[test]
+fn a_ring_through_an_exhausted_pool_is_possible_and_says_which_step_is_inferred() {
+    let stuck = Stuck::of(hang::exhausted_pool("vista-sp2-x64"));
+    let (report, status) = stuck.json(&["hang"]);
+    assert_eq!(status, 0, "nothing is proven");
+    assert_eq!(report["deadlocks"], json!([]));
+    let ring = &report["possible_deadlocks"][0];
+    let threads = stuck.threads(&ring["ring"]);
+    assert_eq!(threads.len(), 2, "{threads:?}");
+    assert!(threads.contains(&"last".to_owned()));
+    let unproven = ring["unproven"].as_array().unwrap();
+    assert_eq!(
+        unproven.len(),
+        2,
+        "port to completion port, completion port to thread"
+    );
+}
+
+#[test]
+fn what_the_server_does_is_why_the_chain_ends() {
+    for (doing, end) in [
+        (Server::MessageBox, "user-input"),
+        (Server::Suspended, "suspended"),
+        (Server::Terminated, "terminated"),
+        (Server::Running, "running"),
+        (Server::Receiving, "receiving"),
+        (Server::Missing, "no-server"),
+        (Server::Gone, "owner-gone"),
+    ] {
+        let stuck = Stuck::of(hang::served_by("vista-sp2-x64", doing));
+        let (_, chain) = stuck.chain_of("first");
+        assert_eq!(chain["end"], end, "{doing:?}");
+        let (report, _) = stuck.json(&["hang"]);
+        let line = format!("blocked:explorer.exe>service.exe[lrpc-*]:{end}");
+        assert_eq!(report["signature"], line, "{doing:?}");
+    }
+}
+
+#[test]
+fn a_chain_whose_message_is_paged_out_ends_as_unreadable() {
+    let stuck = Stuck::of(hang::paged_out("vista-sp2-x64"));
+    let (threads, chain) = stuck.chain_of("first");
+    assert_eq!(threads, ["first", "second"], "the branch is not dropped");
+    assert_eq!(chain["end"], "unreadable");
+    let steps = chain["steps"].as_array().unwrap();
+    assert_eq!(steps[2]["next"]["certainty"], "unknown");
+    assert_eq!(steps[3]["node"]["address"], stuck.at("message"));
+    let (report, status) = stuck.json(&["hang"]);
+    assert_eq!(status, 3);
+    assert_eq!(report["blockers"][0]["end"], "unreadable");
+    assert_eq!(report["blockers"][0]["behind"]["threads"], 2);
+    let (table, status) = stuck.json(&["waits"]);
+    assert_eq!(status, 3);
+    let states: Vec<&Value> = table["waits"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| &row["state"])
+        .collect();
+    assert!(states.contains(&&json!("unreadable")) && states.contains(&&json!("received")));
+}
+
+#[test]
+fn candidates_are_named_only_on_request() {
+    let stuck = Stuck::of(hang::served_by("vista-sp2-x64", Server::Receiving));
+    let (_, chain) = stuck.chain_of("first");
+    assert!(chain["candidates"].is_null());
+    let (record, _) = stuck.json(&["chain", stuck.at("first"), "--candidates"]);
+    assert_eq!(
+        record["chains"][0]["candidates"],
+        json!([]),
+        "no other thread of the process"
+    );
+}
+
+#[test]
+fn a_process_shows_the_chains_of_its_threads() {
+    let stuck = Stuck::of(hang::ring_of_three("vista-sp2-x64"));
+    let (record, _) = stuck.json(&["chain", "lsass.exe"]);
+    let chains = record["chains"].as_array().unwrap();
+    assert_eq!(chains.len(), 1);
+    assert_eq!(chains[0]["end"], "deadlock");
+    let (record, _) = stuck.json(&["chain", stuck.at("message 1")]);
+    assert_eq!(record["chains"][0]["steps"][0]["node"]["kind"], "message");
+    let run = stuck.sample.run(&["chain", stuck.at("ApiPort")]);
+    assert_eq!(run.status, 1, "a port waits for nothing: {}", run.stderr);
+}
+
+#[test]
+fn a_thousand_processes_take_time_and_memory_in_proportion() {
+    let seconds = |sessions, threads, messages| {
+        let stuck = Stuck::of(hang::terminal_server(
+            "vista-sp2-x64",
+            sessions,
+            threads,
+            messages,
+        ));
+        let began = Instant::now();
+        let (report, _) = stuck.json(&["hang"]);
+        assert!(report["waiting_for_reply"].as_u64().unwrap() > threads / 2);
+        began.elapsed().as_secs_f64()
+    };
+    let (small, large) = (seconds(50, 1_000, 2_500), seconds(200, 4_000, 10_000));
+    // Four times the work: far below what a square would take, whatever else the machine does.
+    assert!(large < small.max(0.3) * 10.0, "{small} s, then {large} s");
+}
+
+/// The truth of an independent world tells which thread waits for which message at which port.
+#[test]
+fn waits_of_every_readable_world() {
+    let mut checked = 0;
+    for world in World::readable() {
+        let run = world.run(&["--format", "json", "waits"]);
+        let document = run.json();
+        let rows = document["result"]["waits"].as_array().unwrap().clone();
+        for thread in world.truth["threads"].as_array().unwrap() {
+            let row = rows
+                .iter()
+                .find(|row| row["waiter"]["address"] == thread["ethread"]);
+            if thread["alpc_wait"]["kind"] == "reply" {
+                check_row(&world, thread, row.unwrap());
+                checked += 1;
+            } else {
+                assert!(row.is_none(), "{row:?}");
+            }
+        }
+    }
+    support::say_if_none(checked, "waits");
+}
+
+fn check_row(world: &World, thread: &Value, row: &Value) {
+    let at = &thread["ethread"];
+    let wait = &thread["alpc_wait"];
+    assert_eq!(row["message"]["address"], wait["message"], "{at}");
+    let messages = world.truth["messages"].as_array().unwrap();
+    let message = messages
+        .iter()
+        .find(|message| message["address"] == wait["message"])
+        .unwrap();
+    if message["lost"] == true {
+        assert_eq!(row["state"], "unreadable", "{at}");
+        assert_eq!(row["certainty"], "unknown", "{at}");
+        return;
+    }
+    assert_eq!(row["certainty"], "proven", "{at}");
+    assert_eq!(row["message"]["port"]["address"], wait["port"], "{at}");
+}
+
+#[test]
+fn the_shipped_case_reads_well() {
+    let run = support::alpc_dump(&["fixtures/vista-sp2-x64.dmp", "chain", "fffffa801afae6f0"]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    for line in [
+        "0. svchost.exe 033c.3c40  thread fffffa801afae6f0",
+        "_KALPC_MESSAGE.WaitingThread @ fffff8800f4cc950 = fffffa801afae6f0",
+        "_KALPC_MESSAGE.ServerThread @ fffff8800f4cc950 = fffffa801aeec060",
+        "kd> !alpc /m fffff8800f4cc950",
+        "END no-owner: svchost.exe 03e4.05d4  thread fffffa801aeec060",
+    ] {
+        assert!(run.stdout.contains(line), "{line}\n{}", run.stdout);
+    }
+}
+
+/// Names of a hostile dump reach no terminal unescaped, and every line of the report is one line.
+#[test]
+fn names_are_escaped() {
+    for world in World::readable() {
+        for command in ["hang", "waits"] {
+            let run = world.run(&[command]);
+            let bad = |c: char| c.is_control() && c != '\n' || matches!(c, '\u{202a}'..='\u{202e}');
+            assert!(!run.stdout.contains(bad), "{}", run.stdout.escape_debug());
+        }
+    }
+}
