@@ -6,7 +6,8 @@ use kdmp_parser::gxa::{Gva, Gxa};
 
 use crate::cache::PageCache;
 use crate::dump::{MAX_BYTES, PAGE_MASK, left_in_page};
-use crate::error::{FrameUse, ReadError};
+use crate::error::ReadError;
+use crate::space::{Extent, Place};
 use crate::{AddressSpace, UnicodeString};
 
 /// How far a read came.
@@ -61,17 +62,27 @@ impl<'d> Cursor<'d> {
             if left.is_empty() {
                 return Partial { read, stopped: None };
             }
-            let len = left_in_page(at.u64()).min(left.len());
-            let Some((now, rest)) = left.split_at_mut_checked(len) else {
-                return Partial { read, stopped: None };
+            let stopped = match self.extent(at) {
+                Ok(extent) => {
+                    let len = extent.up_to(left.len());
+                    let Some((now, rest)) = left.split_at_mut_checked(len) else {
+                        return Partial { read, stopped: None };
+                    };
+                    let result = self.read_extent(extent, at, now);
+                    left = rest;
+                    result.map(|()| len)
+                }
+                Err(error) => Err(error),
             };
-            if let Err(error) = self.read_in_page(at, now) {
-                return Partial {
-                    read,
-                    stopped: Some(error),
-                };
-            }
-            left = rest;
+            let len = match stopped {
+                Ok(len) => len,
+                Err(error) => {
+                    return Partial {
+                        read,
+                        stopped: Some(error),
+                    };
+                }
+            };
             match next(at, len) {
                 Some(next) => at = next,
                 None if left.is_empty() => {
@@ -103,11 +114,11 @@ impl<'d> Cursor<'d> {
         if len == 0 {
             return Ok(Cow::Borrowed(&[]));
         }
-        if len <= left_in_page(gva.u64()) {
-            let offset = self.offset(gva)?;
-            if let Some(bytes) = self.space.dump().source().slice(offset, len) {
-                return Ok(Cow::Borrowed(bytes));
-            }
+        let extent = self.extent(gva)?;
+        if extent.up_to(len) == len
+            && let Some(bytes) = self.space.dump().source().slice(extent.offset, len)
+        {
+            return Ok(Cow::Borrowed(bytes));
         }
         // The buffer grows with what was read, so that a length out of the dump costs no more than what
         // the dump has to show for it.
@@ -117,9 +128,10 @@ impl<'d> Cursor<'d> {
             let Some(at) = next(gva, start) else {
                 return Err(ReadError::Wraps { gva, len });
             };
-            let now = left_in_page(at.u64()).min(len.saturating_sub(start));
+            let extent = self.extent(at)?;
+            let now = extent.up_to(len.saturating_sub(start));
             bytes.resize(start.saturating_add(now), 0);
-            self.read_in_page(at, bytes.get_mut(start..).unwrap_or_default())?;
+            self.read_extent(extent, at, bytes.get_mut(start..).unwrap_or_default())?;
         }
         Ok(Cow::Owned(bytes))
     }
@@ -192,40 +204,35 @@ impl<'d> Cursor<'d> {
         Ok(bytes)
     }
 
-    /// Reads bytes that lie in one page of 4 KiB.
-    fn read_in_page(&self, gva: Gva, buf: &mut [u8]) -> Result<(), ReadError> {
-        let offset = self.offset(gva)?;
+    /// Reads bytes at `gva`, which are in `extent`.
+    fn read_extent(&self, extent: Extent, gva: Gva, buf: &mut [u8]) -> Result<(), ReadError> {
         self.space
             .dump()
             .source()
-            .read_exact_at(offset, buf)
+            .read_exact_at(extent.offset, buf)
             .map_err(|error| ReadError::Io {
                 gva,
                 kind: error.kind(),
             })
     }
 
-    /// The file offset of the byte at `gva`, whose page is wholly inside the file.
-    fn offset(&self, gva: Gva) -> Result<u64, ReadError> {
+    /// Where the byte at `gva` is in the file, and how many follow it there. A page is remembered.
+    fn extent(&self, gva: Gva) -> Result<Extent, ReadError> {
         let page = gva.u64() >> 12;
         let base = match self.cache.get(page) {
             Some(base) => base,
-            None => {
-                let base = self.find(gva)?;
-                self.cache.put(page, base);
-                base
-            }
+            None => match self.space.locate(gva)? {
+                Place::Page(base) => {
+                    self.cache.put(page, base.0);
+                    base.0
+                }
+                Place::Piece(extent) => return Ok(extent),
+            },
         };
-        Ok(base.saturating_add(gva.u64() & PAGE_MASK))
-    }
-
-    fn find(&self, gva: Gva) -> Result<u64, ReadError> {
-        let translation = self.space.translate(gva)?;
-        let pfn = translation.gpa.pfn().into();
-        match self.space.dump().frame(pfn) {
-            Ok(offset) => Ok(offset.0),
-            Err(error) => Err(ReadError::from_frame(error, gva, FrameUse::Data)),
-        }
+        Ok(Extent {
+            offset: base.saturating_add(gva.u64() & PAGE_MASK),
+            len: left_in_page(gva.u64()) as u64,
+        })
     }
 }
 

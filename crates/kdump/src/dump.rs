@@ -16,7 +16,7 @@ use crate::identify::identify;
 use crate::index::{BitmapIndex, BitmapLayout, IndexError, PageIndex, PageRun, RunIndex, read_ranges};
 use crate::paging::Paging;
 use crate::source::ByteSource;
-use crate::{AddressSpace, DumpKind, Header, Machine, Note, levels, notes};
+use crate::{AddressSpace, DumpKind, Header, Machine, Note, Triage, levels, notes};
 
 /// Size of a page in the file, in bytes.
 pub(crate) const PAGE: u64 = 0x1000;
@@ -69,9 +69,20 @@ pub struct Dump {
     path: PathBuf,
     source: ByteSource,
     header: Header,
-    index: PageIndex,
+    contents: Contents,
     paging: Paging,
     notes: Vec<Note>,
+}
+
+/// What is behind the header.
+#[derive(Debug)]
+pub(crate) enum Contents {
+    /// Pages of physical memory.
+    Pages(PageIndex),
+    /// Pieces of virtual memory (kind 4).
+    Pieces(Box<Triage>),
+    /// Nothing that can be read.
+    HeaderOnly,
 }
 
 impl Dump {
@@ -122,9 +133,25 @@ impl Dump {
         &self.header
     }
 
-    /// How much of what the index lists is in the file.
+    /// What a triage dump (kind 4) holds; `None` for all other kinds.
+    pub fn triage(&self) -> Option<&Triage> {
+        match &self.contents {
+            Contents::Pieces(triage) => Some(triage),
+            _ => None,
+        }
+    }
+
+    /// How much of what the index lists is in the file. Zero for dumps without pages: triage and header-only
+    /// ones.
     pub fn coverage(&self) -> Coverage {
-        coverage(&self.index, self.file_len())
+        match &self.contents {
+            Contents::Pages(index) => coverage(index, self.file_len()),
+            _ => Coverage {
+                claimed: 0,
+                present: 0,
+                missing: 0,
+            },
+        }
     }
 
     /// What is worth saying about the file although it can be read.
@@ -137,18 +164,17 @@ impl Dump {
     /// # Errors
     /// The frame is not in the index, or the file ends before the end of its page.
     pub fn frame(&self, pfn: Pfn) -> Result<FileOffset, FrameError> {
-        let position = self
-            .index
+        let Contents::Pages(index) = &self.contents else {
+            return Err(FrameError::NotInDump { pfn });
+        };
+        let position = index
             .position(pfn.u64(), &self.source)
             .map_err(|error| FrameError::Io {
                 pfn,
                 kind: error.kind(),
             })?
             .ok_or(FrameError::NotInDump { pfn })?;
-        let offset = self
-            .index
-            .first_page()
-            .saturating_add(position.saturating_mul(PAGE));
+        let offset = index.first_page().saturating_add(position.saturating_mul(PAGE));
         if offset.saturating_add(PAGE) > self.file_len() {
             return Err(FrameError::OutOfFile { pfn, offset });
         }
@@ -158,7 +184,11 @@ impl Dump {
     /// The frames that the index lists, as runs in ascending order, each as long as can be. They are found one
     /// by one. Frames that the file ends before are among them.
     pub fn runs(&self) -> impl Iterator<Item = PageRun> + '_ {
-        self.index.runs(&self.source)
+        let index = match &self.contents {
+            Contents::Pages(index) => Some(index),
+            _ => None,
+        };
+        index.into_iter().flat_map(|index| index.runs(&self.source))
     }
 
     /// Fills `buf` with physical memory from `gpa` on.
@@ -243,7 +273,14 @@ impl Dump {
 
     /// A frame number above all that the index could hold.
     pub(crate) fn frame_limit(&self) -> u64 {
-        self.index.limit()
+        match &self.contents {
+            Contents::Pages(index) => index.limit(),
+            _ => 0,
+        }
+    }
+
+    pub(crate) fn contents(&self) -> &Contents {
+        &self.contents
     }
 
     /// Reads bytes that lie in one page.
@@ -265,7 +302,7 @@ impl Dump {
 
     fn from_source(path: PathBuf, source: ByteSource) -> Result<Dump, OpenError> {
         let header = read_header(&path, &source)?;
-        let index = read_index(&header, &source).map_err(|error| match error {
+        let contents = read_contents(&header, &source).map_err(|error| match error {
             IndexError::Cut { need } => OpenError::IndexCut {
                 path: path.clone(),
                 len: source.len(),
@@ -280,12 +317,12 @@ impl Dump {
                 source,
             },
         })?;
-        let notes = notes::of(&header, &index, source.len());
+        let notes = notes::of(&header, &contents, source.len());
         let mut dump = Dump {
             path,
             source,
             header,
-            index,
+            contents,
             paging: Paging::X64,
             notes,
         };
@@ -355,102 +392,76 @@ fn read_header(path: &Path, source: &ByteSource) -> Result<Header, OpenError> {
             path: path.to_owned(),
             source,
         })?;
-    match bytes.get(..8) {
-        Some(b"PAGEDU64") => {
-            check_length(path, source.len(), HEADER64_LEN)?;
-            check_header64(path, Header::parse(&bytes))
-        }
-        Some(b"PAGEDUMP") => {
-            check_length(path, source.len(), HEADER32_LEN)?;
-            check_header32(path, header32::parse(&bytes))
-        }
+    let (need, parse): (usize, fn(&[u8]) -> Header) = match bytes.get(..8) {
+        Some(b"PAGEDU64") => (HEADER64_LEN, Header::parse),
+        Some(b"PAGEDUMP") => (HEADER32_LEN, header32::parse),
         _ => {
-            let foreign = identify(bytes.get(..0x200).unwrap_or(&bytes));
-            Err(OpenError::NotADump {
+            let foreign = identify(path, bytes.get(..0x1000).unwrap_or(&bytes));
+            return Err(OpenError::NotADump {
                 path: path.to_owned(),
                 found: foreign.found,
                 next: foreign.next,
-            })
+            });
         }
-    }
-}
-
-fn check_length(path: &Path, len: u64, need: usize) -> Result<(), OpenError> {
-    let need = need as u64;
-    if len < need {
+    };
+    if bytes.len() < need {
         return Err(OpenError::HeaderCut {
             path: path.to_owned(),
-            len,
-            need,
+            len: source.len(),
+            need: need as u64,
         });
     }
-    Ok(())
+    check_header(path, need == HEADER64_LEN, parse(&bytes))
 }
 
-/// 32-bit dumps of the kinds whose index is known: of ranges and small dumps only the header is.
-fn check_header32(path: &Path, header: Header) -> Result<Header, OpenError> {
+/// Refuses machines and kinds of which nothing is known.
+fn check_header(path: &Path, wide: bool, header: Header) -> Result<Header, OpenError> {
     let (machine, kind) = (header.machine, header.kind);
-    if machine != Machine::I386 {
-        return Err(OpenError::UnsupportedMachine {
-            path: path.to_owned(),
-            machine,
-            kind,
-        });
-    }
-    match kind {
-        DumpKind::Full | DumpKind::Summary | DumpKind::BitmapFull | DumpKind::BitmapKernel => Ok(header),
-        _ => Err(OpenError::UnsupportedKind {
-            path: path.to_owned(),
-            machine,
-            kind,
-        }),
-    }
-}
-
-fn check_header64(path: &Path, header: Header) -> Result<Header, OpenError> {
-    let (machine, kind) = (header.machine, header.kind);
-    if !matches!(machine, Machine::Amd64 | Machine::Arm64) {
-        return Err(OpenError::UnsupportedMachine {
-            path: path.to_owned(),
-            machine,
-            kind,
-        });
-    }
-    match kind {
-        DumpKind::Full
-        | DumpKind::Summary
-        | DumpKind::BitmapFull
-        | DumpKind::BitmapKernel
-        | DumpKind::KernelRanges
-        | DumpKind::KernelUserRanges
-        | DumpKind::CompleteRanges => Ok(header),
-        _ => Err(OpenError::UnsupportedKind {
-            path: path.to_owned(),
-            machine,
-            kind,
-        }),
-    }
-}
-
-/// Reads the index of a dump of a supported kind.
-fn read_index(header: &Header, source: &ByteSource) -> Result<PageIndex, IndexError> {
-    match header.kind {
-        DumpKind::Full => full_index(header),
-        DumpKind::KernelRanges | DumpKind::KernelUserRanges | DumpKind::CompleteRanges => {
-            read_ranges(header.kind, source)
-        }
+    match (wide, machine) {
+        (true, Machine::Amd64 | Machine::Arm64) | (false, Machine::I386) => {}
         _ => {
-            let layout = BitmapLayout::read(header, source)?;
-            Ok(PageIndex::Bitmap(BitmapIndex::build(layout, source)?))
+            return Err(OpenError::UnsupportedMachine {
+                path: path.to_owned(),
+                machine,
+                kind,
+            });
         }
+    }
+    if let DumpKind::Other(_) = kind {
+        return Err(OpenError::UnsupportedKind {
+            path: path.to_owned(),
+            machine,
+            kind,
+        });
+    }
+    Ok(header)
+}
+
+/// Reads what leads to the memory in a dump. How 32-bit systems write ranges and triage data is not known.
+fn read_contents(header: &Header, source: &ByteSource) -> Result<Contents, IndexError> {
+    let wide = header.machine != Machine::I386;
+    match header.kind {
+        DumpKind::Full => full_index(header).map(Contents::Pages),
+        DumpKind::Summary | DumpKind::BitmapFull | DumpKind::BitmapKernel => {
+            let layout = BitmapLayout::read(header, source)?;
+            let index = BitmapIndex::build(layout, source)?;
+            Ok(Contents::Pages(PageIndex::Bitmap(index)))
+        }
+        DumpKind::Triage if wide => {
+            Triage::read(header, source).map(|triage| Contents::Pieces(Box::new(triage)))
+        }
+        DumpKind::KernelRanges | DumpKind::KernelUserRanges | DumpKind::CompleteRanges if wide => {
+            read_ranges(header.kind, source).map(Contents::Pages)
+        }
+        _ => Ok(Contents::HeaderOnly),
     }
 }
 
 fn full_index(header: &Header) -> Result<PageIndex, IndexError> {
+    let room = header.max_runs();
     match header.number_of_runs {
-        Some(count) if count > header.max_runs() => Err(IndexError::Bad(format!(
-            "the header claims {count} runs of pages and has room for {}",
-            header.max_runs()
+        Some(count) if count > room => Err(IndexError::Bad(format!(
+            "the header claims {count} runs of pages and has room for {room}"
         ))),
         _ => Ok(PageIndex::Runs(RunIndex::new(
             &header.physical_runs,

@@ -47,9 +47,9 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
         /// What it seems to be, with its article: `a gzip file`.
-        found: &'static str,
+        found: String,
         /// What to do about it.
-        next: &'static str,
+        next: String,
     },
     /// The file ends inside its header.
     #[error(
@@ -64,9 +64,10 @@ pub enum OpenError {
         /// The length of the header in bytes.
         need: u64,
     },
-    /// A dump of a processor architecture that cannot be read yet.
+    /// A dump of a processor architecture that cannot be read.
     #[error(
-        "{}: is a {kind} of {machine}, a machine that is not supported; x64 (0x8664), x86 (0x14c) and ARM64 (0xaa64) are",
+        "{}: is a {kind} of {machine}, a machine that is not supported; x64 (0x8664), x86 (0x14c) and ARM64 (0xaa64) \
+         are",
         path.display()
     )]
     UnsupportedMachine {
@@ -77,11 +78,10 @@ pub enum OpenError {
         /// The kind of its header.
         kind: DumpKind,
     },
-    /// A kind of dump that cannot be read yet.
+    /// A kind of dump that cannot be read.
     #[error(
-        "{}: is a {kind} of {machine}, a kind that is not supported yet; {}",
-        path.display(),
-        kind.next_step()
+        "{}: is a {kind} of {machine}, a kind that is not supported; kinds 1 to 6, 8, 9 and 0xa are",
+        path.display()
     )]
     UnsupportedKind {
         /// The file.
@@ -324,6 +324,31 @@ pub enum ReadError {
         #[serde(serialize_with = "hex::u64")]
         offset: u64,
     },
+    /// A triage dump holds pieces of virtual memory, and this is in none of them.
+    #[error("{:016x}: a triage dump does not hold this", gva.u64())]
+    NotInTriageDump {
+        /// The address.
+        #[serde(serialize_with = "hex::gva")]
+        gva: Gva,
+    },
+    /// A triage dump should hold this, but its file ends before it.
+    #[error("{:016x}: should be at file offset {offset:#x}, beyond the end of the file", gva.u64())]
+    #[serde(rename = "out-of-file")]
+    BlockCut {
+        /// The address.
+        #[serde(serialize_with = "hex::gva")]
+        gva: Gva,
+        /// Where its byte would be in the file.
+        #[serde(serialize_with = "hex::u64")]
+        offset: u64,
+    },
+    /// Only the header of this kind of dump can be read.
+    #[error("{:016x}: of this kind of dump only the header can be read", gva.u64())]
+    HeaderOnly {
+        /// The address.
+        #[serde(serialize_with = "hex::gva")]
+        gva: Gva,
+    },
     /// The system failed to read the file.
     #[error("{:016x}: the file cannot be read: {kind}", gva.u64())]
     Io {
@@ -374,7 +399,9 @@ impl ReadError {
             ReadError::NonCanonical { .. } => "non-canonical",
             ReadError::NotPresent { .. } => "not-present",
             ReadError::NotInDump { .. } => "not-in-dump",
-            ReadError::OutOfFile { .. } => "out-of-file",
+            ReadError::OutOfFile { .. } | ReadError::BlockCut { .. } => "out-of-file",
+            ReadError::NotInTriageDump { .. } => "not-in-triage-dump",
+            ReadError::HeaderOnly { .. } => "header-only",
             ReadError::Io { .. } => "io",
             ReadError::TooLong { .. } => "too-long",
             ReadError::Wraps { .. } => "address-wraps",
@@ -389,6 +416,9 @@ impl ReadError {
             | ReadError::NotPresent { gva, .. }
             | ReadError::NotInDump { gva, .. }
             | ReadError::OutOfFile { gva, .. }
+            | ReadError::NotInTriageDump { gva }
+            | ReadError::BlockCut { gva, .. }
+            | ReadError::HeaderOnly { gva }
             | ReadError::Io { gva, .. }
             | ReadError::TooLong { gva, .. }
             | ReadError::Wraps { gva, .. }

@@ -142,16 +142,6 @@ impl DumpKind {
             DumpKind::Other(_) => "dump of an unknown kind",
         }
     }
-
-    /// What to do with a dump of a kind that is not supported.
-    pub(crate) fn next_step(self) -> &'static str {
-        match self {
-            DumpKind::Triage | DumpKind::HeaderOnly => {
-                "it holds almost no kernel memory: take a kernel, active or complete dump"
-            }
-            _ => "kinds 1, 2, 5, 6, 8, 9 and 0xa are",
-        }
-    }
 }
 
 impl fmt::Display for DumpKind {

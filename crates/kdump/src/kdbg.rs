@@ -6,9 +6,10 @@ use serde::Serialize;
 use crate::{Dump, ReadError, hex, le};
 
 /// Size of the largest block known, Windows 11's.
-const MAX_SIZE: usize = 0x380;
+pub(crate) const MAX_SIZE: usize = 0x380;
 /// Enough for the tag, the size and KernBase.
 const MIN_SIZE: usize = 0x20;
+const TAG: u32 = u32::from_le_bytes(*b"KDBG");
 
 /// The fields of the debugger data block that lead to everything else. Addresses are zero and offsets `None`
 /// where the kernel's block is too short to have them or could not be read so far.
@@ -64,6 +65,8 @@ pub struct DebuggerData {
     pub offset_kthread_teb: Option<u16>,
     /// OffsetKThreadKernelStack.
     pub offset_kthread_kernel_stack: Option<u16>,
+    /// OffsetKThreadApcProcess: what leads from a thread to the process whose memory it uses.
+    pub offset_kthread_apc_process: Option<u16>,
     /// OffsetKThreadState.
     pub offset_kthread_state: Option<u16>,
     /// SizeEProcess.
@@ -138,7 +141,7 @@ pub fn debugger_data(dump: &Dump) -> Result<DebuggerData, DebuggerDataError> {
         return Err(DebuggerDataError::Unreadable(error));
     }
     let tag = le::u32(&block, 0x10).unwrap_or_default();
-    if tag != u32::from_le_bytes(*b"KDBG") {
+    if tag != TAG {
         return Err(DebuggerDataError::WrongTag { at, tag });
     }
     let size = le::u32(&block, 0x14).unwrap_or_default();
@@ -152,6 +155,20 @@ pub fn debugger_data(dump: &Dump) -> Result<DebuggerData, DebuggerDataError> {
         size,
         stopped,
         ..fields(bytes, dump.kernel_space().address_mask())
+    })
+}
+
+/// Reads a block of a 64-bit system that is in memory already; `None` without its tag.
+pub(crate) fn parse(at: Gva, block: &[u8]) -> Option<DebuggerData> {
+    if le::u32(block, 0x10)? != TAG {
+        return None;
+    }
+    let size = le::u32(block, 0x14)?;
+    let len = usize::try_from(size).ok()?.clamp(MIN_SIZE, MAX_SIZE);
+    Some(DebuggerData {
+        at,
+        size,
+        ..fields(block.get(..len).unwrap_or(block), u64::MAX)
     })
 }
 
@@ -178,6 +195,7 @@ fn fields(block: &[u8], mask: u64) -> DebuggerData {
         offset_kthread_next_processor: offset(0x298),
         offset_kthread_teb: offset(0x29a),
         offset_kthread_kernel_stack: offset(0x29c),
+        offset_kthread_apc_process: offset(0x2a0),
         offset_kthread_state: offset(0x2a2),
         size_eprocess: offset(0x2a8),
         offset_eprocess_peb: offset(0x2aa),

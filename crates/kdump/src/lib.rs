@@ -47,6 +47,7 @@ mod notes;
 mod paging;
 mod source;
 mod space;
+mod triage;
 mod unicode;
 
 pub use kdmp_parser::gxa::{Gpa, Gva, Gxa};
@@ -63,4 +64,5 @@ pub use kernel::{BaseAttempt, BaseError, BaseSource, KernelImageError, kernel_im
 pub use notes::Note;
 pub use paging::{Level, PageSize, Translation};
 pub use space::AddressSpace;
+pub use triage::{Triage, TriageModule};
 pub use unicode::UnicodeString;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::dump::{PAGE, coverage};
+use crate::dump::{Contents, PAGE, coverage};
 use crate::index::PageIndex;
 use crate::{Dump, DumpKind, Header, ReadError};
 
@@ -58,10 +58,16 @@ const ENCRYPTED: u32 = 1 << 8;
 const DECRYPTED: u32 = 1 << 9;
 
 /// All findings about a dump whose file has `file_len` bytes.
-pub(crate) fn of(header: &Header, index: &PageIndex, file_len: u64) -> Vec<Note> {
+pub(crate) fn of(header: &Header, contents: &Contents, file_len: u64) -> Vec<Note> {
     let mut notes = Vec::new();
-    lengths(header, index, file_len, &mut notes);
-    counts(header, index, &mut notes);
+    match contents {
+        Contents::Pages(index) => {
+            lengths(header, index, file_len, &mut notes);
+            counts(header, index, &mut notes);
+        }
+        Contents::Pieces(triage) => triage.notes(&mut notes),
+        Contents::HeaderOnly => notes.push(header_only(header)),
+    }
     attributes(header.attributes.unwrap_or(0), &mut notes);
     if let Some(status) = header.writer_status.filter(|&status| status != 0) {
         notes.push(Note::new(
@@ -72,6 +78,20 @@ pub(crate) fn of(header: &Header, index: &PageIndex, file_len: u64) -> Vec<Note>
         ));
     }
     notes
+}
+
+fn header_only(header: &Header) -> Note {
+    let why = match header.kind {
+        DumpKind::HeaderOnly => "this kind of dump has nothing else",
+        _ => "how 32-bit systems write the memory of this kind of dump is not known",
+    };
+    Note::new(
+        "header-only",
+        format!(
+            "of a {} of {} only the header can be read: {why}; take a kernel, active or complete dump",
+            header.kind, header.machine
+        ),
+    )
 }
 
 fn lengths(header: &Header, index: &PageIndex, file_len: u64, notes: &mut Vec<Note>) {
@@ -152,6 +172,9 @@ fn attributes(attributes: u32, notes: &mut Vec<Note>) {
 /// A finding when the kernel's own list of processes has no physical address, without which nothing is found.
 pub(crate) fn tables(dump: &Dump) -> Option<Note> {
     let head = dump.header().ps_active_process_head?;
+    if !matches!(dump.contents(), Contents::Pages(_)) {
+        return None;
+    }
     let error = dump.kernel_space().translate(head).err()?;
     // Of what the file is cut before, the truncation is told already.
     if matches!(error, ReadError::OutOfFile { .. }) {

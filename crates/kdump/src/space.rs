@@ -2,8 +2,10 @@
 
 use kdmp_parser::gxa::{Gpa, Gva};
 
+use crate::dump::Contents;
+use crate::error::FrameUse;
 use crate::paging::Paging;
-use crate::{Cursor, Dump, TranslateError, Translation};
+use crate::{Cursor, Dump, FileOffset, ReadError, TranslateError, Translation};
 
 /// The virtual memory that one set of page tables describes.
 #[derive(Debug, Clone, Copy)]
@@ -12,6 +14,31 @@ pub struct AddressSpace<'d> {
     root: Gpa,
     kernel_root: Gpa,
     paging: Paging,
+}
+
+/// Where a byte of virtual memory is in the file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Place {
+    /// In the page of 4 KiB that begins here, all of which is in the file.
+    Page(FileOffset),
+    /// In a piece of memory without page tables.
+    Piece(Extent),
+}
+
+/// Bytes of virtual memory that follow each other in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Extent {
+    /// Where they begin in the file.
+    pub(crate) offset: u64,
+    /// How many they are, at least one.
+    pub(crate) len: u64,
+}
+
+impl Extent {
+    /// How many of `len` bytes they can give.
+    pub(crate) fn up_to(self, len: usize) -> usize {
+        usize::try_from(self.len).unwrap_or(len).min(len)
+    }
 }
 
 impl<'d> AddressSpace<'d> {
@@ -61,14 +88,31 @@ impl<'d> AddressSpace<'d> {
     ///
     /// # Errors
     /// An address that is not canonical, an entry that is not present, a table that is not in the dump or
-    /// beyond the end of its file.
+    /// beyond the end of its file. A triage dump has no page tables: nothing in it translates.
     pub fn translate(&self, gva: Gva) -> Result<Translation, TranslateError> {
+        match self.dump.contents() {
+            Contents::Pages(_) => {}
+            Contents::Pieces(_) => return Err(ReadError::NotInTriageDump { gva }),
+            Contents::HeaderOnly => return Err(ReadError::HeaderOnly { gva }),
+        }
         let root = if self.paging.is_kernel_half(gva) {
             self.kernel_root
         } else {
             self.root
         };
         self.paging.translate(self.dump, root, gva)
+    }
+
+    /// Where the byte at `gva` is in the file.
+    pub(crate) fn locate(&self, gva: Gva) -> Result<Place, ReadError> {
+        if let Contents::Pieces(triage) = self.dump.contents() {
+            return triage.extent(gva).map(Place::Piece);
+        }
+        let pfn = self.translate(gva)?.gpa.pfn().into();
+        self.dump
+            .frame(pfn)
+            .map(Place::Page)
+            .map_err(|error| ReadError::from_frame(error, gva, FrameUse::Data))
     }
 
     /// A reader with a translation cache of its own. Make one for each walk.
