@@ -25,8 +25,10 @@ use crate::identity::{Guid, Identity};
 use crate::layout::{BitField, Certainty, Field, Layout, Missing};
 use crate::table::{Origin, SymbolTable, TypeInfo};
 
-/// The first line of every table.
-pub(crate) const MAGIC: &str = "ntlayout 1";
+/// How the first line of every table begins, of whatever version.
+pub(crate) const FORMAT: &str = "ntlayout ";
+/// The first line of every table that this program reads.
+const MAGIC: &str = "ntlayout 1";
 
 /// A text of layouts, taken apart into lines.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::bytes::{Cursor as Bytes, index};
 use crate::error::SymbolError;
-use crate::flat::{Flat, MAGIC};
+use crate::flat::{FORMAT, Flat};
 use crate::isf::Isf;
 use crate::lookalike::{Lookalike, SNIFF};
 use crate::pdb::Pdb;
@@ -43,7 +43,7 @@ pub fn open(path: &Path) -> Result<Table, SymbolError> {
         isf(path, flate2::read::MultiGzDecoder::new(file))
     } else if head.trim_ascii_start().starts_with(b"{") {
         isf(path, file)
-    } else if head.starts_with(MAGIC.as_bytes()) {
+    } else if head.starts_with(FORMAT.as_bytes()) {
         pack(path, file)
     } else if Lookalike::of(&head) == Lookalike::Cabinet {
         cabinet(path, file)

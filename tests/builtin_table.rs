@@ -1,0 +1,205 @@
+//! The built-in table: all that the contract asks for, of every kernel, as its sources have it.
+
+mod support;
+
+use std::collections::HashSet;
+use std::fs;
+
+use alpc::contract::CONTRACT;
+use ntlayout::{
+    BitField, Field, FieldSpec, Identity, Layout, Pdb, SymbolTable, Table, all_built_in, built_in,
+};
+use serde_json::Value;
+
+/// What only complete symbol tables have.
+const UNTOLD: [&str; 3] = ["_OB_DUPLICATE_OBJECT_STATE", "_IRP", "_PSP_SESSION_SPACE"];
+
+#[test]
+fn the_table_is_small_and_knows_every_kernel_that_the_layouts_cover() {
+    let data = support::root().join("crates/ntlayout/data/kernels.txt");
+    assert!(fs::metadata(data).unwrap().len() < 400 << 10);
+    let tables = all_built_in();
+    assert_eq!(tables.len(), 305);
+    let identities: HashSet<&Identity> = tables.iter().filter_map(|table| table.identity()).collect();
+    assert_eq!(identities.len(), 213);
+    for identity in identities {
+        assert_eq!(built_in(identity).unwrap().identity(), Some(identity));
+        let older = Identity {
+            age: identity.age + 1,
+            ..identity.clone()
+        };
+        assert!(built_in(&older).is_none());
+    }
+}
+
+/// A member that was declared after the table was written would be missing here: run `write-layouts` then.
+#[test]
+fn the_table_is_of_this_contract() {
+    for table in all_built_in().iter().filter(|table| table.identity().is_some()) {
+        let missing = table.resolve(&CONTRACT).unwrap().missing().to_vec();
+        let lacks: Vec<String> = missing.iter().map(ToString::to_string).collect();
+        assert_eq!(lacks, UNTOLD.map(|ty| format!("type {ty}")), "{}", table.origin());
+    }
+}
+
+/// The contract's spellings, told by the layouts of `types.json`: bytes, bits, and which spelling it was.
+fn expected(tables: &Value, build: &Value, spec: &FieldSpec) -> Option<Field> {
+    let found = |(spelling, path): (u8, &&str)| {
+        let (offset, size, bits) = expected_place(tables, build, spec.ty, path)?;
+        Some(Field {
+            offset,
+            size,
+            bits,
+            spelling,
+        })
+    };
+    (0u8..).zip(spec.spellings).find_map(found)
+}
+
+fn expected_place(
+    tables: &Value,
+    build: &Value,
+    ty: &str,
+    path: &str,
+) -> Option<(u32, u32, Option<BitField>)> {
+    let key = build["types"][ty].as_str()?;
+    let fields = tables["layouts"][ty][key]["fields"].as_array().unwrap();
+    let number = |value: &Value| u32::try_from(value.as_u64().unwrap()).unwrap();
+    let small = |value: &Value| u8::try_from(value.as_u64().unwrap()).unwrap();
+    // Every kernel's table of one source names unnamed holders, those of another do not.
+    let flat: Vec<&str> = path
+        .split('.')
+        .filter(|part| !matches!(*part, "u1" | "s1" | "u2" | "s2"))
+        .collect();
+    let is_it = |name: &str| name == path || name == flat.join(".");
+    if let Some(field) = fields.iter().find(|field| is_it(field[1].as_str().unwrap())) {
+        let bits = (!field[4].is_null()).then(|| BitField {
+            position: small(&field[4]),
+            length: small(&field[5]),
+        });
+        return Some((number(&field[0]), number(&field[3]), bits));
+    }
+    let (holder, member) = path.split_once('.')?;
+    let holder = fields.iter().find(|field| field[1].as_str() == Some(holder))?;
+    let (offset, size, bits) = expected_place(tables, build, holder[2].as_str().unwrap(), member)?;
+    Some((number(&holder[0]) + offset, size, bits))
+}
+
+#[test]
+fn every_entry_equals_its_source() {
+    let Some(types) = support::shared("layouts/types.json") else {
+        return;
+    };
+    let read = |path| -> Value { serde_json::from_slice(&fs::read(path).unwrap()).unwrap() };
+    let symbols = read(types.with_file_name("symbols.json"));
+    let sources = read(types);
+    let builds = sources["builds"].as_array().unwrap();
+    let tables = all_built_in();
+    assert_eq!(builds.len(), tables.len());
+    let (mut fields, mut rvas) = (0, 0);
+    for (build, table) in builds.iter().zip(&tables) {
+        let id = build["id"].as_str().unwrap();
+        let layout = table.resolve(&CONTRACT).unwrap();
+        let key = table
+            .identity()
+            .map(|identity| format!("{}-{}", identity.guid, identity.age));
+        assert_eq!(key.as_deref(), id.strip_prefix("isf:"), "{id}");
+        assert_eq!(table.pointer_size().map(u64::from), build["ptr"].as_u64(), "{id}");
+        for (index, spec) in CONTRACT.fields.iter().enumerate() {
+            let expected = expected(&sources, build, spec);
+            assert_eq!(layout.field(index), expected, "{id}: {}.{}", spec.ty, spec.name);
+            fields += usize::from(expected.is_some());
+        }
+        for (index, ty) in CONTRACT.types.iter().enumerate() {
+            let key = build["types"][ty].as_str();
+            let size = key.and_then(|key| sources["layouts"][ty][key]["size"].as_u64());
+            assert_eq!(layout.type_size(index).map(u64::from), size, "{id}: {ty}");
+        }
+        for (index, spec) in CONTRACT.globals.iter().enumerate() {
+            let rva = key.as_ref().and_then(|key| symbols[key][spec.name].as_u64());
+            assert_eq!(layout.global(index).map(u64::from), rva, "{id}: {}", spec.name);
+            rvas += usize::from(rva.is_some());
+        }
+    }
+    assert!(fields > 50_000 && rvas > 5_000, "{fields} {rvas}");
+}
+
+fn same(one: &Layout, other: &Layout) {
+    for (index, spec) in CONTRACT.fields.iter().enumerate() {
+        if !UNTOLD.contains(&spec.ty) {
+            assert_eq!(one.field(index), other.field(index), "{}.{}", spec.ty, spec.name);
+        }
+    }
+    for (index, ty) in CONTRACT.types.iter().enumerate() {
+        if !UNTOLD.contains(ty) {
+            assert_eq!(one.type_size(index), other.type_size(index), "{ty}");
+        }
+    }
+    for (index, spec) in CONTRACT.globals.iter().enumerate() {
+        assert_eq!(one.global(index), other.global(index), "{}", spec.name);
+    }
+}
+
+#[test]
+fn the_table_says_what_the_kernels_pdbs_say() {
+    let Some(store) = support::shared("worlds/syms/ntkrnlmp.pdb") else {
+        return;
+    };
+    let mut compared = 0;
+    for entry in fs::read_dir(store).unwrap() {
+        let pdb = Pdb::open(&entry.unwrap().path().join("ntkrnlmp.pdb")).unwrap();
+        let table: Table = built_in(pdb.identity().unwrap()).unwrap();
+        same(
+            &table.resolve(&CONTRACT).unwrap(),
+            &pdb.resolve(&CONTRACT).unwrap(),
+        );
+        compared += 1;
+    }
+    assert_eq!(compared, 5);
+}
+
+#[test]
+fn no_fixture_is_in_the_table() {
+    let pdb = Pdb::open(&support::fixture("vista-sp2-x64.pdb")).unwrap();
+    assert!(built_in(pdb.identity().unwrap()).is_none());
+}
+
+/// Every view of every world, with the PDB and without anything.
+#[test]
+fn views_are_the_same_without_a_pdb() {
+    for world in support::World::readable() {
+        let folder = tempfile::tempdir().unwrap();
+        let alone = folder.path().join("memory.dmp");
+        fs::copy(&world.dump, &alone).unwrap();
+        let alone = alone.to_str().unwrap();
+        let port = world.truth["ports"][0]["address"].as_str().unwrap();
+        let message = world.truth["messages"][0]["address"].as_str().unwrap_or(port);
+        for args in [
+            &["message", message][..],
+            &["port", port],
+            &["connections", port],
+            &["resource", port],
+            &["ports"],
+            &["global"],
+            &["global", "--graph"],
+            &["threads"],
+            &["processes"],
+            &["handles"],
+            &["modules"],
+            &["analyze"],
+            &["waits"],
+        ] {
+            let with = world.run(args);
+            let without = support::alpc_dump(&[&[alone], args].concat());
+            assert_eq!(without.stdout, with.stdout, "{}: {args:?}", world.dump.display());
+            assert_eq!(without.status, with.status, "{args:?}: {}", without.stderr);
+            if with.stderr.contains("symbols: PDB ") {
+                assert!(
+                    without.stderr.contains("symbols: built-in layouts of "),
+                    "{}",
+                    without.stderr
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Which symbols serve, in which order, and how a user gets them: `symbols`, `pack`, and the symbol path.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::{Run, alpc_dump, fixture};
+use tempfile::TempDir;
+
+const MESSAGE: &str = "fffff8800f4cc950";
+const KEY: &str = "ntkrnlmp.pdb/";
+
+/// The fixture in a folder of its own, without its PDB.
+fn alone() -> (TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("memory.dmp");
+    fs::copy(fixture("vista-sp2-x64.dmp"), &path).unwrap();
+    let path = path.to_str().unwrap().to_owned();
+    (folder, path)
+}
+
+/// The store path of the fixture's PDB, as the tool itself tells it.
+fn store_key(dump: &str) -> String {
+    let record = alpc_dump(&[dump, "symbols", "--format", "json"]).json();
+    let address = record["result"]["get"]["address"].as_str().unwrap();
+    let (_, key) = address.split_once(KEY).unwrap();
+    key.split_once('/').unwrap().0.to_owned()
+}
+
+fn run_in(dump: &str, environment: &[(&str, &Path)]) -> Run {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_alpc-dump"));
+    command.args([dump, "message", MESSAGE]).env_clear();
+    for (name, value) in environment {
+        command.env(name, value);
+    }
+    let output = command.output().unwrap();
+    Run {
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+        status: output.status.code().unwrap(),
+    }
+}
+
+fn put_pdb(folder: &Path, path: &str) -> PathBuf {
+    let path = folder.join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::copy(fixture("vista-sp2-x64.pdb"), &path).unwrap();
+    path
+}
+
+#[test]
+fn a_miss_says_how_to_get_the_symbols() {
+    let (_folder, dump) = alone();
+    let run = alpc_dump(&[&dump, "symbols"]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    let key = store_key(&dump);
+    for part in [
+        "Name             : ntkrnlmp.pdb\n".to_owned(),
+        "No symbols are in use\n".to_owned(),
+        format!("https://msdl.microsoft.com/download/symbols/ntkrnlmp.pdb/{key}/ntkrnlmp.pdb\n"),
+        format!(
+            "curl --fail --location --output ntkrnlmp.pdb https://msdl.microsoft.com/download/symbols/ntkrnlmp.pdb/{key}/ntkrnlmp.pdb\n"
+        ),
+        format!("echo ntkrnlmp.pdb,{key},1> manifest.txt && symchk /im manifest.txt "),
+    ] {
+        assert!(run.stdout.contains(&part), "no {part:?} in {}", run.stdout);
+    }
+    assert_eq!(alpc_dump(&[&dump, "symbols", "--check"]).status, 1);
+}
+
+#[test]
+fn the_symbols_in_use_are_told() {
+    let dump = fixture("vista-sp2-x64.dmp");
+    let run = alpc_dump(&[dump.to_str().unwrap(), "symbols", "--check"]);
+    assert_eq!(run.status, 0);
+    assert!(
+        run.stdout.contains("Certainty        : exact\n"),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        !run.stdout.contains("To get the kernel's own symbols"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn places_are_tried_in_their_order() {
+    let (folder, dump) = alone();
+    let key = store_key(&dump);
+    let place = |name: &str, path: &str| put_pdb(&folder.path().join(name), path);
+    let file = format!("ntkrnlmp.pdb/{key}/ntkrnlmp.pdb");
+    let (alternative, path) = (place("alternative", &file), place("path", &file));
+    let (beside, cache) = (
+        folder.path().join("ntkrnlmp.pdb"),
+        place("cache/alpc-dump/symbols", &file),
+    );
+    put_pdb(folder.path(), "ntkrnlmp.pdb");
+    let of = |name: &str| folder.path().join(name);
+    let server = format!("srv*{}*https://example.invalid/symbols", of("path").display());
+    let environment = [
+        ("_NT_ALT_SYMBOL_PATH", of("alternative")),
+        ("_NT_SYMBOL_PATH", PathBuf::from(server)),
+        ("XDG_CACHE_HOME", of("cache")),
+    ];
+    let environment: Vec<(&str, &Path)> = environment
+        .iter()
+        .map(|(name, value)| (*name, value.as_path()))
+        .collect();
+    for found in [alternative, path, beside, cache] {
+        let run = run_in(&dump, &environment);
+        assert_eq!(run.status, 0, "{}", run.stderr);
+        assert_eq!(
+            run.stderr,
+            format!("alpc-dump: symbols: PDB {}\n", found.display())
+        );
+        fs::remove_file(found).unwrap();
+        if !cfg!(target_os = "linux") && !of("ntkrnlmp.pdb").exists() {
+            return;
+        }
+    }
+    let run = run_in(&dump, &environment);
+    assert_eq!(run.status, 2);
+    assert!(
+        run.stderr
+            .contains("https://example.invalid/symbols: on the network, which is never asked")
+    );
+}
+
+#[test]
+fn a_symbol_path_is_an_option_too() {
+    let (folder, dump) = alone();
+    let key = store_key(&dump);
+    put_pdb(
+        folder.path(),
+        &format!("store/nt/ntkrnlmp.pdb/{key}/ntkrnlmp.pdb"),
+    );
+    let path = format!(
+        "cache*{};https://example.invalid",
+        folder.path().join("store").display()
+    );
+    let run = alpc_dump(&[&dump, "-y", &path, "message", MESSAGE]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+}
+
+#[test]
+fn a_pack_serves_as_the_pdb_does() {
+    let (folder, dump) = alone();
+    let pack = folder.path().join("kernel.layouts");
+    let pack = pack.to_str().unwrap();
+    let pdb = fixture("vista-sp2-x64.pdb");
+    let made = alpc_dump(&[pdb.to_str().unwrap(), "pack", "-o", pack]);
+    assert_eq!(made.status, 0, "{}", made.stderr);
+    assert!(fs::metadata(pack).unwrap().len() < 32 << 10);
+    let run = alpc_dump(&[&dump, "-y", pack, "message", MESSAGE]);
+    assert_eq!(run.stderr, format!("alpc-dump: symbols: layout pack {pack}\n"));
+    let expected = alpc_dump(&["fixtures/vista-sp2-x64.dmp", "message", MESSAGE]);
+    assert_eq!((run.stdout, run.status), (expected.stdout, 0));
+    // A pack of a dump is the same, and nothing is overwritten.
+    let other = folder.path().join("other.layouts");
+    let fixture = fixture("vista-sp2-x64.dmp");
+    let arguments = [fixture.to_str().unwrap(), "pack", "-o", other.to_str().unwrap()];
+    assert_eq!(alpc_dump(&arguments).status, 0);
+    let renamed = fs::read_to_string(pack)
+        .unwrap()
+        .replace("vista-sp2-x64.pdb", "ntkrnlmp.pdb");
+    assert_eq!(
+        fs::read_to_string(&other)
+            .unwrap()
+            .replace("vista-sp2-x64.pdb", "ntkrnlmp.pdb"),
+        renamed
+    );
+    assert_eq!(alpc_dump(&arguments).status, 2);
+}
+
+#[test]
+fn packs_of_another_kernel_or_damaged_ones_are_refused() {
+    let (folder, dump) = alone();
+    let pack = folder.path().join("kernel.layouts");
+    let path = pack.to_str().unwrap();
+    let pdb = fixture("vista-sp2-x64.pdb");
+    alpc_dump(&[pdb.to_str().unwrap(), "pack", "-o", path]);
+    let text = fs::read_to_string(&pack).unwrap();
+    let key = store_key(&dump);
+    let other = text.replace(&key[..32], "00000000000000000000000000000000");
+    let cut = &text[..text.len() / 2];
+    let layout = text.replacen("\nlayout ", "\nlayout 0 ", 1);
+    let later = text.replacen("ntlayout 1", "ntlayout 2", 1);
+    for (bad, why) in [
+        (other.as_str(), "symbols of another build"),
+        (cut, "layout pack is damaged"),
+        (&layout, "layout pack is damaged"),
+        (&later, "where this program reads \"ntlayout 1\""),
+    ] {
+        fs::write(&pack, bad).unwrap();
+        let run = alpc_dump(&[&dump, "-y", path, "message", MESSAGE]);
+        assert_eq!(run.status, 2);
+        assert!(run.stderr.contains(why), "no {why:?} in {}", run.stderr);
+    }
+}
