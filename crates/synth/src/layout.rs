@@ -119,6 +119,12 @@ impl Kernel {
         &self.source
     }
 
+    /// Whether the layout is a published one, as opposed to one derived from it.
+    #[must_use]
+    pub fn is_published(&self) -> bool {
+        !self.source.starts_with(derived::SOURCE)
+    }
+
     /// Build number: 6002, 7601, 22621.
     #[must_use]
     pub fn build(&self) -> u32 {

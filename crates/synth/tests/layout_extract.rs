@@ -59,6 +59,9 @@ fn every_field_is_as_published() {
     let builds = table["builds"].as_array().unwrap();
     for name in Kernel::names() {
         let kernel = Kernel::named(name);
+        if !kernel.is_published() {
+            continue;
+        }
         let build = builds.iter().find(|b| b["id"] == kernel.source()).unwrap();
         assert_eq!(build["ptr"].as_u64(), Some(kernel.pointer_size()));
         for ty in kernel.types() {
@@ -118,6 +121,9 @@ fn the_types_of_the_contract_are_all_there() {
     let builds = table["builds"].as_array().unwrap();
     for name in Kernel::names() {
         let kernel = Kernel::named(name);
+        if !kernel.is_published() {
+            continue;
+        }
         let build = builds.iter().find(|b| b["id"] == kernel.source()).unwrap();
         for type_name in contract["types"].as_object().unwrap().keys() {
             let published = build["types"].get(type_name).is_some();

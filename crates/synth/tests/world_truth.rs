@@ -10,11 +10,14 @@ use plain::Plain;
 use synth::address::Va;
 use synth::dump::Kind;
 use synth::layout::Kernel;
+use synth::machine::Machine;
 use synth::world::{Built, Message, PortKind, Queue, Resource, Truth, Wait};
 use synth::worlds;
 
+/// The plain reading knows four levels of page tables.
 fn x64_kernels() -> impl Iterator<Item = &'static str> {
-    Kernel::names().into_iter().filter(|name| name.ends_with("x64"))
+    let four_levels = |name: &&str| Kernel::named(name).machine() == Machine::X64;
+    Kernel::names().into_iter().filter(four_levels)
 }
 
 /// A dump and the layout to read it with.

@@ -5,6 +5,9 @@ use std::sync::Arc;
 use super::{Field, Kernel, Type, assigned};
 use crate::machine::Machine;
 
+/// What the source of such a layout begins with.
+pub(super) const SOURCE: &str = "derived from";
+
 /// Adds the derived kernels.
 pub(super) fn add(kernels: &mut Vec<Kernel>) {
     let of = |kernels: &[Kernel], name: &str| {
@@ -74,7 +77,7 @@ fn arm64(mut kernel: Kernel) -> Kernel {
 /// Another kernel than the one that it was derived from: what is derived has no PDB anywhere.
 fn rename(kernel: &mut Kernel, name: &str, machine: Machine) {
     kernel.name = name.to_owned();
-    kernel.source = format!("derived from {}", kernel.source);
+    kernel.source = format!("{SOURCE} {}", kernel.source);
     kernel.machine = machine;
     kernel.guid = assigned::guid(name);
     kernel.age = assigned::AGE;

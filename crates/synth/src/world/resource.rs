@@ -114,7 +114,12 @@ impl World {
 
     /// Makes the security data of a client, as seen through `owner_port`.
     pub fn security_data(&mut self, owner_port: Va, owning_process: Va) -> Va {
-        let address = self.blob(BlobId::Security, Va::NULL, 0);
+        self.security_data_at(Va::NULL, owner_port, owning_process)
+    }
+
+    /// As [`World::security_data`], at an address that a published case demands.
+    pub fn security_data_at(&mut self, address: Va, owner_port: Va, owning_process: Va) -> Va {
+        let address = self.blob(BlobId::Security, address, 0);
         let (communication_info, handle) = self.own(owner_port, address);
         self.truth.resources.push(Resource::Security {
             address,

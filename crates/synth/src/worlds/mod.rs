@@ -2,15 +2,18 @@
 
 mod crowd;
 mod debugger;
+mod explorer;
 pub mod hang;
 mod ports;
 mod published;
 mod system;
 
 pub use debugger::{alpc_sample, terminal_server};
+pub use explorer::explorer_x86;
 pub use published::{vista_sp2_x64, vista_sp2_x64_over};
 
 use crate::dump::{Bugcheck, Header};
+use crate::machine::Machine;
 use crate::memory::Backing;
 use crate::world::{Built, World};
 
@@ -39,6 +42,19 @@ pub fn standard_with(kernel: &str, change: impl FnOnce(&mut World)) -> Built {
     });
     put_in_transition(&mut built);
     built
+}
+
+/// The general world of a 32-bit kernel on a machine without PAE: page-table entries of four bytes, and the kernel's
+/// image in pages of 4 MiB.
+///
+/// # Panics
+/// Where the layout extract has no kernel of this name.
+#[must_use]
+pub fn without_pae(kernel: &str) -> Built {
+    standard_with(kernel, |world| {
+        world.machine = Machine::X86;
+        world.map_image_with_large_pages();
+    })
 }
 
 /// The general world with holes of every sort: pages of messages, ports, threads, names and handle tables that are
