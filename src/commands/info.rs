@@ -1,8 +1,9 @@
 //! `info`: what the dump is, which kernel it is of, and whether its symbols are at hand.
 
-use kdump::{Coverage, Header, KernelImage, Note};
+use kdump::{Coverage, Header, KernelImage, Machine, Note};
 use ntlayout::Identity;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::Answer;
 use crate::output::escape;
@@ -16,7 +17,7 @@ const LABEL: usize = 22;
 struct InfoRecord<'a> {
     file: String,
     file_size: u64,
-    header: &'a Header,
+    header: Value,
     pages: Coverage,
     notes: &'a [Note],
     kernel: Finding<KernelRecord>,
@@ -60,49 +61,81 @@ struct SymbolsRecord {
 pub fn run(session: &Session) -> anyhow::Result<Answer> {
     let dump = session.dump();
     let image = session.image();
-    let symbols = match &image {
-        Ok(image) => symbols(session, image),
-        Err(_) => Err(anyhow::anyhow!("not looked for: the kernel is not identified")),
-    };
+    let symbols = symbols(session);
     let record = InfoRecord {
         file: dump.path().to_string_lossy().into_owned(),
         file_size: dump.file_len(),
-        header: dump.header(),
+        header: header_record(dump.header())?,
         pages: dump.coverage(),
         notes: dump.notes(),
-        kernel: Finding::new(image.map(|image| kernel_record(&image))),
+        kernel: Finding::new(image.map(|image| kernel_record(&image, dump.header()))),
         symbols: Finding::new(symbols),
     };
-    Answer::new(text(&record), &record)
+    Answer::new(text(&record, dump.header()), &record)
 }
 
-fn kernel_record(image: &KernelImage) -> KernelRecord {
+/// An address in the digits of the system.
+fn hex(header: &Header, address: u64) -> String {
+    let digits = if header.machine == Machine::I386 { 8 } else { 16 };
+    format!("{address:0digits$x}")
+}
+
+/// The header as it serializes, with addresses in the digits of the system.
+fn header_record(header: &Header) -> anyhow::Result<Value> {
+    let mut record = serde_json::to_value(header)?;
+    if header.machine == Machine::I386
+        && let Value::Object(members) = &mut record
+    {
+        let addresses = members
+            .iter_mut()
+            .filter(|(name, _)| !matches!(name.as_str(), "comment" | "version_user"));
+        addresses.for_each(|(_, member)| shorten(member));
+    }
+    Ok(record)
+}
+
+/// Takes the upper half of 16 digits away, in which a 32-bit system has nothing.
+fn shorten(member: &mut Value) {
+    match member {
+        Value::String(text) => {
+            if text.len() == 16
+                && let Some(low) = text.strip_prefix("00000000")
+            {
+                *text = low.to_owned();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(shorten),
+        Value::Object(members) => members.values_mut().for_each(shorten),
+        _ => {}
+    }
+}
+
+fn kernel_record(image: &KernelImage, header: &Header) -> KernelRecord {
     KernelRecord {
-        base: format!("{:016x}", u64::from(image.base)),
+        base: hex(header, image.base.into()),
         size_of_image: image.size_of_image,
         timestamp: image.timestamp,
         pdb: Session::wanted(image).as_ref().map(Identity::to_string),
     }
 }
 
-fn symbols(session: &Session, image: &KernelImage) -> anyhow::Result<SymbolsRecord> {
-    let table = session.symbols(image)?;
-    let layout = table.resolve(&alpc::contract::CONTRACT)?;
+fn symbols(session: &Session) -> anyhow::Result<SymbolsRecord> {
+    let kernel = session.kernel()?;
+    let layout = kernel.layout();
     Ok(SymbolsRecord {
         source: layout.origin().to_string(),
-        identity: table.identity().map(Identity::to_string),
+        identity: layout.identity().map(Identity::to_string),
         certainty: layout.certainty().to_string(),
         missing: layout.missing().iter().map(ToString::to_string).collect(),
         views_lost: alpc::contract::views_lost(layout.missing()),
     })
 }
 
-fn text(record: &InfoRecord<'_>) -> String {
-    let header = record.header;
+fn text(record: &InfoRecord<'_>, header: &Header) -> String {
     let mut rows = Rows::new(LABEL, 16);
     rows.line(&escape::text(&record.file));
     rows.text("File size", &format!("{} bytes", record.file_size));
-    rows.text("Kind", &format!("{}, {}", header.kind, header.machine));
+    rows.text("Kind", &format!("{}, {}", header.kind, machine(header)));
     rows.text("Windows", &windows(header));
     rows.text("System time", &optional(header.system_time, time::utc));
     rows.text("System uptime", &optional(header.system_up_time, time::span));
@@ -112,19 +145,13 @@ fn text(record: &InfoRecord<'_>) -> String {
     );
     rows.text("Bug check", &bug_check(header));
     rows.text("Context", &context(header));
-    rows.text(
-        "DirectoryTableBase",
-        &format!("{:016x}", header.directory_table_base),
-    );
+    rows.text("DirectoryTableBase", &hex(header, header.directory_table_base));
     for (label, address) in [
         ("PsActiveProcessHead", header.ps_active_process_head),
         ("PsLoadedModuleList", header.ps_loaded_module_list),
         ("KdDebuggerDataBlock", header.kd_debugger_data_block),
     ] {
-        rows.text(
-            label,
-            &optional(address, |address| format!("{:016x}", u64::from(address))),
-        );
+        rows.text(label, &optional(address, |address| hex(header, address.into())));
     }
     if let Some(comment) = &header.comment {
         rows.text("Comment", &escape::text(comment));
@@ -141,6 +168,13 @@ fn text(record: &InfoRecord<'_>) -> String {
 
 fn optional<T>(value: Option<T>, text: impl FnOnce(T) -> String) -> String {
     value.map_or_else(|| "not in the header".to_owned(), text)
+}
+
+fn machine(header: &Header) -> String {
+    match header.pae_enabled {
+        Some(true) => format!("{} with PAE", header.machine),
+        _ => header.machine.to_string(),
+    }
 }
 
 fn windows(header: &Header) -> String {
@@ -163,18 +197,23 @@ fn bug_check(header: &Header) -> String {
         let parameters: Vec<String> = bug_check
             .parameters
             .iter()
-            .map(|parameter| format!("{parameter:016x}"))
+            .map(|&parameter| hex(header, parameter))
             .collect();
         format!("0x{:08x} ({})", bug_check.code, parameters.join(", "))
     })
 }
 
 fn context(header: &Header) -> String {
+    let (instruction, stack) = match header.machine {
+        Machine::I386 => ("eip", "esp"),
+        Machine::Arm64 => ("pc", "sp"),
+        _ => ("rip", "rsp"),
+    };
     optional(header.context.as_ref(), |context| {
         format!(
-            "rip {:016x}, rsp {:016x}",
-            u64::from(context.rip),
-            u64::from(context.rsp)
+            "{instruction} {}, {stack} {}",
+            hex(header, context.rip.into()),
+            hex(header, context.rsp.into())
         )
     })
 }

@@ -63,6 +63,7 @@ impl Sample {
 
     /// What each of the command lines gives, all run over the one opened dump.
     pub fn results(&self, lines: &[String]) -> Vec<Value> {
+        let lines: Vec<String> = lines.iter().map(|line| self.spelled(line)).collect();
         let run = self.run(&["--format", "json", "-c", &lines.join("; ")]);
         let documents = match run.json() {
             Value::Array(documents) => documents,
@@ -71,9 +72,48 @@ impl Sample {
         assert_eq!(documents.len(), lines.len(), "{}", run.stderr);
         documents
             .into_iter()
-            .map(|document| document["result"].clone())
+            .map(|document| self.widened(document["result"].clone()))
             .collect()
     }
+
+    /// A command line with the addresses of the truth, which are sign-extended, in the digits of the system.
+    pub fn spelled(&self, line: &str) -> String {
+        match self.world.pointer_size() {
+            4 => line.replace(" ffffffff", " ").replace(" 00000000", " "),
+            _ => line.to_owned(),
+        }
+    }
+
+    /// A record with the addresses of a 32-bit system as the truth keeps them.
+    pub fn widened(&self, record: Value) -> Value {
+        match record {
+            _ if self.world.pointer_size() == 8 => record,
+            Value::String(text) if text.len() == 8 => match u32::from_str_radix(&text, 16) {
+                Ok(narrow) => address(Va(extended(narrow))).into(),
+                Err(_) => text.into(),
+            },
+            Value::Array(items) => items.into_iter().map(|item| self.widened(item)).collect(),
+            Value::Object(members) => members
+                .into_iter()
+                .map(|(name, member)| (name, self.widened(member)))
+                .collect(),
+            other => other,
+        }
+    }
+}
+
+/// The kernel's half of a 32-bit system is the upper one.
+fn extended(narrow: u32) -> u64 {
+    if narrow < 0x8000_0000 {
+        narrow.into()
+    } else {
+        0xffff_ffff_0000_0000 | u64::from(narrow)
+    }
+}
+
+/// The kernels of all machines: x64 with four and five levels of page tables, x86, ARM64.
+pub fn every_kernel() -> Vec<&'static str> {
+    Kernel::names()
 }
 
 /// The x64 kernels at hand, Vista SP1 and later.

@@ -1,0 +1,142 @@
+//! Every machine that Windows runs on: x64 with five levels of page tables, x86 with and without PAE, ARM64.
+
+mod support;
+
+use serde_json::Value;
+use support::synthetic::{Sample, every_kernel};
+use synth::machine::Machine;
+use synth::worlds;
+
+/// The kernels of machines other than x64 with four levels.
+fn others() -> impl Iterator<Item = Sample> {
+    every_kernel()
+        .into_iter()
+        .map(Sample::standard)
+        .filter(|sample| sample.world.machine != Machine::X64)
+        .chain([Sample::of(worlds::without_pae("win7-sp1-x86"))])
+}
+
+fn name(sample: &Sample) -> String {
+    format!("{} ({:?})", sample.world.truth.kernel, sample.world.machine)
+}
+
+/// `!alpc /m` of The Old New Thing, 2013-02-15, without the arrow that its author drew behind ServerThread.
+#[test]
+fn a_message_of_a_32_bit_windows_8() {
+    let sample = Sample::of(worlds::explorer_x86());
+    let run = sample.run(&["--style", "modern", "/m", "9c14d020"]);
+    let message = "
+Message 9c14d020
+  MessageID             : 0x0274 (628)
+  CallbackID            : 0xCCA5 (52389)
+  SequenceNumber        : 0x00000016 (22)
+  Type                  : LPC_REQUEST
+  DataLength            : 0x0094 (148)
+  TotalLength           : 0x00AC (172)
+  Canceled              : No
+  Release               : No
+  ReplyWaitReply        : No
+  Continuation          : Yes
+  OwnerPort             : 82bb9db8 [ALPC_CLIENT_COMMUNICATION_PORT]
+  WaitingThread         : 834553c0
+  QueueType             : ALPC_MSGQUEUE_MAIN
+  QueuePort             : 84646730 [ALPC_CONNECTION_PORT]
+  QueuePortOwnerProcess : 846209c0 (explorer.exe)
+  ServerThread          : 00000000
+  QuotaCharged          : No
+  CancelQueuePort       : 00000000
+  CancelSequencePort    : 00000000
+  CancelSequenceNumber  : 0x00000000 (0)
+  ClientContext         : 02a56b80
+  ServerContext         : 00000000
+  PortContext           : 0701ea20
+  CancelPortContext     : 00000000
+  SecurityData          : 962f89b8
+  View                  : 00000000
+";
+    assert_eq!((run.stdout.as_str(), run.status), (message, 0), "{}", run.stderr);
+}
+
+/// Views that need nothing named.
+const VIEWS: [&str; 9] = [
+    "info",
+    "global -v",
+    "global",
+    "ports",
+    "ports --orphans",
+    "threads",
+    "processes",
+    "modules",
+    "handles",
+];
+
+#[test]
+fn every_view_is_whole_on_every_machine() {
+    for sample in others() {
+        let truth = &sample.world.truth;
+        let port = truth.ports[0].address;
+        let named = [
+            format!("message {} -v", truth.messages[0].address),
+            format!("port {port} -v"),
+            format!("connections {port}"),
+            format!("thread {}", truth.threads[0].address),
+            format!("process {}", truth.processes[0].address),
+            format!("object {port}"),
+            format!("ports --process {}", truth.processes[4].address),
+            format!("dt _ALPC_PORT {port}"),
+        ];
+        for line in VIEWS.into_iter().map(str::to_owned).chain(named) {
+            let line = sample.spelled(&line);
+            let args: Vec<&str> = line.split(' ').collect();
+            let run = sample.run(&args);
+            assert_eq!(
+                run.status,
+                0,
+                "{line} of {}: {}{}",
+                name(&sample),
+                run.stdout,
+                run.stderr
+            );
+            assert!(!run.stdout.is_empty(), "{line} of {}", name(&sample));
+        }
+    }
+}
+
+/// Strings of a record that are 16 hex digits.
+fn wide_addresses(record: &Value) -> Vec<&str> {
+    match record {
+        Value::String(text) if text.len() == 16 && text.bytes().all(|digit| digit.is_ascii_hexdigit()) => {
+            vec![text]
+        }
+        Value::Array(items) => items.iter().flat_map(wide_addresses).collect(),
+        Value::Object(members) => members.values().flat_map(wide_addresses).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn addresses_of_a_32_bit_system_have_8_digits() {
+    for sample in others().filter(|sample| sample.world.pointer_size() == 4) {
+        for view in VIEWS {
+            let mut args = vec!["--format", "json"];
+            args.extend(view.split(' '));
+            let document = sample.run(&args).json();
+            assert_eq!(wide_addresses(&document), [""; 0], "{view} of {}", name(&sample));
+        }
+    }
+}
+
+#[test]
+fn info_names_the_machine() {
+    for sample in others() {
+        let run = sample.run(&["--format", "json", "info"]);
+        let record = &run.json()["result"];
+        let machine = match sample.world.machine {
+            Machine::X64 | Machine::La57 => "x64",
+            Machine::X86 | Machine::Pae => "x86",
+            Machine::Arm64 => "ARM64",
+        };
+        assert_eq!(record["header"]["machine"], machine, "{}", name(&sample));
+        assert_eq!(record["notes"], Value::Array(Vec::new()), "{}", name(&sample));
+    }
+}
