@@ -46,11 +46,15 @@ pub struct Cli {
     #[arg(short = 'y', long = "symbols", value_name = "FILE|FOLDER|PATH", global = true)]
     pub symbols: Vec<PathBuf>,
 
+    /// Use symbols only when GUID and age are those that the kernel names
+    #[arg(long, global = true)]
+    pub exact_symbols: bool,
+
     /// Whose words the views use: the debuggers' up to 2009, or those since 2012
     #[arg(long, value_enum, default_value_t = Style::Classic, global = true)]
     pub style: Style,
 
-    /// Text for people, JSON for programs
+    /// Text for people, JSON for programs; drawings of graphs
     #[arg(long, value_enum, default_value_t = Format::Text, global = true)]
     pub format: Format,
 
@@ -119,6 +123,8 @@ pub enum Command {
     Chain(ChainArgs),
     /// Every wait for an ALPC reply, the longest first
     Waits,
+    /// Who is connected to whom (!alpc /graph) and who waits for whom; with --format also as a drawing
+    Graph(GraphArgs),
 }
 
 /// What to tell of the symbols.
@@ -163,6 +169,14 @@ pub struct HangArgs {
     /// Exit with status 1 also when a wait is longer than this: 30s, 5m, 2h, 1d
     #[arg(long, value_name = "T", value_parser = crate::output::time::parse_span)]
     pub longer_than: Option<u64>,
+}
+
+/// Which part of the graph to show.
+#[derive(Clone, Debug, Args)]
+pub struct GraphArgs {
+    /// Only what this process has to do with: its address (_EPROCESS), pid:N or image name
+    #[arg(long, value_name = "PROCESS")]
+    pub process: Option<String>,
 }
 
 /// Where a chain begins.
@@ -279,6 +293,19 @@ pub enum Format {
     Text,
     /// One JSON document
     Json,
+    /// Graphviz; of graph only
+    Dot,
+    /// A Mermaid flowchart; of graph only
+    Mermaid,
+    /// One page to look at in a browser, without a network; of graph only
+    Html,
+}
+
+impl Format {
+    /// Whether it is a drawing, which only graphs have.
+    pub fn is_drawing(self) -> bool {
+        matches!(self, Self::Dot | Self::Mermaid | Self::Html)
+    }
 }
 
 /// When to colour text.
@@ -317,6 +344,7 @@ impl Command {
             Self::Hang(_) => "hang",
             Self::Chain(_) => "chain",
             Self::Waits => "waits",
+            Self::Graph(_) => "graph",
         }
     }
 }

@@ -4,6 +4,7 @@ mod address;
 mod cli;
 mod commands;
 mod failure;
+mod identify;
 mod kd;
 mod output;
 mod places;

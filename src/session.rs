@@ -6,19 +6,22 @@ use std::path::Path;
 use alpc::Kernel;
 use alpc::contract::CONTRACT;
 use kdump::{Dump, Gva, KernelImage, OpenOptions};
-use ntlayout::{Found, Guid, Identity, Layout, Looked, NotFound, Place, Table};
+use ntlayout::{Certainty, Found, Guid, Identity, Layout, Looked, NotFound, Place, Table};
 
 use crate::cli::Cli;
 use crate::failure::Failure;
+use crate::identify;
 use crate::places;
 
 /// What the search for the kernel's symbols came to.
-#[derive(Default)]
 pub struct Chosen {
-    /// The symbols in use, if there are any.
-    pub table: Option<Table>,
+    /// The symbols in use: none, one table, or several that explain the kernel equally well.
+    pub tables: Vec<Table>,
+    /// Where the kernel's image begins.
+    base: Option<Gva>,
     looked: Vec<Looked>,
     missed: Option<NotFound>,
+    certainty: Certainty,
 }
 
 impl Chosen {
@@ -29,7 +32,7 @@ impl Chosen {
 
     /// Whether a file with the kernel's own symbols was found.
     pub fn is_complete(&self) -> bool {
-        self.table.is_some() && self.missed.is_none()
+        self.missed.is_none() && self.certainty == Certainty::Exact
     }
 }
 
@@ -37,6 +40,7 @@ impl Chosen {
 pub struct Session {
     dump: Dump,
     places: Vec<Place>,
+    exact_only: bool,
     /// Where the kernel begins and how it is laid out: found once, for all commands.
     layout: OnceCell<(Gva, Layout)>,
 }
@@ -50,6 +54,7 @@ impl Session {
         Ok(Self {
             dump,
             places: places::all(&cli.symbols, path),
+            exact_only: cli.exact_symbols,
             layout: OnceCell::new(),
         })
     }
@@ -75,52 +80,104 @@ impl Session {
     }
 
     /// Looks for the kernel's symbols: its PDB or another table of the same identity in all places, then among
-    /// the layouts that come with the program.
-    pub fn choose(&self, image: &KernelImage) -> anyhow::Result<Chosen> {
-        let Some(wanted) = Self::wanted(image) else {
-            return Ok(Chosen::default());
+    /// the layouts that come with the program. Where the kernel's image does not say which it wants, those are
+    /// taken that have its variables where they are.
+    pub fn choose(&self) -> anyhow::Result<Chosen> {
+        let image = self.image();
+        let Some(wanted) = image.as_ref().ok().and_then(Self::wanted) else {
+            return self.choose_by_addresses(image);
         };
         Ok(match ntlayout::find(&wanted, &self.places) {
             Ok(Found { table, looked }) => Chosen {
-                table: Some(table),
+                tables: vec![table],
+                base: image.ok().map(|image| image.base),
                 looked,
                 missed: None,
+                certainty: Certainty::Exact,
             },
             Err(missed) => Chosen {
-                table: ntlayout::built_in(&wanted),
+                tables: ntlayout::built_in(&wanted).into_iter().collect(),
+                base: image.ok().map(|image| image.base),
                 looked: Vec::new(),
                 missed: Some(missed),
+                certainty: Certainty::Exact,
             },
         })
     }
 
-    /// Finds the symbols of the kernel.
-    pub fn symbols(&self, image: &KernelImage) -> anyhow::Result<Table> {
-        let Chosen { table, missed, .. } = self.choose(image)?;
-        if let Some(table) = table {
-            return Ok(table);
+    fn choose_by_addresses(&self, image: anyhow::Result<KernelImage>) -> anyhow::Result<Chosen> {
+        let base = image.as_ref().ok().map(|image| u64::from(image.base));
+        let mut candidates = identify::by_addresses(&self.dump, &self.places, base);
+        let Some(first) = candidates.first().map(|candidate| candidate.base) else {
+            return match image {
+                Ok(image) => Err(self.unidentified(&image)),
+                Err(error) => Err(error),
+            };
+        };
+        // Symbols that put the image elsewhere contradict the first; none of them is proven then.
+        if candidates.iter().any(|candidate| candidate.base != first) {
+            candidates.clear();
         }
-        Err(match missed {
-            Some(missed) => Failure::fatal("no-symbols", no_symbols(&missed)),
-            None => Failure::fatal(
-                "no-kernel-identity",
-                format!(
-                    "{}: the kernel image at {:016x} has no readable debug record{}, so its symbols cannot be identified",
-                    self.dump.path().display(),
-                    u64::from(image.base),
-                    image
-                        .codeview_error
-                        .as_ref()
-                        .map(|error| format!(" ({error})"))
-                        .unwrap_or_default(),
-                ),
-            ),
+        Ok(Chosen {
+            tables: candidates.into_iter().map(|candidate| candidate.table).collect(),
+            base: Some(Gva::new(first)),
+            looked: Vec::new(),
+            missed: None,
+            certainty: Certainty::Addresses,
         })
+    }
+
+    fn unidentified(&self, image: &KernelImage) -> anyhow::Error {
+        Failure::fatal(
+            "no-kernel-identity",
+            format!(
+                "{}: the kernel image at {:016x} has no readable debug record{}, and no symbols at hand have its \
+                 variables where they are; name its PDB or ISF table with --symbols",
+                self.dump.path().display(),
+                u64::from(image.base),
+                image
+                    .codeview_error
+                    .as_ref()
+                    .map(|error| format!(" ({error})"))
+                    .unwrap_or_default(),
+            ),
+        )
     }
 
     /// The kernel's whole symbol table.
     pub fn table(&self) -> anyhow::Result<Table> {
-        self.symbols(&self.image()?)
+        let mut chosen = self.choose()?;
+        self.check(&chosen)?;
+        // What several say alike is in the layout; of whole types only one can be shown.
+        Ok(chosen.tables.remove(0))
+    }
+
+    /// Refuses what cannot be used, or may not.
+    fn check(&self, chosen: &Chosen) -> anyhow::Result<()> {
+        if let (Some(missed), true) = (&chosen.missed, chosen.tables.is_empty()) {
+            return Err(Failure::fatal("no-symbols", no_symbols(missed)));
+        }
+        let Some(table) = chosen.tables.first() else {
+            return Err(Failure::fatal(
+                "no-kernel-identity",
+                format!(
+                    "{}: several kernels explain it, and differently",
+                    self.dump.path().display()
+                ),
+            ));
+        };
+        if self.exact_only && chosen.certainty != Certainty::Exact {
+            return Err(Failure::fatal(
+                "symbols-not-exact",
+                format!(
+                    "{}: {} would serve, {}; --exact-symbols asks for those that the kernel names",
+                    self.dump.path().display(),
+                    table.origin(),
+                    chosen.certainty
+                ),
+            ));
+        }
+        Ok(())
     }
 
     /// The kernel, ready to be walked.
@@ -136,12 +193,18 @@ impl Session {
     }
 
     fn resolve(&self) -> anyhow::Result<(Gva, Layout)> {
-        let image = self.image()?;
-        let table = self.symbols(&image)?;
-        let layout = table
-            .resolve(&CONTRACT)
-            .map_err(|error| Failure::fatal(error.id(), error.to_string()))?;
-        Ok((image.base, layout))
+        let chosen = self.choose()?;
+        self.check(&chosen)?;
+        let resolved: Result<Vec<Layout>, _> = chosen
+            .tables
+            .iter()
+            .map(|table| table.resolve(&CONTRACT))
+            .collect();
+        let layouts = resolved.map_err(|error| Failure::fatal(error.id(), error.to_string()))?;
+        let layout = Layout::agreement(&layouts).zip(chosen.base);
+        let (layout, base) = layout
+            .ok_or_else(|| Failure::fatal("no-symbols", "the kernel's symbols have no common layout"))?;
+        Ok((base, layout.with_certainty(chosen.certainty)))
     }
 }
 

@@ -201,3 +201,77 @@ fn packs_of_another_kernel_or_damaged_ones_are_refused() {
         assert!(run.stderr.contains(why), "no {why:?} in {}", run.stderr);
     }
 }
+
+/// A world whose kernel does not say which symbols it wants, and the world itself.
+fn without_debug_record(world: &support::World) -> (TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bytes = fs::read(&world.dump).unwrap();
+    let at = bytes.windows(4).position(|window| window == b"RSDS").unwrap();
+    bytes[at..at + 4].fill(b'X');
+    let path = folder.path().join("memory.dmp");
+    fs::write(&path, bytes).unwrap();
+    let path = path.to_str().unwrap().to_owned();
+    (folder, path)
+}
+
+fn stored(world: &support::World) -> PathBuf {
+    let identity =
+        world.run(&["info", "--format", "json"]).json()["result"]["symbols"]["found"]["identity"].clone();
+    world
+        .symbols
+        .join(identity.as_str().unwrap())
+        .join("ntkrnlmp.pdb")
+}
+
+#[test]
+fn a_kernel_without_a_debug_record_is_identified_by_its_addresses() {
+    let worlds: Vec<support::World> = support::World::readable().collect();
+    for (world, other) in worlds.iter().zip(worlds.iter().skip(1)) {
+        let (_folder, dump) = without_debug_record(world);
+        let pdb = stored(world);
+        for view in ["ports", "threads", "processes"] {
+            let expected = world.run(&[view]);
+            let alone = alpc_dump(&[&dump, view]);
+            assert_eq!(
+                (&alone.stdout, alone.status),
+                (&expected.stdout, expected.status),
+                "{}",
+                alone.stderr
+            );
+            assert!(
+                alone
+                    .stderr
+                    .starts_with("alpc-dump: symbols: built-in layouts of "),
+                "{}",
+                alone.stderr
+            );
+            assert!(
+                alone.stderr.contains(" (identified by addresses)\n"),
+                "{}",
+                alone.stderr
+            );
+            let named = alpc_dump(&[&dump, "-y", pdb.to_str().unwrap(), view]);
+            assert_eq!(named.stdout, expected.stdout);
+            let line = format!(
+                "alpc-dump: symbols: PDB {} (identified by addresses)\n",
+                pdb.display()
+            );
+            assert!(named.stderr.starts_with(&line), "{}", named.stderr);
+        }
+        // Symbols that put the variables elsewhere are not taken, whoever names them.
+        let wrong = stored(other);
+        if wrong != pdb {
+            let run = alpc_dump(&[&dump, "-y", wrong.to_str().unwrap(), "ports"]);
+            assert!(
+                run.stderr.starts_with("alpc-dump: symbols: built-in layouts of "),
+                "{}",
+                run.stderr
+            );
+        }
+        let run = alpc_dump(&[&dump, "--exact-symbols", "ports"]);
+        assert_eq!((run.status, run.stdout.as_str()), (2, ""));
+        assert!(run.stderr.contains("identified by addresses"), "{}", run.stderr);
+        let record = alpc_dump(&[&dump, "ports", "--format", "json"]).json();
+        assert_eq!(record["symbols"]["certainty"], "identified by addresses");
+    }
+}

@@ -28,8 +28,8 @@ struct WantedRecord {
     name: String,
     guid: String,
     age: u32,
-    timestamp: u32,
-    size_of_image: u32,
+    timestamp: Option<u32>,
+    size_of_image: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -54,23 +54,23 @@ struct GetRecord {
 }
 
 pub fn run(session: &Session, args: &SymbolsArgs) -> anyhow::Result<Answer> {
-    let image = session.image()?;
-    let wanted = Session::wanted(&image);
-    let chosen = session.choose(&image)?;
-    let in_use = chosen.table.is_some().then(|| in_use(session)).transpose()?;
+    let image = session.image().ok();
+    let wanted = image.as_ref().and_then(Session::wanted);
+    let chosen = session.choose()?;
+    let in_use = (!chosen.tables.is_empty()).then(|| in_use(session)).transpose()?;
     let record = SymbolsRecord {
         wanted: wanted.as_ref().map(|wanted| WantedRecord {
             name: wanted.pdb_name.clone(),
             guid: wanted.guid.to_string(),
             age: wanted.age,
-            timestamp: image.timestamp,
-            size_of_image: image.size_of_image,
+            timestamp: image.as_ref().map(|image| image.timestamp),
+            size_of_image: image.as_ref().map(|image| image.size_of_image),
         }),
         looked_at: looked_at(&chosen),
         in_use,
         get: wanted.as_ref().filter(|_| !chosen.is_complete()).and_then(get),
     };
-    let failed = args.check && chosen.table.is_none();
+    let failed = args.check && chosen.tables.is_empty();
     Ok(Answer::new(text(&record), &record)?.finding(failed))
 }
 
@@ -124,8 +124,10 @@ fn text(record: &SymbolsRecord) -> String {
             rows.text("Name", &escape::text(&wanted.name));
             rows.text("GUID", &wanted.guid);
             rows.text("Age", &wanted.age.to_string());
-            rows.text("Image time stamp", &format!("{:08x}", wanted.timestamp));
-            rows.text("Image size", &format!("{:x} bytes", wanted.size_of_image));
+            if let Some((timestamp, size)) = wanted.timestamp.zip(wanted.size_of_image) {
+                rows.text("Image time stamp", &format!("{timestamp:08x}"));
+                rows.text("Image size", &format!("{size:x} bytes"));
+            }
         }
         None => rows.text("Name", "not known: the kernel's debug record is not in the dump"),
     }

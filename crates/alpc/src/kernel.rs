@@ -97,11 +97,14 @@ impl<'d> Kernel<'d> {
     }
 
     pub(crate) fn field<M: Member>(&self, member: M) -> Read<Field> {
-        self.layout.field(contract::field_index(member)).ok_or_else(|| {
-            let spec = contract::field_spec(member);
-            Hole::NoMember {
-                ty: M::TYPE.name(),
-                member: spec.map_or("?", |spec| spec.name),
+        let index = contract::field_index(member);
+        self.layout.field(index).ok_or_else(|| {
+            let ty = M::TYPE.name();
+            let member = contract::field_spec(member).map_or("?", |spec| spec.name);
+            if self.layout.is_disputed(index) {
+                Hole::Disputed { ty, member }
+            } else {
+                Hole::NoMember { ty, member }
             }
         })
     }

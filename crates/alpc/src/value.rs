@@ -81,6 +81,14 @@ pub enum Hole {
         /// The member, by its preferred spelling.
         member: &'static str,
     },
+    /// The kernel's own symbols are not known, and those that explain it have the member at different places.
+    #[error("the symbols that explain this kernel disagree on {ty}.{member}")]
+    Disputed {
+        /// The structure.
+        ty: &'static str,
+        /// The member, by its preferred spelling.
+        member: &'static str,
+    },
     /// The symbols in use have no such global.
     #[error("the symbols have no {name}")]
     NoGlobal {
@@ -102,6 +110,7 @@ impl Hole {
         match self {
             Self::Memory(error) => error.id(),
             Self::NoMember { .. } => "no-member",
+            Self::Disputed { .. } => "disputed-member",
             Self::NoGlobal { .. } => "no-global",
             Self::Implausible(_) => "implausible",
             Self::Walk(_) => "walk-ended",

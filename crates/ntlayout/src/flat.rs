@@ -313,6 +313,7 @@ impl SymbolTable for Flat {
             identity: self.identity.clone(),
             origin: self.origin.clone(),
             certainty: Certainty::Exact,
+            disputed: Vec::new(),
         })
     }
 

@@ -102,6 +102,7 @@ pub struct Layout {
     pub(crate) identity: Option<Identity>,
     pub(crate) origin: Origin,
     pub(crate) certainty: Certainty,
+    pub(crate) disputed: Vec<usize>,
 }
 
 impl Layout {
@@ -135,6 +136,46 @@ impl Layout {
         self.identity.as_ref()
     }
 
+    /// What all of several layouts of one contract say alike; of none or of different contracts, nothing. It
+    /// has the origin of the first, and an identity if it is that of all. What they place differently has no
+    /// place in it.
+    #[must_use]
+    pub fn agreement(layouts: &[Self]) -> Option<Self> {
+        let (first, others) = layouts.split_first()?;
+        let mut common = first.clone();
+        for other in others {
+            let alike = common.fields.len() == other.fields.len()
+                && common.type_sizes.len() == other.type_sizes.len()
+                && common.globals.len() == other.globals.len();
+            if !alike {
+                return None;
+            }
+            for (index, (mine, theirs)) in first.fields.iter().zip(&other.fields).enumerate() {
+                if mine != theirs && !common.disputed.contains(&index) {
+                    common.disputed.push(index);
+                }
+            }
+            common.identity = common
+                .identity
+                .filter(|mine| Some(mine) == other.identity.as_ref());
+            keep_equal(&mut common.type_sizes, &other.type_sizes);
+            keep_equal(&mut common.globals, &other.globals);
+        }
+        for index in &common.disputed {
+            if let Some(field) = common.fields.get_mut(*index) {
+                *field = None;
+            }
+        }
+        Some(common)
+    }
+
+    /// Whether the layouts that this one is the [agreement](Self::agreement) of have the contract's field of
+    /// that index at different places, or not all have it.
+    #[must_use]
+    pub fn is_disputed(&self, index: usize) -> bool {
+        self.disputed.contains(&index)
+    }
+
     /// How sure it is that the table is that of the image.
     #[must_use]
     pub fn certainty(&self) -> Certainty {
@@ -152,5 +193,65 @@ impl Layout {
     #[must_use]
     pub fn origin(&self) -> &Origin {
         &self.origin
+    }
+}
+
+fn keep_equal(mine: &mut [Option<u32>], theirs: &[Option<u32>]) {
+    for (mine, theirs) in mine.iter_mut().zip(theirs) {
+        if mine != theirs {
+            *mine = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(offset: Option<u32>, size: u32) -> Layout {
+        let field = |offset| Field {
+            offset,
+            size: 8,
+            bits: None,
+            spelling: 0,
+        };
+        Layout {
+            fields: vec![Some(field(0)), offset.map(field)],
+            type_sizes: vec![Some(size)],
+            globals: vec![Some(1)],
+            missing: Vec::new(),
+            identity: None,
+            origin: Origin::BuiltIn {
+                version: "1".to_owned(),
+            },
+            certainty: Certainty::Exact,
+            disputed: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn several_layouts_tell_only_what_they_agree_on() {
+        let one = layout(Some(8), 16);
+        let same = Layout::agreement(&[one.clone(), one.clone()]).unwrap();
+        assert_eq!((same.field(1), same.is_disputed(1)), (one.field(1), false));
+        for other in [layout(Some(12), 16), layout(None, 16)] {
+            for several in [
+                vec![one.clone(), other.clone()],
+                vec![other.clone(), one.clone()],
+                vec![one.clone(), other.clone(), one.clone()],
+            ] {
+                let common = Layout::agreement(&several).unwrap();
+                assert_eq!((common.field(1), common.is_disputed(1)), (None, true));
+                assert_eq!((common.field(0), common.is_disputed(0)), (one.field(0), false));
+                assert_eq!((common.type_size(0), common.global(0)), (Some(16), Some(1)));
+            }
+        }
+        assert_eq!(
+            Layout::agreement(&[one, layout(Some(8), 24)])
+                .unwrap()
+                .type_size(0),
+            None
+        );
+        assert!(Layout::agreement(&[]).is_none());
     }
 }

@@ -83,6 +83,7 @@ pub(crate) fn resolve<T: SymbolTable + TypeSource>(
         identity,
         origin: table.origin().clone(),
         certainty: Certainty::Exact,
+        disputed: Vec::new(),
     })
 }
 

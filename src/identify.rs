@@ -1,0 +1,73 @@
+//! Which symbols a kernel has whose image does not say so: those that have every variable where the dump says
+//! that it is.
+
+use kdump::Dump;
+use ntlayout::{Place, Table, all_built_in};
+
+/// A variable and where the dump's header or its debugger data block says that it is.
+type Told = (&'static str, u64);
+
+/// Symbols that fit, and where the image begins by them.
+pub struct Candidate {
+    pub table: Table,
+    pub base: u64,
+}
+
+/// All symbols that fit: of the files that a user named, else of those that come with the program.
+pub fn by_addresses(dump: &Dump, places: &[Place], base: Option<u64>) -> Vec<Candidate> {
+    let told = told(dump);
+    let fitting = |table: Table| {
+        let base = base_by(&table, &told).filter(|&found| base.is_none_or(|base| base == found))?;
+        Some(Candidate { table, base })
+    };
+    let named = places.iter().filter_map(|place| match place {
+        Place::Path(path) if path.is_file() => ntlayout::open(path).ok(),
+        _ => None,
+    });
+    let named: Vec<Candidate> = named.filter_map(fitting).take(1).collect();
+    if !named.is_empty() {
+        return named;
+    }
+    all_built_in().into_iter().filter_map(fitting).collect()
+}
+
+fn told(dump: &Dump) -> Vec<Told> {
+    let header = dump.header();
+    let mut told: Vec<Told> = [
+        ("PsLoadedModuleList", header.ps_loaded_module_list),
+        ("PsActiveProcessHead", header.ps_active_process_head),
+        ("KdDebuggerDataBlock", header.kd_debugger_data_block),
+    ]
+    .into_iter()
+    .filter_map(|(name, address)| Some((name, u64::from(address?))))
+    .collect();
+    if let Ok(block) = kdump::debugger_data(dump) {
+        let more = [
+            ("PspCidTable", block.psp_cid_table),
+            ("ObpRootDirectoryObject", block.obp_root_directory_object),
+            ("ObpTypeObjectType", block.obp_type_object_type),
+            ("KeTimeIncrement", block.ke_time_increment),
+        ];
+        told.extend(more.into_iter().filter(|(_, address)| *address != 0));
+    }
+    told
+}
+
+/// The one base from which the symbols have every variable where it was told to be. Three variables are the
+/// least, as the header has them: fewer fit by chance.
+fn base_by(table: &Table, told: &[Told]) -> Option<u64> {
+    let mut base = None;
+    let mut fitting = 0;
+    for &(name, address) in told {
+        let Ok(Some(rva)) = table.global(name) else {
+            continue;
+        };
+        let this = address.checked_sub(rva.into())?;
+        if this % 0x1000 != 0 || base.is_some_and(|base| base != this) {
+            return None;
+        }
+        base = Some(this);
+        fitting += 1;
+    }
+    base.filter(|_| fitting >= 3)
+}
