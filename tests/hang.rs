@@ -324,6 +324,52 @@ fn a_thousand_processes_take_time_and_memory_in_proportion() {
     assert!(large < small.max(0.3) * 10.0, "{small} s, then {large} s");
 }
 
+#[test]
+fn graphs_are_drawn_with_the_deadlock_first() {
+    let stuck = Stuck::of(hang::ring_of_three("vista-sp2-x64"));
+    let drawn = |format| stuck.sample.run(&["graph", "--format", format]).stdout;
+    let dot = drawn("dot");
+    assert!(dot.starts_with("digraph alpc {"), "{dot}");
+    assert!(
+        dot.contains("n0 [shape=box penwidth=3 color=red label=\"csrss.exe 01c8."),
+        "{dot}"
+    );
+    assert!(dot.ends_with("}\n"));
+    let mermaid = drawn("mermaid");
+    assert!(mermaid.starts_with("flowchart LR\n"), "{mermaid}");
+    assert!(mermaid.contains("==>"), "{mermaid}");
+    let html = drawn("html");
+    assert!(html.starts_with("<!doctype html>") && html.contains("\"deadlock\":true"));
+    assert!(!html.contains("/*DATA*/"));
+    let text = drawn("text");
+    assert_eq!(text, stuck.sample.run(&["global", "--graph"]).stdout);
+    let (record, _) = stuck.json(&["graph", "--process", "explorer.exe"]);
+    let connections = record["connections"].as_array().unwrap();
+    assert_eq!(connections.len(), 1, "the bystander's");
+    let refused = stuck.sample.run(&["hang", "--format", "dot"]);
+    assert_eq!(refused.status, 2, "{}", refused.stdout);
+}
+
+/// Names of a hostile dump end no string and begin no markup.
+#[test]
+fn names_stay_inside_the_drawings() {
+    for world in World::readable() {
+        let html = world.run(&["graph", "--format", "html"]).stdout;
+        assert_eq!(html.matches("<script>").count(), 1);
+        let dot = world.run(&["graph", "--format", "dot"]).stdout;
+        for line in dot.lines().filter(|line| line.contains("label=")) {
+            let label = line
+                .split_once("label=\"")
+                .unwrap()
+                .1
+                .strip_suffix("\"];")
+                .unwrap();
+            let plain = label.replace("\\\\", "").replace("\\\"", "");
+            assert!(!plain.contains('"') && !plain.ends_with('\\'), "{line}");
+        }
+    }
+}
+
 /// The truth of an independent world tells which thread waits for which message at which port.
 #[test]
 fn waits_of_every_readable_world() {

@@ -184,7 +184,7 @@ fn blob_row(rows: &mut Rows, blob_type: &BlobTypeRecord) {
 }
 
 /// The five columns of `/graph`.
-fn edge(edge: &EdgeRecord) -> String {
+pub fn edge(edge: &EdgeRecord) -> String {
     let digits = edge.client_port.digits();
     let id = |value: &Value<u64>| {
         value

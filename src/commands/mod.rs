@@ -5,6 +5,7 @@ mod chain;
 mod connections;
 mod dt;
 mod global;
+mod graph;
 mod handles;
 mod hang;
 mod info;
@@ -83,6 +84,12 @@ pub fn run(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
     let Some(command) = &cli.command else {
         return Err(Failure::fatal("no-command", "no command given"));
     };
+    if cli.format.is_drawing() && !matches!(command, Command::Graph(_)) {
+        return Err(Failure::fatal(
+            "format-not-here",
+            "only graph can be drawn: use --format text or json here",
+        ));
+    }
     match command {
         Command::Info => info::run(session),
         Command::Message(args) => message::run(cli, session, args),
@@ -100,6 +107,7 @@ pub fn run(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
         Command::Hang(args) => hang::run(cli, session, args),
         Command::Chain(args) => chain::run(session, args),
         Command::Waits => waits::run(session),
+        Command::Graph(args) => graph::run(cli, session, args),
         Command::Symbols(args) => symbols::run(session, args),
         Command::Pack(args) => pack::of_dump(session, args),
         Command::Dt(args) => dt::run(cli, session, args),

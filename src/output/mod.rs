@@ -2,6 +2,7 @@
 
 pub mod color;
 pub mod escape;
+pub mod graph;
 pub mod json;
 pub mod object_lines;
 pub mod process_lines;
@@ -53,6 +54,8 @@ impl Output {
             document["result"] = record;
             document["holes"] = holes.to_json();
             self.documents.push(document);
+        } else if cli.format.is_drawing() {
+            io::stdout().write_all(answer.text.as_bytes())?;
         } else {
             self.text(&answer.text)?;
         }
@@ -102,7 +105,7 @@ impl Output {
 
     /// Writes the JSON documents: one alone, or an array of several dumps' or several commands'.
     pub fn finish(&mut self, cli: &Cli) -> io::Result<()> {
-        if cli.format == Format::Text {
+        if cli.format != Format::Json {
             return Ok(());
         }
         let mut stdout = io::stdout().lock();

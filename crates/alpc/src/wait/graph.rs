@@ -1,6 +1,6 @@
 //! The graph of waits.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use kdump::Gva;
 use serde::Serialize;
@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::value::{Addr, Value};
 use crate::wait::chain::Chain;
 use crate::wait::clock::Clock;
-use crate::wait::cycle::Adjacency;
+use crate::wait::cycle::{self, Adjacency};
 use crate::wait::edge::{Certainty, Edge, EdgeKind};
 use crate::wait::node::{Node, NodeId, ThreadNode};
 
@@ -145,12 +145,10 @@ impl Graph {
     /// The chains of all threads of a process that wait for another thread or process.
     #[must_use]
     pub fn chains_of_process(&self, process: Gva) -> Vec<Chain> {
-        let is_of = |thread: &ThreadNode| {
-            let own = thread.process.known().and_then(Option::as_ref);
-            own.is_some_and(|own| own.address.gva() == process)
-        };
         self.nodes()
-            .filter(|(id, node)| node.thread().is_some_and(is_of) && self.next(*id).is_some())
+            .filter(|(id, node)| {
+                node.thread().is_some() && node.process() == Some(process) && self.next(*id).is_some()
+            })
             .map(|(id, _)| Chain::from(self, id))
             .collect()
     }
@@ -158,14 +156,46 @@ impl Graph {
     /// The whole graph as a record.
     #[must_use]
     pub fn record(&self) -> GraphRecord<'_> {
-        let nodes = self.nodes().map(|(id, node)| NodeRecord {
-            id,
-            node,
-            edges: self.edges(id),
-        });
+        self.record_of(|_| true)
+    }
+
+    /// The part of the graph that a process has to do with: whatever waits for its threads and ports, and whatever
+    /// these wait for.
+    #[must_use]
+    pub fn record_around(&self, process: Gva) -> GraphRecord<'_> {
+        let forward = self.adjacency(|_| true);
+        let mut kept = self.reached(&cycle::reversed(&forward), process);
+        kept.extend(self.reached(&forward, process));
+        self.record_of(|id| kept.contains(&id.0))
+    }
+
+    fn record_of(&self, keep: impl Fn(NodeId) -> bool) -> GraphRecord<'_> {
+        let nodes = self
+            .nodes()
+            .filter(|(id, _)| keep(*id))
+            .map(|(id, node)| NodeRecord {
+                id,
+                node,
+                edges: self.edges(id),
+            });
         GraphRecord {
             nodes: nodes.collect(),
         }
+    }
+
+    /// The nodes of a process, and all that their edges lead to.
+    fn reached(&self, edges: &Adjacency, process: Gva) -> HashSet<usize> {
+        let own = self.nodes().filter(|(_, node)| node.process() == Some(process));
+        let mut waiting: Vec<usize> = own.map(|(id, _)| id.0).collect();
+        let mut reached: HashSet<usize> = waiting.iter().copied().collect();
+        while let Some(node) = waiting.pop() {
+            for &next in edges.get(node).into_iter().flatten() {
+                if reached.insert(next) {
+                    waiting.push(next);
+                }
+            }
+        }
+        reached
     }
 }
 

@@ -61,6 +61,19 @@ impl Node {
         }
     }
 
+    /// The process that it is, or that it belongs to.
+    #[must_use]
+    pub fn process(&self) -> Option<Gva> {
+        let owner = match self {
+            Self::Thread(node) => &node.process,
+            Self::Port(node) => &node.owner,
+            Self::Process(node) => return Some(node.address.gva()),
+            _ => return None,
+        };
+        let owner = owner.known().and_then(Option::as_ref);
+        owner.map(|process| process.address.gva())
+    }
+
     /// The thread, if it is one.
     #[must_use]
     pub fn thread(&self) -> Option<&ThreadNode> {
@@ -305,7 +318,9 @@ pub struct ProcessNode {
 }
 
 impl ProcessNode {
-    pub(crate) fn new(kernel: &Kernel<'_>, address: Gva) -> Self {
+    /// The process at an address.
+    #[must_use]
+    pub fn new(kernel: &Kernel<'_>, address: Gva) -> Self {
         let process = kernel.at(address);
         Self {
             address: kernel.addr(address),

@@ -1,0 +1,310 @@
+//! The graph of connections and waits as drawings. The drawing is made once; each format writes it its own way,
+//! and escapes names its own way.
+
+pub mod dot;
+pub mod html;
+pub mod mermaid;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alpc::Value;
+use alpc::connection::EdgeRecord;
+use alpc::wait::graph::GraphRecord;
+use alpc::wait::hang::Deadlock;
+use alpc::wait::node::{Node, ProcessNode};
+use serde::Serialize;
+
+use super::rows::or_question;
+use super::{escape, wait_lines};
+
+/// What a node of a drawing stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shape {
+    Process,
+    Port,
+    Thread,
+    Message,
+    Object,
+}
+
+/// A node of a drawing.
+#[derive(Clone, Debug, Serialize)]
+pub struct Dot {
+    pub shape: Shape,
+    /// What stands in the node: escaped for a terminal, not for the format.
+    pub label: String,
+    /// More about it, line by line.
+    pub lines: Vec<String>,
+    /// The process that it belongs to.
+    pub process: String,
+    /// What it is doing.
+    pub state: String,
+    /// The command that shows it.
+    pub command: String,
+    /// Whether it is part of a deadlock.
+    pub deadlock: bool,
+}
+
+/// What a line of a drawing says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stroke {
+    Connection,
+    Owner,
+    Wait,
+}
+
+/// A line of a drawing.
+#[derive(Clone, Debug, Serialize)]
+pub struct Line {
+    pub from: usize,
+    pub to: usize,
+    pub stroke: Stroke,
+    pub label: String,
+    /// Whether it is part of a deadlock.
+    pub deadlock: bool,
+}
+
+/// A drawing: waits with deadlocks first, then connections.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Drawing {
+    pub dots: Vec<Dot>,
+    pub lines: Vec<Line>,
+}
+
+/// What a drawing is made of.
+pub struct Parts<'p> {
+    pub connections: &'p [EdgeRecord],
+    pub waits: &'p GraphRecord<'p>,
+    pub deadlocks: &'p [Deadlock],
+    /// The processes of the system.
+    pub processes: &'p [ProcessNode],
+}
+
+impl Drawing {
+    pub fn of(parts: &Parts<'_>) -> Self {
+        let mut drawing = Self::default();
+        let numbers = drawing.add_waits(parts);
+        drawing.add_connections(parts, &numbers);
+        drawing
+    }
+
+    /// The nodes of the graph of waits; their numbers in the drawing, by address.
+    fn add_waits(&mut self, parts: &Parts<'_>) -> BTreeMap<String, usize> {
+        let rings: Vec<BTreeSet<usize>> = parts
+            .deadlocks
+            .iter()
+            .map(|deadlock| deadlock.ring.iter().map(|step| step.id.number()).collect())
+            .collect();
+        let dead = |id: usize| rings.iter().any(|ring| ring.contains(&id));
+        let mut ordered: Vec<_> = parts.waits.nodes.iter().collect();
+        ordered.sort_by_key(|record| !dead(record.id.number()));
+        let mut by_id = BTreeMap::new();
+        let mut by_address = BTreeMap::new();
+        for record in &ordered {
+            let number = self.dots.len();
+            by_id.insert(record.id.number(), number);
+            if matches!(record.node, Node::Process(_) | Node::Port(_)) {
+                by_address.insert(record.node.address().to_string(), number);
+            }
+            self.dots.push(dot(record.node, dead(record.id.number())));
+        }
+        for record in &ordered {
+            for edge in record.edges {
+                let from = record.id.number();
+                let (Some(&start), Some(&end)) = (by_id.get(&from), by_id.get(&edge.to.number())) else {
+                    continue;
+                };
+                let in_ring =
+                    |ring: &BTreeSet<usize>| ring.contains(&from) && ring.contains(&edge.to.number());
+                self.lines.push(Line {
+                    from: start,
+                    to: end,
+                    stroke: if edge.edge.is_wait() {
+                        Stroke::Wait
+                    } else {
+                        Stroke::Owner
+                    },
+                    label: edge.certainty.name().to_owned(),
+                    deadlock: rings.iter().any(in_ring),
+                });
+            }
+        }
+        by_address
+    }
+
+    fn add_connections(&mut self, parts: &Parts<'_>, known: &BTreeMap<String, usize>) {
+        let mut numbers = known.clone();
+        let mut counts: BTreeMap<(usize, usize), usize> = BTreeMap::new();
+        let mut owned: BTreeSet<(usize, usize)> = self
+            .lines
+            .iter()
+            .filter(|line| line.stroke == Stroke::Owner)
+            .map(|line| (line.from, line.to))
+            .collect();
+        for edge in parts.connections {
+            let client = self.process(parts, &mut numbers, &edge.client_process_id);
+            let server = self.process(parts, &mut numbers, &edge.server_process_id);
+            let Value::Known(Some(port)) = &edge.connection_port else {
+                continue;
+            };
+            let number = *numbers.entry(port.address.to_string()).or_insert_with(|| {
+                self.dots.push(Dot {
+                    shape: Shape::Port,
+                    label: or_question(&port.name, |name| {
+                        name.as_ref()
+                            .map_or_else(|| port.address.to_string(), |name| escape::text(name))
+                    }),
+                    lines: vec![format!("port {}", port.address)],
+                    process: server
+                        .map(|server| self.dots[server].label.clone())
+                        .unwrap_or_default(),
+                    state: "connection port".to_owned(),
+                    command: format!("port {}", port.address),
+                    deadlock: false,
+                });
+                self.dots.len() - 1
+            });
+            if let Some(client) = client {
+                *counts.entry((client, number)).or_default() += 1;
+            }
+            if let Some(server) = server
+                && owned.insert((number, server))
+            {
+                self.line(number, server, Stroke::Owner, String::new());
+            }
+        }
+        for ((client, port), count) in counts {
+            let label = if count > 1 {
+                format!("{count}x")
+            } else {
+                String::new()
+            };
+            self.line(client, port, Stroke::Connection, label);
+        }
+    }
+
+    fn line(&mut self, from: usize, to: usize, stroke: Stroke, label: String) {
+        self.lines.push(Line {
+            from,
+            to,
+            stroke,
+            label,
+            deadlock: false,
+        });
+    }
+
+    fn process(
+        &mut self,
+        parts: &Parts<'_>,
+        numbers: &mut BTreeMap<String, usize>,
+        id: &Value<u64>,
+    ) -> Option<usize> {
+        let id = id.known()?;
+        let process = parts
+            .processes
+            .iter()
+            .find(|one| one.process_id.known() == Some(id));
+        let key = process.map_or_else(|| format!("pid {id}"), |process| process.address.to_string());
+        Some(*numbers.entry(key).or_insert_with(|| {
+            self.dots.push(match process {
+                Some(process) => dot(&Node::Process(process.clone()), false),
+                None => Dot {
+                    shape: Shape::Process,
+                    label: format!("? {id:04x}"),
+                    lines: Vec::new(),
+                    process: format!("? {id:04x}"),
+                    state: String::new(),
+                    command: String::new(),
+                    deadlock: false,
+                },
+            });
+            self.dots.len() - 1
+        }))
+    }
+}
+
+fn dot(node: &Node, deadlock: bool) -> Dot {
+    let address = node.address();
+    let (shape, label, lines, process, state, command) = match node {
+        Node::Thread(thread) => (
+            Shape::Thread,
+            wait_lines::who(thread),
+            vec![
+                format!("thread {address}"),
+                format!("waits for {}", wait_lines::waited(thread)),
+            ],
+            wait_lines::image(&thread.process),
+            or_question(&thread.state, |state| state.name().unwrap_or("?").to_owned()),
+            format!("chain {address}"),
+        ),
+        Node::Message(message) => (
+            Shape::Message,
+            format!(
+                "message {} at {}",
+                or_question(&message.message_id, |id| format!("0x{id:x}")),
+                wait_lines::port_of(message)
+            ),
+            vec![format!("message {address}")],
+            String::new(),
+            or_question(&message.queue, |queue| {
+                queue.map_or("in no queue", |queue| queue.name()).to_owned()
+            }),
+            format!("message {address}"),
+        ),
+        Node::Port(port) => (
+            Shape::Port,
+            or_question(&port.name, |name| {
+                name.as_ref()
+                    .map_or_else(|| address.to_string(), |name| escape::text(name))
+            }),
+            vec![wait_lines::port_line(port)],
+            wait_lines::image(&port.owner),
+            or_question(&port.servers, wait_lines::servers),
+            format!("port {address}"),
+        ),
+        Node::Process(process) => {
+            let label = format!(
+                "{} {}",
+                or_question(&process.image, |image| escape::text(image)),
+                or_question(&process.process_id, |id| format!("{id:04x}"))
+            );
+            (
+                Shape::Process,
+                label.clone(),
+                vec![format!("process {address}")],
+                label,
+                match process.exit_time {
+                    Value::Known(1..) => "ended".to_owned(),
+                    _ => String::new(),
+                },
+                format!("process {address}"),
+            )
+        }
+        Node::CompletionPort(_) => object("completion port", address),
+        Node::Mutant(_) => object("mutant", address),
+        Node::Resource(_) => object("resource", address),
+    };
+    Dot {
+        shape,
+        label,
+        lines,
+        process,
+        state,
+        command,
+        deadlock,
+    }
+}
+
+fn object(what: &str, address: alpc::Addr) -> (Shape, String, Vec<String>, String, String, String) {
+    let label = format!("{what} {address}");
+    (
+        Shape::Object,
+        label,
+        Vec::new(),
+        String::new(),
+        String::new(),
+        String::new(),
+    )
+}
