@@ -1,13 +1,16 @@
 //! `info`: what the dump is, which kernel it is of, and whether its symbols are at hand.
 
-use kdump::{Coverage, Header, KernelImage, Machine, Note};
+use alpc::Addr;
+use alpc::crashed::{self, Crashed};
+use alpc::module::{self, Modules};
+use kdump::{Coverage, Dump, Header, KernelImage, Machine, Note};
 use ntlayout::Identity;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::Answer;
 use crate::output::escape;
-use crate::output::rows::Rows;
+use crate::output::rows::{Rows, or_question};
 use crate::output::time;
 use crate::session::Session;
 
@@ -19,9 +22,21 @@ struct InfoRecord<'a> {
     file_size: u64,
     header: Value,
     pages: Coverage,
+    triage: Option<TriageRecord>,
     notes: &'a [Note],
     kernel: Finding<KernelRecord>,
     symbols: Finding<SymbolsRecord>,
+}
+
+/// What a triage dump holds instead of pages.
+#[derive(Serialize)]
+struct TriageRecord {
+    blocks: u64,
+    bytes: u64,
+    bytes_present: u64,
+    kernel_base: Option<Addr>,
+    crashed: Crashed,
+    modules: Modules,
 }
 
 /// What was found, or why not: `info` shows as much as there is.
@@ -67,11 +82,25 @@ pub fn run(session: &Session) -> anyhow::Result<Answer> {
         file_size: dump.file_len(),
         header: header_record(dump.header())?,
         pages: dump.coverage(),
+        triage: triage(dump),
         notes: dump.notes(),
         kernel: Finding::new(image.map(|image| kernel_record(&image, dump.header()))),
         symbols: Finding::new(symbols),
     };
     Answer::new(text(&record, dump.header()), &record)
+}
+
+fn triage(dump: &Dump) -> Option<TriageRecord> {
+    let triage = dump.triage()?;
+    let (bytes, bytes_present) = triage.bytes();
+    Some(TriageRecord {
+        blocks: triage.claimed_blocks(),
+        bytes,
+        bytes_present,
+        kernel_base: triage.kernel_base().map(|base| Addr::new(base, 8)),
+        crashed: crashed::crashed(dump)?,
+        modules: module::of_triage(dump)?,
+    })
 }
 
 /// An address in the digits of the system.
@@ -156,14 +185,53 @@ fn text(record: &InfoRecord<'_>, header: &Header) -> String {
     if let Some(comment) = &header.comment {
         rows.text("Comment", &escape::text(comment));
     }
-    rows.text("Physical memory", &physical_memory(header));
-    rows.text("Pages", &pages(record.pages));
+    match &record.triage {
+        Some(triage) => triage_rows(&mut rows, triage),
+        None => {
+            rows.text("Physical memory", &physical_memory(header));
+            rows.text("Pages", &pages(record.pages));
+        }
+    }
     for note in record.notes {
         rows.text("Note", &escape::text(&note.text));
+    }
+    if let (Finding::Missing(_), Some(triage)) = (&record.kernel, &record.triage)
+        && let Some(base) = triage.kernel_base
+    {
+        rows.text("Kernel base", &base.to_string());
     }
     kernel_rows(&mut rows, &record.kernel);
     symbol_rows(&mut rows, &record.symbols);
     rows.finish()
+}
+
+fn triage_rows(rows: &mut Rows, triage: &TriageRecord) {
+    rows.text(
+        "Virtual memory",
+        &format!(
+            "{} of {} bytes are in the file, by {} blocks",
+            triage.bytes_present, triage.bytes, triage.blocks
+        ),
+    );
+    let crashed = &triage.crashed;
+    rows.address("Thread", &crashed.thread);
+    let process = match &crashed.process {
+        alpc::Value::Known(process) => format!(
+            "{process} ({}, pid {})",
+            or_question(&crashed.image, |image| escape::text(image)),
+            or_question(&crashed.process_id, ToString::to_string),
+        ),
+        alpc::Value::Missing(_) => "?".repeat(rows.digits()),
+    };
+    rows.text("Process", &process);
+    let modules = &triage.modules.modules;
+    let kernel = modules.first().map_or(String::new(), |kernel| {
+        format!(
+            ", the first {}",
+            or_question(&kernel.path, |path| escape::text(path))
+        )
+    });
+    rows.text("Modules", &format!("{}{kernel}", modules.len()));
 }
 
 fn optional<T>(value: Option<T>, text: impl FnOnce(T) -> String) -> String {

@@ -9,6 +9,9 @@ use crate::output::rows::{self, or_question};
 use crate::session::Session;
 
 pub fn run(session: &Session) -> anyhow::Result<Answer> {
+    if let Some(record) = module::of_triage(session.dump()) {
+        return Answer::new(text(&record, 16), &record);
+    }
     let kernel = session.kernel()?;
     let record = module::modules(&kernel)
         .map_err(|hole| Failure::partial(hole.id(), format!("the modules cannot be listed: {hole}")))?;

@@ -17,6 +17,7 @@ pub mod analyze;
 pub mod blob;
 pub mod connection;
 pub mod contract;
+pub mod crashed;
 pub mod directory;
 pub mod enumerate;
 pub mod global;

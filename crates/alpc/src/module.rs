@@ -1,19 +1,19 @@
 //! Loaded kernel modules, and code addresses told by them.
 
-use kdump::{Gva, Gxa};
+use kdump::{Dump, Gva, Gxa};
 use serde::Serialize;
 
 use crate::contract::{Global, Module};
 use crate::kernel::{At, Kernel, Read};
 use crate::list;
 use crate::process;
-use crate::value::{Addr, Value};
+use crate::value::{Addr, Hole, Value};
 
 /// A loaded kernel module.
 #[derive(Clone, Debug, Serialize)]
 pub struct ModuleRecord {
-    /// Its `_KLDR_DATA_TABLE_ENTRY`.
-    pub entry: Addr,
+    /// Its `_KLDR_DATA_TABLE_ENTRY`; missing where a triage dump lists the module without it.
+    pub entry: Value<Addr>,
     /// Where its image begins.
     pub base: Value<Addr>,
     /// Where it ends: the first address behind it.
@@ -57,6 +57,46 @@ pub fn modules(kernel: &Kernel<'_>) -> Read<Modules> {
     })
 }
 
+/// The modules that a triage dump lists, which needs no symbols; `None` for a dump of another kind.
+#[must_use]
+pub fn of_triage(dump: &Dump) -> Option<Modules> {
+    let triage = dump.triage()?;
+    let width = dump.kernel_space().pointer_width();
+    let missing = || Hole::NoMember {
+        ty: "DUMP_DRIVER_ENTRY64",
+        member: "(address)",
+    };
+    let known = triage.modules().iter().map(|module| {
+        let end = module.base.u64().saturating_add(module.size.into());
+        let cut = || Hole::Walk("the file ends before the module's name".into());
+        let path = module.name.clone().ok_or_else(cut);
+        ModuleRecord {
+            entry: Err(missing()).into(),
+            base: Ok(Addr::new(module.base, width)).into(),
+            end: Ok(Addr::new(Gva::new(end), width)).into(),
+            name: path
+                .clone()
+                .map(|path| process::file_name(&path).to_owned())
+                .into(),
+            path: path.into(),
+        }
+    });
+    let modules: Vec<_> = known.collect();
+    let complete = if modules.len() as u64 == triage.claimed_modules() {
+        Ok(())
+    } else {
+        let claimed = triage.claimed_modules();
+        Err(Hole::Walk(format!(
+            "the file ends after {} of {claimed} modules",
+            modules.len()
+        )))
+    };
+    Some(Modules {
+        modules,
+        complete: complete.into(),
+    })
+}
+
 fn module(entry: At<'_, '_>) -> ModuleRecord {
     let kernel = entry.kernel();
     let base = entry.pointer(Module::DllBase);
@@ -75,7 +115,7 @@ fn module(entry: At<'_, '_>) -> ModuleRecord {
             Ok,
         );
     ModuleRecord {
-        entry: kernel.addr(entry.address()),
+        entry: Ok(kernel.addr(entry.address())).into(),
         base: base.map(|base| kernel.addr(base)).into(),
         end: end.into(),
         name: name.into(),
@@ -141,7 +181,7 @@ mod tests {
     fn module(base: u64, end: u64, name: &str) -> ModuleRecord {
         let addr = |value| Addr::new(Gva::new(value), 8);
         ModuleRecord {
-            entry: addr(0),
+            entry: Value::Known(addr(0)),
             base: Value::Known(addr(base)),
             end: Value::Known(addr(end)),
             name: Value::Known(name.to_owned()),

@@ -20,7 +20,8 @@ const DATA_LEN: usize = 0x80;
 const SIGNATURE: [u8; 4] = *b"TRGD";
 /// Address, file offset and size of a data block.
 const BLOCK: usize = 16;
-/// A `DUMP_DRIVER_ENTRY64`: the name's file offset, then the loader's entry at +8.
+/// A `DUMP_DRIVER_ENTRY64`: the name's file offset, then the loader's entry at +8, in which DllBase is at +30,
+/// SizeOfImage at +40 and TimeDateStamp at +80 (as in a real dump that holds the kernel's own header as well).
 const DRIVER: usize = 0x90;
 /// Limits of what a file may claim, far above what Windows writes: a real dump has 1,831 blocks, 151 modules.
 const MAX_BLOCKS: u32 = 1 << 20;
@@ -37,6 +38,8 @@ pub struct TriageModule {
     pub base: Gva,
     /// SizeOfImage in bytes.
     pub size: u32,
+    /// TimeDateStamp of its header.
+    pub timestamp: u32,
 }
 
 /// What a triage dump holds beside its header.
@@ -49,6 +52,7 @@ pub struct Triage {
     process: Option<Gva>,
     kernel_base: Option<Gva>,
     debugger_data: Option<DebuggerData>,
+    claimed_blocks: u64,
     /// Entries of the table of blocks that the file ends before.
     lost_blocks: u64,
     claimed_modules: u64,
@@ -83,6 +87,7 @@ impl Triage {
         let (modules, claimed_modules) = fields.modules(source)?;
         let mut triage = Triage {
             blocks,
+            claimed_blocks: fields.u32(0x7c).into(),
             lost_blocks,
             modules,
             thread: None,
@@ -133,6 +138,11 @@ impl Triage {
     /// table they are cut so that they do not.
     pub fn blocks(&self) -> impl Iterator<Item = (Gva, u64)> + '_ {
         self.blocks.iter().map(|block| (Gva::new(block.gva), block.len))
+    }
+
+    /// How many data blocks the dump claims to hold.
+    pub fn claimed_blocks(&self) -> u64 {
+        self.claimed_blocks
     }
 
     /// How many bytes of virtual memory the dump claims, and how many of them its file holds.
@@ -320,6 +330,7 @@ impl Fields {
                 name: string(source, le::u32(entry, 0)?),
                 base: Gva::new(le::u64(entry, 0x38)?),
                 size: le::u32(entry, 0x48)?,
+                timestamp: le::u32(entry, 0x88)?,
             })
         };
         let modules = entries.chunks_exact(DRIVER).filter_map(module).collect();

@@ -362,7 +362,7 @@ fn a_real_dump_of_arm64() {
     let triage = dump.triage().unwrap();
     assert_eq!(triage.kernel_base(), Some(Gva::new(0xffff_f803_f2e0_0000)));
     assert_eq!(triage.thread(), Some(Gva::new(0xffff_bb8e_b171_9180)));
-    assert_eq!(triage.modules().len(), 245);
+    assert_eq!((triage.modules().len(), triage.claimed_blocks()), (245, 679));
     let cursor = dump.kernel_space().cursor();
     let process = triage.process().unwrap();
     assert_eq!(cursor.u64(Gva::new(process.u64() + 0x3f8)), Ok(4));
