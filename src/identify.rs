@@ -2,7 +2,7 @@
 //! that it is.
 
 use kdump::Dump;
-use ntlayout::{Place, Table, all_built_in};
+use ntlayout::{Place, Table, built_in_where};
 
 /// A variable and where the dump's header or its debugger data block says that it is.
 type Told = (&'static str, u64);
@@ -16,19 +16,25 @@ pub struct Candidate {
 /// All symbols that fit: of the files that a user named, else of those that come with the program.
 pub fn by_addresses(dump: &Dump, places: &[Place], base: Option<u64>) -> Vec<Candidate> {
     let told = told(dump);
-    let fitting = |table: Table| {
-        let base = base_by(&table, &told).filter(|&found| base.is_none_or(|base| base == found))?;
+    let fit = |rva: &dyn Fn(&str) -> Option<u32>| {
+        base_by(rva, &told).filter(|&found| base.is_none_or(|base| base == found))
+    };
+    let candidate = |table: Table| {
+        let base = fit(&|name| table.global(name).ok().flatten())?;
         Some(Candidate { table, base })
     };
     let named = places.iter().filter_map(|place| match place {
         Place::Path(path) if path.is_file() => ntlayout::open(path).ok(),
         _ => None,
     });
-    let named: Vec<Candidate> = named.filter_map(fitting).take(1).collect();
-    if !named.is_empty() {
-        return named;
+    let mut named = named.filter_map(candidate);
+    match named.next() {
+        Some(named) => vec![named],
+        None => built_in_where(|rvas| fit(&|name| rvas.get(name).copied()).is_some())
+            .into_iter()
+            .filter_map(candidate)
+            .collect(),
     }
-    all_built_in().into_iter().filter_map(fitting).collect()
 }
 
 fn told(dump: &Dump) -> Vec<Told> {
@@ -55,11 +61,11 @@ fn told(dump: &Dump) -> Vec<Told> {
 
 /// The one base from which the symbols have every variable where it was told to be. Three variables are the
 /// least, as the header has them: fewer fit by chance.
-fn base_by(table: &Table, told: &[Told]) -> Option<u64> {
+fn base_by(rva: &dyn Fn(&str) -> Option<u32>, told: &[Told]) -> Option<u64> {
     let mut base = None;
     let mut fitting = 0;
     for &(name, address) in told {
-        let Ok(Some(rva)) = table.global(name) else {
+        let Some(rva) = rva(name) else {
             continue;
         };
         let this = address.checked_sub(rva.into())?;

@@ -4,6 +4,8 @@
 //! [packs](crate::pack). The program that declares the contract also writes the file, and tests that it is
 //! complete.
 
+use std::collections::HashMap;
+
 use crate::flat::{Layouts, is_of};
 use crate::identity::Identity;
 use crate::table::{Origin, Table};
@@ -29,11 +31,22 @@ pub fn built_in(wanted: &Identity) -> Option<Table> {
 /// Every built-in table, in the order of the data; those of images whose identity is not known included.
 #[must_use]
 pub fn all_built_in() -> Vec<Table> {
+    built_in_where(|_| true)
+}
+
+/// The built-in tables of images whose globals are where `fits` has them: it is given their RVAs by name, and
+/// is asked before a table is made.
+#[must_use]
+pub fn built_in_where(fits: impl Fn(&HashMap<&str, u32>) -> bool) -> Vec<Table> {
     let Ok(layouts) = Layouts::parse(KERNELS) else {
         return Vec::new();
     };
-    let mut tables: Vec<Table> = Vec::with_capacity(layouts.kernels.len());
-    for kernel in &layouts.kernels {
+    let mut tables: Vec<Table> = Vec::new();
+    for kernel in layouts
+        .kernels
+        .iter()
+        .filter(|kernel| fits(&layouts.rvas(kernel)))
+    {
         let origin = Origin::BuiltIn {
             version: kernel.version.to_owned(),
         };

@@ -99,6 +99,16 @@ impl<'t> Layouts<'t> {
         Some(())
     }
 
+    /// Where a kernel has the globals that its row tells; empty if the row makes no sense.
+    pub(crate) fn rvas(&self, kernel: &KernelLines<'_>) -> HashMap<&str, u32> {
+        let words = kernel.rvas.unwrap_or_default().split_whitespace();
+        let rva = |word| hex_or_none(word).flatten();
+        let pairs = self.globals.iter().zip(words);
+        pairs
+            .filter_map(|(name, word)| Some((*name, rva(word)?)))
+            .collect()
+    }
+
     /// The table of one kernel; nothing if a line of it makes no sense.
     pub(crate) fn table(&self, kernel: &KernelLines<'_>, origin: Origin) -> Option<Flat> {
         let mut types = HashMap::with_capacity(self.types.len());
@@ -219,6 +229,13 @@ impl Flat {
             kind: "layout pack",
             detail,
         };
+        let first = text.lines().next().unwrap_or_default().trim_end();
+        if first != MAGIC {
+            let first = first.escape_debug();
+            return Err(damaged(format!(
+                "it begins \"{first}\" where this program reads \"{MAGIC}\""
+            )));
+        }
         let layouts =
             Layouts::parse(text).map_err(|line| damaged(format!("line {line} is not understood")))?;
         let [kernel] = layouts.kernels.as_slice() else {

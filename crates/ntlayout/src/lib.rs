@@ -2,8 +2,8 @@
 //!
 //! A caller declares once what it needs, as a [`Contract`]: fields of types in their spellings, sizes of
 //! types, globals. A [`SymbolTable`] resolves that into a [`Layout`] of offsets, sizes, bit positions and
-//! RVAs; what is missing is reported all at once, by name. A table is a [`Pdb`] or an [`Isf`]; [`find`] looks
-//! for the one of a given [`Identity`] and never returns another.
+//! RVAs; what is missing is reported all at once, by name. A table is a [`Pdb`], an [`Isf`], a [`pack`] or
+//! [built in](built_in); [`find`] looks for the one of a given [`Identity`] and never returns another.
 //!
 //! The crate knows symbols, and neither dumps nor what the fields mean.
 #![cfg_attr(
@@ -33,7 +33,7 @@ mod pdb;
 mod resolve;
 mod table;
 
-pub use builtin::{all_built_in, built_in};
+pub use builtin::{all_built_in, built_in, built_in_where};
 pub use contract::{Contract, FieldSpec, GlobalSpec, Need};
 pub use error::SymbolError;
 pub use find::{Found, Looked, NotFound, Outcome, find};
