@@ -1,7 +1,8 @@
 //! What opening a dump costs, beside `kdmp-parser`: `cargo bench --bench open [-- GIB...]`.
 //!
-//! Writes the published case as dumps of machines with 1, 8, 64 and 512 GiB (or those named), complete (kind 1)
-//! and bitmap (kind 5), its pages scattered over all of the memory, what nobody wrote a hole in the file. Each
+//! Writes the published case as dumps of machines with 1, 8, 64 and 512 GiB (or those named), complete (kind 1),
+//! bitmap (kind 5) and ranges (kind 0xa), its pages scattered over all of the memory, what nobody wrote a hole in
+//! the file. Each
 //! reader opens each dump in a process of its own, as often as fits a short time; medians are printed. Then the
 //! whole command is run by hyperfine, if it is installed. The files take a few MiB each and are deleted.
 //!
@@ -59,7 +60,11 @@ fn table(folder: &Path, sizes: &[u64]) {
     println!("|---|---|---|---|---|---|---|---|---|");
     row("fixture, kind 2", Path::new(FIXTURE), folder, false);
     for &gib in sizes {
-        for (kind, name) in [(Kind::Full, "complete"), (Kind::BitmapFull, "bitmap")] {
+        for (kind, name) in [
+            (Kind::Full, "complete"),
+            (Kind::BitmapFull, "bitmap"),
+            (Kind::CompleteRanges, "ranges"),
+        ] {
             let path = folder.join(format!("{gib}-{name}.dmp"));
             write(&path, kind, gib);
             row(&format!("{gib} GiB, {name}"), &path, folder, true);
