@@ -42,7 +42,7 @@ impl Holes {
         let total = self.unreadable.len();
         let list: Vec<String> = causes
             .iter()
-            .map(|(id, (count, first))| format!("{count} {} ({first})", id.replace('-', " ")))
+            .map(|(id, (count, first))| format!("{count} {} ({first})", cause(id)))
             .collect();
         let values = if total == 1 { "value" } else { "values" };
         (total > 0).then(|| format!("{total} {values} could not be told: {}", list.join("; ")))
@@ -102,6 +102,18 @@ impl Holes {
     }
 }
 
+/// The cause of a hole in words, by its id.
+fn cause(id: &str) -> String {
+    match id {
+        "not-present" => "not present in the page tables".to_owned(),
+        "not-in-dump" => "not in the dump".to_owned(),
+        "out-of-file" => "where the file is cut off".to_owned(),
+        "not-in-triage-dump" => "not in this triage dump".to_owned(),
+        "header-only" => "in a dump of which only the header can be read".to_owned(),
+        other => other.replace('-', " "),
+    }
+}
+
 enum Kind {
     Absent,
     Unreadable,
@@ -138,7 +150,7 @@ mod tests {
         assert!(holes.unreadable());
         assert_eq!(
             holes.summary().unwrap(),
-            "2 values could not be told: 2 not in dump (frame 12 is not in the dump)"
+            "2 values could not be told: 2 not in the dump (frame 12 is not in the dump)"
         );
     }
 
