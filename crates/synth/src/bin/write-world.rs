@@ -1,8 +1,8 @@
 //! Writes a world as a dump, with its PDB and its truth beside it:
 //! `cargo run -p synth --bin write-world -- <kernel>|published <kind> <file.dmp>`.
 //!
-//! The kernel is one of the layout extract (`vista-sp2-x64`, `win11-22h2-x64` and so on), the kind is 1, 2, 5, 6, 8, 9 or 10. The
-//! PDB gets the dump's name with `.pdb`, the truth with `.truth.json`.
+//! The kernel is one of the layout extract (`vista-sp2-x64`, `win8-x86` and so on) or one derived from it
+//! (`win11-22h2-la57-x64`, `win11-21h2-arm64`), the kind is 1, 2, 5, 6, and of 64-bit systems also 8, 9 or 10. The PDB gets the dump's name with `.pdb`, the truth with `.truth.json`.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -16,10 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [name, kind, path] = arguments.as_slice() else {
         return Err("usage: write-world <kernel>|published <kind> <file.dmp>".into());
     };
-    let kernels: Vec<&str> = Kernel::names()
-        .into_iter()
-        .filter(|name| name.ends_with("-x64"))
-        .collect();
+    let kernels = Kernel::names();
     let kinds = [
         Kind::Full,
         Kind::Summary,

@@ -102,8 +102,14 @@ impl World {
             let value = (self.narrow(pointer) / unit) & (u64::MAX >> (64 - u32::from(bits)));
             self.set(at, TYPE, "ObjectPointerBits", value);
             self.set(at, TYPE, "Unlocked", 1);
-            self.set(at, TYPE, "Attributes", u64::from(attributes));
             self.set(at, TYPE, "GrantedAccessBits", u64::from(access));
+            if self.has(TYPE, "ProtectFromClose") {
+                // 32-bit systems have room for two attributes beside the pointer; protection is beside the access.
+                self.set(at, TYPE, "ProtectFromClose", u64::from(attributes & 1));
+                self.set(at, TYPE, "Attributes", u64::from(attributes >> 1));
+            } else {
+                self.set(at, TYPE, "Attributes", u64::from(attributes));
+            }
         } else {
             // Bit 0 unlocked, 1 inherited, 2 audited; protection is a bit of the access mask.
             let low = 1 | u64::from(attributes & 6);

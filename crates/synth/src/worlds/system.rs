@@ -218,7 +218,7 @@ fn teb(world: &World, tid: u64) -> Va {
     if world.pointer_size() == 8 {
         Va(0x7ff_fff0_0000 + tid % 0x40 * 0x2000)
     } else {
-        Va(0x7ffd_0000 + tid % 0x40 * 0x1000)
+        Va(0x7ff9_0000 + tid % 0x40 * 0x1000)
     }
 }
 
