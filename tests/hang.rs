@@ -239,6 +239,7 @@ fn a_ring_through_an_exhausted_pool_is_possible_and_says_which_step_is_inferred(
 fn what_the_server_does_is_why_the_chain_ends() {
     for (doing, end) in [
         (Server::MessageBox, "user-input"),
+        (Server::Resource, "lock"),
         (Server::Suspended, "suspended"),
         (Server::Terminated, "terminated"),
         (Server::Running, "running"),
@@ -299,6 +300,16 @@ fn a_process_shows_the_chains_of_its_threads() {
     let chains = record["chains"].as_array().unwrap();
     assert_eq!(chains.len(), 1);
     assert_eq!(chains[0]["end"], "deadlock");
+    let stuck_at_one = Stuck::of(hang::blocked_queue("vista-sp2-x64", 3, 0));
+    let (record, _) = stuck_at_one.json(&["chain", "pid:0x3e4"]);
+    let chains = record["chains"].as_array().unwrap();
+    let lengths: Vec<usize> = chains
+        .iter()
+        .map(|chain| chain["steps"].as_array().unwrap().len())
+        .collect();
+    assert_eq!(lengths, [3, 1, 1], "the mutant and its owner are told once");
+    assert!(chains.iter().all(|chain| chain["end"] == "no-owner"));
+    assert_eq!(chains[0]["steps"][1]["id"], chains[2]["joins"]);
     let (record, _) = stuck.json(&["chain", stuck.at("message 1")]);
     assert_eq!(record["chains"][0]["steps"][0]["node"]["kind"], "message");
     let run = stuck.sample.run(&["chain", stuck.at("ApiPort")]);

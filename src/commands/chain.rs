@@ -1,10 +1,12 @@
 //! `chain`: one chain of waits, each step with its evidence, and the debugger's commands that show the same.
 
+use std::collections::HashMap;
+
 use alpc::wait::chain::{self, Candidate, Chain, Step};
 use alpc::wait::edge::{Edge, EdgeKind};
 use alpc::wait::graph::Graph;
-use alpc::wait::node::Node;
-use alpc::{Kernel, Value};
+use alpc::wait::node::{Node, NodeId};
+use alpc::{Addr, Kernel, Value};
 use kdump::Gva;
 use serde::Serialize;
 
@@ -103,16 +105,18 @@ fn text(record: &Record, digits: usize) -> String {
     if record.chains.is_empty() {
         rows.line("no thread of the process waits for another thread or process");
     }
+    let mut told = HashMap::new();
     for (at, chain) in record.chains.iter().enumerate() {
         if at > 0 {
             rows.line("");
         }
-        chain_lines(&mut rows, chain);
+        chain_lines(&mut rows, chain, &told);
+        told.extend(chain.steps.iter().map(|step| (step.id, step.node.address())));
     }
     rows.finish()
 }
 
-fn chain_lines(rows: &mut Rows, chain: &Chain) {
+fn chain_lines(rows: &mut Rows, chain: &Chain, told: &HashMap<NodeId, Addr>) {
     for (at, step) in chain.steps.iter().enumerate() {
         rows.line(&format!("{at}. {}", node(&step.node)));
         if let Some(edge) = &step.next {
@@ -120,11 +124,15 @@ fn chain_lines(rows: &mut Rows, chain: &Chain) {
         }
         commands(rows, step);
     }
+    if let Some(joins) = chain.joins {
+        let at = told.get(&joins).map(ToString::to_string).unwrap_or_default();
+        rows.line(&format!("   goes on as above, from {at}"));
+    }
     if let Some(owner) = &chain.owner {
         rows.line(&format!("   which belongs to {}", node(&owner.node)));
         commands(rows, owner);
     }
-    rows.line(&format!("END {}: {}", chain.end.name(), wait_lines::end(chain)));
+    rows.line(&format!("END {}{}", chain.end.name(), wait_lines::end(chain)));
     match &chain.candidates {
         Some(Value::Known(candidates)) => candidate_lines(rows, candidates),
         Some(Value::Missing(hole)) => {
@@ -154,7 +162,6 @@ fn node(node: &Node) -> String {
         Node::Port(port) => wait_lines::port_line(port),
         Node::CompletionPort(queue) => format!("completion port {}", queue.address),
         Node::Mutant(object) => format!("mutant {}", object.address),
-        Node::Resource(object) => format!("executive resource {}", object.address),
         Node::Process(process) => format!(
             "process {}  {} {}",
             process.address,
@@ -197,7 +204,6 @@ fn commands(rows: &mut Rows, step: &Step) {
         Node::Port(_) => format!("!alpc /p {at}"),
         Node::CompletionPort(_) => format!("dt nt!_KQUEUE {at}"),
         Node::Mutant(_) => format!("dt nt!_KMUTANT {at}"),
-        Node::Resource(_) => format!("!locks {at}"),
         Node::Process(_) => format!("!process {at} 0"),
     };
     rows.line(&format!("     kd> {command}"));

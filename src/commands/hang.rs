@@ -133,7 +133,6 @@ fn node_name(node: &Node) -> String {
         Node::Port(_) => "port",
         Node::CompletionPort(_) => "completion port",
         Node::Mutant(_) => "mutant",
-        Node::Resource(_) => "resource",
         Node::Process(_) => "process",
     };
     format!("{what} {}", node.address())
@@ -236,7 +235,7 @@ fn ports(rows: &mut Rows, ports: &[PortTrouble], most: usize) {
     rows.line("");
     rows.line("PORTS IN TROUBLE");
     for trouble in ports.iter().take(most) {
-        rows.line(&format!("  {} {}", trouble.count, trouble.trouble.meaning()));
+        rows.line(&format!("  {}: {}", trouble.trouble.meaning(), trouble.count));
         rows.line(&format!("    {}", wait_lines::port_line(&trouble.port)));
     }
     rest(rows, ports.len(), most, "port");

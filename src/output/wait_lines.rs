@@ -99,7 +99,6 @@ fn thread_line(node: &ThreadNode, step: &Step, rest: &[Step]) -> String {
             )
         }
         (EdgeKind::Acquires, Some(Node::Mutant(object))) => format!("for mutant {}", object.address),
-        (EdgeKind::Acquires, Some(Node::Resource(object))) => format!("for resource {}", object.address),
         (EdgeKind::EndOfThread, _) => "for the end of the thread".to_owned(),
         (EdgeKind::EndOfProcess, _) => "for the end of the process".to_owned(),
         _ => "for what comes next".to_owned(),
@@ -128,7 +127,6 @@ fn end_line(node: &Node) -> String {
         Node::Process(process) => process_line(process),
         Node::Message(message) => format!("message {}", message.address),
         Node::Mutant(object) => format!("mutant {}", object.address),
-        Node::Resource(object) => format!("resource {}", object.address),
         Node::CompletionPort(queue) => format!("completion port {}", queue.address),
         Node::Thread(node) => thread(node),
     }
@@ -269,10 +267,11 @@ pub fn plural(count: usize, noun: &str) -> String {
     }
 }
 
-/// Where a chain ends, in one line.
+/// What a chain ends at, behind the word for it.
 pub fn end(chain: &Chain) -> String {
     match chain.steps.last() {
-        Some(last) if chain.end != RootKind::Deadlock => blocker(&last.node, chain.end),
-        _ => "the chain comes back to itself".to_owned(),
+        _ if chain.joins.is_some() => String::new(),
+        Some(last) if chain.end != RootKind::Deadlock => format!(": {}", blocker(&last.node, chain.end)),
+        _ => ": the chain comes back to itself".to_owned(),
     }
 }

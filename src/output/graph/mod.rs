@@ -284,7 +284,6 @@ fn dot(node: &Node, deadlock: bool) -> Dot {
         }
         Node::CompletionPort(_) => object("completion port", address),
         Node::Mutant(_) => object("mutant", address),
-        Node::Resource(_) => object("resource", address),
     };
     Dot {
         shape,

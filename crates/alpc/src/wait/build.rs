@@ -247,9 +247,6 @@ impl<'k, 'd> Builder<'k, 'd> {
                 &[]
             }
         };
-        if record.wait_reason.known().and_then(|reason| reason.name()) == Some("WrResource") {
-            self.resource(thread, objects);
-        }
         let any = objects.len() > 1 && wait_type(self.kernel.at(thread)).ok() != Some(WAIT_ALL);
         for object in objects {
             self.object(thread, object, any);
@@ -507,9 +504,6 @@ impl<'k, 'd> Builder<'k, 'd> {
             self.graph.connect(id, edge);
         }
     }
-
-    /// The executive resource that a thread waits for; see [`crate::wait::resource`].
-    fn resource(&mut self, _thread: Gva, _objects: &[WaitObject]) {}
 }
 
 fn list_of(kind: QueueKind) -> &'static str {

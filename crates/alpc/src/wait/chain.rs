@@ -38,6 +38,9 @@ pub struct Chain {
     pub steps: Vec<Step>,
     /// Why it ends.
     pub end: RootKind,
+    /// Where it goes on as one that was told before; then its end is that one's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub joins: Option<NodeId>,
     /// The process that owns the port which it ends at.
     pub owner: Option<Step>,
     /// Threads of the last one's process that may go on with its work, when asked for.
@@ -83,6 +86,42 @@ impl Chain {
             owner: owner.and_then(|edge| step(graph, edge.to, None)),
             steps,
             end,
+            joins: None,
+            candidates: None,
+        }
+    }
+
+    /// The chain that begins at a node, as far as the first node that was told before; `ends` are
+    /// [`Graph::ends`].
+    pub(crate) fn until_told(
+        graph: &Graph,
+        start: NodeId,
+        told: &mut HashSet<NodeId>,
+        ends: &[RootKind],
+    ) -> Self {
+        let mut steps = Vec::new();
+        let mut at = start;
+        let joins = loop {
+            if !told.insert(at) {
+                break Some(at);
+            }
+            let next = graph.next(at);
+            steps.extend(step(graph, at, next));
+            match next {
+                Some(edge) => at = edge.to,
+                None => break None,
+            }
+        };
+        // A ring comes back to one of its own steps.
+        let in_itself = steps.iter().any(|step| Some(step.id) == joins);
+        let owner = graph.edges(at).iter().find(|edge| edge.edge == EdgeKind::OwnedBy);
+        Self {
+            owner: owner
+                .filter(|_| joins.is_none())
+                .and_then(|edge| step(graph, edge.to, None)),
+            steps,
+            end: ends.get(start.0).copied().unwrap_or(RootKind::Unreadable),
+            joins: joins.filter(|_| !in_itself),
             candidates: None,
         }
     }

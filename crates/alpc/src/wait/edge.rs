@@ -47,9 +47,9 @@ pub enum EdgeKind {
     ServedBy,
     /// A process owns the port. This says whom to ask, not who waits.
     OwnedBy,
-    /// A thread waits for a mutant or resource.
+    /// A thread waits for a mutant.
     Acquires,
-    /// A thread owns the mutant or resource.
+    /// A thread owns the mutant.
     HeldBy,
     /// A thread waits for another to end.
     EndOfThread,

@@ -41,8 +41,6 @@ pub enum Node {
     CompletionPort(CompletionPortNode),
     /// A mutant, which a thread owns.
     Mutant(ObjectNode),
-    /// An executive resource, which a thread owns.
-    Resource(ObjectNode),
     /// A process.
     Process(ProcessNode),
 }
@@ -56,7 +54,7 @@ impl Node {
             Self::Message(node) => node.address,
             Self::Port(node) => node.address,
             Self::CompletionPort(node) => node.address,
-            Self::Mutant(node) | Self::Resource(node) => node.address,
+            Self::Mutant(node) => node.address,
             Self::Process(node) => node.address,
         }
     }
@@ -295,7 +293,7 @@ pub struct CompletionPortNode {
     pub address: Addr,
 }
 
-/// Something with an owner that is neither thread nor process.
+/// A mutant in the graph.
 #[derive(Clone, Debug, Serialize)]
 pub struct ObjectNode {
     /// Its address.

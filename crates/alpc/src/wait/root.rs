@@ -11,6 +11,16 @@ use crate::value::{Addr, Hole, Value};
 use crate::wait::graph::Graph;
 use crate::wait::node::{MessageNode, Node, NodeId, ObjectNode, PortNode, ProcessNode, ThreadNode};
 
+/// Wait reasons of locks, which have owners, but not where a waiting thread leads to.
+const LOCKS: [&str; 6] = [
+    "WrResource",
+    "WrPushLock",
+    "WrFastMutex",
+    "WrGuardedMutex",
+    "WrKeyedEvent",
+    "WrAlertByThreadId",
+];
+
 /// Bytes of a kernel stack that are looked through; the largest are 72 KiB.
 const STACK_CAP: u64 = 96 << 10;
 
@@ -29,6 +39,9 @@ pub enum RootKind {
     Ready,
     /// A thread that waits for something that nobody owns: an event, a semaphore, a timer.
     NoOwner,
+    /// A thread that waits for a lock of which nothing here tells the owner: an executive resource, a push lock, a
+    /// fast mutex, or a lock of user mode.
+    Lock,
     /// A thread that waits for any of several things.
     AnyOf,
     /// A thread that waits for the user: a window with an open question.
@@ -79,6 +92,7 @@ impl RootKind {
             Self::Running => "running",
             Self::Ready => "ready",
             Self::NoOwner => "no-owner",
+            Self::Lock => "lock",
             Self::AnyOf => "any-of",
             Self::UserInput => "user-input",
             Self::PageIn => "page-in",
@@ -109,6 +123,7 @@ impl RootKind {
             Self::Running => "runs",
             Self::Ready => "is ready to run and waits for a processor",
             Self::NoOwner => "waits for something that has no owner",
+            Self::Lock => "waits for a lock whose owner is not told",
             Self::AnyOf => "waits for any of several things",
             Self::UserInput => "waits for the user",
             Self::PageIn => "waits for a page",
@@ -140,7 +155,7 @@ impl Graph {
             Some(Node::Thread(thread)) => self.of_thread(id, thread),
             Some(Node::Message(message)) => of_message(message),
             Some(Node::Port(port)) => of_port(port),
-            Some(Node::Mutant(object) | Node::Resource(object)) => of_object(object),
+            Some(Node::Mutant(object)) => of_object(object),
             Some(Node::Process(process)) => of_process(process),
             Some(Node::CompletionPort(_)) => RootKind::ServersBlocked,
             None => RootKind::Unreadable,
@@ -173,6 +188,7 @@ impl Graph {
             Some("PageIn" | "WrPageIn" | "WrPhysicalFault") => RootKind::PageIn,
             Some("DelayExecution" | "WrDelayExecution") => RootKind::Delay,
             Some("Suspended" | "WrSuspended") => RootKind::Suspended,
+            Some(reason) if LOCKS.contains(&reason) => RootKind::Lock,
             Some(_) => RootKind::NoOwner,
             None => RootKind::Unreadable,
         }

@@ -16,6 +16,7 @@ const TERMINATED: u8 = 4;
 /// `_KWAIT_REASON`s.
 const USER_REQUEST: u8 = 6;
 const WR_USER_REQUEST: u8 = 13;
+const WR_RESOURCE: u8 = 27;
 
 /// A laid out world, and where its actors are.
 pub struct Scene {
@@ -101,24 +102,8 @@ impl Stage {
     fn thread(&mut self, process: Va, name: &str) -> Va {
         let tid = self.ids.next();
         let thread = system::idle_thread(&mut self.world, process, tid);
-        self.give_stack(thread);
+        system::give_stack(&mut self.world, thread);
         self.name(name, thread)
-    }
-
-    /// Return addresses on a kernel stack: in the kernel, and in a driver.
-    fn give_stack(&mut self, thread: Va) {
-        let base = self.world.truth.thread(thread).stack_base;
-        let driver = self
-            .world
-            .truth
-            .modules
-            .iter()
-            .find(|module| module.name == "afd.sys");
-        let driver = driver.map_or(Va::NULL, |module| module.base + 0x1234);
-        let (kernel, size) = (self.world.code(0x321), self.world.pointer_size());
-        self.world.memory.touch(base - PAGE_SIZE, PAGE_SIZE);
-        self.world.write_pointer(base - 0x100 - size, kernel);
-        self.world.write_pointer(base - 0x100, driver);
     }
 
     /// Sends a request through a connection of its own; the sender waits for the reply.
@@ -328,6 +313,8 @@ pub fn exhausted_pool(kernel: &str) -> Scene {
 pub enum Server {
     /// It shows a message box.
     MessageBox,
+    /// It waits for an executive resource.
+    Resource,
     /// It was suspended.
     Suspended,
     /// It has ended.
@@ -360,6 +347,7 @@ pub fn served_by(kernel: &str, doing: Server) -> Scene {
     let state = stage.world.thread_mut(server);
     match doing {
         Server::MessageBox => state.wait_reason = WR_USER_REQUEST,
+        Server::Resource => state.wait_reason = WR_RESOURCE,
         Server::Terminated => state.state = TERMINATED,
         Server::Running => state.state = 2,
         Server::Suspended => stage.world.suspend(server, true),

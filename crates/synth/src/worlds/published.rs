@@ -39,6 +39,13 @@ pub fn vista_sp2_x64_over(frames: u64) -> Built {
     let system = system::boot_with(&mut world, SERVER);
     publish(&mut world, &system);
     crowd::populate(&mut world, &system);
+    // The threads that others wait for have been running a moment ago: their stacks are still there.
+    for tid in [0x5d4, 0x25c] {
+        let threads = &world.truth.threads;
+        let thread = threads.iter().find(|thread| thread.tid == tid);
+        let address = thread.expect("made before").address;
+        system::give_stack(&mut world, address);
+    }
     world.map_image_with_large_pages();
     let mut built = world.compile(|world, header| {
         header.rip = world.code(0x2e0);

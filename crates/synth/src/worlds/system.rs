@@ -1,6 +1,6 @@
 //! The processes, directories and threads that every world has.
 
-use crate::address::Va;
+use crate::address::{PAGE_SIZE, Va};
 use crate::world::{Process, Thread, World};
 
 /// 2009-03-16 06:12:22 UTC, in 100 ns since 1601.
@@ -212,6 +212,18 @@ pub(super) fn idle_thread(world: &mut World, process: Va, tid: u64) -> Va {
     );
     world.wait_on(thread, event);
     thread
+}
+
+/// Return addresses on a kernel stack: in the kernel, and in a driver. Other threads' stacks are paged out.
+pub(super) fn give_stack(world: &mut World, thread: Va) {
+    let base = world.truth.thread(thread).stack_base;
+    let modules = &world.truth.modules;
+    let driver = modules.iter().find(|module| module.name == "afd.sys");
+    let driver = driver.map_or(Va::NULL, |module| module.base + 0x1234);
+    let (kernel, size) = (world.code(0x321), world.pointer_size());
+    world.memory.touch(base - PAGE_SIZE, PAGE_SIZE);
+    world.write_pointer(base - 0x100 - size, kernel);
+    world.write_pointer(base - 0x100, driver);
 }
 
 fn teb(world: &World, tid: u64) -> Va {
