@@ -275,3 +275,45 @@ fn a_kernel_without_a_debug_record_is_identified_by_its_addresses() {
         assert_eq!(record["symbols"]["certainty"], "identified by addresses");
     }
 }
+
+/// PDB, ISF table, and packs of both: the same text.
+#[test]
+fn every_source_gives_the_same_text() {
+    for world in support::World::readable() {
+        let pdb = stored(&world);
+        let key = pdb
+            .parent()
+            .unwrap()
+            .file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned();
+        let (guid, age) = key.split_at(32);
+        let Some(table) = support::shared(&format!("isf/{guid}-{age}.json.xz")) else {
+            continue;
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let mut sources = vec![table.clone()];
+        for (name, source) in [("pdb", &pdb), ("isf", &table)] {
+            let pack = folder.path().join(name);
+            let made = alpc_dump(&[source.to_str().unwrap(), "pack", "-o", pack.to_str().unwrap()]);
+            assert_eq!(made.status, 0, "{}", made.stderr);
+            sources.push(pack);
+        }
+        let dump = world.dump.to_str().unwrap();
+        for view in ["ports", "global", "threads", "processes", "handles", "analyze"] {
+            let expected = world.run(&[view]);
+            for source in &sources {
+                let source = source.to_str().unwrap();
+                let run = alpc_dump(&[dump, "-y", source, view]);
+                assert_eq!(
+                    (&run.stdout, run.status),
+                    (&expected.stdout, expected.status),
+                    "{source}: {view}"
+                );
+                assert!(run.stderr.contains(source), "{}", run.stderr);
+            }
+        }
+    }
+}
