@@ -4,6 +4,7 @@ mod support;
 
 use serde_json::Value;
 use support::synthetic::{Sample, every_kernel};
+use synth::dump::Kind;
 use synth::machine::Machine;
 use synth::worlds;
 
@@ -138,5 +139,72 @@ fn info_names_the_machine() {
         };
         assert_eq!(record["header"]["machine"], machine, "{}", name(&sample));
         assert_eq!(record["notes"], Value::Array(Vec::new()), "{}", name(&sample));
+    }
+}
+
+#[test]
+fn dumps_of_every_kind_give_the_same_message() {
+    const NARROW: [Kind; 4] = [Kind::Full, Kind::Summary, Kind::BitmapFull, Kind::BitmapKernel];
+    const WIDE: [Kind; 3] = [Kind::KernelRanges, Kind::KernelUserRanges, Kind::CompleteRanges];
+    for sample in others() {
+        let message = sample.spelled(&format!("message {} -v", sample.world.truth.messages[0].address));
+        let args: Vec<&str> = message.split(' ').collect();
+        let expected = sample.run(&args).stdout;
+        let wide = if sample.world.pointer_size() == 8 {
+            &WIDE[..]
+        } else {
+            &[]
+        };
+        for &kind in NARROW.iter().chain(wide) {
+            sample.rewrite(kind);
+            let run = sample.run(&args);
+            assert_eq!(
+                (run.stdout.as_str(), run.status),
+                (expected.as_str(), 0),
+                "{kind:?} of {}",
+                name(&sample)
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_missing_on_a_32_bit_system_is_told_in_its_digits() {
+    for kernel in ["vista-sp2-x86", "win8-x86", "win10-2004-x86"] {
+        let sample = Sample::of(worlds::with_holes(kernel));
+        let lost = &sample.world.truth.messages[1];
+        let line = sample.spelled(&format!(" {}", lost.address));
+        let run = sample.run(&["message", line.trim()]);
+        assert_eq!(run.status, 3, "{kernel}: {}{}", run.stdout, run.stderr);
+        let owner = run
+            .stdout
+            .lines()
+            .find(|line| line.contains("OwnerPort"))
+            .unwrap();
+        assert!(owner.ends_with(": ????????"), "{kernel}: {owner}");
+        let record = sample.run(&["--format", "json", "message", line.trim()]).stdout;
+        assert!(record.contains("paged out to a page file"), "{kernel}: {record}");
+    }
+}
+
+/// Kernel stacks have no pages in the general world, so that what is stuck is told with parts missing.
+#[test]
+fn waits_are_followed_on_every_machine() {
+    for sample in others() {
+        for (line, statuses) in [
+            ("waits", [0, 0]),
+            ("hang", [1, 3]),
+            ("graph", [0, 0]),
+            ("analyze", [0, 0]),
+        ] {
+            let run = sample.run(&[line]);
+            assert!(
+                statuses.contains(&run.status),
+                "{line} of {}: {}{}",
+                name(&sample),
+                run.stdout,
+                run.stderr
+            );
+        }
     }
 }

@@ -48,6 +48,11 @@ impl Sample {
         sample
     }
 
+    /// Writes the dump anew, as another kind.
+    pub fn rewrite(&self, kind: Kind) {
+        fs::write(self.dump(), self.world.dump(kind)).unwrap();
+    }
+
     /// The dump file.
     pub fn dump(&self) -> PathBuf {
         self.folder.path().join("memory.dmp")
