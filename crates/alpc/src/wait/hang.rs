@@ -610,3 +610,155 @@ fn sort(deadlocks: &mut [Deadlock]) {
         )
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use kdump::Gva;
+
+    use super::*;
+    use crate::process::ProcessRef;
+    use crate::thread::{ThreadState, WaitReason};
+    use crate::wait::edge::EdgeKind;
+    use crate::wait::graph::Role;
+    use crate::wait::node::ThreadNode;
+
+    const MANY: usize = 100_000;
+
+    fn addr(number: usize) -> Addr {
+        Addr::new(Gva::from(0xffff_fa80_0000_0000 + number as u64 * 0x1000), 8)
+    }
+
+    fn thread(number: usize) -> ThreadNode {
+        ThreadNode {
+            address: addr(number),
+            process_id: Value::Known(number as u64 % 7),
+            thread_id: Value::Known(number as u64),
+            process: Value::Known(Some(ProcessRef {
+                address: addr(number % 7),
+                image: Value::Known(format!("P{}.exe", number % 7)),
+            })),
+            state: Value::Known(ThreadState(5)),
+            processor: Value::Known(0),
+            wait_reason: Value::Known(WaitReason(6)),
+            suspend_count: Value::Known(0),
+            waited: Value::Known(Some(number as u64)),
+            wait_objects: Value::Known(Vec::new()),
+        }
+    }
+
+    /// Threads that wait for the end of others; an edge is (from, to, proven, any).
+    fn graph(threads: usize, edges: impl IntoIterator<Item = (usize, usize, bool, bool)>) -> Graph {
+        let mut graph = Graph::new(Value::Known(Clock {
+            tick_count: 1,
+            increment: 156_250,
+        }));
+        for number in 0..threads {
+            graph.add(Role::Thread, addr(number).gva(), Node::Thread(thread(number)));
+        }
+        for (from, to, proven, any) in edges {
+            let certainty = if proven {
+                Certainty::Proven
+            } else {
+                Certainty::Inferred
+            };
+            let mut edge = Edge::new(NodeId(to), EdgeKind::EndOfThread, certainty, Vec::new());
+            edge.any = any;
+            graph.connect(NodeId(from), edge);
+        }
+        graph
+    }
+
+    fn proven(edges: &[(usize, usize)]) -> impl Iterator<Item = (usize, usize, bool, bool)> {
+        edges.iter().map(|&(from, to)| (from, to, true, false))
+    }
+
+    fn reported(graph: &Graph) -> Hang {
+        report(graph, Vec::new())
+    }
+
+    #[test]
+    fn a_chain_of_a_hundred_thousand_has_one_root() {
+        let began = Instant::now();
+        let graph = graph(MANY, (1..MANY).map(|number| (number, number - 1, true, false)));
+        let report = reported(&graph);
+        assert!(report.deadlocks.is_empty() && report.possible_deadlocks.is_empty());
+        assert_eq!(report.blockers.len(), 1);
+        let blocker = &report.blockers[0];
+        assert_eq!(blocker.behind.threads, MANY - 1);
+        assert_eq!(blocker.behind.processes, 7);
+        assert_eq!(blocker.behind.longest_wait, Some(MANY as u64 - 1));
+        assert_eq!(blocker.chain.steps.len(), MANY);
+        assert_eq!(report.trees(&graph).last().unwrap().depth, MANY - 1);
+        assert_eq!(graph.chains_of_process(addr(3).gva()).len(), 1);
+        assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn a_ring_of_a_hundred_thousand_is_one_deadlock() {
+        let graph = graph(
+            MANY,
+            (0..MANY).map(|number| (number, (number + 1) % MANY, true, false)),
+        );
+        let report = reported(&graph);
+        assert_eq!(report.deadlocks.len(), 1);
+        assert_eq!(report.deadlocks[0].members, MANY);
+        assert!(report.blockers.is_empty());
+        assert!(report.signature.len() < 400, "{}", report.signature);
+        assert!(graph.ends().iter().all(|end| *end == RootKind::Deadlock));
+    }
+
+    #[test]
+    fn many_small_deadlocks_take_no_more_than_one_large_one() {
+        let began = Instant::now();
+        let graph = graph(MANY, (0..MANY).map(|number| (number, number ^ 1, true, false)));
+        assert_eq!(reported(&graph).deadlocks.len(), MANY / 2);
+        assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn a_diamond_is_no_deadlock_and_counts_each_thread_once() {
+        let report = reported(&graph(4, proven(&[(0, 1), (0, 2), (1, 3), (2, 3)])));
+        assert!(report.deadlocks.is_empty());
+        assert_eq!(report.blockers.len(), 1);
+        assert_eq!(report.blockers[0].behind.threads, 3);
+    }
+
+    #[test]
+    fn two_rings_that_share_a_thread_are_one_deadlock() {
+        let edges = [(0, 1), (1, 2), (2, 0), (2, 3), (3, 2), (4, 0)];
+        let report = reported(&graph(5, proven(&edges)));
+        assert_eq!(report.deadlocks.len(), 1);
+        let deadlock = &report.deadlocks[0];
+        assert_eq!((deadlock.members, deadlock.behind.threads), (4, 1));
+    }
+
+    #[test]
+    fn a_wait_for_any_of_several_makes_no_proven_ring() {
+        let edges = [(0, 1, true, false), (1, 0, true, true), (1, 2, true, true)];
+        let report = reported(&graph(3, edges));
+        assert!(report.deadlocks.is_empty());
+        assert_eq!(report.possible_deadlocks.len(), 1);
+        assert_eq!(report.possible_deadlocks[0].unproven, [NodeId(1)]);
+        assert_eq!(report.blockers[0].end, RootKind::AnyOf);
+    }
+
+    #[test]
+    fn a_ring_with_an_inferred_step_is_only_possible() {
+        let edges = [(0, 1, true, false), (1, 2, false, false), (2, 0, true, false)];
+        let report = reported(&graph(3, edges));
+        assert!(report.deadlocks.is_empty());
+        assert_eq!(report.possible_deadlocks.len(), 1);
+        assert_eq!(report.possible_deadlocks[0].unproven, [NodeId(1)]);
+    }
+
+    #[test]
+    fn the_blocker_with_most_threads_behind_it_comes_first() {
+        let report = reported(&graph(6, proven(&[(1, 0), (3, 2), (4, 2), (5, 4)])));
+        let behind: Vec<usize> = report.blockers.iter().map(|one| one.behind.threads).collect();
+        assert_eq!(behind, [3, 1]);
+        assert_eq!(report.blockers[0].node.address(), addr(2));
+        assert_eq!(report.stuck, 4);
+    }
+}
