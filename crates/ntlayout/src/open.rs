@@ -1,7 +1,7 @@
 //! Opening whatever kind of symbol file is at a path.
 
 use std::fs::File;
-use std::io::{Cursor, Read, Seek};
+use std::io::{Cursor, ErrorKind, Read, Seek};
 use std::path::Path;
 
 use crate::bytes::{Cursor as Bytes, index};
@@ -14,6 +14,9 @@ use crate::table::Table;
 
 /// No kernel's PDB or table comes near this, expanded.
 const MAX_EXPANDED: u64 = 256 << 20;
+/// What expanding may take: an xz file says itself how large a dictionary it wants, up to 4 GiB, but none
+/// needs one that is larger than its content.
+const MAX_DICTIONARY_KIB: u32 = 256 << 10;
 const XZ: &[u8] = b"\xfd7zXZ\0";
 const GZIP: &[u8] = b"\x1f\x8b";
 
@@ -38,7 +41,10 @@ pub fn open(path: &Path) -> Result<Table, SymbolError> {
     file.by_ref().take(sniff).read_to_end(&mut head).map_err(io)?;
     file.rewind().map_err(io)?;
     if head.starts_with(XZ) {
-        isf(path, lzma_rust2::XzReader::new(file, true))
+        isf(
+            path,
+            lzma_rust2::XzReader::new_mem_limit(file, true, MAX_DICTIONARY_KIB),
+        )
     } else if head.starts_with(GZIP) {
         isf(path, flate2::read::MultiGzDecoder::new(file))
     } else if head.trim_ascii_start().starts_with(b"{") {
@@ -63,7 +69,10 @@ fn read_all(path: &Path, kind: &'static str, reader: impl Read) -> Result<Vec<u8
     let mut reader = reader.take(MAX_EXPANDED.saturating_add(1));
     reader
         .read_to_end(&mut bytes)
-        .map_err(|error| damaged(error.to_string()))?;
+        .map_err(|error| match error.kind() {
+            ErrorKind::OutOfMemory => damaged("expanding it takes too much memory".to_owned()),
+            _ => damaged(error.to_string()),
+        })?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_EXPANDED {
         return Err(damaged(format!("it holds more than {MAX_EXPANDED} bytes")));
     }

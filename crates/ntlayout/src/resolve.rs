@@ -11,6 +11,8 @@ use crate::table::{Member, SymbolTable, TypeInfo};
 const MAX_DEPTH: usize = 16;
 /// More members than this in one printed type, nested ones included, are a damaged or hostile table.
 const MAX_MEMBERS: usize = 20_000;
+/// More bytes of names than this in one printed type are too: one long name can be that of many members.
+const MAX_TEXT: usize = 8 << 20;
 
 /// A type of a table, by whatever number the table gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -209,7 +211,10 @@ pub(crate) fn type_info<T: TypeSource>(table: &T, name: &str) -> Result<Option<T
     let Some(size) = table.size(ty)? else {
         return Ok(None);
     };
-    let mut budget = MAX_MEMBERS;
+    let mut budget = Budget {
+        members: MAX_MEMBERS,
+        text: MAX_TEXT,
+    };
     let members = expand(table, ty, 0, 0, &mut budget)?;
     Ok(Some(TypeInfo {
         name: name.to_owned(),
@@ -218,16 +223,23 @@ pub(crate) fn type_info<T: TypeSource>(table: &T, name: &str) -> Result<Option<T
     }))
 }
 
+/// What a printed type may still have.
+struct Budget {
+    members: usize,
+    text: usize,
+}
+
 fn expand<T: TypeSource>(
     table: &T,
     ty: TypeId,
     base: u32,
     depth: usize,
-    budget: &mut usize,
+    budget: &mut Budget,
 ) -> Result<Vec<Member>, SymbolError> {
     let slots = table.members(ty)?;
     let too_many = || table.corrupt(format!("a type of more than {MAX_MEMBERS} members"));
-    *budget = budget.checked_sub(slots.len()).ok_or_else(too_many)?;
+    let too_long = || table.corrupt(format!("a type of more than {MAX_TEXT} bytes of names"));
+    budget.members = budget.members.checked_sub(slots.len()).ok_or_else(too_many)?;
     let mut members = Vec::with_capacity(slots.len());
     for slot in slots {
         let name = String::from_utf8_lossy(slot.name).into_owned();
@@ -239,6 +251,8 @@ fn expand<T: TypeSource>(
             Vec::new()
         };
         let (type_name, size) = (table.print(slot.ty)?, table.size(slot.ty)?);
+        let text = name.len().saturating_add(type_name.len());
+        budget.text = budget.text.checked_sub(text).ok_or_else(too_long)?;
         members.push(Member {
             offset,
             name,

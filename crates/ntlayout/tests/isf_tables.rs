@@ -203,3 +203,42 @@ fn damaged_tables_are_told() {
     assert!(open_bytes("x.json.xz", b"\xfd7zXZ\0\0\x04 nothing").is_err());
     assert!(open_bytes("x.json.gz", b"\x1f\x8b\x08 nothing").is_err());
 }
+
+/// Situation: an xz file's header says how large a dictionary it is to be expanded with.
+/// Example: `{}` as `xz -0 --check=crc32` writes it, but with 4 GiB in its header.
+#[test]
+fn a_dictionary_larger_than_any_table_is_refused() {
+    let text = "fd377a585a0000016922de36 0200210128000000e6a011b3 0100017b7d000000 43bfa6a3 \
+                00011602d06110d2 9042990d010000000001595a";
+    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    let bytes: Vec<u8> = digits.chunks(2).map(byte).collect();
+    let error = open_bytes("x.json.xz", &bytes).unwrap_err();
+    assert_eq!(error.id(), "symbols-damaged");
+    assert!(error.to_string().contains("too much memory"), "{error}");
+}
+
+/// Situation: a type without a name is printed with each of its members wherever it is used.
+/// Example: a thousand uses of one whose member has a type with a name of 100 kB.
+#[test]
+fn a_long_name_is_not_printed_without_end() {
+    let long = "x".repeat(100_000);
+    let unnamed = format!(
+        r#""__unnamed_1":{{"size":8,"kind":"union","fields":{{"A":{{"offset":0,"type":{{"kind":"struct","name":"{long}"}}}}}}}}"#
+    );
+    let table = |uses: usize| {
+        let field = |n| format!(r#""u{n}":{{"offset":8,"type":{{"kind":"union","name":"__unnamed_1"}}}}"#);
+        let fields: Vec<String> = (0..uses).map(field).collect();
+        format!(
+            r#"{{"metadata":{{}},"base_types":{{"pointer":{{"size":8}}}},"user_types":{{{unnamed},
+            "_T":{{"size":16,"kind":"struct","fields":{{{}}}}}}}}}"#,
+            fields.join(",")
+        )
+    };
+    let type_info = |uses| {
+        let table = open_bytes("x.json", table(uses).as_bytes()).unwrap();
+        table.type_info("_T")
+    };
+    assert_eq!(type_info(2).unwrap().unwrap().members.len(), 2);
+    assert_eq!(type_info(1000).unwrap_err().id(), "symbols-damaged");
+}
