@@ -283,11 +283,17 @@ fn candidates_are_named_only_on_request() {
     let (_, chain) = stuck.chain_of("first");
     assert!(chain["candidates"].is_null());
     let (record, _) = stuck.json(&["chain", stuck.at("first"), "--candidates"]);
+    let candidates = record["chains"][0]["candidates"].as_array().unwrap();
+    let threads: Vec<String> = candidates
+        .iter()
+        .map(|candidate| stuck.name_of(&candidate["thread"]["address"]))
+        .collect();
     assert_eq!(
-        record["chains"][0]["candidates"],
-        json!([]),
-        "no other thread of the process"
+        threads,
+        ["helper"],
+        "of the same process, and waiting since the same moment"
     );
+    assert_eq!(candidates[0]["certainty"], "inferred");
 }
 
 #[test]

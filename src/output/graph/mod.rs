@@ -35,15 +35,25 @@ pub struct Dot {
     /// What stands in the node: escaped for a terminal, not for the format.
     pub label: String,
     /// More about it, line by line.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<String>,
     /// The process that it belongs to.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub process: String,
     /// What it is doing.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub state: String,
     /// The command that shows it.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub command: String,
     /// Whether it is part of a deadlock.
+    #[serde(skip_serializing_if = "is_not")]
     pub deadlock: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_not(flag: &bool) -> bool {
+    !flag
 }
 
 /// What a line of a drawing says.
@@ -61,8 +71,10 @@ pub struct Line {
     pub from: usize,
     pub to: usize,
     pub stroke: Stroke,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub label: String,
     /// Whether it is part of a deadlock.
+    #[serde(skip_serializing_if = "is_not")]
     pub deadlock: bool,
 }
 

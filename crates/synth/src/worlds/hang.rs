@@ -351,7 +351,14 @@ pub fn served_by(kernel: &str, doing: Server) -> Scene {
         Server::Terminated => state.state = TERMINATED,
         Server::Running => state.state = 2,
         Server::Suspended => stage.world.suspend(server, true),
-        Server::Receiving => stage.world.wait_on_port(server, port),
+        Server::Receiving => {
+            // Another thread of the service went on with the request.
+            let since = state.wait_time;
+            stage.world.wait_on_port(server, port);
+            let helper = stage.thread(service, "helper");
+            stage.world.thread_mut(helper).wait_time = since + 1;
+            stage.thread(service, "other");
+        }
         Server::Missing => {}
         Server::Gone => {
             state.state = TERMINATED;
