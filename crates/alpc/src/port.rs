@@ -113,7 +113,13 @@ pub fn kind(port: At<'_, '_>) -> Read<PortKind> {
     let bits = port.uint(Port::Type)?;
     let at = port.kernel().addr(port.address());
     let no_port = || Hole::Implausible(format!("no live ALPC port is at {at}"));
-    let kind = PortKind::from_bits(bits).ok_or_else(no_port)?;
+    let Some(kind) = PortKind::from_bits(bits) else {
+        return Err(match is_port_object(port) {
+            // Between its creation and its connection a port is of no kind yet.
+            Ok(true) => Hole::Implausible(format!("the state of the ALPC port {at} names no kind of port")),
+            _ => no_port(),
+        });
+    };
     match (is_port_object(port), is_named_by_its_info(port, kind)) {
         (Ok(true), _) | (_, Ok(true)) => Ok(kind),
         (Ok(false), _) | (_, Ok(false)) => Err(no_port()),
@@ -334,7 +340,9 @@ pub struct NotAPort {
 pub fn port(kernel: &Kernel<'_>, address: Gva, detail: Detail) -> Result<PortRecord, NotAPort> {
     let port = kernel.at(address);
     let kind = kind(port);
-    if let Err(Hole::Implausible(_)) = &kind {
+    if let Err(Hole::Implausible(_)) = &kind
+        && !is_port_object(port).unwrap_or(false)
+    {
         return Err(NotAPort {
             address: kernel.addr(address),
             what: identify::identify(kernel, address),

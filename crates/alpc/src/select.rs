@@ -79,7 +79,7 @@ pub enum NotSelected {
         candidates: Vec<Candidate>,
     },
     /// The thing cannot be named like this.
-    #[error("a {what} cannot be named by {selector}: give {instead}")]
+    #[error("no {what} can be named by {selector}: give {instead}")]
     WrongKind {
         /// What was looked for.
         what: &'static str,
@@ -356,7 +356,7 @@ fn names(path: &str, wanted: &str) -> bool {
     }
 }
 
-/// The object that a selector names: by address or by full path.
+/// The object that a selector names: by address, by full path, or a process or thread by its id.
 ///
 /// # Errors
 /// When no object or more than one matches.
@@ -383,6 +383,8 @@ pub fn object(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelect
             }
             search.one(what, selector)
         }
+        Selector::ProcessId(_) => process(kernel, selector),
+        Selector::ThreadId(_) => thread(kernel, selector),
         _ => Err(NotSelected::WrongKind {
             what: what[0],
             selector: selector.clone(),
