@@ -22,7 +22,9 @@ pub enum Step {
 
 /// The debugger's commands that have one of ours, for those who typed another.
 const SUPPORTED: &str = "\
-supported: !alpc [/m|/p|/r|/g|/lpc|/lpp|-lp|-lp0|/graph] [/v] ADDRESS, !lpc message|port ADDRESS, !thread ADDRESS, !process [PROCESS], !object ADDRESS|PATH, !handle 0 2 PROCESS TYPE, lm, dt TYPE [ADDRESS], q; \
+supported: !alpc [/m|/p|/r|/lpc|/lpp|-section|-region|-view|-presl] [/v] ADDRESS, !alpc [/g|/graph|-lp|-lp0|-analyze], \
+!lpc message|port|thread ADDRESS, !thread ADDRESS, !process [PROCESS], !object ADDRESS|PATH, !handle 0 2 PROCESS TYPE, \
+lm, dt TYPE [ADDRESS], q; \
 separate several by ;";
 
 const CLASSIC_HELP: &str = "\
@@ -166,7 +168,7 @@ pub fn steps(cli: &Cli) -> Vec<Step> {
     lines
         .map(words)
         .filter(|words| !words.is_empty())
-        .take_while(|words| !matches!(words[0].as_str(), "q" | "qd" | "Q"))
+        .take_while(|words| !matches!(words[0].to_ascii_lowercase().as_str(), "q" | "qd" | "qq"))
         .flat_map(|words| line(cli, &words))
         .collect()
 }
@@ -194,7 +196,7 @@ fn line(cli: &Cli, words: &[String]) -> Vec<Step> {
     match words[0].to_ascii_lowercase().as_str() {
         "!alpc" => vec![alpc(cli, words)],
         "!lpc" => lpc(cli, words),
-        "!thread" => vec![run_as("thread", cli, words)],
+        "!thread" => vec![run_as("thread", cli, thread(words))],
         "!object" => vec![run_as("object", cli, &path_as_one(words))],
         "!process" => vec![process(cli, words)],
         "!handle" => vec![handle(cli, words)],
@@ -208,6 +210,16 @@ fn run_as(verb: &str, cli: &Cli, words: &[String]) -> Step {
     let rest = words.iter().skip(1).cloned();
     let args: Vec<String> = std::iter::once(verb.to_owned()).chain(rest).collect();
     run(cli, &args, words)
+}
+
+/// The flags of `!thread` choose how much of a stack is shown, and no stack is shown here.
+fn thread(words: &[String]) -> &[String] {
+    match words {
+        [verb_and_thread @ .., flags] if words.len() == 3 && u32::from_str_radix(flags, 16).is_ok() => {
+            verb_and_thread
+        }
+        _ => words,
+    }
 }
 
 /// The debugger takes the rest of an `!object` line for the path, blanks and all.
@@ -293,7 +305,8 @@ fn lpc(cli: &Cli, words: &[String]) -> Vec<Step> {
         return vec![Step::Print(format!("{REDIRECTION}{CLASSIC_HELP}"))];
     }
     let step = match words.get(1).map(|word| word.to_ascii_lowercase()).as_deref() {
-        Some(verb @ ("message" | "port")) => {
+        Some("thread") if words.len() == 2 => run_as("threads", cli, &words[1..]),
+        Some(verb @ ("message" | "port" | "thread")) => {
             let args: Vec<String> = std::iter::once(verb.to_owned())
                 .chain(words[2..].iter().cloned())
                 .collect();
@@ -483,6 +496,10 @@ mod tests {
             ("lm", "Modules"),
             ("!process 0 0", "Processes"),
             ("!process 0 ff", "Threads(ThreadsArgs { waiting: false })"),
+            (
+                "!thread fffffa801afae6f0 1f",
+                r#"Thread(ThreadArgs { thread: "fffffa801afae6f0" })"#,
+            ),
             ("!process 33c", r#"Process(ProcessArgs { process: "pid:0x33c" })"#),
             (
                 "!process fffffa801807b8f0 1",

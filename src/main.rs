@@ -47,7 +47,7 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> io::Result<Status> {
     let mut output = Output::new(cli);
     if cli.dumps.is_empty() || (cli.command.is_none() && cli.commands.is_empty()) {
-        output.diagnostic("no dump or no command given: alpc-dump <DUMP>... <COMMAND>; see --help")?;
+        output.diagnostic(&nothing_to_do(cli))?;
         return Ok(Status::Fatal);
     }
     let steps = kd::steps(cli);
@@ -58,6 +58,19 @@ fn run(cli: &Cli) -> io::Result<Status> {
     }
     output.finish(cli)?;
     Ok(worst)
+}
+
+/// What is missing on the command line. A command that there is not was taken for one more dump.
+fn nothing_to_do(cli: &Cli) -> String {
+    let usage = "alpc-dump <DUMP>... <COMMAND>; see --help";
+    match cli.dumps.as_slice() {
+        [_, .., last] if !last.exists() => {
+            let last = last.display();
+            format!("\"{last}\" is neither a command nor a file: {usage}")
+        }
+        [] => format!("no dump given: {usage}"),
+        _ => format!("no command given: {usage}"),
+    }
 }
 
 fn run_steps(cli: &Cli, dump: &Path, steps: &[Step], output: &mut Output) -> io::Result<Status> {

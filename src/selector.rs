@@ -119,8 +119,8 @@ fn failure(error: &NotSelected) -> anyhow::Error {
             let list: String = listed.chain(rest).collect();
             Failure::not_there(error.id(), format!("{error}; give the address of one:{list}"))
         }
-        NotSelected::None { gaps, .. } => match gaps.as_slice() {
-            [] => Failure::not_there(error.id(), error.to_string()),
+        NotSelected::None { what, gaps, .. } => match gaps.as_slice() {
+            [] => Failure::not_there(error.id(), format!("{error}; {} what there is", lister(what))),
             [first, rest @ ..] => Failure::partial(
                 error.id(),
                 format!(
@@ -134,6 +134,17 @@ fn failure(error: &NotSelected) -> anyhow::Error {
             ),
         },
         _ => Failure::fatal(error.id(), error.to_string()),
+    }
+}
+
+/// The command that lists what could have been meant.
+fn lister(what: &str) -> &'static str {
+    match what {
+        "process" => "`processes` lists",
+        "thread" => "`threads` lists",
+        "port" => "`ports` lists",
+        "message" => "`port` lists in its queues",
+        _ => "`object \\` lists",
     }
 }
 

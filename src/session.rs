@@ -111,7 +111,7 @@ impl Session {
         let Some(first) = candidates.first().map(|candidate| candidate.base) else {
             return match image {
                 Ok(image) => Err(self.unidentified(&image)),
-                Err(error) => Err(error),
+                Err(error) => Err(self.no_kernel(error)),
             };
         };
         // Symbols that put the image elsewhere contradict the first; none of them is proven then.
@@ -125,6 +125,20 @@ impl Session {
             missed: None,
             certainty: Certainty::Addresses,
         })
+    }
+
+    /// Without its image a kernel is recognised only by symbols that fit, and nothing fits.
+    fn no_kernel(&self, error: anyhow::Error) -> anyhow::Error {
+        let failure = Failure::from_error(error);
+        Failure::fatal(
+            failure.id,
+            format!(
+                "{}: {}; the command `info` tells what the dump has: copy it again if the file is cut short, take \
+                 a kernel dump if it is a triage dump, and name the kernel's symbols with --symbols",
+                self.dump.path().display(),
+                failure.message
+            ),
+        )
     }
 
     fn unidentified(&self, image: &KernelImage) -> anyhow::Error {
@@ -155,7 +169,7 @@ impl Session {
     /// Refuses what cannot be used, or may not.
     fn check(&self, chosen: &Chosen) -> anyhow::Result<()> {
         if let (Some(missed), true) = (&chosen.missed, chosen.tables.is_empty()) {
-            return Err(Failure::fatal("no-symbols", no_symbols(missed)));
+            return Err(Failure::fatal("no-symbols", no_symbols(self.dump.path(), missed)));
         }
         let Some(table) = chosen.tables.first() else {
             return Err(Failure::fatal(
@@ -209,12 +223,13 @@ impl Session {
 }
 
 /// Everything a user needs to get the symbols, also onto a machine without a network.
-fn no_symbols(miss: &NotFound) -> String {
+fn no_symbols(dump: &Path, miss: &NotFound) -> String {
     let Identity { pdb_name, .. } = &miss.wanted;
     let looked: Vec<String> = miss.looked.iter().map(|looked| format!("\n  {looked}")).collect();
     format!(
-        "the kernel's symbols were not found: {wanted} (GUID {guid}, age {age})\nlooked at:{looked}\nget {pdb_name} from \
+        "{dump}: the kernel's symbols were not found: {wanted} (GUID {guid}, age {age})\nlooked at:{looked}\nget {pdb_name} from \
          https://msdl.microsoft.com/download/symbols/{wanted}/{pdb_name} and name the file or its folder with --symbols",
+        dump = dump.display(),
         wanted = miss.wanted,
         guid = miss.wanted.guid,
         age = miss.wanted.age,

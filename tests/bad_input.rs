@@ -238,6 +238,11 @@ fn usage_errors() {
         assert_eq!(run.status, 2, "{args:?}: {}", run.stderr);
         assert_eq!(run.stdout, "", "{args:?}");
     }
+    refused(
+        &alpc_dump(&["a.dmp", "mesage"]),
+        2,
+        &["\"mesage\" is neither a command nor a file"],
+    );
     assert_eq!(alpc_dump(&["--help"]).status, 0);
     assert_eq!(alpc_dump(&["--version"]).status, 0);
 }

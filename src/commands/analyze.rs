@@ -27,6 +27,7 @@ fn text(record: &Analysis) -> String {
     };
     let unchecked = match record.unchecked.len() {
         0 => String::new(),
+        1 => "; 1 thing could not be checked".to_owned(),
         count => format!("; {count} things could not be checked"),
     };
     format!(

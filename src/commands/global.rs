@@ -71,7 +71,8 @@ fn text(record: &Full, kernel: &Kernel<'_>) -> String {
         let cut = if count.cut == 0 {
             String::new()
         } else {
-            format!(", {} queues cut off", count.cut)
+            let queues = if count.cut == 1 { "queue" } else { "queues" };
+            format!(", {} {queues} cut off", count.cut)
         };
         let text = format!("{} messages (ports count {}){cut}", count.messages, count.counted);
         rows.text(queue_label(count.queue), &text);
