@@ -1,0 +1,28 @@
+//! What README.md shows is what the program prints.
+
+mod support;
+
+use support::{alpc_dump, root};
+
+/// The lines behind a command in a console block, up to the block's end or a line of dots.
+fn shown(command: &str) -> String {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, block) = readme.split_once(&format!("$ {command}\n")).expect("the command is in README.md");
+    let lines = block.lines().take_while(|line| !matches!(*line, "```" | "..."));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn the_first_screen() {
+    let shown = shown("alpc-dump fixtures/vista-sp2-x64.dmp hang");
+    let run = alpc_dump(&["fixtures/vista-sp2-x64.dmp", "hang"]);
+    assert!(shown.lines().count() > 10);
+    assert!(run.stdout.starts_with(&shown), "{}", run.stdout);
+}
+
+#[test]
+fn the_main_job() {
+    let command = "cargo run --release --locked -- fixtures/vista-sp2-x64.dmp message fffff8800f4cc950";
+    let run = alpc_dump(&["fixtures/vista-sp2-x64.dmp", "message", "fffff8800f4cc950"]);
+    assert_eq!(shown(command), run.stdout);
+}
