@@ -1,7 +1,8 @@
 //! What the fuzz targets share: how their inputs are read, and what they write
-//! into: a small machine's page tables, the published case's memory.
+//! into: a small machine's page tables, the memory of known systems.
 
 pub mod case;
 pub mod input;
 pub mod machine;
 pub mod walk;
+pub mod wrapped;

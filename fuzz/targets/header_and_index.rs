@@ -1,7 +1,7 @@
-//! Any bytes as a dump file: opening, the header, the index, physical reads.
+//! Any bytes as a dump file: opening, the header, the index, physical reads; the pieces of a triage dump.
 #![no_main]
 
-use kdump::{Dump, FrameError, Gpa, Pfn};
+use kdump::{Cursor, Dump, FrameError, Gpa, Gva, Gxa, Pfn, Triage};
 use libfuzzer_sys::fuzz_target;
 
 /// Runs and frames looked at in one input: a bitmap of a few pages has many thousand.
@@ -42,6 +42,10 @@ fuzz_target!(|data: &[u8]| {
     }
     let mut byte = [0];
     assert!(dump.read_physical(Gpa::new(u64::MAX), &mut byte).is_err());
+    let _ = kdump::debugger_data(&dump);
+    if let Some(triage) = dump.triage() {
+        check_triage(&dump, triage);
+    }
 });
 
 /// A frame of a run has its page in the file, or would have it behind the file's end.
@@ -80,4 +84,51 @@ fn check_read(dump: &Dump, gpa: u64, len: usize) {
         }
     }
     assert_eq!(all, whole.is_ok());
+}
+
+/// The pieces ascend and do not overlap; a read over them gives what reading byte by byte gives.
+fn check_triage(dump: &Dump, triage: &Triage) {
+    let (claimed, present) = triage.bytes();
+    assert!(present <= claimed);
+    assert!(triage.modules().len() as u64 <= triage.claimed_modules());
+    let cursor = dump.kernel_space().cursor();
+    let mut end = 0;
+    for (number, (gva, len)) in triage.blocks().enumerate() {
+        assert!(len != 0 && gva.u64() >= end, "blocks ascend");
+        end = gva.u64().checked_add(len).expect("a block ends");
+        if number < MAX_RUNS {
+            check_piece(&cursor, gva.u64(), 0x2010.min(len as usize + 8));
+            check_piece(&cursor, end.saturating_sub(5), 9);
+        }
+    }
+    let _ = kdump::kernel_image(dump);
+    std::hint::black_box((
+        triage.thread(),
+        triage.process(),
+        triage.kernel_base(),
+        format!("{triage:?}"),
+    ));
+}
+
+fn check_piece(cursor: &Cursor<'_>, gva: u64, len: usize) {
+    let mut bytes = vec![0; len];
+    let partial = cursor.read_partial(Gva::new(gva), &mut bytes);
+    assert_eq!(partial.stopped.is_none(), partial.read == len);
+    for (at, &byte) in bytes[..partial.read]
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| at % 61 == 0)
+    {
+        assert_eq!(cursor.u8(Gva::new(gva + at as u64)), Ok(byte));
+    }
+    if let Some(next) = gva
+        .checked_add(partial.read as u64)
+        .filter(|_| partial.read < len)
+    {
+        assert!(cursor.u8(Gva::new(next)).is_err());
+    }
+    match cursor.bytes(Gva::new(gva), len) {
+        Ok(borrowed) => assert_eq!(&*borrowed, bytes),
+        Err(_) => assert!(partial.stopped.is_some()),
+    }
 }

@@ -1,7 +1,7 @@
 //! A machine whose page tables and memory the input writes: translations, reads, strings, the kernel's image.
 #![no_main]
 
-use alpc_dump_fuzz::machine::{Asked, Machine, PRESENT};
+use alpc_dump_fuzz::machine::{Asked, Form, Machine};
 use alpc_dump_fuzz::walk::{self, Gap};
 use kdump::{Cursor, Dump, Gva, Gxa, ReadError};
 use libfuzzer_sys::fuzz_target;
@@ -23,9 +23,9 @@ fuzz_target!(|data: &[u8]| {
 });
 
 fn check(machine: &Machine, dump: &Dump, walked: &Cursor<'_>, Asked { gva, len }: Asked) {
-    let root = PRESENT[0] << 12;
+    let form = form(machine, dump);
     let translated = dump.kernel_space().translate(Gva::new(gva));
-    match (&translated, walk::translate(machine, root, gva)) {
+    match (&translated, walk::translate(machine, form, gva)) {
         (Ok(translation), Ok(gpa)) => assert_eq!(translation.gpa.u64(), gpa, "{gva:#x}"),
         (Err(error), Err(gap)) => assert_eq!(gap_of(error), gap, "{gva:#x}: {error}"),
         (ours, second) => panic!("{gva:#x}: {ours:?}, second reading {second:?}"),
@@ -36,13 +36,13 @@ fn check(machine: &Machine, dump: &Dump, walked: &Cursor<'_>, Asked { gva, len }
     assert_eq!(partial.stopped.is_none(), partial.read == len);
     for (at, &byte) in bytes[..partial.read].iter().enumerate() {
         if at == 0 || at + 1 == partial.read || (gva + at as u64) & 0xfff < 2 {
-            assert_eq!(walk::byte(machine, root, gva + at as u64), Ok(byte));
+            assert_eq!(walk::byte(machine, form, gva + at as u64), Ok(byte));
         }
     }
     if partial.read < len
         && let Some(next) = gva.checked_add(partial.read as u64)
     {
-        assert!(walk::byte(machine, root, next).is_err(), "{next:#x} is readable");
+        assert!(walk::byte(machine, form, next).is_err(), "{next:#x} is readable");
     }
     // A cursor that remembers nothing reads the same.
     let fresh = dump.kernel_space().cursor();
@@ -61,6 +61,17 @@ fn check(machine: &Machine, dump: &Dump, walked: &Cursor<'_>, Asked { gva, len }
     }
     for size in [1, 2, 3, 4, 8] {
         let _ = walked.uint(Gva::new(gva), size);
+    }
+}
+
+/// The form of the tables. That x64 has five levels is found out by trying, and may be either in an input that maps the
+/// header's lists both ways.
+fn form(machine: &Machine, dump: &Dump) -> Form {
+    match (machine.form, dump.kernel_space().address_bits()) {
+        (Form::X64 | Form::La57, 48) => Form::X64,
+        (Form::X64 | Form::La57, 57) => Form::La57,
+        (form @ (Form::Pae | Form::X86), 32) | (form @ Form::Arm64, 48) => form,
+        (form, bits) => panic!("{bits} bits of an address of {form:?}"),
     }
 }
 
