@@ -180,6 +180,27 @@ fn queue_name(kind: QueueKind) -> &'static str {
     }
 }
 
+fn queue_counter(kind: QueueKind) -> &'static str {
+    match kind {
+        QueueKind::Main => "MainQueueLength",
+        QueueKind::Direct => "DirectQueueLength",
+        QueueKind::Large => "LargeMessageQueueLength",
+        QueueKind::Pending => "PendingQueueLength",
+        QueueKind::Canceled => "CanceledQueueLength",
+    }
+}
+
+/// What the port counts in a queue, beside what the walk of its list gave.
+fn counted_and_walked(queue: &QueueRecord) -> String {
+    let counted = rows::or_question(&queue.length, ToString::to_string);
+    let more = if queue.complete.hole().is_some() {
+        " or more"
+    } else {
+        ""
+    };
+    format!("{counted} counted, {}{more} walked", queue.messages.len())
+}
+
 fn message_line(message: &QueuedMessage, digits: usize) -> String {
     let id = |value: &Value<u64>| rows::or_question(value, |id| format!("{id:04x}"));
     format!(
@@ -227,6 +248,20 @@ fn detail_rows(rows: &mut Rows, record: &PortRecord, details: &PortDetails) {
         "WaitQueueLength",
         &rows::or_question(&details.wait_queue_length, ToString::to_string),
     );
+    let security = &details.static_security;
+    rows.address("StaticSecurityToken", &security.client_token);
+    rows.flag(
+        "DirectlyAccessClientToken",
+        &security.directly_access_client_token,
+    );
+    rows.flag(
+        "DirectAccessEffectiveOnly",
+        &security.direct_access_effective_only,
+    );
+    rows.flag("ServerIsRemote", &security.server_is_remote);
+    for queue in &record.queues {
+        rows.text(queue_counter(queue.queue), &counted_and_walked(queue));
+    }
     for resource in &details.resources.resources {
         let kind = rows::or_question(&resource.kind, ToString::to_string);
         rows.text("Resource", &format!("{} [{kind}]", resource.address));

@@ -13,7 +13,7 @@ use crate::object;
 use crate::process::ProcessRef;
 use crate::queue::{self, QueueKind, QueueRecord};
 use crate::receiver::Receivers;
-use crate::resource::{self, Resources};
+use crate::resource::{self, Resources, SecurityContextMembers};
 use crate::thread::{self, ThreadRecord};
 use crate::value::{Addr, Hole, Value};
 
@@ -309,6 +309,8 @@ pub struct PortDetails {
     pub wait_queue_length: Value<u32>,
     /// The semaphore or event that waiters on the port use.
     pub semaphore: Value<Addr>,
+    /// What the owner's threads impersonate its peer with, where security is static.
+    pub static_security: SecurityContextMembers,
     /// The resources that it owns.
     pub resources: Resources,
 }
@@ -481,6 +483,7 @@ fn details(port: At<'_, '_>) -> PortDetails {
         max_total_section_size: attribute(PortAttributes::MaxTotalSectionSize),
         wait_queue_length: port.u32(Port::WaitQueueLength).into(),
         semaphore: port.addr(Port::Semaphore),
+        static_security: resource::security_context(port, Port::StaticSecurity),
         resources: resource::of_port(port),
     }
 }

@@ -542,23 +542,28 @@ fn reserve(at: At<'_, '_>) -> ReserveMembers {
     }
 }
 
-fn security(at: At<'_, '_>) -> SecurityMembers {
-    let context = at.embedded(SecurityData::DynamicSecurity);
+/// Reads an embedded `_SECURITY_CLIENT_CONTEXT`.
+pub(crate) fn security_context(at: At<'_, '_>, member: impl Member) -> SecurityContextMembers {
+    let context = at.embedded(member);
     let flag = |member| context.clone().and_then(|at| at.flag(member)).into();
     let client_token = context
         .clone()
         .and_then(|at| at.pointer(SecurityContext::ClientToken));
+    SecurityContextMembers {
+        client_token: client_token.map(|token| at.kernel().addr(token)).into(),
+        directly_access_client_token: flag(SecurityContext::DirectlyAccessClientToken),
+        direct_access_effective_only: flag(SecurityContext::DirectAccessEffectiveOnly),
+        server_is_remote: flag(SecurityContext::ServerIsRemote),
+    }
+}
+
+fn security(at: At<'_, '_>) -> SecurityMembers {
     SecurityMembers {
         handle_table: at.addr(SecurityData::HandleTable),
         context_handle: at.uint(SecurityData::ContextHandle).into(),
         owning_process: process(at, SecurityData::OwningProcess),
         owner_port: port_of(at, SecurityData::OwnerPort),
-        dynamic_security: SecurityContextMembers {
-            client_token: client_token.map(|token| at.kernel().addr(token)).into(),
-            directly_access_client_token: flag(SecurityContext::DirectlyAccessClientToken),
-            direct_access_effective_only: flag(SecurityContext::DirectAccessEffectiveOnly),
-            server_is_remote: flag(SecurityContext::ServerIsRemote),
-        },
+        dynamic_security: security_context(at, SecurityData::DynamicSecurity),
         revoked: at.flag(SecurityData::Revoked).into(),
         impersonated: at.flag(SecurityData::Impersonated).into(),
     }
