@@ -12,11 +12,13 @@ use crate::lookalike::{Lookalike, SNIFF};
 use crate::pdb::Pdb;
 use crate::table::Table;
 
-/// No kernel's PDB or table comes near this, expanded.
-const MAX_EXPANDED: u64 = 256 << 20;
-/// What expanding may take: an xz file says itself how large a dictionary it wants, up to 4 GiB, but none
-/// needs one that is larger than its content.
-const MAX_DICTIONARY_KIB: u32 = 256 << 10;
+/// No kernel's PDB comes near this, expanded.
+const MAX_PDB: u64 = 256 << 20;
+/// Nor does a table come near this: those of kernels are 3 to 7 MB. What it is read into takes many times as much.
+const MAX_TEXT: u64 = 64 << 20;
+/// What expanding may take: an xz file says itself how large a dictionary it wants, up to 4 GiB. That of `xz -9` is
+/// 64 MiB.
+const MAX_DICTIONARY_KIB: u32 = 128 << 10;
 const XZ: &[u8] = b"\xfd7zXZ\0";
 const GZIP: &[u8] = b"\x1f\x8b";
 
@@ -59,33 +61,33 @@ pub fn open(path: &Path) -> Result<Table, SymbolError> {
 }
 
 /// Reads all of what a decoder gives, up to what a symbol file can be.
-fn read_all(path: &Path, kind: &'static str, reader: impl Read) -> Result<Vec<u8>, SymbolError> {
+fn read_all(path: &Path, kind: &'static str, reader: impl Read, most: u64) -> Result<Vec<u8>, SymbolError> {
     let damaged = |detail| SymbolError::Damaged {
         path: path.to_owned(),
         kind,
         detail,
     };
     let mut bytes = Vec::new();
-    let mut reader = reader.take(MAX_EXPANDED.saturating_add(1));
+    let mut reader = reader.take(most.saturating_add(1));
     reader
         .read_to_end(&mut bytes)
         .map_err(|error| match error.kind() {
             ErrorKind::OutOfMemory => damaged("expanding it takes too much memory".to_owned()),
             _ => damaged(error.to_string()),
         })?;
-    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_EXPANDED {
-        return Err(damaged(format!("it holds more than {MAX_EXPANDED} bytes")));
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > most {
+        return Err(damaged(format!("it holds more than {most} bytes")));
     }
     Ok(bytes)
 }
 
 fn isf(path: &Path, reader: impl Read) -> Result<Table, SymbolError> {
-    let text = read_all(path, "ISF table", reader)?;
+    let text = read_all(path, "ISF table", reader, MAX_TEXT)?;
     Ok(Box::new(Isf::from_json(path, &text)?))
 }
 
 fn pack(path: &Path, reader: impl Read) -> Result<Table, SymbolError> {
-    let text = read_all(path, "layout pack", reader)?;
+    let text = read_all(path, "layout pack", reader, MAX_TEXT)?;
     Ok(Box::new(Flat::from_pack(path, &String::from_utf8_lossy(&text))?))
 }
 
@@ -98,7 +100,7 @@ fn cabinet(path: &Path, mut file: File) -> Result<Table, SymbolError> {
         detail,
     };
     // From memory, so that a cabinet's own offsets cannot lead outside of what was read.
-    let packed = read_all(path, KIND, &mut file)?;
+    let packed = read_all(path, KIND, &mut file, MAX_PDB)?;
     check_cabinet(&packed)
         .ok_or_else(|| damaged("it is not one file at the start of one folder".to_owned()))?;
     let mut cabinet = cab::Cabinet::new(Cursor::new(packed)).map_err(|error| damaged(error.to_string()))?;
@@ -110,7 +112,7 @@ fn cabinet(path: &Path, mut file: File) -> Result<Table, SymbolError> {
     let reader = cabinet
         .read_file(&name)
         .map_err(|error| damaged(error.to_string()))?;
-    let bytes = read_all(path, KIND, reader)?;
+    let bytes = read_all(path, KIND, reader, MAX_PDB)?;
     let name = name.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
     Ok(Box::new(Pdb::from_packed(path, &name, bytes)?))
 }

@@ -240,5 +240,19 @@ fn a_long_name_is_not_printed_without_end() {
         table.type_info("_T")
     };
     assert_eq!(type_info(2).unwrap().unwrap().members.len(), 2);
-    assert_eq!(type_info(1000).unwrap_err().id(), "symbols-damaged");
+    let error = type_info(1000).map(drop).unwrap_err();
+    assert_eq!(error.id(), "symbols-damaged");
+}
+
+/// Situation: a small compressed file expands to far more than any table has.
+/// Example: 64 MiB of blanks and a table behind them.
+#[test]
+fn a_table_larger_than_any_is_refused() {
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    for _ in 0..64 {
+        gz.write_all(&vec![b' '; 1 << 20]).unwrap();
+    }
+    gz.write_all(SMALL.as_bytes()).unwrap();
+    let error = open_bytes("x.json.gz", &gz.finish().unwrap()).unwrap_err();
+    assert!(error.to_string().contains("more than 67108864 bytes"), "{error}");
 }
