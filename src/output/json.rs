@@ -4,11 +4,23 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
 
+/// A value that could not be told.
+#[derive(Debug)]
+struct Unreadable {
+    /// Path of the value in the record.
+    path: String,
+    /// Id of the reason.
+    id: String,
+    /// Id of the cause: of the memory that a walk ended at, else the same.
+    cause: String,
+    /// The reason in words.
+    text: String,
+}
+
 /// What a record could not tell.
 #[derive(Debug, Default)]
 pub struct Holes {
-    /// Path of the value, id and text of the reason.
-    unreadable: Vec<(String, String, String)>,
+    unreadable: Vec<Unreadable>,
 }
 
 impl Holes {
@@ -22,22 +34,22 @@ impl Holes {
 
     /// Whether memory was missing, as opposed to things that are not what they should be.
     pub fn unreadable(&self) -> bool {
-        self.unreadable.iter().any(|(_, id, _)| id != "implausible")
+        self.unreadable.iter().any(|hole| hole.id != "implausible")
     }
 
     /// The holes as a list.
     pub fn to_json(&self) -> Json {
         self.unreadable
             .iter()
-            .map(|(path, id, text)| json!({ "path": path, "id": id, "text": text }))
+            .map(|hole| json!({ "path": hole.path, "id": hole.id, "cause": hole.cause, "text": hole.text }))
             .collect()
     }
 
     /// One line that sums the holes up by cause; none when there are none.
     pub fn summary(&self) -> Option<String> {
         let mut causes: BTreeMap<&str, (usize, &str)> = BTreeMap::new();
-        for (_, id, text) in &self.unreadable {
-            causes.entry(id).or_insert((0, text)).0 += 1;
+        for hole in &self.unreadable {
+            causes.entry(&hole.cause).or_insert((0, &hole.text)).0 += 1;
         }
         let total = self.unreadable.len();
         let list: Vec<String> = causes
@@ -98,7 +110,13 @@ impl Holes {
 
     fn note(&mut self, path: &str, reason: &Json) {
         let text = |key: &str| reason[key].as_str().unwrap_or_default().to_owned();
-        self.unreadable.push((path.to_owned(), text("id"), text("text")));
+        let cause = if reason["cause"].is_null() { "id" } else { "cause" };
+        self.unreadable.push(Unreadable {
+            path: path.to_owned(),
+            id: text("id"),
+            cause: text(cause),
+            text: text("text"),
+        });
     }
 }
 
@@ -161,5 +179,28 @@ mod tests {
                 .summary()
                 .is_none()
         );
+    }
+
+    #[test]
+    fn a_walk_that_memory_ended_counts_by_the_memory() {
+        let mut record = json!({
+            "a": { "$unreadable": { "id": "walk-ended", "cause": "out-of-file", "text": "gone" } },
+            "b": { "$unreadable": { "id": "out-of-file", "text": "cut" } },
+            "c": { "$unreadable": { "id": "walk-ended", "text": "loops" } },
+        });
+        let holes = Holes::hoist(&mut record);
+        assert_eq!(
+            holes.summary().unwrap(),
+            "3 values could not be told: 2 where the file is cut off (gone); 1 walk ended (loops)"
+        );
+        let causes: Vec<Json> = holes
+            .to_json()
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|hole| hole["cause"].clone())
+            .collect();
+        assert_eq!(causes, ["out-of-file", "out-of-file", "walk-ended"]);
+        assert_eq!(record["unreadable"]["a"]["id"], "walk-ended");
     }
 }

@@ -127,7 +127,7 @@ impl<'k, 'd> Check<'k, 'd> {
     /// finding.
     fn broken_list(&mut self, id: &'static str, addresses: &[Gva], hole: &Hole) {
         let text = hole.to_string();
-        if matches!(hole, Hole::Walk(_)) && !text.contains("cannot be read") {
+        if matches!(hole, Hole::Walk(_)) {
             self.find(
                 id,
                 addresses,

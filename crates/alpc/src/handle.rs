@@ -85,6 +85,21 @@ pub struct Gap {
     pub reason: Hole,
 }
 
+impl Gap {
+    /// The gap as the reason why something is not known.
+    fn hole(&self) -> Hole {
+        self.hole_of(self.to_string())
+    }
+
+    /// The same, told in other words.
+    pub(crate) fn hole_of(&self, text: String) -> Hole {
+        Hole::walk(
+            text,
+            Some(&self.reason).filter(|reason| !matches!(reason, Hole::Walk(_))),
+        )
+    }
+}
+
 impl std::fmt::Display for Gap {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
@@ -305,7 +320,7 @@ pub fn count(kernel: &Kernel<'_>, table: Gva) -> Read<u64> {
 /// Whether a table was read to its end, or the first gap in it.
 fn whole(gaps: &[Gap]) -> Read<()> {
     match gaps.first() {
-        Some(gap) => Err(Hole::Walk(gap.to_string())),
+        Some(gap) => Err(gap.hole()),
         None => Ok(()),
     }
 }
@@ -376,7 +391,7 @@ pub fn handles(kernel: &Kernel<'_>, table: Gva, wanted: impl Fn(&TypeRef) -> boo
 }
 
 fn gap_value(gap: &Gap) -> Value<()> {
-    Value::Missing(Box::new(Hole::Walk(gap.to_string())))
+    Value::Missing(Box::new(gap.hole()))
 }
 
 /// Whether memory looks like a `_HANDLE_TABLE`: its level is one that tables have, it ends where a leaf ends,

@@ -88,6 +88,17 @@ pub struct Gap {
     pub backward: Option<Stop>,
 }
 
+impl Gap {
+    /// What could not be read, on either side.
+    fn unreadable(&self) -> Option<&Hole> {
+        let stops = [Some(&self.forward), self.backward.as_ref()];
+        stops.into_iter().flatten().find_map(|stop| match stop {
+            Stop::Unreadable { reason, .. } => Some(reason),
+            _ => None,
+        })
+    }
+}
+
 impl std::fmt::Display for Gap {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.forward)?;
@@ -103,10 +114,10 @@ impl List {
     pub fn complete(&self, what: &str) -> Read<()> {
         match &self.gap {
             None => Ok(()),
-            Some(gap) => Err(Hole::Walk(format!(
-                "{what} has a gap after {} entries: {gap}",
-                gap.after
-            ))),
+            Some(gap) => Err(Hole::walk(
+                format!("{what} has a gap after {} entries: {gap}", gap.after),
+                gap.unreadable(),
+            )),
         }
     }
 

@@ -60,7 +60,7 @@ fn collect(kernel: &Kernel<'_>, table: Gva, found: &mut Messages) -> Read<()> {
     })?;
     found.gaps.extend(
         gaps.iter()
-            .map(|gap| Hole::Walk(format!("the message table: {gap}"))),
+            .map(|gap| gap.hole_of(format!("the message table: {gap}"))),
     );
     Ok(())
 }

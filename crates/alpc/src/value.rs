@@ -101,6 +101,14 @@ pub enum Hole {
     /// A list or table that was walked ended early.
     #[error("{0}")]
     Walk(String),
+    /// A list or table that was walked ended early, at something that could not be read.
+    #[error("{text}")]
+    WalkStopped {
+        /// Which walk, where it ended and why.
+        text: String,
+        /// What could not be read.
+        reason: Box<Hole>,
+    },
 }
 
 impl Hole {
@@ -113,7 +121,27 @@ impl Hole {
             Self::Disputed { .. } => "disputed-member",
             Self::NoGlobal { .. } => "no-global",
             Self::Implausible(_) => "implausible",
-            Self::Walk(_) => "walk-ended",
+            Self::Walk(_) | Self::WalkStopped { .. } => "walk-ended",
+        }
+    }
+
+    /// The id of what is at the bottom of it: of the memory that a walk ended at, else the id itself.
+    #[must_use]
+    pub fn cause(&self) -> &'static str {
+        match self {
+            Self::WalkStopped { reason, .. } => reason.cause(),
+            other => other.id(),
+        }
+    }
+
+    /// Why a walk ended, told in `text`; `reason` is what could not be read, if anything.
+    pub(crate) fn walk(text: String, reason: Option<&Hole>) -> Self {
+        match reason {
+            Some(reason) => Self::WalkStopped {
+                text,
+                reason: Box::new(reason.clone()),
+            },
+            None => Self::Walk(text),
         }
     }
 
@@ -207,8 +235,11 @@ impl<T: Serialize> Serialize for Value<T> {
 
 impl Serialize for Hole {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(2))?;
+        let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("id", self.id())?;
+        if self.cause() != self.id() {
+            map.serialize_entry("cause", self.cause())?;
+        }
         map.serialize_entry("text", &self.to_string())?;
         map.end()
     }
