@@ -87,11 +87,24 @@ fn resolve(
     token: &str,
     select: impl FnOnce(&Kernel<'_>, &Selector) -> Result<Gva, NotSelected>,
 ) -> anyhow::Result<Gva> {
-    let selector = parse(token)?;
-    if let Selector::Address(address) = selector {
-        refuse_impossible(kernel, address)?;
+    let mut selector = parse(token)?;
+    if let Selector::Address(address) = &mut selector {
+        *address = narrowed(kernel, *address);
+        refuse_impossible(kernel, *address)?;
     }
     select(kernel, &selector).map_err(|error| failure(&error))
+}
+
+/// Debuggers sign-extend the addresses of 32-bit systems to 64 bits in some places: `ffffffff81a2c000` is
+/// `81a2c000` there.
+pub fn narrowed(kernel: &Kernel<'_>, address: Gva) -> Gva {
+    const SIGN: u64 = 0xffff_ffff_8000_0000;
+    let value = u64::from(address);
+    if kernel.addr(address).digits() == 8 && value & SIGN == SIGN {
+        Gva::new(value & 0xffff_ffff)
+    } else {
+        address
+    }
 }
 
 /// An address that no processor of this kind can use is a slip of the fingers, not a hole in the dump.

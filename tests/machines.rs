@@ -58,6 +58,35 @@ Message 9c14d020
     assert_eq!((run.stdout.as_str(), run.status), (message, 0), "{}", run.stderr);
 }
 
+/// Debuggers sign-extend 32-bit addresses in places; only an upper half of ones is that.
+#[test]
+fn sign_extended_addresses_of_a_32_bit_system() {
+    let sample = Sample::of(worlds::explorer_x86());
+    let plain = sample.run(&["/m", "9c14d020"]);
+    for line in [["/m", "ffffffff9c14d020"], ["message", "ffffffff`9c14d020"]] {
+        let run = sample.run(&line);
+        assert_eq!(
+            (run.stdout.as_str(), run.status),
+            (plain.stdout.as_str(), 0),
+            "{}",
+            run.stderr
+        );
+    }
+    for line in [["chain", "834553c0"], ["thread", "834553c0"]] {
+        let extended = format!("0xffffffff{}", line[1]);
+        let (plain, run) = (sample.run(&line), sample.run(&[line[0], &extended]));
+        assert_eq!(
+            (run.stdout, run.status),
+            (plain.stdout, plain.status),
+            "{}",
+            run.stderr
+        );
+    }
+    for impossible in ["fffffffe9c14d020", "00000001`9c14d020", "ffffffff`1c14d020"] {
+        assert_eq!(sample.run(&["message", impossible]).status, 2, "{impossible}");
+    }
+}
+
 /// Views that need nothing named.
 const VIEWS: [&str; 9] = [
     "info",

@@ -62,7 +62,7 @@ pub fn run(session: &Session, args: &ChainArgs) -> anyhow::Result<Answer> {
 fn start(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Start> {
     use alpc::select::Selector;
     match selector::parse(token)? {
-        Selector::Address(address) => at(kernel, address),
+        Selector::Address(address) => at(kernel, selector::narrowed(kernel, address)),
         Selector::ThreadId(_) => selector::thread(kernel, token).map(Start::Thread),
         Selector::MessageId(_) => selector::message(kernel, token).map(Start::Message),
         _ => selector::process(kernel, token).map(Start::Process),
