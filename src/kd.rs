@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use crate::cli::{Cli, Command, Style};
 use crate::failure::{Failure, Status};
@@ -97,7 +97,15 @@ fn is_spelling(args: &[OsString], at: usize) -> bool {
         .any(|arg| !arg.to_string_lossy().starts_with('-'));
     let after_line_option = matches!(args[at - 1].to_str(), Some("-c" | "--commands"));
     let text = args[at].to_string_lossy();
-    dump_seen && !after_line_option && (starts_line(&args[at]) || switch(&text).is_some())
+    let spelled = starts_line(&args[at]) || switch(&text).is_some();
+    dump_seen && spelled && !after_line_option && !args[1..at].iter().any(is_command)
+}
+
+/// A command of ours is there already: what follows are its own arguments.
+fn is_command(token: &OsString) -> bool {
+    token
+        .to_str()
+        .is_some_and(|token| Cli::command().find_subcommand(token).is_some())
 }
 
 fn starts_line(token: &OsString) -> bool {
@@ -443,7 +451,9 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_no_switch() {
+    fn a_path_or_an_argument_is_no_switch() {
+        let line = ["alpc-dump", "a.dmp", "ports", "-p", "4"];
+        assert_eq!(rewritten(&line), line);
         assert_eq!(
             rewritten(&["alpc-dump", "/m", "info"]),
             ["alpc-dump", "/m", "info"]

@@ -223,6 +223,9 @@ fn one_bad_dump_does_not_stop_the_others() {
     assert_eq!(run.status, 2);
     assert!(run.stdout.contains("ALPC_MSGQUEUE_PENDING"));
     assert!(run.stderr.contains("does-not-exist.dmp"));
+    // With several dumps, each line on stderr says which one it is about.
+    let symbols = format!("alpc-dump: {}: symbols: ", good.display());
+    assert!(run.stderr.contains(&symbols), "{}", run.stderr);
 }
 
 #[test]

@@ -411,7 +411,7 @@ fn a_name_that_nothing_has_is_told() {
     }
     for args in [
         ["port", "pid:4"],
-        ["object", "svchost.exe"],
+        ["object", "id:4"],
         ["process", "pid:x"],
         ["message", "0xzz"],
     ] {

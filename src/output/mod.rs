@@ -29,6 +29,8 @@ pub struct Output {
     color: bool,
     /// Documents of the dumps so far: several are written as one array.
     documents: Vec<Json>,
+    /// What is said on stderr begins with the dump that it is about, when there are several.
+    about: String,
 }
 
 impl Output {
@@ -36,12 +38,23 @@ impl Output {
         Self {
             color: color::enabled(cli.color),
             documents: Vec::new(),
+            about: String::new(),
         }
     }
 
     /// Says something on stderr.
     pub fn diagnostic(&mut self, text: &str) -> io::Result<()> {
-        writeln!(io::stderr(), "alpc-dump: {}", escape::lines(text))
+        // Errors of opening name the file themselves.
+        let about = if text.starts_with(&self.about) {
+            ""
+        } else {
+            &self.about
+        };
+        writeln!(
+            io::stderr(),
+            "alpc-dump: {}",
+            escape::lines(&format!("{about}{text}"))
+        )
     }
 
     /// Writes what a command gave, and returns the status that follows from it.
@@ -97,8 +110,12 @@ impl Output {
 
     /// Says which dump comes next, when there are several.
     pub fn begin(&mut self, cli: &Cli, dump: &Path) -> io::Result<()> {
-        if cli.dumps.len() > 1 && cli.format == Format::Text {
-            writeln!(io::stdout(), "==> {} <==", escape::text(&dump.to_string_lossy()))?;
+        if cli.dumps.len() > 1 {
+            let dump = dump.to_string_lossy();
+            if cli.format == Format::Text {
+                writeln!(io::stdout(), "==> {} <==", escape::text(&dump))?;
+            }
+            self.about = format!("{dump}: ");
         }
         Ok(())
     }

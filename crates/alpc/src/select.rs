@@ -356,7 +356,8 @@ fn names(path: &str, wanted: &str) -> bool {
     }
 }
 
-/// The object that a selector names: by address, by full path, or a process or thread by its id.
+/// The object that a selector names: by address, by full path, a port or process by its name, or a process or
+/// thread by its id.
 ///
 /// # Errors
 /// When no object or more than one matches.
@@ -383,12 +384,19 @@ pub fn object(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelect
             }
             search.one(what, selector)
         }
+        Selector::Name(name) => {
+            let mut search = ports(kernel, name);
+            let processes = processes(kernel, |at| has_image_name(at, name));
+            search.found.extend(processes.found);
+            search.gaps.extend(processes.gaps);
+            search.one(what, selector)
+        }
         Selector::ProcessId(_) => process(kernel, selector),
         Selector::ThreadId(_) => thread(kernel, selector),
-        _ => Err(NotSelected::WrongKind {
+        Selector::MessageId(_) => Err(NotSelected::WrongKind {
             what: what[0],
             selector: selector.clone(),
-            instead: "its address or its full path, as in \\RPC Control\\ntsvcs",
+            instead: "its address, its name or its full path, as in \\RPC Control\\ntsvcs",
         }),
     }
 }
