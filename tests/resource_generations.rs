@@ -3,7 +3,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::synthetic::{Sample, address, kernels};
+use support::synthetic::{Sample, address, every_kernel};
 use synth::address::Va;
 use synth::memory::Backing;
 use synth::world::{Built, Resource};
@@ -190,7 +190,7 @@ fn resource_at<'a>(world: &'a Built, at: &Value) -> &'a Resource {
 
 #[test]
 fn every_resource_of_every_generation() {
-    for kernel in kernels() {
+    for kernel in every_kernel() {
         let sample = Sample::standard(kernel);
         let resources = &sample.world.truth.resources;
         assert!(resources.len() >= 11, "{kernel}");
@@ -207,7 +207,7 @@ fn every_resource_of_every_generation() {
 
 #[test]
 fn the_resources_and_handles_of_every_port() {
-    for kernel in kernels() {
+    for kernel in every_kernel() {
         let sample = Sample::standard(kernel);
         let ports = &sample.world.truth.ports;
         let lines: Vec<String> = ports
@@ -272,7 +272,7 @@ fn handles(sample: &Sample) {
 /// has a reason, and the status says so.
 #[test]
 fn sections_beside_holes() {
-    for kernel in kernels().into_iter().step_by(7) {
+    for kernel in every_kernel().into_iter().step_by(7) {
         let standard = worlds::standard(kernel);
         let resources = standard.truth.resources.clone();
         let section = resources

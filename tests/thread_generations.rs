@@ -3,7 +3,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::synthetic::{Sample, address, kernels};
+use support::synthetic::{Sample, address, every_kernel};
 use synth::address::Va;
 use synth::world::{Built, Thread, Wait};
 use synth::worlds;
@@ -182,8 +182,8 @@ fn check_partial_wait(record: &Value, said: &Value, wanted: &Value, at: Va) {
 
 fn threads_of(sample: &Sample) -> Vec<Value> {
     let run = sample.run(&["--format", "json", "threads"]);
-    let document = run.json();
-    let processes = document["result"]["processes"].as_array().unwrap();
+    let result = sample.widened(run.json()["result"].clone());
+    let processes = result["processes"].as_array().unwrap();
     processes
         .iter()
         .flat_map(|process| process["threads"].as_array().unwrap().clone())
@@ -192,7 +192,7 @@ fn threads_of(sample: &Sample) -> Vec<Value> {
 
 #[test]
 fn every_thread_of_every_generation() {
-    for kernel in kernels() {
+    for kernel in every_kernel() {
         let sample = Sample::standard(kernel);
         let said = threads_of(&sample);
         assert_eq!(said.len(), sample.world.truth.threads.len(), "{kernel}");
@@ -210,7 +210,7 @@ fn every_thread_of_every_generation() {
 /// With pages missing every thread that is still told is told truly.
 #[test]
 fn every_thread_beside_holes() {
-    for kernel in kernels() {
+    for kernel in every_kernel() {
         let sample = Sample::of(worlds::with_holes(kernel));
         for record in threads_of(&sample) {
             let threads = &sample.world.truth.threads;
@@ -238,7 +238,7 @@ fn check_start_module(world: &Built, thread: &Thread, details: &Value) {
 
 #[test]
 fn every_thread_in_full() {
-    for kernel in kernels() {
+    for kernel in every_kernel() {
         let sample = Sample::standard(kernel);
         let threads = &sample.world.truth.threads;
         let lines: Vec<String> = threads
@@ -251,12 +251,12 @@ fn every_thread_in_full() {
             let details = &record["details"];
             let stack = &details["stack_base"];
             assert_eq!(*stack, address(thread.stack_base), "{at}");
-            assert_eq!(details["start_address"], address(thread.start_address), "{at}");
-            assert_eq!(
-                details["win32_start_address"],
-                address(thread.win32_start_address),
-                "{at}"
-            );
+            for (key, start) in [
+                ("start_address", thread.start_address),
+                ("win32_start_address", thread.win32_start_address),
+            ] {
+                assert_eq!(details[key], address(sample.stored(start)), "{key} of {at}");
+            }
             assert!(
                 details["attached_process"].is_null() && details["unreadable"]["attached_process"].is_null()
             );
@@ -265,7 +265,7 @@ fn every_thread_in_full() {
             let has_name = !thread.name.is_empty() && sample.world.has("_ETHREAD", "ThreadName");
             let name = if has_name { json!(thread.name) } else { Value::Null };
             assert_eq!(details["name"], name, "{at}");
-            let id = address(Va(thread.alpc_message_id));
+            let id = address(sample.stored(Va(thread.alpc_message_id)));
             assert_eq!(details["alpc_message_id"], id, "{at}");
         }
     }

@@ -89,6 +89,14 @@ impl Sample {
         }
     }
 
+    /// An address of the truth as a pointer of the system holds it: of a 32-bit one its low half.
+    pub fn stored(&self, va: Va) -> Va {
+        match (self.world.pointer_size(), u32::try_from(va.0 & 0xffff_ffff)) {
+            (4, Ok(low)) => Va(extended(low)),
+            _ => va,
+        }
+    }
+
     /// A record with the addresses of a 32-bit system as the truth keeps them.
     pub fn widened(&self, record: Value) -> Value {
         match record {
