@@ -70,6 +70,8 @@ const MAGICS: &[(&[u8], &str, &str)] = &[
     (b"<!DOCTYPE", "a web page", DOWNLOAD_AGAIN),
     (b"<!doctype", "a web page", DOWNLOAD_AGAIN),
     (b"<html", "a web page", DOWNLOAD_AGAIN),
+    // What redirection in Windows PowerShell writes.
+    (b"\xff\xfe", "a text file (UTF-16)", "name a memory.dmp"),
     (
         b"PAGE",
         "a damaged kernel dump whose header names no word size",

@@ -100,6 +100,7 @@ fn foreign_files_are_named_with_what_to_do() {
             "a file of an unknown kind",
             "name a memory.dmp",
         ),
+        ("a", b"\xff\xfeh\0i\0", "a text file", "name a memory.dmp"),
         ("a", b"PAGEXX64", "a damaged kernel dump", "copy the dump again"),
         ("a", b"PAG", "a text file", "name a memory.dmp"),
     ] {
