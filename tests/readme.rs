@@ -7,7 +7,9 @@ use support::{alpc_dump, root};
 /// The lines behind a command in a console block, up to the block's end or a line of dots.
 fn shown(command: &str) -> String {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    let (_, block) = readme.split_once(&format!("$ {command}\n")).expect("the command is in README.md");
+    let (_, block) = readme
+        .split_once(&format!("$ {command}\n"))
+        .expect("the command is in README.md");
     let lines = block.lines().take_while(|line| !matches!(*line, "```" | "..."));
     lines.map(|line| format!("{line}\n")).collect()
 }
