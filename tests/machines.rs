@@ -213,6 +213,19 @@ fn what_is_missing_on_a_32_bit_system_is_told_in_its_digits() {
         assert!(owner.ends_with(": ????????"), "{kernel}: {owner}");
         let record = sample.run(&["--format", "json", "message", line.trim()]).stdout;
         assert!(record.contains("paged out to a page file"), "{kernel}: {record}");
+        // The address in the reason has the digits of the system, too.
+        let at = line.trim();
+        assert_eq!(at.len(), 8);
+        for said in [&run.stderr, &record] {
+            assert!(
+                !said.contains(&format!("00000000{}", &at[..5])),
+                "{kernel}: {said}"
+            );
+        }
+        assert!(
+            record.contains(&format!("\"text\": \"{}", &at[..5])),
+            "{kernel}: {record}"
+        );
     }
 }
 

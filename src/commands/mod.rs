@@ -28,6 +28,7 @@ use serde_json::Value as Json;
 
 use crate::cli::{Cli, Command};
 use crate::failure::{Failure, Status};
+use crate::output::narrow;
 use crate::session::Session;
 
 /// What a command gives for one dump: the same record as text and as JSON.
@@ -73,6 +74,14 @@ impl Answer {
         self
     }
 
+    /// The same with the addresses in its reasons as wide as a 32-bit system's.
+    fn narrowed(mut self) -> Self {
+        self.text = narrow::text(&self.text);
+        self.notes.iter_mut().for_each(|note| *note = narrow::text(note));
+        narrow::reasons(&mut self.record);
+        self
+    }
+
     fn with_notes(mut self, notes: Vec<String>) -> Self {
         self.notes.extend(notes);
         self
@@ -81,6 +90,22 @@ impl Answer {
 
 /// Runs the command on one dump.
 pub fn run(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
+    let answer = dispatch(cli, session);
+    if session.dump().kernel_space().pointer_width() != 4 {
+        return answer;
+    }
+    answer.map(Answer::narrowed).map_err(|error| {
+        let Failure { status, id, message } = Failure::from_error(error);
+        Failure {
+            status,
+            id,
+            message: narrow::text(&message),
+        }
+        .into()
+    })
+}
+
+fn dispatch(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
     let Some(command) = &cli.command else {
         return Err(Failure::fatal("no-command", "no command given"));
     };

@@ -4,6 +4,7 @@ pub mod color;
 pub mod escape;
 pub mod graph;
 pub mod json;
+pub mod narrow;
 pub mod object_lines;
 pub mod process_lines;
 pub mod rows;
