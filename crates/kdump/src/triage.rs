@@ -154,6 +154,11 @@ impl Triage {
         (sum(|block, _| block.len), sum(Block::present))
     }
 
+    /// Where the triage data ends in the file: SizeOfDump.
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
     /// Where the byte at `gva` and those behind it are in the file.
     pub(crate) fn extent(&self, gva: Gva) -> Result<Extent, ReadError> {
         let next = self.blocks.partition_point(|block| block.gva <= gva.u64());
