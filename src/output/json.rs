@@ -34,7 +34,8 @@ impl Holes {
 
     /// Whether memory was missing, as opposed to things that are not what they should be.
     pub fn unreadable(&self) -> bool {
-        self.unreadable.iter().any(|hole| hole.id != "implausible")
+        let is_told = |hole: &Unreadable| matches!(hole.id.as_str(), "implausible" | "null-pointer");
+        !self.unreadable.iter().all(is_told)
     }
 
     /// The holes as a list.
@@ -127,6 +128,8 @@ fn cause(id: &str) -> String {
         "not-in-dump" => "not in the dump".to_owned(),
         "out-of-file" => "where the file is cut off".to_owned(),
         "not-in-triage-dump" => "not in this triage dump".to_owned(),
+        "null-pointer" => "behind a null pointer".to_owned(),
+        "not-told" => "not told by the layouts in use".to_owned(),
         "header-only" => "in a dump of which only the header can be read".to_owned(),
         other => other.replace('-', " "),
     }
