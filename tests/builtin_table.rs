@@ -161,7 +161,7 @@ fn the_table_says_what_the_kernels_pdbs_say() {
 /// What the table does not tell is there in the kernel: it is no absence, and says where it would be told.
 #[test]
 fn what_the_table_does_not_tell_has_a_reason_of_its_own() {
-    let Some(world) = support::World::readable().into_iter().next() else {
+    let Some(world) = support::World::readable().next() else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();

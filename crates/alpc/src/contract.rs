@@ -725,6 +725,10 @@ mod tests {
             field_spec(ObjectNameInformation::Name).unwrap().ty,
             "_OBJECT_NAME_INFORMATION"
         );
-        assert_eq!(FIELDS.len(), field_index(ObjectNameInformation::Name) + 1);
+        assert_eq!(
+            field_spec(CompletionListHeader::EndMagic).unwrap().spellings,
+            ["EndMagic"]
+        );
+        assert_eq!(FIELDS.len(), field_index(CompletionListHeader::EndMagic) + 1);
     }
 }

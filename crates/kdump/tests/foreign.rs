@@ -234,7 +234,7 @@ fn compressed_files_are_named_with_the_command_that_unpacks_them() {
     zip.extend(b"\x0a\0\0\0MEMORY.DMPmore");
     let mut tar = b"MEMORY.DMP".to_vec();
     tar.resize(0x101, 0);
-    tar.extend(b"ustar\000");
+    tar.extend(b"ustar\x0000");
     let mut cabinet = b"MSCF\0\0\0\0".to_vec();
     cabinet.resize(0x10, 0);
     cabinet.extend(0x2cu32.to_le_bytes());

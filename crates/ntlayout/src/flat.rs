@@ -23,7 +23,7 @@ use crate::contract::{Contract, FieldSpec, Need};
 use crate::error::SymbolError;
 use crate::identity::{Guid, Identity};
 use crate::layout::{BitField, Certainty, Field, Layout, Missing};
-use crate::table::{Origin, SymbolTable, TypeInfo};
+use crate::table::{Origin, SymbolTable, TypeInfo, TypeName};
 
 /// How the first line of every table begins, of whatever version.
 pub(crate) const FORMAT: &str = "ntlayout ";
@@ -339,6 +339,12 @@ impl SymbolTable for Flat {
     }
 
     fn type_info(&self, _: &str) -> Result<Option<TypeInfo>, SymbolError> {
+        Err(SymbolError::NoWholeTypes {
+            origin: self.origin.to_string(),
+        })
+    }
+
+    fn type_names(&self) -> Result<Vec<TypeName>, SymbolError> {
         Err(SymbolError::NoWholeTypes {
             origin: self.origin.to_string(),
         })
