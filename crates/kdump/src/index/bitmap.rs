@@ -170,8 +170,8 @@ impl BitmapIndex {
             return Err(IndexError::Io(io::ErrorKind::OutOfMemory.into()));
         }
         let mut pages = 0u64;
-        let mut chunk = vec![0; CHUNK];
         let (mut at, mut left) = (layout.bits_at, layout.bytes());
+        let mut chunk = vec![0; usize::try_from(left).unwrap_or(CHUNK).min(CHUNK)];
         while left > 0 {
             let len = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
             let bytes = chunk.get_mut(..len).unwrap_or_default();

@@ -180,8 +180,10 @@ fn for_each_chunk(
     source: &ByteSource,
     mut visit: impl FnMut(&[u8]) -> Result<Progress, IndexError>,
 ) -> Result<(), IndexError> {
-    let mut chunk = vec![0; CHUNK];
     let (mut at, mut left) = (layout.array(), layout.room());
+    // Most arrays are of a few ranges: a buffer for many would take longer than reading them.
+    let room = usize::try_from(left.saturating_mul(RANGE)).unwrap_or(CHUNK);
+    let mut chunk = vec![0; CHUNK.min(room)];
     while left > 0 {
         let in_file = source.len().saturating_sub(at) / RANGE;
         let now = left.min((CHUNK / RANGE_BYTES) as u64).min(in_file.max(1));
