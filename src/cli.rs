@@ -264,7 +264,7 @@ pub struct ResourceArgs {
 /// Which type to show, and where.
 #[derive(Clone, Debug, Args)]
 pub struct DtArgs {
-    /// Name of the type: _ALPC_PORT or nt!_ALPC_PORT
+    /// Name of the type: _ALPC_PORT or nt!_ALPC_PORT; with * and ? all types that match are listed
     #[arg(value_name = "TYPE")]
     pub type_name: String,
 

@@ -3,7 +3,8 @@
 use alpc::Addr;
 use alpc::crashed::{self, Crashed};
 use alpc::module::{self, Modules};
-use kdump::{Coverage, Dump, Header, KernelImage, Machine, Note};
+use anyhow::Context;
+use kdump::{Coverage, Dump, Header, KernelImage, Machine, Note, SecondaryData, SecondaryEnd};
 use ntlayout::Identity;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -24,6 +25,7 @@ pub struct InfoRecord<'a> {
     header: Value,
     pages: Coverage,
     triage: Option<TriageContents>,
+    secondary_data: Option<SecondaryData>,
     notes: &'a [Note],
     kernel: Found<KernelFound>,
     symbols: Found<SymbolsFound>,
@@ -85,6 +87,8 @@ pub fn run(session: &Session) -> anyhow::Result<Answer> {
         header: header_record(dump.header())?,
         pages: dump.coverage(),
         triage: triage(dump),
+        secondary_data: kdump::secondary_data(dump)
+            .with_context(|| format!("the secondary data of {}", dump.path().display()))?,
         notes: dump.notes(),
         kernel: Found::new(image.map(|image| kernel_record(&image, dump.header()))),
         symbols: Found::new(symbols),
@@ -197,6 +201,9 @@ fn text(record: &InfoRecord<'_>, header: &Header) -> String {
             rows.text("Pages", &pages(record.pages));
         }
     }
+    if let Some(data) = &record.secondary_data {
+        secondary_rows(&mut rows, data);
+    }
     for note in record.notes {
         rows.text("Note", &escape::text(&note.text));
     }
@@ -237,6 +244,28 @@ fn triage_rows(rows: &mut Rows, triage: &TriageContents) {
         )
     });
     rows.text("Modules", &format!("{}{kernel}", modules.len()));
+}
+
+/// What drivers added to the dump: the GUID of each piece, with its size as the debugger's `.enumtag` writes it.
+fn secondary_rows(rows: &mut Rows, data: &SecondaryData) {
+    let bytes: u64 = data.blobs.iter().map(|blob| blob.size).sum();
+    let end = match data.ended {
+        SecondaryEnd::Complete => "",
+        SecondaryEnd::FileCut => "; the file ends inside of it",
+        SecondaryEnd::TooMany => "; there are more",
+        _ => "; what follows cannot be read",
+    };
+    rows.text(
+        "Secondary data",
+        &format!("{bytes} bytes in {} blobs{end}", data.blobs.len()),
+    );
+    for blob in &data.blobs {
+        let cut = match blob.size.saturating_sub(blob.present) {
+            0 => String::new(),
+            missing => format!(", {missing:#x} of them cut off"),
+        };
+        rows.text("", &format!("{{{}}} {:#x} bytes{cut}", blob.guid, blob.size));
+    }
 }
 
 fn optional<T>(value: Option<T>, text: impl FnOnce(T) -> String) -> String {

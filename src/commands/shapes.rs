@@ -10,7 +10,7 @@ use alpc::process::Processes;
 use alpc::receiver::SystemThreads;
 use alpc::resource::Resources;
 use alpc::thread::ThreadRecord;
-use alpc::typed::TypeRecord;
+use alpc::typed::{TypeList, TypeRecord};
 use alpc::wait::table::WaitTable;
 
 use super::*;
@@ -71,7 +71,7 @@ pub fn shapes() -> Vec<Shape> {
         shape!("handles": handles::HandlesRecord; handles::TABLE;),
         shape!("object": object::ObjectInFull),
         shape!("modules": Modules; modules::TABLE;),
-        shape!("dt": TypeRecord),
+        shape!("dt": TypeRecord | TypeList),
         shape!("symbols": symbols::SymbolSearch),
         shape!("pack": pack::PackRecord),
     ]

@@ -127,10 +127,12 @@ fn lines(forms: &mut Forms, shape: &Shape) {
     if !shape.whole.is_empty() {
         rests.push(json!({ "type": "null" }));
     }
-    for describe in shape.whole {
+    if !shape.whole.is_empty() {
         let about = format!("The whole result of {} with --format ndjson.", shape.command);
-        let line = line_of(&mut forms.generator, shape.command, *describe, &about);
-        forms.add(&format!("line.{}", shape.command), line);
+        let whole = shape.whole.iter();
+        let whole =
+            any_of(whole.map(|describe| line_of(&mut forms.generator, shape.command, *describe, &about)));
+        forms.add(&format!("line.{}", shape.command), whole);
     }
     let mut end = of_inlined::<Line<End<()>>>(&mut forms.generator);
     set(&mut end, "record", json!({ "const": "end" }));

@@ -323,9 +323,11 @@ fn counter(blob: At<'_, '_>, own: BlobType, pointed_to: BlobCounters) -> Read<u3
     if blob.kernel().has(own) {
         return blob.u32(own);
     }
-    blob.kernel()
-        .at(blob.pointer(BlobType::Counters)?)
-        .u32(pointed_to)
+    let counters = blob.pointer(BlobType::Counters)?;
+    if counters.u64() == 0 {
+        return Err(Hole::NullPointer("_BLOB_TYPE.Counters is null".into()));
+    }
+    blob.kernel().at(counters).u32(pointed_to)
 }
 
 fn pool_tag(tag: u32) -> String {

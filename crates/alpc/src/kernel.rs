@@ -103,6 +103,8 @@ impl<'d> Kernel<'d> {
             let member = contract::field_spec(member).map_or("?", |spec| spec.name);
             if self.layout.is_disputed(index) {
                 Hole::Disputed { ty, member }
+            } else if self.layout.is_untold(index) {
+                Hole::NotTold { ty, member }
             } else {
                 Hole::NoMember { ty, member }
             }

@@ -213,7 +213,7 @@ pub struct MessageDetails {
     pub handle_data: Value<Addr>,
     /// `_KALPC_MESSAGE_ATTRIBUTES.DirectEvent`.
     pub direct_event: Value<Addr>,
-    /// `_KALPC_MESSAGE_ATTRIBUTES.WorkOnBehalfData`, as its raw first word.
+    /// `_KALPC_MESSAGE_ATTRIBUTES.WorkOnBehalfData`, a ticket of 64 bits on every machine.
     pub work_on_behalf: Value<Addr>,
     /// The data itself.
     pub payload: Value<Payload>,
@@ -377,7 +377,11 @@ fn details(message: At<'_, '_>) -> MessageDetails {
         extension_buffer_size: message.uint(Message::ExtensionBufferSize).into(),
         handle_data: attribute(MessageAttributes::HandleData),
         direct_event: attribute(MessageAttributes::DirectEvent),
-        work_on_behalf: attribute(MessageAttributes::WorkOnBehalfData),
+        work_on_behalf: attributes
+            .clone()
+            .and_then(|at| at.pointer(MessageAttributes::WorkOnBehalfData))
+            .map(|ticket| Addr::new(ticket, 8))
+            .into(),
         payload: payload(message).into(),
     }
 }

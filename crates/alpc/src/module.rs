@@ -69,7 +69,7 @@ pub fn of_triage(dump: &Dump) -> Option<Modules> {
     };
     let known = triage.modules().iter().map(|module| {
         let end = module.base.u64().saturating_add(module.size.into());
-        let cut = || Hole::Walk("the file ends before the module's name".into());
+        let cut = || Hole::FileCut("the file ends before the module's name".into());
         let path = module.name.clone().ok_or_else(cut);
         ModuleRecord {
             entry: Err(missing()).into(),
@@ -87,7 +87,7 @@ pub fn of_triage(dump: &Dump) -> Option<Modules> {
         Ok(())
     } else {
         let claimed = triage.claimed_modules();
-        Err(Hole::Walk(format!(
+        Err(Hole::FileCut(format!(
             "the file ends after {} of {claimed} modules",
             modules.len()
         )))

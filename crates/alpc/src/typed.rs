@@ -137,6 +137,71 @@ pub fn describe(
     }))
 }
 
+/// A type that a pattern names.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct NamedType {
+    /// Its name.
+    pub name: String,
+    /// Its bytes; null for an enumeration.
+    pub size: Option<u32>,
+}
+
+/// The types that a pattern names, ascending by name.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct TypeList {
+    /// The pattern: `*` stands for any characters, `?` for one.
+    pub pattern: String,
+    /// The types.
+    pub types: Vec<NamedType>,
+}
+
+/// Lists the types whose names match a pattern, of whatever case.
+///
+/// # Errors
+/// When the symbol table cannot be read, or has no whole types.
+pub fn matching(table: &dyn SymbolTable, pattern: &str) -> Result<TypeList, SymbolError> {
+    let types = table.type_names()?.into_iter();
+    Ok(TypeList {
+        pattern: pattern.to_owned(),
+        types: types
+            .filter(|ty| matches(pattern, &ty.name))
+            .map(|ty| NamedType {
+                name: ty.name,
+                size: ty.size,
+            })
+            .collect(),
+    })
+}
+
+/// Whether a name matches a pattern. Of several `*` only the last has to be tried again: what one before it would
+/// take more, the last can take as well.
+fn matches(pattern: &str, name: &str) -> bool {
+    let (mut pattern, mut name) = (pattern.chars(), name.chars());
+    let mut retry = None;
+    loop {
+        let rest = name.clone();
+        match (pattern.next(), name.next()) {
+            (Some('*'), _) => {
+                name = rest.clone();
+                retry = Some((pattern.clone(), rest));
+            }
+            (None, None) => return true,
+            (Some('?'), Some(_)) => {}
+            (Some(one), Some(other)) if one.eq_ignore_ascii_case(&other) => {}
+            _ => {
+                let Some((after, mut from)) = retry.take() else {
+                    return false;
+                };
+                if from.next().is_none() {
+                    return false;
+                }
+                (pattern, name) = (after.clone(), from.clone());
+                retry = Some((after, from));
+            }
+        }
+    }
+}
+
 type Names = Option<Vec<(String, i64)>>;
 
 struct Reader<'r, 'd> {
@@ -354,6 +419,34 @@ mod tests {
         assert_eq!(sign_extended(0xffff_fffe, 4), -2);
         assert_eq!(sign_extended(u64::MAX, 8), -1);
         assert_eq!(sign_extended(0, 0), 0);
+    }
+
+    #[test]
+    fn patterns() {
+        for (pattern, name) in [
+            ("*", ""),
+            ("*", "_ALPC_PORT"),
+            ("_alpc*", "_ALPC_PORT"),
+            ("_ALPC_*O?T", "_ALPC_PORT"),
+            ("*_P*_P*", "_ALPC_PORT_PACKET"),
+            ("*ab", "aab"),
+            ("**a", "bba"),
+            ("?", "\u{fc}"),
+        ] {
+            assert!(matches(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [
+            ("", "a"),
+            ("?", ""),
+            ("_ALPC?", "_ALPC"),
+            ("*_PORT", "_ALPC_PORT_ATTRIBUTES"),
+            ("a*b*c", "acb"),
+        ] {
+            assert!(!matches(pattern, name), "{pattern} {name}");
+        }
+        // Bounded by the product of both lengths, whatever the pattern.
+        assert!(!matches(&"*a".repeat(200), &"a".repeat(199)));
+        assert!(!matches(&format!("{}b", "*a".repeat(200)), &"a".repeat(20_000)));
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(crate) fn left_in_page(address: u64) -> usize {
 pub const MAX_BYTES: usize = 16 << 20;
 
 /// An offset in the dump file, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 pub struct FileOffset(pub u64);
 
 /// How to open a dump.

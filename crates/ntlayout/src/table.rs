@@ -73,6 +73,15 @@ pub struct TypeInfo {
     pub members: Vec<Member>,
 }
 
+/// A type by its name alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TypeName {
+    /// Its name.
+    pub name: String,
+    /// Its bytes; `None` for an enumeration.
+    pub size: Option<u32>,
+}
+
 /// A symbol table of whatever kind.
 pub type Table = Box<dyn SymbolTable + Send + Sync>;
 
@@ -104,6 +113,13 @@ pub trait SymbolTable: fmt::Debug {
     /// # Errors
     /// The table cannot be read or contradicts itself.
     fn type_info(&self, name: &str) -> Result<Option<TypeInfo>, SymbolError>;
+
+    /// Every structure, class, union and enumeration that has a name, ascending by it. Each record is looked at once,
+    /// and no further than for its name and size.
+    ///
+    /// # Errors
+    /// The table cannot be read or contradicts itself.
+    fn type_names(&self) -> Result<Vec<TypeName>, SymbolError>;
 
     /// RVA of a global by its name, also tried with one leading underscore; `None` if there is none of that
     /// name or it is no address in the image.
