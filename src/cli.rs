@@ -1,8 +1,10 @@
 //! The arguments.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -58,6 +60,10 @@ pub struct Cli {
     #[arg(long, value_enum, default_value_t = Format::Text, global = true)]
     pub format: Format,
 
+    /// Whether the format was asked for.
+    #[arg(skip)]
+    pub format_given: bool,
+
     /// When to colour text; an explicit choice beats CLICOLOR_FORCE, CLICOLOR and NO_COLOR
     #[arg(long, value_enum, default_value_t = ColorChoice::Auto, global = true)]
     pub color: ColorChoice,
@@ -76,6 +82,17 @@ pub struct Cli {
 
     #[command(subcommand)]
     pub command: Option<Command>,
+}
+
+impl Cli {
+    /// Parses the arguments; the first is the program's name.
+    pub fn parse_args(args: Vec<OsString>) -> Result<Self, clap::Error> {
+        let matches = Self::command().try_get_matches_from(args)?;
+        Ok(Self {
+            format_given: matches.value_source("format") == Some(ValueSource::CommandLine),
+            ..Self::from_arg_matches(&matches)?
+        })
+    }
 }
 
 /// What to do with the dumps.
@@ -125,6 +142,32 @@ pub enum Command {
     Waits,
     /// Who is connected to whom (!alpc /graph) and who waits for whom; with --format also as a drawing
     Graph(GraphArgs),
+    /// One record a dump, of many dumps and of folders of them: what it is, what is stuck, on whom
+    Triage(TriageArgs),
+}
+
+/// How to look at many dumps.
+#[derive(Clone, Debug, Args)]
+pub struct TriageArgs {
+    /// Dumps looked at at the same time, each by a process of its own [default: as many as processors]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+
+    /// Look also into the folders in folders
+    #[arg(short, long)]
+    pub recursive: bool,
+
+    /// Give a dump up after this time: 30s, 5m, 2h
+    #[arg(long, value_name = "T", value_parser = crate::output::time::parse_span)]
+    pub timeout: Option<u64>,
+
+    /// Leave out the dumps that this file, written as ndjson by an earlier run, has records of
+    #[arg(long, value_name = "FILE")]
+    pub resume: Option<PathBuf>,
+
+    /// At the end also a record for each signature; the table has them without being asked
+    #[arg(long)]
+    pub groups: bool,
 }
 
 /// What to tell of the symbols.
@@ -293,6 +336,10 @@ pub enum Format {
     Text,
     /// One JSON document
     Json,
+    /// One line of JSON a record
+    Ndjson,
+    /// A table for programs that calculate
+    Csv,
     /// Graphviz; of graph only
     Dot,
     /// A Mermaid flowchart; of graph only
@@ -345,6 +392,7 @@ impl Command {
             Self::Chain(_) => "chain",
             Self::Waits => "waits",
             Self::Graph(_) => "graph",
+            Self::Triage(_) => "triage",
         }
     }
 }

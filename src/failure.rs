@@ -35,14 +35,28 @@ impl Status {
     }
 }
 
+impl Status {
+    /// The number that a shell sees.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Complete => 0,
+            Self::Finding => 1,
+            Self::Fatal => 2,
+            Self::Partial => 3,
+        }
+    }
+
+    /// The status of a number; none of any other number.
+    pub fn of_code(code: u64) -> Option<Self> {
+        [Self::Complete, Self::Finding, Self::Fatal, Self::Partial]
+            .into_iter()
+            .find(|status| u64::from(status.code()) == code)
+    }
+}
+
 impl From<Status> for ExitCode {
     fn from(status: Status) -> Self {
-        Self::from(match status {
-            Status::Complete => 0,
-            Status::Finding => 1,
-            Status::Fatal => 2,
-            Status::Partial => 3,
-        })
+        Self::from(status.code())
     }
 }
 

@@ -4,6 +4,7 @@ mod address;
 mod cli;
 mod commands;
 mod failure;
+mod fleet;
 mod identify;
 mod kd;
 mod output;
@@ -15,16 +16,14 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use crate::cli::Cli;
+use crate::cli::{Cli, Command};
 use crate::failure::{Failure, Status};
 use crate::kd::Step;
 use crate::output::Output;
 use crate::session::Session;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse_from(kd::bind_lines(kd::rewrite(std::env::args_os()))) {
+    let cli = match Cli::parse_args(kd::bind_lines(kd::rewrite(std::env::args_os()))) {
         Ok(cli) => cli,
         Err(error) => {
             // Clap's own status for usage errors is 2 already, and 0 for help and version.
@@ -49,6 +48,9 @@ fn run(cli: &Cli) -> io::Result<Status> {
     if cli.dumps.is_empty() || (cli.command.is_none() && cli.commands.is_empty()) {
         output.diagnostic(&nothing_to_do(cli))?;
         return Ok(Status::Fatal);
+    }
+    if let Some(Command::Triage(args)) = &cli.command {
+        return fleet::run(cli, args, &mut output);
     }
     let steps = kd::steps(cli);
     let mut worst = Status::Complete;

@@ -20,6 +20,7 @@ mod resource;
 mod symbols;
 mod thread;
 mod threads;
+mod triage;
 mod waits;
 
 use alpc::Kernel;
@@ -133,6 +134,7 @@ fn dispatch(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
         Command::Chain(args) => chain::run(session, args),
         Command::Waits => waits::run(session),
         Command::Graph(args) => graph::run(cli, session, args),
+        Command::Triage(_) => triage::run(session),
         Command::Symbols(args) => symbols::run(session, args),
         Command::Pack(args) => pack::of_dump(session, args),
         Command::Dt(args) => dt::run(cli, session, args),

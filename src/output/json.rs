@@ -47,10 +47,7 @@ impl Holes {
 
     /// One line that sums the holes up by cause; none when there are none.
     pub fn summary(&self) -> Option<String> {
-        let mut causes: BTreeMap<&str, (usize, &str)> = BTreeMap::new();
-        for hole in &self.unreadable {
-            causes.entry(&hole.cause).or_insert((0, &hole.text)).0 += 1;
-        }
+        let causes = self.causes();
         let total = self.unreadable.len();
         let list: Vec<String> = causes
             .iter()
@@ -58,6 +55,22 @@ impl Holes {
             .collect();
         let values = if total == 1 { "value" } else { "values" };
         (total > 0).then(|| format!("{total} {values} could not be told: {}", list.join("; ")))
+    }
+
+    /// The holes by cause: its id, and how many there are with the first of them in words.
+    pub fn by_cause(&self) -> impl Iterator<Item = (&str, String)> {
+        self.causes().into_iter().map(|(id, (count, first))| {
+            let values = if count == 1 { "value" } else { "values" };
+            (id, format!("{count} {values} {}: {first}", cause(id)))
+        })
+    }
+
+    fn causes(&self) -> BTreeMap<&str, (usize, &str)> {
+        let mut causes: BTreeMap<&str, (usize, &str)> = BTreeMap::new();
+        for hole in &self.unreadable {
+            causes.entry(&hole.cause).or_insert((0, &hole.text)).0 += 1;
+        }
+        causes
     }
 
     fn visit(&mut self, value: &mut Json, path: &str) {

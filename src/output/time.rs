@@ -9,11 +9,15 @@ const UNIX_EPOCH: i64 = 11_644_473_600;
 
 /// A point in time in ISO 8601, UTC, to the second; the bare number when it is beyond what calendars hold.
 pub fn utc(filetime: u64) -> String {
+    iso(filetime).unwrap_or_else(|| format!("{filetime} (no valid time)"))
+}
+
+/// The same; none when it is beyond what calendars hold.
+pub fn iso(filetime: u64) -> Option<String> {
     let seconds = i64::try_from(filetime / UNITS_PER_SECOND)
         .unwrap_or(i64::MAX)
         .saturating_sub(UNIX_EPOCH);
-    Timestamp::from_second(seconds)
-        .map_or_else(|_| format!("{filetime} (no valid time)"), |time| time.to_string())
+    Timestamp::from_second(seconds).ok().map(|time| time.to_string())
 }
 
 /// A span as days and hours:minutes:seconds.

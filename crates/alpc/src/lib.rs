@@ -38,6 +38,7 @@ pub mod resource;
 pub mod select;
 pub mod thread;
 pub mod thread_details;
+pub mod triage;
 pub mod typed;
 mod value;
 pub mod wait;
