@@ -21,15 +21,6 @@ pub enum Input {
     Failed(PathBuf, Problem),
 }
 
-impl Input {
-    /// Its name.
-    pub fn path(&self) -> &Path {
-        match self {
-            Self::Dump(path) | Self::Failed(path, _) => path,
-        }
-    }
-}
-
 /// The files that were named, and in the place of each folder the dumps in it, by the bytes of their names. A
 /// folder is read when it comes to it, one at a time; files in it that do not begin as a dump does are counted
 /// in `ignored`.
@@ -56,7 +47,7 @@ struct Folder {
 impl Folder {
     fn new(path: PathBuf, recursive: bool, ignored: Arc<AtomicU64>) -> Self {
         let depth = if recursive { usize::MAX } else { 1 };
-        // Links are followed, for dumps are often kept on other volumes; those that lead in a circle are told.
+        // Links are followed, for dumps are often kept on other volumes; those that lead in a circle are not.
         let entries = WalkDir::new(&path)
             .follow_links(true)
             .min_depth(1)
@@ -82,6 +73,10 @@ impl Folder {
                     }
                     Err(error) => return Some(unreadable(entry.into_path(), &error)),
                 },
+                // What the link leads back to is walked already.
+                Err(error) if error.loop_ancestor().is_some() => {
+                    self.ignored.fetch_add(1, Ordering::Relaxed);
+                }
                 Err(error) => return Some(self.failed(&error)),
             }
         }
@@ -91,10 +86,6 @@ impl Folder {
 
     fn failed(&self, error: &walkdir::Error) -> Input {
         let path = error.path().unwrap_or(&self.path).to_owned();
-        if error.loop_ancestor().is_some() {
-            let text = format!("{}: the link leads back to a folder above it", path.display());
-            return Input::Failed(path, Problem::new("link-loop", text));
-        }
         match error.io_error() {
             Some(error) => unreadable(path, error),
             None => Input::Failed(path, Problem::new("io", error.to_string())),
@@ -153,12 +144,10 @@ mod tests {
 
     fn walk(named: &[PathBuf], recursive: bool) -> (Vec<String>, u64) {
         let ignored = Arc::new(AtomicU64::new(0));
-        let names = inputs(named, recursive, &ignored).map(|input| {
-            let name = input.path().file_name().unwrap().to_string_lossy().into_owned();
-            match input {
-                Input::Dump(_) => name,
-                Input::Failed(_, problem) => format!("{name}: {}", problem.id),
-            }
+        let name = |path: PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+        let names = inputs(named, recursive, &ignored).map(|input| match input {
+            Input::Dump(path) => name(path),
+            Input::Failed(path, problem) => format!("{}: {}", name(path), problem.id),
         });
         (names.collect(), ignored.load(Ordering::Relaxed))
     }
@@ -210,12 +199,10 @@ mod tests {
         link("in/a.dmp", "in/linked.dmp");
         link("in", "in/round");
         link("nowhere", "in/torn.dmp");
-        let (names, _) = walk(&[path("in")], true);
-        assert_eq!(
-            names,
-            ["a.dmp", "linked.dmp", "round: link-loop", "torn.dmp: io"].map(str::to_owned)
-        );
-        // Without going into folders there is no circle.
-        assert_eq!(walk(&[path("in")], false).0.len(), 3);
+        for recursive in [true, false] {
+            let (names, ignored) = walk(&[path("in")], recursive);
+            assert_eq!(names, ["a.dmp", "linked.dmp", "torn.dmp: io"].map(str::to_owned));
+            assert_eq!(ignored, 1);
+        }
     }
 }

@@ -19,6 +19,9 @@ use crate::session::Session;
 /// Version of the record; see the documentation for what may change without it.
 pub const VERSION: u32 = 1;
 
+/// The views whose loss takes something from the record.
+const NEEDED: [&str; 5] = ["message", "port", "threads", "processes", "global"];
+
 /// One dump. What could not be told is `null`; `error` and `problems` say why.
 #[derive(Clone, Debug, Serialize)]
 pub struct Record {
@@ -262,7 +265,8 @@ impl Record {
             identity: layout.identity().map(Identity::to_string),
             certainty: layout.certainty().to_string(),
         });
-        let lost = alpc::contract::views_lost(layout.missing());
+        let mut lost = alpc::contract::views_lost(layout.missing());
+        lost.retain(|view| NEEDED.contains(view));
         if !lost.is_empty() {
             let missing: Vec<String> = layout.missing().iter().map(ToString::to_string).collect();
             self.problems.push(Problem::new(
@@ -277,7 +281,7 @@ impl Record {
     }
 
     fn add_summary(&mut self, summary: Summary) {
-        self.ports = Some(summary.ports);
+        self.ports = summary.ports;
         self.threads = Some(summary.threads);
         self.waits = Some(summary.waits);
         self.stuck = Some(summary.stuck);
@@ -285,7 +289,7 @@ impl Record {
         self.deadlocks = Some(summary.deadlocks);
         self.possible_deadlocks = Some(summary.possible_deadlocks);
         self.root_blocker = summary.root_blocker;
-        self.signature = Some(summary.signature);
+        self.signature = summary.signature;
         self.problems.extend(summary.troubles.iter().map(trouble));
     }
 }

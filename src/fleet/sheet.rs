@@ -193,8 +193,8 @@ fn table_row(record: &Json) -> String {
     let longest = record["longest_wait"].as_u64().map(time::lasted);
     let last = match (record["signature"].as_str(), record.pointer("/error/id")) {
         (Some(signature), _) => escape::text(signature),
-        (None, Some(id)) => format!("! {}: {}", cell(Some(id)), first_line(&record["error"])),
-        (None, None) => String::new(),
+        (None, Some(id)) => format!("! {}: {}", cell(Some(id)), why(record)),
+        (None, None) => "?".to_owned(),
     };
     row(
         &escape::text(&cell(record.get("dump"))),
@@ -222,6 +222,13 @@ fn pages(record: &Json) -> Option<String> {
 fn first_line(problem: &Json) -> String {
     let text = problem["text"].as_str().unwrap_or_default();
     escape::text(text.lines().next().unwrap_or_default())
+}
+
+/// The error without the dump's name, which stands in the same row.
+fn why(record: &Json) -> String {
+    let text = first_line(&record["error"]);
+    let name = format!("{}: ", escape::text(&cell(record.get("dump"))));
+    text.strip_prefix(&name).unwrap_or(&text).to_owned()
 }
 
 fn problem_lines(record: &Json) -> String {

@@ -14,8 +14,8 @@ use crate::wait::trouble::{PortTrouble, Trouble};
 /// A system in few words.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
-    /// Ports that were found.
-    pub ports: usize,
+    /// Ports that were found; `None` when there are none and not all places could be looked at.
+    pub ports: Option<usize>,
     /// Threads that were looked at.
     pub threads: usize,
     /// Threads that wait for an ALPC reply.
@@ -31,8 +31,9 @@ pub struct Summary {
     /// Where the chains of most threads end; none in a system in which nothing waits, or all that does is in
     /// or behind a ring.
     pub root_blocker: Option<RootBlocker>,
-    /// The same for the same hang on two machines; its rules are those of [`Hang::signature`].
-    pub signature: String,
+    /// The same for the same hang on two machines; its rules are those of [`Hang::signature`]. `None` when no wait
+    /// was found and not all places could be looked at: that is no proof that nothing waits.
+    pub signature: Option<String>,
     /// What is wrong with ports, each kind of trouble once.
     pub troubles: Vec<TroubleCount>,
 }
@@ -80,8 +81,11 @@ pub struct TroubleCount {
 #[must_use]
 pub fn summary(kernel: &Kernel<'_>) -> (Summary, Hang) {
     let (_, hang) = hang::hang(kernel);
+    let ports = enumerate::ports(kernel);
+    let no_ports = ports.ports.is_empty() && ports.complete.hole().is_some();
+    let no_waits = hang.stuck == 0 && !hang.unread.is_empty();
     let summary = Summary {
-        ports: enumerate::ports(kernel).ports.len(),
+        ports: (!no_ports).then_some(ports.ports.len()),
         threads: hang.threads,
         waits: hang.waiting_for_reply,
         stuck: hang.stuck,
@@ -89,7 +93,7 @@ pub fn summary(kernel: &Kernel<'_>) -> (Summary, Hang) {
         deadlocks: hang.deadlocks.len(),
         possible_deadlocks: hang.possible_deadlocks.len(),
         root_blocker: hang.blockers.first().map(root_blocker),
-        signature: hang.signature.clone(),
+        signature: (!no_waits).then(|| hang.signature.clone()),
         troubles: troubles(&hang.ports_in_trouble),
     };
     (summary, hang)
