@@ -2,8 +2,12 @@
 
 use std::process::ExitCode;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 /// The exit status; the first that applies, in the order fatal, finding, partial, complete.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// All that was asked for was printed.
     Complete,
@@ -35,28 +39,14 @@ impl Status {
     }
 }
 
-impl Status {
-    /// The number that a shell sees.
-    pub fn code(self) -> u8 {
-        match self {
-            Self::Complete => 0,
-            Self::Finding => 1,
-            Self::Fatal => 2,
-            Self::Partial => 3,
-        }
-    }
-
-    /// The status of a number; none of any other number.
-    pub fn of_code(code: u64) -> Option<Self> {
-        [Self::Complete, Self::Finding, Self::Fatal, Self::Partial]
-            .into_iter()
-            .find(|status| u64::from(status.code()) == code)
-    }
-}
-
 impl From<Status> for ExitCode {
     fn from(status: Status) -> Self {
-        Self::from(status.code())
+        Self::from(match status {
+            Status::Complete => 0,
+            Status::Finding => 1,
+            Status::Fatal => 2,
+            Status::Partial => 3,
+        })
     }
 }
 

@@ -5,7 +5,7 @@
 //! and their records are written in the order of the dumps. A single dump needs no other process.
 
 mod child;
-mod groups;
+pub mod groups;
 mod inputs;
 mod pool;
 mod progress;
@@ -22,6 +22,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use serde::Deserialize;
 use serde_json::Value as Json;
 
 use self::child::Nursery;
@@ -34,14 +35,15 @@ use self::sheet::Sheet;
 use crate::cli::{Cli, Format, TriageArgs};
 use crate::failure::{Failure, Status};
 use crate::output::Output;
+use crate::output::document::DumpRef;
+use crate::output::target::Target;
 
 /// Runs the command.
 ///
 /// # Errors
-/// What keeps stdout from being written.
-pub fn run(cli: &Cli, args: &TriageArgs, output: &mut Output) -> io::Result<Status> {
-    let prepared = prepare(cli, args);
-    let (format, done) = match prepared {
+/// What keeps the results from being written.
+pub fn run(cli: &Cli, args: &TriageArgs, mut output: Output) -> io::Result<Status> {
+    let (format, done) = match prepare(cli, args) {
         Ok(prepared) => prepared,
         Err(error) => {
             output.diagnostic(&Failure::from_error(error).message)?;
@@ -51,59 +53,70 @@ pub fn run(cli: &Cli, args: &TriageArgs, output: &mut Output) -> io::Result<Stat
     if let (Some(file), Some(done)) = (&args.resume, &done)
         && let Some(note) = done.note(file)
     {
-        output.diagnostic(&note)?;
+        output.note(&note)?;
     }
-    let sheet = match format {
-        Format::Csv => Sheet::csv()?,
-        Format::Json => Sheet::Array(false),
-        Format::Text => Sheet::table(cli.verbose)?,
-        _ => Sheet::Lines,
-    };
     let alone = matches!(&cli.dumps[..], [only] if !only.is_dir());
+    // The table itself shows how far it is.
+    let watched = alone || cli.quiet || (output.target().is_stdout() && io::stdout().is_terminal());
     let mut desk = Desk {
-        sheet,
+        cli,
+        sheet: Sheet::new(cli, format, alone, output.target())?,
+        target: output.target(),
         groups: Groups::default(),
         with_groups: args.groups || (format == Format::Text && !alone),
-        progress: Progress::new(!alone && !io::stdout().is_terminal()),
+        progress: Progress::new(!watched),
         tally: Tally::default(),
         worst: Status::Complete,
     };
     if alone && args.timeout.is_none() {
-        let dump = &cli.dumps[0];
-        let skip = done.is_some_and(|done| is_done(&done, dump));
-        desk.take(if skip {
-            Outcome::Skipped
-        } else {
-            Outcome::of(&Record::gather(cli, dump))?
-        })?;
+        desk.take(look_at(cli, &cli.dumps[0], done.as_ref())?)?;
     } else {
         run_all(cli, args, done.as_ref(), &mut desk)?;
     }
-    let Finished { worst, tally } = desk.finish()?;
+    let (worst, tally) = desk.finish()?;
     if !alone {
-        output.diagnostic(&tally.text())?;
+        output.note(&tally.text())?;
     }
+    output.close()?;
     Ok(worst)
 }
 
 /// The format, and what an earlier run has done.
 fn prepare(cli: &Cli, args: &TriageArgs) -> anyhow::Result<(Format, Option<Done>)> {
+    let to_terminal = cli.output.is_none() && io::stdout().is_terminal();
     let format = match cli.format {
-        Format::Text if !cli.format_given && !io::stdout().is_terminal() => Format::Ndjson,
+        Format::Text if !cli.format_given && !to_terminal => Format::Ndjson,
         format => format,
     };
     if format.is_drawing() {
         return Err(Failure::fatal("format-not-here", "only graph can be drawn"));
     }
-    if args.groups && format == Format::Csv {
+    if args.groups && !matches!(format, Format::Text | Format::Ndjson) {
         return Err(Failure::fatal(
             "format-not-here",
-            "groups have no place among the rows of CSV: use --format ndjson, json or text",
+            "groups have no place here: use --format ndjson or text",
         ));
+    }
+    if let Some(file) = &cli.output
+        && inputs::begins_as_a_dump(file).unwrap_or(false)
+    {
+        let text = format!("{} is a dump, and is not overwritten", file.display());
+        return Err(Failure::fatal("output-is-a-dump", text));
     }
     let Some(file) = &args.resume else {
         return Ok((format, None));
     };
+    if cli
+        .output
+        .as_ref()
+        .is_some_and(|output| same_file::is_same_file(output, file).unwrap_or(false))
+    {
+        let text = format!(
+            "--output would replace {file}, with the records that are there: append to it instead, with >>{file}",
+            file = file.display()
+        );
+        return Err(Failure::fatal("output-is-resumed", text));
+    }
     let done = Done::read(file).map_err(|error| {
         Failure::fatal(
             "resume-file",
@@ -113,7 +126,16 @@ fn prepare(cli: &Cli, args: &TriageArgs) -> anyhow::Result<(Format, Option<Done>
     Ok((format, Some(done)))
 }
 
-fn run_all(cli: &Cli, args: &TriageArgs, done: Option<&Done>, desk: &mut Desk) -> io::Result<()> {
+/// A dump on its own, without another process.
+fn look_at(cli: &Cli, path: &Path, done: Option<&Done>) -> io::Result<Outcome> {
+    let dump = DumpRef::of(path, cli.hash);
+    if done.is_some_and(|done| done.has(&dump)) {
+        return Ok(Outcome::Skipped);
+    }
+    Outcome::of(Record::gather(cli, path, &dump), &dump)
+}
+
+fn run_all(cli: &Cli, args: &TriageArgs, done: Option<&Done>, desk: &mut Desk<'_>) -> io::Result<()> {
     let stop = AtomicBool::new(false);
     let ignored = Arc::new(AtomicU64::new(0));
     let nursery = Nursery {
@@ -125,13 +147,19 @@ fn run_all(cli: &Cli, args: &TriageArgs, done: Option<&Done>, desk: &mut Desk) -
         stop: &stop,
     };
     let inputs = inputs::inputs(&cli.dumps, args.recursive, &ignored);
+    let failed = |path: &Path, problem| {
+        let dump = DumpRef::of(path, false);
+        Outcome::of(Record::failed(&dump, problem), &dump)
+    };
     let work = |input: Input| match input {
-        Input::Dump(dump) if done.is_some_and(|done| is_done(done, &dump)) => Ok(Outcome::Skipped),
-        Input::Dump(dump) => match nursery.raise(&dump) {
-            Ok((line, json)) => Ok(Outcome::Record(line, json)),
-            Err(problem) => Outcome::of(&Record::failed(&dump, problem)),
+        Input::Dump(path) if done.is_some_and(|done| done.has(&DumpRef::of(&path, false))) => {
+            Ok(Outcome::Skipped)
+        }
+        Input::Dump(path) => match nursery.raise(&path) {
+            Ok((line, record)) => Ok(Outcome::Record(line, record)),
+            Err(problem) => failed(&path, problem),
         },
-        Input::Failed(path, problem) => Outcome::of(&Record::failed(&path, problem)),
+        Input::Failed(path, problem) => failed(&path, problem),
     };
     let jobs = args.jobs.map_or_else(
         || thread::available_parallelism().map_or(1, usize::from),
@@ -142,13 +170,9 @@ fn run_all(cli: &Cli, args: &TriageArgs, done: Option<&Done>, desk: &mut Desk) -
     Ok(())
 }
 
-fn is_done(done: &Done, dump: &Path) -> bool {
-    done.has(&record::name(dump), record::size(dump))
-}
-
 /// What a process is told behind its dump.
 fn options(cli: &Cli) -> Vec<OsString> {
-    let mut options: Vec<OsString> = ["triage", "--format", "ndjson", "--color", "never"]
+    let mut options: Vec<OsString> = ["triage", "--format", "ndjson", "--quiet"]
         .map(OsString::from)
         .to_vec();
     for symbols in &cli.symbols {
@@ -156,6 +180,9 @@ fn options(cli: &Cli) -> Vec<OsString> {
     }
     if cli.exact_symbols {
         options.push("--exact-symbols".into());
+    }
+    if cli.hash {
+        options.push("--hash".into());
     }
     if cli.no_mmap {
         options.push("--no-mmap".into());
@@ -175,14 +202,20 @@ enum Outcome {
 }
 
 impl Outcome {
-    fn of(record: &Record) -> io::Result<Self> {
-        Ok(Self::Record(sheet::line(record)?, serde_json::to_value(record)?))
+    fn of(record: Record, dump: &DumpRef) -> io::Result<Self> {
+        let line = record.line(dump);
+        Ok(Self::Record(
+            serde_json::to_string(&line)?,
+            serde_json::to_value(&line)?,
+        ))
     }
 }
 
 /// Where the records arrive, in order.
-struct Desk {
+struct Desk<'o> {
+    cli: &'o Cli,
     sheet: Sheet,
+    target: &'o mut Target,
     groups: Groups,
     with_groups: bool,
     progress: Progress,
@@ -190,39 +223,30 @@ struct Desk {
     worst: Status,
 }
 
-impl Desk {
+impl Desk<'_> {
     fn take(&mut self, outcome: Outcome) -> io::Result<()> {
         match outcome {
             Outcome::Skipped => self.tally.skipped += 1,
             Outcome::Record(line, record) => {
-                let status = record["status"].as_u64().and_then(Status::of_code);
-                let status = status.unwrap_or(Status::Fatal);
+                let status = Status::deserialize(&record["status"]).unwrap_or(Status::Fatal);
                 self.worst = self.worst.combine(status);
                 self.tally.count(status);
                 self.groups.add(&record);
-                self.sheet.record(&line, &record)?;
+                self.sheet.record(self.cli, &line, &record, status, self.target)?;
             }
         }
         self.progress.show(&self.tally);
         Ok(())
     }
 
-    fn finish(mut self) -> io::Result<Finished> {
+    fn finish(mut self) -> io::Result<(Status, Tally)> {
         self.progress.end();
         if self.with_groups {
-            self.sheet.groups(&self.groups.ranked())?;
+            self.sheet.groups(&self.groups.ranked(), self.target)?;
         }
-        self.sheet.finish()?;
-        Ok(Finished {
-            worst: self.worst,
-            tally: self.tally,
-        })
+        self.sheet.finish(self.target)?;
+        Ok((self.worst, self.tally))
     }
-}
-
-struct Finished {
-    worst: Status,
-    tally: Tally,
 }
 
 /// How many dumps ended how.

@@ -77,8 +77,7 @@ fn other_machine(whole: &[u8]) -> Vec<u8> {
 }
 
 fn records(run: &Run) -> Vec<Value> {
-    let lines = run.stdout.lines();
-    lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+    run.lines()
 }
 
 fn file_name(record: &Value) -> &str {
@@ -91,13 +90,13 @@ fn one_record_a_dump_whatever_is_wrong_with_it() {
     let run = fleet.triage(&[]);
     assert_eq!(run.status, 2, "{}", run.stderr);
     let records = records(&run);
-    let told: Vec<(&str, i64, &str)> = records
+    let told: Vec<(&str, &str, &str)> = records
         .iter()
         .map(|record| {
             let error = record["error"]["id"].as_str();
             (
                 file_name(record),
-                record["status"].as_i64().unwrap(),
+                record["status"].as_str().unwrap(),
                 error.unwrap_or("-"),
             )
         })
@@ -106,15 +105,15 @@ fn one_record_a_dump_whatever_is_wrong_with_it() {
     assert_eq!(
         told,
         [
-            ("a-whole.dmp", 0, "-"),
-            ("b-cut.dmp", 2, "no-kernel-image"),
-            ("c-ring.dmp", 1, "-"),
-            ("d-header.dmp", 2, "header-cut"),
-            ("g-hostile.dmp", 2, "no-kernel-image"),
-            ("h-other-machine.dmp", 2, "unsupported-machine"),
-            ("i-ring.dmp", 1, "-"),
-            ("j-ring.dmp", 1, "-"),
-            ("k-holes.dmp", 3, "-"),
+            ("a-whole.dmp", "complete", "-"),
+            ("b-cut.dmp", "fatal", "no-kernel-image"),
+            ("c-ring.dmp", "finding", "-"),
+            ("d-header.dmp", "fatal", "header-cut"),
+            ("g-hostile.dmp", "fatal", "no-kernel-image"),
+            ("h-other-machine.dmp", "fatal", "unsupported-machine"),
+            ("i-ring.dmp", "finding", "-"),
+            ("j-ring.dmp", "finding", "-"),
+            ("k-holes.dmp", "partial", "-"),
         ]
     );
     assert_eq!(
@@ -124,9 +123,9 @@ fn one_record_a_dump_whatever_is_wrong_with_it() {
     let members = |record: &Value| record.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     for record in &records {
         assert_eq!(members(record), members(&records[0]), "one shape for all");
-        assert_eq!(record["record"], "dump");
+        assert_eq!(record["record"], "triage");
         assert_eq!(
-            record["size"],
+            record["dump_size"],
             fs::metadata(fleet.path(file_name(record))).unwrap().len()
         );
     }
@@ -211,9 +210,9 @@ fn a_record_tells_what_the_world_was_told() {
         );
         let first = truth.thread(scene.at("first"));
         let ticks = truth.tick_count - u64::from(first.wait_time);
-        assert!(record["longest_wait"].as_u64() >= Some(ticks * u64::from(truth.time_increment)));
+        assert!(record["longest_wait"]["ticks"].as_u64() >= Some(ticks * u64::from(truth.time_increment)));
         assert_eq!(
-            record["system_up_time"],
+            record["up_time"]["ticks"],
             truth.tick_count * u64::from(truth.time_increment)
         );
     }
@@ -230,7 +229,7 @@ fn the_status_of_a_dump_is_that_of_hang() {
     for record in records(&run) {
         let dump = record["dump"].as_str().unwrap();
         let hang = alpc_dump(&[dump, "-y", symbols, "hang", "--format", "json"]);
-        assert_eq!(record["status"], hang.status, "{dump}");
+        assert_eq!(record["status"], hang.json()["status"], "{dump}");
         let (report, error) = (&hang.json()["result"], &hang.json()["error"]);
         assert_eq!(record["error"]["id"], error["id"], "{dump}");
         if record["signature"].is_string() {
@@ -265,7 +264,15 @@ fn a_dump_alone_gives_the_line_that_it_gives_among_many() {
     let dump = fleet.path("c-ring.dmp");
     let run = alpc_dump(&[dump.to_str().unwrap(), "triage", "--format", "json"]);
     assert_eq!(run.status, 1);
-    assert_eq!(run.json(), json!([records(&many)[2]]));
+    let document = run.json();
+    assert_eq!(document["status"], "finding");
+    let record = &records(&many)[2];
+    assert_eq!(document["dump"], record["dump"]);
+    assert_eq!(document["symbols"], record["symbols"]);
+    assert_eq!(document["result"]["signature"], record["signature"]);
+    let all = fleet.triage(&["--format", "json"]).json();
+    assert_eq!(all.as_array().unwrap().len(), 9);
+    assert_eq!(all[2]["result"], document["result"]);
 }
 
 #[test]
@@ -300,7 +307,7 @@ fn groups_are_records_when_they_are_asked_for() {
     let groups: Vec<&Value> = all.iter().filter(|record| record["record"] == "group").collect();
     assert_eq!(groups.len(), 6, "{groups:?}");
     assert_eq!(groups[0]["dumps"], 3);
-    assert_eq!(groups[0]["first"], all[2]["dump"]);
+    assert_eq!(groups[0]["dump"], all[2]["dump"]);
     assert_eq!(groups[0]["signature"], all[2]["signature"]);
     let total: u64 = groups.iter().map(|group| group["dumps"].as_u64().unwrap()).sum();
     assert_eq!(total, 9);
@@ -321,10 +328,10 @@ fn csv_has_a_row_a_dump() {
         rows[row][at].to_owned()
     };
     assert_eq!(cell(2, "deadlocks"), "1");
-    assert_eq!(cell(2, "bug_check"), "226");
-    assert_eq!(cell(3, "error"), "header-cut");
+    assert_eq!(cell(2, "bug_check.code"), "226");
+    assert_eq!(cell(3, "error.id"), "header-cut");
     assert_eq!(cell(3, "deadlocks"), "");
-    assert!(cell(1, "problems").split(' ').any(|id| id == "truncated"));
+    assert!(cell(1, "problems").contains(r#"{"id":"truncated","text":"#));
 }
 
 #[test]
@@ -337,7 +344,7 @@ fn a_dump_that_takes_too_long_is_one_record() {
     assert_eq!(records.len(), 9);
     for record in &records {
         assert_eq!(record["error"]["id"], "timeout");
-        assert!(record["size"].is_u64());
+        assert!(record["dump_size"].is_u64());
     }
     let one = alpc_dump(&[
         fleet.path("a-whole.dmp").to_str().unwrap(),
@@ -350,6 +357,32 @@ fn a_dump_that_takes_too_long_is_one_record() {
         fleet.triage(&["--timeout", "1d"]).stdout,
         fleet.triage(&[]).stdout
     );
+}
+
+#[test]
+fn results_in_a_file() {
+    let fleet = Fleet::mixed();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let file = elsewhere.path().join("all.ndjson");
+    let output = file.to_str().unwrap();
+    let run = fleet.triage(&["--output", output, "--quiet", "--hash"]);
+    assert_eq!(
+        (run.status, run.stdout.as_str(), run.stderr.as_str()),
+        (2, "", "")
+    );
+    let text = fs::read_to_string(&file).unwrap();
+    let hash = |line: &str| serde_json::from_str::<Value>(line).unwrap()["dump_sha256"].clone();
+    assert_eq!(text.lines().count(), 9);
+    assert_eq!(hash(text.lines().next().unwrap()).as_str().unwrap().len(), 64);
+    // What is there already, and what is a dump, is not written over.
+    let refused = fleet.triage(&["--output", output, "--resume", output]);
+    assert_eq!(refused.status, 2);
+    assert!(refused.stderr.contains("append to it"), "{}", refused.stderr);
+    let dump = fleet.path("a-whole.dmp");
+    let before = fs::read(&dump).unwrap();
+    assert_eq!(fleet.triage(&["--output", dump.to_str().unwrap()]).status, 2);
+    assert!(fs::read(&dump).unwrap() == before);
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
 }
 
 /// Runs it with stdout at the end of a file, as `>>` does.
@@ -408,7 +441,7 @@ fn a_run_that_was_interrupted_goes_on_where_it_was() {
     assert_eq!(again.len(), 1);
     assert_eq!(
         (file_name(&again[0]), &again[0]["status"]),
-        ("d-header.dmp", &json!(0))
+        ("d-header.dmp", &json!("complete"))
     );
 }
 

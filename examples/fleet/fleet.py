@@ -33,6 +33,9 @@ import ray
 # Tasks that are under way at once, for each processor of the cluster: the driver holds no more than these.
 AHEAD = 4
 
+# A span of time in 100 ns, and as ISO 8601.
+SPAN = pa.struct([("ticks", pa.uint64()), ("iso", pa.string())])
+
 PROBLEM = pa.struct([("id", pa.string()), ("text", pa.string())])
 
 # The records of `alpc-dump triage`, so that a column of nothing but nulls has a type as well. Members that a later
@@ -42,17 +45,17 @@ SCHEMA = pa.schema(
         ("version", pa.int32()),
         ("tool", pa.string()),
         ("dump", pa.string()),
-        ("size", pa.int64()),
-        ("status", pa.int8()),
+        ("dump_size", pa.int64()),
+        ("dump_sha256", pa.string()),
+        ("status", pa.string()),
         ("error", PROBLEM),
         ("kind", pa.string()),
         ("machine", pa.string()),
         ("build", pa.int64()),
         ("kernel_pdb", pa.string()),
         ("bug_check", pa.struct([("code", pa.int64()), ("parameters", pa.list_(pa.string()))])),
-        ("crash_time", pa.string()),
-        ("system_time", pa.uint64()),
-        ("system_up_time", pa.uint64()),
+        ("crash_time", pa.struct([("ticks", pa.uint64()), ("utc", pa.string())])),
+        ("up_time", SPAN),
         ("pages_claimed", pa.uint64()),
         ("pages_present", pa.uint64()),
         ("symbols", pa.struct([("source", pa.string()), ("identity", pa.string()), ("certainty", pa.string())])),
@@ -60,7 +63,7 @@ SCHEMA = pa.schema(
         ("threads", pa.int64()),
         ("waits", pa.int64()),
         ("stuck", pa.int64()),
-        ("longest_wait", pa.uint64()),
+        ("longest_wait", SPAN),
         ("deadlocks", pa.int64()),
         ("possible_deadlocks", pa.int64()),
         (
@@ -76,7 +79,7 @@ SCHEMA = pa.schema(
                     ("end", pa.string()),
                     ("threads_behind", pa.int64()),
                     ("processes_behind", pa.int64()),
-                    ("longest_wait", pa.uint64()),
+                    ("longest_wait", SPAN),
                 ]
             ),
         ),
@@ -121,7 +124,7 @@ def triage(files, options):
 def failed(name, problem, text):
     """The record of a dump that never got to a node."""
     error = {"id": problem, "text": text}
-    return json.dumps({"version": 1, "dump": name, "status": 2, "error": error, "problems": []}).encode()
+    return json.dumps({"version": 1, "dump": name, "status": "fatal", "error": error, "problems": []}).encode()
 
 
 def fetched(name, options):
@@ -211,8 +214,8 @@ QUESTIONS = {
         from dumps where root_blocker is not null
         group by all order by threads_behind desc, image, "end" limit 20""",
     "longest waits": """
-        select dump, round(longest_wait / 1e7 / 60, 1) as minutes, root_blocker.image as culprit
-        from dumps where longest_wait is not null order by longest_wait desc, dump limit 10""",
+        select dump, round(longest_wait.ticks / 1e7 / 60, 1) as minutes, root_blocker.image as culprit
+        from dumps where longest_wait is not null order by longest_wait.ticks desc, dump limit 10""",
     "errors": """
         select error.id as error, count(*) as dumps, min(error.text) as example
         from dumps where error is not null group by 1 order by dumps desc, error""",

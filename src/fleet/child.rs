@@ -126,7 +126,7 @@ fn record(output: Vec<u8>) -> Option<(String, Json)> {
         return None;
     }
     let json: Json = serde_json::from_str(&line).ok()?;
-    (json["record"] == "dump").then_some((line, json))
+    (json["record"] == super::record::NAME).then_some((line, json))
 }
 
 fn death(status: ExitStatus, last_words: &[u8]) -> Problem {
@@ -164,8 +164,12 @@ mod tests {
 
     #[test]
     fn a_record_is_passed_on_as_it_is() {
-        let (line, json) = raise(r#"echo '{"record":"dump",  "dump":"'$1'"}'; echo talk >&2"#, None).unwrap();
-        assert_eq!(line, r#"{"record":"dump",  "dump":"a.dmp"}"#);
+        let (line, json) = raise(
+            r#"echo '{"record":"triage",  "dump":"'$1'"}'; echo talk >&2"#,
+            None,
+        )
+        .unwrap();
+        assert_eq!(line, r#"{"record":"triage",  "dump":"a.dmp"}"#);
         assert_eq!(json["dump"], "a.dmp");
     }
 
@@ -199,8 +203,8 @@ mod tests {
         for no_record in [
             "true",
             "echo talk",
-            r#"printf '{"record":"dump"}'"#,
-            r#"echo '{"record":"dump"}'; echo '{"record":"dump"}'"#,
+            r#"printf '{"record":"triage"}'"#,
+            r#"echo '{"record":"triage"}'; echo '{"record":"triage"}'"#,
             r#"echo '{"record":"group"}'"#,
             r"printf '\377\n'",
         ] {

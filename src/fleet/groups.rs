@@ -2,15 +2,25 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::record::{Kind, VERSION};
+use crate::commands::Table;
+use crate::output::document::{Line, VERSION};
+use crate::output::schema::of;
+
+/// Their records.
+pub const TABLE: Table = Table {
+    record: "group",
+    row: of::<Group>,
+    rest: (of::<()>, None),
+};
 
 /// Dumps that have the same signature; or the same error, when they have none.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Group {
-    record: Kind,
+    /// Version of the format.
     version: u32,
     /// The signature of all of them.
     pub signature: Option<String>,
@@ -18,8 +28,20 @@ pub struct Group {
     pub error: Option<String>,
     /// How many.
     pub dumps: u64,
-    /// The name of the first.
+    /// The name of the first, which a line names as its dump.
+    #[serde(skip)]
     pub first: String,
+}
+
+impl Group {
+    /// The record as a line.
+    pub fn line(&self) -> Line<&Self> {
+        Line {
+            record: TABLE.record,
+            dump: self.first.clone(),
+            value: self,
+        }
+    }
 }
 
 /// Counts dumps by signature.
@@ -44,7 +66,6 @@ impl Groups {
             .known
             .iter()
             .map(|((signature, error), (dumps, first))| Group {
-                record: Kind::Group,
                 version: VERSION,
                 signature: signature.clone(),
                 error: error.clone(),

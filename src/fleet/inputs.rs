@@ -127,7 +127,8 @@ fn unreadable(path: PathBuf, error: &io::Error) -> Input {
     Input::Failed(path, Problem::new("io", text))
 }
 
-fn begins_as_a_dump(path: &Path) -> io::Result<bool> {
+/// Whether a file begins as a kernel dump does.
+pub fn begins_as_a_dump(path: &Path) -> io::Result<bool> {
     let mut beginning = [0; 8];
     match File::open(path)?.read_exact(&mut beginning) {
         Ok(()) => Ok(BEGINNINGS.contains(&beginning)),

@@ -1,104 +1,95 @@
 //! One dump in one record: as flat as it can be, for tables, and of the same shape whatever became of the dump.
 
-use std::fs;
 use std::path::Path;
 
 use alpc::Kernel;
 use alpc::triage::{self, RootBlocker, Summary, TroubleCount};
 use alpc::wait::hang::Hang;
-use kdump::{Dump, Header, Machine};
-use ntlayout::Identity;
+use kdump::{Dump, FileTime, Header, Machine, TimeSpan};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::Cli;
+use crate::commands;
 use crate::failure::{Failure, Status};
+use crate::output::document::{DumpRef, Line, SymbolSource, VERSION};
 use crate::output::json::Holes;
-use crate::output::{narrow, time};
+use crate::output::narrow;
 use crate::session::Session;
 
-/// Version of the record; see the documentation for what may change without it.
-pub const VERSION: u32 = 1;
+/// The kind of record, as each line names it.
+pub const NAME: &str = "triage";
 
 /// The views whose loss takes something from the record.
 const NEEDED: [&str; 5] = ["message", "port", "threads", "processes", "global"];
 
 /// One dump. What could not be told is `null`; `error` and `problems` say why.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "TriageRecord")]
 pub struct Record {
-    /// What kind of record it is.
-    pub record: Kind,
-    /// [`VERSION`].
-    pub version: u32,
+    /// Version of the format.
+    version: u32,
     /// The program that wrote it, and its version.
-    pub tool: &'static str,
-    /// The dump's name, as it was given or found.
-    pub dump: String,
-    /// Its length in bytes.
-    pub size: Option<u64>,
-    /// The exit status that the dump alone gives: that of `hang`.
-    pub status: u8,
+    tool: &'static str,
+    /// Bytes of the dump; null for what is no file.
+    pub dump_size: Option<u64>,
+    /// SHA-256 of the dump in hex, when `--hash` asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
+    dump_sha256: Option<String>,
+    /// How the dump alone would end: as `hang` does on it.
+    pub status: Status,
     /// Why there is no more than this.
-    pub error: Option<Problem>,
+    error: Option<Problem>,
     /// What kind of dump it is.
-    pub kind: Option<&'static str>,
+    kind: Option<&'static str>,
     /// The machine type.
-    pub machine: Option<String>,
+    machine: Option<String>,
     /// The build number of Windows.
-    pub build: Option<u32>,
+    build: Option<u32>,
     /// Which PDB the kernel was linked with: name, GUID and age, as in a symbol store.
-    pub kernel_pdb: Option<String>,
+    kernel_pdb: Option<String>,
     /// The bug check.
-    pub bug_check: Option<BugCheck>,
-    /// When the system stopped, in ISO 8601, UTC.
-    pub crash_time: Option<String>,
-    /// The same in 100 ns since 1601.
-    pub system_time: Option<u64>,
-    /// How long it had run, in 100 ns.
-    pub system_up_time: Option<u64>,
+    bug_check: Option<StopCode>,
+    /// When the system stopped.
+    crash_time: Option<FileTime>,
+    /// How long it had run.
+    up_time: Option<TimeSpan>,
     /// Pages of 4 KiB that the dump claims to have.
-    pub pages_claimed: Option<u64>,
+    pages_claimed: Option<u64>,
     /// Those that are in the file.
-    pub pages_present: Option<u64>,
+    pages_present: Option<u64>,
     /// Which symbols served.
-    pub symbols: Option<Symbols>,
+    pub symbols: Option<SymbolSource>,
     /// Ports that were found.
-    pub ports: Option<usize>,
+    ports: Option<usize>,
     /// Threads that were looked at.
-    pub threads: Option<usize>,
+    threads: Option<usize>,
     /// Threads that wait for an ALPC reply.
-    pub waits: Option<usize>,
+    waits: Option<usize>,
     /// Threads that wait for another thread or process.
-    pub stuck: Option<usize>,
-    /// The longest of their waits, in 100 ns.
-    pub longest_wait: Option<u64>,
+    stuck: Option<usize>,
+    /// The longest of their waits.
+    longest_wait: Option<TimeSpan>,
     /// Rings of proven waits.
-    pub deadlocks: Option<usize>,
+    deadlocks: Option<usize>,
     /// Rings that need a step which is not proven.
-    pub possible_deadlocks: Option<usize>,
+    possible_deadlocks: Option<usize>,
     /// Where the chains of most threads end.
-    pub root_blocker: Option<RootBlocker>,
+    root_blocker: Option<RootBlocker>,
     /// One line that is the same for the same hang on two machines.
-    pub signature: Option<String>,
+    signature: Option<String>,
     /// What is wrong with the dump, its symbols or the system.
-    pub problems: Vec<Problem>,
+    problems: Vec<Problem>,
 }
 
-/// What a line of output is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// A dump.
-    Dump,
-    /// Dumps that have the same signature, or the same error.
-    Group,
-}
-
-/// Something wrong, with a stable id.
-#[derive(Clone, Debug, Serialize)]
+/// Something wrong.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Problem {
     /// A stable id, for scripts.
+    #[schemars(regex(pattern = "^[a-z0-9-]+$"))]
     pub id: String,
-    /// It in words.
+    /// It in words, which may change.
     pub text: String,
 }
 
@@ -112,35 +103,23 @@ impl Problem {
 }
 
 /// The bug check of the crash.
-#[derive(Clone, Debug, Serialize)]
-pub struct BugCheck {
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+struct StopCode {
     /// Its code.
-    pub code: u32,
-    /// Its parameters, in the digits of the system.
-    pub parameters: [String; 4],
-}
-
-/// Which symbols served.
-#[derive(Clone, Debug, Serialize)]
-pub struct Symbols {
-    /// Where they came from.
-    pub source: String,
-    /// Their identity.
-    pub identity: Option<String>,
-    /// How sure it is that they are the kernel's.
-    pub certainty: String,
+    code: u32,
+    /// Its parameters in hex, in the digits of the system.
+    parameters: [String; 4],
 }
 
 impl Record {
-    /// A dump of which nothing is known but its name.
-    pub fn of(dump: &Path) -> Self {
+    /// A dump of which nothing is known but what its folder says.
+    fn of(dump: &DumpRef) -> Self {
         Self {
-            record: Kind::Dump,
             version: VERSION,
             tool: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
-            dump: name(dump),
-            size: size(dump),
-            status: Status::Complete.code(),
+            dump_size: dump.size,
+            dump_sha256: dump.sha256.clone(),
+            status: Status::Complete,
             error: None,
             kind: None,
             machine: None,
@@ -148,8 +127,7 @@ impl Record {
             kernel_pdb: None,
             bug_check: None,
             crash_time: None,
-            system_time: None,
-            system_up_time: None,
+            up_time: None,
             pages_claimed: None,
             pages_present: None,
             symbols: None,
@@ -167,25 +145,29 @@ impl Record {
     }
 
     /// A dump that gave nothing, and why.
-    pub fn failed(dump: &Path, error: Problem) -> Self {
+    pub fn failed(dump: &DumpRef, error: Problem) -> Self {
         let mut record = Self::of(dump);
         record.fail(Status::Fatal, error);
         record
     }
 
-    /// The exit status that the dump alone gives.
-    pub fn own_status(&self) -> Status {
-        Status::of_code(self.status.into()).unwrap_or(Status::Fatal)
+    /// The record as a line, which names its kind and its dump.
+    pub fn line(self, dump: &DumpRef) -> Line<Self> {
+        Line {
+            record: NAME,
+            dump: dump.name.clone(),
+            value: self,
+        }
     }
 
     fn fail(&mut self, status: Status, error: Problem) {
-        self.status = status.code();
+        self.status = status;
         self.error = Some(error);
     }
 
     /// Opens a dump and gathers what can be told of it.
-    pub fn gather(cli: &Cli, dump: &Path) -> Self {
-        match Session::open(cli, dump) {
+    pub fn gather(cli: &Cli, path: &Path, dump: &DumpRef) -> Self {
+        match Session::open(cli, path) {
             Ok(session) => Self::of_session(&session, dump),
             Err(error) => {
                 let failure = Failure::from_error(error);
@@ -195,9 +177,8 @@ impl Record {
     }
 
     /// What can be told of an open dump.
-    pub fn of_session(session: &Session, dump: &Path) -> Self {
+    pub fn of_session(session: &Session, dump: &DumpRef) -> Self {
         let mut record = Self::of(dump);
-        record.size = Some(session.dump().file_len());
         record.add_dump(session.dump());
         record.kernel_pdb = session
             .image()
@@ -224,9 +205,8 @@ impl Record {
         self.machine = Some(header.machine.to_string());
         self.build = Some(header.minor_version);
         self.bug_check = bug_check(header);
-        self.crash_time = header.system_time.and_then(time::iso);
-        self.system_time = header.system_time;
-        self.system_up_time = header.system_up_time;
+        self.crash_time = header.system_time;
+        self.up_time = header.system_up_time;
         let pages = dump.coverage();
         if pages.claimed != 0 {
             self.pages_claimed = Some(pages.claimed);
@@ -246,25 +226,22 @@ impl Record {
         } else {
             Status::Complete
         };
-        let read = if holes.unreadable() {
-            Status::Partial
-        } else {
-            Status::Complete
-        };
-        self.status = read.combine(found).code();
+        self.status = holes.status().combine(found);
         self.add_summary(summary);
-        let holes = holes.by_cause();
-        self.problems
-            .extend(holes.map(|(cause, text)| Problem::new(cause, text)));
+        let holes = holes.by_cause().into_iter().map(|hole| {
+            let values = if hole.count == 1 { "value" } else { "values" };
+            let text = format!(
+                "{} {values} could not be told, the first: {}",
+                hole.count, hole.first
+            );
+            Problem::new(hole.cause, text)
+        });
+        self.problems.extend(holes);
     }
 
     fn add_symbols(&mut self, kernel: &Kernel<'_>) {
         let layout = kernel.layout();
-        self.symbols = Some(Symbols {
-            source: layout.origin().to_string(),
-            identity: layout.identity().map(Identity::to_string),
-            certainty: layout.certainty().to_string(),
-        });
+        self.symbols = Some(commands::symbol_source(kernel));
         let mut lost = alpc::contract::views_lost(layout.missing());
         lost.retain(|view| NEEDED.contains(view));
         if !lost.is_empty() {
@@ -318,27 +295,11 @@ fn trouble(trouble: &TroubleCount) -> Problem {
     )
 }
 
-fn bug_check(header: &Header) -> Option<BugCheck> {
+fn bug_check(header: &Header) -> Option<StopCode> {
     let digits = if header.machine == Machine::I386 { 8 } else { 16 };
     let bug_check = header.bug_check.as_ref()?;
-    Some(BugCheck {
+    Some(StopCode {
         code: bug_check.code,
         parameters: bug_check.parameters.map(|value| format!("{value:0digits$x}")),
     })
-}
-
-/// A dump's name as records have it: as it was given, what was found in a folder with `/`.
-pub fn name(dump: &Path) -> String {
-    let name = dump.to_string_lossy();
-    if cfg!(windows) {
-        name.replace('\\', "/")
-    } else {
-        name.into_owned()
-    }
-}
-
-/// The length of a file, asked for without opening it.
-pub fn size(dump: &Path) -> Option<u64> {
-    let metadata = fs::metadata(dump).ok()?;
-    metadata.is_file().then(|| metadata.len())
 }

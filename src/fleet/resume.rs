@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::output::document::DumpRef;
 use crate::output::escape;
 
 /// The dumps that records of an earlier run are about, by name and length.
@@ -26,7 +27,7 @@ pub struct Done {
 struct Line {
     record: String,
     dump: Option<String>,
-    size: Option<u64>,
+    dump_size: Option<u64>,
 }
 
 impl Done {
@@ -59,8 +60,8 @@ impl Done {
     }
 
     /// Whether there is a record of this dump.
-    pub fn has(&self, dump: &str, size: Option<u64>) -> bool {
-        self.dumps.contains(&self.key(dump, size))
+    pub fn has(&self, dump: &DumpRef) -> bool {
+        self.dumps.contains(&self.key(&dump.name, dump.size))
     }
 
     fn add(&mut self, line: &[u8]) {
@@ -68,9 +69,9 @@ impl Done {
             Ok(Line {
                 record,
                 dump: Some(dump),
-                size,
-            }) if record == "dump" => {
-                self.dumps.insert(self.key(&dump, size));
+                dump_size,
+            }) if record == super::record::NAME => {
+                self.dumps.insert(self.key(&dump, dump_size));
             }
             Ok(_) => {}
             Err(_) => self.torn += 1,
@@ -122,23 +123,30 @@ mod tests {
     fn a_dump_is_known_by_name_and_length() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("done.ndjson");
-        assert!(!Done::read(&path).unwrap().has("a.dmp", Some(4)), "no file yet");
+        let has = |done: &Done, name: &str, size| {
+            done.has(&DumpRef {
+                name: name.to_owned(),
+                size,
+                sha256: None,
+            })
+        };
+        assert!(!has(&Done::read(&path).unwrap(), "a.dmp", Some(4)), "no file yet");
         let text = concat!(
-            r#"{"record":"dump","dump":"a.dmp","size":4,"ports":3}"#,
+            r#"{"record":"triage","dump":"a.dmp","dump_size":4,"ports":3}"#,
             "\n",
-            r#"{"record":"dump","dump":"gone.dmp","size":null}"#,
+            r#"{"record":"triage","dump":"gone.dmp","dump_size":null}"#,
             "\n\nnonsense\n",
             r#"{"record":"group","dumps":2,"first":"b.dmp","signature":"none"}"#,
             "\n",
-            r#"{"record":"dump","dump":"b.dmp","si"#
+            r#"{"record":"triage","dump":"b.dmp","si"#
         );
         fs::write(&path, text).unwrap();
         let done = Done::read(&path).unwrap();
-        assert!(done.has("a.dmp", Some(4)));
-        assert!(!done.has("a.dmp", Some(5)), "it has grown");
-        assert!(!done.has("a.dmp", None));
-        assert!(done.has("gone.dmp", None));
-        assert!(!done.has("b.dmp", None));
+        assert!(has(&done, "a.dmp", Some(4)));
+        assert!(!has(&done, "a.dmp", Some(5)), "it has grown");
+        assert!(!has(&done, "a.dmp", None));
+        assert!(has(&done, "gone.dmp", None));
+        assert!(!has(&done, "b.dmp", None));
         assert_eq!(done.torn, 3);
         assert_eq!(fs::read_to_string(&path).unwrap(), text, "it is not stdout");
     }

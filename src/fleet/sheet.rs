@@ -1,54 +1,27 @@
-//! Records of many dumps on stdout, each as soon as it is there: as lines of JSON, as a JSON array, as CSV, or as
-//! a table for people.
+//! Records of many dumps, each written as soon as it is there: as lines of JSON, as JSON documents, as CSV, or as a
+//! table for people.
 
-use std::io::{self, StdoutLock, Write};
+use std::io::{self, Write};
 
-use serde::Serialize;
+use kdump::TimeSpan;
 use serde_json::Value as Json;
 
 use super::groups::Group;
+use super::record::{NAME, Record};
+use crate::cli::{Cli, Format};
+use crate::commands::Table;
+use crate::failure::Status;
+use crate::output::document::{Document, DumpRef, Head};
+use crate::output::records::cell;
+use crate::output::schema::{columns, of};
 use crate::output::{escape, time};
 
-/// The columns of CSV, and where their values are in a record.
-const COLUMNS: &[(&str, &str)] = &[
-    ("dump", "/dump"),
-    ("size", "/size"),
-    ("status", "/status"),
-    ("error", "/error/id"),
-    ("error_text", "/error/text"),
-    ("kind", "/kind"),
-    ("machine", "/machine"),
-    ("build", "/build"),
-    ("kernel_pdb", "/kernel_pdb"),
-    ("bug_check", "/bug_check/code"),
-    ("bug_check_parameter1", "/bug_check/parameters/0"),
-    ("bug_check_parameter2", "/bug_check/parameters/1"),
-    ("bug_check_parameter3", "/bug_check/parameters/2"),
-    ("bug_check_parameter4", "/bug_check/parameters/3"),
-    ("crash_time", "/crash_time"),
-    ("system_time", "/system_time"),
-    ("system_up_time", "/system_up_time"),
-    ("pages_claimed", "/pages_claimed"),
-    ("pages_present", "/pages_present"),
-    ("symbols", "/symbols/source"),
-    ("symbols_certainty", "/symbols/certainty"),
-    ("ports", "/ports"),
-    ("threads", "/threads"),
-    ("waits", "/waits"),
-    ("stuck", "/stuck"),
-    ("longest_wait", "/longest_wait"),
-    ("deadlocks", "/deadlocks"),
-    ("possible_deadlocks", "/possible_deadlocks"),
-    ("blocker_kind", "/root_blocker/kind"),
-    ("blocker_address", "/root_blocker/address"),
-    ("blocker_image", "/root_blocker/image"),
-    ("blocker_process_id", "/root_blocker/process_id"),
-    ("blocker_thread_id", "/root_blocker/thread_id"),
-    ("blocker_port", "/root_blocker/port"),
-    ("blocker_end", "/root_blocker/end"),
-    ("blocker_threads_behind", "/root_blocker/threads_behind"),
-    ("signature", "/signature"),
-];
+/// The rows of CSV.
+const ROWS: Table = Table {
+    record: NAME,
+    row: of::<Record>,
+    rest: (of::<()>, None),
+};
 
 /// Width of the names of dumps in the table. It is not known before how long they are; longer ones push the rest
 /// of their row.
@@ -58,88 +31,126 @@ const DUMP: usize = 36;
 pub enum Sheet {
     /// A line of JSON a record.
     Lines,
-    /// One array; whether something is in it already.
-    Array(bool),
-    /// CSV.
-    Csv(Box<csv::Writer<StdoutLock<'static>>>),
+    /// JSON documents: one, or an array of them.
+    Documents { array: bool, any: bool },
+    /// CSV, with these columns.
+    Rows(Vec<String>),
     /// A table; whether the problems of each dump are below its row.
-    Table(bool),
+    Table { verbose: bool },
 }
 
 impl Sheet {
-    /// CSV, its first line written.
-    pub fn csv() -> io::Result<Self> {
-        let mut writer = csv::Writer::from_writer(io::stdout().lock());
-        let names = COLUMNS.iter().map(|(name, _)| *name);
-        writer.write_record(names.chain(["problems"]))?;
-        Ok(Self::Csv(Box::new(writer)))
-    }
-
-    /// A table, its head written.
-    pub fn table(verbose: bool) -> io::Result<Self> {
-        say(&head())?;
-        Ok(Self::Table(verbose))
-    }
-
-    /// Writes one record, whose JSON is also at hand on one line.
-    pub fn record(&mut self, line: &str, record: &Json) -> io::Result<()> {
-        match self {
-            Self::Csv(writer) => {
-                let cells = COLUMNS.iter().map(|(_, pointer)| cell(record.pointer(pointer)));
-                writer.write_record(cells.chain([problem_ids(record)]))?;
-                writer.flush()
+    /// Begins to write in a format; `alone` tells that there is one dump only.
+    pub fn new(cli: &Cli, format: Format, alone: bool, out: &mut impl Write) -> io::Result<Self> {
+        Ok(match format {
+            Format::Csv => {
+                let columns = columns(&ROWS);
+                let named = columns.iter().map(String::as_str);
+                write_row(out, ["record", "dump"].into_iter().chain(named))?;
+                Self::Rows(columns)
             }
-            Self::Table(verbose) => {
+            Format::Json => Self::Documents {
+                array: !alone,
+                any: false,
+            },
+            Format::Text => {
+                say(out, &head())?;
+                Self::Table { verbose: cli.verbose }
+            }
+            _ => Self::Lines,
+        })
+    }
+
+    /// Writes one record, whose line of JSON is also at hand as it was written.
+    pub fn record(
+        &mut self,
+        cli: &Cli,
+        line: &str,
+        record: &Json,
+        status: Status,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
+        match self {
+            Self::Lines => say(out, &format!("{line}\n")),
+            Self::Documents { array, any } => {
+                let document = serde_json::to_string_pretty(&document(cli, record, status)?)?;
+                let before = if *any { ",\n" } else { "[\n" };
+                *any = true;
+                if *array {
+                    // As deep as in an array that is written at once.
+                    say(out, &format!("{before}  {}", document.replace('\n', "\n  ")))
+                } else {
+                    say(out, &format!("{document}\n"))
+                }
+            }
+            Self::Rows(columns) => {
+                let fixed = ["record", "dump"].into_iter();
+                let cells = fixed.chain(columns.iter().map(String::as_str));
+                write_row(out, cells.map(|column| cell(record, column)))
+            }
+            Self::Table { verbose } => {
                 let mut text = table_row(record);
                 if *verbose {
                     text.push_str(&problem_lines(record));
                 }
-                say(&text)
+                say(out, &text)
             }
-            Self::Lines | Self::Array(_) => self.json(line),
         }
     }
 
-    /// Writes what is said of groups, at the end; CSV has no place for it.
-    pub fn groups(&mut self, groups: &[Group]) -> io::Result<()> {
+    /// Writes what is said of groups, at the end, where it has a place.
+    pub fn groups(&mut self, groups: &[Group], out: &mut impl Write) -> io::Result<()> {
         match self {
-            Self::Csv(_) => Ok(()),
-            Self::Table(_) => say(&group_table(groups)),
-            Self::Lines | Self::Array(_) => groups.iter().try_for_each(|group| self.json(&line(group)?)),
+            Self::Table { .. } => say(out, &group_table(groups)),
+            Self::Lines => groups
+                .iter()
+                .try_for_each(|group| say(out, &format!("{}\n", serde_json::to_string(&group.line())?))),
+            Self::Documents { .. } | Self::Rows(_) => Ok(()),
         }
     }
 
     /// Writes what closes the whole.
-    pub fn finish(self) -> io::Result<()> {
+    pub fn finish(self, out: &mut impl Write) -> io::Result<()> {
         match self {
-            Self::Array(false) => say("[]\n"),
-            Self::Array(true) => say("\n]\n"),
+            Self::Documents { array: true, any } => say(out, if any { "\n]\n" } else { "[]\n" }),
             _ => Ok(()),
         }
     }
-
-    fn json(&mut self, line: &str) -> io::Result<()> {
-        match self {
-            Self::Array(any) => {
-                let before = if *any { ",\n" } else { "[\n" };
-                *any = true;
-                say(&format!("{before}{line}"))
-            }
-            _ => say(&format!("{line}\n")),
-        }
-    }
 }
 
-/// A record as JSON on one line.
-pub fn line(record: &impl Serialize) -> io::Result<String> {
-    Ok(serde_json::to_string(record)?)
+/// The document that one dump would have given.
+fn document(cli: &Cli, record: &Json, status: Status) -> io::Result<Json> {
+    let text = |name: &str| record[name].as_str().map(str::to_owned);
+    let dump = DumpRef {
+        name: text("dump").unwrap_or_default(),
+        size: record["dump_size"].as_u64(),
+        sha256: text("dump_sha256"),
+    };
+    let mut result = record.clone();
+    if let Json::Object(members) = &mut result {
+        members.retain(|name, _| name != "record" && name != "dump");
+    }
+    let mut document = serde_json::to_value(Document {
+        head: Head::new(cli, &dump, None),
+        status,
+        result: Some(result),
+        error: None,
+        holes: Some(Vec::new()),
+    })?;
+    document["symbols"] = record["symbols"].clone();
+    Ok(document)
 }
 
 /// In one piece, so that lines of several runs into one file stay whole.
-fn say(text: &str) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()
+fn say(out: &mut impl Write, text: &str) -> io::Result<()> {
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+fn write_row(out: &mut impl Write, cells: impl Iterator<Item: AsRef<[u8]>>) -> io::Result<()> {
+    let mut writer = csv::Writer::from_writer(out);
+    writer.write_record(cells)?;
+    writer.flush()
 }
 
 /// The table of one record, its problems below.
@@ -161,19 +172,6 @@ fn head() -> String {
     row("DUMP", cells, "SIGNATURE")
 }
 
-fn cell(value: Option<&Json>) -> String {
-    match value {
-        None | Some(Json::Null) => String::new(),
-        Some(Json::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-    }
-}
-
-fn problem_ids(record: &Json) -> String {
-    let ids = problems(record).filter_map(|problem| problem["id"].as_str());
-    ids.collect::<Vec<_>>().join(" ")
-}
-
 fn problems(record: &Json) -> impl Iterator<Item = &Json> {
     record["problems"].as_array().into_iter().flatten()
 }
@@ -188,16 +186,17 @@ fn row(dump: &str, cells: [&str; 8], last: &str) -> String {
 }
 
 fn table_row(record: &Json) -> String {
-    let number = |name: &str| cell(record.get(name));
+    let number = |name: &str| cell(record, name);
     let code = record.pointer("/bug_check/code").and_then(Json::as_u64);
-    let longest = record["longest_wait"].as_u64().map(time::lasted);
-    let last = match (record["signature"].as_str(), record.pointer("/error/id")) {
+    let longest = record["longest_wait"]["ticks"].as_u64();
+    let longest = longest.map(|ticks| time::lasted(TimeSpan(ticks)));
+    let last = match (record["signature"].as_str(), record["error"]["id"].as_str()) {
         (Some(signature), _) => escape::text(signature),
-        (None, Some(id)) => format!("! {}: {}", cell(Some(id)), why(record)),
+        (None, Some(id)) => format!("! {id}: {}", why(record)),
         (None, None) => "?".to_owned(),
     };
     row(
-        &escape::text(&cell(record.get("dump"))),
+        &name(record),
         [
             &number("build"),
             &code.map(|code| format!("0x{code:08x}")).unwrap_or_default(),
@@ -210,6 +209,10 @@ fn table_row(record: &Json) -> String {
         ],
         &last,
     )
+}
+
+fn name(record: &Json) -> String {
+    escape::text(record["dump"].as_str().unwrap_or_default())
 }
 
 /// The share of pages that is there, never rounded up to all of them.
@@ -227,13 +230,19 @@ fn first_line(problem: &Json) -> String {
 /// The error without the dump's name, which stands in the same row.
 fn why(record: &Json) -> String {
     let text = first_line(&record["error"]);
-    let name = format!("{}: ", escape::text(&cell(record.get("dump"))));
+    let name = format!("{}: ", name(record));
     text.strip_prefix(&name).unwrap_or(&text).to_owned()
 }
 
 fn problem_lines(record: &Json) -> String {
     problems(record)
-        .map(|problem| format!("    ? {}: {}\n", cell(problem.get("id")), first_line(problem)))
+        .map(|problem| {
+            format!(
+                "    ? {}: {}\n",
+                problem["id"].as_str().unwrap_or_default(),
+                first_line(problem)
+            )
+        })
         .collect()
 }
 

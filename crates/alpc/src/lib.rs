@@ -35,6 +35,7 @@ pub mod process;
 pub mod queue;
 pub mod receiver;
 pub mod resource;
+pub mod schema;
 pub mod select;
 pub mod thread;
 pub mod thread_details;

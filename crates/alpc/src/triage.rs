@@ -1,5 +1,7 @@
 //! A system in few words, for those who have many to look at: how large it is, what is stuck, and on whom.
 
+use kdump::TimeSpan;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::enumerate;
@@ -12,7 +14,7 @@ use crate::wait::root::RootKind;
 use crate::wait::trouble::{PortTrouble, Trouble};
 
 /// A system in few words.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Summary {
     /// Ports that were found; `None` when there are none and not all places could be looked at.
     pub ports: Option<usize>,
@@ -22,8 +24,8 @@ pub struct Summary {
     pub waits: usize,
     /// Threads that wait for another thread or process, ALPC or not.
     pub stuck: usize,
-    /// The longest of their waits, in 100 ns.
-    pub longest_wait: Option<u64>,
+    /// The longest of their waits.
+    pub longest_wait: Option<TimeSpan>,
     /// Rings of proven waits.
     pub deadlocks: usize,
     /// Rings that need a step which is not proven.
@@ -40,7 +42,7 @@ pub struct Summary {
 
 /// Where the chains of most threads end. What of it cannot be read is `None`; the report that the summary is of
 /// says why.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RootBlocker {
     /// What it is: `thread`, `port`, `message`, `completion-port`, `mutant` or `process`.
     pub kind: &'static str,
@@ -60,12 +62,12 @@ pub struct RootBlocker {
     pub threads_behind: usize,
     /// Their processes.
     pub processes_behind: usize,
-    /// The longest of their waits, in 100 ns.
-    pub longest_wait: Option<u64>,
+    /// The longest of their waits.
+    pub longest_wait: Option<TimeSpan>,
 }
 
 /// Ports that have the same trouble.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct TroubleCount {
     /// What is wrong.
     pub trouble: Trouble,
