@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -63,6 +64,10 @@ pub struct Cli {
     /// Text for people; JSON or CSV for programs; drawings of graphs
     #[arg(long, value_enum, default_value_t = Format::Text, global = true, help_heading = "Output")]
     pub format: Format,
+
+    /// Whether the format was asked for.
+    #[arg(skip)]
+    pub format_given: bool,
 
     /// When to colour text; an explicit choice beats CLICOLOR_FORCE, CLICOLOR and NO_COLOR
     #[arg(long, value_enum, default_value_t = ColorChoice::Auto, global = true, help_heading = "Output")]
@@ -149,12 +154,38 @@ pub enum Command {
     Waits,
     /// Who is connected to whom (!alpc /graph) and who waits for whom; also drawn
     Graph(GraphArgs),
+    /// One record a dump, of many dumps or whole folders: what it is, what is stuck, on whom
+    Triage(TriageArgs),
     /// The JSON Schema of what commands write with --format json or ndjson
     Schema(AboutArgs),
     /// Completions for a shell
     Completions(CompletionsArgs),
     /// The manual page of the program, or of one command
     Man(AboutArgs),
+}
+
+/// How to look at many dumps.
+#[derive(Clone, Debug, Args)]
+pub struct TriageArgs {
+    /// Dumps looked at at the same time, each by a process of its own [default: as many as processors]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+
+    /// Look also into the folders in folders
+    #[arg(short, long)]
+    pub recursive: bool,
+
+    /// Give a dump up after this time: 30s, 5m, 2h
+    #[arg(long, value_name = "T", value_parser = crate::output::time::parse_span)]
+    pub timeout: Option<u64>,
+
+    /// Leave out the dumps that this file, written as ndjson by an earlier run, has records of
+    #[arg(long, value_name = "FILE")]
+    pub resume: Option<PathBuf>,
+
+    /// At the end also a record for each signature; the table has them without being asked
+    #[arg(long)]
+    pub groups: bool,
 }
 
 /// Which command it is about.
@@ -174,8 +205,9 @@ pub struct CompletionsArgs {
 }
 
 /// The commands as `--help` groups them.
-const CATEGORIES: [(&str, &[&str]); 5] = [
+const CATEGORIES: [(&str, &[&str]); 6] = [
     ("Who waits for whom", &["hang", "chain", "waits", "graph"]),
+    ("Many dumps", &["triage"]),
     (
         "The views of !alpc",
         &[
@@ -439,6 +471,14 @@ pub enum ColorChoice {
 }
 
 impl Cli {
+    /// The arguments behind what clap has matched.
+    pub fn of_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Ok(Self {
+            format_given: matches.value_source("format") == Some(ValueSource::CommandLine),
+            ..Self::from_arg_matches(matches)?
+        })
+    }
+
     /// Whether a record is shown with all that is known of it.
     pub fn in_full(&self) -> bool {
         self.verbose || self.format.is_data()
@@ -476,6 +516,7 @@ impl Command {
             Self::Chain(_) => "chain",
             Self::Waits => "waits",
             Self::Graph(_) => "graph",
+            Self::Triage(_) => "triage",
             Self::Schema(_) => "schema",
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",

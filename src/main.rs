@@ -4,6 +4,7 @@ mod address;
 mod cli;
 mod commands;
 mod failure;
+mod fleet;
 mod identify;
 mod kd;
 mod output;
@@ -15,9 +16,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::FromArgMatches;
-
-use crate::cli::{Cli, Format};
+use crate::cli::{Cli, Command, Format};
 use crate::failure::{Failure, Status};
 use crate::kd::Step;
 use crate::output::Output;
@@ -27,7 +26,7 @@ use crate::session::Session;
 fn main() -> ExitCode {
     let args = kd::bind_lines(kd::rewrite(std::env::args_os()));
     let parsed = cli::definition().try_get_matches_from(args);
-    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
+    let cli = match parsed.and_then(|matches| Cli::of_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
             // Clap's own status for usage errors is 2 already, and 0 for help and version.
@@ -70,6 +69,9 @@ fn run(cli: &Cli) -> io::Result<Status> {
     if cli.dumps.is_empty() || (cli.command.is_none() && cli.commands.is_empty()) {
         output.diagnostic(&nothing_to_do(cli))?;
         return Ok(Status::Fatal);
+    }
+    if let Some(Command::Triage(args)) = &cli.command {
+        return fleet::run(cli, args, output);
     }
     let steps = kd::steps(cli);
     let mut worst = Status::Complete;

@@ -22,6 +22,7 @@ mod shapes;
 mod symbols;
 mod thread;
 mod threads;
+mod triage;
 mod waits;
 
 use alpc::Kernel;
@@ -102,7 +103,7 @@ impl Answer {
     }
 }
 
-fn symbol_source(kernel: &Kernel<'_>) -> SymbolSource {
+pub fn symbol_source(kernel: &Kernel<'_>) -> SymbolSource {
     let layout = kernel.layout();
     SymbolSource {
         source: layout.origin().to_string(),
@@ -228,6 +229,7 @@ fn dispatch(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
         Command::Chain(args) => chain::run(session, args),
         Command::Waits => waits::run(session),
         Command::Graph(args) => graph::run(cli, session, args),
+        Command::Triage(_) => triage::run(cli, session),
         Command::Symbols(args) => symbols::run(session, args),
         Command::Pack => pack::of_dump(cli, session),
         Command::Dt(args) => dt::run(cli, session, args),

@@ -75,7 +75,7 @@ impl Output {
     }
 
     /// Says on stderr what is good to know.
-    fn note(&mut self, text: &str) -> io::Result<()> {
+    pub fn note(&mut self, text: &str) -> io::Result<()> {
         if self.quiet {
             return Ok(());
         }
@@ -220,6 +220,16 @@ impl Output {
             }
             writeln!(self.target)?;
         }
+        self.target.finish()
+    }
+
+    /// Where the results go, for a command that writes them itself; [`close`](Self::close) ends them then.
+    pub fn target(&mut self) -> &mut Target {
+        &mut self.target
+    }
+
+    /// Gives a file its name, when a command has written everything itself.
+    pub fn close(self) -> io::Result<()> {
         self.target.finish()
     }
 

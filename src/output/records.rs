@@ -169,7 +169,7 @@ impl<'o> Records<'o> {
 }
 
 /// What stands in a column: `owner_process.image` of a record is one, and what is no plain value is JSON.
-fn cell(record: &Json, column: &str) -> String {
+pub fn cell(record: &Json, column: &str) -> String {
     let value = column
         .split('.')
         .try_fold(record, |value, key| value.as_object()?.get(key));

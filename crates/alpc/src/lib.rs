@@ -40,6 +40,7 @@ pub mod schema;
 pub mod select;
 pub mod thread;
 pub mod thread_details;
+pub mod triage;
 pub mod typed;
 mod value;
 pub mod wait;
