@@ -70,6 +70,11 @@ pub struct Cli {
     #[arg(short, long, global = true)]
     pub verbose: bool,
 
+    /// Also tell of each value of a single thing's view where it comes from: the kernel's name for it, its place
+    /// in memory and in the file, its bytes, and the debugger's command that shows it
+    #[arg(long, global = true)]
+    pub explain: bool,
+
     /// Debugger command lines, several separated by ; (may be given several times)
     #[arg(short = 'c', long = "commands", value_name = "LINES")]
     pub commands: Vec<String>,

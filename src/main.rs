@@ -3,6 +3,7 @@
 mod address;
 mod cli;
 mod commands;
+mod explain;
 mod failure;
 mod identify;
 mod kd;

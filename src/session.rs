@@ -1,10 +1,12 @@
 //! One opened dump and the symbols of its kernel.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::path::Path;
+use std::sync::Arc;
 
 use alpc::Kernel;
 use alpc::contract::CONTRACT;
+use alpc::trace::Trace;
 use kdump::{Dump, Gva, KernelImage, OpenOptions};
 use ntlayout::{Certainty, Found, Guid, Identity, Layout, Looked, NotFound, Place, Table};
 
@@ -43,6 +45,8 @@ pub struct Session {
     exact_only: bool,
     /// Where the kernel begins and how it is laid out: found once, for all commands.
     layout: OnceCell<(Gva, Layout)>,
+    /// Where reads are noted, while a view is explained.
+    trace: RefCell<Option<Arc<Trace>>>,
 }
 
 impl Session {
@@ -56,6 +60,7 @@ impl Session {
             places: places::all(&cli.symbols, path),
             exact_only: cli.exact_symbols,
             layout: OnceCell::new(),
+            trace: RefCell::new(None),
         })
     }
 
@@ -203,7 +208,16 @@ impl Session {
                 self.layout.get_or_init(|| found)
             }
         };
-        Ok(Kernel::new(&self.dump, *base, layout.clone()))
+        let kernel = Kernel::new(&self.dump, *base, layout.clone());
+        Ok(match &*self.trace.borrow() {
+            Some(trace) => kernel.traced(Arc::clone(trace)),
+            None => kernel,
+        })
+    }
+
+    /// Has the reads of all kernels from now on noted, or no longer.
+    pub fn note_reads(&self, trace: Option<Arc<Trace>>) {
+        *self.trace.borrow_mut() = trace;
     }
 
     fn resolve(&self) -> anyhow::Result<(Gva, Layout)> {

@@ -27,6 +27,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::cli::{Cli, Command};
+use crate::explain::{self, Explanation};
 use crate::failure::{Failure, Status};
 use crate::output::narrow;
 use crate::session::Session;
@@ -37,6 +38,8 @@ pub struct Answer {
     pub text: String,
     /// The record.
     pub record: Json,
+    /// Where its values come from, when that was asked for.
+    pub explain: Option<Vec<Explanation>>,
     /// Where the symbols came from, when any served.
     pub symbols: Option<Json>,
     /// Things worth saying on stderr.
@@ -50,6 +53,7 @@ impl Answer {
         Ok(Self {
             text,
             record: serde_json::to_value(record)?,
+            explain: None,
             symbols: None,
             notes: Vec::new(),
             status: Status::Complete,
@@ -90,7 +94,11 @@ impl Answer {
 
 /// Runs the command on one dump.
 pub fn run(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
-    let answer = dispatch(cli, session);
+    let answer = if cli.explain {
+        explain::run(cli, session, dispatch)
+    } else {
+        dispatch(cli, session)
+    };
     if session.dump().kernel_space().pointer_width() != 4 {
         return answer;
     }

@@ -67,6 +67,11 @@ impl Output {
             document["symbols"] = answer.symbols.clone().unwrap_or(Json::Null);
             document["result"] = record;
             document["holes"] = holes.to_json();
+            if let Some(explain) = &answer.explain {
+                let mut explain = json!(explain);
+                Holes::hoist(&mut explain);
+                document["explain"] = explain;
+            }
             self.documents.push(document);
         } else if cli.format.is_drawing() {
             io::stdout().write_all(answer.text.as_bytes())?;

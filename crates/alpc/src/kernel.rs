@@ -1,11 +1,14 @@
 //! A dump, its kernel's layout and its globals, tied together.
 
 use std::fmt;
+use std::sync::Arc;
 
 use kdump::{AddressSpace, Cursor, Dump, Gva, Gxa};
 use ntlayout::{Field, Layout};
 
 use crate::contract::{self, Global, Member, Type};
+use crate::raw::Raw;
+use crate::trace::Trace;
 use crate::value::{Addr, Hole, Value};
 
 /// What reads of kernel memory give.
@@ -19,6 +22,7 @@ pub struct Kernel<'d> {
     cursor: Cursor<'d>,
     layout: Layout,
     base: Gva,
+    trace: Option<Arc<Trace>>,
 }
 
 impl<'d> Kernel<'d> {
@@ -33,7 +37,21 @@ impl<'d> Kernel<'d> {
             cursor: dump.kernel_space().cursor(),
             layout,
             base,
+            trace: None,
         }
+    }
+
+    /// The same, with every read noted in `trace`.
+    #[must_use]
+    pub fn traced(self, trace: Arc<Trace>) -> Self {
+        Self {
+            trace: Some(trace),
+            ..self
+        }
+    }
+
+    pub(crate) fn trace(&self) -> Option<&Trace> {
+        self.trace.as_deref()
     }
 
     /// The dump that is read.
@@ -92,8 +110,9 @@ impl<'d> Kernel<'d> {
         }
     }
 
-    pub(crate) fn cursor(&self) -> &Cursor<'d> {
-        &self.cursor
+    /// Reads of what no member of the contract describes.
+    pub(crate) fn cursor(&self) -> Raw<'_, 'd> {
+        Raw::new(&self.cursor, self.trace())
     }
 
     pub(crate) fn field<M: Member>(&self, member: M) -> Read<Field> {
@@ -144,7 +163,11 @@ impl<'d> Kernel<'d> {
             .layout
             .global(global as usize)
             .ok_or(Hole::NoGlobal { name: global.name() })?;
-        Ok(offset(self.base, rva.into()))
+        let at = offset(self.base, rva.into());
+        if let Some(trace) = self.trace() {
+            trace.place_global(global, at);
+        }
+        Ok(at)
     }
 
     /// The pointer that a global variable holds.
@@ -152,7 +175,7 @@ impl<'d> Kernel<'d> {
     /// # Errors
     /// When the symbols lack it or its memory is not in the dump.
     pub fn global_pointer(&self, global: Global) -> Read<Gva> {
-        Ok(self.cursor.pointer(self.global(global)?)?)
+        self.cursor().pointer(self.global(global)?)
     }
 
     /// The text of a `_UNICODE_STRING`, with U+FFFD for what is not valid UTF-16. It is as its creator wrote
@@ -161,11 +184,7 @@ impl<'d> Kernel<'d> {
     /// # Errors
     /// When the structure or any of its units is not in the dump.
     pub fn text(&self, at: Gva) -> Read<String> {
-        let string = self.cursor.unicode_string(at)?;
-        match string.stopped {
-            Some(error) => Err(error.into()),
-            None => Ok(string.to_string_lossy()),
-        }
+        self.cursor().text(at)
     }
 }
 
@@ -215,7 +234,12 @@ impl<'k, 'd> At<'k, 'd> {
     /// # Errors
     /// [`Hole::NoMember`] when this kernel does not have it.
     pub fn address_of<M: Member>(self, member: M) -> Read<Gva> {
-        Ok(offset(self.address, self.kernel.offset(member)?))
+        let field = self.kernel.field(member)?;
+        let at = offset(self.address, field.offset.into());
+        if let Some(trace) = self.kernel.trace() {
+            trace.place_member(contract::field_index(member), self.address, at, field.size);
+        }
+        Ok(at)
     }
 
     /// A structure that is a member of this one.
@@ -232,10 +256,11 @@ impl<'k, 'd> At<'k, 'd> {
     /// When this kernel has no such member or its memory is not in the dump.
     pub fn uint<M: Member>(self, member: M) -> Read<u64> {
         let field = self.kernel.field(member)?;
-        let raw = self
-            .kernel
-            .cursor
-            .uint(offset(self.address, field.offset.into()), field.size)?;
+        let at = offset(self.address, field.offset.into());
+        if let Some(trace) = self.kernel.trace() {
+            trace.member(contract::field_index(member), self.address, at, field)?;
+        }
+        let raw = self.kernel.cursor.uint(at, field.size)?;
         Ok(field.bits.map_or(raw, |bits| {
             let mask = u64::MAX
                 .checked_shr(64_u32.saturating_sub(bits.length.into()))

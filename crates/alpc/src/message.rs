@@ -436,6 +436,6 @@ fn payload(message: At<'_, '_>) -> Read<Payload> {
     Ok(Payload {
         address: kernel.addr(start),
         bytes,
-        complete: partial.stopped.map_or(Ok(()), |error| Err(error.into())).into(),
+        complete: partial.stopped.map_or(Ok(()), Err).into(),
     })
 }

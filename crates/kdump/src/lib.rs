@@ -63,6 +63,6 @@ pub use kdbg::{DebuggerData, DebuggerDataError, debugger_data};
 pub use kernel::{BaseAttempt, BaseError, BaseSource, KernelImageError, kernel_image};
 pub use notes::Note;
 pub use paging::{Level, PageSize, Translation};
-pub use space::AddressSpace;
+pub use space::{AddressSpace, Gone, Piece, Whereabouts};
 pub use triage::{Triage, TriageModule};
 pub use unicode::UnicodeString;
