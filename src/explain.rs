@@ -3,6 +3,7 @@
 //! The view is made once with all its reads noted, and then once for each of them with that one kept back:
 //! whatever is then not the same depends on it. So no record and no view has to tell its sources.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use alpc::Value;
@@ -40,11 +41,53 @@ pub struct Explanation {
 /// Makes a view, with what explains it below.
 pub fn run(cli: &Cli, session: &Session, view: View) -> anyhow::Result<Answer> {
     refuse_others(cli)?;
+    let mut answer = view(cli, session)?;
+    let subject = subject(&answer.record);
+    // Once more by address: the reads that find a thing by its name are none of its own.
+    let cli = by_address(cli, subject);
     let trace = Arc::new(Trace::default());
     session.note_reads(Some(Arc::clone(&trace)));
-    let explained = view(cli, session).and_then(|answer| explained(cli, session, view, &trace, answer));
+    let base = view(&cli, session);
+    let (sources, reads) = trace.sources();
+    let mut sources: Vec<(usize, Source)> = sources.into_iter().enumerate().collect();
+    sources.sort_by_key(|(_, source)| distance(source, subject));
+    let affordable = usize::try_from(BUDGET / reads.max(1)).unwrap_or(usize::MAX);
+    let mut found = Vec::new();
+    for (order, source) in sources.iter().take(affordable) {
+        trace.hide(source);
+        // A read without which there is no view at all decides whether there is one, not a value of it.
+        if let (Ok(base), Ok(other)) = (&base, view(&cli, session)) {
+            let mut paths = Vec::new();
+            differences(&base.record, &other.record, "result", &mut paths);
+            found.extend(paths.into_iter().map(|path| Found {
+                path,
+                order: *order,
+                source,
+            }));
+        }
+    }
     session.note_reads(None);
-    explained
+    let explain = explanations(session, in_order(found))?;
+    answer.text.push_str(&text(&explain));
+    answer.explain = Some(explain);
+    if let Some(left) = sources.len().checked_sub(affordable).filter(|&left| left > 0) {
+        answer.notes.push(format!(
+            "not all is explained: what depends on {left} of {} reads was not looked for; show the thing itself",
+            sources.len()
+        ));
+    }
+    Ok(answer)
+}
+
+fn explanations(session: &Session, found: Vec<Found<'_>>) -> anyhow::Result<Vec<Explanation>> {
+    let kernel = session.kernel()?;
+    let table = session.table().ok();
+    let table = table.as_ref().map(|table| &**table as &dyn SymbolTable);
+    let explanation = |found: Found<'_>| Explanation {
+        value: found.path,
+        source: trace::source(&kernel, found.source, table),
+    };
+    Ok(found.into_iter().map(explanation).collect())
 }
 
 /// Only what shows one thing has values that a reader could look up one by one.
@@ -68,55 +111,6 @@ fn refuse_others(cli: &Cli) -> anyhow::Result<()> {
         "explain-not-here",
         "--explain is for views of one thing: message, port, resource, thread, process, object, and dt with an address",
     ));
-}
-
-fn explained(
-    cli: &Cli,
-    session: &Session,
-    view: View,
-    trace: &Trace,
-    mut answer: Answer,
-) -> anyhow::Result<Answer> {
-    let (mut sources, reads) = trace.sources();
-    let subject = subject(&answer.record);
-    let cli = by_address(cli, subject);
-    sources.sort_by_key(|source| distance(source, subject));
-    let affordable = usize::try_from(BUDGET / reads.max(1)).unwrap_or(usize::MAX);
-    let mut found: Vec<(String, Source)> = Vec::new();
-    for source in sources.iter().take(affordable) {
-        trace.hide(source);
-        // A read without which there is no view at all decides whether there is one, not a value of it.
-        if let Ok(other) = view(&cli, session) {
-            let mut paths = Vec::new();
-            differences(&answer.record, &other.record, "result", &mut paths);
-            found.extend(paths.into_iter().map(|path| (path, source.clone())));
-        }
-    }
-    session.note_reads(None);
-    let order = places(&answer.record);
-    found.sort_by_key(|(path, _)| order.iter().position(|known| known == path));
-    let kernel = session.kernel()?;
-    let table = session.table().ok();
-    let explain: Vec<Explanation> = found
-        .into_iter()
-        .map(|(value, source)| Explanation {
-            value,
-            source: trace::source(
-                &kernel,
-                &source,
-                table.as_ref().map(|table| &**table as &dyn SymbolTable),
-            ),
-        })
-        .collect();
-    answer.text.push_str(&text(&explain));
-    answer.explain = Some(explain);
-    if let Some(left) = sources.len().checked_sub(affordable).filter(|&left| left > 0) {
-        answer.notes.push(format!(
-            "not all is explained: what depends on {left} of {} reads was not looked for; show the thing itself",
-            sources.len()
-        ));
-    }
-    Ok(answer)
 }
 
 /// The address of the thing that a view is of.
@@ -173,27 +167,29 @@ fn is_reason(object: &serde_json::Map<String, Json>) -> bool {
     object.keys().any(|key| key.starts_with('$'))
 }
 
-/// Paths of all values of a record, in its order.
-fn places(record: &Json) -> Vec<String> {
-    fn visit(value: &Json, path: String, places: &mut Vec<String>) {
-        places.push(path.clone());
-        match value {
-            Json::Object(members) => {
-                for (key, member) in members {
-                    visit(member, format!("{path}.{key}"), places);
-                }
-            }
-            Json::Array(items) => {
-                for (index, item) in items.iter().enumerate() {
-                    visit(item, format!("{path}[{index}]"), places);
-                }
-            }
-            _ => {}
-        }
+/// A read and a value that it decides.
+struct Found<'s> {
+    path: String,
+    /// Place of the read among all of the view's.
+    order: usize,
+    source: &'s Source,
+}
+
+/// By value, each where the first of its reads is.
+fn in_order(mut found: Vec<Found<'_>>) -> Vec<Found<'_>> {
+    found.sort_by_key(|found| found.order);
+    let mut first: HashMap<String, usize> = HashMap::new();
+    for found in &found {
+        first.entry(found.path.clone()).or_insert(found.order);
     }
-    let mut places = Vec::new();
-    visit(record, "result".to_owned(), &mut places);
-    places
+    found.sort_by(|one, other| {
+        let rank = |found: &Found<'_>| first.get(&found.path).copied();
+        rank(one)
+            .cmp(&rank(other))
+            .then_with(|| one.path.cmp(&other.path))
+            .then(one.order.cmp(&other.order))
+    });
+    found
 }
 
 /// Two lines a read, the first of them begun with the value that it explains.

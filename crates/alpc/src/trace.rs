@@ -422,11 +422,17 @@ fn actual(table: Option<&dyn SymbolTable>, ty: &str, spelling: &str) -> String {
         return spelling.to_owned();
     };
     let mut members = info.members.as_slice();
-    let mut parts = Vec::new();
-    for part in spelling.split('.') {
-        if let Some(member) = members.iter().find(|member| member.name == part) {
-            parts.push(part);
-            members = &member.members;
+    let mut parts: Vec<&str> = spelling.split('.').collect();
+    let mut at = 0;
+    while let Some(part) = parts.get(at).copied() {
+        match members.iter().find(|member| member.name == part) {
+            // What a type with a name of its own has inside is not looked at: its path is not flattened.
+            Some(member) if member.members.is_empty() => break,
+            Some(member) => {
+                members = &member.members;
+                at = at.saturating_add(1);
+            }
+            None => drop(parts.remove(at)),
         }
     }
     if parts.is_empty() {
