@@ -75,6 +75,15 @@ pub struct Cli {
     #[arg(long, global = true)]
     pub explain: bool,
 
+    /// Replace what is sensitive by placeholders, alike in every report on the same dump: names of processes, ports,
+    /// threads and modules; paths of objects and files; ids of processes, threads and messages
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "CLASS,...", global = true)]
+    pub redact: Vec<Class>,
+
+    /// File of random bytes that draws the placeholders instead of the dump's contents, alike for all dumps
+    #[arg(long, value_name = "FILE", requires = "redact", global = true)]
+    pub redact_key: Option<PathBuf>,
+
     /// Debugger command lines, several separated by ; (may be given several times)
     #[arg(short = 'c', long = "commands", value_name = "LINES")]
     pub commands: Vec<String>,
@@ -311,6 +320,17 @@ impl Format {
     pub fn is_drawing(self) -> bool {
         matches!(self, Self::Dot | Self::Mermaid | Self::Html)
     }
+}
+
+/// What a report must not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Class {
+    /// Of processes, ports and other named objects, threads and modules, and the dump's comment
+    Names,
+    /// Of objects and files, the dump's and the symbols' own too
+    Paths,
+    /// Of processes, threads and messages
+    Ids,
 }
 
 /// When to colour text.

@@ -9,6 +9,7 @@ mod identify;
 mod kd;
 mod output;
 mod places;
+mod redact;
 mod selector;
 mod session;
 
@@ -17,6 +18,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 
 use crate::cli::Cli;
 use crate::failure::{Failure, Status};
@@ -29,7 +31,11 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             // Clap's own status for usage errors is 2 already, and 0 for help and version.
-            let _ = error.print();
+            let _ = if error.exit_code() != 0 && redacts() {
+                writeln!(io::stderr(), "alpc-dump: {}", without_words(error.kind()))
+            } else {
+                error.print()
+            };
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
@@ -42,6 +48,16 @@ fn main() -> ExitCode {
             Status::Fatal.into()
         }
     }
+}
+
+/// Whether the command line asks for placeholders, although it cannot be understood.
+fn redacts() -> bool {
+    std::env::args_os().any(|arg| arg.to_string_lossy().starts_with("--redact"))
+}
+
+/// A usage error without the words that made it one.
+fn without_words(kind: ErrorKind) -> String {
+    format!("{kind}; without --redact it is told what; see --help")
 }
 
 /// Runs the steps on each dump; an error on one does not stop the others.

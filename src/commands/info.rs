@@ -3,7 +3,7 @@
 use alpc::Addr;
 use alpc::crashed::{self, Crashed};
 use alpc::module::{self, Modules};
-use kdump::{Coverage, Dump, Header, KernelImage, Machine, Note};
+use kdump::{Coverage, Header, KernelImage, Machine, Note};
 use ntlayout::Identity;
 use serde::Serialize;
 use serde_json::Value;
@@ -77,29 +77,46 @@ pub fn run(session: &Session) -> anyhow::Result<Answer> {
     let dump = session.dump();
     let image = session.image();
     let symbols = symbols(session);
+    let header = shown_header(session);
     let record = InfoRecord {
         file: dump.path().to_string_lossy().into_owned(),
         file_size: dump.file_len(),
-        header: header_record(dump.header())?,
+        header: header_record(&header)?,
         pages: dump.coverage(),
-        triage: triage(dump),
+        triage: triage(session),
         notes: dump.notes(),
-        kernel: Finding::new(image.map(|image| kernel_record(&image, dump.header()))),
+        kernel: Finding::new(image.map(|image| kernel_record(&image, &header))),
         symbols: Finding::new(symbols),
     };
-    Answer::new(text(&record, dump.header()), &record)
+    Answer::new(text(&record, &header), &record)
 }
 
-fn triage(dump: &Dump) -> Option<TriageRecord> {
+/// The header, without what somebody wrote into it where that must not be told.
+fn shown_header(session: &Session) -> Header {
+    let mut header = session.dump().header().clone();
+    if let Some(redaction) = session.redaction() {
+        header.comment = header.comment.map(|text| redaction.text(text));
+        header.version_user = header.version_user.map(|text| redaction.text(text));
+    }
+    header
+}
+
+fn triage(session: &Session) -> Option<TriageRecord> {
+    let dump = session.dump();
     let triage = dump.triage()?;
+    let (crashed, modules) = (crashed::crashed(dump)?, module::of_triage(dump)?);
+    let (crashed, modules) = match session.redaction() {
+        Some(redaction) => (crashed.redacted(redaction), modules.redacted(redaction)),
+        None => (crashed, modules),
+    };
     let (bytes, bytes_present) = triage.bytes();
     Some(TriageRecord {
         blocks: triage.claimed_blocks(),
         bytes,
         bytes_present,
         kernel_base: triage.kernel_base().map(|base| Addr::new(base, 8)),
-        crashed: crashed::crashed(dump)?,
-        modules: module::of_triage(dump)?,
+        crashed,
+        modules,
     })
 }
 

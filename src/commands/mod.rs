@@ -30,6 +30,7 @@ use crate::cli::{Cli, Command};
 use crate::explain::{self, Explanation};
 use crate::failure::{Failure, Status};
 use crate::output::narrow;
+use crate::redact::{self, Veil};
 use crate::session::Session;
 
 /// What a command gives for one dump: the same record as text and as JSON.
@@ -86,6 +87,15 @@ impl Answer {
         self
     }
 
+    /// The same without what the command line and this machine must not tell.
+    fn veiled(mut self, veil: &Veil) -> Self {
+        self.text = veil.view(&self.text);
+        self.notes.iter_mut().for_each(|note| *note = veil.message(note));
+        veil.record(&mut self.record);
+        self.symbols.iter_mut().for_each(|symbols| veil.record(symbols));
+        self
+    }
+
     fn with_notes(mut self, notes: Vec<String>) -> Self {
         self.notes.extend(notes);
         self
@@ -94,11 +104,22 @@ impl Answer {
 
 /// Runs the command on one dump.
 pub fn run(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
-    let answer = if cli.explain {
-        explain::run(cli, session, dispatch)
-    } else {
-        dispatch(cli, session)
-    };
+    let answer = redact::refuse_memory(cli).and_then(|()| {
+        if cli.explain {
+            explain::run(cli, session, dispatch)
+        } else {
+            dispatch(cli, session)
+        }
+    });
+    let veil = session.veil();
+    let answer = answer.map(|answer| answer.veiled(&veil)).map_err(|error| {
+        let failure = Failure::from_error(error);
+        Failure {
+            message: veil.message(&failure.message),
+            ..failure
+        }
+        .into()
+    });
     if session.dump().kernel_space().pointer_width() != 4 {
         return answer;
     }

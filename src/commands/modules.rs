@@ -10,6 +10,10 @@ use crate::session::Session;
 
 pub fn run(session: &Session) -> anyhow::Result<Answer> {
     if let Some(record) = module::of_triage(session.dump()) {
+        let record = match session.redaction() {
+            Some(redaction) => record.redacted(redaction),
+            None => record,
+        };
         return Answer::new(text(&record, 16), &record);
     }
     let kernel = session.kernel()?;

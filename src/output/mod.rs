@@ -21,6 +21,7 @@ use crate::cli::{Cli, Command, Format};
 use crate::commands::Answer;
 use crate::failure::{Failure, Status};
 use crate::output::json::Holes;
+use crate::redact::Veil;
 
 /// Version of the JSON documents; what may change without it is in the README.
 const DOCUMENT_VERSION: u32 = 1;
@@ -30,6 +31,8 @@ pub struct Output {
     color: bool,
     /// Documents of the dumps so far: several are written as one array.
     documents: Vec<Json>,
+    /// Replaces what the command line and this machine must not tell.
+    veil: Veil,
     /// What is said on stderr begins with the dump that it is about, when there are several.
     about: String,
 }
@@ -39,6 +42,7 @@ impl Output {
         Self {
             color: color::enabled(cli.color),
             documents: Vec::new(),
+            veil: Veil::of(cli),
             about: String::new(),
         }
     }
@@ -54,7 +58,7 @@ impl Output {
         writeln!(
             io::stderr(),
             "alpc-dump: {}",
-            escape::lines(&format!("{about}{text}"))
+            escape::lines(&self.veil.message(&format!("{about}{text}")))
         )
     }
 
@@ -63,7 +67,7 @@ impl Output {
         let mut record = answer.record.clone();
         let holes = Holes::hoist(&mut record);
         if cli.format == Format::Json {
-            let mut document = document(cli, dump);
+            let mut document = self.document(cli, dump);
             document["symbols"] = answer.symbols.clone().unwrap_or(Json::Null);
             document["result"] = record;
             document["holes"] = holes.to_json();
@@ -98,8 +102,9 @@ impl Output {
     /// Says why a command gave nothing, and returns the status that follows from it.
     pub fn failure(&mut self, cli: &Cli, dump: &Path, failure: &Failure) -> io::Result<Status> {
         if cli.format == Format::Json {
-            let mut document = document(cli, dump);
-            document["error"] = json!({ "id": failure.id, "text": failure.message });
+            let mut document = self.document(cli, dump);
+            let text = self.veil.message(&failure.message);
+            document["error"] = json!({ "id": failure.id, "text": text });
             self.documents.push(document);
         }
         self.diagnostic(&failure.message)?;
@@ -117,7 +122,7 @@ impl Output {
     /// Says which dump comes next, when there are several.
     pub fn begin(&mut self, cli: &Cli, dump: &Path) -> io::Result<()> {
         if cli.dumps.len() > 1 {
-            let dump = dump.to_string_lossy();
+            let dump = self.veil.view(&dump.to_string_lossy());
             if cli.format == Format::Text {
                 writeln!(io::stdout(), "==> {} <==", escape::text(&dump))?;
             }
@@ -139,6 +144,15 @@ impl Output {
         writeln!(stdout)
     }
 
+    fn document(&self, cli: &Cli, dump: &Path) -> Json {
+        json!({
+            "version": DOCUMENT_VERSION,
+            "tool": { "name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION") },
+            "command": cli.command.as_ref().map(Command::name),
+            "dump": self.veil.view(&dump.to_string_lossy()),
+        })
+    }
+
     fn text(&self, text: &str) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
         stdout.write_all(color::paint(text, self.color).as_bytes())?;
@@ -155,11 +169,3 @@ fn symbols_line(symbols: &Json) -> Option<String> {
     })
 }
 
-fn document(cli: &Cli, dump: &Path) -> Json {
-    json!({
-        "version": DOCUMENT_VERSION,
-        "tool": { "name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION") },
-        "command": cli.command.as_ref().map(Command::name),
-        "dump": dump.to_string_lossy(),
-    })
-}

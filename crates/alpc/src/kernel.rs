@@ -8,6 +8,7 @@ use ntlayout::{Field, Layout};
 
 use crate::contract::{self, Global, Member, Type};
 use crate::raw::Raw;
+use crate::redact::Redaction;
 use crate::trace::Trace;
 use crate::value::{Addr, Hole, Value};
 
@@ -23,6 +24,7 @@ pub struct Kernel<'d> {
     layout: Layout,
     base: Gva,
     trace: Option<Arc<Trace>>,
+    redaction: Option<Arc<Redaction>>,
 }
 
 impl<'d> Kernel<'d> {
@@ -38,7 +40,35 @@ impl<'d> Kernel<'d> {
             layout,
             base,
             trace: None,
+            redaction: None,
         }
+    }
+
+    /// The same, with what the redaction covers replaced in all records.
+    #[must_use]
+    pub fn redacted(self, redaction: Arc<Redaction>) -> Self {
+        Self {
+            redaction: Some(redaction),
+            ..self
+        }
+    }
+
+    /// The same kernel as it is, to look for things by their names and ids.
+    #[must_use]
+    pub fn unredacted(&self) -> Self {
+        Self {
+            cursor: self.space().cursor(),
+            layout: self.layout.clone(),
+            base: self.base,
+            trace: self.trace.clone(),
+            redaction: None,
+        }
+    }
+
+    /// What is replaced in records, if anything is.
+    #[must_use]
+    pub fn redaction(&self) -> Option<&Redaction> {
+        self.redaction.as_deref()
     }
 
     /// The same, with every read noted in `trace`.
@@ -255,6 +285,15 @@ impl<'k, 'd> At<'k, 'd> {
     /// # Errors
     /// When this kernel has no such member or its memory is not in the dump.
     pub fn uint<M: Member>(self, member: M) -> Read<u64> {
+        let value = self.true_uint(member)?;
+        Ok(match self.kernel.redaction() {
+            Some(redaction) => redaction.value(contract::field_index(member), value),
+            None => value,
+        })
+    }
+
+    /// The member's value also where it is an id that records must not tell.
+    pub(crate) fn true_uint<M: Member>(self, member: M) -> Read<u64> {
         let field = self.kernel.field(member)?;
         let at = offset(self.address, field.offset.into());
         if let Some(trace) = self.kernel.trace() {

@@ -34,6 +34,7 @@ pub mod portlist;
 pub mod process;
 pub mod queue;
 mod raw;
+pub mod redact;
 pub mod receiver;
 pub mod resource;
 pub mod select;

@@ -11,7 +11,7 @@ use crate::identify::{self, Identity};
 use crate::kernel::{At, Kernel, Read, offset};
 use crate::port::{self, PortRef};
 use crate::process::ProcessRef;
-use crate::value::{Addr, Value};
+use crate::value::{Addr, Hole, Value};
 
 /// Bits of `_PORT_MESSAGE.u2.s2.Type` above the type proper.
 const CONTINUATION_REQUIRED: u16 = 0x2000;
@@ -422,6 +422,10 @@ fn state_bits(message: At<'_, '_>) -> Read<Vec<&'static str>> {
 /// The data stands in the extension buffer when there is one, else right behind the message.
 fn payload(message: At<'_, '_>) -> Read<Payload> {
     let kernel = message.kernel();
+    // Nothing tells which of the bytes are a name or an id.
+    if kernel.redaction().is_some() {
+        return Err(Hole::Withheld);
+    }
     let header = message.embedded(Message::PortMessage)?;
     let length = u64::from(header.u16(PortMessage::DataLength)?).min(PAYLOAD_CAP);
     let extension = message.pointer(Message::ExtensionBuffer)?;
