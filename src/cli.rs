@@ -77,7 +77,13 @@ pub struct Cli {
 
     /// Replace what is sensitive by placeholders, alike in every report on the same dump: names of processes, ports,
     /// threads and modules; paths of objects and files; ids of processes, threads and messages
-    #[arg(long, value_enum, value_delimiter = ',', value_name = "CLASS,...", global = true)]
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        value_name = "CLASS,...",
+        global = true
+    )]
     pub redact: Vec<Class>,
 
     /// File of random bytes that draws the placeholders instead of the dump's contents, alike for all dumps

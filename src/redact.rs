@@ -14,13 +14,22 @@ use alpc::redact::{Classes, Redaction};
 use kdump::Dump;
 use serde_json::Value as Json;
 
-use crate::cli::{Cli, Class, Command};
+use crate::cli::{Class, Cli, Command};
 use crate::failure::Failure;
 use crate::output::escape;
 use crate::places;
 
 /// Bytes that a key has at least: fewer can be guessed.
 const KEY_BYTES: usize = 16;
+
+/// What the kernel's symbols are called everywhere.
+const KERNEL_PDBS: [&str; 5] = [
+    "ntkrnlmp.pdb",
+    "ntkrpamp.pdb",
+    "ntkrnlpa.pdb",
+    "ntkrla57.pdb",
+    "ntoskrnl.pdb",
+];
 
 /// What is replaced of a dump, drawn by what is in it or by the key that the command line names.
 pub fn of_dump(cli: &Cli, dump: &Dump) -> anyhow::Result<Option<Arc<Redaction>>> {
@@ -127,6 +136,20 @@ impl Veil {
         self.add_path(path, &placeholder);
     }
 
+    /// Learns of the file that symbols are read from, whose name can be all that they say of themselves.
+    pub fn learn_symbols(&mut self, path: &Path) {
+        self.learn(path);
+        let name = path.file_name().map(Path::new);
+        let known = |name: &Path| {
+            KERNEL_PDBS
+                .iter()
+                .any(|known| name.as_os_str().eq_ignore_ascii_case(known))
+        };
+        if let Some(name) = name.filter(|name| name.extension().is_some() && !known(name)) {
+            self.learn(name);
+        }
+    }
+
     /// A text with all paths of this machine replaced.
     pub fn view(&self, text: &str) -> String {
         replaced(text, &self.paths)
@@ -153,14 +176,23 @@ impl Veil {
     fn add_paths(&mut self, cli: &Cli) {
         let several = cli.dumps.len() > 1;
         for (number, dump) in cli.dumps.iter().enumerate() {
-            let suffix = if several { format!("-{}", number + 1) } else { String::new() };
+            let suffix = if several {
+                format!("-{}", number + 1)
+            } else {
+                String::new()
+            };
             self.add_path(dump, &format!("dump{suffix}"));
             self.add_names_of(dump, &format!("dump{suffix}"), &format!("folder{suffix}"));
         }
-        let symbols = cli.symbols.iter().flat_map(|option| pieces(&option.to_string_lossy()));
+        let symbols = cli
+            .symbols
+            .iter()
+            .flat_map(|option| pieces(&option.to_string_lossy()));
         let variables = ["_NT_ALT_SYMBOL_PATH", "_NT_SYMBOL_PATH"];
         let environment = variables.iter().filter_map(|variable| env::var(variable).ok());
-        let all: BTreeSet<PathBuf> = symbols.chain(environment.flat_map(|path| pieces(&path))).collect();
+        let all: BTreeSet<PathBuf> = symbols
+            .chain(environment.flat_map(|path| pieces(&path)))
+            .collect();
         for (number, path) in all.iter().enumerate() {
             self.add_path(path, &format!("symbols-{}", number + 1));
         }
@@ -186,11 +218,14 @@ impl Veil {
 
     fn add_path(&mut self, path: &Path, placeholder: &str) {
         let text = path.to_string_lossy();
-        if matches!(&*text, "" | "." | ".." | "/" | "\\") || self.paths.iter().any(|(known, _)| *known == text) {
+        if matches!(&*text, "" | "." | ".." | "/" | "\\")
+            || self.paths.iter().any(|(known, _)| *known == text)
+        {
             return;
         }
         add(&mut self.paths, &text, placeholder);
-        self.paths.sort_by_key(|(known, _)| std::cmp::Reverse(known.len()));
+        self.paths
+            .sort_by_key(|(known, _)| std::cmp::Reverse(known.len()));
     }
 
     fn add_token(&mut self, token: &str, placeholder: String) {
@@ -198,7 +233,8 @@ impl Veil {
             return;
         }
         add(&mut self.tokens, token, &placeholder);
-        self.tokens.sort_by_key(|(known, _)| std::cmp::Reverse(known.len()));
+        self.tokens
+            .sort_by_key(|(known, _)| std::cmp::Reverse(known.len()));
     }
 }
 
@@ -216,9 +252,14 @@ fn add(words: &mut Vec<(String, String)>, word: &str, placeholder: &str) {
 /// The paths in a symbol path: `srv*C:\cache*https://…` has one.
 fn pieces(symbol_path: &str) -> Vec<PathBuf> {
     let pieces = symbol_path.split([';', '*']);
-    let keyword = |piece: &&str| ["srv", "symsrv", "cache", "symsrv.dll"].contains(&piece.to_ascii_lowercase().as_str());
+    let keyword = |piece: &&str| {
+        ["srv", "symsrv", "cache", "symsrv.dll"].contains(&piece.to_ascii_lowercase().as_str())
+    };
     let whole = std::iter::once(symbol_path);
-    whole.chain(pieces.filter(|piece| !keyword(piece))).map(PathBuf::from).collect()
+    whole
+        .chain(pieces.filter(|piece| !keyword(piece)))
+        .map(PathBuf::from)
+        .collect()
 }
 
 /// What things are named by on a command line: no addresses.
@@ -247,7 +288,8 @@ fn tokens(cli: &Cli) -> Vec<String> {
         .filter_map(|token| token.strip_prefix("name:").map(str::to_owned))
         .collect();
     tokens.extend(bare);
-    tokens.retain(|token| !token.is_empty() && !crate::address::looks_like_address(token) && !is_switch(token));
+    tokens
+        .retain(|token| !token.is_empty() && !crate::address::looks_like_address(token) && !is_switch(token));
     tokens
 }
 
@@ -256,14 +298,20 @@ fn is_switch(token: &str) -> bool {
 }
 
 fn is_number(token: &str) -> bool {
-    ["pid:", "tid:", "id:"].iter().any(|prefix| token.starts_with(prefix))
+    ["pid:", "tid:", "id:"]
+        .iter()
+        .any(|prefix| token.starts_with(prefix))
 }
 
 /// What stands for a token that has no placeholder of its own.
 fn withheld(token: &str, classes: Classes) -> String {
     match token.split_once(':') {
         Some((prefix, _)) if is_number(token) => {
-            if classes.ids { format!("{prefix}:withheld") } else { token.to_owned() }
+            if classes.ids {
+                format!("{prefix}:withheld")
+            } else {
+                token.to_owned()
+            }
         }
         _ if classes.names || classes.paths && token.contains('\\') => "name-withheld".to_owned(),
         _ => token.to_owned(),
@@ -311,7 +359,10 @@ mod tests {
             ("/a/b.dmp".to_owned(), "dump".to_owned()),
             ("b".to_owned(), "x".to_owned()),
         ];
-        assert_eq!(replaced("/a/b.dmp: no b in abc, b!", &words), "dump: no x in abc, x!");
+        assert_eq!(
+            replaced("/a/b.dmp: no b in abc, b!", &words),
+            "dump: no x in abc, x!"
+        );
         assert_eq!(replaced("", &words), "");
     }
 

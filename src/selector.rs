@@ -120,7 +120,11 @@ fn redacted(error: NotSelected, kernel: &Kernel<'_>, redaction: &Redaction) -> N
                 .map(|candidate| alpc::select::described(kernel, candidate.address))
                 .collect(),
         },
-        NotSelected::WrongKind { what, selector, instead } => NotSelected::WrongKind {
+        NotSelected::WrongKind {
+            what,
+            selector,
+            instead,
+        } => NotSelected::WrongKind {
             what,
             selector: redacted_selector(selector, redaction),
             instead,

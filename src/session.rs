@@ -103,7 +103,7 @@ impl Session {
                 .tables
                 .iter()
                 .filter_map(|table| table.origin().path())
-                .for_each(|path| veil.learn(path));
+                .for_each(|path| veil.learn_symbols(path));
         }
         chosen
     }

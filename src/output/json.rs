@@ -34,7 +34,9 @@ impl Holes {
 
     /// Whether memory was missing, as opposed to things that are not what they should be.
     pub fn unreadable(&self) -> bool {
-        self.unreadable.iter().any(|hole| hole.id != "implausible" && hole.id != "withheld")
+        self.unreadable
+            .iter()
+            .any(|hole| hole.id != "implausible" && hole.id != "withheld")
     }
 
     /// The holes as a list.

@@ -168,4 +168,3 @@ fn symbols_line(symbols: &Json) -> Option<String> {
         Some(certainty) => format!("symbols: {source} ({certainty})"),
     })
 }
-

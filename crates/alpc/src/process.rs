@@ -182,7 +182,9 @@ pub fn image_path(process: At<'_, '_>) -> Read<Option<String>> {
     }
     let name = kernel.at(information).address_of(ObjectNameInformation::Name)?;
     let path = kernel.text(name)?;
-    let path = kernel.redaction().map_or(path.clone(), |redaction| redaction.image_path(&path));
+    let path = kernel
+        .redaction()
+        .map_or(path.clone(), |redaction| redaction.image_path(&path));
     Ok((!path.is_empty()).then_some(path))
 }
 

@@ -118,7 +118,11 @@ impl Redaction {
     /// Placeholders drawn by a secret: whoever has that and a name can tell the name's placeholder.
     #[must_use]
     pub fn new(classes: Classes, secret: &[u8]) -> Self {
-        let fields = CONTRACT.fields.iter().map(|field| ids_of(field.ty, field.name)).collect();
+        let fields = CONTRACT
+            .fields
+            .iter()
+            .map(|field| ids_of(field.ty, field.name))
+            .collect();
         Self {
             classes,
             key: Sha256::digest(secret).into(),
@@ -136,13 +140,21 @@ impl Redaction {
     /// An object's name, a thread's, or anything else that somebody called something.
     #[must_use]
     pub fn name(&self, name: String) -> String {
-        if self.classes.names { self.word(&name) } else { name }
+        if self.classes.names {
+            self.word(&name)
+        } else {
+            name
+        }
     }
 
     /// The name of an image's file, which is known in full or by its first characters.
     #[must_use]
     pub fn image(&self, name: String) -> String {
-        if self.classes.names { self.image_word(&name) } else { name }
+        if self.classes.names {
+            self.image_word(&name)
+        } else {
+            name
+        }
     }
 
     /// Free text: no part of it stays.
@@ -189,7 +201,10 @@ impl Redaction {
 
     /// An id of 32 bits, which stays one.
     #[must_use]
-    #[allow(clippy::cast_possible_truncation, reason = "ids keep their sort, which tells their size")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "ids keep their sort, which tells their size"
+    )]
     pub fn id32(&self, ids: Ids, id: u32) -> u32 {
         self.id(ids, id.into()) as u32
     }
@@ -207,7 +222,11 @@ impl Redaction {
         let count = path.split('\\').count();
         let part = |(index, part): (usize, &str)| {
             if index.saturating_add(1) == count {
-                if names || paths { last(self, part) } else { part.to_owned() }
+                if names || paths {
+                    last(self, part)
+                } else {
+                    part.to_owned()
+                }
             } else if paths && !is_known_folder(part) {
                 self.word(part)
             } else {
@@ -271,7 +290,10 @@ impl Redaction {
         for round in 0..ROUNDS {
             let head = [ids as u8, sort as u8, round];
             let hash = self.hash(&[b"id\0", &head, &right.to_le_bytes()]);
-            let mixed = hash.iter().take(8).fold(0, |mixed, &byte| (mixed << 8) | u64::from(byte));
+            let mixed = hash
+                .iter()
+                .take(8)
+                .fold(0, |mixed, &byte| (mixed << 8) | u64::from(byte));
             (left, right) = (right, left ^ (mixed & mask));
         }
         left << half | right
@@ -373,10 +395,21 @@ mod tests {
     fn equal_names_have_equal_placeholders_and_others_do_not() {
         let redaction = Redaction::new(ALL, b"a dump");
         let name = |name: &str| redaction.name(name.to_owned());
-        assert_eq!(name("ntsvcs"), name("NTSVCS"), "the object manager does not tell case");
+        assert_eq!(
+            name("ntsvcs"),
+            name("NTSVCS"),
+            "the object manager does not tell case"
+        );
         assert_ne!(name("ntsvcs"), name("ntsvc"));
-        assert_ne!(name("ntsvcs"), Redaction::new(ALL, b"another").name("ntsvcs".to_owned()));
-        assert!(name("ntsvcs").strip_prefix("name-").is_some_and(|letters| letters.len() == 10));
+        assert_ne!(
+            name("ntsvcs"),
+            Redaction::new(ALL, b"another").name("ntsvcs".to_owned())
+        );
+        assert!(
+            name("ntsvcs")
+                .strip_prefix("name-")
+                .is_some_and(|letters| letters.len() == 10)
+        );
         assert_eq!(name("csrss.exe"), "csrss.exe");
         assert_eq!(name(""), "");
     }
@@ -415,8 +448,14 @@ mod tests {
             assert_eq!(Sort::of(other), Sort::of(id), "{id}");
             assert!(seen.insert(other), "{id} and another one are both {other}");
         }
-        assert_eq!((redaction.id(Ids::Clients, 0), redaction.id(Ids::Clients, 4)), (0, 4));
-        assert_ne!(redaction.id(Ids::Messages, 0x33c), redaction.id(Ids::Clients, 0x33c));
+        assert_eq!(
+            (redaction.id(Ids::Clients, 0), redaction.id(Ids::Clients, 4)),
+            (0, 4)
+        );
+        assert_ne!(
+            redaction.id(Ids::Messages, 0x33c),
+            redaction.id(Ids::Clients, 0x33c)
+        );
         for id in [0x33d, 0x8000_0bfc, 0x1_0000, u64::MAX, 1 << 32] {
             let other = redaction.id(Ids::Messages, id);
             assert!(other != id && Sort::of(other) == Sort::of(id), "{id:#x}");
