@@ -10,10 +10,11 @@ use alpc::Value;
 use alpc::trace::{self, Source, SourceRecord, Trace};
 use anyhow::bail;
 use ntlayout::SymbolTable;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Format};
 use crate::commands::Answer;
 use crate::failure::Failure;
 use crate::session::Session;
@@ -29,7 +30,7 @@ const TEXT_BYTES: usize = 16;
 type View = fn(&Cli, &Session) -> anyhow::Result<Answer>;
 
 /// One of the reads that a value of the record comes from.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Explanation {
     /// The value, by its path in the document: `result.queue_type`.
     pub value: String,
@@ -69,7 +70,8 @@ pub fn run(cli: &Cli, session: &Session, view: View) -> anyhow::Result<Answer> {
     session.note_reads(None);
     let explain = explanations(session, in_order(found))?;
     answer.text.push_str(&text(&explain));
-    answer.explain = Some(explain);
+    let explain: Result<Vec<Json>, _> = explain.iter().map(serde_json::to_value).collect();
+    answer.explain = Some(explain?);
     if let Some(left) = sources.len().checked_sub(affordable).filter(|&left| left > 0) {
         answer.notes.push(format!(
             "not all is explained: what depends on {left} of {} reads was not looked for; show the thing itself",
@@ -104,6 +106,12 @@ fn refuse_others(cli: &Cli) -> anyhow::Result<()> {
         ) => true,
         _ => false,
     };
+    if cli.format == Format::Csv {
+        return Err(Failure::fatal(
+            "explain-not-here",
+            "--explain gives no table: use --format text, json or ndjson",
+        ));
+    }
     if of_one_thing {
         return Ok(());
     }

@@ -16,7 +16,7 @@ use serde_json::Value as Json;
 
 use crate::cli::{Class, Cli, Command};
 use crate::failure::Failure;
-use crate::output::escape;
+use crate::output::{document, escape};
 use crate::places;
 
 /// Bytes that a key has at least: fewer can be guessed.
@@ -202,8 +202,8 @@ impl Veil {
         if let Some(key) = &cli.redact_key {
             self.add_path(key, "key");
         }
-        if let Some(Command::Pack(args)) = &cli.command {
-            self.add_path(&args.output, "output");
+        if let Some(output) = &cli.output {
+            self.add_path(output, "output");
         }
     }
 
@@ -240,7 +240,8 @@ impl Veil {
 
 /// Notes a word in all the ways that it may be written.
 fn add(words: &mut Vec<(String, String)>, word: &str, placeholder: &str) {
-    let escaped = [escape::text(word), word.escape_debug().to_string()];
+    let portable = document::portable(Path::new(word));
+    let escaped = [escape::text(word), word.escape_debug().to_string(), portable];
     words.push((word.to_owned(), placeholder.to_owned()));
     for escaped in escaped {
         if escaped != word {

@@ -494,3 +494,35 @@ fn all_values_of_a_message_are_explained() {
         }
     }
 }
+
+/// Lines of records: the view, then a line a read; no rows.
+#[test]
+fn lines_follow_the_record() {
+    let dump = fixture("vista-sp2-x64.dmp");
+    let args = [
+        dump.to_str().unwrap(),
+        "message",
+        "fffff8800f4cc950",
+        "--explain",
+        "--format",
+    ];
+    let document = alpc_dump(&[&args[..], &["json"]].concat()).json();
+    let lines = alpc_dump(&[&args[..], &["ndjson"]].concat()).lines();
+    let records: Vec<&str> = lines
+        .iter()
+        .map(|line| line["record"].as_str().unwrap())
+        .collect();
+    assert_eq!(records[..2], ["document", "message"]);
+    assert_eq!(records.last(), Some(&"end"));
+    let explanations = &lines[2..lines.len() - 1];
+    let entries = document["explain"].as_array().unwrap();
+    assert_eq!(explanations.len(), entries.len());
+    for (line, entry) in explanations.iter().zip(entries) {
+        assert_eq!(line["record"], "explanation");
+        for (key, value) in entry.as_object().unwrap() {
+            assert_eq!(&line[key], value, "{key}");
+        }
+    }
+    let rows = alpc_dump(&[&args[..], &["csv"]].concat());
+    assert_eq!((rows.status, rows.stdout.as_str()), (2, ""));
+}

@@ -200,7 +200,7 @@ fn nothing_sensitive_is_in_any_report() {
             .map(|line| sample.spelled(line))
             .collect();
         let mut seen = BTreeSet::new();
-        for format in ["text", "json"] {
+        for format in ["text", "json", "ndjson", "csv"] {
             let options = [ALL, &["--format", format]].concat();
             let all = run_lines(&sample, &options, &lines);
             assert_without(&all, &secrets, format);
@@ -432,8 +432,10 @@ fn what_a_thing_was_named_by_is_not_echoed() {
         &["-y", "/nowhere/ZebraSecret/symbols", "symbols"],
         &["-y", "srv*/nowhere/ZebraSecret*https://server/symbols", "symbols"],
         &["/nowhere/ZebraSecret.dmp", "info"],
+        &["info", "-o", "/nowhere/ZebraSecret.txt"],
+        &["info", "--redact-key", "/nowhere/ZebraSecret.key"],
     ] {
-        for format in ["text", "json"] {
+        for format in ["text", "json", "ndjson"] {
             let run = sample.run(
                 &[
                     ALL,
@@ -543,7 +545,7 @@ fn real_triage_dumps_tell_nothing() {
         .collect();
     assert!(secrets.len() > 100);
     for command in ["info", "modules", "thread ffffc08bde9e1640"] {
-        for format in ["text", "json"] {
+        for format in ["text", "json", "ndjson", "csv"] {
             let args: Vec<&str> = [path]
                 .into_iter()
                 .chain(command.split(' '))

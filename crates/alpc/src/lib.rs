@@ -37,6 +37,7 @@ mod raw;
 pub mod receiver;
 pub mod redact;
 pub mod resource;
+pub mod schema;
 pub mod select;
 pub mod thread;
 pub mod thread_details;

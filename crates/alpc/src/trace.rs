@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kdump::{Gva, Gxa, Piece};
 use ntlayout::{BitField, Field, Member, SymbolTable};
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use crate::contract::{CONTRACT, Global};
@@ -224,7 +225,7 @@ impl State {
 }
 
 /// A read in full: what, where in virtual memory, in physical memory and in the file, and what is there.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct SourceRecord {
     /// By the kernel's own names: `_KALPC_MESSAGE.u1.s1.QueueType`, `nt!ObHeaderCookie`; `memory` for what has
     /// no name.
@@ -248,7 +249,7 @@ pub struct SourceRecord {
 }
 
 /// Which bits of a storage unit, counted from the least significant one.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct Bits {
     /// The lowest.
     pub position: u8,
@@ -257,15 +258,17 @@ pub struct Bits {
 }
 
 /// The part of a value that is in one page.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PieceRecord {
     /// Where it begins in virtual memory.
     pub address: Addr,
     /// The same in physical memory; a triage dump does not tell.
     #[serde(serialize_with = "optional_wide")]
+    #[schemars(with = "Option<Addr>")]
     pub physical: Option<u64>,
     /// The same in the file; none when its page is not in the file.
     #[serde(serialize_with = "optional_wide")]
+    #[schemars(with = "Option<Addr>")]
     pub file: Option<u64>,
     /// Bytes in this page.
     pub size: u64,
