@@ -133,7 +133,7 @@ pub fn global(kernel: &Kernel<'_>) -> GlobalRecord {
     let number = |global| {
         kernel
             .global(global)
-            .and_then(|at| Ok(kernel.cursor().u32(at)?))
+            .and_then(|at| kernel.cursor().u32(at))
             .into()
     };
     let id = |global, ids| {

@@ -334,7 +334,7 @@ impl Sort {
     fn of(id: u64) -> Self {
         match id {
             0 | 4 => Self::Special,
-            _ if id < 0x1_0000 && id % 4 == 0 => Self::Handle,
+            _ if id < 0x1_0000 && id.is_multiple_of(4) => Self::Handle,
             _ if id <= u32::MAX.into() => Self::Word,
             _ => Self::Long,
         }

@@ -230,7 +230,7 @@ impl Reader<'_, '_> {
 
     fn unsigned(&self, at: Gva, size: u64) -> Read<u64> {
         let size = u32::try_from(size).unwrap_or(0);
-        Ok(self.kernel.cursor().uint(at, size)?)
+        self.kernel.cursor().uint(at, size)
     }
 
     fn links(&self, at: Gva) -> Read<TypedValue> {
