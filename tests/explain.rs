@@ -109,7 +109,9 @@ fn check(document: &Value, file: &[u8], frames: Option<Frames<'_>>, checked: &mu
             let same = match value {
                 Value::Number(value) => {
                     value.as_i64() == i64::try_from(number).ok()
-                        || value.as_i64().is_some_and(|value| value.cast_unsigned() & 0xff == number)
+                        || value
+                            .as_i64()
+                            .is_some_and(|value| value.cast_unsigned() & 0xff == number)
                 }
                 Value::Bool(value) => u64::from(*value) == number,
                 Value::String(text) if text.len() >= 8 && text.bytes().all(|c| c.is_ascii_hexdigit()) => {

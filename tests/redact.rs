@@ -555,3 +555,28 @@ fn real_triage_dumps_tell_nothing() {
         }
     }
 }
+
+/// The worlds of another generator, by the names that it was told.
+#[test]
+fn the_worlds_of_another_generator() {
+    for world in support::World::readable() {
+        let list = |key: &str| world.truth[key].as_array().unwrap().clone();
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let processes = list("processes")
+            .into_iter()
+            .filter_map(|process| text(&process["name"]));
+        let ports = list("ports").into_iter().filter_map(|port| text(&port["name"]));
+        let secrets: BTreeSet<String> = processes
+            .map(|name| name.chars().take(14).collect())
+            .chain(ports)
+            .filter(|name: &String| name.chars().count() > 5 && !stays(name))
+            .collect();
+        assert!(!secrets.is_empty(), "{}", world.dump.display());
+        for command in ["ports", "processes", "hang", "threads", "handles", "graph"] {
+            for format in ["text", "json", "ndjson"] {
+                let run = world.run(&[ALL, &["--format", format, command]].concat());
+                assert_without(&written(&run), &secrets, command);
+            }
+        }
+    }
+}
