@@ -261,7 +261,7 @@ fn merge(schema: &mut Map<String, Json>, other: &Map<String, Json>) {
                 }
             }
             (Some(Json::Array(have)), Json::Array(more)) if key == "required" => {
-                have.extend(more.iter().cloned())
+                have.extend(more.iter().cloned());
             }
             _ => {}
         }
