@@ -81,6 +81,31 @@ pub struct Cli {
     #[arg(short, long, global = true, help_heading = "Output")]
     pub verbose: bool,
 
+    /// Tell of each value in a view of one thing where it comes from: in the kernel, in memory, in the file
+    #[arg(long, global = true, help_heading = "Output")]
+    pub explain: bool,
+
+    /// Replace what is sensitive by placeholders, alike in every report on the same dump
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        value_name = "CLASS,...",
+        global = true,
+        help_heading = "Output"
+    )]
+    pub redact: Vec<Class>,
+
+    /// File of random bytes that draws the placeholders, alike for all dumps
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "redact",
+        global = true,
+        help_heading = "Output"
+    )]
+    pub redact_key: Option<PathBuf>,
+
     /// Write the results into this file, which appears whole or not at all
     #[arg(short, long, value_name = "FILE", global = true, help_heading = "Output")]
     pub output: Option<PathBuf>,
@@ -457,6 +482,17 @@ impl Format {
     pub fn is_drawing(self) -> bool {
         matches!(self, Self::Dot | Self::Mermaid | Self::Html)
     }
+}
+
+/// What a report must not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Class {
+    /// Of processes, ports and other named objects, threads and modules, and the dump's comment
+    Names,
+    /// Of objects and files, the dump's and the symbols' own too
+    Paths,
+    /// Of processes, threads and messages
+    Ids,
 }
 
 /// When to colour text.

@@ -32,11 +32,12 @@ use self::progress::Progress;
 use self::record::Record;
 use self::resume::Done;
 use self::sheet::Sheet;
-use crate::cli::{Cli, Format, TriageArgs};
+use crate::cli::{Class, Cli, Format, TriageArgs};
 use crate::failure::{Failure, Status};
 use crate::output::Output;
 use crate::output::document::DumpRef;
 use crate::output::target::Target;
+use crate::redact::Veil;
 
 /// Runs the command.
 ///
@@ -64,6 +65,7 @@ pub fn run(cli: &Cli, args: &TriageArgs, mut output: Output) -> io::Result<Statu
         target: output.target(),
         groups: Groups::default(),
         with_groups: args.groups || (format == Format::Text && !alone),
+        numbers: !alone && cli.redact.contains(&Class::Paths),
         progress: Progress::new(!watched),
         tally: Tally::default(),
         worst: Status::Complete,
@@ -106,6 +108,10 @@ fn prepare(cli: &Cli, args: &TriageArgs) -> anyhow::Result<(Format, Option<Done>
     let Some(file) = &args.resume else {
         return Ok((format, None));
     };
+    if cli.redact.contains(&Class::Paths) {
+        let text = "--resume knows dumps by their paths, which --redact replaces: leave one of them out";
+        return Err(Failure::fatal("redact-not-here", text));
+    }
     if cli
         .output
         .as_ref()
@@ -128,11 +134,11 @@ fn prepare(cli: &Cli, args: &TriageArgs) -> anyhow::Result<(Format, Option<Done>
 
 /// A dump on its own, without another process.
 fn look_at(cli: &Cli, path: &Path, done: Option<&Done>) -> io::Result<Outcome> {
-    let dump = DumpRef::of(path, cli.hash);
+    let mut dump = DumpRef::of(path, cli.hash, Veil::of(cli));
     if done.is_some_and(|done| done.has(&dump)) {
         return Ok(Outcome::Skipped);
     }
-    Outcome::of(Record::gather(cli, path, &dump), &dump)
+    Outcome::of(Record::gather(cli, path, &mut dump), &dump)
 }
 
 fn run_all(cli: &Cli, args: &TriageArgs, done: Option<&Done>, desk: &mut Desk<'_>) -> io::Result<()> {
@@ -148,11 +154,13 @@ fn run_all(cli: &Cli, args: &TriageArgs, done: Option<&Done>, desk: &mut Desk<'_
     };
     let inputs = inputs::inputs(&cli.dumps, args.recursive, &ignored);
     let failed = |path: &Path, problem| {
-        let dump = DumpRef::of(path, false);
+        let dump = DumpRef::of(path, false, Veil::of(&alone(cli, path)));
         Outcome::of(Record::failed(&dump, problem), &dump)
     };
     let work = |input: Input| match input {
-        Input::Dump(path) if done.is_some_and(|done| done.has(&DumpRef::of(&path, false))) => {
+        Input::Dump(path)
+            if done.is_some_and(|done| done.has(&DumpRef::of(&path, false, Veil::default()))) =>
+        {
             Ok(Outcome::Skipped)
         }
         Input::Dump(path) => match nursery.raise(&path) {
@@ -170,6 +178,14 @@ fn run_all(cli: &Cli, args: &TriageArgs, done: Option<&Done>, desk: &mut Desk<'_
     Ok(())
 }
 
+/// The command line that has this dump alone.
+fn alone(cli: &Cli, dump: &Path) -> Cli {
+    Cli {
+        dumps: vec![dump.to_owned()],
+        ..cli.clone()
+    }
+}
+
 /// What a process is told behind its dump.
 fn options(cli: &Cli) -> Vec<OsString> {
     let mut options: Vec<OsString> = ["triage", "--format", "ndjson", "--quiet"]
@@ -183,6 +199,12 @@ fn options(cli: &Cli) -> Vec<OsString> {
     }
     if cli.hash {
         options.push("--hash".into());
+    }
+    for class in cli.redact.iter().filter_map(Class::to_possible_value) {
+        options.extend(["--redact".into(), class.get_name().into()]);
+    }
+    if let Some(key) = &cli.redact_key {
+        options.extend(["--redact-key".into(), key.into()]);
     }
     if cli.no_mmap {
         options.push("--no-mmap".into());
@@ -203,11 +225,9 @@ enum Outcome {
 
 impl Outcome {
     fn of(record: Record, dump: &DumpRef) -> io::Result<Self> {
-        let line = record.line(dump);
-        Ok(Self::Record(
-            serde_json::to_string(&line)?,
-            serde_json::to_value(&line)?,
-        ))
+        let mut line = serde_json::to_value(record.line(dump))?;
+        dump.veil.record(&mut line);
+        Ok(Self::Record(serde_json::to_string(&line)?, line))
     }
 }
 
@@ -218,6 +238,7 @@ struct Desk<'o> {
     target: &'o mut Target,
     groups: Groups,
     with_groups: bool,
+    numbers: bool,
     progress: Progress,
     tally: Tally,
     worst: Status,
@@ -228,6 +249,7 @@ impl Desk<'_> {
         match outcome {
             Outcome::Skipped => self.tally.skipped += 1,
             Outcome::Record(line, record) => {
+                let (line, record) = self.numbered(line, record)?;
                 let status = Status::deserialize(&record["status"]).unwrap_or(Status::Fatal);
                 self.worst = self.worst.combine(status);
                 self.tally.count(status);
@@ -237,6 +259,15 @@ impl Desk<'_> {
         }
         self.progress.show(&self.tally);
         Ok(())
+    }
+
+    /// Where paths are replaced, dumps are told apart by their place.
+    fn numbered(&self, line: String, mut record: Json) -> io::Result<(String, Json)> {
+        if !self.numbers {
+            return Ok((line, record));
+        }
+        record["dump"] = format!("dump-{}", self.tally.dumps + 1).into();
+        Ok((serde_json::to_string(&record)?, record))
     }
 
     fn finish(mut self) -> io::Result<(Status, Tally)> {

@@ -30,10 +30,12 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::cli::{Cli, Command, Format};
+use crate::explain;
 use crate::failure::{Failure, Status};
 use crate::output::document::SymbolSource;
 use crate::output::narrow;
 use crate::output::records::Records;
+use crate::redact::{self, Veil};
 use crate::session::Session;
 
 pub use shapes::{Shape, Table, shapes};
@@ -44,6 +46,8 @@ pub struct Answer {
     pub text: String,
     /// The record; of a table that was written record by record, what there is to say beside them.
     pub record: Json,
+    /// Where its values come from, when that was asked for.
+    pub explain: Option<Vec<Json>>,
     /// Where the symbols came from, when any served.
     pub symbols: Option<SymbolSource>,
     /// Things worth saying on stderr.
@@ -57,6 +61,7 @@ impl Answer {
         Ok(Self {
             text,
             record: serde_json::to_value(record)?,
+            explain: None,
             symbols: None,
             notes: Vec::new(),
             status: Status::Complete,
@@ -94,6 +99,16 @@ impl Answer {
         self.text = narrow::text(&self.text);
         self.notes.iter_mut().for_each(|note| *note = narrow::text(note));
         narrow::reasons(&mut self.record);
+        self.explain.iter_mut().flatten().for_each(narrow::reasons);
+        self
+    }
+
+    /// The same without what the command line and this machine must not tell.
+    fn veiled(mut self, veil: &Veil) -> Self {
+        self.text = veil.view(&self.text);
+        self.notes.iter_mut().for_each(|note| *note = veil.message(note));
+        veil.record(&mut self.record);
+        self.symbols = self.symbols.map(|symbols| symbols.veiled(veil));
         self
     }
 
@@ -114,7 +129,14 @@ pub fn symbol_source(kernel: &Kernel<'_>) -> SymbolSource {
 
 /// Runs the command on one dump.
 pub fn run(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
-    narrowed(session, dispatch(cli, session))
+    let answer = redact::refuse_memory(cli).and_then(|()| {
+        if cli.explain {
+            explain::run(cli, session, dispatch)
+        } else {
+            dispatch(cli, session)
+        }
+    });
+    veiled(session, narrowed(session, answer))
 }
 
 /// Runs a command that fills a table, and writes each of its records as soon as it is read.
@@ -125,11 +147,28 @@ pub fn stream(
     records: &mut Records<'_>,
 ) -> anyhow::Result<Answer> {
     records.narrow(is_narrow(session));
-    narrowed(session, fill(cli, session, records))
+    let answer = fill(cli, session, records);
+    veiled(session, narrowed(session, answer))
 }
 
 fn is_narrow(session: &Session) -> bool {
     session.dump().kernel_space().pointer_width() == 4
+}
+
+/// The same without what the command line and this machine must not tell.
+fn veiled(session: &Session, answer: anyhow::Result<Answer>) -> anyhow::Result<Answer> {
+    let veil = session.veil();
+    answer
+        .map(|answer| answer.veiled(&veil))
+        .map_err(|error| match error.downcast() {
+            Ok(Failure { status, id, message }) => Failure {
+                status,
+                id,
+                message: veil.message(&message),
+            }
+            .into(),
+            Err(other) => other,
+        })
 }
 
 /// The same with the addresses in errors and reasons as wide as the dumped system's.
@@ -153,7 +192,7 @@ fn narrowed(session: &Session, answer: anyhow::Result<Answer>) -> anyhow::Result
 /// The kernel, once the first of its records can be written.
 fn open_kernel<'s>(cli: &Cli, session: &'s Session, records: &mut Records<'_>) -> anyhow::Result<Kernel<'s>> {
     let kernel = session.kernel()?;
-    records.head(cli, Some(&symbol_source(&kernel)))?;
+    records.head(cli, Some(&symbol_source(&kernel).veiled(&session.veil())))?;
     Ok(kernel)
 }
 

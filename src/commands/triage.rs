@@ -8,7 +8,7 @@ use crate::output::document::DumpRef;
 use crate::session::Session;
 
 pub fn run(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
-    let dump = DumpRef::of(session.dump().path(), cli.hash);
+    let dump = DumpRef::of(session.dump().path(), cli.hash, session.veil().clone());
     let record = Record::of_session(session, &dump);
     let status = record.status;
     let line = serde_json::to_value(record.clone().line(&dump))?;

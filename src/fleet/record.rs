@@ -165,10 +165,14 @@ impl Record {
         self.error = Some(error);
     }
 
-    /// Opens a dump and gathers what can be told of it.
-    pub fn gather(cli: &Cli, path: &Path, dump: &DumpRef) -> Self {
+    /// Opens a dump and gathers what can be told of it, and learns what of it must not be told.
+    pub fn gather(cli: &Cli, path: &Path, dump: &mut DumpRef) -> Self {
         match Session::open(cli, path) {
-            Ok(session) => Self::of_session(&session, dump),
+            Ok(session) => {
+                let record = Self::of_session(&session, dump);
+                dump.veil = session.veil().clone();
+                record
+            }
             Err(error) => {
                 let failure = Failure::from_error(error);
                 Self::failed(dump, Problem::new(failure.id, failure.message))

@@ -15,6 +15,7 @@ use crate::output::document::{Document, DumpRef, Head};
 use crate::output::records::cell;
 use crate::output::schema::{columns, of};
 use crate::output::{escape, time};
+use crate::redact::Veil;
 
 /// The rows of CSV.
 const ROWS: Table = Table {
@@ -125,6 +126,7 @@ fn document(cli: &Cli, record: &Json, status: Status) -> io::Result<Json> {
         name: text("dump").unwrap_or_default(),
         size: record["dump_size"].as_u64(),
         sha256: text("dump_sha256"),
+        veil: Veil::of(cli),
     };
     let mut result = record.clone();
     if let Json::Object(members) = &mut result {
@@ -136,6 +138,7 @@ fn document(cli: &Cli, record: &Json, status: Status) -> io::Result<Json> {
         result: Some(result),
         error: None,
         holes: Some(Vec::new()),
+        explain: None,
     })?;
     document["symbols"] = record["symbols"].clone();
     Ok(document)

@@ -154,7 +154,8 @@ impl Holes {
             cause: text(cause),
             text: text("text"),
         };
-        self.unreadable |= !matches!(hole.id.as_str(), "implausible" | "null-pointer");
+        // What is kept back on request is no hole in the dump.
+        self.unreadable |= !matches!(hole.id.as_str(), "implausible" | "null-pointer" | "withheld");
         let count = self.causes.entry(hole.cause.clone()).or_insert_with(|| Count {
             values: 0,
             first: hole.text.clone(),

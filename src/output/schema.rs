@@ -7,8 +7,10 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value as Json, json};
 
+use super::EXPLANATION;
 use super::document::{Document, End, ErrorRecord, First, Line, VERSION};
 use crate::commands::{Shape, Table};
+use crate::explain::Explanation;
 
 /// How a type is described.
 pub type Describe = fn(&mut SchemaGenerator) -> Schema;
@@ -42,6 +44,12 @@ pub fn of_commands(shapes: &[Shape]) -> Json {
         "Why there are no records, or one of them is not there.",
     );
     forms.add("line.error", error);
+    let explanation = line::<Explanation>(
+        &mut forms.generator,
+        EXPLANATION,
+        "Where a value of the record before comes from, with --explain.",
+    );
+    forms.add(&format!("line.{EXPLANATION}"), explanation);
     for shape in shapes {
         lines(&mut forms, shape);
     }
@@ -255,7 +263,7 @@ fn merge(schema: &mut Map<String, Json>, other: &Map<String, Json>) {
                 }
             }
             (Some(Json::Array(have)), Json::Array(more)) if key == "required" => {
-                have.extend(more.iter().cloned())
+                have.extend(more.iter().cloned());
             }
             _ => {}
         }

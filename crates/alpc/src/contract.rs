@@ -86,7 +86,7 @@ macro_rules! structures {
 macro_rules! globals {
     ($($(#[$doc:meta])* $global:ident: $need:ident,)*) => {
         /// The global variables of the contract, by their own names.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[allow(missing_docs, reason = "a variant's name is its documentation: it is the kernel's own")]
         pub enum Global { $($(#[$doc])* $global,)* }
 

@@ -8,6 +8,7 @@ use kdump::{Cursor, Dump, Gva, Gxa, Triage};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::redact::{Ids, Redaction};
 use crate::value::{Addr, Hole, Value};
 
 /// Where a triage dump's system crashed.
@@ -59,6 +60,18 @@ const DISTANCES: &[Distances] = &[
 
 /// Bytes of ImageFileName.
 const IMAGE: usize = 15;
+
+impl Crashed {
+    /// The same with name and id replaced.
+    #[must_use]
+    pub fn redacted(self, redaction: &Redaction) -> Self {
+        Self {
+            process_id: self.process_id.map(|id| redaction.id32(Ids::Clients, id)),
+            image: self.image.map(|image| redaction.image(image)),
+            ..self
+        }
+    }
+}
 
 /// Tells the thread and the process of a triage dump; `None` for a dump of another kind.
 #[must_use]

@@ -13,7 +13,7 @@ use crate::kernel::{At, Kernel, Read, offset};
 use crate::port::{self, PortRef};
 use crate::process::ProcessRef;
 use crate::schema::schema_as_text;
-use crate::value::{Addr, Value};
+use crate::value::{Addr, Hole, Value};
 
 /// Bits of `_PORT_MESSAGE.u2.s2.Type` above the type proper.
 const CONTINUATION_REQUIRED: u16 = 0x2000;
@@ -439,6 +439,10 @@ fn state_bits(message: At<'_, '_>) -> Read<Vec<&'static str>> {
 /// The data stands in the extension buffer when there is one, else right behind the message.
 fn payload(message: At<'_, '_>) -> Read<Payload> {
     let kernel = message.kernel();
+    // Nothing tells which of the bytes are a name or an id.
+    if kernel.redaction().is_some() {
+        return Err(Hole::Withheld);
+    }
     let header = message.embedded(Message::PortMessage)?;
     let length = u64::from(header.u16(PortMessage::DataLength)?).min(PAYLOAD_CAP);
     let extension = message.pointer(Message::ExtensionBuffer)?;
@@ -453,6 +457,6 @@ fn payload(message: At<'_, '_>) -> Read<Payload> {
     Ok(Payload {
         address: kernel.addr(start),
         bytes,
-        complete: partial.stopped.map_or(Ok(()), |error| Err(error.into())).into(),
+        complete: partial.stopped.map_or(Ok(()), Err).into(),
     })
 }

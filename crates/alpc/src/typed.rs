@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::kernel::{Kernel, Read, offset};
-use crate::value::{Addr, Hole, Value};
+use crate::value::{Addr, Value};
 
 /// Elements of an array whose values are read.
 const ELEMENT_CAP: u64 = 64;
@@ -120,6 +120,7 @@ pub fn describe(
             kernel,
             table,
             enumerations: HashMap::new(),
+            path: vec![info.name.clone()],
         };
         return Ok(Some(TypeRecord::Structure(StructureRecord {
             members: reader.members(&info.members, address)?,
@@ -209,6 +210,8 @@ struct Reader<'r, 'd> {
     table: &'r dyn SymbolTable,
     /// The enumerations met, and the names that are none.
     enumerations: HashMap<String, Names>,
+    /// The type, and the anonymous members that lead to the one that is read.
+    path: Vec<String>,
 }
 
 impl Reader<'_, '_> {
@@ -221,10 +224,13 @@ impl Reader<'_, '_> {
         members
             .iter()
             .map(|member| {
+                self.path.push(member.name.clone());
                 let value = match address {
                     Some(address) => self.member(member, address)?,
                     None => None,
                 };
+                let members = self.members(&member.members, address)?;
+                self.path.pop();
                 Ok(MemberRecord {
                     offset: member.offset,
                     name: member.name.clone(),
@@ -232,7 +238,7 @@ impl Reader<'_, '_> {
                     size: member.size,
                     bits: member.bits.map(|bits| (bits.position, bits.length)),
                     value,
-                    members: self.members(&member.members, address)?,
+                    members,
                 })
             })
             .collect()
@@ -240,6 +246,7 @@ impl Reader<'_, '_> {
 
     fn member(&mut self, member: &Member, base: Gva) -> Result<Option<Value<TypedValue>>, SymbolError> {
         let at = offset(base, member.offset.into());
+        self.kernel.place_typed(&self.path, base, member);
         if let Some(bits) = member.bits {
             let value = self.bit_field(at, member.size.unwrap_or(0), bits);
             return Ok(Some(value.into()));
@@ -288,7 +295,7 @@ impl Reader<'_, '_> {
 
     fn unsigned(&self, at: Gva, size: u64) -> Read<u64> {
         let size = u32::try_from(size).unwrap_or(0);
-        Ok(self.kernel.cursor().uint(at, size)?)
+        self.kernel.cursor().uint(at, size)
     }
 
     fn links(&self, at: Gva) -> Read<TypedValue> {
@@ -366,7 +373,7 @@ impl Reader<'_, '_> {
 
     fn bytes(&self, at: Gva, len: u64) -> Read<Vec<u8>> {
         let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
-        self.kernel.cursor().read(at, &mut bytes).map_err(Hole::from)?;
+        self.kernel.cursor().read(at, &mut bytes)?;
         Ok(bytes)
     }
 }

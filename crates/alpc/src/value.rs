@@ -112,6 +112,9 @@ pub enum Hole {
     /// What is read contradicts what it should be.
     #[error("{0}")]
     Implausible(String),
+    /// Kept back on purpose: see [`Trace::hide`](crate::trace::Trace::hide).
+    #[error("kept back")]
+    Withheld,
     /// A list or table that was walked ended early.
     #[error("{0}")]
     Walk(String),
@@ -138,6 +141,7 @@ impl Hole {
             Self::Disputed { .. } => "disputed-member",
             Self::NoGlobal { .. } => "no-global",
             Self::Implausible(_) => "implausible",
+            Self::Withheld => "withheld",
             Self::Walk(_) | Self::WalkStopped { .. } => "walk-ended",
         }
     }

@@ -66,7 +66,7 @@ pub use kernel::{BaseAttempt, BaseError, BaseSource, KernelImageError, kernel_im
 pub use notes::Note;
 pub use paging::{Level, PageSize, Translation};
 pub use secondary::{SecondaryBlob, SecondaryData, SecondaryEnd, secondary_data};
-pub use space::AddressSpace;
+pub use space::{AddressSpace, Gone, Piece, Whereabouts};
 pub use time::{FileTime, TimeSpan};
 pub use triage::{Triage, TriageModule};
 pub use unicode::UnicodeString;

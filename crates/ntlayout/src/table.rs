@@ -1,7 +1,7 @@
 //! What every source of symbols can be asked.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::contract::Contract;
 use crate::error::SymbolError;
@@ -32,6 +32,17 @@ pub enum Origin {
         /// The version of the image that they are of.
         version: String,
     },
+}
+
+impl Origin {
+    /// The file that the table was read from, if it was.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Pdb { path } | Self::Isf { path } | Self::Pack { path } => Some(path),
+            Self::BuiltIn { .. } => None,
+        }
+    }
 }
 
 impl fmt::Display for Origin {
