@@ -180,7 +180,7 @@ fn a_record_tells_what_the_world_was_told() {
         let run = fleet.triage(&[]);
         assert_eq!(run.status, 0, "{kernel}: {}{}", run.stdout, run.stderr);
         let record = &records(&run)[0];
-        let digits = scene.built.pointer_size() as usize * 2;
+        let digits = usize::try_from(scene.built.pointer_size()).unwrap() * 2;
         assert_eq!(record["build"], truth.build);
         assert_eq!(record["ports"], truth.ports.len());
         assert_eq!(record["threads"], truth.threads.len());

@@ -26,7 +26,7 @@ pub enum Input {
 /// in `ignored`.
 pub fn inputs(named: &[PathBuf], recursive: bool, ignored: &Arc<AtomicU64>) -> impl Iterator<Item = Input> {
     let ignored = Arc::clone(ignored);
-    named.to_vec().into_iter().flat_map(move |path| {
+    named.iter().cloned().flat_map(move |path| {
         let found: Box<dyn Iterator<Item = Input> + Send> = if path.is_dir() {
             Box::new(Folder::new(path, recursive, Arc::clone(&ignored)))
         } else {
@@ -185,7 +185,7 @@ mod tests {
         let inner = folder.path().join("inner");
         fs::create_dir(&inner).unwrap();
         fs::write(inner.join("notes.txt"), "nothing").unwrap();
-        let (names, ignored) = walk(&[inner.clone()], false);
+        let (names, ignored) = walk(std::slice::from_ref(&inner), false);
         assert_eq!((names, ignored), (vec!["inner: no-dumps".to_owned()], 1));
     }
 
