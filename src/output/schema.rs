@@ -278,7 +278,7 @@ fn say_what_may_be_missing(root: &mut Json) {
         };
         let names: Vec<Json> = properties
             .iter()
-            .filter(|(_, value)| value[MAY_BE_MISSING] == true)
+            .filter(|(_, value)| may_be_missing(value))
             .map(|(name, _)| name.as_str().into())
             .collect();
         if names.is_empty() {
@@ -309,6 +309,12 @@ fn say_what_may_be_missing(root: &mut Json) {
     // The reason is used by what was just added, also where no record has one itself.
     let mut generator = generator();
     root["$defs"]["Reason"] = alpc::Hole::json_schema(&mut generator).to_value();
+}
+
+/// Also where a member is left out when there is nothing to tell: one form then is that of the value.
+fn may_be_missing(schema: &Json) -> bool {
+    let forms = schema["anyOf"].as_array().into_iter().flatten();
+    schema[MAY_BE_MISSING] == true || forms.into_iter().any(|form| form[MAY_BE_MISSING] == true)
 }
 
 /// Visits every schema below and including this one.
