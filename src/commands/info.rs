@@ -1,8 +1,9 @@
 //! `info`: what the dump is, which kernel it is of, and whether its symbols are at hand.
 
-use alpc::Addr;
 use alpc::crashed::{self, Crashed};
+use alpc::explain::Choice;
 use alpc::module::{self, Modules};
+use alpc::{Addr, DerivedGlobal};
 use kdump::{Coverage, Dump, Header, KernelImage, Machine, Note};
 use ntlayout::Identity;
 use serde::Serialize;
@@ -10,6 +11,7 @@ use serde_json::Value;
 
 use super::Answer;
 use crate::output::escape;
+use crate::output::evidence_lines;
 use crate::output::rows::{Rows, or_question};
 use crate::output::time;
 use crate::session::Session;
@@ -69,6 +71,10 @@ struct SymbolsRecord {
     source: String,
     identity: Option<String>,
     certainty: String,
+    /// Why they were chosen, where they are not those that the kernel names.
+    evidence: Option<Choice>,
+    /// Globals that they lack and that were found otherwise.
+    derived: Vec<DerivedGlobal>,
     missing: Vec<String>,
     views_lost: Vec<&'static str>,
 }
@@ -150,13 +156,15 @@ fn kernel_record(image: &KernelImage, header: &Header) -> KernelRecord {
 
 fn symbols(session: &Session) -> anyhow::Result<SymbolsRecord> {
     let kernel = session.kernel()?;
-    let layout = kernel.layout();
+    let (layout, missing) = (kernel.layout(), kernel.missing());
     Ok(SymbolsRecord {
         source: layout.origin().to_string(),
         identity: layout.identity().map(Identity::to_string),
         certainty: layout.certainty().to_string(),
-        missing: layout.missing().iter().map(ToString::to_string).collect(),
-        views_lost: alpc::contract::views_lost(layout.missing()),
+        evidence: kernel.choice().cloned(),
+        derived: kernel.derived_globals(),
+        missing: missing.iter().map(ToString::to_string).collect(),
+        views_lost: alpc::contract::views_lost(&missing),
     })
 }
 
@@ -336,6 +344,10 @@ fn symbol_rows(rows: &mut Rows, symbols: &Finding<SymbolsRecord>) {
                 "Symbols in use",
                 &format!("{} ({})", escape::text(&symbols.source), symbols.certainty),
             );
+            if let Some(choice) = &symbols.evidence {
+                evidence_lines::choice(rows, choice);
+            }
+            evidence_lines::derived(rows, &symbols.derived);
             if !symbols.missing.is_empty() {
                 rows.text("Symbols lack", &symbols.missing.join(", "));
                 rows.text("Views lost", &symbols.views_lost.join(", "));

@@ -62,6 +62,7 @@ impl Answer {
             "source": layout.origin().to_string(),
             "identity": layout.identity().map(ToString::to_string),
             "certainty": layout.certainty().to_string(),
+            "evidence": kernel.choice(),
         }));
         self
     }

@@ -2,6 +2,7 @@
 
 pub mod color;
 pub mod escape;
+pub mod evidence_lines;
 pub mod graph;
 pub mod json;
 pub mod narrow;
@@ -146,8 +147,30 @@ fn symbols_line(symbols: &Json) -> Option<String> {
     let source = symbols["source"].as_str()?;
     Some(match symbols["certainty"].as_str() {
         None | Some("exact") => format!("symbols: {source}"),
-        Some(certainty) => format!("symbols: {source} ({certainty})"),
+        Some(certainty) => match evidence_line(&symbols["evidence"]) {
+            Some(evidence) => format!("symbols: {source} ({certainty}: {evidence})"),
+            None => format!("symbols: {source} ({certainty})"),
+        },
     })
+}
+
+/// What was checked of symbols that were chosen by what the dump holds.
+fn evidence_line(evidence: &Json) -> Option<String> {
+    let number = |name: &str| evidence[name].as_u64();
+    let excluded = evidence["excluded"].as_array()?.iter();
+    let left_out: u64 = excluded.filter_map(|excluded| excluded["layouts"].as_u64()).sum();
+    let undecided = match evidence["disputed"].as_array()?.len() {
+        0 => String::new(),
+        1 => ", 1 member undecided".to_owned(),
+        several => format!(", {several} members undecided"),
+    };
+    Some(format!(
+        "{} of {} checks passed, {} contradicted; {left_out} of {} layouts left out{undecided}",
+        number("passed")?,
+        number("checked")?,
+        number("contradicted")?,
+        number("tried")?,
+    ))
 }
 
 fn document(cli: &Cli, dump: &Path) -> Json {

@@ -18,8 +18,10 @@ pub mod blob;
 pub mod connection;
 pub mod contract;
 pub mod crashed;
+mod derived;
 pub mod directory;
 pub mod enumerate;
+pub mod explain;
 pub mod global;
 pub mod handle;
 pub mod identify;
@@ -42,5 +44,6 @@ pub mod typed;
 mod value;
 pub mod wait;
 
+pub use derived::{DerivedGlobal, Evidence};
 pub use kernel::{At, Kernel, Read};
 pub use value::{Addr, Hole, Value};

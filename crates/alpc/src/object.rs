@@ -6,6 +6,7 @@ use kdump::{Gva, Gxa};
 use serde::Serialize;
 
 use crate::contract::{Global, ObjectHeader, ObjectNameInfo, ObjectType, Type};
+use crate::derived;
 use crate::identify::{self, Identity};
 use crate::kernel::{At, Kernel, Read, before, offset};
 use crate::value::{Addr, Hole, Value};
@@ -69,6 +70,9 @@ pub fn type_address(header: At<'_, '_>) -> Read<Gva> {
         return header.pointer(ObjectHeader::Type);
     }
     let mut index = header.uint(ObjectHeader::TypeIndex)? & 0xff;
+    if !kernel.is_told(Global::ObTypeIndexTable) {
+        return derived::type_of(header, index);
+    }
     if let Ok(cookie) = kernel.global(Global::ObHeaderCookie) {
         let salt = (header.address().u64() >> 8) & 0xff;
         index ^= salt ^ u64::from(kernel.cursor().u8(cookie)?);
