@@ -7,7 +7,7 @@ use alpc::Kernel;
 use alpc::contract::CONTRACT;
 use alpc::explain::{self, Choice, Unexplained};
 use kdump::{Dump, Gva, KernelImage, OpenOptions};
-use ntlayout::{Certainty, Found, Guid, Identity, Layout, Looked, NotFound, Place, Table};
+use ntlayout::{Certainty, Found, Guid, Identity, Layout, Looked, NotFound, Outcome, Place, Table};
 
 use crate::cli::Cli;
 use crate::failure::Failure;
@@ -74,7 +74,12 @@ struct Resolved {
     layout: Layout,
     /// Why it was chosen, where no symbols of the kernel were at hand.
     choice: Option<Choice>,
+    /// What was found instead of the kernel's symbols.
+    notes: Vec<String>,
 }
+
+/// Symbol files that are named one by one because they cannot be used.
+const NAMED: usize = 4;
 
 impl Session {
     /// Opens a dump. Where symbols are looked for: see [`places::all`].
@@ -168,16 +173,22 @@ impl Session {
             base,
             ..Chosen::none()
         });
-        match (&chosen.unexplained, image) {
-            (None, _) => Ok(chosen),
-            (Some(unexplained), Ok(image)) => Err(self.unidentified(&image, unexplained)),
-            (Some(unexplained), Err(error)) => Err(self.no_kernel(error, unexplained)),
+        if chosen.serves() {
+            return Ok(chosen);
         }
+        let why = unexplained(chosen.unexplained.as_ref());
+        Err(match image {
+            Ok(image) => self.unidentified(&image, &why),
+            Err(error) => self.no_kernel(error, &why),
+        })
     }
 
-    /// Chooses among the layouts that come with the program. Where nothing tells where the kernel's image begins,
+    /// Chooses among the layouts that come with the program, unless only the kernel's own will do. Where nothing tells where the kernel's image begins,
     /// it is not needed: those have no globals.
     fn choose_by_invariants(&self, mut chosen: Chosen) -> Chosen {
+        if self.exact_only {
+            return chosen;
+        }
         let base = chosen.base.unwrap_or_default();
         let pointer_size = if self.dump.kernel_space().pointer_width() == 4 {
             4
@@ -196,7 +207,7 @@ impl Session {
     }
 
     /// Without its image a kernel is recognised only by symbols that fit, and nothing fits.
-    fn no_kernel(&self, error: anyhow::Error, unexplained: &Unexplained) -> anyhow::Error {
+    fn no_kernel(&self, error: anyhow::Error, unexplained: &str) -> anyhow::Error {
         let failure = Failure::from_error(error);
         Failure::fatal(
             failure.id,
@@ -209,12 +220,12 @@ impl Session {
         )
     }
 
-    fn unidentified(&self, image: &KernelImage, unexplained: &Unexplained) -> anyhow::Error {
+    fn unidentified(&self, image: &KernelImage, unexplained: &str) -> anyhow::Error {
         Failure::fatal(
             "no-kernel-identity",
             format!(
-                "{}: the kernel image at {:016x} has no readable debug record{}, no symbols at hand have its \
-                 variables where they are, and {unexplained}; name its PDB or ISF table with --symbols",
+                "{}: the kernel image at {:016x} has no readable debug record{}, and no symbols at hand have its \
+                 variables where they are; {unexplained}; name its PDB or ISF table with --symbols",
                 self.dump.path().display(),
                 u64::from(image.base),
                 image
@@ -244,7 +255,8 @@ impl Session {
         let explained = chosen.explained.as_ref().map(|(layout, _)| layout.origin());
         let Some(origin) = table.or(explained) else {
             let (dump, missed) = (self.dump.path(), chosen.missed.as_ref());
-            let text = missed.map(|missed| no_symbols(dump, missed, chosen.unexplained.as_ref()));
+            let why = unexplained(chosen.unexplained.as_ref());
+            let text = missed.map(|missed| no_symbols(dump, missed, &why));
             return Err(Failure::fatal("no-symbols", text.unwrap_or_default()));
         };
         if self.exact_only && chosen.certainty != Certainty::Exact {
@@ -258,6 +270,11 @@ impl Session {
             ));
         }
         Ok(())
+    }
+
+    /// What was found instead of the kernel's symbols, once they were looked for.
+    pub fn notes(&self) -> &[String] {
+        self.layout.get().map_or(&[], |resolved| &resolved.notes)
     }
 
     /// The kernel, ready to be walked.
@@ -276,8 +293,10 @@ impl Session {
     fn resolve(&self) -> anyhow::Result<Resolved> {
         let chosen = self.choose()?;
         self.check(&chosen)?;
+        let notes = notes(&chosen);
         if let Some((layout, choice)) = chosen.explained {
             return Ok(Resolved {
+                notes,
                 base: chosen.base.unwrap_or_default(),
                 layout,
                 choice: Some(choice),
@@ -296,24 +315,66 @@ impl Session {
             base,
             layout: layout.with_certainty(chosen.certainty),
             choice: None,
+            notes,
         })
     }
 }
 
 /// Everything a user needs to get the symbols, also onto a machine without a network.
-fn no_symbols(dump: &Path, miss: &NotFound, unexplained: Option<&Unexplained>) -> String {
+fn no_symbols(dump: &Path, miss: &NotFound, unexplained: &str) -> String {
     let Identity { pdb_name, .. } = &miss.wanted;
     let looked: Vec<String> = miss.looked.iter().map(|looked| format!("\n  {looked}")).collect();
     format!(
-        "{dump}: the kernel's symbols were not found: {wanted} (GUID {guid}, age {age})\nlooked at:{looked}{unexplained}\nget {pdb_name} from \
+        "{dump}: the kernel's symbols were not found: {wanted} (GUID {guid}, age {age})\nlooked at:{looked}\n{unexplained}\nget {pdb_name} from \
          https://msdl.microsoft.com/download/symbols/{wanted}/{pdb_name} and name the file or its folder with --symbols",
         dump = dump.display(),
         wanted = miss.wanted,
         guid = miss.wanted.guid,
         age = miss.wanted.age,
         looked = looked.concat(),
-        unexplained = unexplained.map_or_else(String::new, |why| format!("\n{why}")),
     )
+}
+
+/// Why the layouts that come with the program do not serve.
+fn unexplained(why: Option<&Unexplained>) -> String {
+    why.map_or_else(
+        || "the built-in layouts were not tried, as --exact-symbols asks".to_owned(),
+        ToString::to_string,
+    )
+}
+
+/// What a user should know who named symbols, or expects the kernel's own: files that are there and cannot be used,
+/// and that the kernel's own symbols were found nowhere.
+fn notes(chosen: &Chosen) -> Vec<String> {
+    let Some(missed) = &chosen.missed else {
+        return Vec::new();
+    };
+    let unusable = |looked: &&Looked| {
+        !matches!(
+            looked.outcome,
+            Outcome::Absent | Outcome::NoSymbols | Outcome::Remote
+        )
+    };
+    let all: Vec<&Looked> = missed.looked.iter().filter(unusable).collect();
+    let mut notes: Vec<String> = all
+        .iter()
+        .take(NAMED)
+        .map(|looked| format!("not used: {looked}"))
+        .collect();
+    if all.len() > NAMED {
+        notes.push(format!(
+            "not used: {} more files",
+            all.len().saturating_sub(NAMED)
+        ));
+    }
+    if chosen.explained.is_some() {
+        notes.push(format!(
+            "the kernel's own symbols, {}, were not found; the command `symbols` tells where they were looked for \
+             and how to get them",
+            missed.wanted
+        ));
+    }
+    notes
 }
 
 /// The layouts that come with the program have nothing but what the views need.

@@ -91,7 +91,12 @@ impl Answer {
 
 /// Runs the command on one dump.
 pub fn run(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
-    let answer = dispatch(cli, session);
+    let answer = dispatch(cli, session).map(|mut answer| {
+        if answer.symbols.is_some() {
+            answer.notes.splice(0..0, session.notes().iter().cloned());
+        }
+        answer
+    });
     if session.dump().kernel_space().pointer_width() != 4 {
         return answer;
     }

@@ -1,6 +1,6 @@
 //! Types of objects, the headers before processes and threads, and the entries of handle tables.
 
-use kdump::{Gva, Gxa};
+use kdump::{Gva, Gxa, NotPresentKind, ReadError};
 
 use super::{Check, Examined};
 use crate::contract::{Global, ObjectHeader, Process};
@@ -68,15 +68,7 @@ fn handles(examined: &mut Examined<'_>) {
                 return;
             }
             seen = seen.saturating_add(1);
-            let outcome = if kernel.is_kernel_address(entry.target) {
-                match object::object_type(kernel.at(entry.target)) {
-                    Ok(_) => Some(true),
-                    Err(Hole::Implausible(_)) => Some(false),
-                    Err(_) => None,
-                }
-            } else {
-                Some(false)
-            };
+            let outcome = has_type(kernel, entry.target);
             tally.note(Check::Handles, outcome);
             let object = offset(entry.target, body);
             if outcome != Some(false) && port::is_port(kernel.at(object)).unwrap_or(false) {
@@ -86,6 +78,30 @@ fn handles(examined: &mut Examined<'_>) {
         if let Err(Hole::Implausible(_)) = walked {
             tally.note(Check::Handles, Some(false));
         }
+    }
+}
+
+/// Whether the header of an object is where a handle leads to. What is paged out says nothing; but an object that
+/// has a handle is somewhere, and where nothing was ever mapped there is none.
+fn has_type(kernel: &Kernel<'_>, target: Gva) -> Option<bool> {
+    if !kernel.is_kernel_address(target) {
+        return Some(false);
+    }
+    match kernel.cursor().u8(target) {
+        Err(
+            ReadError::NonCanonical { .. }
+            | ReadError::NotPresent {
+                state: NotPresentKind::Zero,
+                ..
+            },
+        ) => return Some(false),
+        Err(_) => return None,
+        Ok(_) => {}
+    }
+    match object::object_type(kernel.at(target)) {
+        Ok(_) => Some(true),
+        Err(Hole::Implausible(_)) => Some(false),
+        Err(_) => None,
     }
 }
 

@@ -230,8 +230,13 @@ fn handle_table(info: At<'_, '_>) -> Read<Vec<Option<bool>>> {
     if handles.u64() == 0 {
         return Ok(vec![unless(total != 0)]);
     }
-    if !kernel.is_kernel_address(handles) || total == 0 || total > MAX_HANDLES {
+    if !kernel.is_kernel_address(handles) {
         return Ok(vec![Some(false)]);
+    }
+    let first = is_some_blob(kernel, kernel.at(handles).pointer(AlpcHandleEntry::Object)?);
+    if total == 0 || total > MAX_HANDLES {
+        // There can be no such number, and a handle is there that it does not count.
+        return Ok(vec![Some(false), unless(first == Some(true))]);
     }
     let mut outcomes = vec![Some(true)];
     let size = kernel.size_of(Type::AlpcHandleEntry)?;
@@ -240,13 +245,21 @@ fn handle_table(info: At<'_, '_>) -> Read<Vec<Option<bool>>> {
         let Ok(body) = entry.pointer(AlpcHandleEntry::Object) else {
             break;
         };
-        outcomes.push(match is_pointer(kernel, body) {
-            Some(true) => blob::kind(kernel, body).ok().map(|kind| BLOBS.contains(&kind.0)),
-            // A free entry can hold the number of the next.
-            _ => None,
-        });
+        // A free entry can hold the number of the next.
+        outcomes.push(is_some_blob(kernel, body).filter(|_| kernel.is_kernel_address(body)));
     }
     Ok(outcomes)
+}
+
+/// Whether a pointer leads to a blob of any kind that there is.
+fn is_some_blob(kernel: &Kernel<'_>, body: Gva) -> Option<bool> {
+    match is_pointer(kernel, body) {
+        Some(true) => {
+            let kind = blob::kind(kernel, body).ok();
+            kind.map(|kind| BLOBS.contains(&kind.0))
+        }
+        other => other,
+    }
 }
 
 /// The connections in a connection port's list name that port.
