@@ -288,11 +288,12 @@ fn root(kernel: &Kernel<'_>) -> Option<Gva> {
         let mut root = None;
         // What cannot be read of a table hides its handles and nothing else.
         let _ = handle::walk_up_to(kernel, table, HANDLES, |entry| {
-            if root.is_none() && tries < CLIMBS {
-                if let Ok(Some(directory)) = object::directory(kernel.at(entry.target)) {
-                    tries = tries.saturating_add(1);
-                    root = climb(kernel, directory).unwrap_or(None);
-                }
+            if root.is_none()
+                && tries < CLIMBS
+                && let Ok(Some(directory)) = object::directory(kernel.at(entry.target))
+            {
+                tries = tries.saturating_add(1);
+                root = climb(kernel, directory).unwrap_or(None);
             }
         });
         if root.is_some() || tries >= CLIMBS {

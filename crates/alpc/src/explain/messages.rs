@@ -163,7 +163,7 @@ fn message_type(message: At<'_, '_>) -> Read<Option<bool>> {
 fn id(message: At<'_, '_>) -> Read<Option<bool>> {
     let header = message.embedded(Message::PortMessage)?;
     let id = header.uint(PortMessage::MessageId)?;
-    Ok(Some((id & !NOT_LIVE) % 4 == 0))
+    Ok(Some((id & !NOT_LIVE).is_multiple_of(4)))
 }
 
 /// The sender is one of the processes; it can be gone.
@@ -175,9 +175,9 @@ fn client(message: At<'_, '_>, process_ids: &HashSet<u64>) -> Read<Option<bool>>
         client.uint(ClientId::UniqueThread)?,
     );
     if process_ids.contains(&process) {
-        return Ok(Some(thread % 4 == 0));
+        return Ok(Some(thread.is_multiple_of(4)));
     }
-    Ok((process % 4 != 0 || thread % 4 != 0).then_some(false))
+    Ok((!process.is_multiple_of(4) || !thread.is_multiple_of(4)).then_some(false))
 }
 
 /// The state has no bits above those that the layout gives a name.

@@ -125,7 +125,7 @@ pub(super) fn processes(examined: &mut Examined<'_>) {
 }
 
 fn is_id(id: u64) -> bool {
-    id != 0 && id % 4 == 0 && id < ID_END
+    id != 0 && id.is_multiple_of(4) && id < ID_END
 }
 
 /// Checks of one process, each a reading of one of its members.
@@ -216,7 +216,7 @@ fn exit_time(process: At<'_, '_>) -> Read<Option<bool>> {
 /// A process or thread environment block begins a page of user memory.
 fn peb(at: Read<Gva>, kernel: &Kernel<'_>) -> Option<bool> {
     let at = at.ok()?;
-    (at.u64() != 0).then(|| at.u64() % PAGE == 0 && is_user(at, kernel))
+    (at.u64() != 0).then(|| at.u64().is_multiple_of(PAGE) && is_user(at, kernel))
 }
 
 fn is_user(at: Gva, kernel: &Kernel<'_>) -> bool {
