@@ -3,7 +3,7 @@
 //! Writes a world of a real kernel, the full-size PDB made of that kernel's complete ISF table, and a pack of it, and
 //! runs `symbols` and one `message` with each source in turn: the PDB, the ISF table, the pack, the built-in table
 //! (nothing else at hand), and the choice by invariants (the same world under an identity that is nowhere). Each
-//! command is a process of its own; medians of the time from its start to its end are printed, warm and cold, after
+//! command is a process of its own; the best time from its start to its end is printed, warm and cold, after
 //! that of finding all that the views need in a process that runs already. Cold
 //! means that the dump and the symbol file were dropped from the system's cache, by GNU `dd`; the program itself
 //! stays in it.
@@ -62,7 +62,7 @@ fn main() {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("symbols-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     let sources = sources(&folder);
-    let all = median(|| parse_all(&folder.join("kernel/ntkrnlmp.pdb")));
+    let all = best(|| parse_all(&folder.join("kernel/ntkrnlmp.pdb")));
     let volatility = python.map(|python| volatility(&python));
     println!("parsing all types with pdb2: {}", milliseconds(all));
     if let Some(volatility) = volatility {
@@ -130,12 +130,12 @@ fn write(path: &Path, bytes: &[u8]) {
 }
 
 fn row(source: &Source, all: Duration, volatility: Option<Duration>) {
-    let time = |command: &[&str], cold| median_of(|| once(source, command, cold));
+    let time = |command: &[&str], cold| best_of(|| once(source, command, cold));
     let message = ["message", source.message.as_str()];
     let (symbols, cold_symbols) = (time(&["symbols"], false), time(&["symbols"], true));
     let (warm, cold) = (time(&message, false), time(&message, true));
-    let found = median(|| find(source));
-    let ratio = |other: Duration| format!("1/{:.1}", other.as_secs_f64() / found.as_secs_f64());
+    let found = best(|| find(source));
+    let ratio = |other: Duration| format!("{:.4}", found.as_secs_f64() / other.as_secs_f64());
     println!(
         "| {} | {} | {} | {} | {} | {} | {} | {} |",
         source.name,
@@ -227,24 +227,19 @@ fn volatility(python: &str) -> Duration {
             seconds.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr))),
         )
     };
-    let mut times: Vec<Duration> = (0..5).map(|_| load()).collect();
-    times.sort_unstable();
-    times[times.len() / 2]
+    (0..9).map(|_| load()).min().unwrap()
 }
 
-fn median(run: impl Fn()) -> Duration {
-    median_of(|| {
+fn best(run: impl Fn()) -> Duration {
+    best_of(|| {
         let start = Instant::now();
         run();
         start.elapsed()
     })
 }
 
-fn median_of(run: impl Fn() -> Duration) -> Duration {
-    run();
-    let mut times: Vec<Duration> = (0..RUNS).map(|_| run()).collect();
-    times.sort_unstable();
-    times[RUNS / 2]
+fn best_of(run: impl Fn() -> Duration) -> Duration {
+    (0..RUNS).map(|_| run()).min().unwrap()
 }
 
 fn milliseconds(time: Duration) -> String {

@@ -1,6 +1,7 @@
 //! One opened dump and the symbols of its kernel.
 
 use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::path::Path;
 
 use alpc::Kernel;
@@ -66,6 +67,8 @@ pub struct Session {
     exact_only: bool,
     /// Where the kernel begins and how it is laid out: found once, for all commands.
     layout: OnceCell<Resolved>,
+    /// What the choice by what the dump holds came to, once it was asked for.
+    explained: OnceCell<Result<(Layout, Choice), Unexplained>>,
 }
 
 /// Where the kernel begins and how it is laid out.
@@ -92,6 +95,7 @@ impl Session {
             places: places::all(&cli.symbols, path),
             exact_only: cli.exact_symbols,
             layout: OnceCell::new(),
+            explained: OnceCell::new(),
         })
     }
 
@@ -190,6 +194,16 @@ impl Session {
             return chosen;
         }
         let base = chosen.base.unwrap_or_default();
+        match self.explained.get_or_init(|| self.explain(base)).clone() {
+            Ok(explained) => chosen.explained = Some(explained),
+            Err(unexplained) => chosen.unexplained = Some(unexplained),
+        }
+        chosen.base = Some(base);
+        chosen.certainty = Certainty::Invariants;
+        chosen
+    }
+
+    fn explain(&self, base: Gva) -> Result<(Layout, Choice), Unexplained> {
         let pointer_size = if self.dump.kernel_space().pointer_width() == 4 {
             4
         } else {
@@ -197,13 +211,7 @@ impl Session {
         };
         let tables = ntlayout::distinct_built_in(pointer_size).into_iter();
         let layouts: Vec<Layout> = tables.filter_map(|table| table.resolve(&CONTRACT).ok()).collect();
-        match explain::choose(&self.dump, base, &layouts) {
-            Ok(explained) => chosen.explained = Some(explained),
-            Err(unexplained) => chosen.unexplained = Some(unexplained),
-        }
-        chosen.base = Some(base);
-        chosen.certainty = Certainty::Invariants;
-        chosen
+        explain::choose(&self.dump, base, &layouts)
     }
 
     /// Without its image a kernel is recognised only by symbols that fit, and nothing fits.
@@ -242,7 +250,7 @@ impl Session {
         let chosen = self.choose()?;
         self.check(&chosen)?;
         if let Some((layout, _)) = &chosen.explained {
-            return Err(no_whole_types(layout));
+            return Err(no_whole_table(layout));
         }
         // What several say alike is in the layout; of whole types only one can be shown.
         let first = chosen.tables.into_iter().next();
@@ -355,7 +363,14 @@ fn notes(chosen: &Chosen) -> Vec<String> {
             Outcome::Absent | Outcome::NoSymbols | Outcome::Remote
         )
     };
-    let all: Vec<&Looked> = missed.looked.iter().filter(unusable).collect();
+    // A file that was named can be beside the dump as well.
+    let mut seen = HashSet::new();
+    let mut is_new = |looked: &&Looked| {
+        let path = looked.path.canonicalize();
+        seen.insert(path.unwrap_or_else(|_| looked.path.clone()))
+    };
+    let all = missed.looked.iter().filter(unusable);
+    let all: Vec<&Looked> = all.filter(|looked| is_new(looked)).collect();
     let mut notes: Vec<String> = all
         .iter()
         .take(NAMED)
@@ -377,10 +392,14 @@ fn notes(chosen: &Chosen) -> Vec<String> {
     notes
 }
 
-/// The layouts that come with the program have nothing but what the views need.
-fn no_whole_types(layout: &Layout) -> anyhow::Error {
-    let error = ntlayout::SymbolError::NoWholeTypes {
-        origin: layout.origin().to_string(),
-    };
-    Failure::fatal(error.id(), error.to_string())
+/// What was chosen is not the kernel's own table: it can be neither shown whole nor kept as that of the kernel.
+fn no_whole_table(layout: &Layout) -> anyhow::Error {
+    Failure::fatal(
+        "symbols-not-exact",
+        format!(
+            "{} serve, {}: they have no whole types, and cannot be packed as the kernel's own",
+            layout.origin(),
+            layout.certainty()
+        ),
+    )
 }
