@@ -15,10 +15,12 @@
 
 pub mod analyze;
 pub mod blob;
+pub mod choice;
 pub mod completion_list;
 pub mod connection;
 pub mod contract;
 pub mod crashed;
+mod derived;
 pub mod directory;
 pub mod enumerate;
 pub mod global;
@@ -48,5 +50,6 @@ pub mod typed;
 mod value;
 pub mod wait;
 
+pub use derived::{DerivedGlobal, Evidence};
 pub use kernel::{At, Kernel, Read};
 pub use value::{Addr, Hole, Value};
