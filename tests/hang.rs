@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use support::World;
 use support::synthetic::{Sample, address};
 use synth::layout::Kernel;
-use synth::worlds::hang::{self, Scene, Server};
+use synth::worlds::hang::{self, Held, Scene, Server};
 
 /// Every kernel at hand, 32-bit ones too.
 fn kernels() -> Vec<&'static str> {
@@ -251,6 +251,160 @@ fn what_the_server_does_is_why_the_chain_ends() {
         let line = format!("blocked:explorer.exe>service.exe[lrpc-*]:{end}");
         assert_eq!(report["signature"], line, "{doing:?}");
     }
+}
+
+/// The lock of a chain's second thread.
+fn lock_of(chain: &Value) -> &Value {
+    let steps = chain["steps"].as_array().unwrap();
+    let found = steps.iter().find(|step| step["node"]["kind"] == "lock");
+    &found.unwrap()["node"]
+}
+
+#[test]
+fn who_owns_a_resource_or_fast_mutex_alone_is_proven() {
+    for kernel in Kernel::complete() {
+        for (held, what) in [(Held::Alone, "resource"), (Held::FastMutex, "fast-mutex")] {
+            let stuck = Stuck::of(hang::lock(kernel, held));
+            let (threads, chain) = stuck.chain_of("first");
+            assert_eq!(threads, ["first", "server", "owner"], "{kernel} {held:?}");
+            assert!(every_step_is("proven", &chain), "{kernel} {held:?}");
+            assert_eq!(chain["end"], "no-owner");
+            let lock = lock_of(&chain);
+            assert_eq!(lock["address"], stuck.at("lock"));
+            assert_eq!((&lock["lock"], &lock["exclusive"]), (&json!(what), &json!(true)));
+            assert_eq!(lock["owners"], json!([stuck.at("owner")]));
+            assert_eq!(stuck.chain_of("reader").0, ["reader", "owner"]);
+            let (report, _) = stuck.json(&["hang"]);
+            let word = what.replace('-', "");
+            assert_eq!(
+                report["signature"],
+                format!("blocked:explorer.exe>lsass.exe[lsasspirpc]>lsass.exe{{{word}}}:no-owner")
+            );
+            assert_eq!(report["blockers"][0]["behind"]["threads"], 3);
+        }
+    }
+}
+
+#[test]
+fn each_owner_of_a_shared_resource_must_release_it() {
+    for kernel in Kernel::complete() {
+        let stuck = Stuck::of(hang::lock(kernel, Held::Shared));
+        let (threads, chain) = stuck.chain_of("first");
+        assert_eq!(threads, ["first", "server", "owner"], "{kernel}");
+        let lock = lock_of(&chain);
+        assert_eq!(lock["exclusive"], false);
+        assert_eq!(
+            lock["owners"],
+            json!([stuck.at("owner"), stuck.at("other")]),
+            "{kernel}: who only waits to share it is no owner"
+        );
+        let (report, status) = stuck.json(&["hang"]);
+        assert_eq!(status, 0, "{kernel}");
+        let blockers = report["blockers"].as_array().unwrap();
+        let mut names: Vec<String> = blockers
+            .iter()
+            .map(|blocker| stuck.name_of(&blocker["node"]["address"]))
+            .collect();
+        names.sort();
+        assert_eq!(names, ["other", "owner"]);
+        assert!(blockers.iter().all(|blocker| blocker["behind"]["threads"] == 3));
+        let text = stuck.sample.run(&["chain", stuck.at("first")]).stdout;
+        assert!(text.contains("shared by 2: each must release it"), "{text}");
+        assert!(
+            text.contains(&format!("kd> !locks -v {}", stuck.at("lock"))),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_resource_that_a_driver_gave_away_ends_the_chain() {
+    let stuck = Stuck::of(hang::lock("win11-21h2-x64", Held::ByDriver));
+    let (threads, chain) = stuck.chain_of("first");
+    assert_eq!(threads, ["first", "server"]);
+    assert_eq!(chain["end"], "lock");
+    let text = stuck.sample.run(&["chain", stuck.at("first")]).stdout;
+    assert!(
+        text.contains("a driver gave it to something that is no thread"),
+        "{text}"
+    );
+}
+
+/// Who holds a push lock follows from what threads note of it, since Windows 10.
+#[test]
+fn who_notes_a_push_lock_is_inferred_to_hold_it() {
+    for kernel in Kernel::complete() {
+        let notes = Kernel::named(kernel).has("_KTHREAD", "AbEntrySummary");
+        let stuck = Stuck::of(hang::lock(kernel, Held::PushLock));
+        let (threads, chain) = stuck.chain_of("first");
+        let (report, _) = stuck.json(&["hang"]);
+        assert_eq!(report["deadlocks"], json!([]));
+        if !notes {
+            assert_eq!(threads, ["first", "server"], "{kernel}");
+            assert_eq!(chain["end"], "lock");
+            let text = stuck.sample.run(&["chain", stuck.at("first")]).stdout;
+            assert!(text.contains("push lock, no owner recorded: "), "{text}");
+            continue;
+        }
+        assert_eq!(threads, ["first", "server", "owner"], "{kernel}");
+        let lock = lock_of(&chain);
+        assert_eq!(lock["address"], stuck.at("lock"), "{kernel}");
+        assert_eq!(
+            lock["owners"],
+            json!([stuck.at("owner")]),
+            "{kernel}: a free entry says nothing"
+        );
+        let steps = chain["steps"].as_array().unwrap();
+        let certainty: Vec<&Value> = steps[2..4]
+            .iter()
+            .map(|step| &step["next"]["certainty"])
+            .collect();
+        assert_eq!(certainty, [&json!("inferred"), &json!("inferred")], "{kernel}");
+        assert_eq!(stuck.chain_of("reader").0, ["reader", "owner"]);
+    }
+}
+
+#[test]
+fn a_push_lock_that_nobody_notes_says_so() {
+    let stuck = Stuck::of(hang::lock("win10-2004-x64", Held::PushLockUnnoted));
+    let (threads, chain) = stuck.chain_of("first");
+    assert_eq!(threads, ["first", "server"]);
+    assert_eq!(chain["end"], "lock");
+    let text = stuck.sample.run(&["hang"]).stdout;
+    assert!(
+        text.contains("no owner recorded: no thread has a lock entry that says that it holds it"),
+        "{text}"
+    );
+}
+
+#[test]
+fn two_threads_with_each_others_resource_are_a_deadlock() {
+    for kernel in Kernel::complete() {
+        let stuck = Stuck::of(hang::two_resources(kernel));
+        let (report, status) = stuck.json(&["hang"]);
+        assert_eq!(status, 1, "{kernel}");
+        assert_eq!(
+            report["signature"],
+            "deadlock:csrss.exe{resource}>lsass.exe{resource}>csrss.exe"
+        );
+        assert_eq!(report["deadlocks"][0]["members"], 2);
+    }
+}
+
+/// The layouts inside the program have no executive resources: the wait is still told, and why it is not followed.
+#[test]
+fn without_complete_symbols_the_chain_says_why_it_ends_at_a_resource() {
+    let stuck = Stuck::of(hang::lock("win10-2004-x64", Held::Alone));
+    std::fs::remove_file(stuck.sample.dump().with_file_name("kernel.pdb")).unwrap();
+    let run = stuck.sample.run(&["chain", stuck.at("first")]);
+    assert!(
+        run.stdout
+            .contains("executive resource, not followed: _ERESOURCE"),
+        "{}{}",
+        run.stdout,
+        run.stderr
+    );
+    assert!(run.stdout.contains("END lock"), "{}", run.stdout);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use alpc::wait::chain::{self, Candidate, Chain, Step};
 use alpc::wait::edge::{Edge, EdgeKind};
 use alpc::wait::graph::Graph;
-use alpc::wait::node::{Node, NodeId};
+use alpc::wait::node::{LockKind, LockNode, Node, NodeId};
 use alpc::{Addr, Kernel, Value};
 use kdump::Gva;
 use serde::Serialize;
@@ -162,6 +162,7 @@ fn node(node: &Node) -> String {
         Node::Port(port) => wait_lines::port_line(port),
         Node::CompletionPort(queue) => format!("completion port {}", queue.address),
         Node::Mutant(object) => format!("mutant {}", object.address),
+        Node::Lock(lock) => wait_lines::lock(lock),
         Node::Process(process) => format!(
             "process {}  {} {}",
             process.address,
@@ -198,12 +199,17 @@ fn edge_lines(rows: &mut Rows, edge: &Edge) {
 /// What to type in the debugger to see the same.
 fn commands(rows: &mut Rows, step: &Step) {
     let at = step.node.address();
-    let command = match step.node {
+    let command = match &step.node {
         Node::Thread(_) => format!("!thread {at}"),
         Node::Message(_) => format!("!alpc /m {at}"),
         Node::Port(_) => format!("!alpc /p {at}"),
         Node::CompletionPort(_) => format!("dt nt!_KQUEUE {at}"),
         Node::Mutant(_) => format!("dt nt!_KMUTANT {at}"),
+        Node::Lock(LockNode { lock, .. }) => match lock {
+            LockKind::Resource => format!("!locks -v {at}"),
+            LockKind::PushLock => format!("dt nt!_EX_PUSH_LOCK {at}"),
+            LockKind::FastMutex => format!("dt nt!_FAST_MUTEX {at}"),
+        },
         Node::Process(_) => format!("!process {at} 0"),
     };
     rows.line(&format!("     kd> {command}"));

@@ -133,6 +133,7 @@ fn node_name(node: &Node) -> String {
         Node::Port(_) => "port",
         Node::CompletionPort(_) => "completion port",
         Node::Mutant(_) => "mutant",
+        Node::Lock(lock) => lock.lock.name(),
         Node::Process(_) => "process",
     };
     format!("{what} {}", node.address())

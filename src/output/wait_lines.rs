@@ -6,7 +6,7 @@ use alpc::thread::WaitObject;
 use alpc::wait::chain::{Chain, Step};
 use alpc::wait::edge::{Certainty, EdgeKind};
 use alpc::wait::hang::Behind;
-use alpc::wait::node::{MessageNode, Node, PortLabel, PortNode, ProcessNode, ThreadNode};
+use alpc::wait::node::{LockNode, MessageNode, Node, PortLabel, PortNode, ProcessNode, ThreadNode};
 use alpc::wait::root::RootKind;
 use alpc::wait::servers::ServerCounts;
 
@@ -99,6 +99,7 @@ fn thread_line(node: &ThreadNode, step: &Step, rest: &[Step]) -> String {
             )
         }
         (EdgeKind::Acquires, Some(Node::Mutant(object))) => format!("for mutant {}", object.address),
+        (EdgeKind::Acquires, Some(Node::Lock(node))) => format!("for {}", lock(node)),
         (EdgeKind::EndOfThread, _) => "for the end of the thread".to_owned(),
         (EdgeKind::EndOfProcess, _) => "for the end of the process".to_owned(),
         _ => "for what comes next".to_owned(),
@@ -128,8 +129,22 @@ fn end_line(node: &Node) -> String {
         Node::Message(message) => format!("message {}", message.address),
         Node::Mutant(object) => format!("mutant {}", object.address),
         Node::CompletionPort(queue) => format!("completion port {}", queue.address),
+        Node::Lock(node) => lock(node),
         Node::Thread(node) => thread(node),
     }
+}
+
+/// `executive resource fffffa801a0c1230, shared by 2: each must release it`
+pub fn lock(lock: &LockNode) -> String {
+    let owners = match (&lock.owners, lock.unknown) {
+        (_, Some(why)) => format!(", {why}"),
+        (Value::Known(owners), None) if owners.len() > 1 => {
+            format!(", shared by {}: each must release it", owners.len())
+        }
+        (Value::Known(_), None) => String::new(),
+        (Value::Missing(_), None) => ", owner ?".to_owned(),
+    };
+    format!("{} {}{owners}", lock.lock.name(), lock.address)
 }
 
 fn process_line(process: &ProcessNode) -> String {
@@ -221,7 +236,9 @@ fn of_thread(thread: &ThreadNode, end: RootKind) -> String {
                     .name()
                     .map_or_else(|| format!("0x{:02X}", reason.0), ToOwned::to_owned)
             });
-            format!("{meaning} ({reason}{})", objects(thread))
+            let why = thread.lock_unknown.as_ref();
+            let why = why.map_or_else(String::new, |why| format!("; {}", escape::text(why)));
+            format!("{meaning} ({reason}{}{why})", objects(thread))
         }
     }
 }

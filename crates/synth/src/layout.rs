@@ -12,6 +12,7 @@ use crate::machine::Machine;
 mod assigned;
 mod derived;
 mod extract;
+mod locks;
 
 /// Whether the members of a type follow each other or share their place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +106,12 @@ impl Kernel {
     #[must_use]
     pub fn names() -> Vec<&'static str> {
         all().iter().map(|k| k.name.as_str()).collect()
+    }
+
+    /// Names of the kernels whose complete symbol tables are known: their worlds have locks of the executive.
+    #[must_use]
+    pub fn complete() -> Vec<&'static str> {
+        locks::complete()
     }
 
     /// The name it was asked by.
@@ -323,6 +330,7 @@ fn all() -> &'static [Kernel] {
     KERNELS.get_or_init(|| {
         let mut kernels = extract::parse(include_str!("../layouts/kernels.tsv"));
         derived::add(&mut kernels);
+        locks::add(&mut kernels);
         kernels
     })
 }

@@ -296,6 +296,7 @@ fn dot(node: &Node, deadlock: bool) -> Dot {
         }
         Node::CompletionPort(_) => object("completion port", address),
         Node::Mutant(_) => object("mutant", address),
+        Node::Lock(lock) => object(lock.lock.name(), address),
     };
     Dot {
         shape,

@@ -47,9 +47,9 @@ pub enum EdgeKind {
     ServedBy,
     /// A process owns the port. This says whom to ask, not who waits.
     OwnedBy,
-    /// A thread waits for a mutant.
+    /// A thread waits for a mutant or another lock.
     Acquires,
-    /// A thread owns the mutant.
+    /// A thread owns the mutant or lock. Of several, each must release it.
     HeldBy,
     /// A thread waits for another to end.
     EndOfThread,

@@ -12,6 +12,7 @@ mod cycle;
 pub mod edge;
 pub mod graph;
 pub mod hang;
+mod locks;
 pub mod node;
 mod queues;
 pub mod root;

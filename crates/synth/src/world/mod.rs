@@ -10,6 +10,7 @@ mod globals;
 mod handle_table;
 mod image;
 mod kdbg;
+mod lock;
 pub mod message;
 mod name;
 mod object;
@@ -25,6 +26,7 @@ use std::collections::BTreeMap;
 
 pub use blob::BlobId;
 pub use built::Built;
+pub use lock::ExecutiveResource;
 pub use name::Name;
 pub use object::ObjectSpec;
 pub use plan::Pool;
@@ -58,6 +60,7 @@ pub struct World {
     plan: Plan,
     frames: Frames,
     types: BTreeMap<&'static str, Va>,
+    executive_resources: Vec<Va>,
 }
 
 impl World {
@@ -73,6 +76,7 @@ impl World {
             users: BTreeMap::new(),
             frames: Frames::new(seed, Pfn(0x200)),
             types: BTreeMap::new(),
+            executive_resources: Vec::new(),
             plan,
             machine: kernel.machine(),
             kernel,

@@ -205,6 +205,7 @@ impl World {
             self.write_dispatcher(suspension, SYNCHRONIZATION_EVENT, self.kernel.size("_KEVENT"));
         }
         self.write_stack(thread);
+        self.write_noted_locks(thread);
         self.write_executive_part(thread);
     }
 
@@ -246,6 +247,10 @@ impl World {
     pub(super) fn write_semaphore(&mut self, at: Va, limit: u64) {
         self.write_dispatcher(at, SEMAPHORE, self.kernel.size("_KSEMAPHORE"));
         self.set(at, "_KSEMAPHORE", "Limit", limit);
+    }
+
+    pub(super) fn write_event(&mut self, at: Va) {
+        self.write_dispatcher(at, SYNCHRONIZATION_EVENT, self.kernel.size("_KEVENT"));
     }
 
     pub(super) fn write_dispatcher(&mut self, at: Va, of: u64, size: u64) {

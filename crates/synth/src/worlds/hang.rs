@@ -6,7 +6,9 @@ use crate::address::{PAGE_SIZE, Va};
 use crate::bytes::{count, low32};
 use crate::memory::Backing;
 use crate::world::message::kind;
-use crate::world::{Built, ConnectionSpec, Message, Pool, Port, Process, Queue, Thread, World};
+use crate::world::{
+    Built, ConnectionSpec, ExecutiveResource, Message, Pool, Port, Process, Queue, Thread, World,
+};
 
 use super::system::{self, System};
 use super::{ports, stopped_by_hand};
@@ -396,6 +398,79 @@ pub fn paged_out(kernel: &str) -> Scene {
     scene
 }
 
+/// What a server of `first`'s request waits for, and a lock of the executive has owners.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// An executive resource that one thread, `owner`, owns alone. `reader` waits to share it.
+    Alone,
+    /// An executive resource that `owner` and `other` share. `reader` is in line behind the server.
+    Shared,
+    /// An executive resource that a driver gave to something of its own.
+    ByDriver,
+    /// A fast mutex that `owner` owns.
+    FastMutex,
+    /// A push lock that `owner` notes that it holds; `other`'s note of it is of the past.
+    PushLock,
+    /// A push lock that nobody notes.
+    PushLockUnnoted,
+}
+
+/// A request whose server waits for a lock of the executive. Of kernels whose complete symbols are known.
+#[must_use]
+pub fn lock(kernel: &str, held: Held) -> Scene {
+    let mut stage = Stage::new(kernel);
+    let System { explorer, lsass, .. } = stage.system;
+    let threads = stage.chain(&[(explorer, "first", ""), (lsass, "server", "lsasspirpc")]);
+    let server = threads[1];
+    let [owner, other, reader] = ["owner", "other", "reader"].map(|name| stage.thread(lsass, name));
+    let world = &mut stage.world;
+    let resource = |exclusive, owners: &[Va]| ExecutiveResource {
+        exclusive,
+        owners: owners.to_vec(),
+        sharing: vec![reader],
+        waiting: vec![server],
+    };
+    // Resources that nobody waits for stand before and behind it.
+    let resources = world.has("_ERESOURCE", "OwnerEntry");
+    if resources {
+        world.executive_resource(&ExecutiveResource {
+            owners: vec![other],
+            ..ExecutiveResource::default()
+        });
+    }
+    let lock = match held {
+        Held::Alone => world.executive_resource(&resource(true, &[owner])),
+        Held::Shared => world.executive_resource(&resource(false, &[owner, other])),
+        Held::ByDriver => world.executive_resource(&resource(true, &[Va(owner.0 | 3)])),
+        Held::FastMutex => world.fast_mutex(owner, &[server, reader]),
+        Held::PushLock => world.push_lock(&[owner], &[server, reader], &[other]),
+        Held::PushLockUnnoted => world.push_lock(&[], &[server], &[other]),
+    };
+    if resources {
+        world.executive_resource(&ExecutiveResource::default());
+    }
+    stage.name("lock", lock);
+    stage.finish()
+}
+
+/// Two threads, each of which owns the executive resource that the other waits for.
+#[must_use]
+pub fn two_resources(kernel: &str) -> Scene {
+    let mut stage = Stage::new(kernel);
+    let System { csrss, lsass, .. } = stage.system;
+    let (one, two) = (stage.thread(csrss, "first"), stage.thread(lsass, "second"));
+    for (owner, waiter, name) in [(one, two, "lock 1"), (two, one, "lock 2")] {
+        let lock = stage.world.executive_resource(&ExecutiveResource {
+            exclusive: true,
+            owners: vec![owner],
+            waiting: vec![waiter],
+            ..ExecutiveResource::default()
+        });
+        stage.name(name, lock);
+    }
+    stage.finish()
+}
+
 /// A terminal server: `sessions` processes with `threads` threads in all, which wait in chains of three at
 /// services, and `messages` messages.
 #[must_use]
@@ -427,6 +502,40 @@ pub fn terminal_server(kernel: &str, sessions: u64, threads: u64, messages: u64)
         for _ in 0..(messages / sessions).saturating_sub(per_process - 1) {
             crowd.datagram(&mut stage.world, to.client, port);
         }
+    }
+    stage.finish()
+}
+
+/// A deadlock of three beside `ports` connection ports of services, each with a client.
+#[must_use]
+pub fn many_ports(kernel: &str, ports: u64) -> Scene {
+    let mut stage = Stage::new(kernel);
+    let System {
+        csrss,
+        lsass,
+        services,
+        ..
+    } = stage.system;
+    let threads = stage.chain(&[
+        (csrss, "first", ""),
+        (lsass, "second", "lsasspirpc"),
+        (services, "third", "ntsvcs"),
+    ]);
+    let port = stage.port(csrss, "ApiPort");
+    stage.call(threads[2], port, Queue::Pending, threads[0]);
+    let hosts: Vec<Va> = (0..100).map(|_| stage.process("svchost.exe")).collect();
+    let clients: Vec<Va> = (0..100).map(|_| stage.process("explorer.exe")).collect();
+    for number in 0..ports {
+        let at = usize::try_from(number % 100).expect("small");
+        let port = stage.port(
+            hosts[at],
+            &format!("LRPC-{:016x}", 0x1f2e_3d4c_5b6a_0000 + number),
+        );
+        stage.world.connect(ConnectionSpec {
+            to: port,
+            client: clients[(at * 7) % 100],
+            ..ConnectionSpec::default()
+        });
     }
     stage.finish()
 }
