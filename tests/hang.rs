@@ -8,6 +8,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use support::World;
 use support::synthetic::{Sample, address};
+use synth::dump::Kind;
 use synth::layout::Kernel;
 use synth::worlds::hang::{self, Held, Scene, Server};
 
@@ -388,6 +389,37 @@ fn two_threads_with_each_others_resource_are_a_deadlock() {
             "deadlock:csrss.exe{resource}>lsass.exe{resource}>csrss.exe"
         );
         assert_eq!(report["deadlocks"][0]["members"], 2);
+    }
+}
+
+/// The tag is in user memory, so a kernel dump does not tell it; the name only where a command line does.
+#[test]
+fn services_are_told_where_the_dump_has_their_threads_environment_blocks() {
+    for kernel in Kernel::complete() {
+        let stuck = Stuck::of(hang::services(kernel));
+        let nodes = |stuck: &Stuck| -> Vec<Value> {
+            let steps = stuck.chain_of("plain").1["steps"].clone();
+            let threads = steps.as_array().unwrap().iter().map(|step| step["node"].clone());
+            threads.filter(|node| node["kind"] == "thread").collect()
+        };
+        assert!(
+            nodes(&stuck).iter().all(|node| node["service"].is_null()),
+            "{kernel}"
+        );
+        stuck.sample.rewrite(Kind::Full);
+        let [plain, first, server] = <[Value; 3]>::try_from(nodes(&stuck)).unwrap();
+        assert!(plain["service"].is_null(), "{kernel}");
+        assert_eq!(
+            first["service"],
+            json!({ "tag": 0x42, "name": "nsi", "certainty": "inferred" })
+        );
+        assert_eq!(server["service"]["tag"], 0x1f, "{kernel}");
+        assert!(server["service"]["name"].is_null() && server["service"]["unknown"].is_string());
+        let text = stuck.sample.run(&["waits"]).stdout;
+        assert!(
+            text.contains("service nsi [inferred]") && text.contains("service tag 0x1f"),
+            "{text}"
+        );
     }
 }
 

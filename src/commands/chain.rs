@@ -119,6 +119,11 @@ fn text(record: &Record, digits: usize) -> String {
 fn chain_lines(rows: &mut Rows, chain: &Chain, told: &HashMap<NodeId, Addr>) {
     for (at, step) in chain.steps.iter().enumerate() {
         rows.line(&format!("{at}. {}", node(&step.node)));
+        if let Node::Thread(thread) = &step.node
+            && let Some(why) = thread.service.as_ref().and_then(|service| service.unknown)
+        {
+            rows.line(&format!("   the service's name is not told: {why}"));
+        }
         if let Some(edge) = &step.next {
             edge_lines(rows, edge);
         }

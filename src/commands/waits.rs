@@ -30,12 +30,17 @@ fn text(record: &WaitTable) -> String {
 
 fn cells(row: &WaitRow) -> [String; 7] {
     let server = match (&row.server, &row.server_process) {
-        (Some(server), _) => format!("{} {}", wait_lines::who(server), server.address),
+        (Some(server), _) => format!(
+            "{} {}{}",
+            wait_lines::who(server),
+            server.address,
+            wait_lines::service(server)
+        ),
         (None, Value::Known(None)) => "-".to_owned(),
         (None, process) => wait_lines::image(process),
     };
     [
-        wait_lines::who(&row.waiter),
+        wait_lines::who(&row.waiter) + &wait_lines::service(&row.waiter),
         row.waiter.address.to_string(),
         format!(
             "{} {}",

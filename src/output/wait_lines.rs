@@ -9,6 +9,7 @@ use alpc::wait::hang::Behind;
 use alpc::wait::node::{LockNode, MessageNode, Node, PortLabel, PortNode, ProcessNode, ThreadNode};
 use alpc::wait::root::RootKind;
 use alpc::wait::servers::ServerCounts;
+use alpc::wait::service::Service;
 
 use super::rows::or_question;
 use super::{escape, time};
@@ -18,7 +19,24 @@ const OBJECTS: usize = 3;
 
 /// `svchost.exe 033c.3c40  thread fffffa801afae6f0`
 pub fn thread(thread: &ThreadNode) -> String {
-    format!("{}  thread {}", who(thread), thread.address)
+    format!("{}  thread {}{}", who(thread), thread.address, service(thread))
+}
+
+/// `  service nsi [inferred]`, `  service tag 0x1f`; nothing for a thread of no service.
+pub fn service(thread: &ThreadNode) -> String {
+    match &thread.service {
+        Some(Service {
+            name: Some(name),
+            certainty,
+            ..
+        }) => format!(
+            "  service {} [{}]",
+            escape::text(name),
+            certainty.map_or("unknown", Certainty::name)
+        ),
+        Some(service) => format!("  service tag 0x{:x}", service.tag),
+        None => String::new(),
+    }
 }
 
 /// `svchost.exe 033c.3c40`

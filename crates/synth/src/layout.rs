@@ -10,9 +10,9 @@ use std::sync::{Arc, OnceLock};
 use crate::machine::Machine;
 
 mod assigned;
+mod complete;
 mod derived;
 mod extract;
-mod locks;
 
 /// Whether the members of a type follow each other or share their place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,10 +108,11 @@ impl Kernel {
         all().iter().map(|k| k.name.as_str()).collect()
     }
 
-    /// Names of the kernels whose complete symbol tables are known: their worlds have locks of the executive.
+    /// Names of the kernels whose complete symbol tables are known: their worlds have locks of the executive and
+    /// services.
     #[must_use]
     pub fn complete() -> Vec<&'static str> {
-        locks::complete()
+        complete::names()
     }
 
     /// The name it was asked by.
@@ -330,7 +331,7 @@ fn all() -> &'static [Kernel] {
     KERNELS.get_or_init(|| {
         let mut kernels = extract::parse(include_str!("../layouts/kernels.tsv"));
         derived::add(&mut kernels);
-        locks::add(&mut kernels);
+        complete::add(&mut kernels);
         kernels
     })
 }

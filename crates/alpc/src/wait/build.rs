@@ -22,6 +22,7 @@ use crate::wait::node::{
 };
 use crate::wait::queues::Queues;
 use crate::wait::servers::{self, Servers};
+use crate::wait::service::Services;
 use crate::wait::trouble::{self, PortTrouble};
 
 /// Threads after which gathering gives up; far more than any live system has. In a hostile dump the list of
@@ -83,6 +84,7 @@ pub(crate) struct Builder<'k, 'd> {
     unlisted: Vec<Gva>,
     /// All threads of all processes.
     listed: Vec<Gva>,
+    services: Services<'d>,
     /// The executive resources, read when a thread may wait for one.
     resources: Option<Read<Rc<Resources>>>,
     /// The threads that note that they hold a lock, by lock; read when a thread notes that it waits for one.
@@ -103,6 +105,7 @@ impl<'k, 'd> Builder<'k, 'd> {
             followed: HashSet::new(),
             unlisted: Vec::new(),
             listed: Vec::new(),
+            services: Services::default(),
             resources: None,
             holders: None,
             unknown_locks: HashMap::new(),
@@ -588,7 +591,8 @@ impl<'k, 'd> Builder<'k, 'd> {
             return known;
         }
         let record = self.record(address);
-        let node = ThreadNode::new(self.kernel, &self.graph.clock, &record);
+        let mut node = ThreadNode::new(self.kernel, &self.graph.clock, &record);
+        node.service = self.services.of(self.kernel, &record);
         if !self.followed.contains(&address) {
             self.unlisted.push(address);
         }

@@ -645,6 +645,7 @@ mod tests {
             suspend_count: Value::Known(0),
             waited: Value::Known(Some(number as u64)),
             wait_objects: Value::Known(Vec::new()),
+            service: None,
             lock_unknown: None,
         }
     }

@@ -17,6 +17,7 @@ pub mod node;
 mod queues;
 pub mod root;
 pub mod servers;
+pub mod service;
 mod signature;
 pub mod table;
 pub mod trouble;

@@ -13,6 +13,7 @@ use crate::thread::{ThreadRecord, ThreadState, WaitObject, WaitReason};
 use crate::value::{Addr, Value};
 use crate::wait::clock::Clock;
 use crate::wait::servers::ServerCounts;
+use crate::wait::service::Service;
 
 /// Number of a node in the graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -108,6 +109,9 @@ pub struct ThreadNode {
     pub waited: Value<Option<u64>>,
     /// The objects that it waits for.
     pub wait_objects: Value<Vec<WaitObject>>,
+    /// The service that it works for; none when its thread environment block is not in the dump or names none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<Service>,
     /// Why the lock that it waits for, or that lock's owner, is not told; none when it waits for no lock, or it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lock_unknown: Option<String>,
@@ -128,6 +132,7 @@ impl ThreadNode {
             suspend_count: record.suspend_count.clone(),
             waited: waited.into(),
             wait_objects: record.wait_objects.clone(),
+            service: None,
             lock_unknown: None,
         }
     }

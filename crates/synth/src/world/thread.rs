@@ -105,6 +105,14 @@ impl World {
         }
     }
 
+    /// Writes the thread environment block with the tag of the service that the thread works for.
+    pub fn tag_service(&mut self, thread: Va, tag: u64) {
+        let thread = self.truth.thread(thread).clone();
+        let (offset, size) = (self.kernel.offset("_TEB", "SubProcessTag"), self.pointer_size());
+        let memory = self.users.entry(thread.process).or_default();
+        memory.write_uint(thread.teb + offset, size, tag);
+    }
+
     /// Makes `thread` wait for a dispatcher object.
     pub fn wait_on(&mut self, thread: Va, object: Va) {
         let thread = self.thread_mut(thread);

@@ -453,6 +453,35 @@ pub fn lock(kernel: &str, held: Held) -> Scene {
     stage.finish()
 }
 
+/// A request of one service's thread to another service, both of which have their thread environment blocks in a
+/// complete dump: `first` of the host `one`, which runs one service as its command line says, `server` of a host of
+/// several, and `plain` of no service.
+#[must_use]
+pub fn services(kernel: &str) -> Scene {
+    let mut stage = Stage::new(kernel);
+    let System {
+        netsvcs,
+        explorer,
+        services,
+        ..
+    } = stage.system;
+    let threads = stage.chain(&[
+        (explorer, "plain", ""),
+        (services, "first", "one"),
+        (netsvcs, "server", "senssvc"),
+    ]);
+    let world = &mut stage.world;
+    world.tag_service(threads[0], 0);
+    world.tag_service(threads[1], 0x42);
+    world.tag_service(threads[2], 0x1f);
+    world.command_line(
+        services,
+        r"C:\Windows\system32\svchost.exe -k LocalService -p -s nsi",
+    );
+    world.command_line(netsvcs, r"C:\Windows\System32\svchost.exe -k netsvcs");
+    stage.finish()
+}
+
 /// Two threads, each of which owns the executive resource that the other waits for.
 #[must_use]
 pub fn two_resources(kernel: &str) -> Scene {

@@ -1,5 +1,6 @@
-//! Layouts of the executive's locks. The table of many kernels has none of them; the complete symbol tables of a few
-//! kernels do, and what they say is told here. A test compares it with those tables where they are at hand.
+//! Layouts of the executive's locks, and of what tells a service. The table of many kernels has few of them; the
+//! complete symbol tables of some kernels do, and what they say is told here. A test compares it with those tables where
+//! they are at hand.
 
 use std::sync::Arc;
 
@@ -42,16 +43,20 @@ const FAST_MUTEX: [Row; 5] = [
     (0x30, "OldIrql", "u32", 4),
 ];
 
-/// Adds the locks to the kernels whose complete tables are known.
+/// Adds these types to the kernels whose complete tables are known.
 pub(super) fn add(kernels: &mut [Kernel]) {
     for (name, list) in COMPLETE {
         let kernel = kernels.iter_mut().find(|kernel| kernel.name == name);
         let kernel = kernel.expect("a kernel of the extract");
         kernel.globals.insert("ExpSystemResourcesList".to_owned(), list);
+        let tag = of("_TEB", 0, &[(0x1720, "SubProcessTag", "ptr<void>", 8)]).fields;
+        let teb = kernel.types.get_mut("_TEB").expect("a type of the extract");
+        Arc::make_mut(teb).fields.extend(tag);
         for made in [
             resource(kernel),
             owner(kernel),
             of("_FAST_MUTEX", 0x38, &FAST_MUTEX),
+            parameters(kernel),
         ] {
             kernel.types.insert(made.name.clone(), Arc::new(made));
         }
@@ -62,7 +67,7 @@ pub(super) fn add(kernels: &mut [Kernel]) {
 }
 
 /// The names of these kernels.
-pub(super) fn complete() -> Vec<&'static str> {
+pub(super) fn names() -> Vec<&'static str> {
     COMPLETE.iter().map(|(name, _)| *name).collect()
 }
 
@@ -117,6 +122,16 @@ fn owner(kernel: &Kernel) -> Type {
     let count = made.fields.pop().expect("the last");
     made.fields.push(bits(count, flags, 32 - flags));
     made
+}
+
+fn parameters(kernel: &Kernel) -> Type {
+    let size = match kernel.build() {
+        ..=7601 => 0x400,
+        ..=14393 => 0x410,
+        _ => 0x440,
+    };
+    let rows = [(0x70, "CommandLine", "_UNICODE_STRING", 16)];
+    of("_RTL_USER_PROCESS_PARAMETERS", size, &rows)
 }
 
 fn chain_entry(kernel: &Kernel) -> Option<Type> {
