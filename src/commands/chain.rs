@@ -11,7 +11,7 @@ use kdump::Gva;
 use serde::Serialize;
 
 use super::Answer;
-use crate::cli::ChainArgs;
+use crate::cli::{ChainArgs, Cli};
 use crate::failure::Failure;
 use crate::output::rows::{Rows, or_question};
 use crate::output::{escape, wait_lines};
@@ -30,7 +30,7 @@ enum Start {
     Process(Gva),
 }
 
-pub fn run(session: &Session, args: &ChainArgs) -> anyhow::Result<Answer> {
+pub fn run(cli: &Cli, session: &Session, args: &ChainArgs) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
     let (graph, mut chains) = match start(&kernel, &args.start)? {
         Start::Thread(thread) => {
@@ -55,8 +55,8 @@ pub fn run(session: &Session, args: &ChainArgs) -> anyhow::Result<Answer> {
         }
     }
     let record = Record { chains };
-    let text = text(&record, kernel.addr(kernel.base()).digits());
-    Ok(Answer::new(text, &record)?.served_by(&kernel))
+    let text = || text(&record, kernel.addr(kernel.base()).digits());
+    Ok(Answer::large(cli, &record, text)?.served_by(&kernel))
 }
 
 fn start(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Start> {

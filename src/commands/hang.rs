@@ -39,8 +39,8 @@ pub fn run(cli: &Cli, session: &Session, args: &HangArgs) -> anyhow::Result<Answ
     let too_long = args
         .longer_than
         .is_some_and(|limit| hang.longest_wait.is_some_and(|longest| longest > limit));
-    let text = text(&hang, &graph, cli.verbose, kernel.addr(kernel.base()).digits());
-    Ok(Answer::new(text, &record)?
+    let text = || text(&hang, &graph, cli.verbose, kernel.addr(kernel.base()).digits());
+    Ok(Answer::large(cli, &record, text)?
         .served_by(&kernel)
         .finding(too_long || !hang.deadlocks.is_empty()))
 }

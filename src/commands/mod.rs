@@ -26,9 +26,9 @@ use alpc::Kernel;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Format};
 use crate::failure::{Failure, Status};
-use crate::output::narrow;
+use crate::output::{narrow, scan};
 use crate::session::Session;
 
 /// What a command gives for one dump: the same record as text and as JSON.
@@ -50,6 +50,20 @@ impl Answer {
         Ok(Self {
             text,
             record: serde_json::to_value(record)?,
+            symbols: None,
+            notes: Vec::new(),
+            status: Status::Complete,
+        })
+    }
+
+    /// The same where the record of a large system is far larger than its text: it is kept only where it is asked for.
+    fn large(cli: &Cli, record: &impl Serialize, text: impl FnOnce() -> String) -> anyhow::Result<Self> {
+        if cli.format == Format::Json {
+            return Self::new(String::new(), record);
+        }
+        Ok(Self {
+            text: text(),
+            record: scan::holes(record)?,
             symbols: None,
             notes: Vec::new(),
             status: Status::Complete,
@@ -130,8 +144,8 @@ fn dispatch(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
         Command::Resource(args) => resource::run(cli, session, args),
         Command::Analyze => analyze::run(session),
         Command::Hang(args) => hang::run(cli, session, args),
-        Command::Chain(args) => chain::run(session, args),
-        Command::Waits => waits::run(session),
+        Command::Chain(args) => chain::run(cli, session, args),
+        Command::Waits => waits::run(cli, session),
         Command::Graph(args) => graph::run(cli, session, args),
         Command::Symbols(args) => symbols::run(session, args),
         Command::Pack(args) => pack::of_dump(session, args),

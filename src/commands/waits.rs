@@ -4,16 +4,17 @@ use alpc::Value;
 use alpc::wait::table::{WaitRow, WaitTable};
 
 use super::Answer;
+use crate::cli::Cli;
 use crate::output::rows::or_question;
 use crate::output::{escape, wait_lines};
 use crate::session::Session;
 
 const HEAD: [&str; 7] = ["WAITER", "THREAD", "MESSAGE", "PORT", "SERVER", "WAITED", "STATE"];
 
-pub fn run(session: &Session) -> anyhow::Result<Answer> {
+pub fn run(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
     let record = WaitTable::of(&alpc::wait::waits(&kernel));
-    Ok(Answer::new(text(&record), &record)?.served_by(&kernel))
+    Ok(Answer::large(cli, &record, || text(&record))?.served_by(&kernel))
 }
 
 fn text(record: &WaitTable) -> String {

@@ -78,20 +78,41 @@ fn tick_count(kernel: &Kernel<'_>) -> Read<u64> {
 }
 
 fn increment(kernel: &Kernel<'_>) -> Read<u64> {
-    let by_symbol = [Global::KeMaximumIncrement, Global::KeTimeIncrement]
-        .into_iter()
-        .find_map(|global| plausible(kernel, kernel.global(global).ok()?).ok());
-    by_symbol.map_or_else(|| by_debugger_data(kernel), Ok)
+    let by_symbol = |global| kernel.global(global).and_then(|at| plausible(kernel, at));
+    by_symbol(Global::KeMaximumIncrement).or_else(|by_name| {
+        by_symbol(Global::KeTimeIncrement)
+            .or_else(|_| by_debugger_data(kernel))
+            .map_err(|by_data| neither(by_name, by_data))
+    })
 }
 
 fn by_debugger_data(kernel: &Kernel<'_>) -> Read<u64> {
     let missing = || Hole::NoGlobal {
-        name: "KeMaximumIncrement",
+        name: "KeTimeIncrement",
     };
     let data = kdump::debugger_data(kernel.dump()).map_err(|_| missing())?;
     match data.ke_time_increment {
         0 => Err(missing()),
         at => plausible(kernel, Gva::from(at)),
+    }
+}
+
+/// Why neither way to the length of a tick gave one.
+fn neither(by_name: Hole, by_data: Hole) -> Hole {
+    match (&by_name, &by_data) {
+        (Hole::NoGlobal { .. }, Hole::NoGlobal { .. }) => Hole::NoGlobal {
+            name: "KeMaximumIncrement, and the debugger data block leads to no KeTimeIncrement",
+        },
+        _ => {
+            let text = format!(
+                "the length of a clock tick cannot be told: KeMaximumIncrement by the symbols: {by_name}; \
+                 KeTimeIncrement by the debugger data block: {by_data}"
+            );
+            let memory = [by_name, by_data]
+                .into_iter()
+                .find(|hole| matches!(hole, Hole::Memory(_)));
+            Hole::walk(text, memory.as_ref())
+        }
     }
 }
 
@@ -119,6 +140,22 @@ mod tests {
     fn spans_cross_the_point_where_32_bits_come_round() {
         assert_eq!(CLOCK.since(0x10).unwrap(), 0);
         assert_eq!(CLOCK.since(0xffff_fff0).unwrap(), 0x20 * 156_250);
+    }
+
+    #[test]
+    fn where_no_way_leads_to_the_length_of_a_tick_both_are_named() {
+        let none = |name| Hole::NoGlobal { name };
+        let hole = neither(none("KeMaximumIncrement"), none("KeTimeIncrement"));
+        assert_eq!(hole.id(), "no-global");
+        let zero = Hole::Implausible("it cannot be 0".to_owned());
+        for hole in [hole, neither(none("KeMaximumIncrement"), zero)] {
+            let text = hole.to_string();
+            assert!(
+                text.contains("KeMaximumIncrement") && text.contains("KeTimeIncrement"),
+                "{text}"
+            );
+            assert!(text.contains("debugger data block"), "{text}");
+        }
     }
 
     #[test]
