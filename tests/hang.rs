@@ -570,6 +570,151 @@ fn names_stay_inside_the_drawings() {
     }
 }
 
+/// The same of names that try to end strings, markup and lines.
+#[test]
+fn hostile_names_are_escaped_in_every_format() {
+    let stuck = Stuck::of(hang::hostile("vista-sp2-x64"));
+    let run = |args: &[&str]| stuck.sample.run(args).stdout;
+    for args in [
+        &["hang"][..],
+        &["hang", "-v"],
+        &["chain", stuck.at("first")],
+        &["waits"],
+        &["graph"],
+        &["hang", "--color", "always"],
+    ] {
+        let text = run(args);
+        let text = if args.contains(&"always") {
+            without_colour(&text)
+        } else {
+            text
+        };
+        let bad = |c: char| c.is_control() && c != '\n' || matches!(c, '\u{202a}'..='\u{202e}');
+        assert!(!text.contains(bad), "{args:?} {}", text.escape_debug());
+        assert!(text.contains("alert(1)"), "{args:?}: the name is shown");
+    }
+    let signature = stuck.json(&["hang"]).0["signature"].clone();
+    let signature = signature.as_str().unwrap();
+    assert!(signature.chars().all(|c| c.is_ascii_graphic()), "{signature}");
+    assert_eq!(
+        signature.matches('>').count(),
+        2,
+        "the ring's own arrows only: {signature}"
+    );
+    let names = |document: &Value| document.to_string().matches("alert(1)").count();
+    let (record, status) = stuck.json(&["waits"]);
+    assert_eq!((status, names(&record)), (0, 2));
+    let ports: Vec<&Value> = record["waits"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| &row["message"]["port"]["name"])
+        .collect();
+    assert!(
+        ports.contains(&&json!(hang::HOSTILE_PORT)),
+        "JSON has it as it is: {ports:?}"
+    );
+    let html = run(&["graph", "--format", "html"]);
+    assert_eq!(html.matches("<script").count(), 1);
+    assert_eq!(html.matches("</script").count(), 1);
+    assert!(!html.contains("<b>") && html.matches('<').count() == plain_page().matches('<').count());
+    for line in run(&["graph", "--format", "dot"])
+        .lines()
+        .filter(|line| line.contains("label="))
+    {
+        let label = line
+            .split_once("label=\"")
+            .unwrap()
+            .1
+            .strip_suffix("\"];")
+            .unwrap();
+        let plain = label.replace("\\\\", "").replace("\\\"", "");
+        assert!(!plain.contains('"') && !plain.ends_with('\\'), "{line}");
+    }
+    let mermaid = run(&["graph", "--format", "mermaid"]);
+    for line in mermaid.lines().filter(|line| line.contains('"')) {
+        assert_eq!(line.matches('"').count(), 2, "{line}");
+        let name = line.split('"').nth(1).unwrap();
+        assert!(!name.contains(|c| "<>[]{}`'%\\|&".contains(c)), "{line}");
+    }
+}
+
+fn without_colour(text: &str) -> String {
+    let mut pieces = text.split('\u{1b}');
+    let first = pieces.next().unwrap_or_default().to_owned();
+    pieces.fold(first, |plain, piece| {
+        let (code, rest) = piece.split_once('m').unwrap();
+        assert!(
+            code[1..].chars().all(|c| c.is_ascii_digit() || c == ';'),
+            "{code:?}"
+        );
+        plain + rest
+    })
+}
+
+/// A page of plain names.
+fn plain_page() -> String {
+    let stuck = Stuck::of(hang::ring_of_three("vista-sp2-x64"));
+    stuck.sample.run(&["graph", "--format", "html"]).stdout
+}
+
+/// Colour follows the flag and the usual variables, and adds nothing but itself.
+#[test]
+fn colour_adds_nothing_to_what_is_said() {
+    let stuck = Stuck::of(hang::ring_of_three("vista-sp2-x64"));
+    for args in [
+        &["hang", "-v"][..],
+        &["chain", stuck.at("first")],
+        &["waits"],
+        &["graph"],
+    ] {
+        let plain = stuck.sample.run(args).stdout;
+        assert!(!plain.contains('\u{1b}'), "{args:?}: no terminal");
+        let coloured = stuck.sample.run(&[args, &["--color", "always"]].concat()).stdout;
+        assert_eq!(without_colour(&coloured), plain, "{args:?}");
+        assert_eq!(coloured.contains('\u{1b}'), args != ["graph"], "{args:?}");
+        let json = stuck
+            .sample
+            .run(&[args, &["--color", "always", "--format", "json"]].concat())
+            .stdout;
+        assert!(!json.contains('\u{1b}'), "{args:?}");
+    }
+    let drawn = stuck
+        .sample
+        .run(&["graph", "--format", "dot", "--color", "always"])
+        .stdout;
+    assert!(!drawn.contains('\u{1b}'));
+}
+
+#[test]
+fn colour_obeys_flag_before_environment() {
+    let stuck = Stuck::of(hang::self_call("vista-sp2-x64"));
+    let is_coloured = |variables: &[(&str, &str)], args: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_alpc-dump"));
+        for name in ["CLICOLOR_FORCE", "CLICOLOR", "NO_COLOR"] {
+            command.env_remove(name);
+        }
+        command.envs(variables.iter().copied());
+        let output = command
+            .arg(stuck.sample.dump())
+            .arg("hang")
+            .args(args)
+            .output()
+            .unwrap();
+        output.stdout.contains(&0x1b)
+    };
+    let force = ("CLICOLOR_FORCE", "1");
+    assert!(!is_coloured(&[], &[]), "no terminal");
+    assert!(is_coloured(&[force], &[]));
+    assert!(is_coloured(&[force, ("NO_COLOR", "1")], &[]));
+    assert!(!is_coloured(&[("CLICOLOR_FORCE", "0")], &[]));
+    assert!(!is_coloured(&[force], &["--color", "never"]));
+    assert!(is_coloured(
+        &[("NO_COLOR", "1"), ("CLICOLOR", "0")],
+        &["--color", "always"]
+    ));
+}
+
 /// The truth of an independent world tells which thread waits for which message at which port.
 #[test]
 fn waits_of_every_readable_world() {

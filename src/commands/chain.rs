@@ -192,12 +192,7 @@ fn edge_lines(rows: &mut Rows, edge: &Edge) {
     };
     rows.line(&format!("   {what} [{}]", edge.certainty.name()));
     for evidence in &edge.evidence {
-        rows.line(&format!(
-            "     {} @ {} = {}",
-            evidence.field,
-            evidence.of,
-            escape::text(&evidence.value.to_string())
-        ));
+        rows.line(&format!("     {}", wait_lines::evidence(evidence)));
     }
 }
 

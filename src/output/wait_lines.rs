@@ -4,7 +4,7 @@ use alpc::Value;
 use alpc::process::ProcessRef;
 use alpc::thread::WaitObject;
 use alpc::wait::chain::{Chain, Step};
-use alpc::wait::edge::{Certainty, EdgeKind};
+use alpc::wait::edge::{Certainty, EdgeKind, Evidence};
 use alpc::wait::hang::Behind;
 use alpc::wait::node::{LockNode, MessageNode, Node, PortLabel, PortNode, ProcessNode, ThreadNode};
 use alpc::wait::root::RootKind;
@@ -249,16 +249,38 @@ fn of_thread(thread: &ThreadNode, end: RootKind) -> String {
         }
         RootKind::Ready | RootKind::Terminated | RootKind::Unreadable => meaning.to_owned(),
         _ => {
-            let reason = or_question(&thread.wait_reason, |reason| {
-                reason
-                    .name()
-                    .map_or_else(|| format!("0x{:02X}", reason.0), ToOwned::to_owned)
-            });
             let why = thread.lock_unknown.as_ref();
             let why = why.map_or_else(String::new, |why| format!("; {}", escape::text(why)));
-            format!("{meaning} ({reason}{}{why})", objects(thread))
+            format!("{meaning} ({}{}{why})", reason(thread), objects(thread))
         }
     }
+}
+
+/// Why a thread waits and at what: `UserRequest: SynchronizationEvent fffffa801820f6e0`.
+pub fn doing(thread: &ThreadNode) -> String {
+    let waits = thread.state.known().is_some_and(|state| state.is_waiting());
+    if !waits {
+        return "-".to_owned();
+    }
+    reason(thread) + &objects(thread)
+}
+
+fn reason(thread: &ThreadNode) -> String {
+    or_question(&thread.wait_reason, |reason| {
+        reason
+            .name()
+            .map_or_else(|| format!("0x{:02X}", reason.0), ToOwned::to_owned)
+    })
+}
+
+/// `_KALPC_MESSAGE.WaitingThread @ fffff8800f4cc950 = fffffa801afae6f0`
+pub fn evidence(evidence: &Evidence) -> String {
+    format!(
+        "{} @ {} = {}",
+        evidence.field,
+        evidence.of,
+        escape::text(&evidence.value.to_string())
+    )
 }
 
 fn objects(thread: &ThreadNode) -> String {

@@ -207,6 +207,8 @@ impl<'k, 'd> Builder<'k, 'd> {
             Value::Known(_) => self.objects(thread, &record),
             Value::Missing(hole) => self.unconfirmed_reply(thread, hole),
         }
+        // What is told of the thread is in its node. Few are asked for again, so keeping all would double the memory.
+        self.records.remove(&thread);
     }
 
     /// A thread waits for a reply: its own message pointer says so, and the message names it.

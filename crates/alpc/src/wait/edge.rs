@@ -146,7 +146,7 @@ impl Evidence {
         Self {
             field,
             of,
-            value: Says::Unreadable(value),
+            value: Says::Unreadable(Box::new(value)),
         }
     }
 }
@@ -161,7 +161,7 @@ pub enum Says {
     /// One of the kernel's words.
     Word(&'static str),
     /// Nothing: it cannot be read.
-    Unreadable(Hole),
+    Unreadable(Box<Hole>),
 }
 
 impl fmt::Display for Says {

@@ -535,6 +535,23 @@ pub fn terminal_server(kernel: &str, sessions: u64, threads: u64, messages: u64)
     stage.finish()
 }
 
+/// What the hostile names of a world are: they try to end strings, markup and lines of each format.
+pub const HOSTILE_PORT: &str =
+    "</script><script>alert(1)</script>\"]; n0 --> n1[\"x\\\" `'&lt;%3e\n\u{1b}[31m\u{202e}[proven]";
+/// The same for an image name, which has 15 bytes.
+pub const HOSTILE_IMAGE: &str = "\">]<b>\\\n\u{1b}[1m}a";
+
+/// A ring of two processes with hostile names that call each other through ports with such names.
+#[must_use]
+pub fn hostile(kernel: &str) -> Scene {
+    let mut stage = Stage::new(kernel);
+    let [one, two] = [stage.process(HOSTILE_IMAGE), stage.process(HOSTILE_IMAGE)];
+    let threads = stage.chain(&[(one, "first", ""), (two, "second", HOSTILE_PORT)]);
+    let port = stage.port(one, &format!("{HOSTILE_PORT}2"));
+    stage.call(threads[1], port, Queue::Pending, threads[0]);
+    stage.finish()
+}
+
 /// A deadlock of three beside `ports` connection ports of services, each with a client.
 #[must_use]
 pub fn many_ports(kernel: &str, ports: u64) -> Scene {
