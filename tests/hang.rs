@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -20,7 +21,7 @@ fn kernels() -> Vec<&'static str> {
 
 struct Stuck {
     sample: Sample,
-    cast: std::collections::BTreeMap<String, String>,
+    cast: BTreeMap<String, String>,
 }
 
 impl Stuck {
@@ -205,6 +206,41 @@ fn a_blocked_queue_leads_to_what_all_its_servers_wait_for() {
         (&trouble["trouble"], &trouble["count"]),
         (&json!("servers-blocked"), &json!(20))
     );
+}
+
+/// Each port is named after its trouble, and one is well.
+#[test]
+fn every_kind_of_trouble_is_told_of_its_port_alone() {
+    for kernel in ["vista-sp2-x64", "win81-x64", "win11-22h2-x64", "win7-sp1-x86"] {
+        let stuck = Stuck::of(hang::troubled(kernel));
+        let (report, status) = stuck.json(&["hang"]);
+        assert_eq!(status, 0, "{kernel}");
+        let found: Vec<(String, String, u64)> = report["ports_in_trouble"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| {
+                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+                (
+                    text(&one["trouble"]),
+                    text(&one["port"]["name"]),
+                    one["count"].as_u64().unwrap(),
+                )
+            })
+            .collect();
+        let expected = [
+            ("owner-gone", "owner-gone", 2),
+            ("no-server", "no-server", 2),
+            ("servers-suspended", "servers-suspended", 2),
+            ("not-received", "long-queue", 40),
+            ("not-received", "not-received", 2),
+            ("connecting", "connecting", 3),
+            ("long-queue", "long-queue", 40),
+            ("canceled", "canceled", 1),
+        ];
+        let expected = expected.map(|(trouble, port, count)| (trouble.to_owned(), port.to_owned(), count));
+        assert_eq!(found, expected, "{kernel}");
+    }
 }
 
 #[test]
@@ -439,6 +475,45 @@ fn without_complete_symbols_the_chain_says_why_it_ends_at_a_resource() {
     assert!(run.stdout.contains("END lock"), "{}", run.stdout);
 }
 
+/// Hangs of different shapes have different lines, and each has the same line in another system.
+#[test]
+fn signatures_tell_hangs_apart_and_nothing_else() {
+    let scenes: Vec<fn(&str) -> Scene> = vec![
+        hang::row_to_mutant,
+        hang::ring_of_three,
+        hang::half_circle,
+        hang::row_to_process,
+        hang::self_call,
+        |kernel| hang::blocked_queue(kernel, 3, 9),
+        hang::at_limit,
+        hang::exhausted_pool,
+        hang::two_resources,
+        |kernel| hang::lock(kernel, Held::Alone),
+        |kernel| hang::lock(kernel, Held::FastMutex),
+        |kernel| hang::lock(kernel, Held::PushLock),
+        |kernel| hang::lock(kernel, Held::ByDriver),
+        |kernel| hang::served_by(kernel, Server::MessageBox),
+        |kernel| hang::served_by(kernel, Server::Suspended),
+        |kernel| hang::served_by(kernel, Server::Terminated),
+        |kernel| hang::served_by(kernel, Server::Running),
+        |kernel| hang::served_by(kernel, Server::Receiving),
+        |kernel| hang::served_by(kernel, Server::Missing),
+        |kernel| hang::served_by(kernel, Server::Gone),
+        hang::paged_out,
+    ];
+    let mut lines = BTreeMap::new();
+    for (number, scene) in scenes.into_iter().enumerate() {
+        let [one, other] = ["win10-1607-x64", "win11-21h2-x64"].map(|kernel| {
+            let (report, _) = Stuck::of(scene(kernel)).json(&["hang"]);
+            report["signature"].as_str().unwrap().to_owned()
+        });
+        assert_eq!(one, other, "{number}");
+        if let Some(first) = lines.insert(one.clone(), number) {
+            panic!("hangs {first} and {number} have one line: {one}");
+        }
+    }
+}
+
 #[test]
 fn a_chain_whose_message_is_paged_out_ends_as_unreadable() {
     let stuck = Stuck::of(hang::paged_out("vista-sp2-x64"));
@@ -516,8 +591,26 @@ fn a_thousand_processes_take_time_and_memory_in_proportion() {
         ));
         let began = Instant::now();
         let (report, _) = stuck.json(&["hang"]);
-        assert!(report["waiting_for_reply"].as_u64().unwrap() > threads / 2);
-        began.elapsed().as_secs_f64()
+        let took = began.elapsed().as_secs_f64();
+        let truth = &stuck.sample.world.truth;
+        let waiting: BTreeMap<String, String> = truth
+            .threads
+            .iter()
+            .filter_map(|thread| Some((address(thread.address), address(thread.alpc_wait?))))
+            .collect();
+        assert!(waiting.len() as u64 > threads / 2);
+        assert_eq!(report["waiting_for_reply"], waiting.len());
+        assert_eq!(report["threads"], truth.threads.len());
+        let (table, _) = stuck.json(&["waits"]);
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let told: BTreeMap<String, String> = table["waits"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| (text(&row["waiter"]["address"]), text(&row["message"]["address"])))
+            .collect();
+        assert_eq!(told, waiting);
+        took
     };
     let (small, large) = (seconds(50, 1_000, 2_500), seconds(200, 4_000, 10_000));
     // Four times the work: far below what a square would take, whatever else the machine does.

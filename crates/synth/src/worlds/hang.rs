@@ -482,6 +482,64 @@ pub fn services(kernel: &str) -> Scene {
     stage.finish()
 }
 
+/// A port for each way of being in trouble, named after it, and one that is well: each has a few requests that nobody
+/// waits for, and `crowded` forty.
+#[must_use]
+pub fn troubled(kernel: &str) -> Scene {
+    let mut stage = Stage::new(kernel);
+    let service = stage.process("service.exe");
+    let client = stage.system.explorer;
+    let made = |stage: &mut Stage, name: &str, requests: usize| {
+        let port = stage.port(service, name);
+        let connection = stage.world.connect(ConnectionSpec {
+            to: port,
+            client,
+            ..ConnectionSpec::default()
+        });
+        for _ in 0..requests {
+            let message = stage.world.message(Message {
+                type_word: kind::DATAGRAM,
+                data_length: 8,
+                owner_port: connection.client,
+                ..Message::default()
+            });
+            stage.world.enqueue(message, Queue::Main, port);
+        }
+        port
+    };
+    let not_received = made(&mut stage, "not-received", 2);
+    let suspended = made(&mut stage, "servers-suspended", 2);
+    let gone = made(&mut stage, "owner-gone", 2);
+    made(&mut stage, "no-server", 2);
+    let crowded = made(&mut stage, "long-queue", 40);
+    let canceled = made(&mut stage, "canceled", 0);
+    let connecting = made(&mut stage, "connecting", 0);
+    made(&mut stage, "well", 0);
+    for (port, name) in [(not_received, "idle"), (crowded, "slow"), (suspended, "held")] {
+        let server = stage.thread(service, name);
+        stage.world.wait_on_port(server, port);
+        if name == "held" {
+            stage.world.suspend(server, false);
+        }
+    }
+    stage.world.port_mut(gone).owner_closed = true;
+    for _ in 0..3 {
+        stage.world.connect(ConnectionSpec {
+            to: connecting,
+            client,
+            pending: true,
+            ..ConnectionSpec::default()
+        });
+    }
+    let message = stage.world.message(Message {
+        type_word: kind::REQUEST,
+        data_length: 8,
+        ..Message::default()
+    });
+    stage.world.cancel(message, canceled);
+    stage.finish()
+}
+
 /// Two threads, each of which owns the executive resource that the other waits for.
 #[must_use]
 pub fn two_resources(kernel: &str) -> Scene {
