@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use alpc::wait::chain::{self, Candidate, Chain, Step};
 use alpc::wait::edge::{Edge, EdgeKind};
 use alpc::wait::graph::Graph;
+use alpc::wait::hang;
 use alpc::wait::node::{LockKind, LockNode, Node, NodeId};
 use alpc::{Addr, Kernel, Value};
 use kdump::Gva;
@@ -54,6 +55,7 @@ pub fn run(cli: &Cli, session: &Session, args: &ChainArgs) -> anyhow::Result<Ans
             add_candidates(&kernel, &graph, chain);
         }
     }
+    hang::add_suspects_of(&kernel, &mut chains);
     let record = Record { chains };
     let text = || text(&record, kernel.addr(kernel.base()).digits());
     Ok(Answer::large(cli, &record, text)?.served_by(&kernel))
@@ -138,6 +140,9 @@ fn chain_lines(rows: &mut Rows, chain: &Chain, told: &HashMap<NodeId, Addr>) {
         commands(rows, owner);
     }
     rows.line(&format!("END {}{}", chain.end.name(), wait_lines::end(chain)));
+    if let Some(suspect) = &chain.suspect {
+        super::hang::suspect(rows, suspect);
+    }
     match &chain.candidates {
         Some(Value::Known(candidates)) => candidate_lines(rows, candidates),
         Some(Value::Missing(hole)) => {

@@ -197,7 +197,8 @@ fn blockers(rows: &mut Rows, blockers: &[Blocker], most: usize, lines: usize) {
     rest(rows, blockers.len(), most, "blocker");
 }
 
-fn suspect(rows: &mut Rows, suspect: &Suspect) {
+/// Where a thread started, whose code is on its stack, and its I/O requests.
+pub(super) fn suspect(rows: &mut Rows, suspect: &Suspect) {
     let digits = rows.digits();
     let start = or_question(&suspect.start_address, |code| escape::text(&code.to_string()));
     rows.line(&format!(

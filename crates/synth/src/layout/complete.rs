@@ -127,7 +127,7 @@ fn owner(kernel: &Kernel) -> Type {
 fn parameters(kernel: &Kernel) -> Type {
     let size = match kernel.build() {
         ..=7601 => 0x400,
-        ..=14393 => 0x410,
+        7602..=14393 => 0x410,
         _ => 0x440,
     };
     let rows = [(0x70, "CommandLine", "_UNICODE_STRING", 16)];
