@@ -166,6 +166,11 @@ impl Graph {
     fn of_thread(&self, id: NodeId, thread: &ThreadNode) -> RootKind {
         const RUNNING: u8 = 2;
         const TERMINATED: u8 = 4;
+        // Its stack, or its whole process, is on its way in.
+        const TRANSITION: u8 = 6;
+        const PROCESS_IN_SWAP: u8 = 9;
+        // A gate of a guarded mutex or push lock, up to Windows 7, is no wait of the usual kind.
+        const GATE_WAIT: u8 = 8;
         let Value::Known(state) = thread.state else {
             return RootKind::Unreadable;
         };
@@ -173,6 +178,8 @@ impl Graph {
             return match state.0 {
                 TERMINATED => RootKind::Terminated,
                 RUNNING => RootKind::Running,
+                TRANSITION | PROCESS_IN_SWAP => RootKind::PageIn,
+                GATE_WAIT => RootKind::Lock,
                 _ => RootKind::Ready,
             };
         }

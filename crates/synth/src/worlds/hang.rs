@@ -19,6 +19,7 @@ const TERMINATED: u8 = 4;
 const USER_REQUEST: u8 = 6;
 const WR_USER_REQUEST: u8 = 13;
 const WR_RESOURCE: u8 = 27;
+const WR_PAGE_IN: u8 = 9;
 
 /// A laid out world, and where its actors are.
 pub struct Scene {
@@ -323,6 +324,12 @@ pub enum Server {
     Terminated,
     /// It runs.
     Running,
+    /// It waits for a page.
+    PageIn,
+    /// Its kernel stack is swapped out.
+    SwappedOut,
+    /// It waits at a gate.
+    Gate,
     /// It waits for the next message.
     Receiving,
     /// The message does not name it.
@@ -352,6 +359,9 @@ pub fn served_by(kernel: &str, doing: Server) -> Scene {
         Server::Resource => state.wait_reason = WR_RESOURCE,
         Server::Terminated => state.state = TERMINATED,
         Server::Running => state.state = 2,
+        Server::PageIn => state.wait_reason = WR_PAGE_IN,
+        Server::SwappedOut => state.state = 6,
+        Server::Gate => state.state = 8,
         Server::Suspended => stage.world.suspend(server, true),
         Server::Receiving => {
             // Another thread of the service went on with the request.
