@@ -462,6 +462,46 @@ fn services_are_told_where_the_dump_has_their_threads_environment_blocks() {
     }
 }
 
+/// Without any one frame, page tables among them, no wrong owner is named, and no proven deadlock invented.
+#[test]
+fn no_lost_page_makes_a_wrong_owner() {
+    for held in [Held::Shared, Held::PushLock] {
+        let scene = hang::lock("win11-21h2-x64", held);
+        let mapped = scene.built.map();
+        let owners = ["owner", "other"].map(|name| address(scene.at(name)));
+        let (lock, first) = (address(scene.at("lock")), address(scene.at("first")));
+        let mut told = 0;
+        for frame in mapped.memory.frames().map(|(frame, _)| frame).collect::<Vec<_>>() {
+            let mut mapped = mapped.clone();
+            mapped.memory.remove(frame);
+            let sample = Sample::mapped(scene.built.clone(), mapped);
+            let run = sample.run(&["--format", "json", "-c", &format!("hang; chain {first}")]);
+            assert!((0..=3).contains(&run.status), "{}", run.stderr);
+            let document = run.json();
+            if document[0]["result"].is_object() {
+                assert_eq!(document[0]["result"]["deadlocks"], json!([]), "without {frame:?}");
+            }
+            let steps = document[1]["result"]["chains"][0]["steps"].clone();
+            let locks = steps
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter(|step| step["node"]["kind"] == "lock");
+            for step in locks {
+                assert_eq!(step["node"]["address"], lock.as_str(), "without {frame:?}");
+                for owner in step["node"]["owners"].as_array().into_iter().flatten() {
+                    assert!(
+                        owners.iter().any(|known| owner == known),
+                        "without {frame:?}: {owner}"
+                    );
+                    told += 1;
+                }
+            }
+        }
+        assert!(told > 100, "{held:?}: {told}");
+    }
+}
+
 /// The layouts inside the program have no executive resources: the wait is still told, and why it is not followed.
 #[test]
 fn without_complete_symbols_the_chain_says_why_it_ends_at_a_resource() {

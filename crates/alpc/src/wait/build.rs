@@ -87,6 +87,8 @@ pub(crate) struct Builder<'k, 'd> {
     services: Services<'d>,
     /// The executive resources, read when a thread may wait for one.
     resources: Option<Read<Rc<Resources>>>,
+    /// Owners of resources that were told so far.
+    owners: usize,
     /// The threads that note that they hold a lock, by lock; read when a thread notes that it waits for one.
     holders: Option<Holders>,
     /// Why the locks that threads wait for are not told.
@@ -107,6 +109,7 @@ impl<'k, 'd> Builder<'k, 'd> {
             listed: Vec::new(),
             services: Services::default(),
             resources: None,
+            owners: 0,
             holders: None,
             unknown_locks: HashMap::new(),
         }
@@ -359,13 +362,19 @@ impl<'k, 'd> Builder<'k, 'd> {
         }
         let kernel = self.kernel;
         let owners = locks::owners(kernel.at(address));
-        let owners = owners.map(|mut owners| {
+        let owners = owners.and_then(|mut owners| {
+            let mut seen = HashSet::new();
+            owners.owners.retain(|owner| seen.insert(owner.thread));
             if !owners.exclusive {
                 owners
                     .owners
                     .retain(|owner| !self.waits_to_share(owner.thread, address, resources));
             }
-            owners
+            self.owners = self.owners.saturating_add(owners.owners.len());
+            if self.owners > CAP {
+                return Err(Hole::Walk(format!("gave up after {CAP} owners of resources")));
+            }
+            Ok(owners)
         });
         let known = owners.as_ref().ok();
         let of_driver = known.is_some_and(|owners| owners.owners.iter().any(|owner| owner.is_pointer()));

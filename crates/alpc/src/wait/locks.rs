@@ -12,7 +12,7 @@
 //! documented for drivers; which bits of a lock entry count, from published readings of `KeAbPreWait`,
 //! `KeAbPostReleaseEx` and `ExpWaitForResource`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use kdump::{Gva, Gxa};
 
@@ -24,10 +24,10 @@ use crate::list;
 use crate::thread;
 use crate::value::Hole;
 
-/// Entries of a line before a resource after which it is left.
-const LINE: usize = 1 << 14;
+/// Threads in line before all resources after which looking for more gives up; far more than any live system has.
+const IN_LINE: usize = 1 << 20;
 
-/// Entries of a resource's table of owners that are looked at.
+/// Entries of a resource's table of owners at most. Tables grow by a few entries at a time.
 const OWNERS: u64 = 1 << 12;
 
 /// `_ERESOURCE.Flag`: one thread owns the resource alone.
@@ -104,19 +104,29 @@ impl Resources {
         let Ok(event) = kernel.offset(WaitChainEntry::Event) else {
             return;
         };
-        let mut seen = HashSet::new();
         let mut at = first;
-        while kernel.is_kernel_address(at) && seen.insert(at) && seen.len() <= LINE {
+        // An entry that was met before belongs to a line that was followed.
+        while kernel.is_kernel_address(at) && !self.by_object.contains_key(&offset(at, event)) {
+            if self.by_object.len() >= IN_LINE {
+                let hole = || {
+                    Hole::Walk(format!(
+                        "gave up after {IN_LINE} threads before executive resources"
+                    ))
+                };
+                self.gap.get_or_insert_with(hole);
+                return;
+            }
             let line = Line {
                 entry: Some(at),
                 ..own
             };
-            self.by_object.entry(offset(at, event)).or_insert(line);
+            self.by_object.insert(offset(at, event), line);
             let next = kernel.at(at).address_of(WaitChainEntry::ListEntry);
-            let Ok(next) = next.and_then(|next| Ok(kernel.cursor().pointer(next)?)) else {
-                break;
-            };
-            at = next;
+            match next.and_then(|next| Ok(kernel.cursor().pointer(next)?)) {
+                Ok(next) => at = next,
+                // What was no entry, but an event of the resource's own, need not lead on.
+                Err(_) => break,
+            }
         }
     }
 
@@ -188,7 +198,13 @@ pub(crate) fn owners(resource: At<'_, '_>) -> Read<Owners> {
     let kernel = resource.kernel();
     let size = kernel.size_of(Type::OwnerEntry)?;
     // The first entry holds the size of the table.
-    let count = kernel.at(table).uint(OwnerEntry::TableSize)?.min(OWNERS);
+    let count = kernel.at(table).uint(OwnerEntry::TableSize)?;
+    if count > OWNERS {
+        let at = kernel.addr(table);
+        return Err(Hole::Implausible(format!(
+            "the table of owners at {at} cannot have {count} entries"
+        )));
+    }
     for index in 1..count {
         owners.extend(owner(kernel.at(offset(table, index.saturating_mul(size))))?);
     }
