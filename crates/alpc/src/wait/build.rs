@@ -370,7 +370,15 @@ impl<'k, 'd> Builder<'k, 'd> {
                     .owners
                     .retain(|owner| !self.waits_to_share(owner.thread, address, resources));
             }
-            self.owners = self.owners.saturating_add(owners.owners.len());
+            // Where memory hides that a thread only waits to share it, it would pass for an owner.
+            let listed = owners.owners.len();
+            if u64::try_from(listed).unwrap_or(u64::MAX) > owners.active {
+                return Err(Hole::Walk(format!(
+                    "{} of the {listed} threads in the resource's table own it, but not which ones can be told",
+                    owners.active
+                )));
+            }
+            self.owners = self.owners.saturating_add(listed);
             if self.owners > CAP {
                 return Err(Hole::Walk(format!("gave up after {CAP} owners of resources")));
             }

@@ -160,7 +160,9 @@ fn list_head(kernel: &Kernel<'_>) -> Read<Gva> {
 pub(crate) struct Owners {
     /// Whether one thread owns it alone.
     pub(crate) exclusive: bool,
-    /// What stands for the owners, each with the entry that names it.
+    /// How many own it.
+    pub(crate) active: u64,
+    /// What stands for the owners, each with the entry that names it. Threads that wait to share it may be among them.
     pub(crate) owners: Vec<Owner>,
 }
 
@@ -187,13 +189,19 @@ impl Owner {
 pub(crate) fn owners(resource: At<'_, '_>) -> Read<Owners> {
     let exclusive = resource.uint(ExecutiveResource::Flag)? & OWNED_EXCLUSIVE != 0;
     let mut owners = Vec::new();
-    if resource.uint(ExecutiveResource::ActiveEntries)? == 0 {
-        return Ok(Owners { exclusive, owners });
+    let active = resource.uint(ExecutiveResource::ActiveEntries)?;
+    let owned = |owners| Owners {
+        exclusive,
+        active,
+        owners,
+    };
+    if active == 0 {
+        return Ok(owned(owners));
     }
     owners.extend(owner(resource.embedded(ExecutiveResource::OwnerEntry)?)?);
     let table = resource.pointer(ExecutiveResource::OwnerTable)?;
     if exclusive || table.u64() == 0 {
-        return Ok(Owners { exclusive, owners });
+        return Ok(owned(owners));
     }
     let kernel = resource.kernel();
     let size = kernel.size_of(Type::OwnerEntry)?;
@@ -208,7 +216,7 @@ pub(crate) fn owners(resource: At<'_, '_>) -> Read<Owners> {
     for index in 1..count {
         owners.extend(owner(kernel.at(offset(table, index.saturating_mul(size))))?);
     }
-    Ok(Owners { exclusive, owners })
+    Ok(owned(owners))
 }
 
 fn owner(entry: At<'_, '_>) -> Read<Option<Owner>> {
