@@ -12,7 +12,22 @@ use ntlayout::{
 use serde_json::Value;
 
 /// What only complete symbol tables have.
-const UNTOLD: [&str; 3] = ["_OB_DUPLICATE_OBJECT_STATE", "_IRP", "_PSP_SESSION_SPACE"];
+const UNTOLD: [&str; 8] = [
+    "_OB_DUPLICATE_OBJECT_STATE",
+    "_ERESOURCE",
+    "_OWNER_ENTRY",
+    "_KWAIT_CHAIN_ENTRY",
+    "_FAST_MUTEX",
+    "_RTL_USER_PROCESS_PARAMETERS",
+    "_IRP",
+    "_PSP_SESSION_SPACE",
+];
+
+/// The same of globals.
+const UNTOLD_GLOBAL: &str = "ExpSystemResourcesList";
+
+/// What came with Windows 8.
+const LATER: &str = "_KLOCK_ENTRY";
 
 #[test]
 fn the_table_is_small_and_knows_every_kernel_that_the_layouts_cover() {
@@ -37,7 +52,9 @@ fn the_table_is_small_and_knows_every_kernel_that_the_layouts_cover() {
 fn the_table_is_of_this_contract() {
     for table in all_built_in().iter().filter(|table| table.identity().is_some()) {
         let missing = table.resolve(&CONTRACT).unwrap().missing().to_vec();
-        let lacks: Vec<String> = missing.iter().map(ToString::to_string).collect();
+        let later = format!("type {LATER}");
+        let lacks = missing.iter().map(ToString::to_string);
+        let lacks: Vec<String> = lacks.filter(|one| *one != later).collect();
         assert_eq!(lacks, UNTOLD.map(|ty| format!("type {ty}")), "{}", table.origin());
     }
 }
@@ -136,7 +153,9 @@ fn same(one: &Layout, other: &Layout) {
         }
     }
     for (index, spec) in CONTRACT.globals.iter().enumerate() {
-        assert_eq!(one.global(index), other.global(index), "{}", spec.name);
+        if spec.name != UNTOLD_GLOBAL {
+            assert_eq!(one.global(index), other.global(index), "{}", spec.name);
+        }
     }
 }
 

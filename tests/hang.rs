@@ -3,13 +3,15 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use serde_json::{Value, json};
 use support::World;
 use support::synthetic::{Sample, address};
+use synth::dump::Kind;
 use synth::layout::Kernel;
-use synth::worlds::hang::{self, Scene, Server};
+use synth::worlds::hang::{self, Held, Scene, Server};
 
 /// Every kernel at hand, 32-bit ones too.
 fn kernels() -> Vec<&'static str> {
@@ -19,7 +21,7 @@ fn kernels() -> Vec<&'static str> {
 
 struct Stuck {
     sample: Sample,
-    cast: std::collections::BTreeMap<String, String>,
+    cast: BTreeMap<String, String>,
 }
 
 impl Stuck {
@@ -209,6 +211,41 @@ fn a_blocked_queue_leads_to_what_all_its_servers_wait_for() {
     );
 }
 
+/// Each port is named after its trouble, and one is well.
+#[test]
+fn every_kind_of_trouble_is_told_of_its_port_alone() {
+    for kernel in ["vista-sp2-x64", "win81-x64", "win11-22h2-x64", "win7-sp1-x86"] {
+        let stuck = Stuck::of(hang::troubled(kernel));
+        let (report, status) = stuck.json(&["hang"]);
+        assert_eq!(status, 0, "{kernel}");
+        let found: Vec<(String, String, u64)> = report["ports_in_trouble"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| {
+                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+                (
+                    text(&one["trouble"]),
+                    text(&one["port"]["name"]),
+                    one["count"].as_u64().unwrap(),
+                )
+            })
+            .collect();
+        let expected = [
+            ("owner-gone", "owner-gone", 2),
+            ("no-server", "no-server", 2),
+            ("servers-suspended", "servers-suspended", 2),
+            ("not-received", "long-queue", 40),
+            ("not-received", "not-received", 2),
+            ("connecting", "connecting", 3),
+            ("long-queue", "long-queue", 40),
+            ("canceled", "canceled", 1),
+        ];
+        let expected = expected.map(|(trouble, port, count)| (trouble.to_owned(), port.to_owned(), count));
+        assert_eq!(found, expected, "{kernel}");
+    }
+}
+
 #[test]
 fn a_completion_port_at_its_limit_is_told() {
     let stuck = Stuck::of(hang::at_limit("vista-sp2-x64"));
@@ -243,6 +280,9 @@ fn what_the_server_does_is_why_the_chain_ends() {
         (Server::Suspended, "suspended"),
         (Server::Terminated, "terminated"),
         (Server::Running, "running"),
+        (Server::PageIn, "page-in"),
+        (Server::SwappedOut, "page-in"),
+        (Server::Gate, "lock"),
         (Server::Receiving, "receiving"),
         (Server::Missing, "no-server"),
         (Server::Gone, "owner-gone"),
@@ -253,6 +293,270 @@ fn what_the_server_does_is_why_the_chain_ends() {
         let (report, _) = stuck.json(&["hang"]);
         let line = format!("blocked:explorer.exe>service.exe[lrpc-*]:{end}");
         assert_eq!(report["signature"], line, "{doing:?}");
+    }
+}
+
+/// The lock of a chain's second thread.
+fn lock_of(chain: &Value) -> &Value {
+    let steps = chain["steps"].as_array().unwrap();
+    let found = steps.iter().find(|step| step["node"]["kind"] == "lock");
+    &found.unwrap()["node"]
+}
+
+#[test]
+fn who_owns_a_resource_or_fast_mutex_alone_is_proven() {
+    for kernel in Kernel::complete() {
+        for (held, what) in [(Held::Alone, "resource"), (Held::FastMutex, "fast-mutex")] {
+            let stuck = Stuck::of(hang::lock(kernel, held));
+            let (threads, chain) = stuck.chain_of("first");
+            assert_eq!(threads, ["first", "server", "owner"], "{kernel} {held:?}");
+            assert!(every_step_is("proven", &chain), "{kernel} {held:?}");
+            assert_eq!(chain["end"], "no-owner");
+            let lock = lock_of(&chain);
+            assert_eq!(lock["address"], stuck.at("lock"));
+            assert_eq!((&lock["lock"], &lock["exclusive"]), (&json!(what), &json!(true)));
+            assert_eq!(lock["owners"], json!([stuck.at("owner")]));
+            assert_eq!(stuck.chain_of("reader").0, ["reader", "owner"]);
+            let (report, _) = stuck.json(&["hang"]);
+            let word = what.replace('-', "");
+            assert_eq!(
+                report["signature"],
+                format!("blocked:explorer.exe>lsass.exe[lsasspirpc]>lsass.exe{{{word}}}:no-owner")
+            );
+            assert_eq!(report["blockers"][0]["behind"]["threads"], 3);
+        }
+    }
+}
+
+#[test]
+fn each_owner_of_a_shared_resource_must_release_it() {
+    for kernel in Kernel::complete() {
+        let stuck = Stuck::of(hang::lock(kernel, Held::Shared));
+        let (threads, chain) = stuck.chain_of("first");
+        assert_eq!(threads, ["first", "server", "owner"], "{kernel}");
+        let lock = lock_of(&chain);
+        assert_eq!(lock["exclusive"], false);
+        assert_eq!(
+            lock["owners"],
+            json!([stuck.at("owner"), stuck.at("other")]),
+            "{kernel}: who only waits to share it is no owner"
+        );
+        let (report, status) = stuck.json(&["hang"]);
+        assert_eq!(status, 0, "{kernel}");
+        let blockers = report["blockers"].as_array().unwrap();
+        let mut names: Vec<String> = blockers
+            .iter()
+            .map(|blocker| stuck.name_of(&blocker["node"]["address"]))
+            .collect();
+        names.sort();
+        assert_eq!(names, ["other", "owner"]);
+        assert!(blockers.iter().all(|blocker| blocker["behind"]["threads"] == 3));
+        let text = stuck.sample.run(&["chain", stuck.at("first")]).stdout;
+        assert!(text.contains("shared by 2: each must release it"), "{text}");
+        assert!(
+            text.contains(&format!("kd> !locks -v {}", stuck.at("lock"))),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_resource_that_a_driver_gave_away_ends_the_chain() {
+    let stuck = Stuck::of(hang::lock("win11-21h2-x64", Held::ByDriver));
+    let (threads, chain) = stuck.chain_of("first");
+    assert_eq!(threads, ["first", "server"]);
+    assert_eq!(chain["end"], "lock");
+    let text = stuck.sample.run(&["chain", stuck.at("first")]).stdout;
+    assert!(
+        text.contains("a driver gave it to something that is no thread"),
+        "{text}"
+    );
+}
+
+/// Who holds a push lock follows from what threads note of it, since Windows 10.
+#[test]
+fn who_notes_a_push_lock_is_inferred_to_hold_it() {
+    for kernel in Kernel::complete() {
+        let notes = Kernel::named(kernel).has("_KTHREAD", "AbEntrySummary");
+        let stuck = Stuck::of(hang::lock(kernel, Held::PushLock));
+        let (threads, chain) = stuck.chain_of("first");
+        let (report, _) = stuck.json(&["hang"]);
+        assert_eq!(report["deadlocks"], json!([]));
+        if !notes {
+            assert_eq!(threads, ["first", "server"], "{kernel}");
+            assert_eq!(chain["end"], "lock");
+            let text = stuck.sample.run(&["chain", stuck.at("first")]).stdout;
+            assert!(text.contains("push lock, no owner recorded: "), "{text}");
+            continue;
+        }
+        assert_eq!(threads, ["first", "server", "owner"], "{kernel}");
+        let lock = lock_of(&chain);
+        assert_eq!(lock["address"], stuck.at("lock"), "{kernel}");
+        assert_eq!(
+            lock["owners"],
+            json!([stuck.at("owner")]),
+            "{kernel}: a free entry says nothing"
+        );
+        let steps = chain["steps"].as_array().unwrap();
+        let certainty: Vec<&Value> = steps[2..4]
+            .iter()
+            .map(|step| &step["next"]["certainty"])
+            .collect();
+        assert_eq!(certainty, [&json!("inferred"), &json!("inferred")], "{kernel}");
+        assert_eq!(stuck.chain_of("reader").0, ["reader", "owner"]);
+    }
+}
+
+#[test]
+fn a_push_lock_that_nobody_notes_says_so() {
+    let stuck = Stuck::of(hang::lock("win10-2004-x64", Held::PushLockUnnoted));
+    let (threads, chain) = stuck.chain_of("first");
+    assert_eq!(threads, ["first", "server"]);
+    assert_eq!(chain["end"], "lock");
+    let text = stuck.sample.run(&["hang"]).stdout;
+    assert!(
+        text.contains("no owner recorded: no thread has a lock entry that says that it holds it"),
+        "{text}"
+    );
+}
+
+#[test]
+fn two_threads_with_each_others_resource_are_a_deadlock() {
+    for kernel in Kernel::complete() {
+        let stuck = Stuck::of(hang::two_resources(kernel));
+        let (report, status) = stuck.json(&["hang"]);
+        assert_eq!(status, 1, "{kernel}");
+        assert_eq!(
+            report["signature"],
+            "deadlock:csrss.exe{resource}>lsass.exe{resource}>csrss.exe"
+        );
+        assert_eq!(report["deadlocks"][0]["members"], 2);
+    }
+}
+
+/// The tag is in user memory, so a kernel dump does not tell it; the name only where a command line does.
+#[test]
+fn services_are_told_where_the_dump_has_their_threads_environment_blocks() {
+    for kernel in Kernel::complete() {
+        let stuck = Stuck::of(hang::services(kernel));
+        let nodes = |stuck: &Stuck| -> Vec<Value> {
+            let steps = stuck.chain_of("plain").1["steps"].clone();
+            let threads = steps.as_array().unwrap().iter().map(|step| step["node"].clone());
+            threads.filter(|node| node["kind"] == "thread").collect()
+        };
+        assert!(
+            nodes(&stuck).iter().all(|node| node["service"].is_null()),
+            "{kernel}"
+        );
+        stuck.sample.rewrite(Kind::Full);
+        let [plain, first, server] = <[Value; 3]>::try_from(nodes(&stuck)).unwrap();
+        assert!(plain["service"].is_null(), "{kernel}");
+        assert_eq!(
+            first["service"],
+            json!({ "tag": 0x42, "name": "nsi", "certainty": "inferred" })
+        );
+        assert_eq!(server["service"]["tag"], 0x1f, "{kernel}");
+        assert!(server["service"]["name"].is_null() && server["service"]["unknown"].is_string());
+        let text = stuck.sample.run(&["waits"]).stdout;
+        assert!(
+            text.contains("service nsi [inferred]") && text.contains("service tag 0x1f"),
+            "{text}"
+        );
+    }
+}
+
+/// Without any one frame, page tables among them, no wrong owner is named, and no proven deadlock invented.
+#[test]
+fn no_lost_page_makes_a_wrong_owner() {
+    for held in [Held::Shared, Held::PushLock] {
+        let scene = hang::lock("win11-21h2-x64", held);
+        let mapped = scene.built.map();
+        let owners = ["owner", "other"].map(|name| address(scene.at(name)));
+        let (lock, first) = (address(scene.at("lock")), address(scene.at("first")));
+        let mut told = 0;
+        for frame in mapped.memory.frames().map(|(frame, _)| frame).collect::<Vec<_>>() {
+            let mut mapped = mapped.clone();
+            mapped.memory.remove(frame);
+            let sample = Sample::mapped(scene.built.clone(), mapped);
+            let run = sample.run(&["--format", "json", "-c", &format!("hang; chain {first}")]);
+            assert!((0..=3).contains(&run.status), "{}", run.stderr);
+            let document = run.json();
+            if document[0]["result"].is_object() {
+                assert_eq!(document[0]["result"]["deadlocks"], json!([]), "without {frame:?}");
+            }
+            let steps = document[1]["result"]["chains"][0]["steps"].clone();
+            let locks = steps
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter(|step| step["node"]["kind"] == "lock");
+            for step in locks {
+                assert_eq!(step["node"]["address"], lock.as_str(), "without {frame:?}");
+                for owner in step["node"]["owners"].as_array().into_iter().flatten() {
+                    assert!(
+                        owners.iter().any(|known| owner == known),
+                        "without {frame:?}: {owner}"
+                    );
+                    told += 1;
+                }
+            }
+        }
+        assert!(told > 100, "{held:?}: {told}");
+    }
+}
+
+/// The layouts inside the program have no executive resources: the wait is still told, and why it is not followed.
+#[test]
+fn without_complete_symbols_the_chain_says_why_it_ends_at_a_resource() {
+    let stuck = Stuck::of(hang::lock("win10-2004-x64", Held::Alone));
+    std::fs::remove_file(stuck.sample.dump().with_file_name("kernel.pdb")).unwrap();
+    let run = stuck.sample.run(&["chain", stuck.at("first")]);
+    assert!(
+        run.stdout
+            .contains("executive resource, not followed: _ERESOURCE"),
+        "{}{}",
+        run.stdout,
+        run.stderr
+    );
+    assert!(run.stdout.contains("END lock"), "{}", run.stdout);
+}
+
+/// Hangs of different shapes have different lines, and each has the same line in another system.
+#[test]
+fn signatures_tell_hangs_apart_and_nothing_else() {
+    let scenes: Vec<fn(&str) -> Scene> = vec![
+        hang::row_to_mutant,
+        hang::ring_of_three,
+        hang::half_circle,
+        hang::row_to_process,
+        hang::self_call,
+        |kernel| hang::blocked_queue(kernel, 3, 9),
+        hang::at_limit,
+        hang::exhausted_pool,
+        hang::two_resources,
+        |kernel| hang::lock(kernel, Held::Alone),
+        |kernel| hang::lock(kernel, Held::FastMutex),
+        |kernel| hang::lock(kernel, Held::PushLock),
+        |kernel| hang::lock(kernel, Held::ByDriver),
+        |kernel| hang::served_by(kernel, Server::MessageBox),
+        |kernel| hang::served_by(kernel, Server::Suspended),
+        |kernel| hang::served_by(kernel, Server::Terminated),
+        |kernel| hang::served_by(kernel, Server::Running),
+        |kernel| hang::served_by(kernel, Server::Receiving),
+        |kernel| hang::served_by(kernel, Server::Missing),
+        |kernel| hang::served_by(kernel, Server::Gone),
+        hang::paged_out,
+    ];
+    let mut lines = BTreeMap::new();
+    for (number, scene) in scenes.into_iter().enumerate() {
+        let [one, other] = ["win10-1607-x64", "win11-21h2-x64"].map(|kernel| {
+            let (report, _) = Stuck::of(scene(kernel)).json(&["hang"]);
+            report["signature"].as_str().unwrap().to_owned()
+        });
+        assert_eq!(one, other, "{number}");
+        if let Some(first) = lines.insert(one.clone(), number) {
+            panic!("hangs {first} and {number} have one line: {one}");
+        }
     }
 }
 
@@ -333,8 +637,26 @@ fn a_thousand_processes_take_time_and_memory_in_proportion() {
         ));
         let began = Instant::now();
         let (report, _) = stuck.json(&["hang"]);
-        assert!(report["waiting_for_reply"].as_u64().unwrap() > threads / 2);
-        began.elapsed().as_secs_f64()
+        let took = began.elapsed().as_secs_f64();
+        let truth = &stuck.sample.world.truth;
+        let waiting: BTreeMap<String, String> = truth
+            .threads
+            .iter()
+            .filter_map(|thread| Some((address(thread.address), address(thread.alpc_wait?))))
+            .collect();
+        assert!(waiting.len() as u64 > threads / 2);
+        assert_eq!(report["waiting_for_reply"], waiting.len());
+        assert_eq!(report["threads"], truth.threads.len());
+        let (table, _) = stuck.json(&["waits"]);
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let told: BTreeMap<String, String> = table["waits"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| (text(&row["waiter"]["address"]), text(&row["message"]["address"])))
+            .collect();
+        assert_eq!(told, waiting);
+        took
     };
     let (small, large) = (seconds(50, 1_000, 2_500), seconds(200, 4_000, 10_000));
     // Four times the work: far below what a square would take, whatever else the machine does.
@@ -385,6 +707,151 @@ fn names_stay_inside_the_drawings() {
             assert!(!plain.contains('"') && !plain.ends_with('\\'), "{line}");
         }
     }
+}
+
+/// The same of names that try to end strings, markup and lines.
+#[test]
+fn hostile_names_are_escaped_in_every_format() {
+    let stuck = Stuck::of(hang::hostile("vista-sp2-x64"));
+    let run = |args: &[&str]| stuck.sample.run(args).stdout;
+    for args in [
+        &["hang"][..],
+        &["hang", "-v"],
+        &["chain", stuck.at("first")],
+        &["waits"],
+        &["graph"],
+        &["hang", "--color", "always"],
+    ] {
+        let text = run(args);
+        let text = if args.contains(&"always") {
+            without_colour(&text)
+        } else {
+            text
+        };
+        let bad = |c: char| c.is_control() && c != '\n' || matches!(c, '\u{202a}'..='\u{202e}');
+        assert!(!text.contains(bad), "{args:?} {}", text.escape_debug());
+        assert!(text.contains("alert(1)"), "{args:?}: the name is shown");
+    }
+    let signature = stuck.json(&["hang"]).0["signature"].clone();
+    let signature = signature.as_str().unwrap();
+    assert!(signature.chars().all(|c| c.is_ascii_graphic()), "{signature}");
+    assert_eq!(
+        signature.matches('>').count(),
+        2,
+        "the ring's own arrows only: {signature}"
+    );
+    let names = |document: &Value| document.to_string().matches("alert(1)").count();
+    let (record, status) = stuck.json(&["waits"]);
+    assert_eq!((status, names(&record)), (0, 2));
+    let ports: Vec<&Value> = record["waits"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| &row["message"]["port"]["name"])
+        .collect();
+    assert!(
+        ports.contains(&&json!(hang::HOSTILE_PORT)),
+        "JSON has it as it is: {ports:?}"
+    );
+    let html = run(&["graph", "--format", "html"]);
+    assert_eq!(html.matches("<script").count(), 1);
+    assert_eq!(html.matches("</script").count(), 1);
+    assert!(!html.contains("<b>") && html.matches('<').count() == plain_page().matches('<').count());
+    for line in run(&["graph", "--format", "dot"])
+        .lines()
+        .filter(|line| line.contains("label="))
+    {
+        let label = line
+            .split_once("label=\"")
+            .unwrap()
+            .1
+            .strip_suffix("\"];")
+            .unwrap();
+        let plain = label.replace("\\\\", "").replace("\\\"", "");
+        assert!(!plain.contains('"') && !plain.ends_with('\\'), "{line}");
+    }
+    let mermaid = run(&["graph", "--format", "mermaid"]);
+    for line in mermaid.lines().filter(|line| line.contains('"')) {
+        assert_eq!(line.matches('"').count(), 2, "{line}");
+        let name = line.split('"').nth(1).unwrap();
+        assert!(!name.contains(|c| "<>[]{}`'%\\|&".contains(c)), "{line}");
+    }
+}
+
+fn without_colour(text: &str) -> String {
+    let mut pieces = text.split('\u{1b}');
+    let first = pieces.next().unwrap_or_default().to_owned();
+    pieces.fold(first, |plain, piece| {
+        let (code, rest) = piece.split_once('m').unwrap();
+        assert!(
+            code[1..].chars().all(|c| c.is_ascii_digit() || c == ';'),
+            "{code:?}"
+        );
+        plain + rest
+    })
+}
+
+/// A page of plain names.
+fn plain_page() -> String {
+    let stuck = Stuck::of(hang::ring_of_three("vista-sp2-x64"));
+    stuck.sample.run(&["graph", "--format", "html"]).stdout
+}
+
+/// Colour follows the flag and the usual variables, and adds nothing but itself.
+#[test]
+fn colour_adds_nothing_to_what_is_said() {
+    let stuck = Stuck::of(hang::ring_of_three("vista-sp2-x64"));
+    for args in [
+        &["hang", "-v"][..],
+        &["chain", stuck.at("first")],
+        &["waits"],
+        &["graph"],
+    ] {
+        let plain = stuck.sample.run(args).stdout;
+        assert!(!plain.contains('\u{1b}'), "{args:?}: no terminal");
+        let coloured = stuck.sample.run(&[args, &["--color", "always"]].concat()).stdout;
+        assert_eq!(without_colour(&coloured), plain, "{args:?}");
+        assert_eq!(coloured.contains('\u{1b}'), args != ["graph"], "{args:?}");
+        let json = stuck
+            .sample
+            .run(&[args, &["--color", "always", "--format", "json"]].concat())
+            .stdout;
+        assert!(!json.contains('\u{1b}'), "{args:?}");
+    }
+    let drawn = stuck
+        .sample
+        .run(&["graph", "--format", "dot", "--color", "always"])
+        .stdout;
+    assert!(!drawn.contains('\u{1b}'));
+}
+
+#[test]
+fn colour_obeys_flag_before_environment() {
+    let stuck = Stuck::of(hang::self_call("vista-sp2-x64"));
+    let is_coloured = |variables: &[(&str, &str)], args: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_alpc-dump"));
+        for name in ["CLICOLOR_FORCE", "CLICOLOR", "NO_COLOR"] {
+            command.env_remove(name);
+        }
+        command.envs(variables.iter().copied());
+        let output = command
+            .arg(stuck.sample.dump())
+            .arg("hang")
+            .args(args)
+            .output()
+            .unwrap();
+        output.stdout.contains(&0x1b)
+    };
+    let force = ("CLICOLOR_FORCE", "1");
+    assert!(!is_coloured(&[], &[]), "no terminal");
+    assert!(is_coloured(&[force], &[]));
+    assert!(is_coloured(&[force, ("NO_COLOR", "1")], &[]));
+    assert!(!is_coloured(&[("CLICOLOR_FORCE", "0")], &[]));
+    assert!(!is_coloured(&[force], &["--color", "never"]));
+    assert!(is_coloured(
+        &[("NO_COLOR", "1"), ("CLICOLOR", "0")],
+        &["--color", "always"]
+    ));
 }
 
 /// The truth of an independent world tells which thread waits for which message at which port.

@@ -5,14 +5,15 @@ use std::collections::HashMap;
 use alpc::wait::chain::{self, Candidate, Chain, Step};
 use alpc::wait::edge::{Edge, EdgeKind};
 use alpc::wait::graph::Graph;
-use alpc::wait::node::{Node, NodeId};
+use alpc::wait::hang;
+use alpc::wait::node::{LockKind, LockNode, Node, NodeId};
 use alpc::{Addr, Kernel, Value};
 use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Answer;
-use crate::cli::ChainArgs;
+use crate::cli::{ChainArgs, Cli};
 use crate::failure::Failure;
 use crate::output::rows::{Rows, or_question};
 use crate::output::{escape, wait_lines};
@@ -31,7 +32,7 @@ enum Start {
     Process(Gva),
 }
 
-pub fn run(session: &Session, args: &ChainArgs) -> anyhow::Result<Answer> {
+pub fn run(cli: &Cli, session: &Session, args: &ChainArgs) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
     let (graph, mut chains) = match start(&kernel, &args.start)? {
         Start::Thread(thread) => {
@@ -55,9 +56,10 @@ pub fn run(session: &Session, args: &ChainArgs) -> anyhow::Result<Answer> {
             add_candidates(&kernel, &graph, chain);
         }
     }
+    hang::add_suspects_of(&kernel, &mut chains);
     let record = ChainsRecord { chains };
-    let text = text(&record, kernel.addr(kernel.base()).digits());
-    Ok(Answer::new(text, &record)?.served_by(&kernel))
+    let text = || text(&record, kernel.addr(kernel.base()).digits());
+    Ok(Answer::large(cli, &record, text)?.served_by(&kernel))
 }
 
 fn start(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Start> {
@@ -120,6 +122,11 @@ fn text(record: &ChainsRecord, digits: usize) -> String {
 fn chain_lines(rows: &mut Rows, chain: &Chain, told: &HashMap<NodeId, Addr>) {
     for (at, step) in chain.steps.iter().enumerate() {
         rows.line(&format!("{at}. {}", node(&step.node)));
+        if let Node::Thread(thread) = &step.node
+            && let Some(why) = thread.service.as_ref().and_then(|service| service.unknown)
+        {
+            rows.line(&format!("   the service's name is not told: {why}"));
+        }
         if let Some(edge) = &step.next {
             edge_lines(rows, edge);
         }
@@ -134,6 +141,9 @@ fn chain_lines(rows: &mut Rows, chain: &Chain, told: &HashMap<NodeId, Addr>) {
         commands(rows, owner);
     }
     rows.line(&format!("END {}{}", chain.end.name(), wait_lines::end(chain)));
+    if let Some(suspect) = &chain.suspect {
+        super::hang::suspect(rows, suspect);
+    }
     match &chain.candidates {
         Some(Value::Known(candidates)) => candidate_lines(rows, candidates),
         Some(Value::Missing(hole)) => {
@@ -163,6 +173,7 @@ fn node(node: &Node) -> String {
         Node::Port(port) => wait_lines::port_line(port),
         Node::CompletionPort(queue) => format!("completion port {}", queue.address),
         Node::Mutant(object) => format!("mutant {}", object.address),
+        Node::Lock(lock) => wait_lines::lock(lock),
         Node::Process(process) => format!(
             "process {}  {} {}",
             process.address,
@@ -187,24 +198,24 @@ fn edge_lines(rows: &mut Rows, edge: &Edge) {
     };
     rows.line(&format!("   {what} [{}]", edge.certainty.name()));
     for evidence in &edge.evidence {
-        rows.line(&format!(
-            "     {} @ {} = {}",
-            evidence.field,
-            evidence.of,
-            escape::text(&evidence.value.to_string())
-        ));
+        rows.line(&format!("     {}", wait_lines::evidence(evidence)));
     }
 }
 
 /// What to type in the debugger to see the same.
 fn commands(rows: &mut Rows, step: &Step) {
     let at = step.node.address();
-    let command = match step.node {
+    let command = match &step.node {
         Node::Thread(_) => format!("!thread {at}"),
         Node::Message(_) => format!("!alpc /m {at}"),
         Node::Port(_) => format!("!alpc /p {at}"),
         Node::CompletionPort(_) => format!("dt nt!_KQUEUE {at}"),
         Node::Mutant(_) => format!("dt nt!_KMUTANT {at}"),
+        Node::Lock(LockNode { lock, .. }) => match lock {
+            LockKind::Resource => format!("!locks -v {at}"),
+            LockKind::PushLock => format!("dt nt!_EX_PUSH_LOCK {at}"),
+            LockKind::FastMutex => format!("dt nt!_FAST_MUTEX {at}"),
+        },
         Node::Process(_) => format!("!process {at} 0"),
     };
     rows.line(&format!("     kd> {command}"));

@@ -62,7 +62,9 @@ pub fn run(cli: &Cli, session: &Session, args: &GraphArgs) -> anyhow::Result<Ans
         Format::Mermaid => mermaid::write(&draw()),
         Format::Html => html::write(&draw(), &hang.signature)?,
     };
-    Ok(Answer::new(text, &record)?.served_by(&kernel).with_notes(notes))
+    Ok(Answer::large(cli, &record, || text)?
+        .served_by(&kernel)
+        .with_notes(notes))
 }
 
 fn processes(kernel: &Kernel<'_>) -> Vec<ProcessNode> {

@@ -40,8 +40,8 @@ pub fn run(cli: &Cli, session: &Session, args: &HangArgs) -> anyhow::Result<Answ
     let too_long = args
         .longer_than
         .is_some_and(|limit| hang.longest_wait.is_some_and(|longest| longest.0 > limit));
-    let text = text(&hang, &graph, cli.verbose, kernel.addr(kernel.base()).digits());
-    Ok(Answer::new(text, &record)?
+    let text = || text(&hang, &graph, cli.verbose, kernel.addr(kernel.base()).digits());
+    Ok(Answer::large(cli, &record, text)?
         .served_by(&kernel)
         .finding(too_long || !hang.deadlocks.is_empty()))
 }
@@ -134,6 +134,7 @@ fn node_name(node: &Node) -> String {
         Node::Port(_) => "port",
         Node::CompletionPort(_) => "completion port",
         Node::Mutant(_) => "mutant",
+        Node::Lock(lock) => lock.lock.name(),
         Node::Process(_) => "process",
     };
     format!("{what} {}", node.address())
@@ -197,7 +198,8 @@ fn blockers(rows: &mut Rows, blockers: &[Blocker], most: usize, lines: usize) {
     rest(rows, blockers.len(), most, "blocker");
 }
 
-fn suspect(rows: &mut Rows, suspect: &Suspect) {
+/// Where a thread started, whose code is on its stack, and its I/O requests.
+pub(super) fn suspect(rows: &mut Rows, suspect: &Suspect) {
     let digits = rows.digits();
     let start = or_question(&suspect.start_address, |code| escape::text(&code.to_string()));
     rows.line(&format!(

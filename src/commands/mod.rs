@@ -33,8 +33,8 @@ use crate::cli::{Cli, Command, Format};
 use crate::explain;
 use crate::failure::{Failure, Status};
 use crate::output::document::SymbolSource;
-use crate::output::narrow;
 use crate::output::records::Records;
+use crate::output::{narrow, scan};
 use crate::redact::{self, Veil};
 use crate::session::Session;
 
@@ -79,6 +79,21 @@ impl Answer {
             record.shift_remove(member);
         }
         self
+    }
+
+    /// The same where the record of a large system is far larger than its text: it is kept only where it is asked for.
+    fn large(cli: &Cli, record: &impl Serialize, text: impl FnOnce() -> String) -> anyhow::Result<Self> {
+        if cli.format.is_data() {
+            return Self::new(String::new(), record);
+        }
+        Ok(Self {
+            text: text(),
+            record: scan::holes(record)?,
+            symbols: None,
+            notes: Vec::new(),
+            explain: None,
+            status: Status::Complete,
+        })
     }
 
     fn served_by(mut self, kernel: &Kernel<'_>) -> Self {
@@ -276,8 +291,8 @@ fn dispatch(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
         Command::Resource(args) => resource::run(cli, session, args),
         Command::Analyze => analyze::run(session),
         Command::Hang(args) => hang::run(cli, session, args),
-        Command::Chain(args) => chain::run(session, args),
-        Command::Waits => waits::run(session),
+        Command::Chain(args) => chain::run(cli, session, args),
+        Command::Waits => waits::run(cli, session),
         Command::Graph(args) => graph::run(cli, session, args),
         Command::Triage(_) => triage::run(cli, session),
         Command::Symbols(args) => symbols::run(session, args),

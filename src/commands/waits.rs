@@ -20,10 +20,10 @@ pub const TABLE: Table = Table {
     rest: (of::<WaitTable>, Some("waits")),
 };
 
-pub fn run(session: &Session) -> anyhow::Result<Answer> {
+pub fn run(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
     let record = WaitTable::of(&alpc::wait::waits(&kernel));
-    Ok(Answer::new(text(&record), &record)?.served_by(&kernel))
+    Ok(Answer::large(cli, &record, || text(&record))?.served_by(&kernel))
 }
 
 /// The waits one by one.
@@ -50,12 +50,17 @@ fn text(record: &WaitTable) -> String {
 
 fn cells(row: &WaitRow) -> [String; 7] {
     let server = match (&row.server, &row.server_process) {
-        (Some(server), _) => format!("{} {}", wait_lines::who(server), server.address),
+        (Some(server), _) => format!(
+            "{} {}{}",
+            wait_lines::who(server),
+            server.address,
+            wait_lines::service(server)
+        ),
         (None, Value::Known(None)) => "-".to_owned(),
         (None, process) => wait_lines::image(process),
     };
     [
-        wait_lines::who(&row.waiter),
+        wait_lines::who(&row.waiter) + &wait_lines::service(&row.waiter),
         row.waiter.address.to_string(),
         format!(
             "{} {}",

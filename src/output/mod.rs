@@ -11,6 +11,7 @@ pub mod object_lines;
 pub mod process_lines;
 pub mod records;
 pub mod rows;
+pub mod scan;
 pub mod schema;
 pub mod target;
 pub mod thread_line;

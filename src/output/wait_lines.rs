@@ -4,11 +4,12 @@ use alpc::Value;
 use alpc::process::ProcessRef;
 use alpc::thread::WaitObject;
 use alpc::wait::chain::{Chain, Step};
-use alpc::wait::edge::{Certainty, EdgeKind};
+use alpc::wait::edge::{Certainty, EdgeKind, Evidence};
 use alpc::wait::hang::Behind;
-use alpc::wait::node::{MessageNode, Node, PortLabel, PortNode, ProcessNode, ThreadNode};
+use alpc::wait::node::{LockNode, MessageNode, Node, PortLabel, PortNode, ProcessNode, ThreadNode};
 use alpc::wait::root::RootKind;
 use alpc::wait::servers::ServerCounts;
+use alpc::wait::service::Service;
 
 use super::rows::or_question;
 use super::{escape, time};
@@ -18,7 +19,24 @@ const OBJECTS: usize = 3;
 
 /// `svchost.exe 033c.3c40  thread fffffa801afae6f0`
 pub fn thread(thread: &ThreadNode) -> String {
-    format!("{}  thread {}", who(thread), thread.address)
+    format!("{}  thread {}{}", who(thread), thread.address, service(thread))
+}
+
+/// `  service nsi [inferred]`, `  service tag 0x1f`; nothing for a thread of no service.
+pub fn service(thread: &ThreadNode) -> String {
+    match &thread.service {
+        Some(Service {
+            name: Some(name),
+            certainty,
+            ..
+        }) => format!(
+            "  service {} [{}]",
+            escape::text(name),
+            certainty.map_or("unknown", Certainty::name)
+        ),
+        Some(service) => format!("  service tag 0x{:x}", service.tag),
+        None => String::new(),
+    }
 }
 
 /// `svchost.exe 033c.3c40`
@@ -99,6 +117,7 @@ fn thread_line(node: &ThreadNode, step: &Step, rest: &[Step]) -> String {
             )
         }
         (EdgeKind::Acquires, Some(Node::Mutant(object))) => format!("for mutant {}", object.address),
+        (EdgeKind::Acquires, Some(Node::Lock(node))) => format!("for {}", lock(node)),
         (EdgeKind::EndOfThread, _) => "for the end of the thread".to_owned(),
         (EdgeKind::EndOfProcess, _) => "for the end of the process".to_owned(),
         _ => "for what comes next".to_owned(),
@@ -128,8 +147,22 @@ fn end_line(node: &Node) -> String {
         Node::Message(message) => format!("message {}", message.address),
         Node::Mutant(object) => format!("mutant {}", object.address),
         Node::CompletionPort(queue) => format!("completion port {}", queue.address),
+        Node::Lock(node) => lock(node),
         Node::Thread(node) => thread(node),
     }
+}
+
+/// `executive resource fffffa801a0c1230, shared by 2: each must release it`
+pub fn lock(lock: &LockNode) -> String {
+    let owners = match (&lock.owners, lock.unknown) {
+        (_, Some(why)) => format!(", {why}"),
+        (Value::Known(owners), None) if owners.len() > 1 => {
+            format!(", shared by {}: each must release it", owners.len())
+        }
+        (Value::Known(_), None) => String::new(),
+        (Value::Missing(_), None) => ", owner ?".to_owned(),
+    };
+    format!("{} {}{owners}", lock.lock.name(), lock.address)
 }
 
 fn process_line(process: &ProcessNode) -> String {
@@ -216,14 +249,38 @@ fn of_thread(thread: &ThreadNode, end: RootKind) -> String {
         }
         RootKind::Ready | RootKind::Terminated | RootKind::Unreadable => meaning.to_owned(),
         _ => {
-            let reason = or_question(&thread.wait_reason, |reason| {
-                reason
-                    .name()
-                    .map_or_else(|| format!("0x{:02X}", reason.0), ToOwned::to_owned)
-            });
-            format!("{meaning} ({reason}{})", objects(thread))
+            let why = thread.lock_unknown.as_ref();
+            let why = why.map_or_else(String::new, |why| format!("; {}", escape::text(why)));
+            format!("{meaning} ({}{}{why})", reason(thread), objects(thread))
         }
     }
+}
+
+/// Why a thread waits and at what: `UserRequest: SynchronizationEvent fffffa801820f6e0`.
+pub fn doing(thread: &ThreadNode) -> String {
+    let waits = thread.state.known().is_some_and(|state| state.is_waiting());
+    if !waits {
+        return "-".to_owned();
+    }
+    reason(thread) + &objects(thread)
+}
+
+fn reason(thread: &ThreadNode) -> String {
+    or_question(&thread.wait_reason, |reason| {
+        reason
+            .name()
+            .map_or_else(|| format!("0x{:02X}", reason.0), ToOwned::to_owned)
+    })
+}
+
+/// `_KALPC_MESSAGE.WaitingThread @ fffff8800f4cc950 = fffffa801afae6f0`
+pub fn evidence(evidence: &Evidence) -> String {
+    format!(
+        "{} @ {} = {}",
+        evidence.field,
+        evidence.of,
+        escape::text(&evidence.value.to_string())
+    )
 }
 
 fn objects(thread: &ThreadNode) -> String {

@@ -153,6 +153,10 @@ fn views_of(missing: &Missing) -> &'static [&'static str] {
             "_BLOB" => &["message", "resource"],
             "_ALPC_COMPLETION_LIST" | "_ALPC_COMPLETION_LIST_HEADER" => &["port (completion list)"],
             "_IRP" => &["thread (IRPs)"],
+            "_ERESOURCE" | "_OWNER_ENTRY" | "_KWAIT_CHAIN_ENTRY" | "_FAST_MUTEX" | "_KLOCK_ENTRY" => {
+                &["hang (owners of locks)"]
+            }
+            "_TEB" | "_PEB" | "_RTL_USER_PROCESS_PARAMETERS" => &["hang (services)"],
             "_PSP_SESSION_SPACE" => &["processes (session)"],
             "_OB_DUPLICATE_OBJECT_STATE" => &["resource (handle data)"],
             _ => &["port", "resource"],
@@ -471,6 +475,8 @@ structures! {
         AlpcMessage: R "AlpcMessage",
         AlpcWaitListEntry: R "AlpcWaitListEntry",
         AlpcWaitSemaphore: R "AlpcWaitSemaphore",
+        // Of Windows 10 2004's successors; before, the scheduler's part of the thread has the entries.
+        LockEntries: O "LockEntries",
         StartAddress: O "StartAddress",
         Win32StartAddress: O "Win32StartAddress",
         ThreadName: O "ThreadName",
@@ -506,6 +512,54 @@ structures! {
         StackLimit: O "StackLimit",
         InitialStack: O "InitialStack",
         KernelStack: O "KernelStack",
+        LockEntries: O "LockEntries",
+        AbEntrySummary: O "AbEntrySummary",
+        AbOrphanedEntrySummary: O "AbOrphanedEntrySummary",
+    }
+    /// What a thread notes of a lock that it holds or waits for, so that its priority can be lent on.
+    LockEntry = "_KLOCK_ENTRY" {
+        Lock: O "LockUnsafe",
+        Waiting: O "WaitingBit" | "WaitingByte",
+        Acquired: O "AcquiredBit" | "AcquiredByte",
+    }
+    /// An executive resource; only complete symbol tables have it.
+    ExecutiveResource = "_ERESOURCE" {
+        SystemResourcesList: O "SystemResourcesList",
+        OwnerTable: O "OwnerTable",
+        Flag: O "Flag",
+        SharedWaiters: O "SharedWaiters",
+        ExclusiveWaiters: O "ExclusiveWaiters",
+        OwnerEntry: O "OwnerEntry",
+        ActiveEntries: O "ActiveEntries",
+    }
+    /// An owner of an executive resource; only complete symbol tables have it.
+    OwnerEntry = "_OWNER_ENTRY" {
+        OwnerThread: O "OwnerThread",
+        TableSize: O "TableSize",
+        OwnerCount: O "OwnerCount",
+    }
+    /// A thread in the line before an executive resource, since Windows 10; only complete symbol tables have it.
+    WaitChainEntry = "_KWAIT_CHAIN_ENTRY" {
+        ListEntry: O "ListEntry",
+        Thread: O "Thread",
+        Event: O "Event",
+    }
+    /// A fast mutex; only complete symbol tables have it.
+    FastMutex = "_FAST_MUTEX" {
+        Owner: O "Owner",
+        Event: O "Event",
+    }
+    /// What user mode knows of a thread.
+    Teb = "_TEB" {
+        SubProcessTag: O "SubProcessTag",
+    }
+    /// What user mode knows of a process.
+    Peb = "_PEB" {
+        ProcessParameters: O "ProcessParameters",
+    }
+    /// What a process was started with; only complete symbol tables have it.
+    ProcessParameters = "_RTL_USER_PROCESS_PARAMETERS" {
+        CommandLine: O "CommandLine",
     }
     /// An I/O request of a thread; only complete symbol tables have it.
     Irp = "_IRP" {
@@ -716,6 +770,7 @@ globals! {
     KeTimeIncrement: O,
     KeMaximumIncrement: O,
     KeBootTime: O,
+    ExpSystemResourcesList: O,
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ pub struct Summary {
 /// says why.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RootBlocker {
-    /// What it is: `thread`, `port`, `message`, `completion-port`, `mutant` or `process`.
+    /// What it is: `thread`, `port`, `message`, `completion-port`, `mutant`, `lock` or `process`.
     pub kind: &'static str,
     /// Its address.
     pub address: Addr,
@@ -165,6 +165,10 @@ impl Who {
             },
             Node::Mutant(_) => Self {
                 kind: "mutant",
+                ..Self::default()
+            },
+            Node::Lock(_) => Self {
+                kind: "lock",
                 ..Self::default()
             },
         }

@@ -10,6 +10,7 @@ use std::sync::{Arc, OnceLock};
 use crate::machine::Machine;
 
 mod assigned;
+mod complete;
 mod derived;
 mod extract;
 
@@ -105,6 +106,13 @@ impl Kernel {
     #[must_use]
     pub fn names() -> Vec<&'static str> {
         all().iter().map(|k| k.name.as_str()).collect()
+    }
+
+    /// Names of the kernels whose complete symbol tables are known: their worlds have locks of the executive and
+    /// services.
+    #[must_use]
+    pub fn complete() -> Vec<&'static str> {
+        complete::names()
     }
 
     /// The name it was asked by.
@@ -323,6 +331,7 @@ fn all() -> &'static [Kernel] {
     KERNELS.get_or_init(|| {
         let mut kernels = extract::parse(include_str!("../layouts/kernels.tsv"));
         derived::add(&mut kernels);
+        complete::add(&mut kernels);
         kernels
     })
 }

@@ -57,6 +57,7 @@ mod tests {
                     to: number / 2,
                     stroke,
                     label: String::new(),
+                    evidence: Vec::new(),
                     deadlock: false,
                 });
             }

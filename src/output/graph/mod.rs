@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alpc::Value;
 use alpc::connection::EdgeRecord;
+use alpc::process::ProcessRef;
 use alpc::wait::graph::GraphRecord;
 use alpc::wait::hang::Deadlock;
 use alpc::wait::node::{Node, ProcessNode};
@@ -74,10 +75,16 @@ pub struct Line {
     pub stroke: Stroke,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub label: String,
+    /// What says so, line by line; left out of large drawings.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<String>,
     /// Whether it is part of a deadlock.
     #[serde(skip_serializing_if = "is_not")]
     pub deadlock: bool,
 }
+
+/// Lines of a drawing that carry their evidence; with more, it would be too large to send around.
+const WITH_EVIDENCE: usize = 2_000;
 
 /// A drawing: waits with deadlocks first, then connections.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
@@ -123,6 +130,7 @@ impl Drawing {
             }
             self.dots.push(dot(record.node, dead(record.id.number())));
         }
+        let lines = ordered.iter().map(|record| record.edges.len()).sum::<usize>();
         for record in &ordered {
             for edge in record.edges {
                 let from = record.id.number();
@@ -140,6 +148,11 @@ impl Drawing {
                         Stroke::Owner
                     },
                     label: edge.certainty.name().to_owned(),
+                    evidence: if lines <= WITH_EVIDENCE {
+                        edge.evidence.iter().map(wait_lines::evidence).collect()
+                    } else {
+                        Vec::new()
+                    },
                     deadlock: rings.iter().any(in_ring),
                 });
             }
@@ -204,6 +217,7 @@ impl Drawing {
             to,
             stroke,
             label,
+            evidence: Vec::new(),
             deadlock: false,
         });
     }
@@ -245,10 +259,11 @@ fn dot(node: &Node, deadlock: bool) -> Dot {
             Shape::Thread,
             wait_lines::who(thread),
             vec![
-                format!("thread {address}"),
-                format!("waits for {}", wait_lines::waited(thread)),
+                format!("thread {address}{}", wait_lines::service(thread)),
+                format!("wait: {}", wait_lines::doing(thread)),
+                format!("for {}", wait_lines::waited(thread)),
             ],
-            wait_lines::image(&thread.process),
+            process_label(&thread.process, &thread.process_id),
             or_question(&thread.state, |state| state.name().unwrap_or("?").to_owned()),
             format!("chain {address}"),
         ),
@@ -273,7 +288,10 @@ fn dot(node: &Node, deadlock: bool) -> Dot {
                     .map_or_else(|| address.to_string(), |name| escape::text(name))
             }),
             vec![wait_lines::port_line(port)],
-            wait_lines::image(&port.owner),
+            match &port.owner_process_id {
+                Value::Known(Some(id)) => process_label(&port.owner, &Value::Known(*id)),
+                _ => wait_lines::image(&port.owner),
+            },
             or_question(&port.servers, wait_lines::servers),
             format!("port {address}"),
         ),
@@ -297,6 +315,7 @@ fn dot(node: &Node, deadlock: bool) -> Dot {
         }
         Node::CompletionPort(_) => object("completion port", address),
         Node::Mutant(_) => object("mutant", address),
+        Node::Lock(lock) => object(lock.lock.name(), address),
     };
     Dot {
         shape,
@@ -307,6 +326,15 @@ fn dot(node: &Node, deadlock: bool) -> Dot {
         command,
         deadlock,
     }
+}
+
+/// A process as its own node is labelled, so that its threads and ports are found with it.
+fn process_label(process: &Value<Option<ProcessRef>>, id: &Value<u64>) -> String {
+    format!(
+        "{} {}",
+        wait_lines::image(process),
+        or_question(id, |id| format!("{id:04x}"))
+    )
 }
 
 fn object(what: &str, address: alpc::Addr) -> (Shape, String, Vec<String>, String, String, String) {

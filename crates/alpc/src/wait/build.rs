@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use kdump::{Gva, Gxa};
 
-use crate::contract::{Message, Thread, ThreadControl, WaitBlock};
+use crate::contract::{Message, Thread, ThreadControl, WaitBlock, WaitChainEntry};
 use crate::kernel::{At, Kernel, Read};
 use crate::port;
 use crate::process;
@@ -15,11 +15,14 @@ use crate::value::{Hole, Value};
 use crate::wait::clock::Clock;
 use crate::wait::edge::{Certainty, Edge, EdgeKind, Evidence};
 use crate::wait::graph::{Graph, Role, Unread};
+use crate::wait::locks::{self, Resources};
 use crate::wait::node::{
-    CompletionPortNode, MessageNode, Node, NodeId, ObjectNode, PortLabel, PortNode, ProcessNode, ThreadNode,
+    CompletionPortNode, LockKind, LockNode, MessageNode, Node, NodeId, ObjectNode, PortLabel, PortNode,
+    ProcessNode, ThreadNode,
 };
 use crate::wait::queues::Queues;
 use crate::wait::servers::{self, Servers};
+use crate::wait::service::Services;
 use crate::wait::trouble::{self, PortTrouble};
 
 /// Threads after which gathering gives up; far more than any live system has. In a hostile dump the list of
@@ -64,6 +67,9 @@ pub fn waits_with_thread(kernel: &Kernel<'_>, thread: Gva) -> (Graph, NodeId) {
     (builder.finish(), node)
 }
 
+/// The threads that note that they hold a lock, each with its entry, by lock.
+type Holders = HashMap<Gva, Vec<(Gva, Gva)>>;
+
 /// Gathers the graph, and remembers what it has read.
 pub(crate) struct Builder<'k, 'd> {
     pub(crate) kernel: &'k Kernel<'d>,
@@ -76,6 +82,17 @@ pub(crate) struct Builder<'k, 'd> {
     followed: HashSet<Gva>,
     /// Threads that something leads to, but no process lists.
     unlisted: Vec<Gva>,
+    /// All threads of all processes.
+    listed: Vec<Gva>,
+    services: Services<'d>,
+    /// The executive resources, read when a thread may wait for one.
+    resources: Option<Read<Rc<Resources>>>,
+    /// Owners of resources that were told so far.
+    owners: usize,
+    /// The threads that note that they hold a lock, by lock; read when a thread notes that it waits for one.
+    holders: Option<Holders>,
+    /// Why the locks that threads wait for are not told.
+    unknown_locks: HashMap<Gva, String>,
 }
 
 impl<'k, 'd> Builder<'k, 'd> {
@@ -89,20 +106,34 @@ impl<'k, 'd> Builder<'k, 'd> {
             labels: HashMap::new(),
             followed: HashSet::new(),
             unlisted: Vec::new(),
+            listed: Vec::new(),
+            services: Services::default(),
+            resources: None,
+            owners: 0,
+            holders: None,
+            unknown_locks: HashMap::new(),
         }
     }
 
     fn follow_all(&mut self) {
-        let threads = self.list_threads();
-        self.graph.threads = threads.len();
-        for thread in threads {
-            self.follow(thread);
+        self.listed = self.list_threads();
+        self.graph.threads = self.listed.len();
+        for at in 0..self.listed.len() {
+            if let Some(&thread) = self.listed.get(at) {
+                self.follow(thread);
+            }
         }
         self.follow_unlisted();
     }
 
     fn finish(mut self) -> Graph {
         self.follow_unlisted();
+        for (thread, why) in std::mem::take(&mut self.unknown_locks) {
+            let node = self.graph.find(Role::Thread, thread);
+            if let Some(node) = node.and_then(|node| self.graph.thread_mut(node)) {
+                node.lock_unknown = Some(why);
+            }
+        }
         self.graph
     }
 
@@ -179,6 +210,8 @@ impl<'k, 'd> Builder<'k, 'd> {
             Value::Known(_) => self.objects(thread, &record),
             Value::Missing(hole) => self.unconfirmed_reply(thread, hole),
         }
+        // What is told of the thread is in its node. Few are asked for again, so keeping all would double the memory.
+        self.records.remove(&thread);
     }
 
     /// A thread waits for a reply: its own message pointer says so, and the message names it.
@@ -251,6 +284,273 @@ impl<'k, 'd> Builder<'k, 'd> {
         for object in objects {
             self.object(thread, object, any);
         }
+        self.lock(thread, record, objects);
+    }
+
+    /// The lock of the executive that a thread waits for, by the reason that it gives.
+    fn lock(&mut self, thread: Gva, record: &ThreadRecord, objects: &[WaitObject]) {
+        if !record.state.known().is_some_and(|state| state.is_waiting()) {
+            return;
+        }
+        let Some(reason) = record.wait_reason.known().and_then(|reason| reason.name()) else {
+            return;
+        };
+        let found = match reason {
+            "WrResource" => self.resource(thread, objects),
+            // Which reason a thread gives before a resource is the kernel's own affair.
+            "Executive" | "WrExecutive" => {
+                let _ = self.resource(thread, objects);
+                return;
+            }
+            "WrFastMutex" | "WrGuardedMutex" => self
+                .fast_mutex(thread, objects)
+                .or_else(|_| self.noted_lock(thread, LockKind::FastMutex)),
+            "WrPushLock" => self.noted_lock(thread, LockKind::PushLock),
+            _ => return,
+        };
+        if let Err(why) = found {
+            self.unknown_locks.insert(thread, why);
+        }
+    }
+
+    /// The executive resource that a thread waits for.
+    fn resource(&mut self, thread: Gva, objects: &[WaitObject]) -> Result<(), String> {
+        let kernel = self.kernel;
+        let resources = self
+            .resources
+            .get_or_insert_with(|| Resources::read(kernel).map(Rc::new))
+            .clone()
+            .map_err(|hole| format!("executive resource, not followed: {hole}"))?;
+        let line = objects.iter().find_map(|object| {
+            let line = resources.find(kernel, object.address.gva(), thread)?;
+            Some((line, object.address))
+        });
+        let Some((line, object)) = line else {
+            return Err(match &resources.gap {
+                Some(hole) => format!("executive resource, not found: {hole}"),
+                None => "executive resource, not found: none of the system's list has the thread in line"
+                    .to_owned(),
+            });
+        };
+        let at = kernel.addr(thread);
+        let mut evidence = vec![Evidence::address("_KWAIT_BLOCK.Object", at, object)];
+        let resource = kernel.addr(line.resource);
+        match line.entry {
+            None => evidence.push(Evidence::address(line.member, resource, object)),
+            Some(entry) => {
+                let entry = kernel.addr(entry);
+                evidence.push(Evidence::address("_KWAIT_CHAIN_ENTRY.Event", entry, object));
+                if kernel.has(WaitChainEntry::Thread) {
+                    evidence.push(Evidence::address("_KWAIT_CHAIN_ENTRY.Thread", entry, at));
+                }
+                evidence.push(Evidence::word(line.member, resource, "has the entry in its line"));
+            }
+        }
+        evidence.extend(self.wait_reason(thread));
+        let from = self.thread(thread);
+        let to = self.resource_node(line.resource, &resources);
+        self.graph.connect(
+            from,
+            Edge::new(to, EdgeKind::Acquires, Certainty::Proven, evidence),
+        );
+        Ok(())
+    }
+
+    fn resource_node(&mut self, address: Gva, resources: &Resources) -> NodeId {
+        if let Some(known) = self.graph.find(Role::Lock, address) {
+            return known;
+        }
+        let kernel = self.kernel;
+        let owners = locks::owners(kernel.at(address));
+        let owners = owners.and_then(|mut owners| {
+            let mut seen = HashSet::new();
+            owners.owners.retain(|owner| seen.insert(owner.thread));
+            if !owners.exclusive {
+                owners
+                    .owners
+                    .retain(|owner| !self.waits_to_share(owner.thread, address, resources));
+            }
+            // Where memory hides that a thread only waits to share it, it would pass for an owner.
+            let listed = owners.owners.len();
+            if u64::try_from(listed).unwrap_or(u64::MAX) > owners.active {
+                return Err(Hole::Walk(format!(
+                    "{} of the {listed} threads in the resource's table own it, but not which ones can be told",
+                    owners.active
+                )));
+            }
+            self.owners = self.owners.saturating_add(listed);
+            if self.owners > CAP {
+                return Err(Hole::Walk(format!("gave up after {CAP} owners of resources")));
+            }
+            Ok(owners)
+        });
+        let known = owners.as_ref().ok();
+        let of_driver = known.is_some_and(|owners| owners.owners.iter().any(|owner| owner.is_pointer()));
+        let node = Node::Lock(LockNode {
+            address: kernel.addr(address),
+            lock: LockKind::Resource,
+            exclusive: known.map(|owners| owners.exclusive),
+            unknown: of_driver.then_some("a driver gave it to something that is no thread"),
+            owners: owners
+                .clone()
+                .map(|owners| {
+                    owners
+                        .owners
+                        .iter()
+                        .map(|owner| kernel.addr(owner.thread))
+                        .collect()
+                })
+                .into(),
+        });
+        let id = self.graph.add(Role::Lock, address, node);
+        let Ok(owners) = owners else {
+            return id;
+        };
+        let how = if owners.exclusive {
+            "owned by one alone"
+        } else {
+            "shared: each owner must release it"
+        };
+        for owner in owners.owners.iter().filter(|owner| !owner.is_pointer()) {
+            let (entry, thread) = (kernel.addr(owner.entry), kernel.addr(owner.thread));
+            let evidence = vec![
+                Evidence::address("_OWNER_ENTRY.OwnerThread", entry, thread),
+                Evidence::word("_ERESOURCE.Flag", kernel.addr(address), how),
+            ];
+            self.held_by(id, owner.thread, Certainty::Proven, evidence);
+        }
+        id
+    }
+
+    /// Whether a thread waits to share a resource: its place among the owners is taken before it may have it.
+    fn waits_to_share(&mut self, thread: Gva, resource: Gva, resources: &Resources) -> bool {
+        if !thread::is_certainly_thread(self.kernel, thread) {
+            return false;
+        }
+        let record = self.record(thread);
+        let objects = record.wait_objects.known().map_or(&[][..], Vec::as_slice);
+        objects.iter().any(|object| {
+            resources
+                .find(self.kernel, object.address.gva(), thread)
+                .is_some_and(|line| line.resource == resource && line.member == "_ERESOURCE.SharedWaiters")
+        })
+    }
+
+    /// The fast mutex that a thread waits for, which names its owner.
+    fn fast_mutex(&mut self, thread: Gva, objects: &[WaitObject]) -> Result<(), Hole> {
+        let kernel = self.kernel;
+        let [object] = objects else {
+            return Err(Hole::Implausible("not one wait block".to_owned()));
+        };
+        let (address, owner) = locks::fast_mutex(kernel, object.address.gva())?;
+        let (at, mutex, owner_at) = (kernel.addr(thread), kernel.addr(address), kernel.addr(owner));
+        let mut evidence = vec![
+            Evidence::address("_KWAIT_BLOCK.Object", at, object.address),
+            Evidence::address("_FAST_MUTEX.Event", mutex, object.address),
+        ];
+        evidence.extend(self.wait_reason(thread));
+        let from = self.thread(thread);
+        let id = self.graph.find(Role::Lock, address).unwrap_or_else(|| {
+            let node = Node::Lock(LockNode {
+                address: mutex,
+                lock: LockKind::FastMutex,
+                exclusive: Some(true),
+                owners: Value::Known(vec![owner_at]),
+                unknown: None,
+            });
+            let id = self.graph.add(Role::Lock, address, node);
+            let evidence = vec![Evidence::address("_FAST_MUTEX.Owner", mutex, owner_at)];
+            self.held_by(id, owner, Certainty::Proven, evidence);
+            id
+        });
+        self.graph.connect(
+            from,
+            Edge::new(id, EdgeKind::Acquires, Certainty::Proven, evidence),
+        );
+        Ok(())
+    }
+
+    /// The lock that a thread notes that it waits for, and the threads that note that they hold it. The notes serve
+    /// the scheduler, not the lock, so all of this is inferred.
+    fn noted_lock(&mut self, thread: Gva, kind: LockKind) -> Result<(), String> {
+        let kernel = self.kernel;
+        let entries = locks::entries(kernel.at(thread))
+            .map_err(|hole| format!("{}, no owner recorded: {hole}", kind.name()))?;
+        let mut waiting = entries.iter().filter(|entry| entry.waiting);
+        let (Some(entry), None) = (waiting.next(), waiting.next()) else {
+            return Err(format!(
+                "{}, no owner recorded: the thread's lock entries do not tell one lock that it waits for",
+                kind.name()
+            ));
+        };
+        let (at, lock) = (kernel.addr(thread), kernel.addr(entry.lock));
+        let mut evidence = vec![Evidence::address(
+            "_KLOCK_ENTRY.LockState",
+            kernel.addr(entry.at),
+            lock,
+        )];
+        evidence.push(Evidence::word(
+            "_KLOCK_ENTRY.Waiting",
+            kernel.addr(entry.at),
+            "set",
+        ));
+        evidence.push(Evidence::address(
+            "_KTHREAD.LockEntries",
+            at,
+            kernel.addr(entry.at),
+        ));
+        evidence.extend(self.wait_reason(thread));
+        let from = self.thread(thread);
+        let to = self.noted_node(entry.lock, kind);
+        self.graph.connect(
+            from,
+            Edge::new(to, EdgeKind::Acquires, Certainty::Inferred, evidence),
+        );
+        Ok(())
+    }
+
+    fn noted_node(&mut self, lock: Gva, kind: LockKind) -> NodeId {
+        if let Some(known) = self.graph.find(Role::Lock, lock) {
+            return known;
+        }
+        let kernel = self.kernel;
+        let holders = self.holders_of(lock);
+        let node = Node::Lock(LockNode {
+            address: kernel.addr(lock),
+            lock: kind,
+            exclusive: None,
+            owners: Value::Known(holders.iter().map(|&(thread, _)| kernel.addr(thread)).collect()),
+            unknown: holders
+                .is_empty()
+                .then_some("no owner recorded: no thread has a lock entry that says that it holds it"),
+        });
+        let id = self.graph.add(Role::Lock, lock, node);
+        for (thread, entry) in holders {
+            let (thread_at, entry_at) = (kernel.addr(thread), kernel.addr(entry));
+            let evidence = vec![
+                Evidence::address("_KLOCK_ENTRY.LockState", entry_at, kernel.addr(lock)),
+                Evidence::word("_KLOCK_ENTRY.Acquired", entry_at, "set"),
+                Evidence::address("_KTHREAD.LockEntries", thread_at, entry_at),
+            ];
+            self.held_by(id, thread, Certainty::Inferred, evidence);
+        }
+        id
+    }
+
+    /// The threads that note that they hold a lock, each with its entry.
+    fn holders_of(&mut self, lock: Gva) -> Vec<(Gva, Gva)> {
+        let (kernel, listed) = (self.kernel, &self.listed);
+        let holders = self.holders.get_or_insert_with(|| {
+            let mut holders = Holders::new();
+            for &thread in listed {
+                let entries = locks::entries(kernel.at(thread)).unwrap_or_default();
+                for entry in entries.into_iter().filter(|entry| entry.held) {
+                    holders.entry(entry.lock).or_default().push((thread, entry.at));
+                }
+            }
+            holders
+        });
+        holders.get(&lock).cloned().unwrap_or_default()
     }
 
     fn object(&mut self, thread: Gva, object: &WaitObject, any: bool) {
@@ -291,17 +591,17 @@ impl<'k, 'd> Builder<'k, 'd> {
         let id = self.graph.add(Role::Object, address, node);
         if let Value::Known(Some(owner)) = owner {
             let evidence = vec![Evidence::address("_KMUTANT.OwnerThread", object.address, owner)];
-            self.held_by(id, owner.gva(), evidence);
+            self.held_by(id, owner.gva(), Certainty::Proven, evidence);
         }
         id
     }
 
-    fn held_by(&mut self, object: NodeId, owner: Gva, evidence: Vec<Evidence>) {
+    fn held_by(&mut self, object: NodeId, owner: Gva, certainty: Certainty, evidence: Vec<Evidence>) {
         if !thread::is_thread(self.kernel, owner) {
             return;
         }
         let to = self.thread(owner);
-        let edge = Edge::new(to, EdgeKind::HeldBy, Certainty::Proven, evidence);
+        let edge = Edge::new(to, EdgeKind::HeldBy, certainty, evidence);
         self.graph.connect(object, edge);
     }
 
@@ -310,7 +610,8 @@ impl<'k, 'd> Builder<'k, 'd> {
             return known;
         }
         let record = self.record(address);
-        let node = ThreadNode::new(self.kernel, &self.graph.clock, &record);
+        let mut node = ThreadNode::new(self.kernel, &self.graph.clock, &record);
+        node.service = self.services.of(self.kernel, &record);
         if !self.followed.contains(&address) {
             self.unlisted.push(address);
         }

@@ -13,7 +13,7 @@ use crate::value::Value;
 use crate::wait::edge::{Certainty, Edge, EdgeKind, Evidence};
 use crate::wait::graph::Graph;
 use crate::wait::node::{Node, NodeId, ThreadNode};
-use crate::wait::root::RootKind;
+use crate::wait::root::{RootKind, Suspect};
 
 /// Ticks between which two threads count as having begun to wait together.
 const SAME_MOMENT: u64 = 2;
@@ -47,6 +47,9 @@ pub struct Chain {
     /// Threads of the last one's process that may go on with its work, when asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub candidates: Option<Value<Vec<Candidate>>>,
+    /// What helps to find the culprit, for a thread that it ends at, when asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suspect: Option<Suspect>,
 }
 
 /// A thread that may go on with the work of another one.
@@ -89,6 +92,7 @@ impl Chain {
             end,
             joins: None,
             candidates: None,
+            suspect: None,
         }
     }
 
@@ -124,6 +128,7 @@ impl Chain {
             end: ends.get(start.0).copied().unwrap_or(RootKind::Unreadable),
             joins: joins.filter(|_| !in_itself),
             candidates: None,
+            suspect: None,
         }
     }
 

@@ -80,11 +80,27 @@ fn tick_count(kernel: &Kernel<'_>) -> Read<u64> {
 
 fn increment(kernel: &Kernel<'_>) -> Read<u64> {
     let of = |global| plausible(kernel, kernel.global(global)?);
-    of(Global::KeMaximumIncrement).or_else(|hole| match of(Global::KeTimeIncrement) {
-        // Nothing tells where either is: the one that measures best is the one to name.
-        Err(Hole::NoGlobal { .. }) => Err(hole),
-        other => other,
-    })
+    of(Global::KeMaximumIncrement)
+        .or_else(|by_name| of(Global::KeTimeIncrement).map_err(|by_data| neither(by_name, by_data)))
+}
+
+/// Why neither way to the length of a tick gave one.
+fn neither(by_name: Hole, by_data: Hole) -> Hole {
+    match (&by_name, &by_data) {
+        (Hole::NoGlobal { .. }, Hole::NoGlobal { .. }) => Hole::NoGlobal {
+            name: "KeMaximumIncrement, and the debugger data block leads to no KeTimeIncrement",
+        },
+        _ => {
+            let text = format!(
+                "the length of a clock tick cannot be told: KeMaximumIncrement by the symbols: {by_name}; \
+                 KeTimeIncrement by the debugger data block: {by_data}"
+            );
+            let memory = [by_name, by_data]
+                .into_iter()
+                .find(|hole| matches!(hole, Hole::Memory(_)));
+            Hole::walk(text, memory.as_ref())
+        }
+    }
 }
 
 fn plausible(kernel: &Kernel<'_>, at: Gva) -> Read<u64> {
@@ -111,6 +127,22 @@ mod tests {
     fn spans_cross_the_point_where_32_bits_come_round() {
         assert_eq!(CLOCK.since(0x10).unwrap(), 0);
         assert_eq!(CLOCK.since(0xffff_fff0).unwrap(), 0x20 * 156_250);
+    }
+
+    #[test]
+    fn where_no_way_leads_to_the_length_of_a_tick_both_are_named() {
+        let none = |name| Hole::NoGlobal { name };
+        let hole = neither(none("KeMaximumIncrement"), none("KeTimeIncrement"));
+        assert_eq!(hole.id(), "no-global");
+        let zero = Hole::Implausible("it cannot be 0".to_owned());
+        for hole in [hole, neither(none("KeMaximumIncrement"), zero)] {
+            let text = hole.to_string();
+            assert!(
+                text.contains("KeMaximumIncrement") && text.contains("KeTimeIncrement"),
+                "{text}"
+            );
+            assert!(text.contains("debugger data block"), "{text}");
+        }
     }
 
     #[test]

@@ -49,9 +49,9 @@ pub enum EdgeKind {
     ServedBy,
     /// A process owns the port. This says whom to ask, not who waits.
     OwnedBy,
-    /// A thread waits for a mutant.
+    /// A thread waits for a mutant or another lock.
     Acquires,
-    /// A thread owns the mutant.
+    /// A thread owns the mutant or lock. Of several, each must release it.
     HeldBy,
     /// A thread waits for another to end.
     EndOfThread,
@@ -148,7 +148,7 @@ impl Evidence {
         Self {
             field,
             of,
-            value: Says::Unreadable(value),
+            value: Says::Unreadable(Box::new(value)),
         }
     }
 }
@@ -163,7 +163,7 @@ pub enum Says {
     /// One of the kernel's words.
     Word(&'static str),
     /// Nothing: it cannot be read.
-    Unreadable(Hole),
+    Unreadable(Box<Hole>),
 }
 
 impl fmt::Display for Says {

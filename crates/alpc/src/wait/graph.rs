@@ -21,6 +21,7 @@ pub(crate) enum Role {
     Port,
     CompletionPort,
     Object,
+    Lock,
     Process,
 }
 
@@ -87,6 +88,14 @@ impl Graph {
 
     pub(crate) fn find(&self, role: Role, address: Gva) -> Option<NodeId> {
         self.index.get(&(role, address)).copied()
+    }
+
+    /// The thread that a node is, to be changed.
+    pub(crate) fn thread_mut(&mut self, id: NodeId) -> Option<&mut ThreadNode> {
+        match self.nodes.get_mut(id.0) {
+            Some(Node::Thread(thread)) => Some(thread),
+            _ => None,
+        }
     }
 
     /// The threads that wait for a reply, in the order that they were met.

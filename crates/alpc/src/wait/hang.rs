@@ -22,7 +22,7 @@ use crate::wait::signature;
 use crate::wait::trouble::PortTrouble;
 
 /// Root blockers that are looked at closely: their stacks are read.
-const SUSPECTS: usize = 32;
+const SUSPECTS: usize = 1 << 12;
 
 /// Steps after which counting who is behind whom gives up. In an ordinary system every waiter is counted once.
 const COUNTING: usize = 1 << 23;
@@ -165,11 +165,29 @@ impl Hang {
     }
 }
 
-fn add_suspects(kernel: &Kernel<'_>, blockers: &mut [Blocker]) {
-    let modules = module::modules(kernel).unwrap_or_else(|hole| module::Modules {
+/// Looks closely at the thread that each of several chains ends at.
+pub fn add_suspects_of(kernel: &Kernel<'_>, chains: &mut [Chain]) {
+    let modules = modules(kernel);
+    for chain in chains.iter_mut().take(SUSPECTS) {
+        let last = chain.steps.last().map(|step| &step.node);
+        if let Some(Node::Thread(thread)) = last
+            && chain.end != RootKind::Deadlock
+            && chain.joins.is_none()
+        {
+            chain.suspect = Some(root::suspect(kernel, &modules, thread.address.gva()));
+        }
+    }
+}
+
+fn modules(kernel: &Kernel<'_>) -> module::Modules {
+    module::modules(kernel).unwrap_or_else(|hole| module::Modules {
         modules: Vec::new(),
         complete: Value::Missing(Box::new(hole)),
-    });
+    })
+}
+
+fn add_suspects(kernel: &Kernel<'_>, blockers: &mut [Blocker]) {
+    let modules = modules(kernel);
     let of_threads = blockers
         .iter_mut()
         .filter(|blocker| matches!(blocker.node, Node::Thread(_)));
@@ -651,6 +669,8 @@ mod tests {
             suspend_count: Value::Known(0),
             waited: Value::Known(Some(TimeSpan(number as u64))),
             wait_objects: Value::Known(Vec::new()),
+            service: None,
+            lock_unknown: None,
         }
     }
 

@@ -1,4 +1,4 @@
-//! What stands in the graph of waits: threads, messages, ports, mutants, processes, completion ports.
+//! What stands in the graph of waits: threads, messages, ports, mutants and other locks, processes, completion ports.
 
 use kdump::{FileTime, Gva, Gxa, TimeSpan};
 use schemars::JsonSchema;
@@ -14,6 +14,7 @@ use crate::thread::{ThreadRecord, ThreadState, WaitObject, WaitReason};
 use crate::value::{Addr, Value};
 use crate::wait::clock::Clock;
 use crate::wait::servers::ServerCounts;
+use crate::wait::service::Service;
 
 /// Number of a node in the graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -42,6 +43,8 @@ pub enum Node {
     CompletionPort(CompletionPortNode),
     /// A mutant, which a thread owns.
     Mutant(ObjectNode),
+    /// A lock of the executive.
+    Lock(LockNode),
     /// A process.
     Process(ProcessNode),
 }
@@ -56,6 +59,7 @@ impl Node {
             Self::Port(node) => node.address,
             Self::CompletionPort(node) => node.address,
             Self::Mutant(node) => node.address,
+            Self::Lock(node) => node.address,
             Self::Process(node) => node.address,
         }
     }
@@ -106,6 +110,12 @@ pub struct ThreadNode {
     pub waited: Value<Option<TimeSpan>>,
     /// The objects that it waits for.
     pub wait_objects: Value<Vec<WaitObject>>,
+    /// The service that it works for; none when its thread environment block is not in the dump or names none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<Service>,
+    /// Why the lock that it waits for, or that lock's owner, is not told; none when it waits for no lock, or it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lock_unknown: Option<String>,
 }
 
 impl ThreadNode {
@@ -123,6 +133,8 @@ impl ThreadNode {
             suspend_count: record.suspend_count.clone(),
             waited: waited.map(|waited| waited.map(TimeSpan)).into(),
             wait_objects: record.wait_objects.clone(),
+            service: None,
+            lock_unknown: None,
         }
     }
 
@@ -301,6 +313,46 @@ pub struct ObjectNode {
     pub address: Addr,
     /// The thread that owns it; none when it is free.
     pub owner: Value<Option<Addr>>,
+}
+
+/// What kind of lock of the executive it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LockKind {
+    /// An executive resource: an `_ERESOURCE`.
+    Resource,
+    /// A push lock.
+    PushLock,
+    /// A fast mutex.
+    FastMutex,
+}
+
+impl LockKind {
+    /// The words for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Resource => "executive resource",
+            Self::PushLock => "push lock",
+            Self::FastMutex => "fast mutex",
+        }
+    }
+}
+
+/// A lock of the executive in the graph.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct LockNode {
+    /// Its address.
+    pub address: Addr,
+    /// What it is.
+    pub lock: LockKind,
+    /// Whether one thread owns it alone; none for locks that do not tell.
+    pub exclusive: Option<bool>,
+    /// What it, or a thread's note, names as its owners. Each of several must release it.
+    pub owners: Value<Vec<Addr>>,
+    /// Why owners are not told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<&'static str>,
 }
 
 /// A process in the graph.

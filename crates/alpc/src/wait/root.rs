@@ -10,7 +10,7 @@ use crate::module::{CodeAddress, Modules};
 use crate::thread_details::{self, Irps};
 use crate::value::{Addr, Hole, Value};
 use crate::wait::graph::Graph;
-use crate::wait::node::{MessageNode, Node, NodeId, ObjectNode, PortNode, ProcessNode, ThreadNode};
+use crate::wait::node::{LockNode, MessageNode, Node, NodeId, ObjectNode, PortNode, ProcessNode, ThreadNode};
 
 /// Wait reasons of locks, which have owners, but not where a waiting thread leads to.
 const LOCKS: [&str; 6] = [
@@ -40,8 +40,8 @@ pub enum RootKind {
     Ready,
     /// A thread that waits for something that nobody owns: an event, a semaphore, a timer.
     NoOwner,
-    /// A thread that waits for a lock of which nothing here tells the owner: an executive resource, a push lock, a
-    /// fast mutex, or a lock of user mode.
+    /// A lock whose owner nothing tells, or a thread that waits for one: a push lock of which no thread keeps a
+    /// note, a resource that a driver gave to something else than a thread, a lock of user mode.
     Lock,
     /// A thread that waits for any of several things.
     AnyOf,
@@ -70,11 +70,11 @@ pub enum RootKind {
     ServersSuspended,
     /// A port that no thread serves at this moment.
     NoServer,
-    /// A port or mutant whose owner is gone.
+    /// A port, mutant or lock whose owner is gone.
     OwnerGone,
     /// A message that is in no queue.
     NotQueued,
-    /// A mutant that is free by now.
+    /// A mutant or lock that is free by now.
     Free,
     /// A process that runs.
     ProcessRuns,
@@ -157,6 +157,7 @@ impl Graph {
             Some(Node::Message(message)) => of_message(message),
             Some(Node::Port(port)) => of_port(port),
             Some(Node::Mutant(object)) => of_object(object),
+            Some(Node::Lock(lock)) => of_lock(lock),
             Some(Node::Process(process)) => of_process(process),
             Some(Node::CompletionPort(_)) => RootKind::ServersBlocked,
             None => RootKind::Unreadable,
@@ -166,6 +167,11 @@ impl Graph {
     fn of_thread(&self, id: NodeId, thread: &ThreadNode) -> RootKind {
         const RUNNING: u8 = 2;
         const TERMINATED: u8 = 4;
+        // Its stack, or its whole process, is on its way in.
+        const TRANSITION: u8 = 6;
+        const PROCESS_IN_SWAP: u8 = 9;
+        // A gate of a guarded mutex or push lock, up to Windows 7, is no wait of the usual kind.
+        const GATE_WAIT: u8 = 8;
         let Value::Known(state) = thread.state else {
             return RootKind::Unreadable;
         };
@@ -173,6 +179,8 @@ impl Graph {
             return match state.0 {
                 TERMINATED => RootKind::Terminated,
                 RUNNING => RootKind::Running,
+                TRANSITION | PROCESS_IN_SWAP => RootKind::PageIn,
+                GATE_WAIT => RootKind::Lock,
                 _ => RootKind::Ready,
             };
         }
@@ -235,6 +243,15 @@ fn of_object(object: &ObjectNode) -> RootKind {
     match &object.owner {
         Value::Known(Some(_)) => RootKind::OwnerGone,
         Value::Known(None) => RootKind::Free,
+        Value::Missing(_) => RootKind::Unreadable,
+    }
+}
+
+fn of_lock(lock: &LockNode) -> RootKind {
+    match &lock.owners {
+        _ if lock.unknown.is_some() => RootKind::Lock,
+        Value::Known(owners) if owners.is_empty() => RootKind::Free,
+        Value::Known(_) => RootKind::OwnerGone,
         Value::Missing(_) => RootKind::Unreadable,
     }
 }

@@ -203,7 +203,13 @@ pub(crate) fn state(record: &ThreadRecord) -> Read<ServerState> {
         return Ok(ServerState::Terminated);
     }
     if !state.is_waiting() {
-        return Ok(ServerState::Running);
+        // In transition, at a gate, or in a process that is swapped out: it neither runs nor waits as usual.
+        let blocked = matches!(state.0, 6 | 8 | 9);
+        return Ok(if blocked {
+            ServerState::Blocked
+        } else {
+            ServerState::Running
+        });
     }
     if record.suspend_count.known().is_some_and(|&count| count > 0) {
         return Ok(ServerState::Suspended);

@@ -3,7 +3,7 @@
 //! The rules, which scripts may rely on:
 //!
 //! * `deadlock:A>B>A` is a ring: each `A` is a thread's image name and, in brackets, through what the one before
-//!   it waits for it: `[port name]`, `{mutant}`, `{thread}`. Of all turns of the ring it is the one
+//!   it waits for it: `[port name]`, `{mutant}`, `{thread}`, `{resource}`, `{pushlock}`, `{fastmutex}`. Of all turns of the ring it is the one
 //!   that sorts first. Of several deadlocks the one whose line sorts first is told.
 //! * `blocked:A>B>C:end` is the deepest chain to the root blocker with most threads behind it, and why it ends
 //!   there (the names of [`RootKind`]). Like steps in a row count once.
@@ -18,7 +18,7 @@ use std::fmt::Write;
 use crate::value::Value;
 use crate::wait::chain::Step;
 use crate::wait::edge::EdgeKind;
-use crate::wait::node::{MessageNode, Node};
+use crate::wait::node::{LockKind, MessageNode, Node};
 use crate::wait::root::RootKind;
 
 /// Steps that a line has at most, the last ones.
@@ -128,6 +128,14 @@ fn link(node: &Node) -> Option<String> {
     match node {
         Node::Message(message) => Some(format!("[{}]", port_of(message))),
         Node::Mutant(_) => Some("{mutant}".to_owned()),
+        Node::Lock(lock) => Some(
+            match lock.lock {
+                LockKind::Resource => "{resource}",
+                LockKind::PushLock => "{pushlock}",
+                LockKind::FastMutex => "{fastmutex}",
+            }
+            .to_owned(),
+        ),
         _ => None,
     }
 }

@@ -3,13 +3,17 @@
 //!
 //! The kernel is one of the layout extract (`vista-sp2-x64`, `win8-x86` and so on) or one derived from it
 //! (`win11-22h2-la57-x64`, `win11-21h2-arm64`), the kind is 1, 2, 5, 6, and of 64-bit systems also 8, 9 or 10. The PDB gets the dump's name with `.pdb`, the truth with `.truth.json`.
+//!
+//! `terminal-server:20000` is a system of that many threads in a twentieth as many processes, with two and a half
+//! messages a thread; `ring-of-three`, `hostile-names` and `ports:5000` are what the pictures in the documentation show.
 
 use std::error::Error;
 use std::path::PathBuf;
 
 use synth::dump::Kind;
 use synth::layout::Kernel;
-use synth::worlds;
+use synth::world::Built;
+use synth::worlds::{self, hang};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -31,6 +35,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let world = match name.as_str() {
         "published" => worlds::vista_sp2_x64(),
         kernel if kernels.contains(&kernel) => worlds::standard(kernel),
+        "hostile-names" => hang::hostile("vista-sp2-x64").built,
+        "ring-of-three" => hang::ring_of_three("vista-sp2-x64").built,
+        sized if sized.contains(':') => of_size(sized)?,
         other => return Err(format!("{other}: there are {}", kernels.join(", ")).into()),
     };
     let path = PathBuf::from(path);
@@ -39,4 +46,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let truth = serde_json::to_string_pretty(&world.truth)?;
     std::fs::write(path.with_extension("truth.json"), truth)?;
     Ok(())
+}
+
+/// A world by its name and size.
+fn of_size(name: &str) -> Result<Built, Box<dyn Error>> {
+    let (name, size) = name.split_once(':').ok_or("no size")?;
+    let size: u64 = size.parse()?;
+    match name {
+        "terminal-server" => Ok(hang::terminal_server("vista-sp2-x64", size / 20, size, size * 5 / 2).built),
+        "ports" => Ok(hang::many_ports("vista-sp2-x64", size).built),
+        other => Err(format!("{other}: terminal-server and ports have a size").into()),
+    }
 }

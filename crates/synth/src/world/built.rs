@@ -49,6 +49,7 @@ impl World {
         self.compile_messages();
         self.compile_resources();
         self.compile_blobs();
+        self.compile_executive_resources();
         self.compile_globals();
         self.compile_kdbg();
         self.compile_processors(header.processors);

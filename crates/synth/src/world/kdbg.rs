@@ -8,10 +8,11 @@ use crate::bytes::{put, put_u16, put_u32, put_u64};
 const SIZE: u32 = 0x340;
 
 /// Offsets of pointers to globals.
-const POINTERS: [(usize, &str); 11] = [
+const POINTERS: [(usize, &str); 12] = [
     (0x48, "PsLoadedModuleList"),
     (0x50, "PsActiveProcessHead"),
     (0x58, "PspCidTable"),
+    (0x60, "ExpSystemResourcesList"),
     (0x78, "KeTimeIncrement"),
     (0x98, "ObpRootDirectoryObject"),
     (0xa0, "ObpTypeObjectType"),

@@ -11,6 +11,7 @@ mod globals;
 mod handle_table;
 mod image;
 mod kdbg;
+mod lock;
 pub mod message;
 mod name;
 mod object;
@@ -26,6 +27,7 @@ use std::collections::BTreeMap;
 
 pub use blob::BlobId;
 pub use built::Built;
+pub use lock::ExecutiveResource;
 pub use name::Name;
 pub use object::ObjectSpec;
 pub use plan::Pool;
@@ -59,6 +61,7 @@ pub struct World {
     plan: Plan,
     frames: Frames,
     types: BTreeMap<&'static str, Va>,
+    executive_resources: Vec<Va>,
 }
 
 impl World {
@@ -74,6 +77,7 @@ impl World {
             users: BTreeMap::new(),
             frames: Frames::new(seed, Pfn(0x200)),
             types: BTreeMap::new(),
+            executive_resources: Vec::new(),
             plan,
             machine: kernel.machine(),
             kernel,

@@ -10,6 +10,24 @@ use crate::bytes::count;
 const EPROCESS: &str = "_EPROCESS";
 
 impl World {
+    /// Writes the command line of a process where its environment block leads to.
+    pub fn command_line(&mut self, process: Va, line: &str) {
+        const PARAMETERS: Va = Va(0x1a_0000);
+        const TEXT: Va = Va(0x1a_0800);
+        let peb = self.truth.process(process).peb;
+        let size = self.pointer_size();
+        let leads = self.kernel.offset("_PEB", "ProcessParameters");
+        let string = self.kernel.offset("_RTL_USER_PROCESS_PARAMETERS", "CommandLine");
+        let units: Vec<u8> = line.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let length = count(units.len());
+        let memory = self.users.entry(process).or_default();
+        memory.write_uint(peb + leads, size, PARAMETERS.0);
+        memory.write_uint(PARAMETERS + string, 2, length);
+        memory.write_uint(PARAMETERS + string + 2, 2, length);
+        memory.write_uint(PARAMETERS + string + size, size, TEXT.0);
+        memory.write(TEXT, &units);
+    }
+
     /// Makes a process. The first one is System: its page tables are the kernel's own.
     pub fn process(&mut self, mut process: Process) -> Va {
         let size = self.kernel.size(EPROCESS);

@@ -105,6 +105,14 @@ impl World {
         }
     }
 
+    /// Writes the thread environment block with the tag of the service that the thread works for.
+    pub fn tag_service(&mut self, thread: Va, tag: u64) {
+        let thread = self.truth.thread(thread).clone();
+        let (offset, size) = (self.kernel.offset("_TEB", "SubProcessTag"), self.pointer_size());
+        let memory = self.users.entry(thread.process).or_default();
+        memory.write_uint(thread.teb + offset, size, tag);
+    }
+
     /// Makes `thread` wait for a dispatcher object.
     pub fn wait_on(&mut self, thread: Va, object: Va) {
         let thread = self.thread_mut(thread);
@@ -205,6 +213,7 @@ impl World {
             self.write_dispatcher(suspension, SYNCHRONIZATION_EVENT, self.kernel.size("_KEVENT"));
         }
         self.write_stack(thread);
+        self.write_noted_locks(thread);
         self.write_executive_part(thread);
     }
 
@@ -246,6 +255,10 @@ impl World {
     pub(super) fn write_semaphore(&mut self, at: Va, limit: u64) {
         self.write_dispatcher(at, SEMAPHORE, self.kernel.size("_KSEMAPHORE"));
         self.set(at, "_KSEMAPHORE", "Limit", limit);
+    }
+
+    pub(super) fn write_event(&mut self, at: Va) {
+        self.write_dispatcher(at, SYNCHRONIZATION_EVENT, self.kernel.size("_KEVENT"));
     }
 
     pub(super) fn write_dispatcher(&mut self, at: Va, of: u64, size: u64) {

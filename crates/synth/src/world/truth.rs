@@ -247,6 +247,17 @@ pub enum Wait {
     Object(Va),
 }
 
+/// What a thread notes of a lock.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct NotedLock {
+    /// The lock.
+    pub lock: Va,
+    /// It waits for it; else it holds it.
+    pub waiting: bool,
+    /// The entry is free, and what it says is of the past.
+    pub free: bool,
+}
+
 /// A thread.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Thread {
@@ -278,6 +289,8 @@ pub struct Thread {
     pub wait_time: u32,
     /// What it waits for.
     pub wait: Wait,
+    /// Locks that it notes in its lock entries.
+    pub noted_locks: Vec<NotedLock>,
     /// `AlpcMessageId`, stale or not.
     pub alpc_message_id: u64,
     /// The message whose reply it really waits for.

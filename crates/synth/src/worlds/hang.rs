@@ -6,7 +6,9 @@ use crate::address::{PAGE_SIZE, Va};
 use crate::bytes::{count, low32};
 use crate::memory::Backing;
 use crate::world::message::kind;
-use crate::world::{Built, ConnectionSpec, Message, Pool, Port, Process, Queue, Thread, World};
+use crate::world::{
+    Built, ConnectionSpec, ExecutiveResource, Message, Pool, Port, Process, Queue, Thread, World,
+};
 
 use super::system::{self, System};
 use super::{ports, stopped_by_hand};
@@ -17,6 +19,7 @@ const TERMINATED: u8 = 4;
 const USER_REQUEST: u8 = 6;
 const WR_USER_REQUEST: u8 = 13;
 const WR_RESOURCE: u8 = 27;
+const WR_PAGE_IN: u8 = 9;
 
 /// A laid out world, and where its actors are.
 pub struct Scene {
@@ -321,6 +324,12 @@ pub enum Server {
     Terminated,
     /// It runs.
     Running,
+    /// It waits for a page.
+    PageIn,
+    /// Its kernel stack is swapped out.
+    SwappedOut,
+    /// It waits at a gate.
+    Gate,
     /// It waits for the next message.
     Receiving,
     /// The message does not name it.
@@ -350,6 +359,9 @@ pub fn served_by(kernel: &str, doing: Server) -> Scene {
         Server::Resource => state.wait_reason = WR_RESOURCE,
         Server::Terminated => state.state = TERMINATED,
         Server::Running => state.state = 2,
+        Server::PageIn => state.wait_reason = WR_PAGE_IN,
+        Server::SwappedOut => state.state = 6,
+        Server::Gate => state.state = 8,
         Server::Suspended => stage.world.suspend(server, true),
         Server::Receiving => {
             // Another thread of the service went on with the request.
@@ -396,6 +408,166 @@ pub fn paged_out(kernel: &str) -> Scene {
     scene
 }
 
+/// What a server of `first`'s request waits for, and a lock of the executive has owners.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// An executive resource that one thread, `owner`, owns alone. `reader` waits to share it.
+    Alone,
+    /// An executive resource that `owner` and `other` share. `reader` is in line behind the server.
+    Shared,
+    /// An executive resource that a driver gave to something of its own.
+    ByDriver,
+    /// A fast mutex that `owner` owns.
+    FastMutex,
+    /// A push lock that `owner` notes that it holds; `other`'s note of it is of the past.
+    PushLock,
+    /// A push lock that nobody notes.
+    PushLockUnnoted,
+}
+
+/// A request whose server waits for a lock of the executive. Of kernels whose complete symbols are known.
+#[must_use]
+pub fn lock(kernel: &str, held: Held) -> Scene {
+    let mut stage = Stage::new(kernel);
+    let System { explorer, lsass, .. } = stage.system;
+    let threads = stage.chain(&[(explorer, "first", ""), (lsass, "server", "lsasspirpc")]);
+    let server = threads[1];
+    let [owner, other, reader] = ["owner", "other", "reader"].map(|name| stage.thread(lsass, name));
+    let world = &mut stage.world;
+    let resource = |exclusive, owners: &[Va]| ExecutiveResource {
+        exclusive,
+        owners: owners.to_vec(),
+        sharing: vec![reader],
+        waiting: vec![server],
+    };
+    // Resources that nobody waits for stand before and behind it.
+    let resources = world.has("_ERESOURCE", "OwnerEntry");
+    if resources {
+        world.executive_resource(&ExecutiveResource {
+            owners: vec![other],
+            ..ExecutiveResource::default()
+        });
+    }
+    let lock = match held {
+        Held::Alone => world.executive_resource(&resource(true, &[owner])),
+        Held::Shared => world.executive_resource(&resource(false, &[owner, other])),
+        Held::ByDriver => world.executive_resource(&resource(true, &[Va(owner.0 | 3)])),
+        Held::FastMutex => world.fast_mutex(owner, &[server, reader]),
+        Held::PushLock => world.push_lock(&[owner], &[server, reader], &[other]),
+        Held::PushLockUnnoted => world.push_lock(&[], &[server], &[other]),
+    };
+    if resources {
+        world.executive_resource(&ExecutiveResource::default());
+    }
+    stage.name("lock", lock);
+    stage.finish()
+}
+
+/// A request of one service's thread to another service, both of which have their thread environment blocks in a
+/// complete dump: `first` of the host `one`, which runs one service as its command line says, `server` of a host of
+/// several, and `plain` of no service.
+#[must_use]
+pub fn services(kernel: &str) -> Scene {
+    let mut stage = Stage::new(kernel);
+    let System {
+        netsvcs,
+        explorer,
+        services,
+        ..
+    } = stage.system;
+    let threads = stage.chain(&[
+        (explorer, "plain", ""),
+        (services, "first", "one"),
+        (netsvcs, "server", "senssvc"),
+    ]);
+    let world = &mut stage.world;
+    world.tag_service(threads[0], 0);
+    world.tag_service(threads[1], 0x42);
+    world.tag_service(threads[2], 0x1f);
+    world.command_line(
+        services,
+        r"C:\Windows\system32\svchost.exe -k LocalService -p -s nsi",
+    );
+    world.command_line(netsvcs, r"C:\Windows\System32\svchost.exe -k netsvcs");
+    stage.finish()
+}
+
+/// A port for each way of being in trouble, named after it, and one that is well: each has a few requests that nobody
+/// waits for, and `crowded` forty.
+#[must_use]
+pub fn troubled(kernel: &str) -> Scene {
+    let mut stage = Stage::new(kernel);
+    let service = stage.process("service.exe");
+    let client = stage.system.explorer;
+    let made = |stage: &mut Stage, name: &str, requests: usize| {
+        let port = stage.port(service, name);
+        let connection = stage.world.connect(ConnectionSpec {
+            to: port,
+            client,
+            ..ConnectionSpec::default()
+        });
+        for _ in 0..requests {
+            let message = stage.world.message(Message {
+                type_word: kind::DATAGRAM,
+                data_length: 8,
+                owner_port: connection.client,
+                ..Message::default()
+            });
+            stage.world.enqueue(message, Queue::Main, port);
+        }
+        port
+    };
+    let not_received = made(&mut stage, "not-received", 2);
+    let suspended = made(&mut stage, "servers-suspended", 2);
+    let gone = made(&mut stage, "owner-gone", 2);
+    made(&mut stage, "no-server", 2);
+    let crowded = made(&mut stage, "long-queue", 40);
+    let canceled = made(&mut stage, "canceled", 0);
+    let connecting = made(&mut stage, "connecting", 0);
+    made(&mut stage, "well", 0);
+    for (port, name) in [(not_received, "idle"), (crowded, "slow"), (suspended, "held")] {
+        let server = stage.thread(service, name);
+        stage.world.wait_on_port(server, port);
+        if name == "held" {
+            stage.world.suspend(server, false);
+        }
+    }
+    stage.world.port_mut(gone).owner_closed = true;
+    for _ in 0..3 {
+        stage.world.connect(ConnectionSpec {
+            to: connecting,
+            client,
+            pending: true,
+            ..ConnectionSpec::default()
+        });
+    }
+    let message = stage.world.message(Message {
+        type_word: kind::REQUEST,
+        data_length: 8,
+        ..Message::default()
+    });
+    stage.world.cancel(message, canceled);
+    stage.finish()
+}
+
+/// Two threads, each of which owns the executive resource that the other waits for.
+#[must_use]
+pub fn two_resources(kernel: &str) -> Scene {
+    let mut stage = Stage::new(kernel);
+    let System { csrss, lsass, .. } = stage.system;
+    let (one, two) = (stage.thread(csrss, "first"), stage.thread(lsass, "second"));
+    for (owner, waiter, name) in [(one, two, "lock 1"), (two, one, "lock 2")] {
+        let lock = stage.world.executive_resource(&ExecutiveResource {
+            exclusive: true,
+            owners: vec![owner],
+            waiting: vec![waiter],
+            ..ExecutiveResource::default()
+        });
+        stage.name(name, lock);
+    }
+    stage.finish()
+}
+
 /// A terminal server: `sessions` processes with `threads` threads in all, which wait in chains of three at
 /// services, and `messages` messages.
 #[must_use]
@@ -427,6 +599,57 @@ pub fn terminal_server(kernel: &str, sessions: u64, threads: u64, messages: u64)
         for _ in 0..(messages / sessions).saturating_sub(per_process - 1) {
             crowd.datagram(&mut stage.world, to.client, port);
         }
+    }
+    stage.finish()
+}
+
+/// What the hostile names of a world are: they try to end strings, markup and lines of each format.
+pub const HOSTILE_PORT: &str =
+    "</script><script>alert(1)</script>\"]; n0 --> n1[\"x\\\" `'&lt;%3e\n\u{1b}[31m\u{202e}[proven]";
+/// The same for an image name, which has 15 bytes.
+pub const HOSTILE_IMAGE: &str = "\">]<b>\\\n\u{1b}[1m}a";
+
+/// A ring of two processes with hostile names that call each other through ports with such names.
+#[must_use]
+pub fn hostile(kernel: &str) -> Scene {
+    let mut stage = Stage::new(kernel);
+    let [one, two] = [stage.process(HOSTILE_IMAGE), stage.process(HOSTILE_IMAGE)];
+    let threads = stage.chain(&[(one, "first", ""), (two, "second", HOSTILE_PORT)]);
+    let port = stage.port(one, &format!("{HOSTILE_PORT}2"));
+    stage.call(threads[1], port, Queue::Pending, threads[0]);
+    stage.finish()
+}
+
+/// A deadlock of three beside `ports` connection ports of services, each with a client.
+#[must_use]
+pub fn many_ports(kernel: &str, ports: u64) -> Scene {
+    let mut stage = Stage::new(kernel);
+    let System {
+        csrss,
+        lsass,
+        services,
+        ..
+    } = stage.system;
+    let threads = stage.chain(&[
+        (csrss, "first", ""),
+        (lsass, "second", "lsasspirpc"),
+        (services, "third", "ntsvcs"),
+    ]);
+    let port = stage.port(csrss, "ApiPort");
+    stage.call(threads[2], port, Queue::Pending, threads[0]);
+    let hosts: Vec<Va> = (0..100).map(|_| stage.process("svchost.exe")).collect();
+    let clients: Vec<Va> = (0..100).map(|_| stage.process("explorer.exe")).collect();
+    for number in 0..ports {
+        let at = usize::try_from(number % 100).expect("small");
+        let port = stage.port(
+            hosts[at],
+            &format!("LRPC-{:016x}", 0x1f2e_3d4c_5b6a_0000 + number),
+        );
+        stage.world.connect(ConnectionSpec {
+            to: port,
+            client: clients[(at * 7) % 100],
+            ..ConnectionSpec::default()
+        });
     }
     stage.finish()
 }

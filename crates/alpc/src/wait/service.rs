@@ -1,0 +1,147 @@
+//! Which service a thread works for.
+//!
+//! The service control manager tags the threads of services: `_TEB.SubProcessTag` holds a number that threads inherit
+//! from those that make them. Which name a number stands for is known to the control manager and the host alone, in
+//! memory that no symbols describe. But a host of one service is started with `-s` and that service's name (since
+//! Windows 10 1703), which its command line tells.
+//!
+//! All of this is user memory: complete dumps have it, and kernel dumps have not.
+
+use std::collections::HashMap;
+
+use kdump::{Cursor, Gva, Gxa};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::contract::{Peb, Process, ProcessControl, ProcessParameters, Teb, Thread, ThreadControl};
+use crate::kernel::{Kernel, Read, offset};
+use crate::thread::ThreadRecord;
+use crate::wait::edge::Certainty;
+
+/// Characters of a service's name at most, as the control manager has it.
+const LONGEST: usize = 256;
+
+/// The service that a thread works for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Service {
+    /// `_TEB.SubProcessTag`.
+    pub tag: u32,
+    /// Its name, when that can be told.
+    pub name: Option<String>,
+    /// How sure the name is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certainty: Option<Certainty>,
+    /// Why the name is not told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<&'static str>,
+}
+
+/// Reads the services of threads, and remembers what it read of processes.
+#[derive(Debug, Default)]
+pub(crate) struct Services<'d> {
+    processes: HashMap<Gva, Host<'d>>,
+}
+
+/// A process that may host services.
+#[derive(Debug)]
+struct Host<'d> {
+    memory: Option<Cursor<'d>>,
+    /// The one service of its command line.
+    name: Option<String>,
+}
+
+impl<'d> Services<'d> {
+    /// The service that a thread works for; none when it works for none, or its environment block is not in the dump.
+    pub(crate) fn of(&mut self, kernel: &Kernel<'d>, record: &ThreadRecord) -> Option<Service> {
+        let process = record.process.known()?.as_ref()?.address.gva();
+        let thread = kernel.at(record.address.gva());
+        let teb = thread
+            .embedded(Thread::Tcb)
+            .ok()?
+            .pointer(ThreadControl::Teb)
+            .ok()?;
+        let at = offset(teb, kernel.offset(Teb::SubProcessTag).ok()?);
+        if teb.u64() == 0 || kernel.is_kernel_address(teb) {
+            return None;
+        }
+        let host = self
+            .processes
+            .entry(process)
+            .or_insert_with(|| Host::of(kernel, process));
+        let tag = host.memory.as_ref()?.pointer(at).ok()?.u64();
+        // A number of 32 bits in the place of a pointer.
+        let tag = u32::try_from(tag).ok().filter(|&tag| tag != 0)?;
+        Some(Service {
+            tag,
+            name: host.name.clone(),
+            certainty: host.name.is_some().then_some(Certainty::Inferred),
+            unknown: host.name.is_none().then_some(
+                "the command line names no single service, and no symbols describe the tables of names",
+            ),
+        })
+    }
+}
+
+impl<'d> Host<'d> {
+    fn of(kernel: &Kernel<'d>, process: Gva) -> Self {
+        let memory = memory(kernel, process).ok();
+        let line = memory
+            .as_ref()
+            .and_then(|memory| command_line(kernel, process, memory).ok());
+        Self {
+            name: line
+                .as_deref()
+                .and_then(only_service)
+                .map(|name| match kernel.redaction() {
+                    Some(redaction) => redaction.name(name),
+                    None => name,
+                }),
+            memory,
+        }
+    }
+}
+
+/// The memory of a process, through its own page tables.
+fn memory<'d>(kernel: &Kernel<'d>, process: Gva) -> Read<Cursor<'d>> {
+    let control = kernel.at(process).embedded(Process::Pcb)?;
+    let tables = control.uint(ProcessControl::DirectoryTableBase)?;
+    Ok(kernel.space().dump().process_space(tables).cursor())
+}
+
+fn command_line(kernel: &Kernel<'_>, process: Gva, memory: &Cursor<'_>) -> Read<String> {
+    let peb = kernel.at(process).pointer(Process::Peb)?;
+    let parameters = memory.pointer(offset(peb, kernel.offset(Peb::ProcessParameters)?))?;
+    let line = offset(parameters, kernel.offset(ProcessParameters::CommandLine)?);
+    Ok(memory.unicode_string(line)?.to_string_lossy())
+}
+
+/// The service that a host's command line names: `svchost.exe -k netsvcs -p -s Schedule`.
+fn only_service(line: &str) -> Option<String> {
+    let mut words = line.split_whitespace();
+    let program = words.next()?.trim_matches('"');
+    let file = program.rsplit('\\').next()?;
+    if !file.eq_ignore_ascii_case("svchost.exe") && !file.eq_ignore_ascii_case("svchost") {
+        return None;
+    }
+    words.find(|word| word.eq_ignore_ascii_case("-s"))?;
+    let name = words.next()?;
+    (name.chars().count() <= LONGEST).then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_host_of_one_service_names_it() {
+        let of = |line: &str| only_service(line);
+        assert_eq!(
+            of(r"C:\Windows\system32\svchost.exe -k LocalService -p -s nsi"),
+            Some("nsi".to_owned())
+        );
+        assert_eq!(of(r"C:\Windows\System32\svchost.exe -k netsvcs"), None);
+        assert_eq!(of(r"C:\tools\other.exe -s nsi"), None);
+        assert_eq!(of("svchost.exe -s"), None);
+        assert_eq!(of(""), None);
+    }
+}
