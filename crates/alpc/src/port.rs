@@ -137,6 +137,14 @@ pub fn kind(port: At<'_, '_>) -> Read<PortKind> {
     }
 }
 
+/// Whether a port is at an address, and something else than its own bits says so.
+#[must_use]
+pub(crate) fn is_certain(port: At<'_, '_>) -> bool {
+    let kind = port.uint(Port::Type).ok().and_then(PortKind::from_bits);
+    let named = |kind| is_named_by_its_info(port, kind).unwrap_or(false);
+    is_port_object(port).unwrap_or(false) || kind.is_some_and(named)
+}
+
 /// Whether a live object of the type "ALPC Port" is at an address.
 ///
 /// # Errors

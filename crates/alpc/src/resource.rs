@@ -308,8 +308,15 @@ pub struct NotAResource {
 /// resource whose memory is not in the dump is no error: its record says so, value by value.
 pub fn resources(kernel: &Kernel<'_>, address: Gva) -> Result<Resources, NotAResource> {
     let kind = plausible_kind(kernel, address);
-    if kind.is_err() && port::kind(kernel.at(address)).is_ok() {
-        return Ok(of_port(kernel.at(address)));
+    let port = kernel.at(address);
+    let is_port = match &kind {
+        Ok(_) => false,
+        Err(Hole::Implausible(_)) => port::kind(port).is_ok(),
+        // Where the header of a resource may be, memory is missing: a port's bits alone could be anything.
+        Err(_) => port::is_certain(port),
+    };
+    if is_port {
+        return Ok(of_port(port));
     }
     if let Err(Hole::Implausible(_)) = kind {
         return Err(NotAResource {
