@@ -123,6 +123,10 @@ pub enum Command {
     Chain(ChainArgs),
     /// Every wait for an ALPC reply, the longest first
     Waits,
+    /// Whether the conditions of a rule file hold
+    Check(CheckArgs),
+    /// What has changed from one dump to another: processes, ports, connections, waits
+    Diff(DiffArgs),
     /// Who is connected to whom (!alpc /graph) and who waits for whom; with --format also as a drawing
     Graph(GraphArgs),
 }
@@ -169,6 +173,34 @@ pub struct HangArgs {
     /// Exit with status 1 also when a wait is longer than this: 30s, 5m, 2h, 1d
     #[arg(long, value_name = "T", value_parser = crate::output::time::parse_span)]
     pub longer_than: Option<u64>,
+}
+
+/// What to hold the dump against.
+#[derive(Clone, Debug, Args)]
+pub struct CheckArgs {
+    /// The conditions, in TOML; docs/checks.md has them all
+    #[arg(long, value_name = "FILE")]
+    pub rules: PathBuf,
+}
+
+/// How to compare two dumps.
+#[derive(Clone, Debug, Args)]
+pub struct DiffArgs {
+    /// What makes two things the same: their addresses, in dumps of one boot, or their names; auto looks whether the
+    /// boot is one
+    #[arg(long, value_enum, default_value_t = MatchBy::Auto)]
+    pub by: MatchBy,
+}
+
+/// What makes two things in two dumps the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MatchBy {
+    /// Addresses when both dumps are of one boot, else names
+    Auto,
+    /// Addresses, with what tells whether memory was used again
+    Addresses,
+    /// Names, and how many things have them
+    Names,
 }
 
 /// Which part of the graph to show.
@@ -293,6 +325,8 @@ pub enum Format {
     Text,
     /// One JSON document
     Json,
+    /// JUnit XML; of check only
+    Junit,
     /// Graphviz; of graph only
     Dot,
     /// A Mermaid flowchart; of graph only
@@ -302,6 +336,11 @@ pub enum Format {
 }
 
 impl Format {
+    /// Whether results are collected and written as one file at the end.
+    pub fn is_collected(self) -> bool {
+        matches!(self, Self::Json | Self::Junit)
+    }
+
     /// Whether it is a drawing, which only graphs have.
     pub fn is_drawing(self) -> bool {
         matches!(self, Self::Dot | Self::Mermaid | Self::Html)
@@ -344,6 +383,8 @@ impl Command {
             Self::Hang(_) => "hang",
             Self::Chain(_) => "chain",
             Self::Waits => "waits",
+            Self::Check(_) => "check",
+            Self::Diff(_) => "diff",
             Self::Graph(_) => "graph",
         }
     }

@@ -8,6 +8,7 @@ mod identify;
 mod kd;
 mod output;
 mod places;
+mod rules;
 mod selector;
 mod session;
 

@@ -54,7 +54,7 @@ pub fn run(cli: &Cli, session: &Session, args: &GraphArgs) -> anyhow::Result<Ans
         })
     };
     let text = match cli.format {
-        Format::Text | Format::Json => connections.iter().map(global::edge).collect(),
+        Format::Text | Format::Json | Format::Junit => connections.iter().map(global::edge).collect(),
         Format::Dot => dot::write(&draw()),
         Format::Mermaid => mermaid::write(&draw()),
         Format::Html => html::write(&draw(), &hang.signature)?,

@@ -2,6 +2,7 @@
 
 mod analyze;
 mod chain;
+mod check;
 mod connections;
 mod dt;
 mod global;
@@ -26,7 +27,7 @@ use alpc::Kernel;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Format};
 use crate::failure::{Failure, Status};
 use crate::output::narrow;
 use crate::session::Session;
@@ -74,6 +75,12 @@ impl Answer {
         self
     }
 
+    /// Sets the exit status that the command asks for.
+    fn ends_with(mut self, status: Status) -> Self {
+        self.status = self.status.combine(status);
+        self
+    }
+
     /// The same with the addresses in its reasons as wide as a 32-bit system's.
     fn narrowed(mut self) -> Self {
         self.text = narrow::text(&self.text);
@@ -115,6 +122,12 @@ fn dispatch(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
             "only graph can be drawn: use --format text or json here",
         ));
     }
+    if cli.format == Format::Junit && !matches!(command, Command::Check(_)) {
+        return Err(Failure::fatal(
+            "format-not-here",
+            "only check writes JUnit XML: use --format text or json here",
+        ));
+    }
     match command {
         Command::Info => info::run(session),
         Command::Message(args) => message::run(cli, session, args),
@@ -130,6 +143,8 @@ fn dispatch(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
         Command::Resource(args) => resource::run(cli, session, args),
         Command::Analyze => analyze::run(session),
         Command::Hang(args) => hang::run(cli, session, args),
+        Command::Check(args) => check::run(session, args),
+        Command::Diff(_) => Err(diff_needs_two()),
         Command::Chain(args) => chain::run(session, args),
         Command::Waits => waits::run(session),
         Command::Graph(args) => graph::run(cli, session, args),
@@ -139,4 +154,11 @@ fn dispatch(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
         Command::Threads(args) => threads::run(session, args),
         Command::Thread(args) => thread::run(session, args),
     }
+}
+
+fn diff_needs_two() -> anyhow::Error {
+    Failure::fatal(
+        "needs-two-dumps",
+        "diff compares two dumps: alpc-dump FIRST SECOND diff",
+    )
 }

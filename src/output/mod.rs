@@ -4,6 +4,7 @@ pub mod color;
 pub mod escape;
 pub mod graph;
 pub mod json;
+mod junit;
 pub mod narrow;
 pub mod object_lines;
 pub mod process_lines;
@@ -62,7 +63,7 @@ impl Output {
     pub fn answer(&mut self, cli: &Cli, dump: &Path, answer: &Answer) -> io::Result<Status> {
         let mut record = answer.record.clone();
         let holes = Holes::hoist(&mut record);
-        if cli.format == Format::Json {
+        if cli.format.is_collected() {
             let mut document = document(cli, dump);
             document["symbols"] = answer.symbols.clone().unwrap_or(Json::Null);
             document["result"] = record;
@@ -92,7 +93,7 @@ impl Output {
 
     /// Says why a command gave nothing, and returns the status that follows from it.
     pub fn failure(&mut self, cli: &Cli, dump: &Path, failure: &Failure) -> io::Result<Status> {
-        if cli.format == Format::Json {
+        if cli.format.is_collected() {
             let mut document = document(cli, dump);
             document["error"] = json!({ "id": failure.id, "text": failure.message });
             self.documents.push(document);
@@ -123,6 +124,9 @@ impl Output {
 
     /// Writes the JSON documents: one alone, or an array of several dumps' or several commands'.
     pub fn finish(&mut self, cli: &Cli) -> io::Result<()> {
+        if cli.format == Format::Junit {
+            return io::stdout().lock().write_all(&junit::file(&self.documents)?);
+        }
         if cli.format != Format::Json {
             return Ok(());
         }

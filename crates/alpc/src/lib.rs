@@ -15,6 +15,7 @@
 
 pub mod analyze;
 pub mod blob;
+pub mod check;
 pub mod connection;
 pub mod contract;
 pub mod crashed;

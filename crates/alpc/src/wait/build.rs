@@ -254,8 +254,12 @@ impl<'k, 'd> Builder<'k, 'd> {
     }
 
     fn object(&mut self, thread: Gva, object: &WaitObject, any: bool) {
-        let Value::Known(kind) = &object.kind else {
-            return;
+        let kind = match &object.kind {
+            Value::Known(kind) => kind,
+            Value::Missing(hole) => {
+                self.unread("wait object of a thread", Some(thread), (**hole).clone());
+                return;
+            }
         };
         let to = match *kind {
             WaitObjectKind::MUTANT => (self.mutant(object), EdgeKind::Acquires),
