@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::Cli;
+use crate::cli::{Cli, Command, DiffArgs};
 use crate::failure::{Failure, Status};
 use crate::kd::Step;
 use crate::output::Output;
@@ -51,6 +51,9 @@ fn run(cli: &Cli) -> io::Result<Status> {
         output.diagnostic(&nothing_to_do(cli))?;
         return Ok(Status::Fatal);
     }
+    if let Some(Command::Diff(args)) = &cli.command {
+        return run_diff(cli, args, &mut output);
+    }
     let steps = kd::steps(cli);
     let mut worst = Status::Complete;
     for dump in &cli.dumps {
@@ -59,6 +62,16 @@ fn run(cli: &Cli) -> io::Result<Status> {
     }
     output.finish(cli)?;
     Ok(worst)
+}
+
+/// Compares two dumps, which are one answer together.
+fn run_diff(cli: &Cli, args: &DiffArgs, output: &mut Output) -> io::Result<Status> {
+    let status = match commands::diff::run(cli, args) {
+        Ok(answer) => output.answer(cli, &cli.dumps[0], &answer)?,
+        Err(error) => output.failure(cli, &cli.dumps[0], &Failure::from_error(error))?,
+    };
+    output.finish(cli)?;
+    Ok(status)
 }
 
 /// What is missing on the command line. A command that there is not was taken for one more dump.

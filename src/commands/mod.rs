@@ -4,6 +4,7 @@ mod analyze;
 mod chain;
 mod check;
 mod connections;
+pub mod diff;
 mod dt;
 mod global;
 mod graph;
@@ -58,12 +59,7 @@ impl Answer {
     }
 
     fn served_by(mut self, kernel: &Kernel<'_>) -> Self {
-        let layout = kernel.layout();
-        self.symbols = Some(serde_json::json!({
-            "source": layout.origin().to_string(),
-            "identity": layout.identity().map(ToString::to_string),
-            "certainty": layout.certainty().to_string(),
-        }));
+        self.symbols = Some(symbols_of(kernel));
         self
     }
 
@@ -95,6 +91,16 @@ impl Answer {
     }
 }
 
+/// Where the symbols in use came from.
+fn symbols_of(kernel: &Kernel<'_>) -> Json {
+    let layout = kernel.layout();
+    serde_json::json!({
+        "source": layout.origin().to_string(),
+        "identity": layout.identity().map(ToString::to_string),
+        "certainty": layout.certainty().to_string(),
+    })
+}
+
 /// Runs the command on one dump.
 pub fn run(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
     let answer = dispatch(cli, session);
@@ -116,18 +122,7 @@ fn dispatch(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
     let Some(command) = &cli.command else {
         return Err(Failure::fatal("no-command", "no command given"));
     };
-    if cli.format.is_drawing() && !matches!(command, Command::Graph(_)) {
-        return Err(Failure::fatal(
-            "format-not-here",
-            "only graph can be drawn: use --format text or json here",
-        ));
-    }
-    if cli.format == Format::Junit && !matches!(command, Command::Check(_)) {
-        return Err(Failure::fatal(
-            "format-not-here",
-            "only check writes JUnit XML: use --format text or json here",
-        ));
-    }
+    refuse_format(cli, command)?;
     match command {
         Command::Info => info::run(session),
         Command::Message(args) => message::run(cli, session, args),
@@ -144,7 +139,7 @@ fn dispatch(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
         Command::Analyze => analyze::run(session),
         Command::Hang(args) => hang::run(cli, session, args),
         Command::Check(args) => check::run(session, args),
-        Command::Diff(_) => Err(diff_needs_two()),
+        Command::Diff(_) => Err(diff::needs_two()),
         Command::Chain(args) => chain::run(session, args),
         Command::Waits => waits::run(session),
         Command::Graph(args) => graph::run(cli, session, args),
@@ -156,9 +151,14 @@ fn dispatch(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
     }
 }
 
-fn diff_needs_two() -> anyhow::Error {
-    Failure::fatal(
-        "needs-two-dumps",
-        "diff compares two dumps: alpc-dump FIRST SECOND diff",
-    )
+/// Refuses the formats that only other commands have.
+fn refuse_format(cli: &Cli, command: &Command) -> anyhow::Result<()> {
+    let why = match (cli.format, command) {
+        (format, Command::Graph(_)) if format.is_drawing() => return Ok(()),
+        (Format::Junit, Command::Check(_)) => return Ok(()),
+        (Format::Junit, _) => "only check writes JUnit XML: use --format text or json here",
+        (format, _) if format.is_drawing() => "only graph can be drawn: use --format text or json here",
+        _ => return Ok(()),
+    };
+    Err(Failure::fatal("format-not-here", why))
 }

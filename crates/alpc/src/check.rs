@@ -247,7 +247,7 @@ impl Belongs {
         match read {
             Ok(true) => Self::Yes,
             Ok(false) => Self::No,
-            Err(hole) => Self::Maybe(unread(what, Some(at), hole)),
+            Err(hole) => Self::Maybe(Unread::new(what, Some(at), hole)),
         }
     }
 
@@ -260,14 +260,6 @@ impl Belongs {
                 Self::Yes | Self::Maybe(_) => Self::Maybe(hole),
             },
         }
-    }
-}
-
-fn unread(what: &'static str, at: Option<Addr>, hole: Hole) -> Unread {
-    Unread {
-        what,
-        at,
-        complete: Value::Missing(Box::new(hole)),
     }
 }
 
@@ -437,11 +429,11 @@ impl Facts<'_, '_> {
         unread.extend(graph.nodes().filter_map(unread_servers));
         if let Some(hole) = graph.clock.hole() {
             // Of two blockers with as many threads behind them, the longer wait comes first.
-            unread.push(self::unread("clock", None, hole.clone()));
+            unread.push(Unread::new("clock", None, hole.clone()));
         }
         if line.contains('?') {
             let hole = Hole::Walk("a name in the signature cannot be read".to_owned());
-            unread.push(self::unread("signature", None, hole));
+            unread.push(Unread::new("signature", None, hole));
         }
         // Whoever waits is there, whatever is hidden: only `none` is certainly wrong.
         let certain = matches!(wanted, Signature::Is(wanted) if wanted == "none") || unread.is_empty();
@@ -483,7 +475,7 @@ fn doubts(kernel: &Kernel<'_>, graph: &Graph) -> Vec<Unread> {
                 Node::Message(_) => "message",
                 _ => "mutant",
             };
-            Some(unread(what, Some(node.address()), hole))
+            Some(Unread::new(what, Some(node.address()), hole))
         })
         .collect()
 }
@@ -511,7 +503,7 @@ fn unread_servers((_, node): (NodeId, &Node)) -> Option<Unread> {
             None => return None,
         },
     };
-    Some(unread("servers of a port", Some(port.address), hole))
+    Some(Unread::new("servers of a port", Some(port.address), hole))
 }
 
 /// A wait for another thread or process.
@@ -566,7 +558,7 @@ impl Facts<'_, '_> {
             }
             Value::Known(None) => Belongs::No,
             Value::Missing(hole) => {
-                Belongs::Maybe(unread("process of a thread", Some(thread), (**hole).clone()))
+                Belongs::Maybe(Unread::new("process of a thread", Some(thread), (**hole).clone()))
             }
         }
     }
@@ -586,7 +578,7 @@ impl Facts<'_, '_> {
             }
             Value::Known(None) => Belongs::No,
             Value::Missing(hole) => {
-                Belongs::Maybe(unread("message", Some(message.address), (**hole).clone()))
+                Belongs::Maybe(Unread::new("message", Some(message.address), (**hole).clone()))
             }
         }
     }
@@ -644,7 +636,9 @@ impl Facts<'_, '_> {
                 }
                 (Belongs::Yes, Err(hole), _) => {
                     let at = wait.thread.address;
-                    gathered.unread.push(unread("length of a wait", Some(at), hole));
+                    gathered
+                        .unread
+                        .push(Unread::new("length of a wait", Some(at), hole));
                 }
                 (Belongs::Yes, Ok(_), Some(hole)) => gathered.unread.push(wait.doubt(hole)),
             }
@@ -704,7 +698,7 @@ impl Wait<'_> {
 
     fn doubt(&self, hole: &Hole) -> Unread {
         let message = self.message.map(|message| message.address);
-        unread("message", message.or(Some(self.thread.address)), hole.clone())
+        Unread::new("message", message.or(Some(self.thread.address)), hole.clone())
     }
 }
 
@@ -757,7 +751,7 @@ impl Facts<'_, '_> {
 
     fn hidden_ports(&self) -> Option<Unread> {
         let hole = self.ports().complete.hole()?;
-        Some(unread("ports", None, hole.clone()))
+        Some(Unread::new("ports", None, hole.clone()))
     }
 
     fn queue(&self, at_most: u64, port: Option<&str>, queue: Option<QueueKind>) -> Outcome {
@@ -792,7 +786,7 @@ impl Facts<'_, '_> {
                 Value::Missing(hole) if hole.is_absence() => {}
                 Value::Missing(hole) => {
                     let at = Some(line.address);
-                    gathered.unread.push(unread("queue of a port", at, *hole));
+                    gathered.unread.push(Unread::new("queue of a port", at, *hole));
                 }
             }
         }
@@ -850,7 +844,7 @@ impl Facts<'_, '_> {
                 let has = process::has_image(self.kernel.at(process.address.gva()), image);
                 Belongs::when(has, "image name of a process", process.address)
             }
-            (Value::Missing(hole), _) => Belongs::Maybe(self::unread(
+            (Value::Missing(hole), _) => Belongs::Maybe(Unread::new(
                 "owner of a port",
                 Some(line.address),
                 (**hole).clone(),
@@ -883,7 +877,7 @@ impl Facts<'_, '_> {
         if number <= most
             && let Err(hole) = complete
         {
-            unread.push(self::unread("connections of a port", Some(line.address), hole));
+            unread.push(Unread::new("connections of a port", Some(line.address), hole));
         }
         number <= most
     }
@@ -917,9 +911,9 @@ impl Facts<'_, '_> {
                     }
                 }
                 let gap = all.complete.hole();
-                hidden.extend(gap.map(|hole| unread("processes", None, hole.clone())));
+                hidden.extend(gap.map(|hole| Unread::new("processes", None, hole.clone())));
             }
-            Err(hole) => hidden.push(unread("processes", None, hole.clone())),
+            Err(hole) => hidden.push(Unread::new("processes", None, hole.clone())),
         }
         let number = count(found.len());
         let too_many = at_most.is_some_and(|most| number > most);
@@ -943,7 +937,7 @@ impl Facts<'_, '_> {
             Value::Known(_) => Belongs::No,
             Value::Missing(hole) if hole.is_absence() => Belongs::Yes,
             Value::Missing(hole) => {
-                Belongs::Maybe(unread("process", Some(process.address), (**hole).clone()))
+                Belongs::Maybe(Unread::new("process", Some(process.address), (**hole).clone()))
             }
         };
         Belongs::when(has, "image name of a process", process.address).and(runs)
@@ -979,7 +973,7 @@ impl Facts<'_, '_> {
         };
         if pages.is_some() && share.is_none() {
             let hole = Hole::Walk("the dump does not tell how many pages it should hold".to_owned());
-            gathered.unread.push(unread("pages", None, hole));
+            gathered.unread.push(Unread::new("pages", None, hole));
         }
         gathered.outcome()
     }
@@ -1043,7 +1037,7 @@ mod tests {
     use super::*;
 
     fn gathered(broken: bool, holes: usize) -> Outcome {
-        let hole = || unread("ports", None, Hole::Walk("gone".to_owned()));
+        let hole = || Unread::new("ports", None, Hole::Walk("gone".to_owned()));
         Gathered {
             broken,
             found: Vec::new(),
@@ -1063,7 +1057,7 @@ mod tests {
 
     #[test]
     fn of_two_tests_the_one_that_says_no_decides() {
-        let maybe = || Belongs::Maybe(unread("ports", None, Hole::Walk("gone".to_owned())));
+        let maybe = || Belongs::Maybe(Unread::new("ports", None, Hole::Walk("gone".to_owned())));
         assert!(matches!(maybe().and(|| Belongs::No), Belongs::No));
         assert!(matches!(Belongs::No.and(maybe), Belongs::No));
         assert!(matches!(maybe().and(|| Belongs::Yes), Belongs::Maybe(_)));

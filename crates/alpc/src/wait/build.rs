@@ -116,11 +116,8 @@ impl<'k, 'd> Builder<'k, 'd> {
     }
 
     pub(crate) fn unread(&mut self, what: &'static str, at: Option<Gva>, why: Hole) {
-        self.graph.unread.push(Unread {
-            what,
-            at: at.map(|at| self.kernel.addr(at)),
-            complete: Value::Missing(Box::new(why)),
-        });
+        let at = at.map(|at| self.kernel.addr(at));
+        self.graph.unread.push(Unread::new(what, at, why));
     }
 
     /// All threads of all processes.

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use kdump::Gva;
 use serde::Serialize;
 
-use crate::value::{Addr, Value};
+use crate::value::{Addr, Hole, Value};
 use crate::wait::chain::Chain;
 use crate::wait::clock::Clock;
 use crate::wait::cycle::{self, Adjacency};
@@ -47,6 +47,16 @@ pub struct Unread {
     pub at: Option<Addr>,
     /// Why it could not be looked at.
     pub complete: Value<()>,
+}
+
+impl Unread {
+    pub(crate) fn new(what: &'static str, at: Option<Addr>, why: Hole) -> Self {
+        Self {
+            what,
+            at,
+            complete: Value::Missing(Box::new(why)),
+        }
+    }
 }
 
 impl Graph {

@@ -16,7 +16,7 @@ pub mod node;
 mod queues;
 pub mod root;
 pub mod servers;
-mod signature;
+pub(crate) mod signature;
 pub mod table;
 pub mod trouble;
 
