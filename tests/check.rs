@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use support::synthetic::{Sample, address};
 use support::{Run, alpc_dump, fixture, root};
 use synth::address::{Pfn, Va};
+use synth::random::Random;
 use synth::world::{Built, Message, Queue};
 use synth::worlds::{self, hang};
 
@@ -468,6 +469,30 @@ fn no_frame_turns_a_verdict(world: &Built) {
         assert_eq!(run.status, status(&verdicts(&run)));
     }
     assert!(undecided > 100, "{undecided}");
+}
+
+#[test]
+fn no_random_loss_turns_a_verdict() {
+    for (seed, kernel) in support::synthetic::every_kernel().into_iter().enumerate() {
+        let world = worlds::standard(kernel);
+        let whole = verdicts(&Sample::of(world.clone()).check(ALL, &["--format", "json"]));
+        let frames: Vec<Pfn> = world.map().memory.frames().map(|(frame, _)| frame).collect();
+        let mut random = Random::new(seed as u64);
+        for _ in 0..3 {
+            let mut draw = || usize::try_from(random.below(frames.len() as u64)).unwrap();
+            let lost: Vec<Pfn> = (0..frames.len() / 12).map(|_| frames[draw()]).collect();
+            let run = Sample::without(&world, lost.iter().copied()).check(ALL, &["--format", "json"]);
+            if run.status == 2 {
+                continue;
+            }
+            for (number, (got, whole)) in verdicts(&run).iter().zip(&whole).enumerate() {
+                assert!(
+                    got == UNDECIDED || got == whole,
+                    "{kernel} without {lost:x?}: {number}: {whole} became {got}"
+                );
+            }
+        }
+    }
 }
 
 #[test]

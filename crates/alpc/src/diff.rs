@@ -20,6 +20,9 @@ use crate::wait::signature::without_drawn;
 /// system runs. In 100 ns.
 const TOLERANCE: u64 = 60 * 10_000_000;
 
+/// What a change names of that which may hide it; the section has all.
+const NAMED: usize = 4;
+
 /// What makes two things the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -157,7 +160,7 @@ pub struct Change {
     pub second: Option<u64>,
     /// Its address, when addresses make things the same.
     pub address: Option<Addr>,
-    /// Why it is unknown.
+    /// Why it is unknown: the first of what is listed in the section, or what cannot be read of it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<Doubt>,
 }
@@ -376,6 +379,10 @@ fn doubts(dump: Which, parts: &[Unread]) -> Vec<Doubt> {
     parts.iter().map(doubt).collect()
 }
 
+fn first_doubts(dump: Which, parts: &[Unread]) -> Vec<Doubt> {
+    doubts(dump, parts.get(..NAMED).unwrap_or(parts))
+}
+
 /// Compares by addresses.
 fn by_addresses<T: Fact>(first: &Listed<T>, second: &Listed<T>, order: Order) -> Section {
     let mut pairs: BTreeMap<Addr, [Option<&T>; 2]> = BTreeMap::new();
@@ -419,7 +426,7 @@ impl Section {
         match fact.there() {
             There::No => {}
             There::Maybe(part) => self.unknown(fact, None, vec![Doubt { dump: has, part }]),
-            There::Yes if !hidden.is_empty() => self.unknown(fact, None, doubts(other, hidden)),
+            There::Yes if !hidden.is_empty() => self.unknown(fact, None, first_doubts(other, hidden)),
             There::Yes => self.push(fact, became, None, [None, None], Vec::new()),
         }
     }
@@ -554,7 +561,7 @@ fn groups<T: Fact>(listed: &Listed<T>) -> (BTreeMap<Subject, Group>, Vec<Unread>
             match value {
                 Value::Known(value) => *sum = sum.saturating_add(value),
                 Value::Missing(hole) => {
-                    missing.push(Unread::new(measure.name(), Some(fact.address()), *hole))
+                    missing.push(Unread::new(measure.name(), Some(fact.address()), *hole));
                 }
             }
         }
@@ -589,8 +596,8 @@ fn by_names<T: Fact>(first: &Listed<T>, second: &Listed<T>) -> Section {
                 continue;
             };
             if !missing.is_empty() || !second_missing.is_empty() {
-                let mut unread = doubts(Which::First, missing);
-                unread.extend(doubts(Which::Second, second_missing));
+                let mut unread = first_doubts(Which::First, missing);
+                unread.extend(first_doubts(Which::Second, second_missing));
                 section.change(
                     &name,
                     Became::Unknown,
@@ -622,7 +629,13 @@ impl Section {
         };
         let numbers = [Some(first), Some(second)];
         if !hidden.is_empty() {
-            return self.change(name, Became::Unknown, measure, numbers, doubts(fewer, hidden));
+            return self.change(
+                name,
+                Became::Unknown,
+                measure,
+                numbers,
+                first_doubts(fewer, hidden),
+            );
         }
         let became = match (became, measure, first, second) {
             (_, Measure::Count, 0, _) => Became::Appeared,

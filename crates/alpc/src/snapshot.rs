@@ -205,11 +205,15 @@ fn processes(all: Read<process::Processes>) -> Listed<ProcessFact> {
             by_id.entry(id).or_default().push(process);
         }
     }
+    let all_ids = all.complete.get().and_then(|()| {
+        let mut ids = all.processes.iter().map(|process| process.process_id.get());
+        ids.try_for_each(|id| id.map(|_| ()))
+    });
     let facts = all.processes.iter().map(|process| ProcessFact {
         address: process.address,
         process_id: process.process_id.clone(),
         image: process.image.clone(),
-        parent: parent(process, &by_id, &all.complete).into(),
+        parent: parent(process, &by_id, &all_ids).into(),
         created: process.create_time.clone(),
         running: process.exit_time.clone().map(|exit| exit == 0),
     });
@@ -228,20 +232,17 @@ fn processes(all: Read<process::Processes>) -> Listed<ProcessFact> {
 fn parent(
     process: &ProcessRecord,
     by_id: &HashMap<u64, Vec<&ProcessRecord>>,
-    complete: &Value<()>,
+    all_ids: &Read<()>,
 ) -> Read<Option<String>> {
     let id = process.parent_process_id.get()?;
     for candidate in by_id.get(id).into_iter().flatten() {
-        let (Value::Known(before), Value::Known(after)) = (&candidate.create_time, &process.create_time)
-        else {
-            continue;
-        };
-        if before <= after {
+        if candidate.create_time.get()? <= process.create_time.get()? {
             return candidate.image.get().cloned().map(Some);
         }
     }
+    // Whatever cannot be read may be it; nobody's id is 0.
     if *id != 0 {
-        complete.get()?;
+        all_ids.clone()?;
     }
     Ok(None)
 }
