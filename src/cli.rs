@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,35 +43,58 @@ pub struct Cli {
     pub dumps: Vec<PathBuf>,
 
     /// PDB, ISF table or layout pack of the kernel, folder to look in, or symbol path; may be given several times
-    #[arg(short = 'y', long = "symbols", value_name = "FILE|FOLDER|PATH", global = true)]
+    #[arg(
+        short = 'y',
+        long = "symbols",
+        value_name = "FILE|FOLDER|PATH",
+        global = true,
+        help_heading = "Symbols"
+    )]
     pub symbols: Vec<PathBuf>,
 
     /// Use symbols only when GUID and age are those that the kernel names
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Symbols")]
     pub exact_symbols: bool,
 
     /// Whose words the views use: the debuggers' up to 2009, or those since 2012
-    #[arg(long, value_enum, default_value_t = Style::Classic, global = true)]
+    #[arg(long, value_enum, default_value_t = Style::Classic, global = true, help_heading = "Output")]
     pub style: Style,
 
-    /// Text for people, JSON for programs; drawings of graphs
-    #[arg(long, value_enum, default_value_t = Format::Text, global = true)]
+    /// Text for people; JSON or CSV for programs; drawings of graphs
+    #[arg(long, value_enum, default_value_t = Format::Text, global = true, help_heading = "Output")]
     pub format: Format,
 
     /// When to colour text; an explicit choice beats CLICOLOR_FORCE, CLICOLOR and NO_COLOR
-    #[arg(long, value_enum, default_value_t = ColorChoice::Auto, global = true)]
+    #[arg(long, value_enum, default_value_t = ColorChoice::Auto, global = true, help_heading = "Output")]
     pub color: ColorChoice,
 
     /// Read the dump without mapping it into memory, for network shares and files that may shrink
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "The dump")]
     pub no_mmap: bool,
 
     /// Show what the debugger's views leave out
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = "Output")]
     pub verbose: bool,
 
+    /// Write the results into this file, which appears whole or not at all
+    #[arg(short, long, value_name = "FILE", global = true, help_heading = "Output")]
+    pub output: Option<PathBuf>,
+
+    /// Say nothing on stderr but errors
+    #[arg(short, long, global = true, help_heading = "Output")]
+    pub quiet: bool,
+
+    /// Tell the dump's SHA-256 too, in JSON or on stderr: reads the whole file
+    #[arg(long, global = true, help_heading = "The dump")]
+    pub hash: bool,
+
     /// Debugger command lines, several separated by ; (may be given several times)
-    #[arg(short = 'c', long = "commands", value_name = "LINES")]
+    #[arg(
+        short = 'c',
+        long = "commands",
+        value_name = "LINES",
+        help_heading = "Debugger command lines"
+    )]
     pub commands: Vec<String>,
 
     #[command(subcommand)]
@@ -81,21 +104,21 @@ pub struct Cli {
 /// What to do with the dumps.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
-    /// The dump's header, its kernel, the symbols found, and the share of pages that is there
+    /// The dump's header, its kernel, its symbols, and the share of pages that is there
     Info,
     /// One message in full (!alpc /M)
     Message(MessageArgs),
     /// One port, the threads that serve it, and its queues (!alpc /P)
     Port(PortArgs),
-    /// One resource, or all that a port owns: sections, regions, views, reserves, security data (!alpc /R)
+    /// One resource, or all that a port owns: sections, views, reserves ... (!alpc /R)
     Resource(ResourceArgs),
     /// A type of the symbols in use, with its values at an address (dt)
     Dt(DtArgs),
     /// Which symbols the kernel asks for, where they were looked for, and how to get them
     Symbols(SymbolsArgs),
-    /// Write what the views need of a dump's, a PDB's or an ISF table's symbols into a small file for -y
-    Pack(PackArgs),
-    /// Every thread: its state, what it waits for, and the ALPC reply that it waits for
+    /// Write what the views need of the symbols into a small file for -y
+    Pack,
+    /// Every thread: its state, what it waits for, the ALPC reply that it waits for
     Threads(ThreadsArgs),
     /// One thread in full (!thread)
     Thread(ThreadArgs),
@@ -105,7 +128,7 @@ pub enum Command {
     Ports(PortsArgs),
     /// Handles with the objects behind them (!handle)
     Handles(HandlesArgs),
-    /// One object: its header, type, counts and name; a directory with what is in it (!object)
+    /// One object: its type, counts and name; a directory with what is in it (!object)
     Object(ObjectArgs),
     /// Every process (!process 0 0)
     Processes,
@@ -117,7 +140,7 @@ pub enum Command {
     Global(GlobalArgs),
     /// Whether all ports and messages agree with each other (!alpc -analyze)
     Analyze,
-    /// What is stuck, on whom, since when and why: deadlocks, root blockers, ports in trouble
+    /// What is stuck, on whom, since when and why: deadlocks, blockers, ports in trouble
     Hang(HangArgs),
     /// One chain of waits, each step with its evidence
     Chain(ChainArgs),
@@ -127,8 +150,103 @@ pub enum Command {
     Check(CheckArgs),
     /// What has changed from one dump to another: processes, ports, connections, waits
     Diff(DiffArgs),
-    /// Who is connected to whom (!alpc /graph) and who waits for whom; with --format also as a drawing
+    /// Who is connected to whom (!alpc /graph) and who waits for whom; also drawn
     Graph(GraphArgs),
+    /// The JSON Schema of what commands write with --format json or ndjson
+    Schema(AboutArgs),
+    /// Completions for a shell
+    Completions(CompletionsArgs),
+    /// The manual page of the program, or of one command
+    Man(AboutArgs),
+}
+
+/// Which command it is about.
+#[derive(Clone, Debug, Args)]
+pub struct AboutArgs {
+    /// One command; all of them without it
+    #[arg(value_name = "COMMAND")]
+    pub command: Option<String>,
+}
+
+/// Which shell.
+#[derive(Clone, Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+/// The commands as `--help` groups them.
+const CATEGORIES: [(&str, &[&str]); 6] = [
+    ("Who waits for whom", &["hang", "chain", "waits", "graph"]),
+    (
+        "The views of !alpc",
+        &[
+            "message",
+            "port",
+            "resource",
+            "global",
+            "connections",
+            "ports",
+            "analyze",
+        ],
+    ),
+    (
+        "The system around it",
+        &[
+            "threads",
+            "thread",
+            "processes",
+            "process",
+            "handles",
+            "object",
+            "modules",
+            "dt",
+        ],
+    ),
+    ("Gates", &["check", "diff"]),
+    ("The dump and its symbols", &["info", "symbols", "pack"]),
+    (
+        "About this program, without a dump",
+        &["schema", "completions", "man", "help"],
+    ),
+];
+
+/// The arguments with the help that groups the commands.
+pub fn definition() -> clap::Command {
+    /// As `--help` writes it without a terminal to fit.
+    const TEMPLATE: &str =
+        "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}{all-args}{after-help}";
+    let mut whole = Cli::command();
+    whole.build();
+    let mut shown = whole
+        .clone()
+        .mut_subcommands(|command| command.hide(true))
+        .before_help(categories(&whole))
+        .help_template(TEMPLATE)
+        .mut_arg("help", |help| help.help("Print help"));
+    let help = shown.render_help();
+    Cli::command().override_help(help)
+}
+
+fn categories(whole: &clap::Command) -> String {
+    let mut text = String::new();
+    for (title, names) in CATEGORIES {
+        text.push_str(&format!("{title}:\n"));
+        for name in names {
+            let about = whole.find_subcommand(name).and_then(clap::Command::get_about);
+            let about = about.map(ToString::to_string).unwrap_or_default();
+            text.push_str(&format!("  {name:<12} {about}\n"));
+        }
+        text.push('\n');
+    }
+    text.trim_end().to_owned()
+}
+
+/// The command that a word may have been meant as.
+pub fn nearest_command(word: &str) -> Option<String> {
+    let whole = Cli::command();
+    crate::selector::nearest(word, whole.get_subcommands().map(clap::Command::get_name)).map(str::to_owned)
 }
 
 /// What to tell of the symbols.
@@ -137,14 +255,6 @@ pub struct SymbolsArgs {
     /// End with status 1 when no symbols can be used
     #[arg(long)]
     pub check: bool,
-}
-
-/// Where the symbols go.
-#[derive(Clone, Debug, Args)]
-pub struct PackArgs {
-    /// The file to write; one that is there is not overwritten
-    #[arg(short, long, value_name = "FILE")]
-    pub output: PathBuf,
 }
 
 /// Which resources to show.
@@ -325,6 +435,10 @@ pub enum Format {
     Text,
     /// One JSON document
     Json,
+    /// A line of JSON for each record, as soon as it is read
+    Ndjson,
+    /// Rows and columns; of commands that give a table
+    Csv,
     /// JUnit XML; of check only
     Junit,
     /// Graphviz; of graph only
@@ -336,9 +450,9 @@ pub enum Format {
 }
 
 impl Format {
-    /// Whether results are collected and written as one file at the end.
-    pub fn is_collected(self) -> bool {
-        matches!(self, Self::Json | Self::Junit)
+    /// Whether it is for programs, which get everything.
+    pub fn is_data(self) -> bool {
+        matches!(self, Self::Json | Self::Ndjson | Self::Csv)
     }
 
     /// Whether it is a drawing, which only graphs have.
@@ -358,6 +472,18 @@ pub enum ColorChoice {
     Never,
 }
 
+impl Cli {
+    /// Whether a record is shown with all that is known of it.
+    pub fn in_full(&self) -> bool {
+        self.verbose || self.format.is_data()
+    }
+
+    /// Whether `--output` is what the command makes, not where its results go.
+    pub fn writes_own_file(&self) -> bool {
+        matches!(self.command, Some(Command::Pack))
+    }
+}
+
 impl Command {
     /// The command's name, as it is written on the command line.
     pub fn name(&self) -> &'static str {
@@ -368,7 +494,7 @@ impl Command {
             Self::Resource(_) => "resource",
             Self::Dt(_) => "dt",
             Self::Symbols(_) => "symbols",
-            Self::Pack(_) => "pack",
+            Self::Pack => "pack",
             Self::Threads(_) => "threads",
             Self::Thread(_) => "thread",
             Self::Connections(_) => "connections",
@@ -386,6 +512,9 @@ impl Command {
             Self::Check(_) => "check",
             Self::Diff(_) => "diff",
             Self::Graph(_) => "graph",
+            Self::Schema(_) => "schema",
+            Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
         }
     }
 }

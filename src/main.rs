@@ -16,16 +16,19 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches;
 
-use crate::cli::{Cli, Command, DiffArgs};
+use crate::cli::{Cli, Command, DiffArgs, Format};
 use crate::failure::{Failure, Status};
 use crate::kd::Step;
 use crate::output::Output;
+use crate::output::document::DumpRef;
 use crate::session::Session;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse_from(kd::bind_lines(kd::rewrite(std::env::args_os()))) {
+    let args = kd::bind_lines(kd::rewrite(std::env::args_os()));
+    let parsed = cli::definition().try_get_matches_from(args);
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
             // Clap's own status for usage errors is 2 already, and 0 for help and version.
@@ -46,29 +49,48 @@ fn main() -> ExitCode {
 
 /// Runs the steps on each dump; an error on one does not stop the others.
 fn run(cli: &Cli) -> io::Result<Status> {
-    let mut output = Output::new(cli);
+    let mut output = match Output::new(cli) {
+        Ok(output) => output,
+        Err(error) => {
+            let file = cli.output.as_deref().unwrap_or(Path::new("stdout")).display();
+            let _ = writeln!(io::stderr(), "alpc-dump: {file}: cannot be written: {error}");
+            return Ok(Status::Fatal);
+        }
+    };
+    if let (Some(command), []) = (&cli.command, cli.dumps.as_slice())
+        && let Some(written) = commands::about::run(command)
+    {
+        return match written {
+            Ok(text) => output.raw(&text),
+            Err(error) => {
+                output.diagnostic(&format!("{error:#}"))?;
+                Ok(Status::Fatal)
+            }
+        };
+    }
     if cli.dumps.is_empty() || (cli.command.is_none() && cli.commands.is_empty()) {
         output.diagnostic(&nothing_to_do(cli))?;
         return Ok(Status::Fatal);
     }
     if let Some(Command::Diff(args)) = &cli.command {
-        return run_diff(cli, args, &mut output);
+        return run_diff(cli, args, output);
     }
     let steps = kd::steps(cli);
     let mut worst = Status::Complete;
     for dump in &cli.dumps {
-        output.begin(cli, dump)?;
-        worst = worst.combine(run_steps(cli, dump, &steps, &mut output)?);
+        let about = output.begin(cli, dump)?;
+        worst = worst.combine(run_steps(cli, dump, &about, &steps, &mut output)?);
     }
     output.finish(cli)?;
     Ok(worst)
 }
 
-/// Compares two dumps, which are one answer together.
-fn run_diff(cli: &Cli, args: &DiffArgs, output: &mut Output) -> io::Result<Status> {
+/// Compares two dumps, which give one answer together.
+fn run_diff(cli: &Cli, args: &DiffArgs, mut output: Output) -> io::Result<Status> {
+    let about = DumpRef::of(&cli.dumps[0], cli.hash);
     let status = match commands::diff::run(cli, args) {
-        Ok(answer) => output.answer(cli, &cli.dumps[0], &answer)?,
-        Err(error) => output.failure(cli, &cli.dumps[0], &Failure::from_error(error))?,
+        Ok(answer) => output.answer(cli, &about, answer)?,
+        Err(error) => output.failure(cli, &about, &Failure::from_error(error))?,
     };
     output.finish(cli)?;
     Ok(status)
@@ -79,36 +101,53 @@ fn nothing_to_do(cli: &Cli) -> String {
     let usage = "alpc-dump <DUMP>... <COMMAND>; see --help";
     match cli.dumps.as_slice() {
         [_, .., last] if !last.exists() => {
-            let last = last.display();
-            format!("\"{last}\" is neither a command nor a file: {usage}")
+            let last = last.to_string_lossy();
+            let near = cli::nearest_command(&last).map(|near| format!("; did you mean {near}?"));
+            let near = near.unwrap_or_default();
+            format!("\"{last}\" is neither a command nor a file{near}: {usage}")
         }
         [] => format!("no dump given: {usage}"),
         _ => format!("no command given: {usage}"),
     }
 }
 
-fn run_steps(cli: &Cli, dump: &Path, steps: &[Step], output: &mut Output) -> io::Result<Status> {
+fn run_steps(
+    cli: &Cli,
+    dump: &Path,
+    about: &DumpRef,
+    steps: &[Step],
+    output: &mut Output,
+) -> io::Result<Status> {
     if let Some(answer) = commands::pack::of_table(cli, dump) {
         return match answer {
-            Ok(answer) => output.answer(cli, dump, &answer),
-            Err(error) => output.failure(cli, dump, &Failure::from_error(error)),
+            Ok(answer) => output.answer(cli, about, answer),
+            Err(error) => output.failure(cli, about, &Failure::from_error(error)),
         };
     }
     let session = match Session::open(cli, dump) {
         Ok(session) => session,
-        Err(error) => return output.failure(cli, dump, &Failure::from_error(error)),
+        Err(error) => return output.failure(cli, about, &Failure::from_error(error)),
     };
     let mut worst = Status::Complete;
     for step in steps {
         let status = match step {
             Step::Print(text) => output.print(cli, text)?,
-            Step::Refuse(failure) => output.failure(cli, dump, failure)?,
-            Step::Run(cli) => match commands::run(cli, &session) {
-                Ok(answer) => output.answer(cli, dump, &answer)?,
-                Err(error) => output.failure(cli, dump, &Failure::from_error(error))?,
-            },
+            Step::Refuse(failure) => output.failure(cli, about, failure)?,
+            Step::Run(cli) => run_step(cli, about, &session, output)?,
         };
         worst = worst.combine(status);
     }
     Ok(worst)
+}
+
+fn run_step(cli: &Cli, about: &DumpRef, session: &Session, output: &mut Output) -> io::Result<Status> {
+    if matches!(cli.format, Format::Ndjson | Format::Csv)
+        && let Some(table) = cli.command.as_ref().and_then(commands::table)
+    {
+        return output.stream(cli, about, session, table);
+    }
+    match commands::run(cli, session) {
+        Ok(answer) => output.answer(cli, about, answer),
+        Err(error) => output.failure(cli, about, &Failure::from_error(error)),
+    }
 }

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use alpc::check::{Condition, Signature, Whose};
 use alpc::queue::QueueKind;
+use kdump::TimeSpan;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -273,6 +274,7 @@ impl Table for NoDeadlock {
 impl Table for Wait {
     fn rule(self, _: Range<usize>) -> Result<Named, Wrong> {
         let longest = time::parse_span(self.longest.get_ref())
+            .map(TimeSpan)
             .map_err(|why| Wrong::new("longest", &self.longest, why))?;
         let whose = whose(self.image, self.port)?;
         Ok((self.name, Condition::Wait { longest, whose }))
@@ -424,7 +426,7 @@ image = \"lsass.exe\"
         let Condition::Wait { longest, whose } = &rules[2].condition else {
             panic!("not a wait")
         };
-        assert_eq!(*longest, 864_000_000_000);
+        assert_eq!(*longest, TimeSpan(864_000_000_000));
         assert_eq!(whose.image.as_deref(), Some("lsass.exe"));
     }
 

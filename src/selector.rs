@@ -82,6 +82,18 @@ pub fn message(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Gva> {
     resolve(kernel, token, alpc::select::message)
 }
 
+/// The name that one may have been meant as, by the number of letters that differ.
+pub fn nearest<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let word = word.to_lowercase();
+    let allowed = (word.chars().count() / 3).clamp(1, 3);
+    names
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(&word, &name.to_lowercase()), name))
+        .filter(|&(distance, _)| distance <= allowed)
+        .min_by_key(|&(distance, _)| distance)
+        .map(|(_, name)| name)
+}
+
 fn resolve(
     kernel: &Kernel<'_>,
     token: &str,

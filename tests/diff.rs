@@ -290,8 +290,8 @@ fn waits_of(result: &Value, waiter: &str, caller: &str) {
     assert_eq!(longer.len(), 1, "{longer:#?}");
     assert_eq!(told(longer[0], &["change", "measure"]), ["grew", "waited"]);
     let (first, second) = (
-        longer[0]["first"].as_u64().unwrap(),
-        longer[0]["second"].as_u64().unwrap(),
+        longer[0]["first"]["ticks"].as_u64().unwrap(),
+        longer[0]["second"]["ticks"].as_u64().unwrap(),
     );
     assert_eq!(second - first, TEN_MINUTES * 156_250);
     let again: Vec<&Value> = of(caller).iter().map(|change| &change["change"]).collect();

@@ -1,16 +1,40 @@
 //! `analyze`: the debugger's undocumented `!alpc -analyze`: do all ports and messages agree with each other?
 
-use alpc::analyze::{self, Analysis};
+use alpc::analyze::{self, Analysis, Finding};
 use alpc::enumerate::PortSource;
 
-use super::Answer;
+use super::{Answer, Table, open_kernel};
+use crate::cli::Cli;
+use crate::output::records::Records;
+use crate::output::schema::of;
 use crate::session::Session;
+
+/// The rows.
+pub const TABLE: Table = Table {
+    record: "finding",
+    row: of::<Finding>,
+    rest: (of::<Analysis>, Some("findings")),
+};
 
 pub fn run(session: &Session) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
     let record = analyze::analyze(&kernel);
     let found = !record.findings.is_empty();
     Ok(Answer::new(text(&record), &record)?
+        .served_by(&kernel)
+        .finding(found))
+}
+
+/// The findings one by one.
+pub fn records(cli: &Cli, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
+    let kernel = open_kernel(cli, session, records)?;
+    let mut analysis = analyze::analyze(&kernel);
+    let found = !analysis.findings.is_empty();
+    for finding in analysis.findings.drain(..) {
+        records.record(TABLE.record, &finding)?;
+    }
+    Ok(Answer::beside(&analysis)?
+        .without("findings")
         .served_by(&kernel)
         .finding(found))
 }

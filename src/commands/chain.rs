@@ -8,6 +8,7 @@ use alpc::wait::graph::Graph;
 use alpc::wait::node::{Node, NodeId};
 use alpc::{Addr, Kernel, Value};
 use kdump::Gva;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Answer;
@@ -18,8 +19,8 @@ use crate::output::{escape, wait_lines};
 use crate::selector;
 use crate::session::Session;
 
-#[derive(Serialize)]
-struct Record {
+#[derive(Serialize, JsonSchema)]
+pub struct ChainsRecord {
     chains: Vec<Chain>,
 }
 
@@ -54,7 +55,7 @@ pub fn run(session: &Session, args: &ChainArgs) -> anyhow::Result<Answer> {
             add_candidates(&kernel, &graph, chain);
         }
     }
-    let record = Record { chains };
+    let record = ChainsRecord { chains };
     let text = text(&record, kernel.addr(kernel.base()).digits());
     Ok(Answer::new(text, &record)?.served_by(&kernel))
 }
@@ -100,7 +101,7 @@ fn add_candidates(kernel: &Kernel<'_>, graph: &Graph, chain: &mut Chain) {
     }
 }
 
-fn text(record: &Record, digits: usize) -> String {
+fn text(record: &ChainsRecord, digits: usize) -> String {
     let mut rows = Rows::new(0, digits);
     if record.chains.is_empty() {
         rows.line("no thread of the process waits for another thread or process");

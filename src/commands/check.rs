@@ -1,13 +1,17 @@
 //! `check`: conditions that a dump is held against, as a gate of CI does.
 
-use alpc::check::{Condition, Facts, Finding, Outcome, PortFinding, Signature, Verdict, WaitFinding, Whose};
+use alpc::check::{Condition, Facts, Found, Outcome, PortFound, Signature, Verdict, WaitFound, Whose};
 use alpc::queue::QueueKind;
 use alpc::wait::graph::Unread;
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Answer;
-use crate::cli::CheckArgs;
+use super::{Answer, Table, open_kernel};
+use crate::cli::{CheckArgs, Cli};
 use crate::failure::Status;
+use crate::output::document::portable;
+use crate::output::records::Records;
+use crate::output::schema::of;
 use crate::output::wait_lines::plural;
 use crate::output::{escape, time};
 use crate::rules::{self, Rule};
@@ -17,8 +21,8 @@ use crate::session::Session;
 const NAMED: usize = 3;
 
 /// What the conditions of a rule file came to.
-#[derive(Serialize)]
-struct CheckRecord {
+#[derive(Serialize, JsonSchema)]
+pub struct CheckRecord {
     /// The rule file, as it was given.
     rules: String,
     /// Conditions that hold.
@@ -32,8 +36,8 @@ struct CheckRecord {
 }
 
 /// A condition and what it came to.
-#[derive(Serialize)]
-struct ConditionRecord {
+#[derive(Serialize, JsonSchema)]
+pub struct ConditionRecord {
     /// The line of the rule file that its table begins at.
     line: usize,
     /// The name that the file gives it, else what it asks for, in words.
@@ -49,32 +53,76 @@ struct ConditionRecord {
     look_at: String,
 }
 
+/// The conditions one by one.
+pub const TABLE: Table = Table {
+    record: "condition",
+    row: of::<ConditionRecord>,
+    rest: (of::<CheckRecord>, Some("conditions")),
+};
+
+impl CheckRecord {
+    fn new(args: &CheckArgs) -> Self {
+        Self {
+            rules: portable(&args.rules),
+            passed: 0,
+            failed: 0,
+            undecided: 0,
+            conditions: Vec::new(),
+        }
+    }
+
+    fn count(&mut self, verdict: Verdict) {
+        *match verdict {
+            Verdict::Pass => &mut self.passed,
+            Verdict::Fail => &mut self.failed,
+            Verdict::Undecided => &mut self.undecided,
+        } += 1;
+    }
+
+    fn status(&self) -> Status {
+        match (self.failed, self.undecided) {
+            (0, 0) => Status::Complete,
+            (0, _) => Status::Partial,
+            _ => Status::Finding,
+        }
+    }
+}
+
 pub fn run(session: &Session, args: &CheckArgs) -> anyhow::Result<Answer> {
     let rules = rules::read(&args.rules)?;
     let kernel = session.kernel()?;
     let facts = Facts::new(&kernel);
-    let conditions: Vec<ConditionRecord> = rules.iter().map(|rule| condition(&facts, rule)).collect();
-    let with = |verdict| {
-        conditions
-            .iter()
-            .filter(|condition| condition.outcome.verdict == verdict)
-            .count()
-    };
-    let record = CheckRecord {
-        rules: args.rules.to_string_lossy().into_owned(),
-        passed: with(Verdict::Pass),
-        failed: with(Verdict::Fail),
-        undecided: with(Verdict::Undecided),
-        conditions,
-    };
-    let status = match (record.failed, record.undecided) {
-        (0, 0) => Status::Complete,
-        (0, _) => Status::Partial,
-        _ => Status::Finding,
-    };
+    let mut record = CheckRecord::new(args);
+    for rule in &rules {
+        let condition = condition(&facts, rule);
+        record.count(condition.outcome.verdict);
+        record.conditions.push(condition);
+    }
     Ok(Answer::new(text(&record), &record)?
         .served_by(&kernel)
-        .ends_with(status))
+        .ends_with(record.status()))
+}
+
+/// The conditions one by one.
+pub fn records(
+    cli: &Cli,
+    session: &Session,
+    args: &CheckArgs,
+    records: &mut Records<'_>,
+) -> anyhow::Result<Answer> {
+    let rules = rules::read(&args.rules)?;
+    let kernel = open_kernel(cli, session, records)?;
+    let facts = Facts::new(&kernel);
+    let mut record = CheckRecord::new(args);
+    for rule in &rules {
+        let condition = condition(&facts, rule);
+        record.count(condition.outcome.verdict);
+        records.record(TABLE.record, &condition)?;
+    }
+    Ok(Answer::beside(&record)?
+        .without("conditions")
+        .served_by(&kernel)
+        .ends_with(record.status()))
 }
 
 fn condition(facts: &Facts<'_, '_>, rule: &Rule) -> ConditionRecord {
@@ -251,24 +299,24 @@ fn first(named: &[String]) -> &str {
     named.first().map_or("", String::as_str)
 }
 
-fn finding(finding: &Finding) -> String {
+fn finding(finding: &Found) -> String {
     match finding {
-        Finding::Deadlock(deadlock) => format!(
+        Found::Deadlock(deadlock) => format!(
             "{} of thread {}{} {}",
             plural(deadlock.threads, "thread"),
             deadlock.thread,
             if deadlock.proven { "" } else { ", possible," },
             escape::text(&deadlock.signature)
         ),
-        Finding::Wait(wait) => self::wait(wait),
-        Finding::Port(port) => self::port(port),
-        Finding::Process(process) => format!(
+        Found::Wait(wait) => self::wait(wait),
+        Found::Port(port) => self::port(port),
+        Found::Process(process) => format!(
             "process {} ({} {})",
             process.process,
             question(process.image.as_deref()),
             id(process.process_id)
         ),
-        Finding::Pages(pages) => {
+        Found::Pages(pages) => {
             let unreadable = pages
                 .unreadable
                 .map(|values| format!(", {} unreadable", number(values, "part")));
@@ -279,11 +327,11 @@ fn finding(finding: &Finding) -> String {
                 unreadable.unwrap_or_default()
             )
         }
-        Finding::Signature(signature) => escape::text(&signature.signature),
+        Found::Signature(signature) => escape::text(&signature.signature),
     }
 }
 
-fn wait(wait: &WaitFinding) -> String {
+fn wait(wait: &WaitFound) -> String {
     let waited = wait.waited.map_or_else(|| "?".to_owned(), time::lasted);
     let port = wait
         .port
@@ -299,7 +347,7 @@ fn wait(wait: &WaitFinding) -> String {
     )
 }
 
-fn port(port: &PortFinding) -> String {
+fn port(port: &PortFound) -> String {
     let path = port
         .path
         .as_deref()
@@ -347,18 +395,18 @@ fn unread(parts: &[Unread]) -> String {
 /// The command that shows what a condition is about.
 fn look_at(condition: &Condition, outcome: &Outcome) -> String {
     match (outcome.found.first(), condition) {
-        (Some(Finding::Deadlock(deadlock)), _) => format!("chain {}", deadlock.thread),
-        (Some(Finding::Wait(wait)), _) => format!("chain {}", wait.thread),
+        (Some(Found::Deadlock(deadlock)), _) => format!("chain {}", deadlock.thread),
+        (Some(Found::Wait(wait)), _) => format!("chain {}", wait.thread),
         (
-            Some(Finding::Port(port)),
+            Some(Found::Port(port)),
             Condition::Port {
                 connections: Some(_), ..
             },
         ) => {
             format!("connections {}", port.port)
         }
-        (Some(Finding::Port(port)), _) => format!("port {}", port.port),
-        (Some(Finding::Process(process)), _) => format!("process {}", process.process),
+        (Some(Found::Port(port)), _) => format!("port {}", port.port),
+        (Some(Found::Process(process)), _) => format!("process {}", process.process),
         (_, Condition::Queue { .. } | Condition::Port { .. }) => "ports".to_owned(),
         (_, Condition::Process { .. }) => "processes".to_owned(),
         (_, Condition::Coverage { .. }) => "info".to_owned(),

@@ -2,28 +2,56 @@
 
 use std::fmt::Write;
 
-use alpc::Value;
 use alpc::connection::{self, ConnectionRecord, ConnectionsRecord, End};
 use alpc::port::NamedPort;
 use alpc::process::ProcessRef;
+use alpc::{Kernel, Value};
 
-use super::Answer;
-use crate::cli::PortArgs;
+use super::{Answer, Table, open_kernel};
+use crate::cli::{Cli, PortArgs};
 use crate::failure::Failure;
 use crate::output::escape;
+use crate::output::records::Records;
 use crate::output::rows::or_question;
+use crate::output::schema::of;
 use crate::selector;
 use crate::session::Session;
 
+/// The rows.
+pub const TABLE: Table = Table {
+    record: "connection",
+    row: of::<ConnectionRecord>,
+    rest: (of::<ConnectionsRecord>, Some("connections")),
+};
+
 pub fn run(session: &Session, args: &PortArgs) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
-    let address = selector::port(&kernel, &args.port)?;
-    alpc::port::port(&kernel, address, alpc::port::Detail::Rows)
-        .map_err(|error| Failure::not_there("not-a-port", error.to_string()))?;
-    let record = connection::connections(&kernel, address)
-        .map_err(|hole| Failure::partial(hole.id(), format!("the connection port cannot be told: {hole}")))?;
+    let record = of_port(&kernel, args)?;
     let text = format!("\n{}", block(&record, ""));
     Ok(Answer::new(text, &record)?.served_by(&kernel))
+}
+
+/// The connections one by one.
+pub fn records(
+    cli: &Cli,
+    session: &Session,
+    args: &PortArgs,
+    records: &mut Records<'_>,
+) -> anyhow::Result<Answer> {
+    let kernel = open_kernel(cli, session, records)?;
+    let mut all = of_port(&kernel, args)?;
+    for connection in all.connections.drain(..) {
+        records.record(TABLE.record, &connection)?;
+    }
+    Ok(Answer::beside(&all)?.without("connections").served_by(&kernel))
+}
+
+fn of_port(kernel: &Kernel<'_>, args: &PortArgs) -> anyhow::Result<ConnectionsRecord> {
+    let address = selector::port(kernel, &args.port)?;
+    alpc::port::port(kernel, address, alpc::port::Detail::Rows)
+        .map_err(|error| Failure::not_there("not-a-port", error.to_string()))?;
+    connection::connections(kernel, address)
+        .map_err(|hole| Failure::partial(hole.id(), format!("the connection port cannot be told: {hole}")))
 }
 
 /// A connection port and its connections, each line behind `indent`.

@@ -3,21 +3,24 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use alpc::diff::{self, Became, By, Change, Diff, Doubt, Evidence, Measure, Said, Section, Subject, Which};
+use alpc::diff::{
+    self, Amount, Became, BootEvidence, By, Change, Changes, Diff, Doubt, Measure, Said, Subject, Which,
+};
 use alpc::snapshot::Snapshot;
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value as Json;
 
 use super::Answer;
 use crate::cli::{Cli, Command, DiffArgs, MatchBy};
 use crate::failure::{Failure, Status};
+use crate::output::document::{SymbolSource, portable};
 use crate::output::wait_lines::plural;
 use crate::output::{escape, time};
 use crate::session::Session;
 
 /// Two dumps and what has changed between them.
-#[derive(Serialize)]
-struct DiffRecord {
+#[derive(Serialize, JsonSchema)]
+pub struct DiffRecord {
     /// The first dump, as it was given.
     first_dump: String,
     /// The second dump, as it was given.
@@ -30,7 +33,7 @@ struct DiffRecord {
 /// What is needed of a dump.
 struct Side {
     snapshot: Snapshot,
-    symbols: Json,
+    symbols: SymbolSource,
     narrow: bool,
 }
 
@@ -53,8 +56,8 @@ pub fn run(cli: &Cli, args: &DiffArgs) -> anyhow::Result<Answer> {
         _ => Status::Finding,
     };
     let record = DiffRecord {
-        first_dump: first.to_string_lossy().into_owned(),
-        second_dump: second.to_string_lossy().into_owned(),
+        first_dump: portable(first),
+        second_dump: portable(second),
         diff,
     };
     let text = text(&record.diff, asked.is_some(), cli.verbose);
@@ -83,14 +86,13 @@ fn side(cli: &Cli, path: &Path) -> anyhow::Result<Side> {
     let kernel = session.kernel()?;
     Ok(Side {
         snapshot: Snapshot::of(&kernel),
-        symbols: super::symbols_of(&kernel),
+        symbols: super::symbol_source(&kernel),
         narrow: kernel.pointer_size() == 4,
     })
 }
 
-fn notes(asked: Option<By>, diff: &Diff, symbols: &Json) -> Vec<String> {
-    let source = symbols["source"].as_str().unwrap_or_default();
-    let mut notes = vec![format!("symbols of the second dump: {source}")];
+fn notes(asked: Option<By>, diff: &Diff, symbols: &SymbolSource) -> Vec<String> {
+    let mut notes = vec![format!("symbols of the second dump: {}", symbols.source)];
     if asked == Some(By::Addresses) && diff.same_boot != Some(true) {
         notes.push(
             "the dumps are not known to be of one boot: the same address may be another thing's".to_owned(),
@@ -132,7 +134,7 @@ fn text(diff: &Diff, asked: bool, verbose: bool) -> String {
 }
 
 /// Without addresses and times, which are another's on each machine, unless `full`.
-fn evidence_line(evidence: &Evidence, full: bool) -> String {
+fn evidence_line(evidence: &BootEvidence, full: bool) -> String {
     let agree = match evidence.agree {
         Some(true) => "agrees",
         Some(false) => "differs",
@@ -143,7 +145,7 @@ fn evidence_line(evidence: &Evidence, full: bool) -> String {
     }
     let said = |said: &Option<Said>| match said {
         Some(Said::Address(address)) => address.to_string(),
-        Some(Said::Time(at)) => time::utc(*at),
+        Some(Said::Time(at)) => at.to_string(),
         Some(Said::Text(text)) => escape::text(text),
         None => "?".to_owned(),
     };
@@ -155,7 +157,7 @@ fn evidence_line(evidence: &Evidence, full: bool) -> String {
     }
 }
 
-fn section(section: &Section, full: bool) -> String {
+fn section(section: &Changes, full: bool) -> String {
     let changes = section.changes.iter().map(|change| line(change, full));
     let hidden: Vec<String> = doubts(&section.unread, full)
         .into_iter()
@@ -189,16 +191,14 @@ fn told(change: &Change, full: bool) -> String {
     let numbers = change.first.zip(change.second);
     let from_to = match (change.measure, numbers) {
         (Some(Measure::Waited), Some((first, second))) if first == second => {
-            format!(": still waits, {}", time::lasted(first))
+            format!(": still waits, {}", amount(first))
         }
         (Some(Measure::Waited), Some((first, second))) => {
-            format!(
-                ": still waits, {} -> {}",
-                time::lasted(first),
-                time::lasted(second)
-            )
+            format!(": still waits, {} -> {}", amount(first), amount(second))
         }
-        (Some(measure), Some((first, second))) => format!(": {first} -> {second}{}", unit(measure)),
+        (Some(measure), Some((first, second))) => {
+            format!(": {} -> {}{}", amount(first), amount(second), unit(measure))
+        }
         (Some(measure), None) => unit(measure).replacen(' ', ": ", 1),
         (None, _) => String::new(),
     };
@@ -211,6 +211,13 @@ fn told(change: &Change, full: bool) -> String {
             let more = plural(rest.len(), "more part");
             format!("{from_to}: unknown, not read: {first} (and {more})")
         }
+    }
+}
+
+fn amount(amount: Amount) -> String {
+    match amount {
+        Amount::Number(number) => number.to_string(),
+        Amount::Span(span) => time::lasted(span),
     }
 }
 

@@ -8,20 +8,24 @@ use alpc::global::{self, BlobTypeRecord, GlobalRecord};
 use alpc::portlist::{self, PortLine};
 use alpc::queue::QueueKind;
 use alpc::{Kernel, Value};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Answer, connections, ports};
-use crate::cli::{Cli, Format, GlobalArgs};
+use super::{Answer, Table, connections, open_kernel, ports};
+use crate::cli::{Cli, GlobalArgs};
 use crate::output::escape;
+use crate::output::records::Records;
 use crate::output::rows::{Rows, or_question};
+use crate::output::schema::of;
 use crate::session::Session;
 
 /// Width of a row's label.
 const LABEL: usize = 21;
 
 /// The record, with the lists that the verbose view adds.
-#[derive(Serialize)]
-struct Full {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "GlobalInFull")]
+pub struct Full {
     #[serde(flatten)]
     global: GlobalRecord,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,21 +34,45 @@ struct Full {
     graph: Option<Vec<EdgeRecord>>,
 }
 
+/// The rows of `--list`.
+pub const LIST: Table = Table {
+    record: "port",
+    row: of::<PortLine>,
+    rest: ports::TABLE.rest,
+};
+
+/// The rows of `--graph`.
+pub const EDGES: Table = Table {
+    record: "connection-edge",
+    row: of::<EdgeRecord>,
+    rest: ports::TABLE.rest,
+};
+
 pub fn run(cli: &Cli, session: &Session, args: &GlobalArgs) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
     if args.graph || args.list {
         return one_table(&kernel, args.graph);
     }
-    let full = cli.verbose || cli.format == Format::Json;
+    let full = cli.in_full();
     let all = full.then(|| enumerate::ports(&kernel).ports);
     let record = Full {
         global: global::global(&kernel),
-        list: all.as_ref().map(|all| portlist::lines(&kernel, all)),
+        list: all.as_ref().map(|all| portlist::lines(&kernel, all).collect()),
         graph: all.as_ref().map(|all| connection::graph(&kernel, all)),
     };
     let notes = ports::source_note(record.global.source, &record.global.complete);
     let text = text(&record, &kernel);
     Ok(Answer::new(text, &record)?.served_by(&kernel).with_notes(notes))
+}
+
+/// The connections of all ports one by one.
+pub fn edge_records(cli: &Cli, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
+    let kernel = open_kernel(cli, session, records)?;
+    let all = enumerate::ports(&kernel);
+    for edge in connection::graph(&kernel, &all.ports) {
+        records.record(EDGES.record, &edge)?;
+    }
+    ports::beside(&kernel, &ports::PortsRecord::new(Vec::new(), &all), &all)
 }
 
 /// `/graph` or `-lp` alone.
@@ -55,7 +83,7 @@ fn one_table(kernel: &Kernel<'_>, graph: bool) -> anyhow::Result<Answer> {
         let edges = connection::graph(kernel, &all.ports);
         Answer::new(edges.iter().map(edge).collect(), &edges)?
     } else {
-        let lines = portlist::lines(kernel, &all.ports);
+        let lines: Vec<PortLine> = portlist::lines(kernel, &all.ports).collect();
         Answer::new(lines.iter().map(three_columns).collect(), &lines)?
     };
     Ok(answer.served_by(kernel).with_notes(notes))

@@ -7,6 +7,7 @@ use alpc::wait::hang::{self, Deadlock};
 use alpc::wait::node::ProcessNode;
 use alpc::{Kernel, Value};
 use kdump::Gva;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Answer, global, ports};
@@ -15,8 +16,8 @@ use crate::output::graph::{Drawing, Parts, dot, html, mermaid};
 use crate::selector;
 use crate::session::Session;
 
-#[derive(Serialize)]
-struct Record<'r> {
+#[derive(Serialize, JsonSchema)]
+pub struct GraphsRecord<'r> {
     connections: &'r [EdgeRecord],
     waits: &'r GraphRecord<'r>,
     deadlocks: &'r [Deadlock],
@@ -40,7 +41,7 @@ pub fn run(cli: &Cli, session: &Session, args: &GraphArgs) -> anyhow::Result<Ans
         Some(process) => graph.record_around(process),
         None => graph.record(),
     };
-    let record = Record {
+    let record = GraphsRecord {
         connections: &connections,
         waits: &waits,
         deadlocks: &hang.deadlocks,
@@ -54,7 +55,9 @@ pub fn run(cli: &Cli, session: &Session, args: &GraphArgs) -> anyhow::Result<Ans
         })
     };
     let text = match cli.format {
-        Format::Text | Format::Json | Format::Junit => connections.iter().map(global::edge).collect(),
+        Format::Text | Format::Json | Format::Ndjson | Format::Csv | Format::Junit => {
+            connections.iter().map(global::edge).collect()
+        }
         Format::Dot => dot::write(&draw()),
         Format::Mermaid => mermaid::write(&draw()),
         Format::Html => html::write(&draw(), &hang.signature)?,

@@ -2,14 +2,17 @@
 
 use alpc::handle::{self, HandleRecord, Handles};
 use alpc::object::TypeRef;
-use alpc::process::{self, ProcessRecord};
+use alpc::process::{self, ProcessRecord, ProcessRef};
 use alpc::{Kernel, Value};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Answer;
+use super::{Answer, Table, open_kernel};
 use crate::cli::{Cli, HandlesArgs};
 use crate::failure::Failure;
+use crate::output::records::Records;
 use crate::output::rows::or_question;
+use crate::output::schema::of;
 use crate::output::{escape, object_lines, process_lines};
 use crate::selector;
 use crate::session::Session;
@@ -17,19 +20,57 @@ use crate::session::Session;
 /// The system process's handle table is the kernel's.
 const SYSTEM: u64 = 4;
 
-#[derive(Serialize)]
-struct HandlesRecord {
+#[derive(Serialize, JsonSchema)]
+pub struct HandlesRecord {
     #[serde(skip_serializing_if = "Option::is_none")]
     searched_type: Option<String>,
     processes: Vec<ProcessHandles>,
     complete: Value<()>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ProcessHandles {
     process: ProcessRecord,
     /// None for a process that has ended: it has no table.
     handles: Value<Option<Handles>>,
+}
+
+/// The rows.
+pub const TABLE: Table = Table {
+    record: "handle",
+    row: of::<Row>,
+    rest: (of::<Rest>, None),
+};
+
+/// A handle, and whose it is.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "HandleOfProcess")]
+struct Row {
+    /// The process whose handle it is.
+    owner: ProcessRef,
+    /// Its id.
+    owner_process_id: Value<u64>,
+    #[serde(flatten)]
+    handle: HandleRecord,
+}
+
+/// What stands beside the handles.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "HandlesRest")]
+struct Rest {
+    /// Set when the list of processes could not be followed to its end.
+    complete: Value<()>,
+    /// Processes whose table could not be read, or not as a whole.
+    unread: Vec<Unread>,
+}
+
+/// A process that may have more handles.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "HandlesUnread")]
+struct Unread {
+    process: ProcessRef,
+    /// Why the table cannot be read, or the parts of it that cannot.
+    gaps: Vec<Value<()>>,
 }
 
 pub fn run(cli: &Cli, session: &Session, args: &HandlesArgs) -> anyhow::Result<Answer> {
@@ -45,6 +86,44 @@ pub fn run(cli: &Cli, session: &Session, args: &HandlesArgs) -> anyhow::Result<A
     };
     let text = text(&record, args.process.is_none(), cli.verbose);
     Ok(Answer::new(text, &record)?.served_by(&kernel))
+}
+
+/// The handles one by one.
+pub fn records(
+    cli: &Cli,
+    session: &Session,
+    args: &HandlesArgs,
+    records: &mut Records<'_>,
+) -> anyhow::Result<Answer> {
+    let kernel = open_kernel(cli, session, records)?;
+    let (processes, complete) = processes(&kernel, args)?;
+    let mut unread = Vec::new();
+    for process in processes {
+        let ProcessHandles { process, handles } = of_process(&kernel, process, args);
+        let owner = ProcessRef {
+            address: process.address,
+            image: process.image.clone(),
+        };
+        let gaps = match handles {
+            Value::Missing(hole) => vec![Value::Missing(hole)],
+            Value::Known(None) => Vec::new(),
+            Value::Known(Some(table)) => {
+                for handle in table.handles {
+                    let row = Row {
+                        owner: owner.clone(),
+                        owner_process_id: process.process_id.clone(),
+                        handle,
+                    };
+                    records.record(TABLE.record, &row)?;
+                }
+                table.gaps
+            }
+        };
+        if !gaps.is_empty() {
+            unread.push(Unread { process: owner, gaps });
+        }
+    }
+    Ok(Answer::beside(&Rest { complete, unread })?.served_by(&kernel))
 }
 
 fn processes(kernel: &Kernel<'_>, args: &HandlesArgs) -> anyhow::Result<(Vec<ProcessRecord>, Value<()>)> {

@@ -6,6 +6,7 @@ use alpc::wait::hang::{self, Blocker, Deadlock, Hang};
 use alpc::wait::node::Node;
 use alpc::wait::root::Suspect;
 use alpc::wait::trouble::PortTrouble;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Answer;
@@ -21,8 +22,8 @@ const TROUBLES: usize = 6;
 const LINES: usize = 8;
 
 /// The report, and with `-v` the graph that it was made from.
-#[derive(Serialize)]
-struct Record<'r> {
+#[derive(Serialize, JsonSchema)]
+pub struct HangRecord<'r> {
     #[serde(flatten)]
     hang: &'r Hang,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -32,13 +33,13 @@ struct Record<'r> {
 pub fn run(cli: &Cli, session: &Session, args: &HangArgs) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
     let (graph, hang) = hang::hang(&kernel);
-    let record = Record {
+    let record = HangRecord {
         hang: &hang,
         graph: cli.verbose.then(|| graph.record()),
     };
     let too_long = args
         .longer_than
-        .is_some_and(|limit| hang.longest_wait.is_some_and(|longest| longest > limit));
+        .is_some_and(|limit| hang.longest_wait.is_some_and(|longest| longest.0 > limit));
     let text = text(&hang, &graph, cli.verbose, kernel.addr(kernel.base()).digits());
     Ok(Answer::new(text, &record)?
         .served_by(&kernel)
@@ -69,7 +70,7 @@ fn text(hang: &Hang, graph: &Graph, verbose: bool, digits: usize) -> String {
 fn head(rows: &mut Rows, hang: &Hang) {
     rows.line(&format!("Hang @ {}", hang.signature));
     let longest = match (hang.longest_wait, &hang.clock) {
-        (Some(units), _) => format!(", the longest for {}", time::lasted(units)),
+        (Some(span), _) => format!(", the longest for {}", time::lasted(span)),
         (None, Value::Missing(_)) if hang.stuck > 0 => ", for how long cannot be told".to_owned(),
         (None, _) => String::new(),
     };

@@ -5,6 +5,7 @@ use alpc::crashed::{self, Crashed};
 use alpc::module::{self, Modules};
 use kdump::{Coverage, Dump, Header, KernelImage, Machine, Note};
 use ntlayout::Identity;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -16,21 +17,21 @@ use crate::session::Session;
 
 const LABEL: usize = 22;
 
-#[derive(Serialize)]
-struct InfoRecord<'a> {
+#[derive(Serialize, JsonSchema)]
+pub struct InfoRecord<'a> {
     file: String,
     file_size: u64,
     header: Value,
     pages: Coverage,
-    triage: Option<TriageRecord>,
+    triage: Option<TriageContents>,
     notes: &'a [Note],
-    kernel: Finding<KernelRecord>,
-    symbols: Finding<SymbolsRecord>,
+    kernel: Found<KernelFound>,
+    symbols: Found<SymbolsFound>,
 }
 
 /// What a triage dump holds instead of pages.
-#[derive(Serialize)]
-struct TriageRecord {
+#[derive(Serialize, JsonSchema)]
+struct TriageContents {
     blocks: u64,
     bytes: u64,
     bytes_present: u64,
@@ -40,14 +41,15 @@ struct TriageRecord {
 }
 
 /// What was found, or why not: `info` shows as much as there is.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum Finding<T> {
+#[schemars(rename = "FoundOr{T}")]
+enum Found<T> {
     Found(T),
     Missing(String),
 }
 
-impl<T> Finding<T> {
+impl<T> Found<T> {
     fn new(result: anyhow::Result<T>) -> Self {
         match result {
             Ok(found) => Self::Found(found),
@@ -56,16 +58,16 @@ impl<T> Finding<T> {
     }
 }
 
-#[derive(Serialize)]
-struct KernelRecord {
+#[derive(Serialize, JsonSchema)]
+struct KernelFound {
     base: String,
     size_of_image: u32,
     timestamp: u32,
     pdb: Option<String>,
 }
 
-#[derive(Serialize)]
-struct SymbolsRecord {
+#[derive(Serialize, JsonSchema)]
+struct SymbolsFound {
     source: String,
     identity: Option<String>,
     certainty: String,
@@ -84,16 +86,16 @@ pub fn run(session: &Session) -> anyhow::Result<Answer> {
         pages: dump.coverage(),
         triage: triage(dump),
         notes: dump.notes(),
-        kernel: Finding::new(image.map(|image| kernel_record(&image, dump.header()))),
-        symbols: Finding::new(symbols),
+        kernel: Found::new(image.map(|image| kernel_record(&image, dump.header()))),
+        symbols: Found::new(symbols),
     };
     Answer::new(text(&record, dump.header()), &record)
 }
 
-fn triage(dump: &Dump) -> Option<TriageRecord> {
+fn triage(dump: &Dump) -> Option<TriageContents> {
     let triage = dump.triage()?;
     let (bytes, bytes_present) = triage.bytes();
-    Some(TriageRecord {
+    Some(TriageContents {
         blocks: triage.claimed_blocks(),
         bytes,
         bytes_present,
@@ -139,8 +141,8 @@ fn shorten(member: &mut Value) {
     }
 }
 
-fn kernel_record(image: &KernelImage, header: &Header) -> KernelRecord {
-    KernelRecord {
+fn kernel_record(image: &KernelImage, header: &Header) -> KernelFound {
+    KernelFound {
         base: hex(header, image.base.into()),
         size_of_image: image.size_of_image,
         timestamp: image.timestamp,
@@ -148,10 +150,10 @@ fn kernel_record(image: &KernelImage, header: &Header) -> KernelRecord {
     }
 }
 
-fn symbols(session: &Session) -> anyhow::Result<SymbolsRecord> {
+fn symbols(session: &Session) -> anyhow::Result<SymbolsFound> {
     let kernel = session.kernel()?;
     let layout = kernel.layout();
-    Ok(SymbolsRecord {
+    Ok(SymbolsFound {
         source: layout.origin().to_string(),
         identity: layout.identity().map(Identity::to_string),
         certainty: layout.certainty().to_string(),
@@ -166,7 +168,10 @@ fn text(record: &InfoRecord<'_>, header: &Header) -> String {
     rows.text("File size", &format!("{} bytes", record.file_size));
     rows.text("Kind", &format!("{}, {}", header.kind, machine(header)));
     rows.text("Windows", &windows(header));
-    rows.text("System time", &optional(header.system_time, time::utc));
+    rows.text(
+        "System time",
+        &optional(header.system_time, |time| time.to_string()),
+    );
     rows.text("System uptime", &optional(header.system_up_time, time::span));
     rows.text(
         "Processors",
@@ -195,7 +200,7 @@ fn text(record: &InfoRecord<'_>, header: &Header) -> String {
     for note in record.notes {
         rows.text("Note", &escape::text(&note.text));
     }
-    if let (Finding::Missing(_), Some(triage)) = (&record.kernel, &record.triage)
+    if let (Found::Missing(_), Some(triage)) = (&record.kernel, &record.triage)
         && let Some(base) = triage.kernel_base
     {
         rows.text("Kernel base", &base.to_string());
@@ -205,7 +210,7 @@ fn text(record: &InfoRecord<'_>, header: &Header) -> String {
     rows.finish()
 }
 
-fn triage_rows(rows: &mut Rows, triage: &TriageRecord) {
+fn triage_rows(rows: &mut Rows, triage: &TriageContents) {
     rows.text(
         "Virtual memory",
         &format!(
@@ -311,9 +316,9 @@ fn pages(coverage: Coverage) -> String {
     format!("{present} of {claimed} are in the file ({share:.1} %), {missing} are cut off")
 }
 
-fn kernel_rows(rows: &mut Rows, kernel: &Finding<KernelRecord>) {
+fn kernel_rows(rows: &mut Rows, kernel: &Found<KernelFound>) {
     match kernel {
-        Finding::Found(kernel) => {
+        Found::Found(kernel) => {
             rows.text("Kernel base", &kernel.base);
             rows.text(
                 "Kernel image",
@@ -325,13 +330,13 @@ fn kernel_rows(rows: &mut Rows, kernel: &Finding<KernelRecord>) {
             let identity = kernel.pdb.as_deref().unwrap_or("no debug record in the dump");
             rows.text("Kernel symbols", &escape::text(identity));
         }
-        Finding::Missing(why) => paragraph(rows, "Kernel", why),
+        Found::Missing(why) => paragraph(rows, "Kernel", why),
     }
 }
 
-fn symbol_rows(rows: &mut Rows, symbols: &Finding<SymbolsRecord>) {
+fn symbol_rows(rows: &mut Rows, symbols: &Found<SymbolsFound>) {
     match symbols {
-        Finding::Found(symbols) => {
+        Found::Found(symbols) => {
             rows.text(
                 "Symbols in use",
                 &format!("{} ({})", escape::text(&symbols.source), symbols.certainty),
@@ -341,7 +346,7 @@ fn symbol_rows(rows: &mut Rows, symbols: &Finding<SymbolsRecord>) {
                 rows.text("Views lost", &symbols.views_lost.join(", "));
             }
         }
-        Finding::Missing(why) => paragraph(rows, "Symbols in use", &format!("none: {why}")),
+        Found::Missing(why) => paragraph(rows, "Symbols in use", &format!("none: {why}")),
     }
 }
 

@@ -6,29 +6,63 @@ use std::sync::OnceLock;
 use alpc::message::{self, Detail, MessageDetails, MessageRecord};
 use alpc::{Kernel, Value};
 
-use super::Answer;
-use crate::cli::{Cli, Format, MessageArgs, Style};
+use super::{Answer, Table, open_kernel};
+use crate::cli::{Cli, MessageArgs, Style};
 use crate::failure::{Failure, Status};
+use crate::output::records::Records;
 use crate::output::rows::{self, Rows};
+use crate::output::schema::of;
 use crate::selector;
 use crate::session::Session;
 
 /// Width of a row's label.
 const LABEL: usize = 21;
 
+/// The rows.
+pub const TABLE: Table = Table {
+    record: "message",
+    row: of::<MessageRecord>,
+    rest: (of::<()>, None),
+};
+
 pub fn run(cli: &Cli, session: &Session, args: &MessageArgs) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
-    let detail = if cli.verbose || cli.format == Format::Json {
-        Detail::Full
-    } else {
-        Detail::Rows
-    };
+    let detail = if cli.in_full() { Detail::Full } else { Detail::Rows };
     if args.message == "-" {
         return several(cli, &kernel, stdin_lines()?, detail);
     }
     let record = one(&kernel, &args.message, detail)?;
     let text = text(&record, cli.style);
     Ok(Answer::new(text, &record)?.served_by(&kernel))
+}
+
+/// The messages one by one. One that is not there is told and does not stop the others.
+pub fn records(
+    cli: &Cli,
+    session: &Session,
+    args: &MessageArgs,
+    records: &mut Records<'_>,
+) -> anyhow::Result<Answer> {
+    let kernel = open_kernel(cli, session, records)?;
+    if args.message != "-" {
+        records.record(TABLE.record, &one(&kernel, &args.message, Detail::Full)?)?;
+        return Ok(Answer::beside(&())?.served_by(&kernel));
+    }
+    let mut notes = Vec::new();
+    let mut status = Status::Complete;
+    for token in tokens(stdin_lines()?) {
+        match one(&kernel, token, Detail::Full) {
+            Ok(record) => records.record(TABLE.record, &record)?,
+            Err(error) => {
+                let failure = Failure::from_error(error);
+                status = status.combine(failure.status);
+                records.failure(&failure)?;
+                notes.push(failure.message);
+            }
+        }
+    }
+    let answer = Answer::beside(&())?.served_by(&kernel).with_notes(notes);
+    Ok(Answer { status, ..answer })
 }
 
 fn one(kernel: &Kernel<'_>, token: &str, detail: Detail) -> anyhow::Result<MessageRecord> {
@@ -47,17 +81,20 @@ fn stdin_lines() -> anyhow::Result<&'static [String]> {
     }
 }
 
+fn tokens(lines: &[String]) -> impl Iterator<Item = &str> {
+    lines
+        .iter()
+        .map(|line| line.trim())
+        .filter(|line| !line.is_empty())
+}
+
 /// The messages that stdin names, one a line; blank lines are skipped. One that is not there is told and does
 /// not stop the others.
 fn several(cli: &Cli, kernel: &Kernel<'_>, lines: &[String], detail: Detail) -> anyhow::Result<Answer> {
     let mut records = Vec::new();
     let mut notes = Vec::new();
     let mut status = Status::Complete;
-    for token in lines
-        .iter()
-        .map(|line| line.trim())
-        .filter(|line| !line.is_empty())
-    {
+    for token in tokens(lines) {
         match one(kernel, token, detail) {
             Ok(record) => records.push(record),
             Err(error) => {

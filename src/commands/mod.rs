@@ -1,5 +1,6 @@
 //! One file a command: what it gathers and how it is written.
 
+pub mod about;
 mod analyze;
 mod chain;
 mod check;
@@ -19,6 +20,7 @@ mod port;
 mod ports;
 mod processes;
 mod resource;
+mod shapes;
 mod symbols;
 mod thread;
 mod threads;
@@ -30,17 +32,21 @@ use serde_json::Value as Json;
 
 use crate::cli::{Cli, Command, Format};
 use crate::failure::{Failure, Status};
+use crate::output::document::SymbolSource;
 use crate::output::narrow;
+use crate::output::records::Records;
 use crate::session::Session;
+
+pub use shapes::{Shape, Table, shapes};
 
 /// What a command gives for one dump: the same record as text and as JSON.
 pub struct Answer {
     /// The text view, with its last line feed.
     pub text: String,
-    /// The record.
+    /// The record; of a table that was written record by record, what there is to say beside them.
     pub record: Json,
     /// Where the symbols came from, when any served.
-    pub symbols: Option<Json>,
+    pub symbols: Option<SymbolSource>,
     /// Things worth saying on stderr.
     pub notes: Vec<String>,
     /// The exit status that the command itself asks for, whatever the record's holes add to it.
@@ -58,8 +64,21 @@ impl Answer {
         })
     }
 
+    /// What there is to say beside the records of a table.
+    fn beside(record: &impl Serialize) -> anyhow::Result<Self> {
+        Self::new(String::new(), record)
+    }
+
+    /// The same without a member of the record, whose elements were written one by one.
+    fn without(mut self, member: &str) -> Self {
+        if let Json::Object(record) = &mut self.record {
+            record.shift_remove(member);
+        }
+        self
+    }
+
     fn served_by(mut self, kernel: &Kernel<'_>) -> Self {
-        self.symbols = Some(symbols_of(kernel));
+        self.symbols = Some(symbol_source(kernel));
         self
     }
 
@@ -91,32 +110,101 @@ impl Answer {
     }
 }
 
-/// Where the symbols in use came from.
-fn symbols_of(kernel: &Kernel<'_>) -> Json {
+fn symbol_source(kernel: &Kernel<'_>) -> SymbolSource {
     let layout = kernel.layout();
-    serde_json::json!({
-        "source": layout.origin().to_string(),
-        "identity": layout.identity().map(ToString::to_string),
-        "certainty": layout.certainty().to_string(),
-    })
+    SymbolSource {
+        source: layout.origin().to_string(),
+        identity: layout.identity().map(ToString::to_string),
+        certainty: layout.certainty().to_string(),
+    }
 }
 
 /// Runs the command on one dump.
 pub fn run(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
-    let answer = dispatch(cli, session);
-    if session.dump().kernel_space().pointer_width() != 4 {
+    narrowed(session, dispatch(cli, session))
+}
+
+/// Runs a command that fills a table, and writes each of its records as soon as it is read.
+pub fn stream(
+    cli: &Cli,
+    session: &Session,
+    fill: Fill<'_>,
+    records: &mut Records<'_>,
+) -> anyhow::Result<Answer> {
+    records.narrow(is_narrow(session));
+    narrowed(session, fill(cli, session, records))
+}
+
+fn is_narrow(session: &Session) -> bool {
+    session.dump().kernel_space().pointer_width() == 4
+}
+
+/// The same with the addresses in errors and reasons as wide as the dumped system's.
+fn narrowed(session: &Session, answer: anyhow::Result<Answer>) -> anyhow::Result<Answer> {
+    if !is_narrow(session) {
         return answer;
     }
-    answer.map(Answer::narrowed).map_err(|error| {
-        let Failure { status, id, message } = Failure::from_error(error);
-        Failure {
-            status,
-            id,
-            message: narrow::text(&message),
-        }
-        .into()
+    answer
+        .map(Answer::narrowed)
+        .map_err(|error| match error.downcast() {
+            Ok(Failure { status, id, message }) => Failure {
+                status,
+                id,
+                message: narrow::text(&message),
+            }
+            .into(),
+            Err(other) => other,
+        })
+}
+
+/// The kernel, once the first of its records can be written.
+fn open_kernel<'s>(cli: &Cli, session: &'s Session, records: &mut Records<'_>) -> anyhow::Result<Kernel<'s>> {
+    let kernel = session.kernel()?;
+    records.head(cli, Some(&symbol_source(&kernel)))?;
+    Ok(kernel)
+}
+
+/// Fills a table.
+pub type Fill<'a> = Box<dyn FnOnce(&Cli, &Session, &mut Records<'_>) -> anyhow::Result<Answer> + 'a>;
+
+/// The table that a command fills, if it gives one, and how.
+pub fn table(command: &Command) -> Option<(Table, Fill<'_>)> {
+    Some(match command {
+        Command::Message(args) => (
+            message::TABLE,
+            Box::new(|cli, session, records| message::records(cli, session, args, records)),
+        ),
+        Command::Ports(args) if args.orphans => (ports::ORPHANS, Box::new(ports::orphan_records)),
+        Command::Ports(args) if args.process.is_none() => (ports::TABLE, Box::new(ports::records)),
+        Command::Connections(args) => (
+            connections::TABLE,
+            Box::new(|cli, session, records| connections::records(cli, session, args, records)),
+        ),
+        Command::Global(args) if args.list => (global::LIST, Box::new(ports::records)),
+        Command::Global(args) if args.graph => (global::EDGES, Box::new(global::edge_records)),
+        Command::Threads(args) => (
+            threads::TABLE,
+            Box::new(|cli, session, records| threads::records(cli, session, args, records)),
+        ),
+        Command::Processes => (processes::TABLE, Box::new(processes::records)),
+        Command::Handles(args) => (
+            handles::TABLE,
+            Box::new(|cli, session, records| handles::records(cli, session, args, records)),
+        ),
+        Command::Modules => (modules::TABLE, Box::new(modules::records)),
+        Command::Waits => (waits::TABLE, Box::new(waits::records)),
+        Command::Analyze => (analyze::TABLE, Box::new(analyze::records)),
+        Command::Check(args) => (
+            check::TABLE,
+            Box::new(|cli, session, records| check::records(cli, session, args, records)),
+        ),
+        _ => return None,
     })
 }
+
+/// The commands that fill a table, for those who asked another for one.
+const TABLES: &str = "message, ports, connections, global --list, global --graph, threads, processes, handles, modules, waits, \
+analyze, check";
 
 fn dispatch(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
     let Some(command) = &cli.command else {
@@ -144,20 +232,27 @@ fn dispatch(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
         Command::Waits => waits::run(session),
         Command::Graph(args) => graph::run(cli, session, args),
         Command::Symbols(args) => symbols::run(session, args),
-        Command::Pack(args) => pack::of_dump(session, args),
+        Command::Pack => pack::of_dump(cli, session),
         Command::Dt(args) => dt::run(cli, session, args),
         Command::Threads(args) => threads::run(session, args),
         Command::Thread(args) => thread::run(session, args),
+        Command::Schema(_) | Command::Completions(_) | Command::Man(_) => Err(Failure::fatal(
+            "no-dump-needed",
+            format!("{} takes no dump", command.name()),
+        )),
     }
 }
 
 /// Refuses the formats that only other commands have.
 fn refuse_format(cli: &Cli, command: &Command) -> anyhow::Result<()> {
     let why = match (cli.format, command) {
-        (format, Command::Graph(_)) if format.is_drawing() => return Ok(()),
+        (Format::Csv, _) => format!("{} gives no table: csv is for {TABLES}", command.name()),
         (Format::Junit, Command::Check(_)) => return Ok(()),
-        (Format::Junit, _) => "only check writes JUnit XML: use --format text or json here",
-        (format, _) if format.is_drawing() => "only graph can be drawn: use --format text or json here",
+        (Format::Junit, _) => "only check writes JUnit XML: use --format text or json here".to_owned(),
+        (format, Command::Graph(_)) if format.is_drawing() => return Ok(()),
+        (format, _) if format.is_drawing() => {
+            "only graph can be drawn: use --format text or json here".to_owned()
+        }
         _ => return Ok(()),
     };
     Err(Failure::fatal("format-not-here", why))

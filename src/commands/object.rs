@@ -3,6 +3,7 @@
 use alpc::Value;
 use alpc::directory::{self, Listing};
 use alpc::object::{self, ObjectRecord};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Answer;
@@ -16,8 +17,8 @@ use crate::session::Session;
 /// Label width of the rows that `-v` adds.
 const LABEL: usize = 18;
 
-#[derive(Serialize)]
-struct Record {
+#[derive(Serialize, JsonSchema)]
+pub struct ObjectInFull {
     #[serde(flatten)]
     object: ObjectRecord,
     /// What is in it, when it is a directory.
@@ -34,14 +35,14 @@ pub fn run(cli: &Cli, session: &Session, args: &ObjectArgs) -> anyhow::Result<An
         .object_type
         .known()
         .is_some_and(|found| found.is("Directory"));
-    let record = Record {
+    let record = ObjectInFull {
         contents: is_directory.then(|| directory::listing(&kernel, address)),
         object,
     };
     Ok(Answer::new(text(&record, cli.verbose), &record)?.served_by(&kernel))
 }
 
-fn text(record: &Record, verbose: bool) -> String {
+fn text(record: &ObjectInFull, verbose: bool) -> String {
     let mut text = object_lines::lines(&record.object, 4);
     if verbose {
         text.push_str(&details(&record.object));

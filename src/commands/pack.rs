@@ -6,16 +6,17 @@ use std::path::Path;
 
 use alpc::contract::CONTRACT;
 use ntlayout::Table;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Answer;
-use crate::cli::{Cli, Command, PackArgs};
+use crate::cli::{Cli, Command};
 use crate::failure::Failure;
 use crate::output::escape;
 use crate::session::Session;
 
-#[derive(Serialize)]
-struct PackRecord {
+#[derive(Serialize, JsonSchema)]
+pub struct PackRecord {
     file: String,
     bytes: usize,
     identity: Option<String>,
@@ -23,20 +24,26 @@ struct PackRecord {
 }
 
 /// Packs the symbols in use for a dump.
-pub fn of_dump(session: &Session, args: &PackArgs) -> anyhow::Result<Answer> {
-    write(&session.table()?, args)
+pub fn of_dump(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
+    write(cli, &session.table()?)
 }
 
 /// Packs a symbol file that stands where a dump does; nothing if the command is another or the file is none.
 pub fn of_table(cli: &Cli, path: &Path) -> Option<anyhow::Result<Answer>> {
-    let Some(Command::Pack(args)) = &cli.command else {
+    if !matches!(cli.command, Some(Command::Pack)) {
         return None;
-    };
+    }
     let table = ntlayout::open(path).ok()?;
-    Some(write(&table, args))
+    Some(write(cli, &table))
 }
 
-fn write(table: &Table, args: &PackArgs) -> anyhow::Result<Answer> {
+fn write(cli: &Cli, table: &Table) -> anyhow::Result<Answer> {
+    let Some(output) = &cli.output else {
+        return Err(Failure::fatal(
+            "no-output",
+            "pack needs the name of the file to write: pack --output FILE",
+        ));
+    };
     let layout = table
         .resolve(&CONTRACT)
         .map_err(|error| Failure::fatal(error.id(), error.to_string()))?;
@@ -45,9 +52,9 @@ fn write(table: &Table, args: &PackArgs) -> anyhow::Result<Answer> {
         .ok_or_else(|| Failure::fatal("no-machine", "the symbols do not say for which machine they are"))?;
     let text = ntlayout::pack(&CONTRACT, &layout, pointer_size)
         .map_err(|error| Failure::fatal("no-identity", format!("{}: {error}", table.origin())))?;
-    save(&args.output, &text)?;
+    save(output, &text)?;
     let record = PackRecord {
-        file: args.output.to_string_lossy().into_owned(),
+        file: output.to_string_lossy().into_owned(),
         bytes: text.len(),
         identity: layout.identity().map(ToString::to_string),
         source: layout.origin().to_string(),

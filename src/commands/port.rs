@@ -5,7 +5,7 @@ use alpc::port::{self, Detail, NamedPort, PortDetails, PortRecord, Security, Ser
 use alpc::queue::{QueueKind, QueueRecord, QueuedMessage};
 
 use super::Answer;
-use crate::cli::{Cli, Format, PortArgs, Style};
+use crate::cli::{Cli, PortArgs, Style};
 use crate::failure::Failure;
 use crate::output::rows::{self, Rows};
 use crate::output::{escape, thread_line};
@@ -18,11 +18,7 @@ const LABEL: usize = 25;
 pub fn run(cli: &Cli, session: &Session, args: &PortArgs) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
     let address = selector::port(&kernel, &args.port)?;
-    let detail = if cli.verbose || cli.format == Format::Json {
-        Detail::Full
-    } else {
-        Detail::Rows
-    };
+    let detail = if cli.in_full() { Detail::Full } else { Detail::Rows };
     let record = port::port(&kernel, address, detail)
         .map_err(|error| Failure::not_there("not-a-port", error.to_string()))?;
     let text = text(&record, cli.style);

@@ -1,17 +1,35 @@
 //! `ports`: the debugger's `!alpc /LPP` for one process; without one, all ports; `-lp0` for those that no
 //! handle leads to.
 
-use alpc::Value;
 use alpc::connection::{self, ConnectedRecord, ProcessPortsRecord};
 use alpc::enumerate::{PortSource, Ports};
 use alpc::portlist::{self, OrphanRecord, PortLine};
+use alpc::{Kernel, Value};
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use super::{Answer, connections};
-use crate::cli::PortsArgs;
+use super::{Answer, Table, connections, open_kernel};
+use crate::cli::{Cli, PortsArgs};
 use crate::output::escape;
+use crate::output::records::Records;
 use crate::output::rows::or_question;
+use crate::output::schema::of;
 use crate::selector;
 use crate::session::Session;
+
+/// The rows of all ports.
+pub const TABLE: Table = Table {
+    record: "port",
+    row: of::<PortLine>,
+    rest: (of::<PortsRecord>, Some("ports")),
+};
+
+/// The rows of ports that no handle leads to.
+pub const ORPHANS: Table = Table {
+    record: "orphan-port",
+    row: of::<OrphanRecord>,
+    rest: (of::<OrphansRecord>, Some("ports")),
+};
 
 pub fn run(session: &Session, args: &PortsArgs) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
@@ -32,28 +50,53 @@ pub fn run(session: &Session, args: &PortsArgs) -> anyhow::Result<Answer> {
     let all = alpc::enumerate::ports(&kernel);
     let notes = source_note(all.source, &all.complete);
     if args.orphans {
-        let record = OrphansRecord::new(portlist::orphans(&kernel, &all.ports), &all);
+        let record = OrphansRecord::new(portlist::orphans(&kernel, &all.ports).collect(), &all);
         let text: String = record.ports.iter().map(orphan_line).collect();
         return Ok(Answer::new(text, &record)?.served_by(&kernel).with_notes(notes));
     }
-    let record = PortsRecord::new(portlist::lines(&kernel, &all.ports), &all);
+    let record = PortsRecord::new(portlist::lines(&kernel, &all.ports).collect(), &all);
     let text: String = record.ports.iter().map(line).collect();
     Ok(Answer::new(text, &record)?.served_by(&kernel).with_notes(notes))
 }
 
+/// All ports one by one.
+pub fn records(cli: &Cli, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
+    let kernel = open_kernel(cli, session, records)?;
+    let all = alpc::enumerate::ports(&kernel);
+    portlist::lines(&kernel, &all.ports).try_for_each(|port| records.record(TABLE.record, &port))?;
+    beside(&kernel, &PortsRecord::new(Vec::new(), &all), &all)
+}
+
+/// The ports that no handle leads to, one by one.
+pub fn orphan_records(cli: &Cli, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
+    let kernel = open_kernel(cli, session, records)?;
+    let all = alpc::enumerate::ports(&kernel);
+    portlist::orphans(&kernel, &all.ports).try_for_each(|port| records.record(ORPHANS.record, &port))?;
+    beside(&kernel, &OrphansRecord::new(Vec::new(), &all), &all)
+}
+
+/// What stands beside the records of ports.
+pub fn beside(kernel: &Kernel<'_>, record: &impl Serialize, all: &Ports) -> anyhow::Result<Answer> {
+    Ok(Answer::beside(record)?
+        .without("ports")
+        .served_by(kernel)
+        .with_notes(source_note(all.source, &all.complete)))
+}
+
 /// A list of ports, with where they came from.
-#[derive(serde::Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ListOf{T}")]
 pub struct Listed<T> {
     ports: Vec<T>,
     source: PortSource,
     complete: Value<()>,
 }
 
-type PortsRecord = Listed<PortLine>;
-type OrphansRecord = Listed<OrphanRecord>;
+pub type PortsRecord = Listed<PortLine>;
+pub type OrphansRecord = Listed<OrphanRecord>;
 
 impl<T> Listed<T> {
-    fn new(ports: Vec<T>, all: &Ports) -> Self {
+    pub fn new(ports: Vec<T>, all: &Ports) -> Self {
         Self {
             ports,
             source: all.source,

@@ -4,22 +4,32 @@ use alpc::process::{self, ProcessRecord, Processes};
 use alpc::receiver::{self, Receivers};
 use alpc::thread::ThreadRecord;
 use alpc::{Kernel, Value};
-use kdump::Gva;
+use kdump::{FileTime, Gva, TimeSpan};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Answer;
+use super::{Answer, Table, open_kernel};
 use crate::cli::{Cli, ProcessArgs};
 use crate::failure::Failure;
+use crate::output::records::Records;
 use crate::output::rows::or_question;
+use crate::output::schema::of;
 use crate::output::{escape, process_lines, thread_line, time};
 use crate::selector;
 use crate::session::Session;
 
 /// All processes: a table, or with `-v` the debugger's lines of each.
+/// The rows.
+pub const TABLE: Table = Table {
+    record: "process",
+    row: of::<ProcessRecord>,
+    rest: (of::<Processes>, Some("processes")),
+};
+
+/// All processes: a table, or with `-v` the debugger's lines of each.
 pub fn all(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
-    let record = process::all(&kernel)
-        .map_err(|hole| Failure::partial(hole.id(), format!("the processes cannot be listed: {hole}")))?;
+    let record = listed(&kernel)?;
     let mut text = if cli.verbose {
         blocks(&record)
     } else {
@@ -29,6 +39,21 @@ pub fn all(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
         text.push_str(&format!("{hole}\n"));
     }
     Ok(Answer::new(text, &record)?.served_by(&kernel))
+}
+
+/// The processes one by one.
+pub fn records(cli: &Cli, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
+    let kernel = open_kernel(cli, session, records)?;
+    let mut all = listed(&kernel)?;
+    for process in all.processes.drain(..) {
+        records.record(TABLE.record, &process)?;
+    }
+    Ok(Answer::beside(&all)?.without("processes").served_by(&kernel))
+}
+
+fn listed(kernel: &Kernel<'_>) -> anyhow::Result<Processes> {
+    process::all(kernel)
+        .map_err(|hole| Failure::partial(hole.id(), format!("the processes cannot be listed: {hole}")))
 }
 
 fn blocks(record: &Processes) -> String {
@@ -65,8 +90,8 @@ fn table(record: &Processes, pointer_size: u32) -> String {
 }
 
 /// One process in full.
-#[derive(Serialize)]
-struct Record {
+#[derive(Serialize, JsonSchema)]
+pub struct ProcessInFull {
     #[serde(flatten)]
     process: ProcessRecord,
     threads: Vec<ThreadRecord>,
@@ -79,7 +104,7 @@ pub fn one(session: &Session, args: &ProcessArgs) -> anyhow::Result<Answer> {
     let process = process::process(&kernel, address)
         .map_err(|error| Failure::not_there("not-a-process", error.to_string()))?;
     let (threads, threads_complete) = threads(&kernel, address);
-    let record = Record {
+    let record = ProcessInFull {
         process,
         threads,
         threads_complete,
@@ -93,7 +118,7 @@ fn threads(kernel: &Kernel<'_>, process: Gva) -> (Vec<ThreadRecord>, Value<()>) 
     (found.threads, found.complete)
 }
 
-fn text(record: &Record, now: Option<u64>) -> String {
+fn text(record: &ProcessInFull, now: Option<FileTime>) -> String {
     let process = &record.process;
     let mut text = process_lines::lines(process);
     let mut row = |label: &str, value: &str| text.push_str(&format!("    {label:<33} {value}\n"));
@@ -105,14 +130,11 @@ fn text(record: &Record, now: Option<u64>) -> String {
     );
     row(
         "CreateTime",
-        &or_question(&process.create_time, |&at| time::utc(at)),
+        &or_question(&process.create_time, FileTime::to_string),
     );
-    let ended = |exit: &u64| {
-        if *exit == 0 {
-            "still running".to_owned()
-        } else {
-            time::utc(*exit)
-        }
+    let ended = |exit: &FileTime| match exit {
+        FileTime(0) => "still running".to_owned(),
+        exit => exit.to_string(),
     };
     row("ExitTime", &or_question(&process.exit_time, ended));
     if let Some(elapsed) = elapsed(process, now) {
@@ -138,10 +160,11 @@ fn text(record: &Record, now: Option<u64>) -> String {
 }
 
 /// How long a process has run, up to the dump or to its end.
-fn elapsed(process: &ProcessRecord, now: Option<u64>) -> Option<u64> {
+fn elapsed(process: &ProcessRecord, now: Option<FileTime>) -> Option<TimeSpan> {
     let end = match *process.exit_time.known()? {
-        0 => now?,
+        FileTime(0) => now?,
         exit => exit,
     };
-    end.checked_sub(*process.create_time.known()?)
+    let began = process.create_time.known()?;
+    end.0.checked_sub(began.0).map(TimeSpan)
 }

@@ -2,6 +2,7 @@
 //! the right ones.
 
 use ntlayout::Identity;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Answer;
@@ -14,17 +15,17 @@ use crate::session::{Chosen, Session};
 const LABEL: usize = 16;
 const SERVER: &str = "https://msdl.microsoft.com/download/symbols";
 
-#[derive(Serialize)]
-struct SymbolsRecord {
-    wanted: Option<WantedRecord>,
-    looked_at: Vec<LookedRecord>,
-    in_use: Option<UseRecord>,
+#[derive(Serialize, JsonSchema)]
+pub struct SymbolSearch {
+    wanted: Option<WantedSymbols>,
+    looked_at: Vec<LookedAt>,
+    in_use: Option<SymbolsInUse>,
     /// How to get the kernel's own symbols; not told when they are in use.
-    get: Option<GetRecord>,
+    get: Option<SymbolsToGet>,
 }
 
-#[derive(Serialize)]
-struct WantedRecord {
+#[derive(Serialize, JsonSchema)]
+struct WantedSymbols {
     name: String,
     guid: String,
     age: u32,
@@ -32,22 +33,22 @@ struct WantedRecord {
     size_of_image: Option<u32>,
 }
 
-#[derive(Serialize)]
-struct LookedRecord {
+#[derive(Serialize, JsonSchema)]
+struct LookedAt {
     path: String,
     outcome: String,
 }
 
-#[derive(Serialize)]
-struct UseRecord {
+#[derive(Serialize, JsonSchema)]
+struct SymbolsInUse {
     source: String,
     certainty: String,
     missing: Vec<String>,
     views_lost: Vec<&'static str>,
 }
 
-#[derive(Serialize)]
-struct GetRecord {
+#[derive(Serialize, JsonSchema)]
+struct SymbolsToGet {
     address: String,
     path: Option<String>,
     commands: Vec<String>,
@@ -58,8 +59,8 @@ pub fn run(session: &Session, args: &SymbolsArgs) -> anyhow::Result<Answer> {
     let wanted = image.as_ref().and_then(Session::wanted);
     let chosen = session.choose()?;
     let in_use = (!chosen.tables.is_empty()).then(|| in_use(session)).transpose()?;
-    let record = SymbolsRecord {
-        wanted: wanted.as_ref().map(|wanted| WantedRecord {
+    let record = SymbolSearch {
+        wanted: wanted.as_ref().map(|wanted| WantedSymbols {
             name: wanted.pdb_name.clone(),
             guid: wanted.guid.to_string(),
             age: wanted.age,
@@ -74,18 +75,18 @@ pub fn run(session: &Session, args: &SymbolsArgs) -> anyhow::Result<Answer> {
     Ok(Answer::new(text(&record), &record)?.finding(failed))
 }
 
-fn looked_at(chosen: &Chosen) -> Vec<LookedRecord> {
-    let record = |looked: &ntlayout::Looked| LookedRecord {
+fn looked_at(chosen: &Chosen) -> Vec<LookedAt> {
+    let record = |looked: &ntlayout::Looked| LookedAt {
         path: looked.path.to_string_lossy().into_owned(),
         outcome: looked.outcome.to_string(),
     };
     chosen.looked().iter().map(record).collect()
 }
 
-fn in_use(session: &Session) -> anyhow::Result<UseRecord> {
+fn in_use(session: &Session) -> anyhow::Result<SymbolsInUse> {
     let kernel = session.kernel()?;
     let layout = kernel.layout();
-    Ok(UseRecord {
+    Ok(SymbolsInUse {
         source: layout.origin().to_string(),
         certainty: layout.certainty().to_string(),
         missing: layout.missing().iter().map(ToString::to_string).collect(),
@@ -94,7 +95,7 @@ fn in_use(session: &Session) -> anyhow::Result<UseRecord> {
 }
 
 /// Nothing for a name that no linker writes: it comes out of the dump, and must not become part of a command.
-fn get(wanted: &Identity) -> Option<GetRecord> {
+fn get(wanted: &Identity) -> Option<SymbolsToGet> {
     let name = &wanted.pdb_name;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if name.is_empty() || !name.chars().all(plain) || name.starts_with(['.', '-']) {
@@ -109,14 +110,14 @@ fn get(wanted: &Identity) -> Option<GetRecord> {
             wanted.key()
         ),
     ];
-    Some(GetRecord {
+    Some(SymbolsToGet {
         address,
         path: path.map(|path| path.to_string_lossy().into_owned()),
         commands,
     })
 }
 
-fn text(record: &SymbolsRecord) -> String {
+fn text(record: &SymbolSearch) -> String {
     let mut rows = Rows::new(LABEL, 16);
     rows.line("Symbols of the kernel");
     match &record.wanted {

@@ -5,13 +5,13 @@ use alpc::receiver::Receivers;
 use alpc::thread::{AlpcWait, ThreadRecord};
 use alpc::thread_details::{Irps, ThreadDetails};
 use alpc::{Kernel, Value};
-use kdump::Gva;
+use kdump::{FileTime, Gva};
 
 use super::Answer;
 use crate::cli::ThreadArgs;
 use crate::failure::Failure;
 use crate::output::rows::{self, Rows};
-use crate::output::{escape, thread_line, time};
+use crate::output::{escape, thread_line};
 use crate::selector;
 use crate::session::Session;
 
@@ -120,8 +120,8 @@ fn detail_lines(rows: &mut Rows, details: &ThreadDetails) {
     rows.line(&labelled("Wait Start TickCount", &ticks));
     let switches = rows::or_question(&details.context_switches, ToString::to_string);
     rows.line(&labelled("Context Switch Count", &switches));
-    if let Value::Known(created @ 1..) = details.create_time {
-        rows.line(&labelled("Create Time", &time::utc(created)));
+    if let Value::Known(created @ FileTime(1..)) = details.create_time {
+        rows.line(&labelled("Create Time", &created.to_string()));
     }
     rows.line(&labelled("Queue", &address(&details.queue)));
     rows.line(&labelled("AlpcMessageId", &address(&details.alpc_message_id)));

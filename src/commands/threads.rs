@@ -1,14 +1,44 @@
 //! `threads`: every thread, process by process, as the debugger's `!process 0 ff` begins each of them.
 
 use alpc::Value;
+use alpc::process::ProcessRef;
 use alpc::receiver::{self, ProcessThreads, SystemThreads};
 use alpc::thread::{AlpcWait, ThreadRecord};
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use super::Answer;
-use crate::cli::ThreadsArgs;
+use super::{Answer, Table, open_kernel};
+use crate::cli::{Cli, ThreadsArgs};
+use crate::output::records::Records;
 use crate::output::rows::{self, Rows};
+use crate::output::schema::of;
 use crate::output::{escape, thread_line};
 use crate::session::Session;
+
+/// The rows.
+pub const TABLE: Table = Table {
+    record: "thread",
+    row: of::<ThreadRecord>,
+    rest: (of::<Rest>, None),
+};
+
+/// What stands beside the threads.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ThreadsRest")]
+struct Rest {
+    /// Set when the list of processes could not be followed to its end.
+    complete: Value<()>,
+    /// Processes whose list of threads could not be followed to its end.
+    unread: Vec<Unread>,
+}
+
+/// A process that may have more threads.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ThreadsUnread")]
+struct Unread {
+    process: ProcessRef,
+    complete: Value<()>,
+}
 
 pub fn run(session: &Session, args: &ThreadsArgs) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
@@ -18,6 +48,29 @@ pub fn run(session: &Session, args: &ThreadsArgs) -> anyhow::Result<Answer> {
     }
     let digits = kernel.addr(kernel.base()).digits();
     Ok(Answer::new(text(&record, digits), &record)?.served_by(&kernel))
+}
+
+/// The threads one by one.
+pub fn records(
+    cli: &Cli,
+    session: &Session,
+    args: &ThreadsArgs,
+    records: &mut Records<'_>,
+) -> anyhow::Result<Answer> {
+    let kernel = open_kernel(cli, session, records)?;
+    let mut unread = Vec::new();
+    let complete = receiver::each_process(&kernel, |process| {
+        if process.complete.hole().is_some() {
+            unread.push(Unread {
+                process: process.process,
+                complete: process.complete,
+            });
+        }
+        let wanted = |thread: &&ThreadRecord| !args.waiting || waits_for_reply(thread);
+        let mut threads = process.threads.iter().filter(wanted);
+        threads.try_for_each(|thread| records.record(TABLE.record, thread))
+    })?;
+    Ok(Answer::beside(&Rest { complete, unread })?.served_by(&kernel))
 }
 
 /// Whether a thread waits for an ALPC reply, or may.

@@ -3,17 +3,37 @@
 use alpc::Value;
 use alpc::wait::table::{WaitRow, WaitTable};
 
-use super::Answer;
+use super::{Answer, Table, open_kernel};
+use crate::cli::Cli;
+use crate::output::records::Records;
 use crate::output::rows::or_question;
+use crate::output::schema::of;
 use crate::output::{escape, wait_lines};
 use crate::session::Session;
 
 const HEAD: [&str; 7] = ["WAITER", "THREAD", "MESSAGE", "PORT", "SERVER", "WAITED", "STATE"];
 
+/// The rows.
+pub const TABLE: Table = Table {
+    record: "wait",
+    row: of::<WaitRow>,
+    rest: (of::<WaitTable>, Some("waits")),
+};
+
 pub fn run(session: &Session) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
     let record = WaitTable::of(&alpc::wait::waits(&kernel));
     Ok(Answer::new(text(&record), &record)?.served_by(&kernel))
+}
+
+/// The waits one by one.
+pub fn records(cli: &Cli, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
+    let kernel = open_kernel(cli, session, records)?;
+    let mut table = WaitTable::of(&alpc::wait::waits(&kernel));
+    for row in table.waits.drain(..) {
+        records.record(TABLE.record, &row)?;
+    }
+    Ok(Answer::beside(&table)?.without("waits").served_by(&kernel))
 }
 
 fn text(record: &WaitTable) -> String {

@@ -8,19 +8,19 @@ use crate::cli::ColorChoice;
 
 /// Whether to colour what goes to stdout.
 ///
-/// An explicit flag wins; then `CLICOLOR_FORCE` (not `0`), `NO_COLOR` (not empty), `CLICOLOR=0`; then whether
+/// An explicit flag wins; a file is not coloured otherwise; then `CLICOLOR_FORCE` (not `0`), `NO_COLOR` (not empty), `CLICOLOR=0`; then whether
 /// stdout is a terminal.
-pub fn enabled(choice: ColorChoice) -> bool {
+pub fn enabled(choice: ColorChoice, to_stdout: bool) -> bool {
     match choice {
         ColorChoice::Always => true,
         ColorChoice::Never => false,
         ColorChoice::Auto => {
             let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-            if set("CLICOLOR_FORCE").is_some_and(|value| value != "0") {
+            if to_stdout && set("CLICOLOR_FORCE").is_some_and(|value| value != "0") {
                 return true;
             }
             let refused = set("NO_COLOR").is_some() || set("CLICOLOR").is_some_and(|value| value == "0");
-            !refused && std::io::stdout().is_terminal()
+            !refused && to_stdout && std::io::stdout().is_terminal()
         }
     }
 }

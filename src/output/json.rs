@@ -1,26 +1,30 @@
 //! Records as JSON: what is missing becomes `null`, with the reason beside it.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 
-/// A value that could not be told.
-#[derive(Debug)]
-struct Unreadable {
-    /// Path of the value in the record.
-    path: String,
-    /// Id of the reason.
-    id: String,
-    /// Id of the cause: of the memory that a walk ended at, else the same.
-    cause: String,
-    /// The reason in words.
-    text: String,
-}
+use super::document::{Cause, HoleRecord};
+use crate::failure::Status;
 
-/// What a record could not tell.
+/// What records could not tell.
 #[derive(Debug, Default)]
 pub struct Holes {
-    unreadable: Vec<Unreadable>,
+    /// The holes of the record at hand.
+    list: Vec<HoleRecord>,
+    /// All of them, by the id of their cause.
+    causes: BTreeMap<String, Count>,
+    /// Whether memory was missing, as opposed to things that are not what they should be.
+    unreadable: bool,
+}
+
+/// How many values have one cause.
+#[derive(Debug)]
+struct Count {
+    values: u64,
+    /// The reason of the first one in words.
+    first: String,
 }
 
 impl Holes {
@@ -32,29 +36,62 @@ impl Holes {
         holes
     }
 
-    /// Whether memory was missing, as opposed to things that are not what they should be.
-    pub fn unreadable(&self) -> bool {
-        self.unreadable.iter().any(|hole| hole.id != "implausible")
+    /// The status that follows for a command that printed them.
+    pub fn status(&self) -> Status {
+        if self.unreadable {
+            Status::Partial
+        } else {
+            Status::Complete
+        }
     }
 
-    /// The holes as a list.
-    pub fn to_json(&self) -> Json {
-        self.unreadable
-            .iter()
-            .map(|hole| json!({ "path": hole.path, "id": hole.id, "cause": hole.cause, "text": hole.text }))
+    /// The holes of the record, in its order.
+    pub fn list(&self) -> &[HoleRecord] {
+        &self.list
+    }
+
+    /// How many there are for each cause.
+    pub fn by_cause(&self) -> Vec<Cause> {
+        let causes = self.causes.iter();
+        causes
+            .map(|(cause, count)| Cause {
+                cause: cause.clone(),
+                count: count.values,
+                first: count.first.clone(),
+            })
             .collect()
+    }
+
+    /// Counts those of one more record, and forgets where each of them stood.
+    pub fn add(&mut self, record: Self) {
+        self.unreadable |= record.unreadable;
+        for (cause, count) in record.causes {
+            match self.causes.entry(cause) {
+                Entry::Vacant(entry) => {
+                    entry.insert(count);
+                }
+                Entry::Occupied(entry) => entry.into_mut().values += count.values,
+            }
+        }
+    }
+
+    /// Where the holes of the record are and their ids, in one line.
+    pub fn in_short(&self) -> String {
+        let list: Vec<String> = self
+            .list
+            .iter()
+            .map(|hole| format!("{}: {}", hole.path, hole.cause))
+            .collect();
+        list.join("; ")
     }
 
     /// One line that sums the holes up by cause; none when there are none.
     pub fn summary(&self) -> Option<String> {
-        let mut causes: BTreeMap<&str, (usize, &str)> = BTreeMap::new();
-        for hole in &self.unreadable {
-            causes.entry(&hole.cause).or_insert((0, &hole.text)).0 += 1;
-        }
-        let total = self.unreadable.len();
-        let list: Vec<String> = causes
+        let total: u64 = self.causes.values().map(|count| count.values).sum();
+        let list: Vec<String> = self
+            .causes
             .iter()
-            .map(|(id, (count, first))| format!("{count} {} ({first})", cause(id)))
+            .map(|(id, count)| format!("{} {} ({})", count.values, cause(id), count.first))
             .collect();
         let values = if total == 1 { "value" } else { "values" };
         (total > 0).then(|| format!("{total} {values} could not be told: {}", list.join("; ")))
@@ -111,12 +148,19 @@ impl Holes {
     fn note(&mut self, path: &str, reason: &Json) {
         let text = |key: &str| reason[key].as_str().unwrap_or_default().to_owned();
         let cause = if reason["cause"].is_null() { "id" } else { "cause" };
-        self.unreadable.push(Unreadable {
+        let hole = HoleRecord {
             path: path.to_owned(),
             id: text("id"),
             cause: text(cause),
             text: text("text"),
+        };
+        self.unreadable |= hole.id != "implausible";
+        let count = self.causes.entry(hole.cause.clone()).or_insert_with(|| Count {
+            values: 0,
+            first: hole.text.clone(),
         });
+        count.values += 1;
+        self.list.push(hole);
     }
 }
 
@@ -149,6 +193,7 @@ fn missing(value: &Json) -> Option<(Kind, Json)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn a_missing_value_is_null_with_its_reason_beside_it() {
@@ -165,7 +210,7 @@ mod tests {
                 "d": { "e": null, "unreadable": { "e": reason } },
             })
         );
-        assert!(holes.unreadable());
+        assert_eq!(holes.status(), Status::Partial);
         assert_eq!(
             holes.summary().unwrap(),
             "2 values could not be told: 2 not in the dump (frame 12 is not in the dump)"
@@ -193,13 +238,7 @@ mod tests {
             holes.summary().unwrap(),
             "3 values could not be told: 2 where the file is cut off (gone); 1 walk ended (loops)"
         );
-        let causes: Vec<Json> = holes
-            .to_json()
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|hole| hole["cause"].clone())
-            .collect();
+        let causes: Vec<&str> = holes.list().iter().map(|hole| hole.cause.as_str()).collect();
         assert_eq!(causes, ["out-of-file", "out-of-file", "walk-ended"]);
         assert_eq!(record["unreadable"]["a"]["id"], "walk-ended");
     }

@@ -9,10 +9,15 @@ use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesStart, BytesText, Event};
 use serde_json::Value as Json;
 
+use super::document::Document;
 use super::escape;
 
 /// The documents of all dumps as one file, with its last line feed.
-pub fn file(documents: &[Json]) -> io::Result<Vec<u8>> {
+pub fn file(documents: &[Document<Json>]) -> io::Result<Vec<u8>> {
+    let documents: Vec<Json> = documents
+        .iter()
+        .map(serde_json::to_value)
+        .collect::<Result<_, _>>()?;
     let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
     writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
     let suites: Vec<Suite<'_>> = documents.iter().map(Suite).collect();

@@ -1,6 +1,7 @@
 //! What goes to stdout and stderr.
 
 pub mod color;
+pub mod document;
 pub mod escape;
 pub mod graph;
 pub mod json;
@@ -8,7 +9,10 @@ mod junit;
 pub mod narrow;
 pub mod object_lines;
 pub mod process_lines;
+pub mod records;
 pub mod rows;
+pub mod schema;
+pub mod target;
 pub mod thread_line;
 pub mod time;
 pub mod wait_lines;
@@ -16,35 +20,47 @@ pub mod wait_lines;
 use std::io::{self, Write};
 use std::path::Path;
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
+use self::document::{Document, DumpRef, ErrorRecord, Head, SymbolSource};
+use self::json::Holes;
+use self::records::{Records, WriteError};
+use self::target::Target;
 use crate::cli::{Cli, Command, Format};
-use crate::commands::Answer;
+use crate::commands::{self, Answer, Fill, Table};
 use crate::failure::{Failure, Status};
-use crate::output::json::Holes;
+use crate::session::Session;
 
-/// Version of the JSON documents; what may change without it is in the README.
-const DOCUMENT_VERSION: u32 = 1;
-
-/// Writes results to stdout and everything else to stderr.
+/// Writes results to stdout or a file, and everything else to stderr.
 pub struct Output {
+    target: Target,
     color: bool,
+    quiet: bool,
     /// Documents of the dumps so far: several are written as one array.
-    documents: Vec<Json>,
+    documents: Vec<Document<Json>>,
     /// What is said on stderr begins with the dump that it is about, when there are several.
     about: String,
+    /// The table whose columns the last heading names.
+    heading: Option<&'static str>,
 }
 
 impl Output {
-    pub fn new(cli: &Cli) -> Self {
-        Self {
-            color: color::enabled(cli.color),
+    /// # Errors
+    /// When the file of `--output` cannot be written.
+    pub fn new(cli: &Cli) -> io::Result<Self> {
+        let file = cli.output.as_deref().filter(|_| !cli.writes_own_file());
+        let target = Target::new(file, &cli.dumps)?;
+        Ok(Self {
+            color: color::enabled(cli.color, target.is_stdout()),
+            target,
+            quiet: cli.quiet,
             documents: Vec::new(),
             about: String::new(),
-        }
+            heading: None,
+        })
     }
 
-    /// Says something on stderr.
+    /// Says on stderr what must not be missed.
     pub fn diagnostic(&mut self, text: &str) -> io::Result<()> {
         // Errors of opening name the file themselves.
         let about = if text.starts_with(&self.about) {
@@ -59,106 +75,179 @@ impl Output {
         )
     }
 
+    /// Says on stderr what is good to know.
+    fn note(&mut self, text: &str) -> io::Result<()> {
+        if self.quiet {
+            return Ok(());
+        }
+        self.diagnostic(text)
+    }
+
     /// Writes what a command gave, and returns the status that follows from it.
-    pub fn answer(&mut self, cli: &Cli, dump: &Path, answer: &Answer) -> io::Result<Status> {
+    pub fn answer(&mut self, cli: &Cli, dump: &DumpRef, answer: Answer) -> io::Result<Status> {
+        if cli.format == Format::Ndjson {
+            return self.answer_as_line(cli, dump, answer);
+        }
         let mut record = answer.record.clone();
         let holes = Holes::hoist(&mut record);
-        if cli.format.is_collected() {
-            let mut document = document(cli, dump);
-            document["symbols"] = answer.symbols.clone().unwrap_or(Json::Null);
-            document["result"] = record;
-            document["holes"] = holes.to_json();
-            self.documents.push(document);
+        let status = holes.status().combine(answer.status);
+        if matches!(cli.format, Format::Json | Format::Junit) {
+            self.documents.push(Document {
+                head: Head::new(cli, dump, answer.symbols.as_ref()),
+                status,
+                result: Some(record),
+                error: None,
+                holes: Some(holes.list().to_vec()),
+            });
         } else if cli.format.is_drawing() {
-            io::stdout().write_all(answer.text.as_bytes())?;
+            self.target.write_all(answer.text.as_bytes())?;
         } else {
             self.text(&answer.text)?;
         }
-        if let Some(line) = answer.symbols.as_ref().and_then(symbols_line) {
-            self.diagnostic(&line)?;
+        self.notes(&answer, &holes)?;
+        Ok(status)
+    }
+
+    /// Writes a whole result as one line.
+    fn answer_as_line(&mut self, cli: &Cli, dump: &DumpRef, mut answer: Answer) -> io::Result<Status> {
+        let name = cli.command.as_ref().map_or("result", Command::name);
+        let record = answer.record.take();
+        let mut records = Records::new(cli, dump, None, false, &mut self.target)?;
+        let written = records
+            .head(cli, answer.symbols.as_ref())
+            .map_err(Into::into)
+            .and_then(|()| records.record(name, &record));
+        if let Err(error) = written {
+            return Err(write_error(error));
+        }
+        let (status, holes) = records.end(&answer)?;
+        self.notes(&answer, &holes)?;
+        Ok(status)
+    }
+
+    /// Runs a command that fills a table, and writes its records one by one.
+    pub fn stream(
+        &mut self,
+        cli: &Cli,
+        dump: &DumpRef,
+        session: &Session,
+        (table, fill): (Table, Fill<'_>),
+    ) -> io::Result<Status> {
+        let heading = self.heading.replace(table.record) != Some(table.record);
+        let mut records = Records::new(cli, dump, Some(&table), heading, &mut self.target)?;
+        match commands::stream(cli, session, fill, &mut records) {
+            Ok(answer) => {
+                let (status, holes) = records.end(&answer)?;
+                self.notes(&answer, &holes)?;
+                Ok(status)
+            }
+            Err(error) => {
+                drop(records);
+                match error.downcast::<WriteError>() {
+                    Ok(WriteError(error)) => Err(error),
+                    Err(error) => self.failure(cli, dump, &Failure::from_error(error)),
+                }
+            }
+        }
+    }
+
+    fn notes(&mut self, answer: &Answer, holes: &Holes) -> io::Result<()> {
+        if let Some(symbols) = &answer.symbols {
+            self.note(&symbols_line(symbols))?;
         }
         for note in &answer.notes {
-            self.diagnostic(note)?;
+            self.note(note)?;
         }
-        if let Some(summary) = holes.summary() {
-            self.diagnostic(&summary)?;
-        }
-        let read = if holes.unreadable() {
-            Status::Partial
-        } else {
-            Status::Complete
-        };
-        Ok(read.combine(answer.status))
+        holes.summary().map_or(Ok(()), |summary| self.note(&summary))
     }
 
     /// Says why a command gave nothing, and returns the status that follows from it.
-    pub fn failure(&mut self, cli: &Cli, dump: &Path, failure: &Failure) -> io::Result<Status> {
-        if cli.format.is_collected() {
-            let mut document = document(cli, dump);
-            document["error"] = json!({ "id": failure.id, "text": failure.message });
-            self.documents.push(document);
+    pub fn failure(&mut self, cli: &Cli, dump: &DumpRef, failure: &Failure) -> io::Result<Status> {
+        match cli.format {
+            Format::Json | Format::Junit => self.documents.push(Document {
+                head: Head::new(cli, dump, None),
+                status: failure.status,
+                result: None,
+                error: Some(ErrorRecord::from(failure)),
+                holes: None,
+            }),
+            Format::Ndjson => {
+                let mut records = Records::new(cli, dump, None, false, &mut self.target)?;
+                records.failure(failure).map_err(|WriteError(error)| error)?;
+            }
+            _ => {}
         }
         self.diagnostic(&failure.message)?;
         Ok(failure.status)
     }
 
+    /// Writes ready bytes, and nothing else in this run.
+    pub fn raw(mut self, bytes: &[u8]) -> io::Result<Status> {
+        self.target.write_all(bytes)?;
+        self.target.finish()?;
+        Ok(Status::Complete)
+    }
+
     /// Writes ready text: a help page.
     pub fn print(&mut self, cli: &Cli, text: &str) -> io::Result<Status> {
         if cli.format == Format::Text {
-            io::stdout().write_all(text.as_bytes())?;
+            self.target.write_all(text.as_bytes())?;
         }
         Ok(Status::Complete)
     }
 
     /// Says which dump comes next, when there are several.
-    pub fn begin(&mut self, cli: &Cli, dump: &Path) -> io::Result<()> {
+    pub fn begin(&mut self, cli: &Cli, dump: &Path) -> io::Result<DumpRef> {
+        let dump = DumpRef::of(dump, cli.hash);
         if cli.dumps.len() > 1 {
-            let dump = dump.to_string_lossy();
             if cli.format == Format::Text {
-                writeln!(io::stdout(), "==> {} <==", escape::text(&dump))?;
+                writeln!(self.target, "==> {} <==", escape::text(&dump.name))?;
             }
-            self.about = format!("{dump}: ");
+            self.about = format!("{}: ", dump.name);
         }
-        Ok(())
+        if let Some(sha256) = &dump.sha256 {
+            self.note(&format!("SHA-256 of {}: {sha256}", dump.name))?;
+        }
+        Ok(dump)
     }
 
-    /// Writes the JSON documents: one alone, or an array of several dumps' or several commands'.
-    pub fn finish(&mut self, cli: &Cli) -> io::Result<()> {
+    /// Writes the JSON documents, one alone or an array of several dumps' or several commands', and gives a file
+    /// its name.
+    pub fn finish(mut self, cli: &Cli) -> io::Result<()> {
+        if cli.format == Format::Json {
+            match self.documents.as_slice() {
+                [one] => serde_json::to_writer_pretty(&mut self.target, one)?,
+                many => serde_json::to_writer_pretty(&mut self.target, many)?,
+            }
+            writeln!(self.target)?;
+        }
         if cli.format == Format::Junit {
-            return io::stdout().lock().write_all(&junit::file(&self.documents)?);
+            self.target.write_all(&junit::file(&self.documents)?)?;
         }
-        if cli.format != Format::Json {
-            return Ok(());
-        }
-        let mut stdout = io::stdout().lock();
-        match self.documents.as_slice() {
-            [one] => serde_json::to_writer_pretty(&mut stdout, one)?,
-            many => serde_json::to_writer_pretty(&mut stdout, many)?,
-        }
-        writeln!(stdout)
+        self.target.finish()
     }
 
-    fn text(&self, text: &str) -> io::Result<()> {
-        let mut stdout = io::stdout().lock();
-        stdout.write_all(color::paint(text, self.color).as_bytes())?;
-        stdout.flush()
+    fn text(&mut self, text: &str) -> io::Result<()> {
+        self.target.write_all(color::paint(text, self.color).as_bytes())?;
+        self.target.flush()
+    }
+}
+
+/// The error of writing behind an error of a record, which cannot fail otherwise.
+fn write_error(error: anyhow::Error) -> io::Error {
+    match error.downcast::<WriteError>() {
+        Ok(WriteError(error)) => error,
+        Err(error) => io::Error::other(error),
     }
 }
 
 /// Where the symbols came from, and how sure they are unless they are the kernel's own.
-fn symbols_line(symbols: &Json) -> Option<String> {
-    let source = symbols["source"].as_str()?;
-    Some(match symbols["certainty"].as_str() {
-        None | Some("exact") => format!("symbols: {source}"),
-        Some(certainty) => format!("symbols: {source} ({certainty})"),
-    })
-}
-
-fn document(cli: &Cli, dump: &Path) -> Json {
-    json!({
-        "version": DOCUMENT_VERSION,
-        "tool": { "name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION") },
-        "command": cli.command.as_ref().map(Command::name),
-        "dump": dump.to_string_lossy(),
-    })
+fn symbols_line(symbols: &SymbolSource) -> String {
+    let SymbolSource {
+        source, certainty, ..
+    } = symbols;
+    match certainty.as_str() {
+        "exact" => format!("symbols: {source}"),
+        certainty => format!("symbols: {source} ({certainty})"),
+    }
 }

@@ -44,7 +44,7 @@ pub fn image(process: &Value<Option<ProcessRef>>) -> String {
 /// How long a thread has waited; `?` when that cannot be told, `-` when it does not wait.
 pub fn waited(thread: &ThreadNode) -> String {
     match &thread.waited {
-        Value::Known(Some(units)) => time::lasted(*units),
+        Value::Known(Some(span)) => time::lasted(*span),
         Value::Known(None) => "-".to_owned(),
         Value::Missing(_) => "?".to_owned(),
     }
@@ -249,7 +249,7 @@ pub fn behind(behind: &Behind) -> String {
     let least = if behind.at_least { "at least " } else { "" };
     let longest = behind
         .longest_wait
-        .map(|units| format!(", the longest wait {}", time::lasted(units)));
+        .map(|span| format!(", the longest wait {}", time::lasted(span)));
     format!(
         "{least}{} of {}{}",
         plural(behind.threads, "thread"),

@@ -1,6 +1,7 @@
 //! Running the binary as a user would.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod schema;
 pub mod synthetic;
 
 use std::fs;
@@ -19,9 +20,22 @@ pub struct Run {
 }
 
 impl Run {
+    /// The document on stdout, which the published schema describes.
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout)
-            .unwrap_or_else(|error| panic!("{error}: {}{}", self.stdout, self.stderr))
+        let document = serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}{}", self.stdout, self.stderr));
+        schema::check_document(&document);
+        document
+    }
+
+    /// The lines on stdout, each of which the published schema describes.
+    pub fn lines(&self) -> Vec<Value> {
+        let line = |text| {
+            let line = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+            schema::check_line(&line);
+            line
+        };
+        self.stdout.lines().map(line).collect()
     }
 }
 

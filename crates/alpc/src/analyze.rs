@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kdump::{Gva, Gxa};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::connection;
@@ -20,7 +21,7 @@ use crate::queue::{self, QueueKind};
 use crate::value::{Addr, Hole, Value};
 
 /// A contradiction.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Finding {
     /// A stable id of its kind.
     pub id: &'static str,
@@ -33,7 +34,7 @@ pub struct Finding {
 }
 
 /// All contradictions of a system.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Analysis {
     /// The findings, in the order of the ports and messages that they are about.
     pub findings: Vec<Finding>,

@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::contract::{Blob, Type};
 use crate::kernel::{At, Kernel, Read, before};
+use crate::schema::schema_as_text;
 
 /// What a blob holds: `_BLOB.ResourceId`, numbered by the kernel's `_BLOB_ID`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +65,11 @@ impl Serialize for BlobKind {
         serializer.collect_str(self)
     }
 }
+
+schema_as_text!(
+    BlobKind,
+    "The structure that a blob holds, as KALPC_SECTION; 0xNN for a number without one."
+);
 
 /// The header of the blob whose body is at `body`: it stands immediately before it.
 ///

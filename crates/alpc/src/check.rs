@@ -7,7 +7,8 @@
 use std::cell::OnceCell;
 use std::cmp::Reverse;
 
-use kdump::{Coverage, Gva};
+use kdump::{Coverage, FileTime, Gva, TimeSpan};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::connection;
@@ -40,8 +41,8 @@ pub enum Condition {
     },
     /// No wait for another thread or process is longer than this.
     Wait {
-        /// In 100 ns.
-        longest: u64,
+        /// How long one may be.
+        longest: TimeSpan,
         /// Whose waits.
         whose: Whose,
     },
@@ -115,7 +116,7 @@ pub enum Signature {
 }
 
 /// Whether a condition holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// It holds.
@@ -127,40 +128,40 @@ pub enum Verdict {
 }
 
 /// What a condition came to.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Outcome {
     /// Whether it holds.
     pub verdict: Verdict,
     /// How many things were found that it is about: those that break it when it fails, else all of them.
     pub count: u64,
     /// These things, the worst first; the first sixteen.
-    pub found: Vec<Finding>,
+    pub found: Vec<Found>,
     /// What could not be read and matters; empty unless it is undecided.
     pub unread: Vec<Unread>,
 }
 
 /// Something that a condition is about. What could not be read of it is none here, for it does not matter to the
 /// verdict.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Finding {
+pub enum Found {
     /// Threads that wait for each other.
-    Deadlock(DeadlockFinding),
+    Deadlock(DeadlockFound),
     /// A thread that waits.
-    Wait(WaitFinding),
+    Wait(WaitFound),
     /// A port.
-    Port(PortFinding),
+    Port(PortFound),
     /// A process.
-    Process(ProcessFinding),
+    Process(ProcessFound),
     /// How much of the dump is there.
-    Pages(PagesFinding),
+    Pages(PagesFound),
     /// The signature.
-    Signature(SignatureFinding),
+    Signature(SignatureFound),
 }
 
 /// A deadlock.
-#[derive(Clone, Debug, Serialize)]
-pub struct DeadlockFinding {
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct DeadlockFound {
     /// One of its threads.
     pub thread: Addr,
     /// Its signature.
@@ -172,8 +173,8 @@ pub struct DeadlockFinding {
 }
 
 /// A thread that waits for another thread or process.
-#[derive(Clone, Debug, Serialize)]
-pub struct WaitFinding {
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct WaitFound {
     /// The thread.
     pub thread: Addr,
     /// Its process's id.
@@ -186,13 +187,13 @@ pub struct WaitFinding {
     pub message: Option<Addr>,
     /// The name of the port that this message was sent to.
     pub port: Option<String>,
-    /// How long it has waited, in 100 ns.
-    pub waited: Option<u64>,
+    /// How long it has waited.
+    pub waited: Option<TimeSpan>,
 }
 
 /// A port.
-#[derive(Clone, Debug, Serialize)]
-pub struct PortFinding {
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct PortFound {
     /// Its `_ALPC_PORT`.
     pub port: Addr,
     /// Its full path.
@@ -206,8 +207,8 @@ pub struct PortFinding {
 }
 
 /// A process.
-#[derive(Clone, Debug, Serialize)]
-pub struct ProcessFinding {
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ProcessFound {
     /// Its `_EPROCESS`.
     pub process: Addr,
     /// Its id.
@@ -217,8 +218,8 @@ pub struct ProcessFinding {
 }
 
 /// The pages of a dump.
-#[derive(Clone, Debug, Serialize)]
-pub struct PagesFinding {
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct PagesFound {
     /// Pages that the dump claims to hold.
     pub claimed: u64,
     /// Those that are in it.
@@ -228,8 +229,8 @@ pub struct PagesFinding {
 }
 
 /// The signature of a hang.
-#[derive(Clone, Debug, Serialize)]
-pub struct SignatureFinding {
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct SignatureFound {
     /// The line, as `hang` tells it.
     pub signature: String,
 }
@@ -269,7 +270,7 @@ struct Gathered {
     /// Whether something found breaks it.
     broken: bool,
     /// What is found: with its rank, the greatest first.
-    found: Vec<(u64, Finding)>,
+    found: Vec<(u64, Found)>,
     /// What may break it, or may be what it asks for.
     unread: Vec<Unread>,
 }
@@ -380,7 +381,7 @@ impl<'k, 'd> Facts<'k, 'd> {
         self.ports.get_or_init(|| {
             let all = enumerate::ports(self.kernel);
             Ports {
-                lines: portlist::lines(self.kernel, &all.ports),
+                lines: portlist::lines(self.kernel, &all.ports).collect(),
                 complete: all.complete,
             }
         })
@@ -398,7 +399,7 @@ impl Facts<'_, '_> {
         let proven = hang.deadlocks.iter().map(|deadlock| (deadlock, true));
         let others = hang.possible_deadlocks.iter().filter(|_| possible);
         let all = proven.chain(others.map(|deadlock| (deadlock, false)));
-        let found: Vec<(u64, Finding)> = all
+        let found: Vec<(u64, Found)> = all
             .filter_map(|(deadlock, proven)| self::deadlock(deadlock, proven))
             .collect();
         let servers = graph.nodes().filter(|_| possible).filter_map(unread_servers);
@@ -437,28 +438,28 @@ impl Facts<'_, '_> {
         }
         // Whoever waits is there, whatever is hidden: only `none` is certainly wrong.
         let certain = matches!(wanted, Signature::Is(wanted) if wanted == "none") || unread.is_empty();
-        let signature = SignatureFinding {
+        let signature = SignatureFound {
             signature: line.clone(),
         };
         Gathered {
             broken: !holds && certain,
-            found: vec![(0, Finding::Signature(signature))],
+            found: vec![(0, Found::Signature(signature))],
             unread,
         }
         .outcome()
     }
 }
 
-fn deadlock(deadlock: &Deadlock, proven: bool) -> Option<(u64, Finding)> {
+fn deadlock(deadlock: &Deadlock, proven: bool) -> Option<(u64, Found)> {
     let thread = deadlock.ring.iter().find(|step| step.node.thread().is_some())?;
-    let finding = DeadlockFinding {
+    let finding = DeadlockFound {
         thread: thread.node.address(),
         signature: deadlock.signature.clone(),
         threads: deadlock.members,
         proven,
     };
     let rank = count(deadlock.behind.threads).saturating_add(if proven { 1 << 32 } else { 0 });
-    Some((rank, Finding::Deadlock(finding)))
+    Some((rank, Found::Deadlock(finding)))
 }
 
 /// Nodes whose way on cannot be read, so that a ring through them may be missed.
@@ -609,7 +610,7 @@ impl Facts<'_, '_> {
         !other.is_some_and(|process| matches!(has(process), Ok(false)))
     }
 
-    fn wait(&self, longest: u64, whose: &Whose) -> Outcome {
+    fn wait(&self, longest: TimeSpan, whose: &Whose) -> Outcome {
         let mut gathered = Gathered {
             unread: self.hidden_waits(whose),
             ..Gathered::default()
@@ -681,19 +682,19 @@ fn unconfirmed(edge: &Edge) -> Option<Hole> {
 }
 
 impl Wait<'_> {
-    fn finding(&self) -> (u64, Finding) {
+    fn finding(&self) -> (u64, Found) {
         let process = self.thread.process.known().and_then(Option::as_ref);
         let label = self.message.and_then(|message| message.port.known()?.as_ref());
-        let finding = WaitFinding {
+        let finding = WaitFound {
             thread: self.thread.address,
             process_id: self.thread.process_id.known().copied(),
             thread_id: self.thread.thread_id.known().copied(),
             image: process.and_then(|process| process.image.known().cloned()),
             message: self.message.map(|message| message.address),
             port: label.and_then(|label| label.name.known().cloned().flatten()),
-            waited: self.thread.waited(),
+            waited: self.thread.waited().map(TimeSpan),
         };
-        (self.thread.waited().unwrap_or(0), Finding::Wait(finding))
+        (self.thread.waited().unwrap_or(0), Found::Wait(finding))
     }
 
     fn doubt(&self, hole: &Hole) -> Unread {
@@ -772,16 +773,16 @@ impl Facts<'_, '_> {
         for line in lines {
             match self.queued(line, queue) {
                 Value::Known(queued) => {
-                    let finding = PortFinding {
+                    let finding = PortFound {
                         queued: Some(queued),
-                        ..PortFinding::of(line)
+                        ..PortFound::of(line)
                     };
                     let list = if queued > at_most {
                         &mut gathered.found
                     } else {
                         &mut held
                     };
-                    list.push((queued, Finding::Port(finding)));
+                    list.push((queued, Found::Port(finding)));
                 }
                 Value::Missing(hole) if hole.is_absence() => {}
                 Value::Missing(hole) => {
@@ -817,7 +818,7 @@ impl Facts<'_, '_> {
         }
         let mut wrong = Vec::new();
         for line in lines {
-            let mut finding = PortFinding::of(line);
+            let mut finding = PortFound::of(line);
             let owned = owner.is_none_or(|owner| self.is_owned(line, owner, &mut gathered.unread));
             let fits =
                 connections.is_none_or(|most| self.has_few(line, most, &mut finding, &mut gathered.unread));
@@ -826,7 +827,7 @@ impl Facts<'_, '_> {
             } else {
                 &mut wrong
             };
-            list.push((0, Finding::Port(finding)));
+            list.push((0, Found::Port(finding)));
         }
         if !wrong.is_empty() {
             gathered.broken = true;
@@ -861,13 +862,7 @@ impl Facts<'_, '_> {
     }
 
     /// Whether a port has at most so many connections, as far as that can be told.
-    fn has_few(
-        &self,
-        line: &PortLine,
-        most: u64,
-        finding: &mut PortFinding,
-        unread: &mut Vec<Unread>,
-    ) -> bool {
+    fn has_few(&self, line: &PortLine, most: u64, finding: &mut PortFound, unread: &mut Vec<Unread>) -> bool {
         let infos = connection::infos(self.kernel.at(line.address.gva()));
         let complete = infos
             .clone()
@@ -883,7 +878,7 @@ impl Facts<'_, '_> {
     }
 }
 
-impl PortFinding {
+impl PortFound {
     fn of(line: &PortLine) -> Self {
         let owner = line.owner_process.known().and_then(Option::as_ref);
         Self {
@@ -905,7 +900,7 @@ impl Facts<'_, '_> {
             Ok(all) => {
                 for process in &all.processes {
                     match self.runs_as(process, image) {
-                        Belongs::Yes => found.push((0, Finding::Process(ProcessFinding::of(process)))),
+                        Belongs::Yes => found.push((0, Found::Process(ProcessFound::of(process)))),
                         Belongs::No => {}
                         Belongs::Maybe(hole) => hidden.push(hole),
                     }
@@ -933,7 +928,7 @@ impl Facts<'_, '_> {
     fn runs_as(&self, process: &ProcessRecord, image: &str) -> Belongs {
         let has = process::has_image(self.kernel.at(process.address.gva()), image);
         let runs = || match &process.exit_time {
-            Value::Known(0) => Belongs::Yes,
+            Value::Known(FileTime(0)) => Belongs::Yes,
             Value::Known(_) => Belongs::No,
             Value::Missing(hole) if hole.is_absence() => Belongs::Yes,
             Value::Missing(hole) => {
@@ -944,7 +939,7 @@ impl Facts<'_, '_> {
     }
 }
 
-impl ProcessFinding {
+impl ProcessFound {
     fn of(process: &ProcessRecord) -> Self {
         Self {
             process: process.address,
@@ -961,14 +956,14 @@ impl Facts<'_, '_> {
         let unreadable = readable.then(|| self.unreadable());
         let share = share(claimed, present);
         let too_few = pages.is_some_and(|wanted| share.is_some_and(|share| share < wanted));
-        let finding = PagesFinding {
+        let finding = PagesFound {
             claimed,
             present,
             unreadable,
         };
         let mut gathered = Gathered {
             broken: too_few || unreadable.is_some_and(|values| values > 0),
-            found: vec![(0, Finding::Pages(finding))],
+            found: vec![(0, Found::Pages(finding))],
             unread: Vec::new(),
         };
         if pages.is_some() && share.is_none() {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use kdump::{Gva, Gxa};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::contract::{CommunicationInfo, Port};
@@ -15,7 +16,7 @@ use crate::queue;
 use crate::value::{Addr, Hole, Value};
 
 /// A port of a connection, as the debugger's lists show it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct End {
     /// Its `_ALPC_PORT`; null while the server has not accepted the connection.
     pub port: Addr,
@@ -29,7 +30,7 @@ pub struct End {
 }
 
 /// A client's connection to a connection port.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ConnectionRecord {
     /// Its `_ALPC_COMMUNICATION_INFO`.
     pub communication_info: Addr,
@@ -40,7 +41,7 @@ pub struct ConnectionRecord {
 }
 
 /// A connection port and its connections.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ConnectionsRecord {
     /// The connection port.
     pub port: NamedPort,
@@ -53,7 +54,7 @@ pub struct ConnectionsRecord {
 }
 
 /// A port of a process that is connected to another's.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ConnectedRecord {
     /// The process's own end.
     pub client: End,
@@ -66,7 +67,7 @@ pub struct ConnectedRecord {
 }
 
 /// The ports that a process created, and those that it is connected to.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ProcessPortsRecord {
     /// The process.
     pub process: ProcessRef,
@@ -83,7 +84,7 @@ pub struct ProcessPortsRecord {
 }
 
 /// A port of which it cannot be told whether it belongs in a list.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct UndecidedPort {
     /// Its `_ALPC_PORT`.
     pub address: Addr,
@@ -230,7 +231,7 @@ fn connected_to(client: At<'_, '_>) -> ConnectedRecord {
 }
 
 /// An edge of the connection graph: a client port, and the connection port that it is connected to.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct EdgeRecord {
     /// The client's port.
     pub client_port: Addr,

@@ -5,12 +5,13 @@
 //! other; where several distances are known, the value is taken of which only one can be right.
 
 use kdump::{Cursor, Dump, Gva, Gxa, Triage};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::value::{Addr, Hole, Value};
 
 /// Where a triage dump's system crashed.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Crashed {
     /// The thread that ran.
     pub thread: Value<Addr>,

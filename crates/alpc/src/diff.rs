@@ -8,6 +8,8 @@
 
 use std::collections::BTreeMap;
 
+use kdump::{FileTime, TimeSpan};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::process::ProcessRef;
@@ -24,7 +26,7 @@ const TOLERANCE: u64 = 60 * 10_000_000;
 const NAMED: usize = 4;
 
 /// What makes two things the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum By {
     /// Their addresses.
@@ -34,7 +36,7 @@ pub enum By {
 }
 
 /// Which of the two dumps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Which {
     /// The one that was given first.
@@ -44,31 +46,31 @@ pub enum Which {
 }
 
 /// What has changed between two dumps.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Diff {
     /// What makes two things the same here.
     pub by: By,
     /// Whether both dumps are of one boot; none when that cannot be told.
     pub same_boot: Option<bool>,
     /// What says so.
-    pub evidence: Vec<Evidence>,
+    pub evidence: Vec<BootEvidence>,
     /// Things that differ.
     pub differences: usize,
     /// Things of which it cannot be told.
     pub unknown: usize,
     /// Processes.
-    pub processes: Section,
+    pub processes: Changes,
     /// Connection ports.
-    pub ports: Section,
+    pub ports: Changes,
     /// Connections, by their clients' ports.
-    pub connections: Section,
+    pub connections: Changes,
     /// Waits for ALPC replies.
-    pub waits: Section,
+    pub waits: Changes,
 }
 
 /// Something that both dumps say of their boot.
-#[derive(Clone, Debug, Serialize)]
-pub struct Evidence {
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct BootEvidence {
     /// What it is, in words.
     pub what: &'static str,
     /// What the first dump says; none when it does not.
@@ -80,20 +82,20 @@ pub struct Evidence {
 }
 
 /// What a dump says of its boot.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Said {
     /// An address.
     Address(Addr),
-    /// A time in 100 ns since 1601.
-    Time(u64),
+    /// A time.
+    Time(FileTime),
     /// A name.
     Text(String),
 }
 
 /// Things of one kind in both dumps.
-#[derive(Clone, Debug, Serialize)]
-pub struct Section {
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Changes {
     /// How many are in both.
     pub same: u64,
     /// What changed, and what is unknown; of waits also those that still are.
@@ -103,7 +105,7 @@ pub struct Section {
 }
 
 /// What a dump cannot tell.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Doubt {
     /// The dump.
     pub dump: Which,
@@ -113,7 +115,7 @@ pub struct Doubt {
 }
 
 /// What became of something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Became {
     /// Only the second dump has it.
@@ -131,7 +133,7 @@ pub enum Became {
 }
 
 /// What is measured of something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Measure {
     /// How many things have the name.
@@ -140,12 +142,22 @@ pub enum Measure {
     Queued,
     /// Its connections.
     Connections,
-    /// How long it has waited, in 100 ns.
+    /// How long it has waited.
     Waited,
 }
 
+/// What was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Amount {
+    /// A number of things.
+    Number(u64),
+    /// A span of time.
+    Span(TimeSpan),
+}
+
 /// A change.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Change {
     /// What became of it.
     pub change: Became,
@@ -154,10 +166,10 @@ pub struct Change {
     pub subject: Subject,
     /// What the numbers measure, if there are any.
     pub measure: Option<Measure>,
-    /// The number in the first dump.
-    pub first: Option<u64>,
-    /// The number in the second dump.
-    pub second: Option<u64>,
+    /// How much it is in the first dump.
+    pub first: Option<Amount>,
+    /// How much it is in the second dump.
+    pub second: Option<Amount>,
     /// Its address, when addresses make things the same.
     pub address: Option<Addr>,
     /// Why it is unknown: the first of what is listed in the section, or what cannot be read of it.
@@ -166,7 +178,7 @@ pub struct Change {
 }
 
 /// What something is called. What could not be read, or is not there, is none.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Subject {
     /// A process.
@@ -306,8 +318,8 @@ pub fn diff(first: &Snapshot, second: &Snapshot, asked: Option<By>) -> Diff {
 /// The kernel, the base of its image, and the System process with the time of its creation must be the same in both,
 /// as far as both tell. The time of that creation is then enough; where one of the dumps does not tell it, the start
 /// of the system by the headers' clocks must be the same within [`TOLERANCE`].
-fn boots(first: &Boot, second: &Boot) -> (Option<bool>, Vec<Evidence>) {
-    let time = |time: &Value<u64>| time.known().copied().filter(|time| *time != 0).map(Said::Time);
+fn boots(first: &Boot, second: &Boot) -> (Option<bool>, Vec<BootEvidence>) {
+    let time = |time: &Value<FileTime>| time.known().copied().filter(|time| time.0 != 0).map(Said::Time);
     let kernel = evidence(
         "kernel",
         first.kernel.clone().map(Said::Text),
@@ -333,7 +345,7 @@ fn boots(first: &Boot, second: &Boot) -> (Option<bool>, Vec<Evidence>) {
     let apart = first
         .started
         .zip(second.started)
-        .map(|(first, second)| first.abs_diff(second));
+        .map(|(first, second)| first.0.abs_diff(second.0));
     started.agree = apart.map(|apart| apart <= TOLERANCE);
     let firm = [&kernel, &base, &system, &created];
     let same = if firm.iter().any(|evidence| evidence.agree == Some(false)) {
@@ -346,12 +358,12 @@ fn boots(first: &Boot, second: &Boot) -> (Option<bool>, Vec<Evidence>) {
     (same, vec![kernel, base, system, created, started])
 }
 
-fn evidence(what: &'static str, first: Option<Said>, second: Option<Said>) -> Evidence {
+fn evidence(what: &'static str, first: Option<Said>, second: Option<Said>) -> BootEvidence {
     let agree = first
         .as_ref()
         .zip(second.as_ref())
         .map(|(first, second)| first == second);
-    Evidence {
+    BootEvidence {
         what,
         first,
         second,
@@ -359,7 +371,7 @@ fn evidence(what: &'static str, first: Option<Said>, second: Option<Said>) -> Ev
     }
 }
 
-fn section<T: Fact>(first: &Listed<T>, second: &Listed<T>, by: By, order: Order) -> Section {
+fn section<T: Fact>(first: &Listed<T>, second: &Listed<T>, by: By, order: Order) -> Changes {
     let mut section = match by {
         By::Addresses => by_addresses(first, second, order),
         By::Names => by_names(first, second),
@@ -384,7 +396,7 @@ fn first_doubts(dump: Which, parts: &[Unread]) -> Vec<Doubt> {
 }
 
 /// Compares by addresses.
-fn by_addresses<T: Fact>(first: &Listed<T>, second: &Listed<T>, order: Order) -> Section {
+fn by_addresses<T: Fact>(first: &Listed<T>, second: &Listed<T>, order: Order) -> Changes {
     let mut pairs: BTreeMap<Addr, [Option<&T>; 2]> = BTreeMap::new();
     for fact in &first.all {
         pairs.entry(fact.address()).or_default()[0] = Some(fact);
@@ -392,7 +404,7 @@ fn by_addresses<T: Fact>(first: &Listed<T>, second: &Listed<T>, order: Order) ->
     for fact in &second.all {
         pairs.entry(fact.address()).or_default()[1] = Some(fact);
     }
-    let mut section = Section {
+    let mut section = Changes {
         same: 0,
         changes: Vec::new(),
         unread: doubts(Which::First, &first.unread),
@@ -416,7 +428,7 @@ fn by_addresses<T: Fact>(first: &Listed<T>, second: &Listed<T>, order: Order) ->
     section
 }
 
-impl Section {
+impl Changes {
     /// Something that only one of the dumps has; `hidden` may hide it in the other.
     fn only<T: Fact>(&mut self, fact: &T, has: Which, hidden: &[Unread]) {
         let (became, other) = match has {
@@ -494,8 +506,8 @@ impl Section {
             change,
             subject: fact.subject(),
             measure,
-            first,
-            second,
+            first: first.zip(measure).map(|(units, measure)| measure.amount(units)),
+            second: second.zip(measure).map(|(units, measure)| measure.amount(units)),
             address: Some(fact.address()),
             unread,
         });
@@ -503,6 +515,13 @@ impl Section {
 }
 
 impl Measure {
+    fn amount(self, units: u64) -> Amount {
+        match self {
+            Self::Waited => Amount::Span(TimeSpan(units)),
+            Self::Count | Self::Queued | Self::Connections => Amount::Number(units),
+        }
+    }
+
     /// Whose reading failed, in words.
     fn name(self) -> &'static str {
         match self {
@@ -570,10 +589,10 @@ fn groups<T: Fact>(listed: &Listed<T>) -> (BTreeMap<Subject, Group>, Vec<Unread>
 }
 
 /// Compares by names.
-fn by_names<T: Fact>(first: &Listed<T>, second: &Listed<T>) -> Section {
+fn by_names<T: Fact>(first: &Listed<T>, second: &Listed<T>) -> Changes {
     let (mut one, hidden_one) = groups(first);
     let (mut other, hidden_other) = groups(second);
-    let mut section = Section {
+    let mut section = Changes {
         same: 0,
         changes: Vec::new(),
         unread: doubts(Which::First, &hidden_one),
@@ -614,7 +633,7 @@ fn by_names<T: Fact>(first: &Listed<T>, second: &Listed<T>) -> Section {
     section
 }
 
-impl Section {
+impl Changes {
     /// A number that both dumps have; what is hidden in the one that has less may make up for it.
     fn count(
         &mut self,
@@ -657,8 +676,8 @@ impl Section {
             change,
             subject: name.clone(),
             measure: Some(measure),
-            first,
-            second,
+            first: first.map(|units| measure.amount(units)),
+            second: second.map(|units| measure.amount(units)),
             address: None,
             unread,
         });
@@ -900,6 +919,6 @@ impl Fact for WaitFact {
     }
 
     fn measures(&self) -> Vec<(Measure, Value<u64>)> {
-        vec![(Measure::Waited, self.waited.clone())]
+        vec![(Measure::Waited, self.waited.clone().map(|waited| waited.0))]
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use kdump::{Gva, Gxa};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::contract::{Directory, DirectoryEntry};
@@ -76,7 +77,7 @@ fn chain(kernel: &Kernel<'_>, bucket: Gva, seen: &mut HashSet<u64>, mut found: i
 }
 
 /// A directory's contents, as the debugger lists them.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Listing {
     /// What is in it.
     pub objects: Vec<MemberRecord>,
@@ -86,7 +87,8 @@ pub struct Listing {
 }
 
 /// An object in a directory.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "DirectoryMember")]
 pub struct MemberRecord {
     /// The hash bucket that it is in.
     pub bucket: usize,

@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use kdump::{Gva, Gxa};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::connection;
@@ -21,7 +22,7 @@ use crate::process;
 use crate::value::{Hole, Value};
 
 /// Where ports were found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PortSource {
     /// The kernel's own list of ports, whole.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use kdump::{Gva, Gxa};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::blob::BlobKind;
@@ -18,7 +19,7 @@ use crate::value::{Addr, Hole, Value};
 const BLOB_KINDS: u8 = 10;
 
 /// The system's ports, messages and blob types, counted.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct GlobalRecord {
     /// Address of the kernel's list of ports.
     pub port_list: Value<Addr>,
@@ -55,7 +56,7 @@ pub struct GlobalRecord {
 }
 
 /// How many ports there are.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct PortCounts {
     /// All of them.
     pub total: usize,
@@ -80,7 +81,7 @@ pub struct PortCounts {
 }
 
 /// How many messages are in the queues of one kind.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct QueueCount {
     /// The kind of queue.
     pub queue: QueueKind,
@@ -93,7 +94,7 @@ pub struct QueueCount {
 }
 
 /// The port with most messages in its queues.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct LongestQueue {
     /// The port.
     pub port: NamedPort,
@@ -102,7 +103,7 @@ pub struct LongestQueue {
 }
 
 /// A registered kind of blobs.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct BlobTypeRecord {
     /// What it holds.
     pub holds: BlobKind,

@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 
 use kdump::{Gva, Gxa};
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use crate::contract::{HandleTable, HandleTableEntry, ListEntry, ObjectHeader, Type};
@@ -75,7 +76,7 @@ pub struct Entry {
 }
 
 /// Handles that could not be read.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Gap {
     /// The first of them.
     pub first: u64,
@@ -326,7 +327,7 @@ fn whole(gaps: &[Gap]) -> Read<()> {
 }
 
 /// A handle of a process.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct HandleRecord {
     /// Its value.
     pub handle: u64,
@@ -335,6 +336,7 @@ pub struct HandleRecord {
     /// The access rights that it grants.
     pub granted_access: u32,
     /// Its attributes, by the debugger's names.
+    #[schemars(with = "Vec<String>")]
     pub attributes: HandleAttributes,
     /// What it refers to.
     pub object: ObjectRecord,
@@ -344,7 +346,7 @@ pub struct HandleRecord {
 }
 
 /// The handles of a process, or those of them that were asked for.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Handles {
     /// The `_HANDLE_TABLE`.
     pub table: Addr,

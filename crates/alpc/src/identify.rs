@@ -3,6 +3,7 @@
 use std::fmt;
 
 use kdump::Gva;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::blob::{self, BlobKind};
@@ -12,7 +13,7 @@ use crate::object::{self, TypeRef};
 use crate::value::{Addr, Hole};
 
 /// What the memory at an address looks like.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Identity {
     /// An executive object, by the header before it.

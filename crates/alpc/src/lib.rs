@@ -37,6 +37,7 @@ pub mod process;
 pub mod queue;
 pub mod receiver;
 pub mod resource;
+pub mod schema;
 pub mod select;
 pub mod snapshot;
 pub mod thread;

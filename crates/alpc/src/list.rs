@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 
 use kdump::{Gva, Gxa};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::contract::ListEntry;
@@ -17,7 +18,7 @@ use crate::value::{Addr, Hole};
 const CAP: usize = 1 << 20;
 
 /// What stopped a walk before it came back to its head.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Stop {
     /// The links of an entry cannot be read.
@@ -78,7 +79,7 @@ pub struct List {
 }
 
 /// A stretch of a list that could not be followed from either side.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Gap {
     /// How many of the entries stand before the gap.
     pub after: usize,

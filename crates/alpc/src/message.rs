@@ -3,6 +3,7 @@
 use std::fmt;
 
 use kdump::{Gva, Gxa};
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use crate::blob::{self, BlobKind};
@@ -11,6 +12,7 @@ use crate::identify::{self, Identity};
 use crate::kernel::{At, Kernel, Read, offset};
 use crate::port::{self, PortRef};
 use crate::process::ProcessRef;
+use crate::schema::schema_as_text;
 use crate::value::{Addr, Value};
 
 /// Bits of `_PORT_MESSAGE.u2.s2.Type` above the type proper.
@@ -66,6 +68,11 @@ impl Serialize for MessageType {
     }
 }
 
+schema_as_text!(
+    MessageType,
+    "The name of a message type, as LPC_REQUEST; 0xNN for a number without one."
+);
+
 /// The queue that a message says it is in.
 ///
 /// The debugger's names are known for 1 and 3 only; the others follow their pattern.
@@ -103,8 +110,13 @@ impl Serialize for QueueType {
     }
 }
 
+schema_as_text!(
+    QueueType,
+    "The name of a queue, as ALPC_MSGQUEUE_MAIN; 0xN for a number without one."
+);
+
 /// A message: what the debugger's message view shows, and what is known beside it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct MessageRecord {
     /// Its `_KALPC_MESSAGE`.
     pub address: Addr,
@@ -169,7 +181,7 @@ pub struct MessageRecord {
 }
 
 /// What is known of a message beside the debugger's rows.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct MessageDetails {
     /// Process id of the sender.
     pub client_process_id: Value<u64>,
@@ -208,12 +220,13 @@ pub struct MessageDetails {
 }
 
 /// A message's data, as far as the dump holds it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Payload {
     /// Where it begins.
     pub address: Addr,
     /// The bytes, in hex.
     #[serde(serialize_with = "hex")]
+    #[schemars(with = "String", regex(pattern = "^([0-9a-f]{2})*$"))]
     pub bytes: Vec<u8>,
     /// Set when the bytes end before the data does.
     pub complete: Value<()>,

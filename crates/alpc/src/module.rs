@@ -1,6 +1,7 @@
 //! Loaded kernel modules, and code addresses told by them.
 
 use kdump::{Dump, Gva, Gxa};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::contract::{Global, Module};
@@ -10,7 +11,7 @@ use crate::process;
 use crate::value::{Addr, Hole, Value};
 
 /// A loaded kernel module.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ModuleRecord {
     /// Its `_KLDR_DATA_TABLE_ENTRY`; missing where a triage dump lists the module without it.
     pub entry: Value<Addr>,
@@ -25,7 +26,7 @@ pub struct ModuleRecord {
 }
 
 /// The loaded kernel modules.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Modules {
     /// In load order: the kernel itself comes first.
     pub modules: Vec<ModuleRecord>,
@@ -124,7 +125,7 @@ fn module(entry: At<'_, '_>) -> ModuleRecord {
 }
 
 /// A code address, told by the module that it is in.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct CodeAddress {
     /// The address.
     pub address: Addr,

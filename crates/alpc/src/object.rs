@@ -3,6 +3,7 @@
 use std::fmt;
 
 use kdump::{Gva, Gxa};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::contract::{Global, ObjectHeader, ObjectNameInfo, ObjectType, Type};
@@ -22,7 +23,7 @@ const MAX_DEPTH: usize = 64;
 const FIRST_TYPE: u64 = 2;
 
 /// A type of objects.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct TypeRef {
     /// Its `_OBJECT_TYPE`.
     pub address: Addr,
@@ -268,7 +269,7 @@ pub fn is_directory(header: At<'_, '_>) -> Read<bool> {
 }
 
 /// An object, by the headers before it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ObjectRecord {
     /// The object itself.
     pub address: Addr,

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use kdump::{Gva, Gxa};
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use crate::contract::{CommunicationInfo, Global, ObjectHeader, Port, PortAttributes};
@@ -14,6 +15,7 @@ use crate::process::ProcessRef;
 use crate::queue::{self, QueueKind, QueueRecord};
 use crate::receiver::Receivers;
 use crate::resource::{self, Resources, SecurityContextMembers};
+use crate::schema::schema_as_text;
 use crate::thread::{self, ThreadRecord};
 use crate::value::{Addr, Hole, Value};
 
@@ -80,8 +82,13 @@ impl Serialize for PortKind {
     }
 }
 
+schema_as_text!(
+    PortKind,
+    "ALPC_CONNECTION_PORT, ALPC_SERVER_COMMUNICATION_PORT or ALPC_CLIENT_COMMUNICATION_PORT."
+);
+
 /// A port as other objects refer to it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PortRef {
     /// Its `_ALPC_PORT`.
     pub address: Addr,
@@ -167,7 +174,7 @@ pub fn owner_process(port: At<'_, '_>) -> Read<(Gva, bool)> {
 }
 
 /// A port with the name that it was given, if any.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct NamedPort {
     /// Its `_ALPC_PORT`.
     pub address: Addr,
@@ -188,7 +195,7 @@ impl NamedPort {
 }
 
 /// What captures the security of a port's clients, and when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub enum Security {
     /// Once, when the connection is made.
     Static,
@@ -197,7 +204,7 @@ pub enum Security {
 }
 
 /// A port: what the debugger's port view shows, and what is known beside it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PortRecord {
     /// Its `_ALPC_PORT`.
     pub address: Addr,
@@ -250,7 +257,7 @@ pub struct PortRecord {
 }
 
 /// How the threads that serve a port wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ServedBy {
     /// In the port's own wait queue.
@@ -260,7 +267,7 @@ pub enum ServedBy {
 }
 
 /// The threads that serve a port.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Servers {
     /// How they wait.
     pub served_by: ServedBy,
@@ -271,7 +278,7 @@ pub struct Servers {
 }
 
 /// What is known of a port beside the debugger's rows.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PortDetails {
     /// Full path in the object namespace.
     pub path: Value<Option<String>>,

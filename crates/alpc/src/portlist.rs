@@ -1,6 +1,7 @@
 //! Ports in one line each.
 
 use kdump::Gva;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::connection;
@@ -13,7 +14,7 @@ use crate::queue;
 use crate::value::{Addr, Value};
 
 /// A port in a list of ports.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PortLine {
     /// Its `_ALPC_PORT`.
     pub address: Addr,
@@ -29,7 +30,7 @@ pub struct PortLine {
 }
 
 /// A port that no handle leads to.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct OrphanRecord {
     /// Its `_ALPC_PORT`.
     pub address: Addr,
@@ -47,9 +48,8 @@ pub struct OrphanRecord {
 }
 
 /// Each of the ports in one line.
-#[must_use]
-pub fn lines(kernel: &Kernel<'_>, ports: &[Gva]) -> Vec<PortLine> {
-    ports.iter().map(|&address| line(kernel.at(address))).collect()
+pub fn lines(kernel: &Kernel<'_>, ports: &[Gva]) -> impl Iterator<Item = PortLine> {
+    ports.iter().map(|&address| line(kernel.at(address)))
 }
 
 fn line(port: At<'_, '_>) -> PortLine {
@@ -64,14 +64,12 @@ fn line(port: At<'_, '_>) -> PortLine {
 }
 
 /// Those of the ports that no handle leads to, and those whose handle count cannot be read.
-#[must_use]
-pub fn orphans(kernel: &Kernel<'_>, ports: &[Gva]) -> Vec<OrphanRecord> {
+pub fn orphans(kernel: &Kernel<'_>, ports: &[Gva]) -> impl Iterator<Item = OrphanRecord> {
     ports
         .iter()
         .map(|&address| (kernel.at(address), handle_count(kernel, address)))
         .filter(|(_, handles)| !matches!(handles, Ok(1..)))
         .map(|(port, handles)| orphan(port, handles))
-        .collect()
 }
 
 fn handle_count(kernel: &Kernel<'_>, address: Gva) -> Read<u64> {

@@ -1,6 +1,7 @@
 //! Processes.
 
-use kdump::{Gva, Gxa};
+use kdump::{FileTime, Gva, Gxa};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::contract::{
@@ -19,7 +20,7 @@ use crate::value::{Addr, Value};
 const IMAGE_NAME_CHARS: u64 = 14;
 
 /// A process as other objects refer to it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ProcessRef {
     /// Its `_EPROCESS`.
     pub address: Addr,
@@ -85,7 +86,7 @@ fn is_cut_from(short: &str, whole: &str) -> bool {
 }
 
 /// A process in full.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ProcessRecord {
     /// Its `_EPROCESS`.
     pub address: Addr,
@@ -98,9 +99,9 @@ pub struct ProcessRecord {
     /// Full path of its image file; none for processes without a file of their own.
     pub image_path: Value<Option<String>>,
     /// When it began, in 100 ns since 1601.
-    pub create_time: Value<u64>,
+    pub create_time: Value<FileTime>,
     /// When it ended, in 100 ns since 1601; 0 for one that runs.
-    pub exit_time: Value<u64>,
+    pub exit_time: Value<FileTime>,
     /// Its session; none for processes that belong to none.
     pub session: Value<Option<u32>>,
     /// Its process environment block, in its own memory.
@@ -174,8 +175,8 @@ fn record(process: At<'_, '_>) -> ProcessRecord {
         parent_process_id: process.uint(Process::InheritedFromUniqueProcessId).into(),
         image: image_name(process).into(),
         image_path: image_path(process).into(),
-        create_time: process.uint(Process::CreateTime).into(),
-        exit_time: process.uint(Process::ExitTime).into(),
+        create_time: process.uint(Process::CreateTime).map(FileTime).into(),
+        exit_time: process.uint(Process::ExitTime).map(FileTime).into(),
         session: session(process).into(),
         peb: process.addr(Process::Peb),
         directory_table_base: process
@@ -229,7 +230,7 @@ fn thread_count(process: At<'_, '_>) -> Read<u64> {
 }
 
 /// The processes of the system.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Processes {
     /// In the order of `PsActiveProcessHead`.
     pub processes: Vec<ProcessRecord>,

@@ -1,6 +1,7 @@
 //! The message queues of a port.
 
 use kdump::Gva;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::contract::{ClientId, Message, Port, PortMessage};
@@ -10,7 +11,7 @@ use crate::message::MessageType;
 use crate::value::{Addr, Value};
 
 /// A queue of a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum QueueKind {
     /// Messages that were not received yet.
@@ -90,7 +91,7 @@ impl QueueKind {
 }
 
 /// A queue with its messages.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct QueueRecord {
     /// Which one.
     pub queue: QueueKind,
@@ -103,7 +104,7 @@ pub struct QueueRecord {
 }
 
 /// A message in a queue, in one line.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct QueuedMessage {
     /// Its `_KALPC_MESSAGE`.
     pub address: Addr,

@@ -1,8 +1,10 @@
 //! The threads that wait for ALPC messages to receive, and where.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 
 use kdump::{Gva, Gxa};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::contract::{Port, Process, Thread, ThreadControl};
@@ -148,7 +150,7 @@ fn too_many() -> Hole {
 }
 
 /// A process with its threads.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ProcessThreads {
     /// The process.
     #[serde(flatten)]
@@ -162,7 +164,7 @@ pub struct ProcessThreads {
 }
 
 /// All threads of the system.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct SystemThreads {
     /// The processes, in the order of `PsActiveProcessHead`.
     pub processes: Vec<ProcessThreads>,
@@ -184,6 +186,22 @@ impl SystemThreads {
 /// Reads all threads of the system.
 #[must_use]
 pub fn system_threads(kernel: &Kernel<'_>) -> SystemThreads {
+    let mut processes = Vec::new();
+    let Ok(complete) = each_process(kernel, |process| {
+        processes.push(process);
+        Ok::<(), Infallible>(())
+    });
+    SystemThreads { processes, complete }
+}
+
+/// Gives each process with its threads to `visit`, and says whether these were all.
+///
+/// # Errors
+/// The first that `visit` gives; no more processes are read then.
+pub fn each_process<E>(
+    kernel: &Kernel<'_>,
+    mut visit: impl FnMut(ProcessThreads) -> Result<(), E>,
+) -> Result<Value<()>, E> {
     let receivers = Receivers::of_system(kernel);
     let list = process::processes(kernel);
     let complete = list
@@ -191,7 +209,6 @@ pub fn system_threads(kernel: &Kernel<'_>) -> SystemThreads {
         .and_then(|list| list.complete("the list of processes"))
         .into();
     let mut met: usize = 0;
-    let mut processes = Vec::new();
     for address in list.map(|list| list.entries).unwrap_or_default() {
         let process = kernel.at(address);
         let threads = if met < CAP {
@@ -201,9 +218,9 @@ pub fn system_threads(kernel: &Kernel<'_>) -> SystemThreads {
         };
         let process = process_threads(process, threads, &receivers);
         met = met.saturating_add(process.threads.len());
-        processes.push(process);
+        visit(process)?;
     }
-    SystemThreads { processes, complete }
+    Ok(complete)
 }
 
 /// Reads a process and its threads.

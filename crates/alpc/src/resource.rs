@@ -4,6 +4,7 @@
 //! structures, by their own names; sections carry their regions and regions their views.
 
 use kdump::{Gva, Gxa};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::blob::{self, BlobKind};
@@ -32,7 +33,7 @@ const PAGE_SIZE: u64 = 0x1000;
 const FIRST_HANDLE: u64 = 0x10;
 
 /// What was asked for: one resource, or all that a port owns.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Resources {
     /// The port whose resources these are; none when one resource was asked for.
     pub port: Option<PortRef>,
@@ -43,7 +44,7 @@ pub struct Resources {
 }
 
 /// A resource.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ResourceRecord {
     /// Its structure, behind the blob header.
     pub address: Addr,
@@ -61,7 +62,7 @@ pub struct ResourceRecord {
 }
 
 /// The members of a resource's structure.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Members {
     /// `_ALPC_COMMUNICATION_INFO`.
@@ -83,7 +84,7 @@ pub enum Members {
 }
 
 /// The two links of a list entry.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct Links {
     /// `_LIST_ENTRY.Flink`.
     pub flink: Addr,
@@ -92,7 +93,7 @@ pub struct Links {
 }
 
 /// What ties the ports of a connection together.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[allow(
     missing_docs,
     reason = "a member's name is its documentation: it is the kernel's own"
@@ -108,7 +109,7 @@ pub struct CommunicationInfoMembers {
 }
 
 /// The resource handles of a connection.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct HandleTable {
     /// Its `_ALPC_HANDLE_TABLE`.
     pub address: Addr,
@@ -123,7 +124,7 @@ pub struct HandleTable {
 }
 
 /// A resource handle.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ResourceHandle {
     /// The handle.
     pub handle: u64,
@@ -135,7 +136,7 @@ pub struct ResourceHandle {
 }
 
 /// A shared-memory section of a port.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[allow(
     missing_docs,
     reason = "a member's name is its documentation: it is the kernel's own"
@@ -156,7 +157,7 @@ pub struct SectionMembers {
 }
 
 /// A part of a section.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[allow(
     missing_docs,
     reason = "a member's name is its documentation: it is the kernel's own"
@@ -179,7 +180,7 @@ pub struct RegionMembers {
 }
 
 /// A region mapped into a process.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[allow(
     missing_docs,
     reason = "a member's name is its documentation: it is the kernel's own"
@@ -204,7 +205,7 @@ pub struct ViewMembers {
 }
 
 /// A message kept ready so that sending cannot fail.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[allow(
     missing_docs,
     reason = "a member's name is its documentation: it is the kernel's own"
@@ -220,7 +221,7 @@ pub struct ReserveMembers {
 }
 
 /// A captured security context.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[allow(
     missing_docs,
     reason = "a member's name is its documentation: it is the kernel's own"
@@ -237,7 +238,7 @@ pub struct SecurityMembers {
 }
 
 /// What a thread impersonates its client with: `_SECURITY_CLIENT_CONTEXT`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[allow(
     missing_docs,
     reason = "a member's name is its documentation: it is the kernel's own"
@@ -250,7 +251,7 @@ pub struct SecurityContextMembers {
 }
 
 /// A handle that travels with a message.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[allow(
     missing_docs,
     reason = "a member's name is its documentation: it is the kernel's own"
@@ -266,7 +267,7 @@ pub struct HandleDataMembers {
 }
 
 /// `_OB_DUPLICATE_OBJECT_STATE`; only complete symbol tables have its members.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[allow(
     missing_docs,
     reason = "a member's name is its documentation: it is the kernel's own"
@@ -282,7 +283,7 @@ pub struct DuplicateContext {
 }
 
 /// The resources in a list of another one.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Nested {
     /// The resources, in list order.
     pub resources: Vec<ResourceRecord>,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use kdump::{Gva, Gxa};
+use kdump::{FileTime, Gva, Gxa, TimeSpan};
 
 use crate::connection;
 use crate::contract::{CommunicationInfo, Message, Port};
@@ -52,12 +52,12 @@ pub struct Boot {
     pub kernel: Option<String>,
     /// Where the kernel's image begins; drawn at each start since Vista.
     pub base: Addr,
-    /// When the system started by the dump's header, in 100 ns since 1601: its time less its uptime.
-    pub started: Option<u64>,
+    /// When the system started by the dump's header: its time less its uptime.
+    pub started: Option<FileTime>,
     /// The System process.
     pub system: Value<Addr>,
-    /// When that was made, in 100 ns since 1601.
-    pub system_created: Value<u64>,
+    /// When that was made.
+    pub system_created: Value<FileTime>,
     /// Clock ticks since the system started.
     pub ticks: Value<u64>,
 }
@@ -73,8 +73,8 @@ pub struct ProcessFact {
     pub image: Value<String>,
     /// The image name of the process that made it; none when that one is gone.
     pub parent: Value<Option<String>>,
-    /// When it was made, in 100 ns since 1601.
-    pub created: Value<u64>,
+    /// When it was made.
+    pub created: Value<FileTime>,
     /// Whether it has not ended yet.
     pub running: Value<bool>,
 }
@@ -140,8 +140,8 @@ pub struct WaitFact {
     pub port: Value<Option<String>>,
     /// The process that is to answer.
     pub server: Value<Option<ProcessRef>>,
-    /// How long it has waited, in 100 ns.
-    pub waited: Value<u64>,
+    /// How long it has waited.
+    pub waited: Value<TimeSpan>,
     /// What hides whether it waits for this reply at all.
     pub unconfirmed: Option<Hole>,
 }
@@ -176,7 +176,7 @@ impl Boot {
             started: header
                 .system_time
                 .zip(header.system_up_time)
-                .and_then(|(time, up)| time.checked_sub(up)),
+                .and_then(|(time, up)| Some(FileTime(time.0.checked_sub(up.0)?))),
             system: system.map(|system| system.address).ok_or_else(missing).into(),
             system_created: match system {
                 Some(system) => system.create_time.clone(),
@@ -215,7 +215,7 @@ fn processes(all: Read<process::Processes>) -> Listed<ProcessFact> {
         image: process.image.clone(),
         parent: parent(process, &by_id, &all_ids).into(),
         created: process.create_time.clone(),
-        running: process.exit_time.clone().map(|exit| exit == 0),
+        running: process.exit_time.clone().map(|exit| exit.0 == 0),
     });
     Listed {
         all: facts.collect(),

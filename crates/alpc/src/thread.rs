@@ -1,6 +1,7 @@
 //! Threads: what state they are in, what they wait for, and the ALPC message that they wait for.
 
 use kdump::{Gva, Gxa};
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use crate::contract::{
@@ -11,6 +12,7 @@ use crate::kernel::{At, Kernel, Read, offset};
 use crate::list::{self, List};
 use crate::port::{self, PortRef};
 use crate::process::ProcessRef;
+use crate::schema::schema_as_text;
 use crate::thread_details::ThreadDetails;
 use crate::value::{Addr, Hole, Value};
 
@@ -58,6 +60,11 @@ impl Serialize for ThreadState {
         }
     }
 }
+
+schema_as_text!(
+    ThreadState,
+    "The name of a _KTHREAD_STATE, as Waiting; 0xNN for a number without one."
+);
 
 /// Why a thread waits: `_KWAIT_REASON`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,8 +144,13 @@ impl Serialize for WaitReason {
     }
 }
 
+schema_as_text!(
+    WaitReason,
+    "The name of a _KWAIT_REASON, as WrLpcReply; 0xNN for a number without one."
+);
+
 /// A thread, as the debugger's thread line shows it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ThreadRecord {
     /// Its `_ETHREAD`.
     pub address: Addr,
@@ -176,7 +188,7 @@ pub struct ThreadRecord {
 }
 
 /// Something a thread waits for.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct WaitObject {
     /// Its address.
     pub address: Addr,
@@ -232,8 +244,13 @@ impl Serialize for WaitObjectKind {
     }
 }
 
+schema_as_text!(
+    WaitObjectKind,
+    "The kind of a dispatcher object, as Semaphore; 0xNN for a number without a name."
+);
+
 /// What a thread waits for over ALPC.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum AlpcWait {
     /// The reply to a message that it sent.
@@ -265,7 +282,7 @@ impl AlpcWait {
 }
 
 /// The reply that a thread waits for.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ReplyWait {
     /// The message it sent.
     pub message: Addr,

@@ -1,6 +1,7 @@
 //! What the debugger shows of a single thread only.
 
-use kdump::{Gva, Gxa};
+use kdump::{FileTime, Gva, Gxa};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::contract::{Irp, Thread, ThreadControl};
@@ -11,7 +12,7 @@ use crate::process::ProcessRef;
 use crate::value::{Addr, Hole, Value};
 
 /// What is known of a thread beside its line.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ThreadDetails {
     /// Its name, which some kernels have.
     pub name: Value<Option<String>>,
@@ -40,7 +41,7 @@ pub struct ThreadDetails {
     /// The process that it works in; none when that is its own.
     pub attached_process: Value<Option<ProcessRef>>,
     /// When it was made, in 100 ns since 1601.
-    pub create_time: Value<u64>,
+    pub create_time: Value<FileTime>,
     /// The queue that it is registered with, such as a completion port.
     pub queue: Value<Addr>,
     /// `_ETHREAD.AlpcMessageId`, stale or not.
@@ -52,7 +53,7 @@ pub struct ThreadDetails {
 }
 
 /// I/O requests of a thread.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Irps {
     /// The requests, in list order.
     pub requests: Vec<IrpRecord>,
@@ -61,7 +62,7 @@ pub struct Irps {
 }
 
 /// An I/O request, as the debugger's thread view lists it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct IrpRecord {
     /// Its `_IRP`.
     pub address: Addr,
@@ -110,7 +111,7 @@ pub fn details(thread: At<'_, '_>) -> ThreadDetails {
             .and_then(|at| at.u32(ThreadControl::ContextSwitches))
             .into(),
         attached_process: control.clone().and_then(attached_process).into(),
-        create_time: thread.uint(Thread::CreateTime).into(),
+        create_time: thread.uint(Thread::CreateTime).map(FileTime).into(),
         queue: pointer(ThreadControl::Queue),
         alpc_message_id: thread.addr(Thread::AlpcMessageId),
         alpc_message: thread.addr(Thread::AlpcMessage),

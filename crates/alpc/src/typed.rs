@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use kdump::Gva;
 use ntlayout::{BitField, Member, SymbolError, SymbolTable};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::kernel::{Kernel, Read, offset};
@@ -19,7 +20,7 @@ const ELEMENT_CAP: u64 = 64;
 const TEXT_CAP: u64 = 4096;
 
 /// A type as the debugger's `dt` shows it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum TypeRecord {
     /// A structure, class or union.
@@ -29,7 +30,7 @@ pub enum TypeRecord {
 }
 
 /// A structure, class or union, alone or with its values.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct StructureRecord {
     /// Its name.
     pub name: String,
@@ -42,7 +43,7 @@ pub struct StructureRecord {
 }
 
 /// An enumeration.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct EnumerationRecord {
     /// Its name.
     pub name: String,
@@ -51,7 +52,7 @@ pub struct EnumerationRecord {
 }
 
 /// A member of a structure.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct MemberRecord {
     /// Bytes from the start of the structure, also for members of anonymous ones.
     pub offset: u32,
@@ -73,7 +74,7 @@ pub struct MemberRecord {
 }
 
 /// What a member holds.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum TypedValue {
     /// A number without sign, also that of a bit field.

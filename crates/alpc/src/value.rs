@@ -162,6 +162,9 @@ pub enum Value<T> {
 }
 
 impl<T> Value<T> {
+    /// Whether all that there is to know is that something holds: known, it serializes as `true`.
+    pub(crate) const IS_FACT: bool = size_of::<T>() == 0;
+
     /// The value, when known.
     pub fn known(&self) -> Option<&T> {
         match self {
@@ -218,6 +221,7 @@ impl<T> From<Result<T, Hole>> for Value<T> {
 impl<T: Serialize> Serialize for Value<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
+            Self::Known(_) if Self::IS_FACT => serializer.serialize_bool(true),
             Self::Known(value) => value.serialize(serializer),
             Self::Missing(hole) => {
                 let mut map = serializer.serialize_map(Some(1))?;

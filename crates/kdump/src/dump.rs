@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use kdmp_parser::gxa::{Gpa, Gxa};
 use kdmp_parser::pxe::Pfn;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::error::{FrameError, OpenError, PhysicalError};
@@ -53,7 +54,7 @@ impl OpenOptions {
 }
 
 /// How much of what a dump claims to hold is in its file, in pages of 4 KiB.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Coverage {
     /// Pages that the index lists.
     pub claimed: u64,

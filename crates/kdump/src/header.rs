@@ -6,10 +6,12 @@
 use std::fmt;
 
 use kdmp_parser::gxa::Gva;
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use crate::header32::{self, HEADER32_LEN};
 use crate::index::PageRun;
+use crate::time::{FileTime, TimeSpan};
 use crate::{hex, le};
 
 /// Length of the 64-bit header in bytes.
@@ -157,30 +159,33 @@ impl Serialize for DumpKind {
 }
 
 /// The bug check of the crash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct BugCheck {
     /// The code: 0x7e for `SYSTEM_THREAD_EXCEPTION_NOT_HANDLED`, for example.
     pub code: u32,
     /// Its four parameters.
     #[serde(serialize_with = "hex::u64s")]
+    #[schemars(with = "Vec<hex::Hex>")]
     pub parameters: [u64; 4],
 }
 
 /// Where the processor stood that wrote the header's context record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ContextRecord {
     /// ContextFlags.
     pub flags: u32,
     /// Instruction pointer: Rip, Eip or Pc.
     #[serde(serialize_with = "hex::gva")]
+    #[schemars(with = "hex::Hex")]
     pub rip: Gva,
     /// Stack pointer: Rsp, Esp or Sp.
     #[serde(serialize_with = "hex::gva")]
+    #[schemars(with = "hex::Hex")]
     pub rsp: Gva,
 }
 
 /// The header's `EXCEPTION_RECORD64`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ExceptionRecord {
     /// ExceptionCode, an NTSTATUS.
     pub code: u32,
@@ -188,9 +193,11 @@ pub struct ExceptionRecord {
     pub flags: u32,
     /// ExceptionAddress.
     #[serde(serialize_with = "hex::gva")]
+    #[schemars(with = "hex::Hex")]
     pub address: Gva,
     /// ExceptionInformation, as many as NumberParameters says, at most 15.
     #[serde(serialize_with = "hex::u64s")]
+    #[schemars(with = "Vec<hex::Hex>")]
     pub parameters: Vec<u64>,
 }
 
@@ -198,12 +205,14 @@ pub struct ExceptionRecord {
 ///
 /// A field is `None` when the header never had it written (it holds the filler `PAGE`), and for addresses and
 /// times also when it is zero.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Header {
     /// MachineImageType.
+    #[schemars(with = "String")]
     pub machine: Machine,
     /// DumpType.
+    #[schemars(with = "String")]
     pub kind: DumpKind,
     /// MajorVersion: 15 on a free build, 12 on a checked one.
     pub major_version: u32,
@@ -211,21 +220,26 @@ pub struct Header {
     pub minor_version: u32,
     /// DirectoryTableBase as written, with its low 12 bits (PCID).
     #[serde(serialize_with = "hex::u64")]
+    #[schemars(with = "hex::Hex")]
     pub directory_table_base: u64,
     /// PaeEnabled of 32-bit dumps: whether page-table entries have eight bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pae_enabled: Option<bool>,
     /// PfnDataBase.
     #[serde(serialize_with = "hex::opt_gva")]
+    #[schemars(with = "Option<hex::Hex>")]
     pub pfn_data_base: Option<Gva>,
     /// PsLoadedModuleList.
     #[serde(serialize_with = "hex::opt_gva")]
+    #[schemars(with = "Option<hex::Hex>")]
     pub ps_loaded_module_list: Option<Gva>,
     /// PsActiveProcessHead.
     #[serde(serialize_with = "hex::opt_gva")]
+    #[schemars(with = "Option<hex::Hex>")]
     pub ps_active_process_head: Option<Gva>,
     /// KdDebuggerDataBlock.
     #[serde(serialize_with = "hex::opt_gva")]
+    #[schemars(with = "Option<hex::Hex>")]
     pub kd_debugger_data_block: Option<Gva>,
     /// NumberProcessors.
     pub number_processors: Option<u32>,
@@ -247,9 +261,9 @@ pub struct Header {
     /// RequiredDumpSpace in bytes.
     pub required_dump_space: Option<u64>,
     /// SystemTime: 100 ns units since 1601, UTC.
-    pub system_time: Option<u64>,
+    pub system_time: Option<FileTime>,
     /// SystemUpTime: 100 ns units.
-    pub system_up_time: Option<u64>,
+    pub system_up_time: Option<TimeSpan>,
     /// Comment.
     pub comment: Option<String>,
     /// MiniDumpFields.
@@ -311,8 +325,8 @@ impl Header {
             context: context(&raw, machine),
             exception: exception(&raw),
             required_dump_space: raw.written_u64(0xfa0),
-            system_time: raw.written_u64(0xfa8).filter(|&time| time != 0),
-            system_up_time: raw.written_u64(0x1030).filter(|&time| time != 0),
+            system_time: raw.written_u64(0xfa8).filter(|&time| time != 0).map(FileTime),
+            system_up_time: raw.written_u64(0x1030).filter(|&time| time != 0).map(TimeSpan),
             comment: raw.text(0xfb0, 128),
             mini_dump_fields: raw.written_u32(0x1038),
             secondary_data_state: raw.written_u32(0x103c),

@@ -4,6 +4,7 @@ use kdmp_parser::gxa::Gva;
 
 use crate::header::{BugCheck, ContextRecord, ExceptionRecord, Header, Raw};
 use crate::index::PageRun;
+use crate::time::{FileTime, TimeSpan};
 use crate::{DumpKind, Machine, le};
 
 /// Length of the 32-bit header in bytes.
@@ -40,8 +41,8 @@ pub(crate) fn parse(bytes: &[u8]) -> Header {
         context: context(&raw),
         exception: exception(&raw),
         required_dump_space: raw.written_u64(0xfa0),
-        system_time: raw.written_u64(0xfc0).filter(|&time| time != 0),
-        system_up_time: raw.written_u64(0xfb8).filter(|&time| time != 0),
+        system_time: raw.written_u64(0xfc0).filter(|&time| time != 0).map(FileTime),
+        system_up_time: raw.written_u64(0xfb8).filter(|&time| time != 0).map(TimeSpan),
         comment: raw.text(0x820, 128),
         mini_dump_fields: raw.written_u32(0xf8c),
         secondary_data_state: raw.written_u32(0xf90),

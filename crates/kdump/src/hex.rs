@@ -1,8 +1,11 @@
 //! How addresses are serialized: as the debugger writes them, 16 hex digits; JSON numbers lose the low bits of
 //! kernel addresses in most readers.
 
+use std::borrow::Cow;
+
 use kdmp_parser::gxa::{Gpa, Gva, Gxa};
 use kdmp_parser::pxe::Pfn;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serializer;
 
 fn write<S: Serializer>(value: u64, serializer: S) -> Result<S::Ok, S::Error> {
@@ -34,5 +37,22 @@ pub(crate) fn opt_gva<S: Serializer>(value: &Option<Gva>, serializer: S) -> Resu
     match value {
         Some(value) => write(value.u64(), serializer),
         None => serializer.serialize_none(),
+    }
+}
+
+/// The schema of a number or address in 16 hex digits; `info` shortens those of 32-bit systems to 8.
+pub(crate) struct Hex;
+
+impl JsonSchema for Hex {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Hex".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^([0-9a-f]{8}|[0-9a-f]{16})$" })
     }
 }

@@ -47,6 +47,7 @@ mod notes;
 mod paging;
 mod source;
 mod space;
+mod time;
 mod triage;
 mod unicode;
 
@@ -64,5 +65,6 @@ pub use kernel::{BaseAttempt, BaseError, BaseSource, KernelImageError, kernel_im
 pub use notes::Note;
 pub use paging::{Level, PageSize, Translation};
 pub use space::AddressSpace;
+pub use time::{FileTime, TimeSpan};
 pub use triage::{Triage, TriageModule};
 pub use unicode::UnicodeString;

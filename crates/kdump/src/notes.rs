@@ -1,5 +1,6 @@
 //! What is worth saying about a dump that could be opened all the same.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::dump::{Contents, PAGE, coverage};
@@ -7,7 +8,7 @@ use crate::index::PageIndex;
 use crate::{Dump, DumpKind, Header, ReadError};
 
 /// A finding that does not keep the dump from being read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Note {
     /// The stable name of the finding, for machines: kebab-case, never changed once released.
     pub id: &'static str,

@@ -12,13 +12,14 @@ use alpc::connection::EdgeRecord;
 use alpc::wait::graph::GraphRecord;
 use alpc::wait::hang::Deadlock;
 use alpc::wait::node::{Node, ProcessNode};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::rows::or_question;
 use super::{escape, wait_lines};
 
 /// What a node of a drawing stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Shape {
     Process,
@@ -29,7 +30,7 @@ pub enum Shape {
 }
 
 /// A node of a drawing.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Dot {
     pub shape: Shape,
     /// What stands in the node: escaped for a terminal, not for the format.
@@ -57,7 +58,7 @@ fn is_not(flag: &bool) -> bool {
 }
 
 /// What a line of a drawing says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Stroke {
     Connection,
@@ -66,7 +67,7 @@ pub enum Stroke {
 }
 
 /// A line of a drawing.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Line {
     pub from: usize,
     pub to: usize,
@@ -79,7 +80,7 @@ pub struct Line {
 }
 
 /// A drawing: waits with deadlocks first, then connections.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Drawing {
     pub dots: Vec<Dot>,
     pub lines: Vec<Line>,
@@ -288,7 +289,7 @@ fn dot(node: &Node, deadlock: bool) -> Dot {
                 vec![format!("process {address}")],
                 label,
                 match process.exit_time {
-                    Value::Known(1..) => "ended".to_owned(),
+                    Value::Known(kdump::FileTime(1..)) => "ended".to_owned(),
                     _ => String::new(),
                 },
                 format!("process {address}"),

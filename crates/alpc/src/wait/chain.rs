@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use kdump::{Gva, Gxa};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::contract::{Thread, ThreadControl};
@@ -21,7 +22,7 @@ const SAME_MOMENT: u64 = 2;
 const CANDIDATES: usize = 16;
 
 /// A node of a chain, and the step that leads on from it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Step {
     /// The node's number in the graph.
     pub id: NodeId,
@@ -32,7 +33,7 @@ pub struct Step {
 }
 
 /// A chain of waits.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Chain {
     /// Its steps, the waiter first. In one that comes back to itself no node stands twice.
     pub steps: Vec<Step>,
@@ -49,7 +50,7 @@ pub struct Chain {
 }
 
 /// A thread that may go on with the work of another one.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Candidate {
     /// The thread.
     pub thread: ThreadNode,
@@ -180,7 +181,7 @@ pub fn candidates(kernel: &Kernel<'_>, graph: &Graph, server: &ThreadNode) -> Re
         .filter(|&&thread| thread != server.address.gva())
         .filter_map(|&thread| {
             let node = ThreadNode::new(kernel, &graph.clock, &thread::thread(kernel, thread));
-            let apart = node.waited()?.abs_diff(waited);
+            let apart = node.waited()?.abs_diff(waited.0);
             (apart <= window).then(|| (apart, candidate(kernel, server, node)))
         })
         .collect();

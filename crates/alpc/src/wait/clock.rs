@@ -1,6 +1,7 @@
 //! How long a thread has waited.
 
 use kdump::Gva;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::contract::{Global, Thread, ThreadControl};
@@ -19,7 +20,7 @@ const TICK_COUNT: u64 = 0x320;
 const INCREMENTS: std::ops::RangeInclusive<u64> = 5_000..=10_000_000;
 
 /// The system's clock at the moment of the dump.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Clock {
     /// Clock ticks since the system started: `KeTickCount`.
     pub tick_count: u64,

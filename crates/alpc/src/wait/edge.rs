@@ -2,13 +2,15 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
+use crate::schema::schema_as_text;
 use crate::value::{Addr, Hole};
 use crate::wait::node::NodeId;
 
 /// How sure a step from one node to the next is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Certainty {
     /// The kernel's own structures say so from both sides, or in the one place that decides.
@@ -32,7 +34,7 @@ impl Certainty {
 }
 
 /// What binds a node to the one that it waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum EdgeKind {
     /// A thread waits for the reply to a message.
@@ -74,7 +76,7 @@ impl EdgeKind {
 }
 
 /// A step from a node to another.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Edge {
     /// Where it leads.
     pub to: NodeId,
@@ -107,7 +109,7 @@ impl Edge {
 }
 
 /// A field of the dump and what it says.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Evidence {
     /// The field, as `_KALPC_MESSAGE.WaitingThread`, or the list.
     pub field: &'static str,
@@ -181,3 +183,5 @@ impl Serialize for Says {
         serializer.collect_str(self)
     }
 }
+
+schema_as_text!(Says, "What a field holds: an address, a number or a word.");

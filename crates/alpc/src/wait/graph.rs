@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use kdump::Gva;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::value::{Addr, Hole, Value};
@@ -38,7 +39,7 @@ pub struct Graph {
 }
 
 /// A part of the system that could not be looked at, so that waits may be missing.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Unread {
     /// What it is.
     pub what: &'static str,
@@ -241,14 +242,14 @@ impl Graph {
 }
 
 /// The graph of waits as a record: every node with what it waits for.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct GraphRecord<'g> {
     /// The nodes.
     pub nodes: Vec<NodeRecord<'g>>,
 }
 
 /// A node with what it waits for.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct NodeRecord<'g> {
     /// Its number.
     pub id: NodeId,

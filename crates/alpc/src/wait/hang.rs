@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use kdump::TimeSpan;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::kernel::Kernel;
@@ -26,7 +28,7 @@ const SUSPECTS: usize = 32;
 const COUNTING: usize = 1 << 23;
 
 /// A report on all waits of a system.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Hang {
     /// One line that is the same for the same hang on two machines; see the documentation for its rules.
     pub signature: String,
@@ -39,7 +41,7 @@ pub struct Hang {
     /// Threads that wait for another thread or process, ALPC or not.
     pub stuck: usize,
     /// The longest of their waits, in 100 ns.
-    pub longest_wait: Option<u64>,
+    pub longest_wait: Option<TimeSpan>,
     /// Rings of proven waits.
     pub deadlocks: Vec<Deadlock>,
     /// Rings that need a step which is not proven.
@@ -53,7 +55,7 @@ pub struct Hang {
 }
 
 /// Threads that wait for each other.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Deadlock {
     /// Its signature.
     pub signature: String,
@@ -69,20 +71,20 @@ pub struct Deadlock {
 }
 
 /// Who is stuck behind something.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Behind {
     /// Threads.
     pub threads: usize,
     /// Their processes.
     pub processes: usize,
     /// The longest of their waits, in 100 ns.
-    pub longest_wait: Option<u64>,
+    pub longest_wait: Option<TimeSpan>,
     /// Whether there may be more, for counting gave up.
     pub at_least: bool,
 }
 
 /// Where chains of waits end.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Blocker {
     /// Its number in the graph.
     pub id: NodeId,
@@ -107,7 +109,7 @@ pub struct Blocker {
 }
 
 /// Servers of a port that are stuck behind the same thing.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ServersBehind {
     /// What they are stuck behind.
     pub blocker: Addr,
@@ -196,7 +198,11 @@ fn report(graph: &Graph, ports_in_trouble: Vec<PortTrouble>) -> Hang {
         threads: graph.threads,
         waiting_for_reply: graph.reply_waits().count(),
         stuck: stuck.len(),
-        longest_wait: stuck.iter().filter_map(|&id| graph.thread(id)?.waited()).max(),
+        longest_wait: stuck
+            .iter()
+            .filter_map(|&id| graph.thread(id)?.waited())
+            .max()
+            .map(TimeSpan),
         deadlocks,
         possible_deadlocks,
         blockers,
@@ -388,7 +394,7 @@ impl<'g> Analysis<'g> {
             return;
         };
         behind.threads = behind.threads.saturating_add(1);
-        behind.longest_wait = behind.longest_wait.max(thread.waited());
+        behind.longest_wait = behind.longest_wait.max(thread.waited().map(TimeSpan));
         if let Value::Known(Some(process)) = &thread.process {
             processes.insert(process.address);
         }
@@ -695,7 +701,7 @@ mod tests {
         let blocker = &report.blockers[0];
         assert_eq!(blocker.behind.threads, MANY - 1);
         assert_eq!(blocker.behind.processes, 7);
-        assert_eq!(blocker.behind.longest_wait, Some(MANY as u64 - 1));
+        assert_eq!(blocker.behind.longest_wait, Some(TimeSpan(MANY as u64 - 1)));
         assert_eq!(blocker.chain.steps.len(), MANY);
         assert_eq!(report.trees(&graph).last().unwrap().depth, MANY - 1);
         assert_eq!(graph.chains_of_process(addr(3).gva()).len(), 1);

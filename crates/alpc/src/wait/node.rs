@@ -1,6 +1,7 @@
 //! What stands in the graph of waits: threads, messages, ports, mutants, processes, completion ports.
 
-use kdump::{Gva, Gxa};
+use kdump::{FileTime, Gva, Gxa, TimeSpan};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::contract::{Message, PortMessage, Process};
@@ -15,7 +16,7 @@ use crate::wait::clock::Clock;
 use crate::wait::servers::ServerCounts;
 
 /// Number of a node in the graph.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct NodeId(pub(crate) usize);
 
@@ -28,7 +29,7 @@ impl NodeId {
 }
 
 /// Something that waits, or that is waited for.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Node {
     /// A thread.
@@ -83,7 +84,7 @@ impl Node {
 }
 
 /// A thread in the graph.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ThreadNode {
     /// Its `_ETHREAD`.
     pub address: Addr,
@@ -102,7 +103,7 @@ pub struct ThreadNode {
     /// How often it was suspended and not resumed.
     pub suspend_count: Value<u32>,
     /// How long its wait has lasted, in 100 ns; none when it does not wait.
-    pub waited: Value<Option<u64>>,
+    pub waited: Value<Option<TimeSpan>>,
     /// The objects that it waits for.
     pub wait_objects: Value<Vec<WaitObject>>,
 }
@@ -120,7 +121,7 @@ impl ThreadNode {
             processor: record.processor.clone(),
             wait_reason: record.wait_reason.clone(),
             suspend_count: record.suspend_count.clone(),
-            waited: waited.into(),
+            waited: waited.map(|waited| waited.map(TimeSpan)).into(),
             wait_objects: record.wait_objects.clone(),
         }
     }
@@ -128,7 +129,7 @@ impl ThreadNode {
     /// How long its wait has lasted, in 100 ns, when it waits and that is known.
     #[must_use]
     pub fn waited(&self) -> Option<u64> {
-        self.waited.known().copied().flatten()
+        self.waited.known().copied().flatten().map(|span| span.0)
     }
 
     /// Whether it was suspended and not resumed.
@@ -139,7 +140,7 @@ impl ThreadNode {
 }
 
 /// A message in the graph.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct MessageNode {
     /// Its `_KALPC_MESSAGE`.
     pub address: Addr,
@@ -157,7 +158,7 @@ pub struct MessageNode {
 }
 
 /// A port in short.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PortLabel {
     /// Its `_ALPC_PORT`.
     pub address: Addr,
@@ -207,7 +208,7 @@ impl MessageNode {
 }
 
 /// A port in the graph.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PortNode {
     /// Its `_ALPC_PORT`.
     pub address: Addr,
@@ -223,7 +224,7 @@ pub struct PortNode {
     /// Whether the owner closed it.
     pub owner_closed: Value<bool>,
     /// When the owner ended, in 100 ns since 1601; 0 while it runs, none without an owner.
-    pub owner_exit_time: Value<Option<u64>>,
+    pub owner_exit_time: Value<Option<FileTime>>,
     /// Messages in its queues that were not received yet.
     pub unreceived: Value<u64>,
     /// The threads that serve it.
@@ -248,7 +249,7 @@ impl PortNode {
             kind: port::kind(port).into(),
             name: name(port).into(),
             owner_process_id: of_owner(Process::UniqueProcessId),
-            owner_exit_time: of_owner(Process::ExitTime),
+            owner_exit_time: of_owner(Process::ExitTime).map(|time| time.map(FileTime)),
             owner: process
                 .map(|owner| owner.map(|owner| ProcessRef::at(kernel, owner)))
                 .into(),
@@ -262,7 +263,7 @@ impl PortNode {
     #[must_use]
     pub fn is_abandoned(&self) -> bool {
         let closed = self.owner_closed.known().is_some_and(|&closed| closed);
-        let ended = matches!(self.owner_exit_time, Value::Known(Some(1..)));
+        let ended = matches!(self.owner_exit_time, Value::Known(Some(FileTime(1..))));
         closed || ended || matches!(self.owner, Value::Known(None))
     }
 }
@@ -287,14 +288,14 @@ pub(crate) fn unreceived(port: At<'_, '_>) -> Read<u64> {
 }
 
 /// A completion port in the graph: a `_KQUEUE`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct CompletionPortNode {
     /// Its address.
     pub address: Addr,
 }
 
 /// A mutant in the graph.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ObjectNode {
     /// Its address.
     pub address: Addr,
@@ -303,7 +304,7 @@ pub struct ObjectNode {
 }
 
 /// A process in the graph.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ProcessNode {
     /// Its `_EPROCESS`.
     pub address: Addr,
@@ -312,7 +313,7 @@ pub struct ProcessNode {
     /// Its image name.
     pub image: Value<String>,
     /// When it ended, in 100 ns since 1601; 0 while it runs.
-    pub exit_time: Value<u64>,
+    pub exit_time: Value<FileTime>,
 }
 
 impl ProcessNode {
@@ -324,7 +325,7 @@ impl ProcessNode {
             address: kernel.addr(address),
             process_id: process.uint(Process::UniqueProcessId).into(),
             image: crate::process::image_name(process).into(),
-            exit_time: process.uint(Process::ExitTime).into(),
+            exit_time: process.uint(Process::ExitTime).map(FileTime).into(),
         }
     }
 }

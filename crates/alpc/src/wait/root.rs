@@ -1,6 +1,7 @@
 //! Where a chain of waits ends, and what to know of that end.
 
-use kdump::{Gva, Gxa};
+use kdump::{FileTime, Gva, Gxa};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::contract::{Thread, ThreadControl};
@@ -28,7 +29,7 @@ const STACK_CAP: u64 = 96 << 10;
 const MODULES_CAP: usize = 12;
 
 /// Why a chain of waits ends where it ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RootKind {
     /// The chain comes back to itself.
@@ -240,13 +241,13 @@ fn of_object(object: &ObjectNode) -> RootKind {
 
 fn of_process(process: &ProcessNode) -> RootKind {
     match process.exit_time {
-        Value::Known(1..) => RootKind::ProcessExited,
+        Value::Known(FileTime(1..)) => RootKind::ProcessExited,
         _ => RootKind::ProcessRuns,
     }
 }
 
 /// What helps to find the culprit behind a thread that others wait for.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Suspect {
     /// Where the thread started.
     pub start_address: Value<CodeAddress>,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use kdump::{Gva, Gxa};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::contract::{Port, Queue};
@@ -12,7 +13,7 @@ use crate::thread::{self, ThreadRecord, WaitReason};
 use crate::value::Value;
 
 /// What a server thread is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ServerState {
     /// It waits for the next message.
@@ -30,7 +31,7 @@ pub enum ServerState {
 }
 
 /// The threads that serve a port, counted by what they are doing.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ServerCounts {
     /// How they wait for messages.
     pub served_by: ServedBy,

@@ -1,5 +1,6 @@
 //! The table of all waits for ALPC replies.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::process::ProcessRef;
@@ -11,7 +12,7 @@ use crate::wait::node::{MessageNode, Node, NodeId, ThreadNode};
 use crate::wait::root::RootKind;
 
 /// What has become of a message whose reply is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum WaitState {
     /// Nobody has received it.
@@ -41,7 +42,7 @@ impl WaitState {
 }
 
 /// A wait for the reply to a message.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct WaitRow {
     /// The thread that waits.
     pub waiter: ThreadNode,
@@ -60,7 +61,7 @@ pub struct WaitRow {
 }
 
 /// All waits for ALPC replies, the longest first.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct WaitTable {
     /// Threads that were looked at.
     pub threads: usize,

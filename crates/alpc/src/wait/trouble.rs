@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use kdump::Gva;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::contract::{CommunicationInfo, Port};
@@ -21,7 +22,7 @@ const LONG: u64 = 32;
 const FAR: u64 = 10;
 
 /// What is wrong with a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trouble {
     /// Its owner is gone, and messages or clients are left.
@@ -79,7 +80,7 @@ impl Trouble {
 }
 
 /// A port in trouble.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PortTrouble {
     /// What is wrong.
     pub trouble: Trouble,

@@ -10,6 +10,7 @@ mod runs;
 use std::io;
 
 use kdmp_parser::pxe::Pfn;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub(crate) use bitmap::{BitmapIndex, BitmapLayout};
@@ -23,10 +24,11 @@ use crate::source::ByteSource;
 pub(crate) const PFN_BITS: u32 = 40;
 
 /// Page frames that follow each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PageRun {
     /// The first frame.
     #[serde(serialize_with = "hex::pfn")]
+    #[schemars(with = "hex::Hex")]
     pub base: Pfn,
     /// How many frames.
     pub count: u64,

@@ -1,0 +1,61 @@
+//! Commands that need no dump: `schema`, `completions`, `man`.
+
+use clap_mangen::Man;
+
+use crate::cli::{self, Command};
+use crate::failure::Failure;
+use crate::output::schema;
+
+/// What the command writes; nothing for a command that is about a dump.
+pub fn run(command: &Command) -> Option<anyhow::Result<Vec<u8>>> {
+    Some(match command {
+        Command::Schema(args) => schema(args.command.as_deref()),
+        Command::Completions(args) => {
+            let mut script = Vec::new();
+            let mut definition = cli::definition();
+            clap_complete::generate(args.shell, &mut definition, env!("CARGO_PKG_NAME"), &mut script);
+            Ok(script)
+        }
+        Command::Man(args) => man(args.command.as_deref()),
+        _ => return None,
+    })
+}
+
+fn schema(command: Option<&str>) -> anyhow::Result<Vec<u8>> {
+    let shapes = schema::shapes_of(command).ok_or_else(|| no_command(command))?;
+    let mut text = serde_json::to_vec_pretty(&schema::of_commands(&shapes))?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+/// The manual page of the program, or of one command.
+fn man(command: Option<&str>) -> anyhow::Result<Vec<u8>> {
+    let mut definition = cli::definition();
+    definition.build();
+    let page = match command {
+        None => definition,
+        Some(name) => {
+            let found = definition.find_subcommand(name).cloned();
+            let found = found.ok_or_else(|| no_command(command))?;
+            // Pages are named as those of git: alpc-dump-message(1).
+            let title = format!("{}-{name}", env!("CARGO_PKG_NAME"));
+            found.name(title.clone()).display_name(title)
+        }
+    };
+    let mut text = Vec::new();
+    Man::new(page).render(&mut text)?;
+    Ok(text)
+}
+
+fn no_command(command: Option<&str>) -> anyhow::Error {
+    let name = command.unwrap_or_default();
+    let near = cli::nearest_command(name).map(|near| format!("; did you mean {near}?"));
+    Failure::fatal(
+        "no-such-command",
+        format!(
+            "there is no command \"{}\"{}",
+            name.escape_debug(),
+            near.unwrap_or_default()
+        ),
+    )
+}

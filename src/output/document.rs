@@ -1,0 +1,216 @@
+//! What every JSON document and every stream of records says of itself.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::cli::{Cli, Command};
+use crate::failure::{Failure, Status};
+
+/// Version of the documents and records; `docs/json.md` says what may change without it.
+pub const VERSION: u32 = 1;
+
+/// What made a document, and of what.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Head {
+    /// Version of the format.
+    version: u32,
+    tool: Tool,
+    /// The command; null when the command line was not understood.
+    command: Option<&'static str>,
+    /// The arguments as they were given, without the program's name.
+    command_line: Vec<String>,
+    #[serde(flatten)]
+    dump: DumpRef,
+    /// Which symbols served; null for a command that needs none, or that failed before it had them.
+    symbols: Option<SymbolSource>,
+}
+
+/// This program.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+struct Tool {
+    name: &'static str,
+    version: &'static str,
+}
+
+/// The dump that was asked about.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct DumpRef {
+    /// The dump's path as it was given, with `/` between folders on every system.
+    #[serde(rename = "dump")]
+    pub name: String,
+    /// Bytes of the dump; null for what is no file.
+    #[serde(rename = "dump_size")]
+    pub size: Option<u64>,
+    /// SHA-256 of the dump in hex, when `--hash` asks for it.
+    #[serde(rename = "dump_sha256", skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
+    pub sha256: Option<String>,
+}
+
+/// Where the layout of the kernel came from.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct SymbolSource {
+    /// A file, or what is built in.
+    pub source: String,
+    /// GUID and age as one word, as symbol servers write them; null for several tables that agree.
+    pub identity: Option<String>,
+    /// `exact` for the identity that the kernel names.
+    pub certainty: String,
+}
+
+/// Why a command gave nothing.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ErrorRecord {
+    /// A stable id; `docs/json.md` lists them.
+    #[schemars(regex(pattern = "^[a-z0-9-]+$"))]
+    pub id: String,
+    /// What, where, why and what next, in words that may change.
+    pub text: String,
+}
+
+/// A value that could not be told.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct HoleRecord {
+    /// Where it stands in the result: `queues[1].length`.
+    pub path: String,
+    /// Stable id of the reason.
+    pub id: String,
+    /// Stable id of what is behind it: of the memory that a walk ended at, else the same.
+    pub cause: String,
+    /// The reason in words.
+    pub text: String,
+}
+
+/// One document: what a command gave for one dump, with `--format json`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Document<T> {
+    #[serde(flatten)]
+    pub head: Head,
+    /// How it ended; the exit status follows from it.
+    pub status: Status,
+    /// What was asked for; not there when it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<T>,
+    /// Why there is no result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorRecord>,
+    /// All values of the result that could not be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holes: Option<Vec<HoleRecord>>,
+}
+
+/// A line of a stream of records, with `--format ndjson`: which kind of record it is, and of which dump.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Line<T> {
+    /// The kind of record.
+    pub record: &'static str,
+    /// The dump's path as it was given.
+    pub dump: String,
+    #[serde(flatten)]
+    pub value: T,
+}
+
+/// The first line of a command's records.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct First {
+    /// Always `document`.
+    pub record: &'static str,
+    #[serde(flatten)]
+    pub head: Head,
+}
+
+/// The last line of a command's records.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct End<T> {
+    /// The command.
+    pub command: Option<&'static str>,
+    /// How it ended; the exit status follows from it.
+    pub status: Status,
+    /// Records between the first line and this one.
+    pub records: u64,
+    /// How many values could not be told, by cause.
+    pub holes: Vec<Cause>,
+    /// What there is to say beside the records: whether a list is whole, for example.
+    pub rest: T,
+}
+
+/// How many values could not be told for one cause.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Cause {
+    /// Stable id of the cause.
+    pub cause: String,
+    /// Values.
+    pub count: u64,
+    /// The reason of the first one in words.
+    pub first: String,
+}
+
+impl From<&Failure> for ErrorRecord {
+    fn from(failure: &Failure) -> Self {
+        Self {
+            id: failure.id.to_owned(),
+            text: failure.message.clone(),
+        }
+    }
+}
+
+impl Head {
+    pub fn new(cli: &Cli, dump: &DumpRef, symbols: Option<&SymbolSource>) -> Self {
+        Self {
+            version: VERSION,
+            tool: Tool {
+                name: env!("CARGO_PKG_NAME"),
+                version: env!("CARGO_PKG_VERSION"),
+            },
+            command: cli.command.as_ref().map(Command::name),
+            command_line: std::env::args_os()
+                .skip(1)
+                .map(|arg| arg.to_string_lossy().into_owned())
+                .collect(),
+            dump: dump.clone(),
+            symbols: symbols.cloned(),
+        }
+    }
+}
+
+impl DumpRef {
+    /// Looks at the file, which need not be a dump, nor be there.
+    pub fn of(path: &Path, hash: bool) -> Self {
+        let metadata = path.metadata().ok().filter(std::fs::Metadata::is_file);
+        Self {
+            name: portable(path),
+            size: metadata.as_ref().map(std::fs::Metadata::len),
+            sha256: metadata.filter(|_| hash).and_then(|_| sha256(path).ok()),
+        }
+    }
+}
+
+/// A path that reads the same on every system.
+pub fn portable(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    if cfg!(windows) {
+        path.replace('\\', "/")
+    } else {
+        path.into_owned()
+    }
+}
+
+fn sha256(path: &Path) -> io::Result<String> {
+    /// Bytes that are read at once.
+    const PIECE: usize = 1 << 20;
+    let mut file = File::open(path)?;
+    let mut hash = Sha256::new();
+    let mut piece = vec![0; PIECE];
+    loop {
+        match file.read(&mut piece)? {
+            0 => break,
+            read => hash.update(&piece[..read]),
+        }
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}

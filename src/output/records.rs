@@ -1,0 +1,219 @@
+//! Records one by one: lines of JSON, or rows of CSV.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::{Map, Value as Json};
+
+use super::document::{DumpRef, End, ErrorRecord, First, Head, Line, SymbolSource};
+use super::json::Holes;
+use super::{escape, narrow, schema};
+use crate::cli::{Cli, Command, Format};
+use crate::commands::{Answer, Table};
+use crate::failure::{Failure, Status};
+
+/// Takes the records of one command on one dump, each as soon as it is read.
+pub struct Records<'o> {
+    form: Form<'o>,
+    dump: &'o DumpRef,
+    command: Option<&'static str>,
+    /// Whether the addresses in reasons are those of a 32-bit system.
+    narrow: bool,
+    count: u64,
+    holes: Holes,
+}
+
+enum Form<'o> {
+    Lines(&'o mut dyn Write),
+    Rows {
+        writer: Box<csv::Writer<&'o mut dyn Write>>,
+        columns: Vec<String>,
+    },
+}
+
+/// Writing failed, as opposed to reading a dump.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct WriteError(pub io::Error);
+
+impl From<io::Error> for WriteError {
+    fn from(error: io::Error) -> Self {
+        Self(error)
+    }
+}
+
+impl<'o> Records<'o> {
+    /// Begins the records of a command. `table` says what the rows of CSV are; the head of their columns is
+    /// written once in a run.
+    pub fn new(
+        cli: &Cli,
+        dump: &'o DumpRef,
+        table: Option<&Table>,
+        heading: bool,
+        writer: &'o mut dyn Write,
+    ) -> io::Result<Self> {
+        let form = match (cli.format, table) {
+            (Format::Csv, Some(table)) => {
+                let columns = schema::columns(table);
+                let mut writer = csv::Writer::from_writer(writer);
+                if heading {
+                    let fixed = ["record", "dump"].into_iter();
+                    let named = columns.iter().map(String::as_str);
+                    writer.write_record(fixed.chain(named).chain(["unreadable"]))?;
+                }
+                Form::Rows {
+                    writer: Box::new(writer),
+                    columns,
+                }
+            }
+            _ => Form::Lines(writer),
+        };
+        Ok(Self {
+            form,
+            dump,
+            command: cli.command.as_ref().map(Command::name),
+            narrow: false,
+            count: 0,
+            holes: Holes::default(),
+        })
+    }
+
+    /// Says what made the records, before the first of them.
+    pub fn head(&mut self, cli: &Cli, symbols: Option<&SymbolSource>) -> Result<(), WriteError> {
+        let first = First {
+            record: "document",
+            head: Head::new(cli, self.dump, symbols),
+        };
+        Ok(self.write_json(&first)?)
+    }
+
+    /// Says why one of them is not there.
+    pub fn failure(&mut self, failure: &Failure) -> Result<(), WriteError> {
+        Ok(self.write_line("error", &ErrorRecord::from(failure))?)
+    }
+
+    /// Whether reasons tell addresses of a 32-bit system.
+    pub fn narrow(&mut self, narrow: bool) {
+        self.narrow = narrow;
+    }
+
+    /// Writes a record.
+    pub fn record(&mut self, record: &'static str, value: &impl Serialize) -> anyhow::Result<()> {
+        let mut value = serde_json::to_value(value)?;
+        if self.narrow {
+            narrow::reasons(&mut value);
+        }
+        let holes = Holes::hoist(&mut value);
+        self.count += 1;
+        let written = match &mut self.form {
+            Form::Lines(_) => self.write_value(record, value),
+            Form::Rows { writer, columns } => {
+                let cells = columns.iter().map(|column| cell(&value, column));
+                let fixed = [record.to_owned(), text_cell(&self.dump.name)].into_iter();
+                let row: Vec<String> = fixed.chain(cells).chain([holes.in_short()]).collect();
+                // Each row goes out as soon as it is there.
+                writer
+                    .write_record(row)
+                    .map_err(Into::into)
+                    .and_then(|()| writer.flush())
+            }
+        };
+        self.holes.add(holes);
+        Ok(written.map_err(WriteError)?)
+    }
+
+    /// Ends the records with what the command has to say beside them, and gives the status that follows.
+    pub fn end(mut self, answer: &Answer) -> io::Result<(Status, Holes)> {
+        let mut rest = answer.record.clone();
+        self.holes.add(Holes::hoist(&mut rest));
+        let status = self.holes.status().combine(answer.status);
+        if matches!(self.form, Form::Lines(_)) {
+            let end = End {
+                command: self.command,
+                status,
+                records: self.count,
+                holes: self.holes.by_cause(),
+                rest,
+            };
+            self.write_line("end", &end)?;
+        }
+        Ok((status, self.holes))
+    }
+
+    fn write_value(&mut self, record: &'static str, value: Json) -> io::Result<()> {
+        match value {
+            Json::Object(map) => self.write_line(record, &map),
+            // A list among the records has a name, as everything in an object.
+            other => self.write_line(record, &Map::from_iter([("value".to_owned(), other)])),
+        }
+    }
+
+    fn write_line(&mut self, record: &'static str, value: &impl Serialize) -> io::Result<()> {
+        self.write_json(&Line {
+            record,
+            dump: self.dump.name.clone(),
+            value,
+        })
+    }
+
+    /// Writes a line of JSON, where lines are what is written.
+    fn write_json(&mut self, line: &impl Serialize) -> io::Result<()> {
+        if let Form::Lines(writer) = &mut self.form {
+            let mut bytes = serde_json::to_vec(line)?;
+            bytes.push(b'\n');
+            writer.write_all(&bytes)?;
+            writer.flush()?;
+        }
+        Ok(())
+    }
+}
+
+/// What stands in a column: `owner_process.image` of a record is one, and what is no plain value is JSON.
+fn cell(record: &Json, column: &str) -> String {
+    let value = column
+        .split('.')
+        .try_fold(record, |value, key| value.as_object()?.get(key));
+    match value {
+        None | Some(Json::Null) => String::new(),
+        Some(Json::String(text)) => text_cell(text),
+        Some(Json::Bool(flag)) => flag.to_string(),
+        Some(Json::Number(number)) => number.to_string(),
+        Some(other) => other.to_string(),
+    }
+}
+
+/// Text as a table program may read it: what is in a dump must not act on a terminal, and a cell that begins
+/// as a formula would be run by spreadsheets.
+fn text_cell(text: &str) -> String {
+    let text = escape::text(text);
+    if text.starts_with(['=', '+', '-', '@']) {
+        format!("'{text}")
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn cells_are_plain() {
+        let record = json!({
+            "a": { "b": 1, "c": "=cmd|' /c calc'!A1", "d": [1, 2] }, "e": null, "f": true, "g": "\u{1b}[2J",
+        });
+        for (column, wanted) in [
+            ("a.b", "1"),
+            ("a.c", "'=cmd|' /c calc'!A1"),
+            ("a.d", "[1,2]"),
+            ("a.x.y", ""),
+            ("e", ""),
+            ("e.f", ""),
+            ("f", "true"),
+            ("g", "\\u{1b}[2J"),
+        ] {
+            assert_eq!(cell(&record, column), wanted, "{column}");
+        }
+    }
+}

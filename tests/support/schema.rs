@@ -1,0 +1,85 @@
+//! Every JSON output that a test looks at is what the published schema says, and nothing more.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+/// The schema as it is checked in.
+pub fn published() -> &'static Value {
+    static SCHEMA: OnceLock<Value> = OnceLock::new();
+    SCHEMA.get_or_init(|| {
+        let path = super::root().join("docs/alpc-dump.schema.json");
+        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+    })
+}
+
+/// Checks a document, or an array of them.
+pub fn check_document(document: &Value) {
+    match document {
+        Value::Array(documents) => documents.iter().for_each(check_document),
+        document => match document["command"].as_str() {
+            Some(command) => check(&format!("document.{command}"), document),
+            // A command line that was not understood.
+            None => assert!(document["error"]["id"].is_string(), "{document:#}"),
+        },
+    }
+}
+
+/// Checks a line of a stream of records.
+pub fn check_line(line: &Value) {
+    match (line["record"].as_str().unwrap(), line["command"].as_str()) {
+        ("end", Some(command)) => check(&format!("end.{command}"), line),
+        (record, _) => check(&format!("line.{record}"), line),
+    }
+}
+
+/// Checks a value against a definition of the schema, closed: there is nothing that it does not name.
+fn check(definition: &str, value: &Value) {
+    static VALIDATORS: OnceLock<Mutex<BTreeMap<String, Validator>>> = OnceLock::new();
+    let validators = VALIDATORS.get_or_init(Mutex::default).lock();
+    // Another test may have failed here; that hurts nobody else.
+    let mut validators = validators.unwrap_or_else(PoisonError::into_inner);
+    let validator = validators
+        .entry(definition.to_owned())
+        .or_insert_with(|| validator(definition));
+    let errors: Vec<String> = validator
+        .iter_errors(value)
+        .map(|error| format!("{} at {}", error, error.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{definition}: {errors:#?}\n{value:#}");
+}
+
+fn validator(definition: &str) -> Validator {
+    let mut schema = published().clone();
+    assert!(
+        schema["$defs"][definition].is_object(),
+        "the schema has no {definition}"
+    );
+    close(&mut schema);
+    let closed = json!({
+        "$schema": schema["$schema"],
+        "$ref": format!("#/$defs/{definition}"),
+        "$defs": schema["$defs"],
+    });
+    jsonschema::validator_for(&closed).unwrap()
+}
+
+/// Forbids members that are not named. The published schema allows them, so that they can be added.
+fn close(schema: &mut Value) {
+    match schema {
+        Value::Object(map) => {
+            let names_members = map.get("properties").is_some_and(Value::is_object);
+            let has_forms = ["anyOf", "oneOf", "allOf", "$ref"]
+                .iter()
+                .any(|key| map.contains_key(*key));
+            if names_members && !has_forms && !map.contains_key("additionalProperties") {
+                map.insert("additionalProperties".to_owned(), false.into());
+            }
+            map.values_mut().for_each(close);
+        }
+        Value::Array(items) => items.iter_mut().for_each(close),
+        _ => {}
+    }
+}
