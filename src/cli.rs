@@ -88,7 +88,8 @@ pub struct Cli {
     #[arg(long, global = true, help_heading = "The dump")]
     pub hash: bool,
 
-    /// Debugger command lines, several separated by ; (may be given several times)
+    /// Debugger command lines or commands of ours, several separated by ;, or $<FILE for a file of them; may be
+    /// given several times
     #[arg(
         short = 'c',
         long = "commands",

@@ -173,12 +173,49 @@ pub fn steps(cli: &Cli) -> Vec<Step> {
         return vec![Step::Run(Box::new(cli.clone()))];
     }
     let lines = cli.commands.iter().flat_map(|lines| lines.split([';', '\n']));
-    lines
-        .map(words)
-        .filter(|words| !words.is_empty())
+    let read = lines.flat_map(|line| match file_of(line) {
+        Some(file) => lines_of(file),
+        None => vec![Ok(line.to_owned())],
+    });
+    let mut refused = None;
+    let mut steps: Vec<Step> = read
+        .map_while(|line| line.map_err(|failure| refused = Some(Step::Refuse(failure))).ok())
+        .map(|line| words(&line))
+        .filter(|words| !words.is_empty() && !is_comment(words))
         .take_while(|words| !matches!(words[0].to_ascii_lowercase().as_str(), "q" | "qd" | "qq"))
         .flat_map(|words| line(cli, &words))
-        .collect()
+        .collect();
+    steps.extend(refused);
+    steps
+}
+
+/// The file of commands that a line names, in the debugger's spellings: `$<FILE`, `$$<FILE`, `$><FILE`, `$$><FILE`.
+fn file_of(line: &str) -> Option<&str> {
+    let line = line.trim();
+    ["$$><", "$><", "$$<", "$<"]
+        .iter()
+        .find_map(|spelling| line.strip_prefix(spelling))
+        .map(str::trim)
+}
+
+/// The lines of a file of commands. Files do not name further files.
+fn lines_of(file: &str) -> Vec<Result<String, Failure>> {
+    match std::fs::read_to_string(file) {
+        Ok(text) => text
+            .split([';', '\n'])
+            .map(|line| Ok(line.trim_end_matches('\r').to_owned()))
+            .collect(),
+        Err(error) => vec![Err(Failure {
+            status: Status::Fatal,
+            id: "no-command-file",
+            message: format!("{file}: the commands cannot be read: {error}"),
+        })],
+    }
+}
+
+/// `$$ text` and `* text` are comments to debuggers.
+fn is_comment(words: &[String]) -> bool {
+    words[0].starts_with("$$") || words[0].starts_with('*')
 }
 
 /// The words of a line; quotes keep blanks together.

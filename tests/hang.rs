@@ -117,7 +117,10 @@ fn how_long_a_wait_has_lasted_follows_from_the_clock() {
     let expected = ticks * u64::from(truth.time_increment);
     let stuck = Stuck::of(scene);
     let (record, _) = stuck.json(&["chain", stuck.at("first")]);
-    assert_eq!(record["chains"][0]["steps"][0]["node"]["waited"], expected);
+    assert_eq!(
+        record["chains"][0]["steps"][0]["node"]["waited"]["ticks"],
+        expected
+    );
     let (table, _) = stuck.json(&["waits"]);
     assert_eq!(table["waits"].as_array().unwrap().len(), 2);
     let seconds = expected / 10_000_000;

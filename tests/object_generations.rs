@@ -176,8 +176,6 @@ fn every_process_and_module() {
                 ("parent_process_id", json!(wanted.parent_pid)),
                 ("image", json!(image)),
                 ("image_path", json!(path)),
-                ("create_time", json!(wanted.create_time)),
-                ("exit_time", json!(wanted.exit_time)),
                 ("peb", json!(address(wanted.peb))),
                 ("object_table", json!(address(wanted.object_table))),
                 ("handle_count", json!(wanted.handles.len())),
@@ -186,6 +184,16 @@ fn every_process_and_module() {
                 ("wow64", json!(is_64_bit.then_some(wanted.wow64))),
             ] {
                 assert_eq!(process[key], value, "{kernel}: {key} of {}", wanted.image);
+            }
+            for (key, ticks) in [
+                ("create_time", wanted.create_time),
+                ("exit_time", wanted.exit_time),
+            ] {
+                assert_eq!(
+                    process[key]["ticks"], ticks,
+                    "{kernel}: {key} of {}",
+                    wanted.image
+                );
             }
         }
         assert!(processes.len() > 5, "{kernel}");

@@ -257,12 +257,12 @@ fn check_process(world: &World, process: &Value, truth: &Value) {
         ("address", "eprocess"),
         ("process_id", "pid"),
         ("parent_process_id", "ppid"),
-        ("create_time", "create_time"),
         ("object_table", "object_table"),
         ("peb", "peb"),
     ] {
         assert_eq!(process[ours], truth[theirs], "{ours} of {pid}");
     }
+    assert_eq!(process["create_time"]["ticks"], truth["create_time"], "{pid}");
     assert_eq!(process["image"], image(&truth["name_hex"]), "image of {pid}");
     let base = u64::from_str_radix(text(&truth["dtb_raw"]), 16).unwrap();
     assert_eq!(process["directory_table_base"], base, "page table of {pid}");

@@ -36,7 +36,7 @@ pub struct Full {
 
 /// The rows of `--list`.
 pub const LIST: Table = Table {
-    record: "port",
+    record: "port-line",
     row: of::<PortLine>,
     rest: ports::TABLE.rest,
 };

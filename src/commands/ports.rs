@@ -19,7 +19,7 @@ use crate::session::Session;
 
 /// The rows of all ports.
 pub const TABLE: Table = Table {
-    record: "port",
+    record: "port-line",
     row: of::<PortLine>,
     rest: (of::<PortsRecord>, Some("ports")),
 };

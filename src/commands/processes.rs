@@ -21,7 +21,7 @@ use crate::session::Session;
 /// All processes: a table, or with `-v` the debugger's lines of each.
 /// The rows.
 pub const TABLE: Table = Table {
-    record: "process",
+    record: "process-line",
     row: of::<ProcessRecord>,
     rest: (of::<Processes>, Some("processes")),
 };

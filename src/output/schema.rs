@@ -81,7 +81,11 @@ impl Forms {
         if !self.list.contains(&reference) {
             self.list.push(reference);
         }
-        self.definitions.insert(name.to_owned(), form);
+        let before = self.definitions.insert(name.to_owned(), form.clone());
+        debug_assert!(
+            before.is_none_or(|before| before["properties"] == form["properties"]),
+            "two forms are called {name}"
+        );
     }
 }
 
@@ -174,14 +178,21 @@ fn line_of(generator: &mut SchemaGenerator, record: &str, describe: Describe, ab
         if let Some(Json::Array(required)) = line.get_mut("required") {
             required.push("value".into());
         }
-    } else if let (Json::Object(line), Json::Object(value)) = (&mut line, value) {
-        // A reference beside the members of its own: inlined with all others of that kind.
-        line.extend(
-            value
-                .into_iter()
-                .filter(|(key, _)| key == "$ref" || key == "anyOf" || key == "oneOf"),
-        );
+        return line;
     }
+    let name = value["$ref"].as_str().map(name_of).unwrap_or_default();
+    let target = generator.definitions().get(name);
+    match target.and_then(|target| target["anyOf"].as_array()) {
+        // Each form of a record has the line's own members.
+        Some(forms) => json!({ "anyOf": forms.iter().map(|form| beside(&line, form)).collect::<Vec<_>>() }),
+        None => beside(&line, &value),
+    }
+}
+
+/// A line's own members beside a record: what it refers to is written out later, with all others of that kind.
+fn beside(line: &Json, record: &Json) -> Json {
+    let mut line = line.clone();
+    line["$ref"] = record["$ref"].clone();
     line
 }
 
@@ -263,6 +274,10 @@ fn say_what_may_be_missing(root: &mut Json) {
         if names.is_empty() {
             return;
         }
+        debug_assert!(
+            !properties.contains_key("unreadable") && !properties.contains_key("absent"),
+            "members that hold reasons: {names:?}"
+        );
         properties.insert(
             "unreadable".to_owned(),
             json!({

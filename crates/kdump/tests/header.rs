@@ -4,7 +4,7 @@
 mod common;
 
 use common::World;
-use kdump::{Dump, DumpKind, Gva, Header, Machine, PageRun};
+use kdump::{Dump, DumpKind, FileTime, Gva, Header, Machine, PageRun, TimeSpan};
 
 fn header(world: &World) -> Header {
     Dump::from_bytes("header", world.full()).unwrap().header().clone()
@@ -94,8 +94,8 @@ fn every_field_is_read_where_it_is() {
         (Gva::new(0xffff_f800_0248_1238), vec![7, 8])
     );
     assert_eq!(header.required_dump_space, Some(0x3000));
-    assert_eq!(header.system_time, Some(132_583_475_420_000_000));
-    assert_eq!(header.system_up_time, Some(36_000_000_000));
+    assert_eq!(header.system_time, Some(FileTime(132_583_475_420_000_000)));
+    assert_eq!(header.system_up_time, Some(TimeSpan(36_000_000_000)));
     assert_eq!(
         (header.mini_dump_fields, header.secondary_data_state),
         (Some(0xcff), Some(5))

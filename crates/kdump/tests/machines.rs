@@ -337,7 +337,7 @@ fn a_32_bit_header_gives_its_fields() {
             (exception.code, exception.address, exception.parameters.as_slice()),
             (0x8000_0003, Gva::new(0x8190_1234), &[0x77][..])
         );
-        assert_eq!(header.system_up_time, Some(1_000_000));
+        assert_eq!(header.system_up_time, Some(kdump::TimeSpan(1_000_000)));
         assert_eq!(dump.coverage().missing, 0);
         assert_eq!(dump.coverage().claimed, tables.world.frames.len() as u64);
         assert_eq!(dump.notes(), [], "{name}");

@@ -308,7 +308,9 @@ fn a_real_dump_of_x64() {
     );
     // 2021-02-21 01:38:22 UTC.
     assert_eq!(
-        header.system_time.map(|time| time / 10_000_000 - 11_644_473_600),
+        header
+            .system_time
+            .map(|time| time.0 / 10_000_000 - 11_644_473_600),
         Some(1_613_871_502)
     );
     assert_eq!(dump.notes(), []);
@@ -355,7 +357,9 @@ fn a_real_dump_of_arm64() {
     assert_eq!(header.number_processors, Some(8));
     // 2021-09-14 02:51:58 UTC.
     assert_eq!(
-        header.system_time.map(|time| time / 10_000_000 - 11_644_473_600),
+        header
+            .system_time
+            .map(|time| time.0 / 10_000_000 - 11_644_473_600),
         Some(1_631_587_918)
     );
     assert_eq!(header.context.unwrap().flags, 0x40_0007);

@@ -46,6 +46,8 @@ pub struct ServerCounts {
     /// Those that have ended.
     pub terminated: usize,
     /// Those that cannot be read.
+    // `unreadable` beside other members holds the reasons of those that are missing.
+    #[serde(rename = "unread")]
     pub unreadable: usize,
     /// Threads that the completion port lets run at this moment: `_KQUEUE.CurrentCount`.
     #[serde(skip_serializing_if = "Option::is_none")]
