@@ -683,3 +683,22 @@ fn a_queue_is_counted_by_its_kind() {
     };
     expect(&sample, &[(&of("large", 3), PASS), (&of("large", 2), FAIL)]);
 }
+
+#[test]
+fn conditions_as_lines_and_rows() {
+    let sample = Sample::of(hang::ring_of_three("vista-sp2-x64").built);
+    let rules = "[[no-deadlock]]\n[[port]]\nport = \"ntsvcs\"\n";
+    let run = sample.check(rules, &["--format", "ndjson"]);
+    assert_eq!(run.status, 1);
+    let lines = run.lines();
+    let verdicts: Vec<&Value> = lines
+        .iter()
+        .filter(|line| line["record"] == "condition")
+        .map(|line| &line["verdict"])
+        .collect();
+    assert_eq!(verdicts, [FAIL, PASS]);
+    assert_eq!(lines.last().unwrap()["rest"]["failed"], 1);
+    let run = sample.check(rules, &["--format", "csv"]);
+    assert_eq!(run.status, 1);
+    assert_eq!(run.stdout.lines().count(), 3, "{}", run.stdout);
+}

@@ -37,7 +37,11 @@ fn changes<'v>(result: &'v Value, section: &str) -> Vec<&'v Value> {
 
 /// The members of a change that a test is about.
 fn told(change: &Value, keys: &[&str]) -> Vec<Value> {
-    keys.iter().map(|key| change[key].clone()).collect()
+    let of = |key: &&str| match &change[key] {
+        Value::Null => change["subject"][key].clone(),
+        value => value.clone(),
+    };
+    keys.iter().map(of).collect()
 }
 
 /// The address of the port of a path.
@@ -431,7 +435,7 @@ fn another_generation_is_compared_by_name() {
     let got: BTreeMap<(String, Option<String>), (u64, u64)> = counted("processes")
         .iter()
         .map(|change| {
-            let name = |key: &str| change[key].as_str().map(ToOwned::to_owned);
+            let name = |key: &str| change["subject"][key].as_str().map(ToOwned::to_owned);
             let numbers = (
                 change["first"].as_u64().unwrap(),
                 change["second"].as_u64().unwrap(),
@@ -443,7 +447,7 @@ fn another_generation_is_compared_by_name() {
     let got: BTreeMap<String, (u64, u64)> = counted("ports")
         .iter()
         .filter_map(|change| {
-            let path = change["path"].as_str()?.to_owned();
+            let path = change["subject"]["path"].as_str()?.to_owned();
             Some((
                 path,
                 (

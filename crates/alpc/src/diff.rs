@@ -162,7 +162,6 @@ pub struct Change {
     /// What became of it.
     pub change: Became,
     /// What it is.
-    #[serde(flatten)]
     pub subject: Subject,
     /// What the numbers measure, if there are any.
     pub measure: Option<Measure>,
