@@ -1,4 +1,5 @@
-//! What opening a dump costs, beside `kdmp-parser`: `cargo bench --bench open [-- GIB...]`.
+//! What opening a dump costs, beside `kdmp-parser`: `cargo bench --bench open [-- GIB...]`, and beside plain reads
+//! of the header and the index: `cargo bench --bench open -- index [GIB...]`.
 //!
 //! Writes the published case as dumps of machines with 1, 8, 64 and 512 GiB (or those named), complete (kind 1),
 //! bitmap (kind 5) and ranges (kind 0xa), its pages scattered over all of the memory, what nobody wrote a hole in
@@ -16,8 +17,9 @@
 )]
 
 use std::env;
-use std::fs;
+use std::fs::{self, File};
 use std::hint::black_box;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -27,7 +29,7 @@ use alpc::message::{self, Detail};
 use kdmp_parser::parse::KernelDumpParser;
 use kdump::{Dump, Gva};
 use ntlayout::{Pdb, SymbolTable};
-use synth::dump::{Kind, write_sparse};
+use synth::dump::{Kind, write_sparse, write_sparse_ranges};
 use synth::worlds;
 
 const ALPC_DUMP: &str = env!("CARGO_BIN_EXE_alpc-dump");
@@ -35,6 +37,13 @@ const PDB: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vista-sp2-x64.p
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vista-sp2-x64.dmp");
 const MESSAGE: u64 = 0xffff_f880_0f4c_c950;
 const SIZES: [u64; 4] = [1, 8, 64, 512];
+const KINDS: [(Kind, &str); 3] = [
+    (Kind::Full, "complete"),
+    (Kind::BitmapFull, "bitmap"),
+    (Kind::CompleteRanges, "ranges"),
+];
+/// Ranges of a dump whose index is as large as they become: 16 MB.
+const MANY_RANGES: u64 = 1_000_000;
 /// How long and how often at most one reader opens one dump.
 const LONG_ENOUGH: Duration = Duration::from_secs(2);
 const OFTEN_ENOUGH: usize = 101;
@@ -47,9 +56,14 @@ fn main() {
         return run_child(reader, Path::new(dump));
     }
     let sizes: Vec<u64> = args.iter().filter_map(|arg| arg.parse().ok()).collect();
+    let sizes = if sizes.is_empty() { &SIZES } else { &sizes[..] };
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("open-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
-    table(&folder, if sizes.is_empty() { &SIZES } else { &sizes });
+    if args.iter().any(|arg| arg == "index") {
+        index_table(&folder, sizes);
+    } else {
+        table(&folder, sizes);
+    }
     fs::remove_dir_all(&folder).unwrap();
 }
 
@@ -60,11 +74,7 @@ fn table(folder: &Path, sizes: &[u64]) {
     println!("|---|---|---|---|---|---|---|---|---|");
     row("fixture, kind 2", Path::new(FIXTURE), folder, false);
     for &gib in sizes {
-        for (kind, name) in [
-            (Kind::Full, "complete"),
-            (Kind::BitmapFull, "bitmap"),
-            (Kind::CompleteRanges, "ranges"),
-        ] {
+        for (kind, name) in KINDS {
             let path = folder.join(format!("{gib}-{name}.dmp"));
             write(&path, kind, gib);
             row(&format!("{gib} GiB, {name}"), &path, folder, true);
@@ -76,6 +86,87 @@ fn table(folder: &Path, sizes: &[u64]) {
 fn write(path: &Path, kind: Kind, gib: u64) {
     let world = worlds::vista_sp2_x64_over(gib << (30 - 12));
     write_sparse(path, kind, &world.header, &world.map().memory, gib << 30).unwrap();
+}
+
+/// What opening costs beside reading the same bytes, the header and the index, in the same process in turn.
+fn index_table(folder: &Path, sizes: &[u64]) {
+    println!("| dump | header and index | read | open | open / read |");
+    println!("|---|---|---|---|---|");
+    for &gib in sizes {
+        for (kind, name) in KINDS {
+            let path = folder.join(format!("{gib}-{name}.dmp"));
+            write(&path, kind, gib);
+            index_row(&format!("{gib} GiB, {name}"), &path);
+            fs::remove_file(path).unwrap();
+        }
+        let path = folder.join(format!("{gib}-many.dmp"));
+        let world = worlds::vista_sp2_x64_over(gib << (30 - 12));
+        let memory = &world.map().memory;
+        write_sparse_ranges(&path, &world.header, memory, gib << 30, MANY_RANGES).unwrap();
+        index_row(&format!("{gib} GiB, {MANY_RANGES} ranges"), &path);
+        fs::remove_file(path).unwrap();
+    }
+}
+
+fn index_row(name: &str, path: &Path) {
+    let [bytes, read, open, times] = &child("index", path)[..] else {
+        panic!("four numbers");
+    };
+    println!(
+        "| {name} | {} | {} | {} | {:.2} |",
+        mebibytes(Some(bytes.unwrap() >> 10)),
+        milliseconds(Duration::from_nanos(read.unwrap())),
+        milliseconds(Duration::from_nanos(open.unwrap())),
+        times.unwrap() as f64 / 1e3
+    );
+}
+
+/// Prints how long the header and the index are, the median of reading them, the median of opening, and the median
+/// of how many thousandths of the reading before it an opening took. The two are taken in turn.
+fn run_index(path: &Path) {
+    let bytes = first_page(path);
+    let mut buffer = vec![0; 256 << 10];
+    let (mut reads, mut opens, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    let start = Instant::now();
+    while start.elapsed() < LONG_ENOUGH && reads.len() < OFTEN_ENOUGH {
+        let read = timed(|| read_once(path, bytes, &mut buffer)).time.as_nanos();
+        let open = open(path).time.as_nanos();
+        ratios.push(open * 1000 / read);
+        reads.push(read);
+        opens.push(open);
+    }
+    let median = |mut numbers: Vec<u128>| {
+        numbers.sort_unstable();
+        numbers[numbers.len() / 2]
+    };
+    println!("{bytes} {} {} {}", median(reads), median(opens), median(ratios));
+}
+
+/// One sequential read of the first `bytes` bytes of a file.
+fn read_once(path: &Path, bytes: u64, buffer: &mut [u8]) {
+    let file = File::open(path).unwrap();
+    let mut at = 0;
+    while at < bytes {
+        let now = buffer.len().min(usize::try_from(bytes - at).unwrap());
+        file.read_exact_at(&mut buffer[..now], at).unwrap();
+        black_box(&buffer[..now]);
+        at += now as u64;
+    }
+}
+
+/// Where the pages begin, by the format table: the end of the header and the index.
+fn first_page(path: &Path) -> u64 {
+    let file = File::open(path).unwrap();
+    let field = |at| {
+        let mut bytes = [0; 8];
+        file.read_exact_at(&mut bytes, at).unwrap();
+        u64::from_le_bytes(bytes)
+    };
+    match field(0xf98) & 0xffff_ffff {
+        1 => 0x2000,
+        5 => field(0x2020),
+        _ => field(0x2018),
+    }
 }
 
 /// One line of the table. `kdmp-parser` does not read kind 2.
@@ -121,6 +212,19 @@ struct Sample {
 }
 
 fn measure(reader: &str, dump: &Path) -> Sample {
+    let numbers = child(reader, dump);
+    let [Some(time), private, peak] = numbers[..] else {
+        panic!("a time and two sizes, not {numbers:?}");
+    };
+    Sample {
+        time: Duration::from_nanos(time),
+        private,
+        peak,
+    }
+}
+
+/// The numbers that this program prints when it is run as a child.
+fn child(reader: &str, dump: &Path) -> Vec<Option<u64>> {
     let output = Command::new(env::current_exe().unwrap())
         .args(["child", reader])
         .arg(dump)
@@ -132,18 +236,15 @@ fn measure(reader: &str, dump: &Path) -> Sample {
         String::from_utf8_lossy(&output.stderr)
     );
     let text = String::from_utf8(output.stdout).unwrap();
-    let mut numbers = text.split_whitespace().map(|number| number.parse::<u64>().ok());
-    let mut next = || numbers.next().flatten();
-    Sample {
-        time: Duration::from_nanos(next().unwrap()),
-        private: next(),
-        peak: next(),
-    }
+    text.split_whitespace()
+        .map(|number| number.parse().ok())
+        .collect()
 }
 
 /// The memory of the first time, before anything was freed, and the median of all times.
 fn run_child(reader: &str, dump: &Path) {
     let action: fn(&Path) -> Sample = match reader {
+        "index" => return run_index(dump),
         "open" => open,
         "message" => open_and_read,
         _ => open_kdmp,

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -64,6 +65,10 @@ pub struct Cli {
     #[arg(long, value_enum, default_value_t = Format::Text, global = true, help_heading = "Output")]
     pub format: Format,
 
+    /// Whether the format was asked for.
+    #[arg(skip)]
+    pub format_given: bool,
+
     /// When to colour text; an explicit choice beats CLICOLOR_FORCE, CLICOLOR and NO_COLOR
     #[arg(long, value_enum, default_value_t = ColorChoice::Auto, global = true, help_heading = "Output")]
     pub color: ColorChoice,
@@ -75,6 +80,31 @@ pub struct Cli {
     /// Show what the debugger's views leave out
     #[arg(short, long, global = true, help_heading = "Output")]
     pub verbose: bool,
+
+    /// Tell of each value in a view of one thing where it comes from: in the kernel, in memory, in the file
+    #[arg(long, global = true, help_heading = "Output")]
+    pub explain: bool,
+
+    /// Replace what is sensitive by placeholders, alike in every report on the same dump
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        value_name = "CLASS,...",
+        global = true,
+        help_heading = "Output"
+    )]
+    pub redact: Vec<Class>,
+
+    /// File of random bytes that draws the placeholders, alike for all dumps
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "redact",
+        global = true,
+        help_heading = "Output"
+    )]
+    pub redact_key: Option<PathBuf>,
 
     /// Write the results into this file, which appears whole or not at all
     #[arg(short, long, value_name = "FILE", global = true, help_heading = "Output")]
@@ -153,12 +183,38 @@ pub enum Command {
     Diff(DiffArgs),
     /// Who is connected to whom (!alpc /graph) and who waits for whom; also drawn
     Graph(GraphArgs),
+    /// One record a dump, of many dumps or whole folders: what it is, what is stuck, on whom
+    Triage(TriageArgs),
     /// The JSON Schema of what commands write with --format json or ndjson
     Schema(AboutArgs),
     /// Completions for a shell
     Completions(CompletionsArgs),
     /// The manual page of the program, or of one command
     Man(AboutArgs),
+}
+
+/// How to look at many dumps.
+#[derive(Clone, Debug, Args)]
+pub struct TriageArgs {
+    /// Dumps looked at at the same time, each by a process of its own [default: as many as processors]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+
+    /// Look also into the folders in folders
+    #[arg(short, long)]
+    pub recursive: bool,
+
+    /// Give a dump up after this time: 30s, 5m, 2h
+    #[arg(long, value_name = "T", value_parser = crate::output::time::parse_span)]
+    pub timeout: Option<u64>,
+
+    /// Leave out the dumps that this file, written as ndjson by an earlier run, has records of
+    #[arg(long, value_name = "FILE")]
+    pub resume: Option<PathBuf>,
+
+    /// At the end also a record for each signature; the table has them without being asked
+    #[arg(long)]
+    pub groups: bool,
 }
 
 /// Which command it is about.
@@ -178,8 +234,9 @@ pub struct CompletionsArgs {
 }
 
 /// The commands as `--help` groups them.
-const CATEGORIES: [(&str, &[&str]); 6] = [
+const CATEGORIES: [(&str, &[&str]); 7] = [
     ("Who waits for whom", &["hang", "chain", "waits", "graph"]),
+    ("Many dumps", &["triage"]),
     (
         "The views of !alpc",
         &[
@@ -269,7 +326,7 @@ pub struct ResourceArgs {
 /// Which type to show, and where.
 #[derive(Clone, Debug, Args)]
 pub struct DtArgs {
-    /// Name of the type: _ALPC_PORT or nt!_ALPC_PORT
+    /// Name of the type: _ALPC_PORT or nt!_ALPC_PORT; with * and ? all types that match are listed
     #[arg(value_name = "TYPE")]
     pub type_name: String,
 
@@ -462,6 +519,17 @@ impl Format {
     }
 }
 
+/// What a report must not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Class {
+    /// Of processes, ports and other named objects, threads and modules, and the dump's comment
+    Names,
+    /// Of objects and files, the dump's and the symbols' own too
+    Paths,
+    /// Of processes, threads and messages
+    Ids,
+}
+
 /// When to colour text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ColorChoice {
@@ -474,6 +542,14 @@ pub enum ColorChoice {
 }
 
 impl Cli {
+    /// The arguments behind what clap has matched.
+    pub fn of_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Ok(Self {
+            format_given: matches.value_source("format") == Some(ValueSource::CommandLine),
+            ..Self::from_arg_matches(matches)?
+        })
+    }
+
     /// Whether a record is shown with all that is known of it.
     pub fn in_full(&self) -> bool {
         self.verbose || self.format.is_data()
@@ -513,6 +589,7 @@ impl Command {
             Self::Check(_) => "check",
             Self::Diff(_) => "diff",
             Self::Graph(_) => "graph",
+            Self::Triage(_) => "triage",
             Self::Schema(_) => "schema",
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",

@@ -3,11 +3,14 @@
 mod address;
 mod cli;
 mod commands;
+mod explain;
 mod failure;
+mod fleet;
 mod identify;
 mod kd;
 mod output;
 mod places;
+mod redact;
 mod rules;
 mod selector;
 mod session;
@@ -16,23 +19,28 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::FromArgMatches;
+use clap::error::ErrorKind;
 
 use crate::cli::{Cli, Command, DiffArgs, Format};
 use crate::failure::{Failure, Status};
 use crate::kd::Step;
 use crate::output::Output;
 use crate::output::document::DumpRef;
+use crate::redact::Veil;
 use crate::session::Session;
 
 fn main() -> ExitCode {
     let args = kd::bind_lines(kd::rewrite(std::env::args_os()));
     let parsed = cli::definition().try_get_matches_from(args);
-    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
+    let cli = match parsed.and_then(|matches| Cli::of_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
             // Clap's own status for usage errors is 2 already, and 0 for help and version.
-            let _ = error.print();
+            let _ = if error.exit_code() != 0 && redacts() {
+                writeln!(io::stderr(), "alpc-dump: {}", without_words(error.kind()))
+            } else {
+                error.print()
+            };
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
@@ -47,13 +55,24 @@ fn main() -> ExitCode {
     }
 }
 
+/// Whether the command line asks for placeholders, although it cannot be understood.
+fn redacts() -> bool {
+    std::env::args_os().any(|arg| arg.to_string_lossy().starts_with("--redact"))
+}
+
+/// A usage error without the words that made it one.
+fn without_words(kind: ErrorKind) -> String {
+    format!("{kind}; without --redact it is told what; see --help")
+}
+
 /// Runs the steps on each dump; an error on one does not stop the others.
 fn run(cli: &Cli) -> io::Result<Status> {
     let mut output = match Output::new(cli) {
         Ok(output) => output,
         Err(error) => {
             let file = cli.output.as_deref().unwrap_or(Path::new("stdout")).display();
-            let _ = writeln!(io::stderr(), "alpc-dump: {file}: cannot be written: {error}");
+            let message = Veil::of(cli).message(&format!("{file}: cannot be written: {error}"));
+            let _ = writeln!(io::stderr(), "alpc-dump: {message}");
             return Ok(Status::Fatal);
         }
     };
@@ -75,11 +94,14 @@ fn run(cli: &Cli) -> io::Result<Status> {
     if let Some(Command::Diff(args)) = &cli.command {
         return run_diff(cli, args, output);
     }
+    if let Some(Command::Triage(args)) = &cli.command {
+        return fleet::run(cli, args, output);
+    }
     let steps = kd::steps(cli);
     let mut worst = Status::Complete;
     for dump in &cli.dumps {
         let about = output.begin(cli, dump)?;
-        worst = worst.combine(run_steps(cli, dump, &about, &steps, &mut output)?);
+        worst = worst.combine(run_steps(cli, dump, about, &steps, &mut output)?);
     }
     output.finish(cli)?;
     Ok(worst)
@@ -87,7 +109,7 @@ fn run(cli: &Cli) -> io::Result<Status> {
 
 /// Compares two dumps, which give one answer together.
 fn run_diff(cli: &Cli, args: &DiffArgs, mut output: Output) -> io::Result<Status> {
-    let about = DumpRef::of(&cli.dumps[0], cli.hash);
+    let about = DumpRef::of(&cli.dumps[0], cli.hash, Veil::of(cli));
     let status = match commands::diff::run(cli, args) {
         Ok(answer) => output.answer(cli, &about, answer)?,
         Err(error) => output.failure(cli, &about, &Failure::from_error(error))?,
@@ -114,26 +136,27 @@ fn nothing_to_do(cli: &Cli) -> String {
 fn run_steps(
     cli: &Cli,
     dump: &Path,
-    about: &DumpRef,
+    mut about: DumpRef,
     steps: &[Step],
     output: &mut Output,
 ) -> io::Result<Status> {
     if let Some(answer) = commands::pack::of_table(cli, dump) {
         return match answer {
-            Ok(answer) => output.answer(cli, about, answer),
-            Err(error) => output.failure(cli, about, &Failure::from_error(error)),
+            Ok(answer) => output.answer(cli, &about, answer),
+            Err(error) => output.failure(cli, &about, &Failure::from_error(error)),
         };
     }
     let session = match Session::open(cli, dump) {
         Ok(session) => session,
-        Err(error) => return output.failure(cli, about, &Failure::from_error(error)),
+        Err(error) => return output.failure(cli, &about, &Failure::from_error(error)),
     };
+    about.veil = session.veil().clone();
     let mut worst = Status::Complete;
     for step in steps {
         let status = match step {
             Step::Print(text) => output.print(cli, text)?,
-            Step::Refuse(failure) => output.failure(cli, about, failure)?,
-            Step::Run(cli) => run_step(cli, about, &session, output)?,
+            Step::Refuse(failure) => output.failure(cli, &about, failure)?,
+            Step::Run(cli) => run_step(cli, &about, &session, output)?,
         };
         worst = worst.combine(status);
     }
@@ -142,6 +165,7 @@ fn run_steps(
 
 fn run_step(cli: &Cli, about: &DumpRef, session: &Session, output: &mut Output) -> io::Result<Status> {
     if matches!(cli.format, Format::Ndjson | Format::Csv)
+        && !cli.explain
         && let Some(table) = cli.command.as_ref().and_then(commands::table)
     {
         return output.stream(cli, about, session, table);

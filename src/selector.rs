@@ -4,6 +4,7 @@
 //! Numbers carry a prefix: `pid:`, `tid:`, `id:`, decimal or `0x`. `name:` forces a name.
 
 use alpc::Kernel;
+use alpc::redact::{Ids, Redaction};
 use alpc::select::{NotSelected, Selector};
 use kdump::{Gva, TranslateError};
 
@@ -104,7 +105,54 @@ fn resolve(
         *address = narrowed(kernel, *address);
         refuse_impossible(kernel, *address)?;
     }
-    select(kernel, &selector).map_err(|error| failure(&error))
+    let Some(redaction) = kernel.redaction() else {
+        return select(kernel, &selector).map_err(|error| failure(&error));
+    };
+    // Things are found by what they are really called.
+    select(&kernel.unredacted(), &selector).map_err(|error| failure(&redacted(error, kernel, redaction)))
+}
+
+/// The error in the words of a redacted report.
+fn redacted(error: NotSelected, kernel: &Kernel<'_>, redaction: &Redaction) -> NotSelected {
+    match error {
+        NotSelected::None { what, selector, gaps } => NotSelected::None {
+            what,
+            selector: redacted_selector(selector, redaction),
+            gaps,
+        },
+        NotSelected::Ambiguous {
+            what,
+            selector,
+            candidates,
+        } => NotSelected::Ambiguous {
+            what,
+            selector: redacted_selector(selector, redaction),
+            candidates: candidates
+                .into_iter()
+                .map(|candidate| alpc::select::described(kernel, candidate.address))
+                .collect(),
+        },
+        NotSelected::WrongKind {
+            what,
+            selector,
+            instead,
+        } => NotSelected::WrongKind {
+            what,
+            selector: redacted_selector(selector, redaction),
+            instead,
+        },
+        other => other,
+    }
+}
+
+fn redacted_selector(selector: Selector, redaction: &Redaction) -> Selector {
+    match selector {
+        Selector::ProcessId(id) => Selector::ProcessId(redaction.id(Ids::Clients, id)),
+        Selector::ThreadId(id) => Selector::ThreadId(redaction.id(Ids::Clients, id)),
+        Selector::MessageId(id) => Selector::MessageId(redaction.id32(Ids::Messages, id)),
+        Selector::Name(name) => Selector::Name(redaction.token(&name)),
+        address => address,
+    }
 }
 
 /// Debuggers sign-extend the addresses of 32-bit systems to 64 bits in some places: `ffffffff81a2c000` is

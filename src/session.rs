@@ -1,10 +1,13 @@
 //! One opened dump and the symbols of its kernel.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, Ref, RefCell};
 use std::path::Path;
+use std::sync::Arc;
 
 use alpc::Kernel;
 use alpc::contract::CONTRACT;
+use alpc::redact::Redaction;
+use alpc::trace::Trace;
 use kdump::{Dump, Gva, KernelImage, OpenOptions};
 use ntlayout::{Certainty, Found, Guid, Identity, Layout, Looked, NotFound, Place, Table};
 
@@ -12,6 +15,7 @@ use crate::cli::Cli;
 use crate::failure::Failure;
 use crate::identify;
 use crate::places;
+use crate::redact::{self, Veil};
 
 /// What the search for the kernel's symbols came to.
 pub struct Chosen {
@@ -43,6 +47,10 @@ pub struct Session {
     exact_only: bool,
     /// Where the kernel begins and how it is laid out: found once, for all commands.
     layout: OnceCell<(Gva, Layout)>,
+    /// Where reads are noted, while a view is explained.
+    trace: RefCell<Option<Arc<Trace>>>,
+    redaction: Option<Arc<Redaction>>,
+    veil: RefCell<Veil>,
 }
 
 impl Session {
@@ -51,11 +59,15 @@ impl Session {
         let options = OpenOptions::default().no_mmap(cli.no_mmap);
         let dump =
             Dump::open_with(path, &options).map_err(|error| Failure::fatal(error.id(), error.to_string()))?;
+        let redaction = redact::of_dump(cli, &dump)?;
         Ok(Self {
+            veil: RefCell::new(Veil::of_dump(cli, redaction.as_deref())),
+            redaction,
             dump,
             places: places::all(&cli.symbols, path),
             exact_only: cli.exact_symbols,
             layout: OnceCell::new(),
+            trace: RefCell::new(None),
         })
     }
 
@@ -83,6 +95,20 @@ impl Session {
     /// the layouts that come with the program. Where the kernel's image does not say which it wants, those are
     /// taken that have its variables where they are.
     pub fn choose(&self) -> anyhow::Result<Chosen> {
+        let chosen = self.search();
+        if let Ok(chosen) = &chosen {
+            let mut veil = self.veil.borrow_mut();
+            chosen.looked().iter().for_each(|looked| veil.learn(&looked.path));
+            chosen
+                .tables
+                .iter()
+                .filter_map(|table| table.origin().path())
+                .for_each(|path| veil.learn_symbols(path));
+        }
+        chosen
+    }
+
+    fn search(&self) -> anyhow::Result<Chosen> {
         let image = self.image();
         let Some(wanted) = image.as_ref().ok().and_then(Self::wanted) else {
             return self.choose_by_addresses(image);
@@ -203,7 +229,30 @@ impl Session {
                 self.layout.get_or_init(|| found)
             }
         };
-        Ok(Kernel::new(&self.dump, *base, layout.clone()))
+        let kernel = Kernel::new(&self.dump, *base, layout.clone());
+        let kernel = match &self.redaction {
+            Some(redaction) => kernel.redacted(Arc::clone(redaction)),
+            None => kernel,
+        };
+        Ok(match &*self.trace.borrow() {
+            Some(trace) => kernel.traced(Arc::clone(trace)),
+            None => kernel,
+        })
+    }
+
+    /// What is replaced in records of this dump, if anything is.
+    pub fn redaction(&self) -> Option<&Redaction> {
+        self.redaction.as_deref()
+    }
+
+    /// Replaces what is written of the command line and of this machine.
+    pub fn veil(&self) -> Ref<'_, Veil> {
+        self.veil.borrow()
+    }
+
+    /// Has the reads of all kernels from now on noted, or no longer.
+    pub fn note_reads(&self, trace: Option<Arc<Trace>>) {
+        *self.trace.borrow_mut() = trace;
     }
 
     fn resolve(&self) -> anyhow::Result<(Gva, Layout)> {

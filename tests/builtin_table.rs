@@ -158,6 +158,37 @@ fn the_table_says_what_the_kernels_pdbs_say() {
     assert_eq!(compared, 5);
 }
 
+/// What the table does not tell is there in the kernel: it is no absence, and says where it would be told.
+#[test]
+fn what_the_table_does_not_tell_has_a_reason_of_its_own() {
+    let Some(world) = support::World::readable().next() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let alone = folder.path().join("memory.dmp");
+    fs::copy(&world.dump, &alone).unwrap();
+    let thread = world.truth["threads"][0]["ethread"].as_str().unwrap();
+    let run = support::alpc_dump(&[alone.to_str().unwrap(), "--format", "json", "thread", thread]);
+    assert_eq!(run.status, 3, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("1 not told by the layouts in use"),
+        "{}",
+        run.stderr
+    );
+    let details = &run.json()["result"]["details"];
+    let reason = &details["unreadable"]["irps"];
+    assert_eq!(reason["id"], "not-told", "{details}");
+    assert_eq!(
+        reason["text"],
+        "the layouts in use do not tell _IRP.ThreadListEntry: the kernel's own symbols do"
+    );
+    assert!(
+        !details["absent"]
+            .as_array()
+            .is_some_and(|absent| absent.contains(&"irps".into()))
+    );
+}
+
 #[test]
 fn no_fixture_is_in_the_table() {
     let pdb = Pdb::open(&support::fixture("vista-sp2-x64.pdb")).unwrap();

@@ -702,3 +702,16 @@ fn conditions_as_lines_and_rows() {
     assert_eq!(run.status, 1);
     assert_eq!(run.stdout.lines().count(), 3, "{}", run.stdout);
 }
+
+#[test]
+fn names_that_are_replaced_cannot_be_compared() {
+    let sample = Sample::of(hang::ring_of_three("vista-sp2-x64").built);
+    for format in ["text", "json", "ndjson", "junit"] {
+        let rules = "[[port]]\nport = \"ntsvcs\"\n";
+        let run = sample.check(rules, &["--redact", "names", "--format", format]);
+        assert_eq!(run.status, 2, "{format}: {}", run.stdout);
+        assert!(run.stderr.contains("compares names"), "{}", run.stderr);
+    }
+    let run = sample.diff(&sample, &["--redact", "names"]);
+    assert_eq!(run.status, 2);
+}

@@ -170,6 +170,44 @@ fn the_text_without_values() {
     );
 }
 
+/// Sizes are those of `kernel.md`'s Vista column; the types are all that the published kernel's table has.
+#[test]
+fn patterns_list_types_with_their_sizes() {
+    let run = published(&["dt", "nt!_alpc_*port*"]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    assert_eq!(
+        run.stdout,
+        "          nt!_ALPC_PORT, 0x198 bytes\n          nt!_ALPC_PORT_ATTRIBUTES, 0x48 bytes\n"
+    );
+    let run = published(&["--format", "json", "dt", "_BLOB?*"]);
+    let types = run.json()["result"]["types"].as_array().unwrap().clone();
+    let one = |name: &str| types.iter().find(|ty| ty["name"] == name).unwrap()["size"].clone();
+    assert_eq!(one("_BLOB_TYPE"), 0x38);
+    assert_eq!(published(&["dt", "_nothing*"]).status, 1);
+    let run = published(&["dt", "_ALPC*", "fffff8800f4cc950"]);
+    assert_eq!(run.status, 2);
+    assert!(run.stderr.contains("names several types"), "{}", run.stderr);
+}
+
+/// What a list says of a type is what the type itself says.
+#[test]
+fn a_listed_type_has_the_size_that_it_is_shown_with() {
+    for world in World::readable() {
+        let json = |args: &[&str]| {
+            let run = world.run(args);
+            assert_eq!(run.status, 0, "{}", run.stderr);
+            run.json()["result"]["types"].as_array().unwrap().clone()
+        };
+        let types = json(&["--format", "json", "dt", "_*ALPC*"]);
+        assert!(types.len() > 20, "{types:?}");
+        for ty in types.iter().filter(|ty| !ty["size"].is_null()) {
+            let name = ty["name"].as_str().unwrap();
+            let run = world.run(&["--format", "json", "dt", name]);
+            assert_eq!(run.json()["result"]["size"], ty["size"], "{name}");
+        }
+    }
+}
+
 #[test]
 fn an_address_that_is_not_in_the_dump() {
     let run = published(&["dt", "_LIST_ENTRY", "fffff6fb`00000000"]);

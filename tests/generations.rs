@@ -182,11 +182,64 @@ fn check_port(world: &Built, port: &Port, record: &Value) {
     }
     check_queues(world, port, record);
     check_servers(world, port, record);
+    check_completion_list(world, port, &record["details"]["completion_list"]);
     assert_eq!(
         record["details"]["path"],
         json!(world.truth.path(port.address)),
         "{at}"
     );
+}
+
+/// The name of a record's value, from that of the kernel's member.
+fn snake(member: &str) -> String {
+    let name = member.rsplit('.').next().unwrap_or(member);
+    let mut snake = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
+}
+
+fn check_completion_list(world: &Built, port: &Port, record: &Value) {
+    let lists = &world.truth.completion_lists;
+    let Some(list) = lists.iter().find(|list| list.address == port.completion_list) else {
+        return assert!(record.is_null(), "{}", port.address);
+    };
+    let at = format!("{} of {}", list.address, world.truth.kernel);
+    assert_eq!(record["address"], address(list.address), "{at}");
+    for &(member, value) in &list.pointers {
+        let (key, expected) = match member {
+            "OwnerProcess" => ("owner_process".to_owned(), process_ref(world, value)),
+            "CompletionListLock" => ("lock".to_owned(), json!(address(value))),
+            _ => (snake(member), json!(address(value))),
+        };
+        assert_eq!(record[&key], expected, "{member} of {at}");
+    }
+    for &(member, value) in &list.numbers {
+        assert_eq!(record[snake(member)], value, "{member} of {at}");
+    }
+    for &(member, value) in &list.header_numbers {
+        let said = &record["shared"][snake(member)];
+        let expected = match member {
+            "UserLock" => json!(address(Va(value))),
+            _ => json!(value),
+        };
+        assert_eq!(*said, expected, "{member} of the header of {at}");
+    }
+    // 11 pointers with the lock, 9 numbers, 20 in the header: all that the layouts have but for the links.
+    let lock = usize::from(world.kernel.has("_ALPC_COMPLETION_LIST", "CompletionListLock"));
+    assert_eq!(list.pointers.len() + list.numbers.len(), 19 + lock, "{at}");
+}
+
+#[test]
+fn every_generation_has_a_completion_list() {
+    for kernel in every_kernel() {
+        let truth = &Sample::standard(kernel).world.truth;
+        assert_eq!(truth.completion_lists.len(), 1, "{kernel}");
+    }
 }
 
 fn check_queues(world: &Built, port: &Port, record: &Value) {

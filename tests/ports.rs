@@ -310,3 +310,27 @@ fn the_list_and_the_counts_of_all_ports() {
     }
     say_if_none(checked, "worlds");
 }
+
+/// Counters of blobs are behind a pointer since Windows 8. In these worlds it is null.
+#[test]
+fn a_null_pointer_is_a_reason_of_its_own() {
+    let mut checked = 0;
+    for world in World::readable() {
+        let run = world.run(&["--format", "json", "global"]);
+        let json = run.json();
+        for kind in json["result"]["blob_types"].as_array().unwrap() {
+            if kind["created"].is_null() {
+                checked += 1;
+                let reason = &kind["unreadable"]["created"];
+                assert_eq!(reason["id"], "null-pointer", "{kind}");
+                assert_eq!(reason["text"], "_BLOB_TYPE.Counters is null", "{kind}");
+                assert!(run.stderr.contains("behind a null pointer"), "{}", run.stderr);
+            }
+        }
+        // Whatever else could not be told, no read was at an address near 0.
+        let holes = json["holes"].as_array().unwrap();
+        let near_0 = |hole: &Value| hole["text"].as_str().unwrap().contains("000000000000");
+        assert!(!holes.iter().any(near_0), "{holes:?}");
+    }
+    say_if_none(checked, "null pointers");
+}

@@ -14,6 +14,7 @@ use crate::output::records::Records;
 use crate::output::schema::of;
 use crate::output::wait_lines::plural;
 use crate::output::{escape, time};
+use crate::redact;
 use crate::rules::{self, Rule};
 use crate::session::Session;
 
@@ -88,7 +89,8 @@ impl CheckRecord {
     }
 }
 
-pub fn run(session: &Session, args: &CheckArgs) -> anyhow::Result<Answer> {
+pub fn run(cli: &Cli, session: &Session, args: &CheckArgs) -> anyhow::Result<Answer> {
+    redact::refuse_comparing(cli)?;
     let rules = rules::read(&args.rules)?;
     let kernel = session.kernel()?;
     let facts = Facts::new(&kernel);
@@ -110,6 +112,7 @@ pub fn records(
     args: &CheckArgs,
     records: &mut Records<'_>,
 ) -> anyhow::Result<Answer> {
+    redact::refuse_comparing(cli)?;
     let rules = rules::read(&args.rules)?;
     let kernel = open_kernel(cli, session, records)?;
     let facts = Facts::new(&kernel);

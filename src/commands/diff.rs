@@ -12,10 +12,12 @@ use serde::Serialize;
 
 use super::Answer;
 use crate::cli::{Cli, Command, DiffArgs, MatchBy};
+use crate::explain;
 use crate::failure::{Failure, Status};
 use crate::output::document::{SymbolSource, portable};
 use crate::output::wait_lines::plural;
 use crate::output::{escape, time};
+use crate::redact;
 use crate::session::Session;
 
 /// Two dumps and what has changed between them.
@@ -42,6 +44,10 @@ pub fn run(cli: &Cli, args: &DiffArgs) -> anyhow::Result<Answer> {
     let [first, second] = cli.dumps.as_slice() else {
         return Err(needs_two());
     };
+    redact::refuse_comparing(cli)?;
+    if cli.explain {
+        explain::refuse_others(cli)?;
+    }
     super::refuse_format(cli, &Command::Diff(args.clone()))?;
     let (one, other) = (side(cli, first)?, side(cli, second)?);
     let asked = match args.by {

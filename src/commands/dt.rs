@@ -1,7 +1,8 @@
 //! `dt`: the debugger's command of that name.
 
 use alpc::typed::{self, EnumerationRecord, MemberRecord, StructureRecord, TypeRecord, TypedValue};
-use alpc::{Addr, Value};
+use alpc::{Addr, Kernel, Value};
+use ntlayout::SymbolTable;
 
 use super::Answer;
 use crate::cli::{Cli, DtArgs};
@@ -16,6 +17,9 @@ const INDENT: usize = 3;
 pub fn run(cli: &Cli, session: &Session, args: &DtArgs) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
     let table = session.table()?;
+    if args.type_name.contains(['*', '?']) {
+        return list(&kernel, &*table, args);
+    }
     let address = args
         .address
         .as_deref()
@@ -29,31 +33,46 @@ pub fn run(cli: &Cli, session: &Session, args: &DtArgs) -> anyhow::Result<Answer
             return Ok(Answer::new(text, &record)?.served_by(&kernel));
         }
     }
-    Err(Failure::not_there(
+    Err(no_such_type(&args.type_name, &*table))
+}
+
+/// The types that a pattern names, as the debugger lists them, with their sizes.
+fn list(kernel: &Kernel<'_>, table: &dyn SymbolTable, args: &DtArgs) -> anyhow::Result<Answer> {
+    if args.address.is_some() {
+        return Err(Failure::fatal(
+            "several-types",
+            "a pattern names several types: give one by its whole name to see its values at an address",
+        ));
+    }
+    let pattern = own_name(&args.type_name)?;
+    let list =
+        typed::matching(table, pattern).map_err(|error| Failure::fatal(error.id(), error.to_string()))?;
+    if list.types.is_empty() {
+        return Err(no_such_type(&args.type_name, table));
+    }
+    let text = list.types.iter().map(|ty| {
+        let size = ty
+            .size
+            .map_or("enumeration".to_owned(), |size| format!("0x{size:x} bytes"));
+        format!("          nt!{}, {size}\n", escape::text(&ty.name))
+    });
+    Ok(Answer::new(text.collect(), &list)?.served_by(kernel))
+}
+
+fn no_such_type(name: &str, table: &dyn SymbolTable) -> anyhow::Error {
+    Failure::not_there(
         "no-such-type",
         format!(
             "no structure, union or enumeration \"{}\" is in {}",
-            args.type_name.escape_debug(),
+            name.escape_debug(),
             table.origin()
         ),
-    ))
+    )
 }
 
 /// The name as it was given, and as the kernel's own types are written: `eprocess` finds `_EPROCESS`.
 fn spellings(token: &str) -> anyhow::Result<Vec<String>> {
-    let name = match token.split_once('!') {
-        Some(("nt", name)) => name,
-        Some((module, _)) => {
-            return Err(Failure::fatal(
-                "not-the-kernel",
-                format!(
-                    "\"{}\" is not the kernel: only its symbols are in use, as in nt!_ALPC_PORT",
-                    module.escape_debug()
-                ),
-            ));
-        }
-        None => token,
-    };
+    let name = own_name(token)?;
     let upper = name.to_ascii_uppercase();
     Ok(vec![
         name.to_owned(),
@@ -61,6 +80,21 @@ fn spellings(token: &str) -> anyhow::Result<Vec<String>> {
         upper.clone(),
         format!("_{upper}"),
     ])
+}
+
+/// A name without the kernel's before it.
+fn own_name(token: &str) -> anyhow::Result<&str> {
+    match token.split_once('!') {
+        Some(("nt", name)) => Ok(name),
+        Some((module, _)) => Err(Failure::fatal(
+            "not-the-kernel",
+            format!(
+                "\"{}\" is not the kernel: only its symbols are in use, as in nt!_ALPC_PORT",
+                module.escape_debug()
+            ),
+        )),
+        None => Ok(token),
+    }
 }
 
 fn text(record: &TypeRecord, verbose: bool) -> String {

@@ -2,14 +2,15 @@
 
 use alpc::Addr;
 use alpc::crashed::{self, Crashed};
-use alpc::module::{self, Modules};
-use kdump::{Coverage, Dump, Header, KernelImage, Machine, Note};
+use alpc::module::Modules;
+use anyhow::Context;
+use kdump::{Coverage, Header, KernelImage, Machine, Note, SecondaryData, SecondaryEnd};
 use ntlayout::Identity;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::Answer;
+use super::{Answer, modules};
 use crate::output::escape;
 use crate::output::rows::{Rows, or_question};
 use crate::output::time;
@@ -24,6 +25,7 @@ pub struct InfoRecord<'a> {
     header: Value,
     pages: Coverage,
     triage: Option<TriageContents>,
+    secondary_data: Option<SecondaryData>,
     notes: &'a [Note],
     kernel: Found<KernelFound>,
     symbols: Found<SymbolsFound>,
@@ -79,29 +81,48 @@ pub fn run(session: &Session) -> anyhow::Result<Answer> {
     let dump = session.dump();
     let image = session.image();
     let symbols = symbols(session);
+    let header = shown_header(session);
     let record = InfoRecord {
         file: dump.path().to_string_lossy().into_owned(),
         file_size: dump.file_len(),
-        header: header_record(dump.header())?,
+        header: header_record(&header)?,
         pages: dump.coverage(),
-        triage: triage(dump),
+        triage: triage(session),
+        secondary_data: kdump::secondary_data(dump)
+            .with_context(|| format!("the secondary data of {}", dump.path().display()))?,
         notes: dump.notes(),
-        kernel: Found::new(image.map(|image| kernel_record(&image, dump.header()))),
+        kernel: Found::new(image.map(|image| kernel_record(&image, &header))),
         symbols: Found::new(symbols),
     };
-    Answer::new(text(&record, dump.header()), &record)
+    Answer::new(text(&record, &header), &record)
 }
 
-fn triage(dump: &Dump) -> Option<TriageContents> {
+/// The header, without what somebody wrote into it where that must not be told.
+fn shown_header(session: &Session) -> Header {
+    let mut header = session.dump().header().clone();
+    if let Some(redaction) = session.redaction() {
+        header.comment = header.comment.map(|text| redaction.text(text));
+        header.version_user = header.version_user.map(|text| redaction.text(text));
+    }
+    header
+}
+
+fn triage(session: &Session) -> Option<TriageContents> {
+    let dump = session.dump();
     let triage = dump.triage()?;
+    let crashed = crashed::crashed(dump)?;
+    let crashed = match session.redaction() {
+        Some(redaction) => crashed.redacted(redaction),
+        None => crashed,
+    };
     let (bytes, bytes_present) = triage.bytes();
     Some(TriageContents {
         blocks: triage.claimed_blocks(),
         bytes,
         bytes_present,
         kernel_base: triage.kernel_base().map(|base| Addr::new(base, 8)),
-        crashed: crashed::crashed(dump)?,
-        modules: module::of_triage(dump)?,
+        crashed,
+        modules: modules::of_triage(session)?,
     })
 }
 
@@ -197,6 +218,9 @@ fn text(record: &InfoRecord<'_>, header: &Header) -> String {
             rows.text("Pages", &pages(record.pages));
         }
     }
+    if let Some(data) = &record.secondary_data {
+        secondary_rows(&mut rows, data);
+    }
     for note in record.notes {
         rows.text("Note", &escape::text(&note.text));
     }
@@ -237,6 +261,28 @@ fn triage_rows(rows: &mut Rows, triage: &TriageContents) {
         )
     });
     rows.text("Modules", &format!("{}{kernel}", modules.len()));
+}
+
+/// What drivers added to the dump: the GUID of each piece, with its size as the debugger's `.enumtag` writes it.
+fn secondary_rows(rows: &mut Rows, data: &SecondaryData) {
+    let bytes: u64 = data.blobs.iter().map(|blob| blob.size).sum();
+    let end = match data.ended {
+        SecondaryEnd::Complete => "",
+        SecondaryEnd::FileCut => "; the file ends inside of it",
+        SecondaryEnd::TooMany => "; there are more",
+        _ => "; what follows cannot be read",
+    };
+    rows.text(
+        "Secondary data",
+        &format!("{bytes} bytes in {} blobs{end}", data.blobs.len()),
+    );
+    for blob in &data.blobs {
+        let cut = match blob.size.saturating_sub(blob.present) {
+            0 => String::new(),
+            missing => format!(", {missing:#x} of them cut off"),
+        };
+        rows.text("", &format!("{{{}}} {:#x} bytes{cut}", blob.guid, blob.size));
+    }
 }
 
 fn optional<T>(value: Option<T>, text: impl FnOnce(T) -> String) -> String {

@@ -24,6 +24,7 @@ mod shapes;
 mod symbols;
 mod thread;
 mod threads;
+mod triage;
 mod waits;
 
 use alpc::Kernel;
@@ -31,10 +32,12 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::cli::{Cli, Command, Format};
+use crate::explain;
 use crate::failure::{Failure, Status};
 use crate::output::document::SymbolSource;
 use crate::output::narrow;
 use crate::output::records::Records;
+use crate::redact::{self, Veil};
 use crate::session::Session;
 
 pub use shapes::{Shape, Table, shapes};
@@ -45,6 +48,8 @@ pub struct Answer {
     pub text: String,
     /// The record; of a table that was written record by record, what there is to say beside them.
     pub record: Json,
+    /// Where its values come from, when that was asked for.
+    pub explain: Option<Vec<Json>>,
     /// Where the symbols came from, when any served.
     pub symbols: Option<SymbolSource>,
     /// Things worth saying on stderr.
@@ -58,6 +63,7 @@ impl Answer {
         Ok(Self {
             text,
             record: serde_json::to_value(record)?,
+            explain: None,
             symbols: None,
             notes: Vec::new(),
             status: Status::Complete,
@@ -101,6 +107,16 @@ impl Answer {
         self.text = narrow::text(&self.text);
         self.notes.iter_mut().for_each(|note| *note = narrow::text(note));
         narrow::reasons(&mut self.record);
+        self.explain.iter_mut().flatten().for_each(narrow::reasons);
+        self
+    }
+
+    /// The same without what the command line and this machine must not tell.
+    fn veiled(mut self, veil: &Veil) -> Self {
+        self.text = veil.view(&self.text);
+        self.notes.iter_mut().for_each(|note| *note = veil.message(note));
+        veil.record(&mut self.record);
+        self.symbols = self.symbols.map(|symbols| symbols.veiled(veil));
         self
     }
 
@@ -110,7 +126,7 @@ impl Answer {
     }
 }
 
-fn symbol_source(kernel: &Kernel<'_>) -> SymbolSource {
+pub fn symbol_source(kernel: &Kernel<'_>) -> SymbolSource {
     let layout = kernel.layout();
     SymbolSource {
         source: layout.origin().to_string(),
@@ -121,7 +137,14 @@ fn symbol_source(kernel: &Kernel<'_>) -> SymbolSource {
 
 /// Runs the command on one dump.
 pub fn run(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
-    narrowed(session, dispatch(cli, session))
+    let answer = redact::refuse_memory(cli).and_then(|()| {
+        if cli.explain {
+            explain::run(cli, session, dispatch)
+        } else {
+            dispatch(cli, session)
+        }
+    });
+    veiled(session, narrowed(session, answer))
 }
 
 /// Runs a command that fills a table, and writes each of its records as soon as it is read.
@@ -132,11 +155,28 @@ pub fn stream(
     records: &mut Records<'_>,
 ) -> anyhow::Result<Answer> {
     records.narrow(is_narrow(session));
-    narrowed(session, fill(cli, session, records))
+    let answer = fill(cli, session, records);
+    veiled(session, narrowed(session, answer))
 }
 
 fn is_narrow(session: &Session) -> bool {
     session.dump().kernel_space().pointer_width() == 4
+}
+
+/// The same without what the command line and this machine must not tell.
+fn veiled(session: &Session, answer: anyhow::Result<Answer>) -> anyhow::Result<Answer> {
+    let veil = session.veil();
+    answer
+        .map(|answer| answer.veiled(&veil))
+        .map_err(|error| match error.downcast() {
+            Ok(Failure { status, id, message }) => Failure {
+                status,
+                id,
+                message: veil.message(&message),
+            }
+            .into(),
+            Err(other) => other,
+        })
 }
 
 /// The same with the addresses in errors and reasons as wide as the dumped system's.
@@ -160,7 +200,7 @@ fn narrowed(session: &Session, answer: anyhow::Result<Answer>) -> anyhow::Result
 /// The kernel, once the first of its records can be written.
 fn open_kernel<'s>(cli: &Cli, session: &'s Session, records: &mut Records<'_>) -> anyhow::Result<Kernel<'s>> {
     let kernel = session.kernel()?;
-    records.head(cli, Some(&symbol_source(&kernel)))?;
+    records.head(cli, Some(&symbol_source(&kernel).veiled(&session.veil())))?;
     Ok(kernel)
 }
 
@@ -226,11 +266,12 @@ fn dispatch(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
         Command::Resource(args) => resource::run(cli, session, args),
         Command::Analyze => analyze::run(session),
         Command::Hang(args) => hang::run(cli, session, args),
-        Command::Check(args) => check::run(session, args),
+        Command::Check(args) => check::run(cli, session, args),
         Command::Diff(_) => Err(diff::needs_two()),
         Command::Chain(args) => chain::run(session, args),
         Command::Waits => waits::run(session),
         Command::Graph(args) => graph::run(cli, session, args),
+        Command::Triage(_) => triage::run(cli, session),
         Command::Symbols(args) => symbols::run(session, args),
         Command::Pack => pack::of_dump(cli, session),
         Command::Dt(args) => dt::run(cli, session, args),

@@ -20,7 +20,7 @@ pub const TABLE: Table = Table {
 };
 
 pub fn run(session: &Session) -> anyhow::Result<Answer> {
-    if let Some(record) = module::of_triage(session.dump()) {
+    if let Some(record) = of_triage(session) {
         return Answer::new(text(&record, 16), &record);
     }
     let kernel = session.kernel()?;
@@ -31,7 +31,7 @@ pub fn run(session: &Session) -> anyhow::Result<Answer> {
 
 /// The modules one by one.
 pub fn records(cli: &Cli, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
-    let (mut modules, symbols) = match module::of_triage(session.dump()) {
+    let (mut modules, symbols) = match of_triage(session) {
         Some(modules) => {
             records.head(cli, None)?;
             (modules, None)
@@ -46,6 +46,15 @@ pub fn records(cli: &Cli, session: &Session, records: &mut Records<'_>) -> anyho
     }
     let answer = Answer::beside(&modules)?.without("modules");
     Ok(Answer { symbols, ..answer })
+}
+
+/// The modules of a triage dump, as far as they may be told.
+pub fn of_triage(session: &Session) -> Option<Modules> {
+    let modules = module::of_triage(session.dump())?;
+    Some(match session.redaction() {
+        Some(redaction) => modules.redacted(redaction),
+        None => modules,
+    })
 }
 
 fn of_kernel(kernel: &Kernel<'_>) -> anyhow::Result<Modules> {

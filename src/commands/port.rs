@@ -1,6 +1,7 @@
 //! `port`: the debugger's `!alpc /P`.
 
 use alpc::Value;
+use alpc::completion_list::{CompletionListRecord, SharedRecord};
 use alpc::port::{self, Detail, NamedPort, PortDetails, PortRecord, Security, ServedBy, Servers};
 use alpc::queue::{QueueKind, QueueRecord, QueuedMessage};
 
@@ -258,6 +259,7 @@ fn detail_rows(rows: &mut Rows, record: &PortRecord, details: &PortDetails) {
     for queue in &record.queues {
         rows.text(queue_counter(queue.queue), &counted_and_walked(queue));
     }
+    completion_list(rows, &details.completion_list);
     for resource in &details.resources.resources {
         let kind = rows::or_question(&resource.kind, ToString::to_string);
         rows.text("Resource", &format!("{} [{kind}]", resource.address));
@@ -265,4 +267,80 @@ fn detail_rows(rows: &mut Rows, record: &PortRecord, details: &PortDetails) {
     if let Some(hole) = details.resources.complete.hole() {
         rows.text("Resource", &format!("? ({hole})"));
     }
+}
+
+/// The members of a completion list, those of the memory that the owner sees one step further in.
+fn completion_list(rows: &mut Rows, list: &Value<Option<CompletionListRecord>>) {
+    let list = match list {
+        Value::Known(Some(list)) => list,
+        Value::Known(None) => return,
+        Value::Missing(_) => return rows.text("CompletionListMembers", "?"),
+    };
+    rows.text("CompletionListMembers", &list.address.to_string());
+    let mut members = Rows::new(LABEL - 2, rows.digits());
+    members.process("OwnerProcess", &list.owner_process);
+    for (label, address) in [
+        ("CompletionListLock", &list.lock),
+        ("Mdl", &list.mdl),
+        ("UserVa", &list.user_va),
+        ("UserLimit", &list.user_limit),
+        ("DataUserVa", &list.data_user_va),
+        ("SystemVa", &list.system_va),
+        ("List", &list.list),
+        ("Bitmap", &list.bitmap),
+        ("Data", &list.data),
+    ] {
+        members.address(label, address);
+    }
+    for (label, size) in [
+        ("TotalSize", &list.total_size),
+        ("ListSize", &list.list_size),
+        ("BitmapSize", &list.bitmap_size),
+        ("DataSize", &list.data_size),
+    ] {
+        members.wide_number(label, size, 4);
+    }
+    for (label, number) in [
+        ("BitmapLimit", &list.bitmap_limit),
+        ("BitmapNextHint", &list.bitmap_next_hint),
+        ("ConcurrencyCount", &list.concurrency_count),
+        ("AttributeFlags", &list.attribute_flags),
+        ("AttributeSize", &list.attribute_size),
+    ] {
+        members.number(label, number, 4);
+    }
+    members.address("Header", &list.header);
+    if let Value::Known(shared) = &list.shared {
+        let mut header = Rows::new(LABEL - 4, rows.digits());
+        shared_rows(&mut header, shared);
+        members.block(&header.finish(), 2);
+    }
+    rows.block(&members.finish(), 2);
+}
+
+fn shared_rows(rows: &mut Rows, shared: &SharedRecord) {
+    rows.wide_number("StartMagic", &shared.start_magic, 16);
+    for (label, number) in [
+        ("TotalSize", &shared.total_size),
+        ("ListOffset", &shared.list_offset),
+        ("ListSize", &shared.list_size),
+        ("BitmapOffset", &shared.bitmap_offset),
+        ("BitmapSize", &shared.bitmap_size),
+        ("DataOffset", &shared.data_offset),
+        ("DataSize", &shared.data_size),
+        ("AttributeFlags", &shared.attribute_flags),
+        ("AttributeSize", &shared.attribute_size),
+        ("Head", &shared.head),
+        ("Tail", &shared.tail),
+        ("ActiveThreadCount", &shared.active_thread_count),
+        ("LastMessageId", &shared.last_message_id),
+        ("LastCallbackId", &shared.last_callback_id),
+        ("PostCount", &shared.post_count),
+        ("ReturnCount", &shared.return_count),
+        ("LogSequenceNumber", &shared.log_sequence_number),
+    ] {
+        rows.number(label, number, 4);
+    }
+    rows.address("UserLock", &shared.user_lock);
+    rows.wide_number("EndMagic", &shared.end_magic, 16);
 }

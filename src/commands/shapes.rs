@@ -10,10 +10,12 @@ use alpc::process::Processes;
 use alpc::receiver::SystemThreads;
 use alpc::resource::Resources;
 use alpc::thread::ThreadRecord;
-use alpc::typed::TypeRecord;
+use alpc::typed::{TypeList, TypeRecord};
 use alpc::wait::table::WaitTable;
 
 use super::*;
+use crate::fleet::groups;
+use crate::fleet::record::Record;
 use crate::output::schema::{Describe, of};
 
 /// A command's records: one for each line with `--format ndjson`, or each row with `--format csv`.
@@ -57,6 +59,7 @@ pub fn shapes() -> Vec<Shape> {
         shape!("chain": chain::ChainsRecord),
         shape!("waits": WaitTable; waits::TABLE;),
         shape!("graph": graph::GraphsRecord<'static>),
+        shape!("triage": Record; groups::TABLE; Record),
         shape!("message": MessageRecord | Vec<MessageRecord>; message::TABLE;),
         shape!("port": PortRecord),
         shape!("resource": Resources),
@@ -71,7 +74,7 @@ pub fn shapes() -> Vec<Shape> {
         shape!("handles": handles::HandlesRecord; handles::TABLE;),
         shape!("object": object::ObjectInFull),
         shape!("modules": Modules; modules::TABLE;),
-        shape!("dt": TypeRecord),
+        shape!("dt": TypeRecord | TypeList),
         shape!("symbols": symbols::SymbolSearch),
         shape!("pack": pack::PackRecord),
         shape!("check": check::CheckRecord; check::TABLE;),

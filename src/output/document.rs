@@ -6,10 +6,13 @@ use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
 use crate::cli::{Cli, Command};
+use crate::explain::Explanation;
 use crate::failure::{Failure, Status};
+use crate::redact::Veil;
 
 /// Version of the documents and records; `docs/json.md` says what may change without it.
 pub const VERSION: u32 = 1;
@@ -50,6 +53,9 @@ pub struct DumpRef {
     #[serde(rename = "dump_sha256", skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
     pub sha256: Option<String>,
+    /// Replaces what the command line and this machine must not tell.
+    #[serde(skip)]
+    pub veil: Veil,
 }
 
 /// Where the layout of the kernel came from.
@@ -102,6 +108,10 @@ pub struct Document<T> {
     /// All values of the result that could not be told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub holes: Option<Vec<HoleRecord>>,
+    /// Where the values of the result come from, with `--explain`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Vec<Explanation>>")]
+    pub explain: Option<Json>,
 }
 
 /// A line of a stream of records, with `--format ndjson`: which kind of record it is, and of which dump.
@@ -159,6 +169,17 @@ impl From<&Failure> for ErrorRecord {
     }
 }
 
+impl SymbolSource {
+    /// The same without the names of files.
+    pub fn veiled(self, veil: &Veil) -> Self {
+        Self {
+            source: veil.view(&self.source),
+            identity: self.identity.map(|identity| veil.view(&identity)),
+            ..self
+        }
+    }
+}
+
 impl Head {
     pub fn new(cli: &Cli, dump: &DumpRef, symbols: Option<&SymbolSource>) -> Self {
         Self {
@@ -170,7 +191,7 @@ impl Head {
             command: cli.command.as_ref().map(Command::name),
             command_line: std::env::args_os()
                 .skip(1)
-                .map(|arg| arg.to_string_lossy().into_owned())
+                .map(|arg| dump.veil.message(&arg.to_string_lossy()))
                 .collect(),
             dump: dump.clone(),
             symbols: symbols.cloned(),
@@ -180,12 +201,13 @@ impl Head {
 
 impl DumpRef {
     /// Looks at the file, which need not be a dump, nor be there.
-    pub fn of(path: &Path, hash: bool) -> Self {
+    pub fn of(path: &Path, hash: bool, veil: Veil) -> Self {
         let metadata = path.metadata().ok().filter(std::fs::Metadata::is_file);
         Self {
-            name: portable(path),
+            name: veil.view(&portable(path)),
             size: metadata.as_ref().map(std::fs::Metadata::len),
             sha256: metadata.filter(|_| hash).and_then(|_| sha256(path).ok()),
+            veil,
         }
     }
 }

@@ -154,7 +154,8 @@ impl Holes {
             cause: text(cause),
             text: text("text"),
         };
-        self.unreadable |= hole.id != "implausible";
+        // What is kept back on request is no hole in the dump.
+        self.unreadable |= !matches!(hole.id.as_str(), "implausible" | "null-pointer" | "withheld");
         let count = self.causes.entry(hole.cause.clone()).or_insert_with(|| Count {
             values: 0,
             first: hole.text.clone(),
@@ -171,6 +172,8 @@ fn cause(id: &str) -> String {
         "not-in-dump" => "not in the dump".to_owned(),
         "out-of-file" => "where the file is cut off".to_owned(),
         "not-in-triage-dump" => "not in this triage dump".to_owned(),
+        "null-pointer" => "behind a null pointer".to_owned(),
+        "not-told" => "not told by the layouts in use".to_owned(),
         "header-only" => "in a dump of which only the header can be read".to_owned(),
         other => other.replace('-', " "),
     }

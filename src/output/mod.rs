@@ -20,7 +20,7 @@ pub mod wait_lines;
 use std::io::{self, Write};
 use std::path::Path;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use self::document::{Document, DumpRef, ErrorRecord, Head, SymbolSource};
 use self::json::Holes;
@@ -29,7 +29,11 @@ use self::target::Target;
 use crate::cli::{Cli, Command, Format};
 use crate::commands::{self, Answer, Fill, Table};
 use crate::failure::{Failure, Status};
+use crate::redact::Veil;
 use crate::session::Session;
+
+/// The kind of record that a line with an explanation is.
+pub const EXPLANATION: &str = "explanation";
 
 /// Writes results to stdout or a file, and everything else to stderr.
 pub struct Output {
@@ -38,6 +42,8 @@ pub struct Output {
     quiet: bool,
     /// Documents of the dumps so far: several are written as one array.
     documents: Vec<Document<Json>>,
+    /// Replaces what the command line and this machine must not tell.
+    veil: Veil,
     /// What is said on stderr begins with the dump that it is about, when there are several.
     about: String,
     /// The table whose columns the last heading names.
@@ -55,6 +61,7 @@ impl Output {
             target,
             quiet: cli.quiet,
             documents: Vec::new(),
+            veil: Veil::of(cli),
             about: String::new(),
             heading: None,
         })
@@ -71,12 +78,12 @@ impl Output {
         writeln!(
             io::stderr(),
             "alpc-dump: {}",
-            escape::lines(&format!("{about}{text}"))
+            escape::lines(&self.veil.message(&format!("{about}{text}")))
         )
     }
 
     /// Says on stderr what is good to know.
-    fn note(&mut self, text: &str) -> io::Result<()> {
+    pub fn note(&mut self, text: &str) -> io::Result<()> {
         if self.quiet {
             return Ok(());
         }
@@ -92,12 +99,18 @@ impl Output {
         let holes = Holes::hoist(&mut record);
         let status = holes.status().combine(answer.status);
         if matches!(cli.format, Format::Json | Format::Junit) {
+            let explain = answer.explain.as_ref().map(|explain| {
+                let mut explain = json!(explain);
+                Holes::hoist(&mut explain);
+                explain
+            });
             self.documents.push(Document {
                 head: Head::new(cli, dump, answer.symbols.as_ref()),
                 status,
                 result: Some(record),
                 error: None,
                 holes: Some(holes.list().to_vec()),
+                explain,
             });
         } else if cli.format.is_drawing() {
             self.target.write_all(answer.text.as_bytes())?;
@@ -116,7 +129,13 @@ impl Output {
         let written = records
             .head(cli, answer.symbols.as_ref())
             .map_err(Into::into)
-            .and_then(|()| records.record(name, &record));
+            .and_then(|()| records.record(name, &record))
+            .and_then(|()| {
+                let explain = answer.explain.iter().flatten();
+                explain
+                    .into_iter()
+                    .try_for_each(|one| records.beside(EXPLANATION, one))
+            });
         if let Err(error) = written {
             return Err(write_error(error));
         }
@@ -163,6 +182,10 @@ impl Output {
 
     /// Says why a command gave nothing, and returns the status that follows from it.
     pub fn failure(&mut self, cli: &Cli, dump: &DumpRef, failure: &Failure) -> io::Result<Status> {
+        let failure = &Failure {
+            message: dump.veil.message(&failure.message),
+            ..*failure
+        };
         match cli.format {
             Format::Json | Format::Junit => self.documents.push(Document {
                 head: Head::new(cli, dump, None),
@@ -170,6 +193,7 @@ impl Output {
                 result: None,
                 error: Some(ErrorRecord::from(failure)),
                 holes: None,
+                explain: None,
             }),
             Format::Ndjson => {
                 let mut records = Records::new(cli, dump, None, false, &mut self.target)?;
@@ -198,7 +222,7 @@ impl Output {
 
     /// Says which dump comes next, when there are several.
     pub fn begin(&mut self, cli: &Cli, dump: &Path) -> io::Result<DumpRef> {
-        let dump = DumpRef::of(dump, cli.hash);
+        let dump = DumpRef::of(dump, cli.hash, self.veil.clone());
         if cli.dumps.len() > 1 {
             if cli.format == Format::Text {
                 writeln!(self.target, "==> {} <==", escape::text(&dump.name))?;
@@ -224,6 +248,16 @@ impl Output {
         if cli.format == Format::Junit {
             self.target.write_all(&junit::file(&self.documents)?)?;
         }
+        self.target.finish()
+    }
+
+    /// Where the results go, for a command that writes them itself; [`close`](Self::close) ends them then.
+    pub fn target(&mut self) -> &mut Target {
+        &mut self.target
+    }
+
+    /// Gives a file its name, when a command has written everything itself.
+    pub fn close(self) -> io::Result<()> {
         self.target.finish()
     }
 

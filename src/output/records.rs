@@ -89,7 +89,11 @@ impl<'o> Records<'o> {
 
     /// Says why one of them is not there.
     pub fn failure(&mut self, failure: &Failure) -> Result<(), WriteError> {
-        Ok(self.write_line("error", &ErrorRecord::from(failure))?)
+        let failure = Failure {
+            message: self.dump.veil.message(&failure.message),
+            ..*failure
+        };
+        Ok(self.write_line("error", &ErrorRecord::from(&failure))?)
     }
 
     /// Whether reasons tell addresses of a 32-bit system.
@@ -120,6 +124,13 @@ impl<'o> Records<'o> {
         };
         self.holes.add(holes);
         Ok(written.map_err(WriteError)?)
+    }
+
+    /// Writes a line that tells of a record, and is none: what it cannot tell is no hole of theirs.
+    pub fn beside(&mut self, record: &'static str, value: &impl Serialize) -> anyhow::Result<()> {
+        let mut value = serde_json::to_value(value)?;
+        Holes::hoist(&mut value);
+        Ok(self.write_value(record, value).map_err(WriteError)?)
     }
 
     /// Ends the records with what the command has to say beside them, and gives the status that follows.
@@ -169,7 +180,7 @@ impl<'o> Records<'o> {
 }
 
 /// What stands in a column: `owner_process.image` of a record is one, and what is no plain value is JSON.
-fn cell(record: &Json, column: &str) -> String {
+pub fn cell(record: &Json, column: &str) -> String {
     let value = column
         .split('.')
         .try_fold(record, |value, key| value.as_object()?.get(key));

@@ -7,8 +7,10 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value as Json, json};
 
+use super::EXPLANATION;
 use super::document::{Document, End, ErrorRecord, First, Line, VERSION};
 use crate::commands::{Shape, Table};
+use crate::explain::Explanation;
 
 /// How a type is described.
 pub type Describe = fn(&mut SchemaGenerator) -> Schema;
@@ -42,6 +44,12 @@ pub fn of_commands(shapes: &[Shape]) -> Json {
         "Why there are no records, or one of them is not there.",
     );
     forms.add("line.error", error);
+    let explanation = line::<Explanation>(
+        &mut forms.generator,
+        EXPLANATION,
+        "Where a value of the record before comes from, with --explain.",
+    );
+    forms.add(&format!("line.{EXPLANATION}"), explanation);
     for shape in shapes {
         lines(&mut forms, shape);
     }
@@ -127,10 +135,12 @@ fn lines(forms: &mut Forms, shape: &Shape) {
     if !shape.whole.is_empty() {
         rests.push(json!({ "type": "null" }));
     }
-    for describe in shape.whole {
+    if !shape.whole.is_empty() {
         let about = format!("The whole result of {} with --format ndjson.", shape.command);
-        let line = line_of(&mut forms.generator, shape.command, *describe, &about);
-        forms.add(&format!("line.{}", shape.command), line);
+        let whole = shape.whole.iter();
+        let whole =
+            any_of(whole.map(|describe| line_of(&mut forms.generator, shape.command, *describe, &about)));
+        forms.add(&format!("line.{}", shape.command), whole);
     }
     let mut end = of_inlined::<Line<End<()>>>(&mut forms.generator);
     set(&mut end, "record", json!({ "const": "end" }));
@@ -253,7 +263,7 @@ fn merge(schema: &mut Map<String, Json>, other: &Map<String, Json>) {
                 }
             }
             (Some(Json::Array(have)), Json::Array(more)) if key == "required" => {
-                have.extend(more.iter().cloned())
+                have.extend(more.iter().cloned());
             }
             _ => {}
         }
@@ -268,7 +278,7 @@ fn say_what_may_be_missing(root: &mut Json) {
         };
         let names: Vec<Json> = properties
             .iter()
-            .filter(|(_, value)| value[MAY_BE_MISSING] == true)
+            .filter(|(_, value)| may_be_missing(value))
             .map(|(name, _)| name.as_str().into())
             .collect();
         if names.is_empty() {
@@ -299,6 +309,12 @@ fn say_what_may_be_missing(root: &mut Json) {
     // The reason is used by what was just added, also where no record has one itself.
     let mut generator = generator();
     root["$defs"]["Reason"] = alpc::Hole::json_schema(&mut generator).to_value();
+}
+
+/// Also where a member is left out when there is nothing to tell: one form then is that of the value.
+fn may_be_missing(schema: &Json) -> bool {
+    let forms = schema["anyOf"].as_array().into_iter().flatten();
+    schema[MAY_BE_MISSING] == true || forms.into_iter().any(|form| form[MAY_BE_MISSING] == true)
 }
 
 /// Visits every schema below and including this one.

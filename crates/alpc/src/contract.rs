@@ -86,7 +86,7 @@ macro_rules! structures {
 macro_rules! globals {
     ($($(#[$doc:meta])* $global:ident: $need:ident,)*) => {
         /// The global variables of the contract, by their own names.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[allow(missing_docs, reason = "a variant's name is its documentation: it is the kernel's own")]
         pub enum Global { $($(#[$doc])* $global,)* }
 
@@ -151,6 +151,7 @@ fn views_of(missing: &Missing) -> &'static [&'static str] {
             "_HANDLE_TABLE" | "_HANDLE_TABLE_ENTRY" => &["message by id", "handles"],
             "_OBJECT_DIRECTORY" | "_OBJECT_DIRECTORY_ENTRY" => &["names"],
             "_BLOB" => &["message", "resource"],
+            "_ALPC_COMPLETION_LIST" | "_ALPC_COMPLETION_LIST_HEADER" => &["port (completion list)"],
             "_IRP" => &["thread (IRPs)"],
             "_PSP_SESSION_SPACE" => &["processes (session)"],
             "_OB_DUPLICATE_OBJECT_STATE" => &["resource (handle data)"],
@@ -617,6 +618,52 @@ structures! {
     ObjectNameInformation = "_OBJECT_NAME_INFORMATION" {
         Name: O "Name",
     }
+    /// What a port and its owner share to complete messages without system calls.
+    CompletionList = "_ALPC_COMPLETION_LIST" {
+        OwnerProcess: R "OwnerProcess",
+        CompletionListLock: O "CompletionListLock",
+        Mdl: R "Mdl",
+        UserVa: R "UserVa",
+        UserLimit: R "UserLimit",
+        DataUserVa: R "DataUserVa",
+        SystemVa: R "SystemVa",
+        TotalSize: R "TotalSize",
+        Header: R "Header",
+        List: R "List",
+        ListSize: R "ListSize",
+        Bitmap: R "Bitmap",
+        BitmapSize: R "BitmapSize",
+        Data: R "Data",
+        DataSize: R "DataSize",
+        BitmapLimit: R "BitmapLimit",
+        BitmapNextHint: R "BitmapNextHint",
+        ConcurrencyCount: R "ConcurrencyCount",
+        AttributeFlags: R "AttributeFlags",
+        AttributeSize: R "AttributeSize",
+    }
+    /// The head of the memory that both of them see.
+    CompletionListHeader = "_ALPC_COMPLETION_LIST_HEADER" {
+        StartMagic: R "StartMagic",
+        TotalSize: R "TotalSize",
+        ListOffset: R "ListOffset",
+        ListSize: R "ListSize",
+        BitmapOffset: R "BitmapOffset",
+        BitmapSize: R "BitmapSize",
+        DataOffset: R "DataOffset",
+        DataSize: R "DataSize",
+        AttributeFlags: R "AttributeFlags",
+        AttributeSize: R "AttributeSize",
+        Head: R "State.u1.s1.Head",
+        Tail: R "State.u1.s1.Tail",
+        ActiveThreadCount: R "State.u1.s1.ActiveThreadCount",
+        LastMessageId: R "LastMessageId",
+        LastCallbackId: R "LastCallbackId",
+        PostCount: R "PostCount",
+        ReturnCount: R "ReturnCount",
+        LogSequenceNumber: R "LogSequenceNumber",
+        UserLock: R "UserLock",
+        EndMagic: R "EndMagic",
+    }
 }
 
 globals! {
@@ -678,6 +725,10 @@ mod tests {
             field_spec(ObjectNameInformation::Name).unwrap().ty,
             "_OBJECT_NAME_INFORMATION"
         );
-        assert_eq!(FIELDS.len(), field_index(ObjectNameInformation::Name) + 1);
+        assert_eq!(
+            field_spec(CompletionListHeader::EndMagic).unwrap().spellings,
+            ["EndMagic"]
+        );
+        assert_eq!(FIELDS.len(), field_index(CompletionListHeader::EndMagic) + 1);
     }
 }

@@ -8,6 +8,7 @@ use kdump::{Cursor, Dump, Gva, Gxa, Triage};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::redact::{Ids, Redaction};
 use crate::value::{Addr, Hole, Value};
 
 /// Where a triage dump's system crashed.
@@ -60,30 +61,52 @@ const DISTANCES: &[Distances] = &[
 /// Bytes of ImageFileName.
 const IMAGE: usize = 15;
 
+impl Crashed {
+    /// The same with name and id replaced.
+    #[must_use]
+    pub fn redacted(self, redaction: &Redaction) -> Self {
+        Self {
+            process_id: self.process_id.map(|id| redaction.id32(Ids::Clients, id)),
+            image: self.image.map(|image| redaction.image(image)),
+            ..self
+        }
+    }
+}
+
 /// Tells the thread and the process of a triage dump; `None` for a dump of another kind.
 #[must_use]
 pub fn crashed(dump: &Dump) -> Option<Crashed> {
     let triage = dump.triage()?;
     let width = dump.kernel_space().pointer_width();
     let addr = |gva: Option<Gva>, what| {
-        let missing = || Hole::Walk(format!("the dump does not tell where the {what} was"));
+        let missing = || unknown(triage, format!("the dump does not tell where the {what} was"));
         Value::from(gva.map(|gva| Addr::new(gva, width)).ok_or_else(missing))
     };
     let process = Process::find(dump, triage);
+    let no_symbols = || unknown(triage, "the dump does not tell it without symbols".into());
     Some(Crashed {
         thread: addr(triage.thread(), "thread"),
         process: addr(triage.process(), "process"),
-        process_id: process.as_ref().and_then(Process::id).ok_or_else(unknown).into(),
+        process_id: process
+            .as_ref()
+            .and_then(Process::id)
+            .ok_or_else(no_symbols)
+            .into(),
         image: process
             .as_ref()
             .and_then(Process::image)
-            .ok_or_else(unknown)
+            .ok_or_else(no_symbols)
             .into(),
     })
 }
 
-fn unknown() -> Hole {
-    Hole::Walk("the dump does not tell it without symbols".into())
+/// Why something is not told: of a file that is cut off, that.
+fn unknown(triage: &Triage, otherwise: String) -> Hole {
+    if triage.is_cut() {
+        Hole::FileCut("the file ends before what would tell it".into())
+    } else {
+        Hole::Walk(otherwise)
+    }
 }
 
 /// A process of which the distances are known.

@@ -13,6 +13,7 @@ use crate::kernel::{At, Kernel, Read, offset};
 use crate::object;
 use crate::port::{self, NamedPort, PortKind};
 use crate::queue::{self, QueueKind};
+use crate::redact::Ids;
 use crate::value::{Addr, Hole, Value};
 
 /// Kinds of blobs that the kernel has room to register: `BLOB_TYPE_MAX_ID` of its `_BLOB_ID`.
@@ -132,8 +133,12 @@ pub fn global(kernel: &Kernel<'_>) -> GlobalRecord {
     let number = |global| {
         kernel
             .global(global)
-            .and_then(|at| Ok(kernel.cursor().u32(at)?))
+            .and_then(|at| kernel.cursor().u32(at))
             .into()
+    };
+    let id = |global, ids| {
+        let next: Value<u32> = number(global);
+        next.map(|id| kernel.redaction().map_or(id, |redaction| redaction.id32(ids, id)))
     };
     let (queued_messages, waiting_for_reply) = queued_messages(kernel, &all.ports);
     GlobalRecord {
@@ -154,8 +159,8 @@ pub fn global(kernel: &Kernel<'_>) -> GlobalRecord {
             .map(|at| kernel.addr(at))
             .map_err(absent)
             .into(),
-        next_message_id: optional(number(Global::AlpcpNextMessageId)),
-        next_callback_id: optional(number(Global::AlpcpNextCallbackId)),
+        next_message_id: optional(id(Global::AlpcpNextMessageId, Ids::Messages)),
+        next_callback_id: optional(id(Global::AlpcpNextCallbackId, Ids::Callbacks)),
         log_enabled: flag(Global::AlpcpLogEnabled),
         message_log_enabled: flag(Global::AlpcpMessageLogEnabled),
         region_granularity: number(Global::AlpcpRegionGranularity),
@@ -323,9 +328,11 @@ fn counter(blob: At<'_, '_>, own: BlobType, pointed_to: BlobCounters) -> Read<u3
     if blob.kernel().has(own) {
         return blob.u32(own);
     }
-    blob.kernel()
-        .at(blob.pointer(BlobType::Counters)?)
-        .u32(pointed_to)
+    let counters = blob.pointer(BlobType::Counters)?;
+    if counters.u64() == 0 {
+        return Err(Hole::NullPointer("_BLOB_TYPE.Counters is null".into()));
+    }
+    blob.kernel().at(counters).u32(pointed_to)
 }
 
 fn pool_tag(tag: u32) -> String {

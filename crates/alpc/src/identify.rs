@@ -63,9 +63,7 @@ impl fmt::Display for Identity {
 #[must_use]
 pub fn identify(kernel: &Kernel<'_>, address: Gva) -> Identity {
     if let Err(reason) = kernel.cursor().u8(address) {
-        return Identity::Unreadable {
-            reason: reason.into(),
-        };
+        return Identity::Unreadable { reason };
     }
     if let Ok(header) = object::header(kernel, address)
         && let Ok(object_type) = object::object_type(header)

@@ -1,11 +1,15 @@
 //! A dump, its kernel's layout and its globals, tied together.
 
 use std::fmt;
+use std::sync::Arc;
 
 use kdump::{AddressSpace, Cursor, Dump, Gva, Gxa};
 use ntlayout::{Field, Layout};
 
 use crate::contract::{self, Global, Member, Type};
+use crate::raw::Raw;
+use crate::redact::Redaction;
+use crate::trace::Trace;
 use crate::value::{Addr, Hole, Value};
 
 /// What reads of kernel memory give.
@@ -19,6 +23,8 @@ pub struct Kernel<'d> {
     cursor: Cursor<'d>,
     layout: Layout,
     base: Gva,
+    trace: Option<Arc<Trace>>,
+    redaction: Option<Arc<Redaction>>,
 }
 
 impl<'d> Kernel<'d> {
@@ -33,7 +39,49 @@ impl<'d> Kernel<'d> {
             cursor: dump.kernel_space().cursor(),
             layout,
             base,
+            trace: None,
+            redaction: None,
         }
+    }
+
+    /// The same, with what the redaction covers replaced in all records.
+    #[must_use]
+    pub fn redacted(self, redaction: Arc<Redaction>) -> Self {
+        Self {
+            redaction: Some(redaction),
+            ..self
+        }
+    }
+
+    /// The same kernel as it is, to look for things by their names and ids.
+    #[must_use]
+    pub fn unredacted(&self) -> Self {
+        Self {
+            cursor: self.space().cursor(),
+            layout: self.layout.clone(),
+            base: self.base,
+            trace: self.trace.clone(),
+            redaction: None,
+        }
+    }
+
+    /// What is replaced in records, if anything is.
+    #[must_use]
+    pub fn redaction(&self) -> Option<&Redaction> {
+        self.redaction.as_deref()
+    }
+
+    /// The same, with every read noted in `trace`.
+    #[must_use]
+    pub fn traced(self, trace: Arc<Trace>) -> Self {
+        Self {
+            trace: Some(trace),
+            ..self
+        }
+    }
+
+    pub(crate) fn trace(&self) -> Option<&Trace> {
+        self.trace.as_deref()
     }
 
     /// The dump that is read.
@@ -92,8 +140,9 @@ impl<'d> Kernel<'d> {
         }
     }
 
-    pub(crate) fn cursor(&self) -> &Cursor<'d> {
-        &self.cursor
+    /// Reads of what no member of the contract describes.
+    pub(crate) fn cursor(&self) -> Raw<'_, 'd> {
+        Raw::new(&self.cursor, self.trace())
     }
 
     pub(crate) fn field<M: Member>(&self, member: M) -> Read<Field> {
@@ -103,6 +152,8 @@ impl<'d> Kernel<'d> {
             let member = contract::field_spec(member).map_or("?", |spec| spec.name);
             if self.layout.is_disputed(index) {
                 Hole::Disputed { ty, member }
+            } else if self.layout.is_untold(index) {
+                Hole::NotTold { ty, member }
             } else {
                 Hole::NoMember { ty, member }
             }
@@ -144,7 +195,11 @@ impl<'d> Kernel<'d> {
             .layout
             .global(global as usize)
             .ok_or(Hole::NoGlobal { name: global.name() })?;
-        Ok(offset(self.base, rva.into()))
+        let at = offset(self.base, rva.into());
+        if let Some(trace) = self.trace() {
+            trace.place_global(global, at);
+        }
+        Ok(at)
     }
 
     /// The pointer that a global variable holds.
@@ -152,7 +207,7 @@ impl<'d> Kernel<'d> {
     /// # Errors
     /// When the symbols lack it or its memory is not in the dump.
     pub fn global_pointer(&self, global: Global) -> Read<Gva> {
-        Ok(self.cursor.pointer(self.global(global)?)?)
+        self.cursor().pointer(self.global(global)?)
     }
 
     /// The text of a `_UNICODE_STRING`, with U+FFFD for what is not valid UTF-16. It is as its creator wrote
@@ -161,11 +216,7 @@ impl<'d> Kernel<'d> {
     /// # Errors
     /// When the structure or any of its units is not in the dump.
     pub fn text(&self, at: Gva) -> Read<String> {
-        let string = self.cursor.unicode_string(at)?;
-        match string.stopped {
-            Some(error) => Err(error.into()),
-            None => Ok(string.to_string_lossy()),
-        }
+        self.cursor().text(at)
     }
 }
 
@@ -215,7 +266,12 @@ impl<'k, 'd> At<'k, 'd> {
     /// # Errors
     /// [`Hole::NoMember`] when this kernel does not have it.
     pub fn address_of<M: Member>(self, member: M) -> Read<Gva> {
-        Ok(offset(self.address, self.kernel.offset(member)?))
+        let field = self.kernel.field(member)?;
+        let at = offset(self.address, field.offset.into());
+        if let Some(trace) = self.kernel.trace() {
+            trace.place_member(contract::field_index(member), self.address, at, field.size);
+        }
+        Ok(at)
     }
 
     /// A structure that is a member of this one.
@@ -231,11 +287,21 @@ impl<'k, 'd> At<'k, 'd> {
     /// # Errors
     /// When this kernel has no such member or its memory is not in the dump.
     pub fn uint<M: Member>(self, member: M) -> Read<u64> {
+        let value = self.true_uint(member)?;
+        Ok(match self.kernel.redaction() {
+            Some(redaction) => redaction.value(contract::field_index(member), value),
+            None => value,
+        })
+    }
+
+    /// The member's value also where it is an id that records must not tell.
+    pub(crate) fn true_uint<M: Member>(self, member: M) -> Read<u64> {
         let field = self.kernel.field(member)?;
-        let raw = self
-            .kernel
-            .cursor
-            .uint(offset(self.address, field.offset.into()), field.size)?;
+        let at = offset(self.address, field.offset.into());
+        if let Some(trace) = self.kernel.trace() {
+            trace.member(contract::field_index(member), self.address, at, field)?;
+        }
+        let raw = self.kernel.cursor.uint(at, field.size)?;
         Ok(field.bits.map_or(raw, |bits| {
             let mask = u64::MAX
                 .checked_shr(64_u32.saturating_sub(bits.length.into()))

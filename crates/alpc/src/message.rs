@@ -13,7 +13,7 @@ use crate::kernel::{At, Kernel, Read, offset};
 use crate::port::{self, PortRef};
 use crate::process::ProcessRef;
 use crate::schema::schema_as_text;
-use crate::value::{Addr, Value};
+use crate::value::{Addr, Hole, Value};
 
 /// Bits of `_PORT_MESSAGE.u2.s2.Type` above the type proper.
 const CONTINUATION_REQUIRED: u16 = 0x2000;
@@ -213,7 +213,7 @@ pub struct MessageDetails {
     pub handle_data: Value<Addr>,
     /// `_KALPC_MESSAGE_ATTRIBUTES.DirectEvent`.
     pub direct_event: Value<Addr>,
-    /// `_KALPC_MESSAGE_ATTRIBUTES.WorkOnBehalfData`, as its raw first word.
+    /// `_KALPC_MESSAGE_ATTRIBUTES.WorkOnBehalfData`, a ticket of 64 bits on every machine.
     pub work_on_behalf: Value<Addr>,
     /// The data itself.
     pub payload: Value<Payload>,
@@ -377,7 +377,11 @@ fn details(message: At<'_, '_>) -> MessageDetails {
         extension_buffer_size: message.uint(Message::ExtensionBufferSize).into(),
         handle_data: attribute(MessageAttributes::HandleData),
         direct_event: attribute(MessageAttributes::DirectEvent),
-        work_on_behalf: attribute(MessageAttributes::WorkOnBehalfData),
+        work_on_behalf: attributes
+            .clone()
+            .and_then(|at| at.pointer(MessageAttributes::WorkOnBehalfData))
+            .map(|ticket| Addr::new(ticket, 8))
+            .into(),
         payload: payload(message).into(),
     }
 }
@@ -435,6 +439,10 @@ fn state_bits(message: At<'_, '_>) -> Read<Vec<&'static str>> {
 /// The data stands in the extension buffer when there is one, else right behind the message.
 fn payload(message: At<'_, '_>) -> Read<Payload> {
     let kernel = message.kernel();
+    // Nothing tells which of the bytes are a name or an id.
+    if kernel.redaction().is_some() {
+        return Err(Hole::Withheld);
+    }
     let header = message.embedded(Message::PortMessage)?;
     let length = u64::from(header.u16(PortMessage::DataLength)?).min(PAYLOAD_CAP);
     let extension = message.pointer(Message::ExtensionBuffer)?;
@@ -449,6 +457,6 @@ fn payload(message: At<'_, '_>) -> Read<Payload> {
     Ok(Payload {
         address: kernel.addr(start),
         bytes,
-        complete: partial.stopped.map_or(Ok(()), |error| Err(error.into())).into(),
+        complete: partial.stopped.map_or(Ok(()), Err).into(),
     })
 }

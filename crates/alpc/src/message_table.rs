@@ -79,10 +79,16 @@ fn is_held(message: At<'_, '_>) -> Read<bool> {
     Ok(message.pointer(Message::OwnerPort)?.u64() != 0 || message.pointer(Message::PortQueue)?.u64() != 0)
 }
 
+/// The id as it is: it is a handle of the table.
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "the member is declared with four bytes"
+)]
 fn id(message: At<'_, '_>) -> Read<u32> {
     message
         .embedded(Message::PortMessage)?
-        .u32(PortMessage::MessageId)
+        .true_uint(PortMessage::MessageId)
+        .map(|id| id as u32)
 }
 
 /// The message with an id; none when no message in use has it. One whose memory is not in the dump is still

@@ -8,6 +8,7 @@ use crate::contract::{Global, Module};
 use crate::kernel::{At, Kernel, Read};
 use crate::list;
 use crate::process;
+use crate::redact::Redaction;
 use crate::value::{Addr, Hole, Value};
 
 /// A loaded kernel module.
@@ -69,7 +70,7 @@ pub fn of_triage(dump: &Dump) -> Option<Modules> {
     };
     let known = triage.modules().iter().map(|module| {
         let end = module.base.u64().saturating_add(module.size.into());
-        let cut = || Hole::Walk("the file ends before the module's name".into());
+        let cut = || Hole::FileCut("the file ends before the module's name".into());
         let path = module.name.clone().ok_or_else(cut);
         ModuleRecord {
             entry: Err(missing()).into(),
@@ -87,7 +88,7 @@ pub fn of_triage(dump: &Dump) -> Option<Modules> {
         Ok(())
     } else {
         let claimed = triage.claimed_modules();
-        Err(Hole::Walk(format!(
+        Err(Hole::FileCut(format!(
             "the file ends after {} of {claimed} modules",
             modules.len()
         )))
@@ -107,6 +108,7 @@ fn module(entry: At<'_, '_>) -> ModuleRecord {
     });
     let text = |member| entry.address_of(member).and_then(|at| kernel.text(at));
     let path = text(Module::FullDllName);
+    let redaction = kernel.redaction();
     // The short name can be in another page than the long one; either tells it.
     let name = text(Module::BaseDllName)
         .ok()
@@ -115,6 +117,14 @@ fn module(entry: At<'_, '_>) -> ModuleRecord {
             || path.clone().map(|path| process::file_name(&path).to_owned()),
             Ok,
         );
+    let name = name.map(|name| match redaction {
+        Some(redaction) => redaction.image(name),
+        None => name,
+    });
+    let path = path.map(|path| match redaction {
+        Some(redaction) => redaction.image_path(&path),
+        None => path,
+    });
     ModuleRecord {
         entry: Ok(kernel.addr(entry.address())).into(),
         base: base.map(|base| kernel.addr(base)).into(),
@@ -147,6 +157,16 @@ impl std::fmt::Display for CodeAddress {
 }
 
 impl Modules {
+    /// The same with names and paths replaced: for those that were not read through a kernel.
+    #[must_use]
+    pub fn redacted(mut self, redaction: &Redaction) -> Self {
+        for module in &mut self.modules {
+            module.name = module.name.clone().map(|name| redaction.image(name));
+            module.path = module.path.clone().map(|path| redaction.image_path(&path));
+        }
+        self
+    }
+
     /// Tells a code address by its module.
     #[must_use]
     pub fn locate(&self, address: Addr) -> CodeAddress {

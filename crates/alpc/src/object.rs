@@ -181,6 +181,15 @@ pub fn name_info<'k, 'd>(header: At<'k, 'd>) -> Read<Option<At<'k, 'd>>> {
 /// # Errors
 /// When the header or the name is not in the dump.
 pub fn name(header: At<'_, '_>) -> Read<Option<String>> {
+    let name = true_name(header)?;
+    Ok(match header.kernel().redaction() {
+        Some(redaction) => name.map(|name| redaction.name(name)),
+        None => name,
+    })
+}
+
+/// The name also where records must not tell it.
+pub(crate) fn true_name(header: At<'_, '_>) -> Read<Option<String>> {
     let Some(info) = name_info(header)? else {
         return Ok(None);
     };
@@ -217,12 +226,20 @@ pub fn root_directory(kernel: &Kernel<'_>) -> Read<Gva> {
 /// # Errors
 /// When any part of the path is not in the dump, or the directories lead around in a circle.
 pub fn path(kernel: &Kernel<'_>, body: Gva) -> Read<Option<String>> {
+    let path = true_path(kernel, body)?;
+    Ok(match kernel.redaction() {
+        Some(redaction) => path.map(|path| redaction.path(&path)),
+        None => path,
+    })
+}
+
+fn true_path(kernel: &Kernel<'_>, body: Gva) -> Read<Option<String>> {
     let root = root_directory(kernel).ok();
     if root == Some(body) {
         return Ok(Some("\\".to_owned()));
     }
     let first = header(kernel, body)?;
-    let (own, parent) = match (name(first)?, directory(first)?) {
+    let (own, parent) = match (true_name(first)?, directory(first)?) {
         (Some(own), Some(parent)) => (own, parent),
         // The root, where the global that names it cannot be read.
         (Some(own), None) if own == "\\" && is_directory(first)? => return Ok(Some(own)),
@@ -257,7 +274,7 @@ fn step_up(kernel: &Kernel<'_>, at: Gva) -> Read<Option<(String, Gva)>> {
         let at = kernel.addr(at);
         return Err(Hole::Implausible(format!("no object directory is at {at}")));
     }
-    Ok(name(header)?.zip(directory(header)?))
+    Ok(true_name(header)?.zip(directory(header)?))
 }
 
 /// Whether an object is a directory of the namespace.

@@ -6,6 +6,7 @@ use kdump::{Gva, Gxa};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
+use crate::completion_list::{self, CompletionListRecord};
 use crate::contract::{CommunicationInfo, Global, ObjectHeader, Port, PortAttributes};
 use crate::identify::{self, Identity};
 use crate::kernel::{At, Kernel, Read};
@@ -292,6 +293,8 @@ pub struct PortDetails {
     pub state_bits: Value<Vec<&'static str>>,
     /// What it passes to its completion port.
     pub completion_key: Value<Addr>,
+    /// The completion list that it shares with its owner, when it has one.
+    pub completion_list: Value<Option<CompletionListRecord>>,
     /// What its owner attached to it.
     pub port_context: Value<Addr>,
     /// Where its messages are queued.
@@ -478,6 +481,7 @@ fn details(port: At<'_, '_>) -> PortDetails {
         state: port.u32(Port::State).into(),
         state_bits: state_bits(port).into(),
         completion_key: port.addr(Port::CompletionKey),
+        completion_list: completion_list::of_port(port).into(),
         port_context: port.addr(Port::PortContext),
         target_queue_port: port.addr(Port::TargetQueuePort),
         target_sequence_port: port.addr(Port::TargetSequencePort),

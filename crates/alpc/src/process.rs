@@ -58,7 +58,10 @@ pub fn image_name(process: At<'_, '_>) -> Read<String> {
             byte => name.push(char::from(byte)),
         }
     }
-    Ok(name)
+    Ok(match process.kernel().redaction() {
+        Some(redaction) => redaction.image(name),
+        None => name,
+    })
 }
 
 /// Whether a process is of an image, by the last part of its image file's path or by the name that the kernel keeps of
@@ -205,6 +208,9 @@ pub fn image_path(process: At<'_, '_>) -> Read<Option<String>> {
     }
     let name = kernel.at(information).address_of(ObjectNameInformation::Name)?;
     let path = kernel.text(name)?;
+    let path = kernel
+        .redaction()
+        .map_or(path.clone(), |redaction| redaction.image_path(&path));
     Ok((!path.is_empty()).then_some(path))
 }
 

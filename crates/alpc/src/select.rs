@@ -174,6 +174,24 @@ pub fn process(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelec
     }
 }
 
+/// What is at an address, in the words of a list of candidates.
+#[must_use]
+pub fn described(kernel: &Kernel<'_>, address: Addr) -> Candidate {
+    let at = address.gva();
+    if process::is_process(kernel, at).is_ok_and(|is| is) {
+        return process_candidate(kernel, at);
+    }
+    let text = if thread::is_certainly_thread(kernel, at) {
+        let id = thread_id(kernel, at).map_or_else(|_| "?".to_owned(), |id| format!("{id:#x}"));
+        format!("tid:{id}")
+    } else {
+        let path = object::path(kernel, at).ok().flatten();
+        let name = || object::header(kernel, at).and_then(object::name).ok().flatten();
+        path.or_else(name).unwrap_or_else(|| "message".to_owned())
+    };
+    Candidate { address, text }
+}
+
 fn processes(kernel: &Kernel<'_>, matches: impl Fn(At<'_, '_>) -> Read<bool>) -> Search {
     let mut search = Search::default();
     let Some(list) = search.note(process::processes(kernel)) else {

@@ -144,7 +144,11 @@ fn name(thread: At<'_, '_>) -> Read<Option<String>> {
     if string.u64() == 0 {
         return Ok(None);
     }
-    thread.kernel().text(string).map(Some)
+    let name = thread.kernel().text(string)?;
+    Ok(Some(match thread.kernel().redaction() {
+        Some(redaction) => redaction.name(name),
+        None => name,
+    }))
 }
 
 fn irps(thread: At<'_, '_>) -> Read<Irps> {

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::kernel::{Kernel, Read, offset};
-use crate::value::{Addr, Hole, Value};
+use crate::value::{Addr, Value};
 
 /// Elements of an array whose values are read.
 const ELEMENT_CAP: u64 = 64;
@@ -120,6 +120,7 @@ pub fn describe(
             kernel,
             table,
             enumerations: HashMap::new(),
+            path: vec![info.name.clone()],
         };
         return Ok(Some(TypeRecord::Structure(StructureRecord {
             members: reader.members(&info.members, address)?,
@@ -137,6 +138,71 @@ pub fn describe(
     }))
 }
 
+/// A type that a pattern names.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct NamedType {
+    /// Its name.
+    pub name: String,
+    /// Its bytes; null for an enumeration.
+    pub size: Option<u32>,
+}
+
+/// The types that a pattern names, ascending by name.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct TypeList {
+    /// The pattern: `*` stands for any characters, `?` for one.
+    pub pattern: String,
+    /// The types.
+    pub types: Vec<NamedType>,
+}
+
+/// Lists the types whose names match a pattern, of whatever case.
+///
+/// # Errors
+/// When the symbol table cannot be read, or has no whole types.
+pub fn matching(table: &dyn SymbolTable, pattern: &str) -> Result<TypeList, SymbolError> {
+    let types = table.type_names()?.into_iter();
+    Ok(TypeList {
+        pattern: pattern.to_owned(),
+        types: types
+            .filter(|ty| matches(pattern, &ty.name))
+            .map(|ty| NamedType {
+                name: ty.name,
+                size: ty.size,
+            })
+            .collect(),
+    })
+}
+
+/// Whether a name matches a pattern. Of several `*` only the last has to be tried again: what one before it would
+/// take more, the last can take as well.
+fn matches(pattern: &str, name: &str) -> bool {
+    let (mut pattern, mut name) = (pattern.chars(), name.chars());
+    let mut retry = None;
+    loop {
+        let rest = name.clone();
+        match (pattern.next(), name.next()) {
+            (Some('*'), _) => {
+                name = rest.clone();
+                retry = Some((pattern.clone(), rest));
+            }
+            (None, None) => return true,
+            (Some('?'), Some(_)) => {}
+            (Some(one), Some(other)) if one.eq_ignore_ascii_case(&other) => {}
+            _ => {
+                let Some((after, mut from)) = retry.take() else {
+                    return false;
+                };
+                if from.next().is_none() {
+                    return false;
+                }
+                (pattern, name) = (after.clone(), from.clone());
+                retry = Some((after, from));
+            }
+        }
+    }
+}
+
 type Names = Option<Vec<(String, i64)>>;
 
 struct Reader<'r, 'd> {
@@ -144,6 +210,8 @@ struct Reader<'r, 'd> {
     table: &'r dyn SymbolTable,
     /// The enumerations met, and the names that are none.
     enumerations: HashMap<String, Names>,
+    /// The type, and the anonymous members that lead to the one that is read.
+    path: Vec<String>,
 }
 
 impl Reader<'_, '_> {
@@ -156,10 +224,13 @@ impl Reader<'_, '_> {
         members
             .iter()
             .map(|member| {
+                self.path.push(member.name.clone());
                 let value = match address {
                     Some(address) => self.member(member, address)?,
                     None => None,
                 };
+                let members = self.members(&member.members, address)?;
+                self.path.pop();
                 Ok(MemberRecord {
                     offset: member.offset,
                     name: member.name.clone(),
@@ -167,7 +238,7 @@ impl Reader<'_, '_> {
                     size: member.size,
                     bits: member.bits.map(|bits| (bits.position, bits.length)),
                     value,
-                    members: self.members(&member.members, address)?,
+                    members,
                 })
             })
             .collect()
@@ -175,6 +246,7 @@ impl Reader<'_, '_> {
 
     fn member(&mut self, member: &Member, base: Gva) -> Result<Option<Value<TypedValue>>, SymbolError> {
         let at = offset(base, member.offset.into());
+        self.kernel.place_typed(&self.path, base, member);
         if let Some(bits) = member.bits {
             let value = self.bit_field(at, member.size.unwrap_or(0), bits);
             return Ok(Some(value.into()));
@@ -223,7 +295,7 @@ impl Reader<'_, '_> {
 
     fn unsigned(&self, at: Gva, size: u64) -> Read<u64> {
         let size = u32::try_from(size).unwrap_or(0);
-        Ok(self.kernel.cursor().uint(at, size)?)
+        self.kernel.cursor().uint(at, size)
     }
 
     fn links(&self, at: Gva) -> Read<TypedValue> {
@@ -301,7 +373,7 @@ impl Reader<'_, '_> {
 
     fn bytes(&self, at: Gva, len: u64) -> Read<Vec<u8>> {
         let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
-        self.kernel.cursor().read(at, &mut bytes).map_err(Hole::from)?;
+        self.kernel.cursor().read(at, &mut bytes)?;
         Ok(bytes)
     }
 }
@@ -354,6 +426,34 @@ mod tests {
         assert_eq!(sign_extended(0xffff_fffe, 4), -2);
         assert_eq!(sign_extended(u64::MAX, 8), -1);
         assert_eq!(sign_extended(0, 0), 0);
+    }
+
+    #[test]
+    fn patterns() {
+        for (pattern, name) in [
+            ("*", ""),
+            ("*", "_ALPC_PORT"),
+            ("_alpc*", "_ALPC_PORT"),
+            ("_ALPC_*O?T", "_ALPC_PORT"),
+            ("*_P*_P*", "_ALPC_PORT_PACKET"),
+            ("*ab", "aab"),
+            ("**a", "bba"),
+            ("?", "\u{fc}"),
+        ] {
+            assert!(matches(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [
+            ("", "a"),
+            ("?", ""),
+            ("_ALPC?", "_ALPC"),
+            ("*_PORT", "_ALPC_PORT_ATTRIBUTES"),
+            ("a*b*c", "acb"),
+        ] {
+            assert!(!matches(pattern, name), "{pattern} {name}");
+        }
+        // Bounded by the product of both lengths, whatever the pattern.
+        assert!(!matches(&"*a".repeat(200), &"a".repeat(199)));
+        assert!(!matches(&format!("{}b", "*a".repeat(200)), &"a".repeat(20_000)));
     }
 
     #[test]

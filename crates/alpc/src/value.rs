@@ -72,10 +72,24 @@ impl Serialize for Addr {
 pub enum Hole {
     /// Memory that the dump does not give.
     #[error("{0}")]
-    Memory(#[from] ReadError),
+    Memory(ReadError),
+    /// A pointer that should lead to the value is null.
+    #[error("{0}")]
+    NullPointer(String),
+    /// The dump's file ends before what the dump itself tells of it.
+    #[error("{0}")]
+    FileCut(String),
     /// The symbols in use have no such member; in this kernel the thing does not exist.
     #[error("{ty}.{member} is not in this kernel")]
     NoMember {
+        /// The structure.
+        ty: &'static str,
+        /// The member, by its preferred spelling.
+        member: &'static str,
+    },
+    /// The symbols in use are layouts of some types only, and say nothing of this one.
+    #[error("the layouts in use do not tell {ty}.{member}: the kernel's own symbols do")]
+    NotTold {
         /// The structure.
         ty: &'static str,
         /// The member, by its preferred spelling.
@@ -98,6 +112,9 @@ pub enum Hole {
     /// What is read contradicts what it should be.
     #[error("{0}")]
     Implausible(String),
+    /// Kept back on purpose: see [`Trace::hide`](crate::trace::Trace::hide).
+    #[error("kept back")]
+    Withheld,
     /// A list or table that was walked ended early.
     #[error("{0}")]
     Walk(String),
@@ -117,10 +134,14 @@ impl Hole {
     pub fn id(&self) -> &'static str {
         match self {
             Self::Memory(error) => error.id(),
+            Self::NullPointer(_) => "null-pointer",
+            Self::FileCut(_) => "out-of-file",
             Self::NoMember { .. } => "no-member",
+            Self::NotTold { .. } => "not-told",
             Self::Disputed { .. } => "disputed-member",
             Self::NoGlobal { .. } => "no-global",
             Self::Implausible(_) => "implausible",
+            Self::Withheld => "withheld",
             Self::Walk(_) | Self::WalkStopped { .. } => "walk-ended",
         }
     }
@@ -149,6 +170,27 @@ impl Hole {
     #[must_use]
     pub fn is_absence(&self) -> bool {
         matches!(self, Self::NoMember { .. })
+    }
+}
+
+/// The first 64 KiB of every address space, of which Windows never maps a page.
+const NULL_REGION: u64 = 0x1_0000;
+
+impl From<ReadError> for Hole {
+    /// Where memory could not be read. What is asked for just above address 0 is a member of something that a null
+    /// pointer was taken for.
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::NotPresent { gva, .. } | ReadError::NotInTriageDump { gva }
+                if gva.u64() < NULL_REGION =>
+            {
+                let at = gva.u64();
+                Self::NullPointer(format!(
+                    "{at:016x}: nothing is ever mapped there: a null pointer was followed"
+                ))
+            }
+            error => Self::Memory(error),
+        }
     }
 }
 
@@ -183,8 +225,10 @@ impl<T> Value<T> {
 
     /// Whether memory hides the value, as opposed to there being none.
     pub fn is_unreadable(&self) -> bool {
-        self.hole()
-            .is_some_and(|hole| !matches!(hole, Hole::NoMember { .. } | Hole::Implausible(_)))
+        self.hole().is_some_and(|hole| {
+            let is_told = matches!(hole, Hole::Implausible(_) | Hole::NullPointer(_));
+            !is_told && !hole.is_absence()
+        })
     }
 
     /// Applies `f` to a known value.

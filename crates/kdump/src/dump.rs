@@ -32,7 +32,7 @@ pub(crate) fn left_in_page(address: u64) -> usize {
 pub const MAX_BYTES: usize = 16 << 20;
 
 /// An offset in the dump file, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 pub struct FileOffset(pub u64);
 
 /// How to open a dump.
@@ -180,6 +180,29 @@ impl Dump {
             return Err(FrameError::OutOfFile { pfn, offset });
         }
         Ok(FileOffset(offset))
+    }
+
+    /// Some of the file's contents: up to 256 pieces of 4 KiB, evenly spread over what follows the header. A copy of
+    /// the whole file has the same; whoever has not seen the file cannot tell them.
+    ///
+    /// # Errors
+    /// What the system says when the file cannot be read.
+    pub fn sample(&self) -> io::Result<Vec<u8>> {
+        const PIECES: u64 = 256;
+        let start = HEADER64_LEN as u64;
+        let step = (self.file_len().saturating_sub(start) / PIECES).max(PAGE);
+        let mut sample = Vec::new();
+        for piece in 0..PIECES {
+            let at = start.saturating_add(piece.saturating_mul(step));
+            let len = self.file_len().saturating_sub(at).min(PAGE);
+            if len == 0 {
+                break;
+            }
+            let mut bytes = vec![0; usize::try_from(len).unwrap_or_default()];
+            self.source.read_exact_at(at, &mut bytes)?;
+            sample.extend(bytes);
+        }
+        Ok(sample)
     }
 
     /// The frames that the index lists, as runs in ascending order, each as long as can be. They are found one

@@ -342,6 +342,18 @@ pub enum ReadError {
         #[serde(serialize_with = "hex::u64")]
         offset: u64,
     },
+    /// A triage dump that holds this in none of the pieces that are known; of others the file is cut off before what
+    /// would say where they are.
+    #[error(
+        "{:016x}: in none of the dump's blocks that are known: the file ends before the places of others",
+        gva.u64()
+    )]
+    #[serde(rename = "out-of-file")]
+    BlockTableCut {
+        /// The address.
+        #[serde(serialize_with = "hex::gva")]
+        gva: Gva,
+    },
     /// Only the header of this kind of dump can be read.
     #[error("{:016x}: of this kind of dump only the header can be read", gva.u64())]
     HeaderOnly {
@@ -399,7 +411,9 @@ impl ReadError {
             ReadError::NonCanonical { .. } => "non-canonical",
             ReadError::NotPresent { .. } => "not-present",
             ReadError::NotInDump { .. } => "not-in-dump",
-            ReadError::OutOfFile { .. } | ReadError::BlockCut { .. } => "out-of-file",
+            ReadError::OutOfFile { .. } | ReadError::BlockCut { .. } | ReadError::BlockTableCut { .. } => {
+                "out-of-file"
+            }
             ReadError::NotInTriageDump { .. } => "not-in-triage-dump",
             ReadError::HeaderOnly { .. } => "header-only",
             ReadError::Io { .. } => "io",
@@ -418,6 +432,7 @@ impl ReadError {
             | ReadError::OutOfFile { gva, .. }
             | ReadError::NotInTriageDump { gva }
             | ReadError::BlockCut { gva, .. }
+            | ReadError::BlockTableCut { gva }
             | ReadError::HeaderOnly { gva }
             | ReadError::Io { gva, .. }
             | ReadError::TooLong { gva, .. }

@@ -18,17 +18,23 @@ const DOWNLOAD_AGAIN: &str = "download the dump again";
 const HIBERNATION: &str =
     "let the system resume, then take a dump of it: the file's memory is compressed and incomplete";
 const VMWARE: &str = "make a dump of it with VMware's vmss2core: `vmss2core -W8 FILE.vmss FILE.vmem`";
+const ELF_CORE: &str = "let QEMU make a dump of it, `elf2dmp FILE memory.dmp`, or write one: `dump-guest-memory -w \
+                        memory.dmp` in its monitor";
 const QEMU: &str = "let QEMU write a Windows dump: `dump-guest-memory -w memory.dmp` in its monitor";
 const VIRTUALBOX: &str =
     "resume the machine and let Windows write a dump: `VBoxManage debugvm NAME injectnmi`";
 const HYPER_V: &str =
     "resume the machine and let Windows write a dump: `Debug-VM NAME -InjectNonMaskableInterrupt`";
 const RAW_MEMORY: &str = "take a crash dump instead: a raw image has no header that says where the kernel is";
+const DISK: &str =
+    "take Windows\\MEMORY.DMP out of it: `virt-copy-out -a FILE /Windows/MEMORY.DMP .`, or mount it";
 const USER_DUMP: &str = "take a kernel dump: a user dump holds one process and no ALPC objects";
 
 /// First bytes, what they begin, what to do. The first that fits is taken.
 const MAGICS: &[(&[u8], &str, &str)] = &[
     (b"MDMP", "a user-mode minidump", USER_DUMP),
+    (b"USERDUMP", "an old user-mode dump", USER_DUMP),
+    (b"USERDU64", "an old user-mode dump", USER_DUMP),
     (
         b"\x7fVirtualBox SavedState",
         "a VirtualBox saved state",
@@ -49,6 +55,17 @@ const MAGICS: &[(&[u8], &str, &str)] = &[
     (b"\xd3\xbe\xd3\xbe", "a VMware snapshot", VMWARE),
     (b"\x14\x20\x28\x01", "a Hyper-V saved state", HYPER_V),
     (b"QEVM", "a QEMU saved state", QEMU),
+    (b"QFI\xfb", "a QEMU disk (qcow2)", DISK),
+    (b"QED\0", "a QEMU disk (QED)", DISK),
+    (b"KDMV", "a VMware disk (VMDK)", DISK),
+    (b"COWD", "a VMware disk (VMDK)", DISK),
+    (
+        b"# Disk DescriptorFile",
+        "the description of a VMware disk (VMDK)",
+        DISK,
+    ),
+    (b"conectix", "a Hyper-V disk (VHD)", DISK),
+    (b"vhdxfile", "a Hyper-V disk (VHDX)", DISK),
     (
         b"KDUMP   ",
         "a compressed memory dump of QEMU or Linux (kdump)",
@@ -60,6 +77,7 @@ const MAGICS: &[(&[u8], &str, &str)] = &[
         QEMU,
     ),
     (b"EMiL", "a LiME memory image", RAW_MEMORY),
+    (b"AVML", "an AVML memory image", RAW_MEMORY),
     // The first interrupt vector of most firmware, f000:ff53: physical memory from address 0 on.
     (b"\x53\xff\x00\xf0", "a raw memory image", RAW_MEMORY),
     (
@@ -72,6 +90,7 @@ const MAGICS: &[(&[u8], &str, &str)] = &[
     (b"<html", "a web page", DOWNLOAD_AGAIN),
     // What redirection in Windows PowerShell writes.
     (b"\xff\xfe", "a text file (UTF-16)", "name a memory.dmp"),
+    (b"\xfe\xff", "a text file (UTF-16)", "name a memory.dmp"),
     (
         b"PAGE",
         "a damaged kernel dump whose header names no word size",
@@ -84,12 +103,19 @@ const MAGICS: &[(&[u8], &str, &str)] = &[
 #[allow(clippy::type_complexity)]
 const PACKED: &[(&[u8], &str, fn(&[u8]) -> Option<String>, &str)] = &[
     (b"\x1f\x8b", "a gzip file", name_in_gzip, "gzip -dk"),
-    (b"PK\x03\x04", "a zip file", name_in_zip, "tar -xf"),
+    (b"PK\x03\x04", "a zip file", name_in_zip, "unzip"),
+    // Of nothing, and the first of several volumes.
+    (b"PK\x05\x06", "an empty zip file", no_name, "unzip"),
+    (b"PK\x07\x08", "a part of a zip file", no_name, "7z x"),
     (b"\xfd7zXZ\0", "an xz file", no_name, "xz -dk"),
     (b"\x28\xb5\x2f\xfd", "a Zstandard file", no_name, "zstd -d"),
     (b"BZh", "a bzip2 file", no_name, "bzip2 -dk"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip file", no_name, "7z x"),
     (b"Rar!", "a RAR file", no_name, "unrar x"),
+    (b"\x04\x22\x4d\x18", "an LZ4 file", no_name, "lz4 -d"),
+    (b"\x02\x21\x4c\x18", "an LZ4 file (old form)", no_name, "lz4 -d"),
+    (b"LZIP", "an lzip file", no_name, "lzip -dk"),
+    (b"MSWIM\0\0\0", "a Windows image (WIM)", no_name, "7z x"),
     (b"MSCF", "a cabinet file", name_in_cabinet, "expand -F:*"),
 ];
 
@@ -99,6 +125,9 @@ const NAMES: &[(&str, &str, &str)] = &[
     ("vmrs", "a Hyper-V saved state", HYPER_V),
     ("vsv", "a Hyper-V saved state", HYPER_V),
     ("sav", "a saved state of a virtual machine", VIRTUALBOX),
+    ("vdi", "a VirtualBox disk (VDI)", DISK),
+    ("vmdk", "a VMware disk (VMDK)", DISK),
+    ("vhd", "a Hyper-V disk (VHD)", DISK),
     ("raw", "a raw memory image", RAW_MEMORY),
     ("mem", "a raw memory image", RAW_MEMORY),
     ("img", "a raw memory image", RAW_MEMORY),
@@ -109,6 +138,7 @@ pub(crate) fn identify(path: &Path, prefix: &[u8]) -> Foreign {
     elf(prefix)
         .or_else(|| by_magic(prefix))
         .or_else(|| packed(path, prefix))
+        .or_else(|| disk_or_archive(path, prefix))
         .or_else(|| by_name(path, prefix))
         .unwrap_or_else(|| by_content(prefix))
 }
@@ -125,29 +155,58 @@ fn by_magic(prefix: &[u8]) -> Option<Foreign> {
     Some(foreign(found, next))
 }
 
-/// Virtual machines write their memory as ELF core files (e_type 4), as Linux does.
+/// Virtual machines write their memory as ELF core files (e_type 4), as Linux does. Who wrote one is told by the
+/// names of its notes, near the start of the file.
 fn elf(prefix: &[u8]) -> Option<Foreign> {
     const CORE: u16 = 4;
     if !prefix.starts_with(b"\x7fELF") {
         return None;
     }
-    Some(match le::u16(prefix, 0x10) {
-        Some(CORE) => foreign("an ELF core file, as virtual machines write", QEMU),
-        _ => foreign("an ELF program or library", NAME_THE_DUMP),
+    if le::u16(prefix, 0x10) != Some(CORE) {
+        return Some(foreign("an ELF program or library", NAME_THE_DUMP));
+    }
+    let has_note = |name: &[u8]| prefix.windows(name.len()).any(|bytes| bytes == name);
+    Some(if has_note(b"VBCORE\0") {
+        foreign("an ELF core file of VirtualBox (dumpvmcore)", VIRTUALBOX)
+    } else if has_note(b"QEMU\0") {
+        foreign("an ELF core file of QEMU (dump-guest-memory)", ELF_CORE)
+    } else {
+        foreign("an ELF core file, as virtual machines write", ELF_CORE)
     })
+}
+
+/// What has its signature behind the first bytes.
+fn disk_or_archive(path: &Path, prefix: &[u8]) -> Option<Foreign> {
+    if le::array(prefix, 0x101) == Some(*b"ustar") {
+        return Some(unpack(path, "a tar file", "tar -xf"));
+    }
+    // A text comes before the signature of VirtualBox's disks, which was another in each time of its makers.
+    if le::u32(prefix, 0x40) == Some(0xbeda_107f) {
+        return Some(foreign("a VirtualBox disk (VDI)", DISK));
+    }
+    // A master boot record: the mark at its end, and four partitions that are active (80) or not (0).
+    let partitions = [0x1be, 0x1ce, 0x1de, 0x1ee].map(|at| prefix.get(at));
+    let valid = partitions.iter().all(|byte| matches!(byte, Some(0 | 0x80)));
+    (valid && le::u16(prefix, 0x1fe) == Some(0xaa55)).then(|| foreign("an image of a whole disk", DISK))
 }
 
 fn packed(path: &Path, prefix: &[u8]) -> Option<Foreign> {
     let &(_, found, name, command) = PACKED.iter().find(|(magic, ..)| prefix.starts_with(magic))?;
     let inside = name(prefix).filter(|name| !name.is_empty());
     let found = inside.map_or(found.to_owned(), |name| format!("{found} that holds {name}"));
+    Some(unpack(path, &found, command))
+}
+
+/// A file to be unpacked by a command, the file's name to follow.
+fn unpack(path: &Path, found: &str, command: &str) -> Foreign {
     let file = path.display();
-    let next = match command.strip_suffix(" -F:*") {
-        // What Windows has; elsewhere it is cabextract.
-        Some(expand) => format!("unpack it first: `{expand} \"{file}\" -F:* .` or `cabextract \"{file}\"`"),
-        None => format!("unpack it first: `{command} \"{file}\"`"),
+    // What Windows has; elsewhere there is another.
+    let next = match command {
+        "expand -F:*" => format!("unpack it first: `expand \"{file}\" -F:* .` or `cabextract \"{file}\"`"),
+        "unzip" => format!("unpack it first: `unzip \"{file}\"`, on Windows `tar -xf \"{file}\"`"),
+        _ => format!("unpack it first: `{command} \"{file}\"`"),
     };
-    Some(Foreign { found, next })
+    foreign(found, &next)
 }
 
 fn no_name(_: &[u8]) -> Option<String> {
@@ -180,6 +239,19 @@ fn name_in_cabinet(prefix: &[u8]) -> Option<String> {
 const MAX_NAME: usize = 120;
 
 fn by_name(path: &Path, prefix: &[u8]) -> Option<Foreign> {
+    let named = |name: &str| {
+        let file = path.file_name().and_then(|file| file.to_str());
+        file.is_some_and(|file| file.eq_ignore_ascii_case(name))
+    };
+    if named("hiberfil.sys") {
+        return Some(foreign(
+            "a hibernation file whose header Windows erased when it resumed",
+            "take a crash dump instead: the file's memory is compressed and incomplete",
+        ));
+    }
+    if named("pagefile.sys") || named("swapfile.sys") {
+        return Some(foreign("a paging file", NAME_THE_DUMP));
+    }
     if is_text(prefix) {
         return None;
     }
@@ -193,8 +265,12 @@ fn by_name(path: &Path, prefix: &[u8]) -> Option<Foreign> {
 fn by_content(prefix: &[u8]) -> Foreign {
     let next = "name a memory.dmp";
     if prefix.iter().all(|&byte| byte == 0) {
-        // A dump that was being copied, or whose writing Windows never finished, has its length but zeros.
-        return foreign("a file that begins with zeros", COPY_AGAIN);
+        // A dump that was being copied, or whose writing Windows never finished, has its length but zeros; a raw
+        // image of a machine without BIOS may begin so as well.
+        return foreign(
+            "a file that begins with zeros",
+            "copy the dump again; of a raw memory image, take a crash dump instead",
+        );
     }
     if is_text(prefix) {
         return foreign("a text file", next);
@@ -202,8 +278,17 @@ fn by_content(prefix: &[u8]) -> Foreign {
     foreign("a file of an unknown kind", next)
 }
 
+/// UTF-8 without control characters other than those of lines; its last character may be cut off.
 fn is_text(bytes: &[u8]) -> bool {
-    bytes
-        .iter()
-        .all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7e))
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_none() && error.valid_up_to() != 0 => {
+            let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
+            str::from_utf8(valid).unwrap_or_default()
+        }
+        Err(_) => return false,
+    };
+    !text
+        .chars()
+        .any(|char| char.is_control() && !matches!(char, '\t' | '\n' | '\r' | '\x0c'))
 }

@@ -97,6 +97,16 @@ impl KernelImageError {
 }
 
 fn tell(attempts: &[BaseAttempt]) -> String {
+    // Of a dump without memory every way ends alike.
+    let header_only = |attempt: &BaseAttempt| {
+        matches!(
+            &attempt.error,
+            BaseError::ModuleList(ReadError::HeaderOnly { .. })
+        )
+    };
+    if attempts.iter().any(header_only) {
+        return "of this kind of dump only the header can be read".into();
+    }
     let one = |attempt: &BaseAttempt| match attempt.base {
         Some(base) => format!("by {} at {:016x}: {}", attempt.by, base.u64(), attempt.error),
         None => format!("by {}: {}", attempt.by, attempt.error),

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::dump::{Contents, PAGE, coverage};
+use crate::dump::{Contents, coverage};
 use crate::index::PageIndex;
 use crate::{Dump, DumpKind, Header, ReadError};
 
@@ -97,9 +97,7 @@ fn header_only(header: &Header) -> Note {
 
 fn lengths(header: &Header, index: &PageIndex, file_len: u64, notes: &mut Vec<Note>) {
     cut(index, file_len, notes);
-    let end = index
-        .first_page()
-        .saturating_add(index.pages().saturating_mul(PAGE));
+    let end = index.end();
     let Some(required) = header.required_dump_space else {
         return;
     };

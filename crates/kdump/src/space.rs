@@ -1,8 +1,8 @@
 //! An address space: a dump seen through page tables.
 
-use kdmp_parser::gxa::{Gpa, Gva};
+use kdmp_parser::gxa::{Gpa, Gva, Gxa};
 
-use crate::dump::Contents;
+use crate::dump::{Contents, MAX_BYTES, PAGE_MASK, left_in_page};
 use crate::error::FrameUse;
 use crate::paging::Paging;
 use crate::{Cursor, Dump, FileOffset, ReadError, TranslateError, Translation};
@@ -14,6 +14,40 @@ pub struct AddressSpace<'d> {
     root: Gpa,
     kernel_root: Gpa,
     paging: Paging,
+}
+
+/// Bytes of virtual memory that lie in one page, and follow each other in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Piece {
+    /// Where they begin.
+    pub gva: Gva,
+    /// The same in physical memory; a triage dump does not tell.
+    pub gpa: Option<Gpa>,
+    /// The same in the file.
+    pub offset: FileOffset,
+    /// How many they are, at least one.
+    pub len: u64,
+}
+
+/// The first byte of virtual memory that is not in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gone {
+    /// Its address.
+    pub gva: Gva,
+    /// The same in physical memory, when the page tables tell and only its page is missing.
+    pub gpa: Option<Gpa>,
+    /// Why it is not there.
+    pub reason: ReadError,
+}
+
+/// Where bytes of virtual memory are, as far as they are anywhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct Whereabouts {
+    /// The pieces, in the order of their addresses: one a page.
+    pub pieces: Vec<Piece>,
+    /// What ends them early; `None` when all bytes are in the file.
+    pub gone: Option<Gone>,
 }
 
 /// Where a byte of virtual memory is in the file.
@@ -101,6 +135,64 @@ impl<'d> AddressSpace<'d> {
             self.root
         };
         self.paging.translate(self.dump, root, gva)
+    }
+
+    /// Where the `len` bytes from `gva` on are, in physical memory and in the file. Of more than [`MAX_BYTES`]
+    /// only the first so many are looked for.
+    pub fn whereabouts(&self, gva: Gva, len: usize) -> Whereabouts {
+        let len = len.min(MAX_BYTES) as u64;
+        let mut pieces = Vec::new();
+        let mut done = 0_u64;
+        while done < len {
+            let found = match gva.u64().checked_add(done).map(Gva::new) {
+                Some(at) => self.piece(at, len.saturating_sub(done)),
+                None => Err(Gone {
+                    gva,
+                    gpa: None,
+                    reason: ReadError::Wraps {
+                        gva,
+                        len: usize::try_from(len).unwrap_or(MAX_BYTES),
+                    },
+                }),
+            };
+            match found {
+                Ok(piece) => {
+                    done = done.saturating_add(piece.len);
+                    pieces.push(piece);
+                }
+                Err(gone) => {
+                    return Whereabouts {
+                        pieces,
+                        gone: Some(gone),
+                    };
+                }
+            }
+        }
+        Whereabouts { pieces, gone: None }
+    }
+
+    /// As many of `len` bytes from `at` on as lie in its page.
+    fn piece(&self, at: Gva, len: u64) -> Result<Piece, Gone> {
+        let gone = |gpa, reason| Gone { gva: at, gpa, reason };
+        let len = len.min(left_in_page(at.u64()) as u64);
+        if let Contents::Pieces(triage) = self.dump.contents() {
+            let extent = triage.extent(at).map_err(|error| gone(None, error))?;
+            return Ok(Piece {
+                gva: at,
+                gpa: None,
+                offset: FileOffset(extent.offset),
+                len: len.min(extent.len),
+            });
+        }
+        let gpa = self.translate(at).map_err(|error| gone(None, error))?.gpa;
+        let page = self.dump.frame(gpa.pfn().into());
+        let page = page.map_err(|error| gone(Some(gpa), ReadError::from_frame(error, at, FrameUse::Data)))?;
+        Ok(Piece {
+            gva: at,
+            gpa: Some(gpa),
+            offset: FileOffset(page.0.saturating_add(at.u64() & PAGE_MASK)),
+            len,
+        })
     }
 
     /// Where the byte at `gva` is in the file.

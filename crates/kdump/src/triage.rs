@@ -154,13 +154,26 @@ impl Triage {
         (sum(|block, _| block.len), sum(Block::present))
     }
 
+    /// Where the triage data ends in the file: SizeOfDump.
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Whether the file ends before its triage data does.
+    pub fn is_cut(&self) -> bool {
+        self.file_len < self.end
+    }
+
     /// Where the byte at `gva` and those behind it are in the file.
     pub(crate) fn extent(&self, gva: Gva) -> Result<Extent, ReadError> {
         let next = self.blocks.partition_point(|block| block.gva <= gva.u64());
         let block = next.checked_sub(1).and_then(|number| self.blocks.get(number));
         let block = block
             .filter(|block| gva.u64() < block.end())
-            .ok_or(ReadError::NotInTriageDump { gva })?;
+            .ok_or(match self.lost_blocks {
+                0 => ReadError::NotInTriageDump { gva },
+                _ => ReadError::BlockTableCut { gva },
+            })?;
         let inside = gva.u64().saturating_sub(block.gva);
         let offset = block.offset.saturating_add(inside);
         match block.present(self.file_len).checked_sub(inside) {
@@ -171,7 +184,7 @@ impl Triage {
 
     /// What is worth saying.
     pub(crate) fn notes(&self, notes: &mut Vec<Note>) {
-        if self.file_len < self.end {
+        if self.is_cut() {
             notes.push(Note::new(
                 "truncated",
                 format!(

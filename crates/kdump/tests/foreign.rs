@@ -110,11 +110,131 @@ fn foreign_files_are_named_with_what_to_do() {
     }
 }
 
+/// Machines as files: their memory, their states and their disks.
+#[test]
+fn files_of_virtual_machines_are_named_with_what_to_do() {
+    let core = |note: &[u8]| {
+        let mut bytes = elf(4);
+        bytes.extend([0; 0x38]);
+        bytes.extend(note);
+        bytes
+    };
+    let at = |offset: usize, value: &[u8]| {
+        let mut bytes = b"<<< Oracle VM VirtualBox Disk Image >>>\n".to_vec();
+        bytes.resize(0x200, 0);
+        bytes[offset..offset + value.len()].copy_from_slice(value);
+        bytes
+    };
+    let mut disk = vec![0x33, 0xc0, 0x8e, 0xd0];
+    disk.resize(0x200, 0);
+    disk[0x1be] = 0x80;
+    disk[0x1fe..].copy_from_slice(b"\x55\xaa");
+    for (name, bytes, found, next) in [
+        (
+            "a",
+            &core(b"\x05\0\0\0\x50\x01\0\0\x01\0\0\0CORE\0\0\0\0QEMU\0")[..],
+            "an ELF core file of QEMU",
+            "elf2dmp",
+        ),
+        (
+            "a",
+            &core(b"\x07\0\0\0\x18\0\0\0\0\x0b\0\0VBCORE\0\0"),
+            "an ELF core file of VirtualBox",
+            "injectnmi",
+        ),
+        (
+            "a",
+            b"\xd0\xbe\xd2\xbe\x08\0\0\0",
+            "a VMware snapshot",
+            "vmss2core",
+        ),
+        (
+            "a",
+            b"\xd1\xba\xd1\xba\x08\0\0\0",
+            "a VMware snapshot",
+            "vmss2core",
+        ),
+        (
+            "a",
+            b"\xd3\xbe\xd3\xbe\x08\0\0\0",
+            "a VMware snapshot",
+            "vmss2core",
+        ),
+        ("a", b"KDMV\x01\0\0\0", "a VMware disk (VMDK)", "MEMORY.DMP"),
+        ("a", b"COWD\x01\0\0\0", "a VMware disk (VMDK)", "MEMORY.DMP"),
+        (
+            "a",
+            b"# Disk DescriptorFile\nversion=1\n",
+            "the description of a VMware disk",
+            "MEMORY.DMP",
+        ),
+        (
+            "a",
+            &at(0x40, b"\x7f\x10\xda\xbe"),
+            "a VirtualBox disk (VDI)",
+            "MEMORY.DMP",
+        ),
+        ("a", b"conectix\0\0\0\x02", "a Hyper-V disk (VHD)", "MEMORY.DMP"),
+        ("a", b"vhdxfileM\0i\0", "a Hyper-V disk (VHDX)", "MEMORY.DMP"),
+        (
+            "a.vmrs",
+            b"\x14\x20\x28\x01\0\0\0\0",
+            "a Hyper-V saved state",
+            "Debug-VM",
+        ),
+        ("a", b"QFI\xfb\0\0\0\x03", "a QEMU disk (qcow2)", "MEMORY.DMP"),
+        ("a", b"QED\0\0\0\x01\0", "a QEMU disk (QED)", "MEMORY.DMP"),
+        ("a.bin", &disk, "an image of a whole disk", "MEMORY.DMP"),
+        (
+            "a",
+            b"AVML\x02\0\0\0",
+            "an AVML memory image",
+            "take a crash dump",
+        ),
+        ("a", b"hibr\0\0", "a hibernation file", "resume"),
+        ("a", b"RSTR\0\0", "a hibernation file", "resume"),
+        ("a", b"wake\0\0", "a hibernation file", "resume"),
+        ("a", b"WAKE\0\0", "a hibernation file", "resume"),
+        (
+            "HIBERFIL.SYS",
+            &[0; 0x1000],
+            "a hibernation file whose header Windows erased",
+            "crash dump",
+        ),
+        (
+            "pagefile.sys",
+            b"\x01\x02\x03\x04",
+            "a paging file",
+            "name the memory.dmp",
+        ),
+        (
+            "a",
+            b"USERDU64\x0f\0\0\0",
+            "an old user-mode dump",
+            "take a kernel dump",
+        ),
+        ("a", "Grüße\r\n".as_bytes(), "a text file", "name a memory.dmp"),
+        (
+            "a",
+            b"\xef\xbb\xbfname,value\n",
+            "a text file",
+            "name a memory.dmp",
+        ),
+    ] {
+        let text = refused(name, bytes);
+        assert!(text.starts_with(&format!("{name}: is {found}")), "{text}");
+        assert!(text.contains(next), "{text}");
+    }
+}
+
 #[test]
 fn compressed_files_are_named_with_the_command_that_unpacks_them() {
     let mut zip = b"PK\x03\x04\x14\0\0\0\x08\0".to_vec();
     zip.resize(0x1a, 0);
     zip.extend(b"\x0a\0\0\0MEMORY.DMPmore");
+    let mut tar = b"MEMORY.DMP".to_vec();
+    tar.resize(0x101, 0);
+    tar.extend(b"ustar\x0000");
     let mut cabinet = b"MSCF\0\0\0\0".to_vec();
     cabinet.resize(0x10, 0);
     cabinet.extend(0x2cu32.to_le_bytes());
@@ -134,7 +254,7 @@ fn compressed_files_are_named_with_the_command_that_unpacks_them() {
         (
             "d.zip",
             &zip,
-            "a zip file that holds MEMORY.DMP, not a kernel crash dump; unpack it first: `tar -xf \"d.zip\"`",
+            "a zip file that holds MEMORY.DMP, not a kernel crash dump; unpack it first: `unzip \"d.zip\"`, on Windows `tar -xf \"d.zip\"`",
         ),
         ("d.zip", b"PK\x03\x04", "a zip file, not"),
         (
@@ -152,6 +272,36 @@ fn compressed_files_are_named_with_the_command_that_unpacks_them() {
             "d.cab",
             b"MSCF\0\0\0\0\0\0\0\0\0\0\0\0\xff\xff\xff\xff",
             "a cabinet file, not",
+        ),
+        ("d.zip", b"PK\x05\x06", "an empty zip file, not"),
+        ("d.z01", b"PK\x07\x08PK\x03\x04", "`7z x \"d.z01\"`"),
+        (
+            "d.bz2",
+            b"BZh91AY&SY",
+            "a bzip2 file, not a kernel crash dump; unpack it first: `bzip2 -dk \"d.bz2\"`",
+        ),
+        (
+            "d.7z",
+            b"7z\xbc\xaf\x27\x1c\0\x04",
+            "a 7-Zip file, not a kernel crash dump; unpack it first: `7z x \"d.7z\"`",
+        ),
+        (
+            "d.rar",
+            b"Rar!\x1a\x07\x01\0",
+            "a RAR file, not a kernel crash dump; unpack it first: `unrar x \"d.rar\"`",
+        ),
+        (
+            "d.lz4",
+            b"\x04\x22\x4d\x18\x64",
+            "an LZ4 file, not a kernel crash dump; unpack it first: `lz4 -d \"d.lz4\"`",
+        ),
+        ("d.lz4", b"\x02\x21\x4c\x18", "`lz4 -d \"d.lz4\"`"),
+        ("d.lz", b"LZIP\x01", "`lzip -dk \"d.lz\"`"),
+        ("d.wim", b"MSWIM\0\0\0\xd0", "`7z x \"d.wim\"`"),
+        (
+            "d.tar",
+            &tar,
+            "a tar file, not a kernel crash dump; unpack it first: `tar -xf \"d.tar\"`",
         ),
     ] {
         let said = refused(name, bytes);

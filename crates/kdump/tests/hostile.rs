@@ -6,7 +6,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{PAGE, World};
-use kdump::{Dump, FrameError, Gpa, Gva, OpenError, OpenOptions, Pfn};
+use kdump::{Dump, FrameError, Gpa, Gva, Machine, OpenError, OpenOptions, Pfn, kernel_image};
 
 fn refuse(bytes: Vec<u8>) -> OpenError {
     Dump::from_bytes("some.dmp", bytes).unwrap_err()
@@ -61,6 +61,8 @@ fn of_dumps_whose_data_is_not_known_the_header_is_read() {
     let mut bytes: Vec<u8> = b"PAGE".iter().copied().cycle().take(0x1000).collect();
     bytes[4..8].copy_from_slice(b"DUMP");
     bytes[0x20..0x24].copy_from_slice(&0x14cu32.to_le_bytes());
+    // PsLoadedModuleList.
+    bytes[0x18..0x1c].copy_from_slice(&0x819a_2d80u32.to_le_bytes());
     let mut wide = small();
     wide.patch_u32(0xf98, 3);
     let mut files = vec![wide.full()];
@@ -82,6 +84,12 @@ fn of_dumps_whose_data_is_not_known_the_header_is_read() {
             .unwrap_err();
         assert_eq!((error.id(), error.gva()), ("header-only", Gva::new(0x8000_0000)));
         assert_eq!((dump.coverage().claimed, dump.runs().count()), (0, 0));
+        if header.machine == Machine::I386 {
+            assert_eq!(
+                kernel_image(&dump).unwrap_err().to_string(),
+                "the kernel's image cannot be found: of this kind of dump only the header can be read"
+            );
+        }
     }
     bytes[0x20..0x24].copy_from_slice(&0x8664u32.to_le_bytes());
     assert_eq!(refuse(bytes.clone()).id(), "unsupported-machine");

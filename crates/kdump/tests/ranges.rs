@@ -252,3 +252,59 @@ fn a_million_ranges_in_no_order_are_refused_not_sorted() {
     assert_eq!(id, "bad-index");
     assert!(text.contains("do not ascend"), "{text}");
 }
+
+/// Ranges are checked many at once: whatever is off with one of them is seen at every place among the others.
+#[test]
+fn one_odd_range_is_found_wherever_it_is() {
+    let good: Vec<_> = (0..130u64).map(|n| (0x100 + n * 4, 3)).collect();
+    for kind in KINDS {
+        for at in 0..good.len() {
+            let with = |odd: (u64, u64)| {
+                let mut ranges = good.clone();
+                ranges[at] = odd;
+                ranges
+            };
+            let (base, count) = good[at];
+            for odd in [
+                (base, 1 << 40),
+                (base, u64::MAX),
+                (1 << 40, 3),
+                (u64::MAX - 2, 3),
+                (u64::MAX, 1),
+            ] {
+                let (id, text) = refused(bare(kind, &with(odd), 390));
+                assert_eq!(id, "bad-index", "kind {kind:#x}, {odd:x?} at {at}: {text}");
+                assert!(text.contains(&format!("at frame {:#x}", odd.0)), "{text}");
+            }
+            // Overlaps the next one, or the one before.
+            let overlap = if at + 1 < good.len() {
+                (base, 5)
+            } else {
+                (base - 2, 3)
+            };
+            let (id, text) = refused(bare(kind, &with(overlap), 1000));
+            assert_eq!(id, "bad-index", "kind {kind:#x}, at {at}: {text}");
+            assert!(text.contains("overlaps"), "{text}");
+            // Out of order, but of no other's frames.
+            let moved = with((at as u64 * 4 % 0x80, count));
+            let bytes = bare(kind, &moved, 390);
+            assert_eq!(places(&open(bytes.clone())), plain_ranges(&bytes), "at {at}");
+            // The end of the array, before its room's.
+            let ended = if kind == 0xa {
+                bare(kind, &good, at as u64 * 3 + 3)
+            } else {
+                bare(kind, &with((0, 0)), 0)
+            };
+            let pages = if kind == 0xa { at + 1 } else { at } as u64 * 3;
+            if pages == 0 {
+                assert_eq!(refused(ended).0, "bad-index");
+            } else {
+                assert_eq!(open(ended).coverage().claimed, pages, "kind {kind:#x}, at {at}");
+            }
+        }
+    }
+    // Up to the last frame that there can be.
+    let mut last = good.clone();
+    last[129] = ((1 << 40) - 2, 2);
+    assert_eq!(open(bare(8, &last, 0)).coverage().claimed, 389);
+}

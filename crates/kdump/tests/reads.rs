@@ -161,6 +161,72 @@ proptest! {
     }
 }
 
+/// The pieces of a read are those of the frames, in physical memory and in the file.
+#[test]
+fn whereabouts_are_one_piece_a_page() {
+    let file = MODEL.world.summary();
+    let (_, dump) = &MODEL.dumps[2];
+    let space = dump.kernel_space();
+    for (gva, len) in [
+        (SMALL + 8, 8),
+        (SMALL + PAGE - 3, 8),
+        (SMALL + PAGE - 1, 2 * PAGE as usize),
+        (LARGE + 0x1f_fff0, 0x20),
+        (HUGE + 0x3fff_fff8, 16),
+    ] {
+        let found = space.whereabouts(Gva::new(gva), len);
+        assert_eq!(found.gone, None);
+        let mut bytes: Vec<u8> = Vec::new();
+        let mut at = gva;
+        for piece in &found.pieces {
+            let frame = MODEL.pages[&(at / PAGE * PAGE)];
+            assert_eq!(piece.gva, Gva::new(at));
+            assert_eq!(piece.gpa, Some(Gpa::new(frame * PAGE + at % PAGE)));
+            let start = piece.offset.0 as usize;
+            bytes.extend(&file[start..start + piece.len as usize]);
+            at += piece.len;
+            assert!(
+                at == gva + len as u64 || at % PAGE == 0,
+                "a piece ends with its page"
+            );
+        }
+        assert_eq!(bytes, MODEL.expect(gva, len), "{gva:#x}");
+    }
+}
+
+#[test]
+fn whereabouts_end_where_a_read_does_and_say_why() {
+    let (_, dump) = &MODEL.dumps[2];
+    let space = dump.kernel_space();
+    // A page that is mapped and not in the dump: its place in physical memory is known.
+    let at = SMALL + 12 * PAGE - 2;
+    let found = space.whereabouts(Gva::new(at), 6);
+    assert_eq!(
+        found.pieces.iter().map(|piece| piece.len).collect::<Vec<_>>(),
+        [2]
+    );
+    let gone = found.gone.unwrap();
+    assert_eq!(
+        (gone.gva, gone.gpa),
+        (Gva::new(at + 2), Some(Gpa::new((0x900 - 12 * 3) * PAGE)))
+    );
+    assert!(matches!(gone.reason, ReadError::NotInDump { .. }), "{gone:?}");
+    // One that is not mapped.
+    let gone = space.whereabouts(Gva::new(SMALL + 9 * PAGE), 4).gone.unwrap();
+    assert_eq!(gone.gpa, None);
+    assert!(matches!(gone.reason, ReadError::NotPresent { .. }), "{gone:?}");
+    let gone = space.whereabouts(Gva::new(u64::MAX - 1), 4).gone.unwrap();
+    assert!(
+        matches!(
+            gone.reason,
+            ReadError::Wraps { .. } | ReadError::NotPresent { .. }
+        ),
+        "{gone:?}"
+    );
+    let empty = space.whereabouts(Gva::new(0x1234_5678_9abc_def0), 0);
+    assert!(empty.pieces.is_empty() && empty.gone.is_none());
+}
+
 #[test]
 fn integers_are_little_endian_and_may_lie_across_pages() {
     for (name, dump) in &MODEL.dumps {

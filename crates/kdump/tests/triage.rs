@@ -376,3 +376,34 @@ fn a_real_dump_of_arm64() {
     );
     assert_eq!(cursor.u8(Gva::new(triage.thread().unwrap().u64() + 0x17c)), Ok(2));
 }
+
+/// Pieces of virtual memory have no physical address; they end where their block does.
+#[test]
+fn whereabouts_are_in_the_blocks() {
+    let bytes = writer().finish();
+    let dump = open(bytes.clone());
+    let found = dump
+        .kernel_space()
+        .whereabouts(Gva::new(0xffff_8000_0000_1fe8), 0x18);
+    assert_eq!(found.gone, None);
+    let in_file: Vec<u8> = found
+        .pieces
+        .iter()
+        .flat_map(|piece| {
+            assert_eq!(piece.gpa, None);
+            let start = piece.offset.0 as usize;
+            bytes[start..start + piece.len as usize].to_vec()
+        })
+        .collect();
+    assert_eq!(in_file, [&numbered(0x38, 8)[..], &numbered(0x40, 0x10)].concat());
+    let gone = dump
+        .kernel_space()
+        .whereabouts(Gva::new(0xffff_8000_0000_2000), 0x20)
+        .gone
+        .unwrap();
+    assert_eq!((gone.gva, gone.gpa), (Gva::new(0xffff_8000_0000_2010), None));
+    assert!(
+        matches!(gone.reason, ReadError::NotInTriageDump { .. }),
+        "{gone:?}"
+    );
+}

@@ -23,7 +23,7 @@ use crate::contract::{Contract, FieldSpec, Need};
 use crate::error::SymbolError;
 use crate::identity::{Guid, Identity};
 use crate::layout::{BitField, Certainty, Field, Layout, Missing};
-use crate::table::{Origin, SymbolTable, TypeInfo};
+use crate::table::{Origin, SymbolTable, TypeInfo, TypeName};
 
 /// How the first line of every table begins, of whatever version.
 pub(crate) const FORMAT: &str = "ntlayout ";
@@ -301,10 +301,13 @@ impl SymbolTable for Flat {
 
     /// What the table does not tell of is missing, also where the contract could do without it.
     fn resolve(&self, contract: &Contract) -> Result<Layout, SymbolError> {
-        let mut missing = Vec::new();
+        let (mut missing, mut untold) = (Vec::new(), Vec::new());
         let mut fields = Vec::with_capacity(contract.fields.len());
-        for spec in contract.fields {
+        for (index, spec) in contract.fields.iter().enumerate() {
             let (field, told) = self.field(spec);
+            if !told {
+                untold.push(index);
+            }
             let absence = self.absence(spec);
             let lacks = field.is_none() && (!told || spec.need == Need::Required);
             if lacks && !missing.contains(&absence) {
@@ -331,10 +334,17 @@ impl SymbolTable for Flat {
             origin: self.origin.clone(),
             certainty: Certainty::Exact,
             disputed: Vec::new(),
+            untold,
         })
     }
 
     fn type_info(&self, _: &str) -> Result<Option<TypeInfo>, SymbolError> {
+        Err(SymbolError::NoWholeTypes {
+            origin: self.origin.to_string(),
+        })
+    }
+
+    fn type_names(&self) -> Result<Vec<TypeName>, SymbolError> {
         Err(SymbolError::NoWholeTypes {
             origin: self.origin.to_string(),
         })
@@ -377,6 +387,10 @@ pub fn pack(contract: &Contract, layout: &Layout, pointer_size: u8) -> Result<St
             .enumerate()
             .filter(|(_, spec)| spec.ty == *ty)
             .collect();
+        // A type that is not named is not told, which is another thing than not there.
+        if !fields.is_empty() && fields.iter().all(|(index, _)| layout.is_untold(*index)) {
+            continue;
+        }
         text.push_str("\ntype ");
         text.push_str(ty);
         fields

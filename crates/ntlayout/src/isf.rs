@@ -15,7 +15,7 @@ use crate::error::SymbolError;
 use crate::identity::Identity;
 use crate::layout::{BitField, Layout};
 use crate::resolve::{self, Slot, TypeId, TypeSource};
-use crate::table::{Origin, SymbolTable, TypeInfo};
+use crate::table::{Origin, SymbolTable, TypeInfo, TypeName};
 
 /// Types that only name each other deeper than this are a cycle or hostile.
 const MAX_INDIRECTION: usize = 32;
@@ -396,6 +396,24 @@ impl SymbolTable for Isf {
 
     fn type_info(&self, name: &str) -> Result<Option<TypeInfo>, SymbolError> {
         resolve::type_info(self, name)
+    }
+
+    fn type_names(&self) -> Result<Vec<TypeName>, SymbolError> {
+        let anonymous = |name: &str| name.starts_with("__unnamed") || name.contains("<unnamed");
+        let structures = self.structures.iter().map(|structure| TypeName {
+            name: structure.name.clone(),
+            size: Some(structure.size),
+        });
+        let enumerations = self.enums.keys().map(|name| TypeName {
+            name: name.clone(),
+            size: None,
+        });
+        let mut names: Vec<TypeName> = structures
+            .chain(enumerations)
+            .filter(|ty| !anonymous(&ty.name))
+            .collect();
+        names.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        Ok(names)
     }
 
     fn global(&self, name: &str) -> Result<Option<u32>, SymbolError> {

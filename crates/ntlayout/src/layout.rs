@@ -103,6 +103,7 @@ pub struct Layout {
     pub(crate) origin: Origin,
     pub(crate) certainty: Certainty,
     pub(crate) disputed: Vec<usize>,
+    pub(crate) untold: Vec<usize>,
 }
 
 impl Layout {
@@ -158,6 +159,7 @@ impl Layout {
             common.identity = common
                 .identity
                 .filter(|mine| Some(mine) == other.identity.as_ref());
+            common.untold.extend(&other.untold);
             keep_equal(&mut common.type_sizes, &other.type_sizes);
             keep_equal(&mut common.globals, &other.globals);
         }
@@ -174,6 +176,13 @@ impl Layout {
     #[must_use]
     pub fn is_disputed(&self, index: usize) -> bool {
         self.disputed.contains(&index)
+    }
+
+    /// Whether the table says nothing of the contract's field of that index, neither where it is nor that it is not
+    /// there: tables of layouts are of some types only, those of a kernel's symbols are of all.
+    #[must_use]
+    pub fn is_untold(&self, index: usize) -> bool {
+        self.untold.contains(&index)
     }
 
     /// How sure it is that the table is that of the image.
@@ -226,6 +235,7 @@ mod tests {
             },
             certainty: Certainty::Exact,
             disputed: Vec::new(),
+            untold: Vec::new(),
         }
     }
 

@@ -45,4 +45,4 @@ pub use lookalike::Lookalike;
 pub use open::open;
 pub use path::{Place, parse_path};
 pub use pdb::Pdb;
-pub use table::{Member, Origin, SymbolTable, Table, TypeInfo};
+pub use table::{Member, Origin, SymbolTable, Table, TypeInfo, TypeName};

@@ -86,6 +86,7 @@ pub(crate) fn resolve<T: SymbolTable + TypeSource>(
         origin: table.origin().clone(),
         certainty: Certainty::Exact,
         disputed: Vec::new(),
+        untold: Vec::new(),
     })
 }
 

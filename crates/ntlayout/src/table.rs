@@ -1,7 +1,7 @@
 //! What every source of symbols can be asked.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::contract::Contract;
 use crate::error::SymbolError;
@@ -32,6 +32,17 @@ pub enum Origin {
         /// The version of the image that they are of.
         version: String,
     },
+}
+
+impl Origin {
+    /// The file that the table was read from, if it was.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Pdb { path } | Self::Isf { path } | Self::Pack { path } => Some(path),
+            Self::BuiltIn { .. } => None,
+        }
+    }
 }
 
 impl fmt::Display for Origin {
@@ -73,6 +84,15 @@ pub struct TypeInfo {
     pub members: Vec<Member>,
 }
 
+/// A type by its name alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TypeName {
+    /// Its name.
+    pub name: String,
+    /// Its bytes; `None` for an enumeration.
+    pub size: Option<u32>,
+}
+
 /// A symbol table of whatever kind.
 pub type Table = Box<dyn SymbolTable + Send + Sync>;
 
@@ -104,6 +124,13 @@ pub trait SymbolTable: fmt::Debug {
     /// # Errors
     /// The table cannot be read or contradicts itself.
     fn type_info(&self, name: &str) -> Result<Option<TypeInfo>, SymbolError>;
+
+    /// Every structure, class, union and enumeration that has a name, ascending by it. Each record is looked at once,
+    /// and no further than for its name and size.
+    ///
+    /// # Errors
+    /// The table cannot be read or contradicts itself.
+    fn type_names(&self) -> Result<Vec<TypeName>, SymbolError>;
 
     /// RVA of a global by its name, also tried with one leading underscore; `None` if there is none of that
     /// name or it is no address in the image.

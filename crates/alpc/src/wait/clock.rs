@@ -75,7 +75,7 @@ fn tick_count(kernel: &Kernel<'_>) -> Read<u64> {
     } else {
         SHARED_DATA_64
     };
-    Ok(kernel.cursor().uint(offset(Gva::from(page), TICK_COUNT), 8)?)
+    kernel.cursor().uint(offset(Gva::from(page), TICK_COUNT), 8)
 }
 
 fn increment(kernel: &Kernel<'_>) -> Read<u64> {

@@ -656,7 +656,7 @@ mod tests {
             processor: Value::Known(0),
             wait_reason: Value::Known(WaitReason(6)),
             suspend_count: Value::Known(0),
-            waited: Value::Known(Some(number as u64)),
+            waited: Value::Known(Some(TimeSpan(number as u64))),
             wait_objects: Value::Known(Vec::new()),
         }
     }

@@ -289,7 +289,7 @@ fn stack_modules(kernel: &Kernel<'_>, modules: &Modules, thread: Gva) -> Read<Ve
     if let Some(stopped) = partial.stopped
         && partial.read == 0
     {
-        return Err(stopped.into());
+        return Err(stopped);
     }
     bytes.truncate(partial.read);
     Ok(modules_of(kernel, modules, &bytes))

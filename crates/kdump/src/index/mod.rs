@@ -17,6 +17,7 @@ pub(crate) use bitmap::{BitmapIndex, BitmapLayout};
 pub(crate) use ranges::{RangeIndex, read_ranges};
 pub(crate) use runs::RunIndex;
 
+use crate::dump::PAGE;
 use crate::hex;
 use crate::source::ByteSource;
 
@@ -73,6 +74,12 @@ impl PageIndex {
             PageIndex::Bitmap(bitmap) => bitmap.first_page(),
             PageIndex::Ranges(ranges) => ranges.first_page(),
         }
+    }
+
+    /// The file offset behind the last page.
+    pub(crate) fn end(&self) -> u64 {
+        self.first_page()
+            .saturating_add(self.pages().saturating_mul(PAGE))
     }
 
     /// A frame number above all that the index could hold.

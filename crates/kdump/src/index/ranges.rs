@@ -1,10 +1,12 @@
 //! The index of range dumps (kinds 8, 9 and 0xa): an array of {frame, count} behind the header, the pages of
 //! the ranges one behind the other in its order.
 //!
-//! The array stays in the file; what is kept is the first frame of every sixteenth range with how many pages
-//! the file has before it. A lookup searches these and reads the 256 bytes that the sample leads to.
+//! The array stays in the file; what is kept is the first frame of every 32nd range with how many pages the file
+//! has before it. A lookup searches these and reads the 512 bytes that the sample leads to.
 
 use std::io;
+
+use multiversion::multiversion;
 
 use super::{IndexError, PFN_BITS, PageIndex, PageRun, RunIndex};
 use crate::header::{DumpKind, HEADER64_LEN};
@@ -22,11 +24,12 @@ const BEFORE_METADATA: u64 = 0x2020;
 /// A range is a frame and a count, 8 bytes each.
 const RANGE_BYTES: usize = 16;
 const RANGE: u64 = RANGE_BYTES as u64;
-/// Ranges to a sample, and the same in bytes.
-const SAMPLED: usize = 16;
+/// Ranges to a sample, and the same in bytes: a block.
+const SAMPLED: usize = 32;
 const BLOCK_BYTES: usize = SAMPLED * RANGE_BYTES;
-/// How much of the array is read at once on opening.
+/// How much of the array is read at once on opening: whole blocks.
 const CHUNK: usize = 256 << 10;
+const _: () = assert!(CHUNK.is_multiple_of(BLOCK_BYTES));
 /// How many ranges that do not ascend are sorted in memory. Windows writes them ascending; more than these
 /// are refused rather than sorted.
 const MAX_UNORDERED: usize = 1 << 20;
@@ -74,7 +77,7 @@ impl Layout {
     }
 }
 
-/// The first of sixteen ranges.
+/// The first range of a block.
 #[derive(Debug, Clone, Copy)]
 struct Sample {
     /// Its first frame.
@@ -106,10 +109,31 @@ pub(crate) fn read_ranges(kind: DumpKind, source: &ByteSource) -> Result<PageInd
         pages: 0,
         limit: 0,
     };
+    let mut end = ArrayEnd {
+        total: layout.total,
+        pages: 0,
+    };
     let mut ascending = true;
-    for_each_range(layout, source, |run| {
-        ascending &= run.base.u64() >= index.limit;
-        if ascending { index.push(run) } else { Ok(()) }
+    for_each_chunk(layout, source, |chunk| {
+        for block in chunk.chunks(BLOCK_BYTES) {
+            // Nearly every block of nearly every dump is in order, and is then done with in one go.
+            let sum = sum(block, index.limit).filter(|sum| end.takes(sum.pages));
+            if let Some(sum) = sum {
+                index.push_block(block, sum)?;
+                continue;
+            }
+            for range in block.chunks_exact(RANGE_BYTES) {
+                let Some(run) = end.next(range)? else {
+                    return Ok(Progress::Done);
+                };
+                if run.base.u64() < index.limit {
+                    ascending = false;
+                    return Ok(Progress::Done);
+                }
+                index.push(run)?;
+            }
+        }
+        Ok(Progress::More)
     })?;
     if !ascending {
         return Ok(PageIndex::Runs(sorted(layout, source)?));
@@ -123,29 +147,43 @@ pub(crate) fn read_ranges(kind: DumpKind, source: &ByteSource) -> Result<PageInd
 /// Ranges in no order become runs in memory.
 fn sorted(layout: Layout, source: &ByteSource) -> Result<RunIndex, IndexError> {
     let mut runs = Vec::new();
-    for_each_range(layout, source, |run| {
-        if runs.len() == MAX_UNORDERED {
-            return Err(IndexError::Bad(format!(
-                "its ranges, more than {MAX_UNORDERED}, do not ascend"
-            )));
+    let mut end = ArrayEnd {
+        total: layout.total,
+        pages: 0,
+    };
+    for_each_chunk(layout, source, |chunk| {
+        for range in chunk.chunks_exact(RANGE_BYTES) {
+            let Some(run) = end.next(range)? else {
+                return Ok(Progress::Done);
+            };
+            if runs.len() == MAX_UNORDERED {
+                return Err(IndexError::Bad(format!(
+                    "its ranges, more than {MAX_UNORDERED}, do not ascend"
+                )));
+            }
+            runs.push(run);
         }
-        runs.push(run);
-        Ok(())
+        Ok(Progress::More)
     })?;
     RunIndex::new(&runs, layout.first_page, layout.total)
 }
 
-/// Visits the ranges in the order of the file, reading the array a piece at a time. It ends at a count of zero
-/// (its frame means nothing: a range may begin at frame 0), at its room's end, and for kind 0xa where the
-/// counts add up to TotalNumberOfPages.
-fn for_each_range(
+/// Whether the rest of the array is wanted.
+enum Progress {
+    More,
+    Done,
+}
+
+/// Reads the array in the order of the file, a piece at a time, until its room's end or `visit` is done.
+fn for_each_chunk(
     layout: Layout,
     source: &ByteSource,
-    mut visit: impl FnMut(PageRun) -> Result<(), IndexError>,
+    mut visit: impl FnMut(&[u8]) -> Result<Progress, IndexError>,
 ) -> Result<(), IndexError> {
-    let mut chunk = vec![0; CHUNK];
     let (mut at, mut left) = (layout.array(), layout.room());
-    let mut pages = 0u64;
+    // Most arrays are of a few ranges: a buffer for many would take longer than reading them.
+    let room = usize::try_from(left.saturating_mul(RANGE)).unwrap_or(CHUNK);
+    let mut chunk = vec![0; CHUNK.min(room)];
     while left > 0 {
         let in_file = source.len().saturating_sub(at) / RANGE;
         let now = left.min((CHUNK / RANGE_BYTES) as u64).min(in_file.max(1));
@@ -154,27 +192,79 @@ fn for_each_range(
             .saturating_mul(RANGE_BYTES);
         let bytes = chunk.get_mut(..len).unwrap_or_default();
         read(source, at, bytes, layout.first_page)?;
-        for range in bytes.chunks_exact(RANGE_BYTES) {
-            if layout.total == Some(pages) {
-                return Ok(());
-            }
-            let run = run_of(range);
-            if run.count == 0 {
-                return Ok(());
-            }
-            check(run)?;
-            pages = pages.saturating_add(run.count);
-            if let Some(total) = layout.total.filter(|&total| pages > total) {
-                return Err(IndexError::Bad(format!(
-                    "its ranges hold more than the {total:#x} pages that its metadata claims"
-                )));
-            }
-            visit(run)?;
+        if let Progress::Done = visit(bytes)? {
+            return Ok(());
         }
         at = at.saturating_add(len as u64);
         left = left.saturating_sub(now);
     }
     Ok(())
+}
+
+/// Where the array ends, other than with its room: at a count of zero (its frame means nothing: a range may begin at
+/// frame 0), and for kind 0xa where the counts add up to TotalNumberOfPages.
+struct ArrayEnd {
+    total: Option<u64>,
+    /// Pages of the ranges so far.
+    pages: u64,
+}
+
+impl ArrayEnd {
+    /// Takes the next range; `None` behind the array's end.
+    fn next(&mut self, range: &[u8]) -> Result<Option<PageRun>, IndexError> {
+        let run = run_of(range);
+        if self.total == Some(self.pages) || run.count == 0 {
+            return Ok(None);
+        }
+        check(run)?;
+        self.pages = self.pages.saturating_add(run.count);
+        if let Some(total) = self.total.filter(|&total| self.pages > total) {
+            return Err(IndexError::Bad(format!(
+                "its ranges hold more than the {total:#x} pages that its metadata claims"
+            )));
+        }
+        Ok(Some(run))
+    }
+
+    /// Takes ranges of that many pages, none of them of no pages, when the array does not end among them.
+    fn takes(&mut self, pages: u64) -> bool {
+        let after = self.pages.saturating_add(pages);
+        let inside = self.total.is_none_or(|total| after <= total);
+        if inside {
+            self.pages = after;
+        }
+        inside
+    }
+}
+
+/// What the ranges of a block add up to.
+#[derive(Debug, PartialEq, Eq)]
+struct Sum {
+    pages: u64,
+    /// The frame behind the last range.
+    limit: u64,
+}
+
+/// Adds up a block whose ranges all have pages, ascend from `limit` on, and end below the width of addresses;
+/// `None` when one of them may not. A million ranges are a dump's whole index, so that no range has a branch of
+/// its own: whatever is off sets high bits in one of three differences, and only which bits were ever set is looked at.
+#[multiversion(targets("x86_64+avx512f+avx512dq+avx2", "x86_64+avx2"))]
+fn sum(block: &[u8], limit: u64) -> Option<Sum> {
+    let mut sum = Sum { pages: 0, limit };
+    let mut seen = 0;
+    for range in block.as_chunks::<RANGE_BYTES>().0 {
+        let &[base, count] = range.as_chunks::<8>().0 else {
+            continue;
+        };
+        let (base, count) = (u64::from_le_bytes(base), u64::from_le_bytes(count));
+        // A range that begins before the last one's end, or has no pages: the difference is negative.
+        seen |= base.wrapping_sub(sum.limit) | count.wrapping_sub(1);
+        sum.limit = base.wrapping_add(count);
+        seen |= sum.limit;
+        sum.pages = sum.pages.wrapping_add(count);
+    }
+    // Nothing wrapped: each base is at most 2^40 above a limit below 2^40, each count at most 2^40.
+    (seen >> PFN_BITS == 0).then_some(sum)
 }
 
 fn read(source: &ByteSource, at: u64, bytes: &mut [u8], need: u64) -> Result<(), IndexError> {
@@ -205,16 +295,31 @@ fn check(run: PageRun) -> Result<(), IndexError> {
 }
 
 impl RangeIndex {
+    /// Takes the ranges of the next block, of which `sum` says that they are in order.
+    fn push_block(&mut self, block: &[u8], sum: Sum) -> Result<(), IndexError> {
+        self.sample_at(le::u64(block, 0).unwrap_or_default())?;
+        self.ranges = self.ranges.saturating_add((block.len() / RANGE_BYTES) as u64);
+        self.pages = self.pages.saturating_add(sum.pages);
+        self.limit = sum.limit;
+        Ok(())
+    }
+
+    /// The next range begins a block at `base`.
+    fn sample_at(&mut self, base: u64) -> Result<(), IndexError> {
+        if self.samples.len() == self.samples.capacity() && self.samples.try_reserve(1).is_err() {
+            return Err(IndexError::Io(io::ErrorKind::OutOfMemory.into()));
+        }
+        self.samples.push(Sample {
+            base,
+            position: self.pages,
+        });
+        Ok(())
+    }
+
     /// Takes the next range, which begins behind all others.
     fn push(&mut self, run: PageRun) -> Result<(), IndexError> {
         if self.ranges.is_multiple_of(SAMPLED as u64) {
-            if self.samples.len() == self.samples.capacity() && self.samples.try_reserve(1).is_err() {
-                return Err(IndexError::Io(io::ErrorKind::OutOfMemory.into()));
-            }
-            self.samples.push(Sample {
-                base: run.base.u64(),
-                position: self.pages,
-            });
+            self.sample_at(run.base.u64())?;
         }
         self.ranges = self.ranges.saturating_add(1);
         self.pages = self.pages.saturating_add(run.count);
@@ -297,7 +402,7 @@ impl RangeIndex {
     }
 }
 
-/// At most sixteen ranges.
+/// The ranges of a sample.
 struct Block {
     bytes: [u8; BLOCK_BYTES],
     len: usize,

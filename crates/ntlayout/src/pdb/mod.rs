@@ -32,7 +32,7 @@ use crate::pdb::sections::AddressMap;
 use crate::pdb::source::Source;
 use crate::pdb::tpi::Types;
 use crate::resolve::{self, Slot, TypeId, TypeSource};
-use crate::table::{Origin, SymbolTable, TypeInfo};
+use crate::table::{Origin, SymbolTable, TypeInfo, TypeName};
 
 const FIELDS: &str = "field list";
 /// Modifiers, aliases, pointers and arrays that only name each other deeper than this are a cycle.
@@ -334,6 +334,15 @@ impl SymbolTable for Pdb {
 
     fn type_info(&self, name: &str) -> Result<Option<TypeInfo>, SymbolError> {
         resolve::type_info(self, name)
+    }
+
+    fn type_names(&self) -> Result<Vec<TypeName>, SymbolError> {
+        let names = self.types()?.definitions(&self.msf)?;
+        let name = |(name, size): (&[u8], _)| TypeName {
+            name: String::from_utf8_lossy(name).into_owned(),
+            size,
+        };
+        Ok(names.into_iter().map(name).collect())
     }
 
     fn global(&self, name: &str) -> Result<Option<u32>, SymbolError> {

@@ -5,6 +5,7 @@
 //! of a record every 8 KiB: with both, a type is found without touching the rest. Without the offsets the
 //! stream is walked once by record lengths; without the hashes they are made of the names along that walk.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -12,7 +13,7 @@ use crate::bytes::{Cursor, index};
 use crate::error::SymbolError;
 use crate::pdb::hash::name_hash;
 use crate::pdb::msf::Msf;
-use crate::pdb::record::{FIRST_RECORD, Record, is_named};
+use crate::pdb::record::{FIRST_RECORD, Record, is_anonymous, is_named};
 use crate::resolve::TypeId;
 
 const TPI_STREAM: u32 = 2;
@@ -124,6 +125,22 @@ impl Types {
         Ok(None)
     }
 
+    /// Every complete type that has a name of its own, with its size, ascending by name; of several of one name the one
+    /// that [`find`](Self::find) finds. An enumeration has no size here.
+    pub(super) fn definitions(&self, msf: &Msf) -> Result<BTreeMap<&[u8], Option<u32>>, SymbolError> {
+        let mut names = BTreeMap::new();
+        for piece in &self.pieces {
+            let loaded = self.loaded(msf, piece)?;
+            let bodies = (0..loaded.starts.len()).filter_map(|at| loaded.body(at));
+            names.extend(
+                bodies
+                    .filter_map(complete)
+                    .filter(|(name, _)| !is_anonymous(name)),
+            );
+        }
+        Ok(names)
+    }
+
     fn body(&self, msf: &Msf, ty: TypeId) -> Result<&[u8], SymbolError> {
         let missing = || msf.corrupt(TPI, format!("there is no type {:#x}", ty.0));
         if !(self.first..self.end).contains(&ty.0) {
@@ -190,12 +207,17 @@ impl Types {
 
 /// The name that a record defines, if it is a complete type that has one.
 fn definition(body: &[u8]) -> Option<&[u8]> {
+    complete(body).map(|(name, _)| name)
+}
+
+/// The name and the size of a record that is a complete type; an enumeration's size is in another record.
+fn complete(body: &[u8]) -> Option<(&[u8], Option<u32>)> {
     if !is_named(Cursor::new(body).u16()?) {
         return None;
     }
     match Record::parse(body)? {
-        Record::Udt(udt) if !udt.forward => Some(udt.name),
-        Record::Enum(enumeration) if !enumeration.forward => Some(enumeration.name),
+        Record::Udt(udt) if !udt.forward => Some((udt.name, Some(udt.size))),
+        Record::Enum(enumeration) if !enumeration.forward => Some((enumeration.name, None)),
         _ => None,
     }
 }

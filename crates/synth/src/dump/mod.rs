@@ -13,7 +13,7 @@ use std::io::{self, Cursor, Seek, SeekFrom, Write};
 
 pub use header64::{Bugcheck, Header, SystemTime};
 pub(crate) use sparse::machine_memory;
-pub use sparse::write_sparse;
+pub use sparse::{write_sparse, write_sparse_ranges};
 
 use crate::address::PAGE_SIZE;
 use crate::bytes::{count, index};

@@ -21,12 +21,55 @@ pub fn write_sparse(
     memory: &PhysicalMemory,
     bytes: u64,
 ) -> io::Result<()> {
-    let claims = machine_memory(bytes);
+    write_machine(path, kind, header, memory, &machine_memory(bytes), None)
+}
+
+/// The same as kind 0xA, the machine's memory cut into about `ranges` ranges that touch.
+///
+/// # Errors
+/// As [`write_sparse`].
+pub fn write_sparse_ranges(
+    path: &Path,
+    header: &Header,
+    memory: &PhysicalMemory,
+    bytes: u64,
+    ranges: u64,
+) -> io::Result<()> {
+    let machine = machine_memory(bytes);
+    let length = (bytes / PAGE_SIZE).div_ceil(ranges);
+    let claims: Vec<Run> = machine.iter().flat_map(|&run| cut(run, length)).collect();
+    write_machine(
+        path,
+        Kind::CompleteRanges,
+        header,
+        memory,
+        &machine,
+        Some(&claims),
+    )
+}
+
+/// Pieces of a run, `length` frames each but for the last.
+fn cut(run: Run, length: u64) -> impl Iterator<Item = Run> {
+    (0..run.count.div_ceil(length)).map(move |piece| Run {
+        base: Pfn(run.base.0 + piece * length),
+        count: length.min(run.count - piece * length),
+    })
+}
+
+fn write_machine(
+    path: &Path,
+    kind: Kind,
+    header: &Header,
+    memory: &PhysicalMemory,
+    machine: &[Run],
+    claims: Option<&[Run]>,
+) -> io::Result<()> {
     let header = Header {
-        memory: claims.clone(),
+        memory: machine.to_vec(),
         ..header.clone()
     };
-    write_claims(&mut File::create(path)?, kind, &header, memory, &claims)
+    let file = &mut File::create(path)?;
+    write_claims(file, kind, &header, memory, claims.unwrap_or(machine))
 }
 
 /// The runs of a machine with `bytes` of memory: without frame 0, and with the usual hole below 1 MiB.

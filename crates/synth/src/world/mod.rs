@@ -5,6 +5,7 @@
 
 mod blob;
 mod built;
+mod completion_list;
 mod directory;
 mod globals;
 mod handle_table;

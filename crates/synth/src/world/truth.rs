@@ -47,6 +47,8 @@ pub struct Truth {
     pub blobs: BTreeMap<Va, Blob>,
     /// Completion ports (`_KQUEUE`).
     pub queues: Vec<CompletionPort>,
+    /// Completion lists.
+    pub completion_lists: Vec<CompletionList>,
     /// Counts and settings of ALPC as a whole.
     pub global: Global,
     /// `ObHeaderCookie`, where type indices are obfuscated.
@@ -696,6 +698,21 @@ pub struct CompletionPort {
     pub address: Va,
     /// Threads registered with it, in list order.
     pub threads: Vec<Va>,
+}
+
+/// A completion list, with the header that its owner sees as well.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct CompletionList {
+    /// Address of the `_ALPC_COMPLETION_LIST`.
+    pub address: Va,
+    /// Its members that are pointers.
+    pub pointers: Vec<(&'static str, Va)>,
+    /// Its members that are numbers.
+    pub numbers: Vec<(&'static str, u64)>,
+    /// Address of the `_ALPC_COMPLETION_LIST_HEADER`.
+    pub header: Va,
+    /// The header's members.
+    pub header_numbers: Vec<(&'static str, u64)>,
 }
 
 /// Counts and settings of ALPC as a whole.

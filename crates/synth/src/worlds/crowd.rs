@@ -30,6 +30,8 @@ pub(super) fn populate(world: &mut World, system: &System) {
     many_handles(world, system);
     history(world);
     secondary_table(world, system);
+    let port = ports::by_name(world, "Completes");
+    world.completion_list(port);
 }
 
 /// Bytes that a reader recognises by their place.

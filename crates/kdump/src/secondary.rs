@@ -1,0 +1,139 @@
+//! Secondary data: what drivers and the system added to the dump behind its memory, each piece under a GUID of its
+//! own (what `.enumtag` of the debugger lists). What is in them is known to who wrote them.
+
+use std::io;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::dump::Contents;
+use crate::source::ByteSource;
+use crate::{Dump, FileOffset, le};
+
+/// `DUMP_BLOB_FILE_HEADER`: two signatures, its own length, a build number.
+const FILE_HEADER: usize = 0x10;
+/// `DUMP_BLOB_HEADER`: its own length, the GUID, and three lengths: of the data, of padding before and behind it.
+const BLOB_HEADER: usize = 0x20;
+/// The most pieces that are listed. Real dumps have some 40.
+const MAX_BLOBS: usize = 4096;
+
+/// One piece of secondary data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct SecondaryBlob {
+    /// Whose it is: a GUID in lower case, without braces.
+    pub guid: String,
+    /// Where its data begins in the file.
+    pub offset: FileOffset,
+    /// Length of its data in bytes.
+    pub size: u64,
+    /// How many of these the file holds.
+    pub present: u64,
+}
+
+/// Why a list of pieces ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum SecondaryEnd {
+    /// With the file, or with zeros.
+    Complete,
+    /// The file ends inside of a piece.
+    FileCut,
+    /// What follows is no header of a piece.
+    NotABlob,
+    /// There may be more: so many are not listed.
+    TooMany,
+}
+
+/// The secondary data of a dump, in the order of the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct SecondaryData {
+    /// The pieces.
+    pub blobs: Vec<SecondaryBlob>,
+    /// Why there are no more.
+    pub ended: SecondaryEnd,
+}
+
+/// The secondary data behind a dump's memory; `None` when it has none, or where its memory ends is not known.
+///
+/// # Errors
+/// What the system says when it fails to read the file.
+pub fn secondary_data(dump: &Dump) -> io::Result<Option<SecondaryData>> {
+    let source = dump.source();
+    let start = match dump.contents() {
+        Contents::Pages(index) => index.end(),
+        Contents::Pieces(triage) => triage.end(),
+        Contents::HeaderOnly => return Ok(None),
+    };
+    let mut header = [0; FILE_HEADER];
+    if !read(source, start, &mut header)? || !header.starts_with(b"DumpBlob") {
+        return Ok(None);
+    }
+    let len = le::u32(&header, 8).unwrap_or_default();
+    blobs(source, start.saturating_add(len.into())).map(Some)
+}
+
+fn blobs(source: &ByteSource, first: u64) -> io::Result<SecondaryData> {
+    let mut blobs = Vec::new();
+    let mut at = first;
+    let ended = loop {
+        // The padding behind the last piece may be cut off without harm, its data not.
+        let whole = blobs
+            .last()
+            .is_none_or(|blob: &SecondaryBlob| blob.present == blob.size);
+        if at >= source.len() {
+            break if whole {
+                SecondaryEnd::Complete
+            } else {
+                SecondaryEnd::FileCut
+            };
+        }
+        if blobs.len() == MAX_BLOBS {
+            break SecondaryEnd::TooMany;
+        }
+        let mut header = [0; BLOB_HEADER];
+        if !read(source, at, &mut header)? {
+            break SecondaryEnd::FileCut;
+        }
+        if header == [0; BLOB_HEADER] {
+            break SecondaryEnd::Complete;
+        }
+        let field = |offset| u64::from(le::u32(&header, offset).unwrap_or_default());
+        if field(0) != BLOB_HEADER as u64 {
+            break SecondaryEnd::NotABlob;
+        }
+        let (size, before, behind) = (field(0x14), field(0x18), field(0x1c));
+        let offset = at.saturating_add(BLOB_HEADER as u64).saturating_add(before);
+        blobs.push(SecondaryBlob {
+            guid: guid(&header),
+            offset: FileOffset(offset),
+            size,
+            present: source.len().saturating_sub(offset).min(size),
+        });
+        at = offset.saturating_add(size).saturating_add(behind);
+    };
+    Ok(SecondaryData { blobs, ended })
+}
+
+/// Whether all of the bytes were in the file.
+fn read(source: &ByteSource, at: u64, bytes: &mut [u8]) -> io::Result<bool> {
+    match source.read_exact_at(at, bytes) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The GUID in a piece's header: three little-endian numbers, then eight bytes.
+fn guid(header: &[u8; BLOB_HEADER]) -> String {
+    let (first, second, third) = (le::u32(header, 4), le::u16(header, 8), le::u16(header, 10));
+    let rest = u64::from_be_bytes(le::array(header, 12).unwrap_or_default());
+    format!(
+        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        first.unwrap_or_default(),
+        second.unwrap_or_default(),
+        third.unwrap_or_default(),
+        rest >> 48,
+        rest & 0xffff_ffff_ffff
+    )
+}

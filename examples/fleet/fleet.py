@@ -1,0 +1,273 @@
+#!/usr/bin/env python3
+"""Triage of many crash dumps on a Ray cluster, into Parquet, and questions to it in SQL.
+
+    fleet.py run SOURCE --out DIR [--shard N] [--symbols PATH] [--timeout 5m] [--fetch COMMAND] [--address ADDRESS]
+    fleet.py report DIR
+
+SOURCE is a folder of dumps that every node sees under the same name, or a file (- for stdin) with the name of one
+dump a line. With --fetch these names are those of objects, say s3://dumps/2026/host-1.dmp, and the command brings one
+to the node: '{}' in it stands for the name, '{file}' for where it goes, as in
+--fetch 'aws s3 cp --no-progress {} {file}'.
+
+Each task of the cluster looks at one shard of the names, with one process of alpc-dump, and its records become one
+file part-NNNNNN.parquet. Nothing is shared between tasks. Started again, the driver leaves out the shards whose
+parts are there, so SOURCE must give the same names in the same order, and --shard the same size.
+"""
+
+import argparse
+import io
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+import tempfile
+
+import duckdb
+import pyarrow as pa
+import pyarrow.json
+import pyarrow.parquet
+import ray
+
+# Tasks that are under way at once, for each processor of the cluster: the driver holds no more than these.
+AHEAD = 4
+
+# A span of time in 100 ns, and as ISO 8601.
+SPAN = pa.struct([("ticks", pa.uint64()), ("iso", pa.string())])
+
+PROBLEM = pa.struct([("id", pa.string()), ("text", pa.string())])
+
+# The records of `alpc-dump triage`, so that a column of nothing but nulls has a type as well. Members that a later
+# version adds are left out.
+SCHEMA = pa.schema(
+    [
+        ("version", pa.int32()),
+        ("tool", pa.string()),
+        ("dump", pa.string()),
+        ("dump_size", pa.int64()),
+        ("dump_sha256", pa.string()),
+        ("status", pa.string()),
+        ("error", PROBLEM),
+        ("kind", pa.string()),
+        ("machine", pa.string()),
+        ("build", pa.int64()),
+        ("kernel_pdb", pa.string()),
+        ("bug_check", pa.struct([("code", pa.int64()), ("parameters", pa.list_(pa.string()))])),
+        ("crash_time", pa.struct([("ticks", pa.uint64()), ("utc", pa.string())])),
+        ("up_time", SPAN),
+        ("pages_claimed", pa.uint64()),
+        ("pages_present", pa.uint64()),
+        ("symbols", pa.struct([("source", pa.string()), ("identity", pa.string()), ("certainty", pa.string())])),
+        ("ports", pa.int64()),
+        ("threads", pa.int64()),
+        ("waits", pa.int64()),
+        ("stuck", pa.int64()),
+        ("longest_wait", SPAN),
+        ("deadlocks", pa.int64()),
+        ("possible_deadlocks", pa.int64()),
+        (
+            "root_blocker",
+            pa.struct(
+                [
+                    ("kind", pa.string()),
+                    ("address", pa.string()),
+                    ("image", pa.string()),
+                    ("process_id", pa.uint64()),
+                    ("thread_id", pa.uint64()),
+                    ("port", pa.string()),
+                    ("end", pa.string()),
+                    ("threads_behind", pa.int64()),
+                    ("processes_behind", pa.int64()),
+                    ("longest_wait", SPAN),
+                ]
+            ),
+        ),
+        ("signature", pa.string()),
+        ("problems", pa.list_(PROBLEM)),
+    ]
+)
+
+
+def names_in(source):
+    """The names of all dumps, in an order that is always the same."""
+    if source == "-":
+        lines = sys.stdin
+    elif os.path.isdir(source):
+        files = (path for path in pathlib.Path(source).rglob("*") if path.is_file())
+        return sorted(str(path) for path in files if is_dump(path))
+    else:
+        lines = open(source, encoding="utf-8")
+    return [line.strip() for line in lines if line.strip()]
+
+
+def is_dump(path):
+    """Whether a file begins as a kernel dump does."""
+    with open(path, "rb") as file:
+        return file.read(8) in (b"PAGEDU64", b"PAGEDUMP")
+
+
+def triage(files, options):
+    """The records of the files, in their order, as lines of JSON."""
+    command = [options["alpc_dump"], *files, "triage", "--format", "ndjson", "--jobs", "1"]
+    command += ["--timeout", options["timeout"]]
+    for symbols in options["symbols"]:
+        command += ["--symbols", symbols]
+    # 1, 2 and 3 are statuses of dumps, which are in the records.
+    run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
+    lines = run.stdout.splitlines()
+    if len(lines) != len(files):
+        raise RuntimeError(f"alpc-dump ended with {run.returncode}: {run.stderr.decode(errors='replace')[-500:]}")
+    return lines
+
+
+def failed(name, problem, text):
+    """The record of a dump that never got to a node."""
+    error = {"id": problem, "text": text}
+    return json.dumps({"version": 1, "dump": name, "status": "fatal", "error": error, "problems": []}).encode()
+
+
+def fetched(name, options):
+    """The record of an object, which is on the node only as long as it is looked at."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, "memory.dmp")
+        words = [word.replace("{file}", file).replace("{}", name) for word in shlex.split(options["fetch"])]
+        run = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True)
+        if run.returncode != 0 or not os.path.exists(file):
+            return failed(name, "not-fetched", run.stderr.decode(errors="replace").strip()[-500:])
+        [line] = triage([file], options)
+        record = json.loads(line)
+        record["dump"] = name
+        return json.dumps(record).encode()
+
+
+@ray.remote(num_cpus=1, max_retries=3, scheduling_strategy="SPREAD")
+def look_at(names, options):
+    """One shard: its records, and the node that it ran on."""
+    if options["fetch"]:
+        lines = [fetched(name, options) for name in names]
+    else:
+        lines = triage(names, options)
+    return b"\n".join(lines), ray.get_runtime_context().get_node_id()
+
+
+def write_part(path, lines):
+    """Records as Parquet; the file is there whole or not at all."""
+    parsing = pa.json.ParseOptions(explicit_schema=SCHEMA, unexpected_field_behavior="ignore")
+    reading = pa.json.ReadOptions(block_size=max(len(lines) + 1, 1 << 20))
+    table = pa.json.read_json(io.BytesIO(lines), read_options=reading, parse_options=parsing)
+    unfinished = path.with_suffix(".unfinished")
+    pa.parquet.write_table(table.select(SCHEMA.names), unfinished)
+    unfinished.rename(path)
+
+
+def run(arguments):
+    """Shards the names over the cluster, and writes one part a shard."""
+    out = pathlib.Path(arguments.out)
+    out.mkdir(parents=True, exist_ok=True)
+    options = {
+        "alpc_dump": arguments.alpc_dump,
+        "symbols": arguments.symbols,
+        "timeout": arguments.timeout,
+        "fetch": arguments.fetch,
+    }
+    names = names_in(arguments.source)
+    shards = [names[at : at + arguments.shard] for at in range(0, len(names), arguments.shard)]
+    parts = [out / f"part-{number:06}.parquet" for number in range(len(shards))]
+    waiting = [number for number, part in enumerate(parts) if not part.exists()]
+    if not ray.is_initialized():
+        ray.init(address=arguments.address, log_to_driver=False)
+    most = max(1, int(ray.cluster_resources().get("CPU", 1)) * AHEAD)
+    nodes = set()
+    under_way = {}
+    done = 0
+    while waiting or under_way:
+        while waiting and len(under_way) < most:
+            number = waiting.pop(0)
+            under_way[look_at.remote(shards[number], options)] = number
+        [ready], _ = ray.wait(list(under_way), num_returns=1)
+        number = under_way.pop(ready)
+        try:
+            lines, node = ray.get(ready)
+            nodes.add(node)
+        except ray.exceptions.RayError as error:
+            # After its retries. The rest goes on, and the records say what is missing.
+            text = str(error).strip().splitlines()[-1]
+            lines = b"\n".join(failed(name, "task-failed", text) for name in shards[number])
+        write_part(parts[number], lines)
+        done += 1
+    print(f"{len(names)} dumps in {len(parts)} shards: {done} looked at on {len(nodes)} nodes, the rest was there")
+
+
+QUESTIONS = {
+    "signatures": """
+        select coalesce(signature, '! ' || error.id, '?') as signature, count(*) as dumps,
+               min(dump) as first
+        from dumps group by 1 order by dumps desc, signature limit 20""",
+    "builds": """
+        select build, machine, count(*) as dumps, count(*) filter (deadlocks > 0) as with_deadlock,
+               count(*) filter (stuck > 0) as with_waits
+        from dumps where build is not null group by all order by dumps desc, build, machine""",
+    "culprits": """
+        select root_blocker.image as image, root_blocker."end" as "end", count(*) as dumps,
+               sum(root_blocker.threads_behind)::bigint as threads_behind
+        from dumps where root_blocker is not null
+        group by all order by threads_behind desc, image, "end" limit 20""",
+    "longest waits": """
+        select dump, round(longest_wait.ticks / 1e7 / 60, 1) as minutes, root_blocker.image as culprit
+        from dumps where longest_wait is not null order by longest_wait.ticks desc, dump limit 10""",
+    "errors": """
+        select error.id as error, count(*) as dumps, min(error.text) as example
+        from dumps where error is not null group by 1 order by dumps desc, error""",
+}
+
+
+def ask(folder):
+    """The answers to all questions, each as its columns' names and its rows."""
+    database = duckdb.connect()
+    files = str(pathlib.Path(folder) / "part-*.parquet").replace("'", "''")
+    database.execute(f"create view dumps as from read_parquet('{files}')")
+    for title, question in QUESTIONS.items():
+        answer = database.execute(question)
+        yield title, [column[0] for column in answer.description], answer.fetchall()
+
+
+def printable(value):
+    """Text of a cell that cannot act on a terminal: names come out of dumps."""
+    text = "" if value is None else str(value).splitlines()[0] if str(value) else ""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def report(arguments):
+    """Prints the answers."""
+    for title, columns, rows in ask(arguments.folder):
+        cells = [columns] + [[printable(value) for value in row] for row in rows]
+        widths = [max(len(row[at]) for row in cells) for at in range(len(columns))]
+        print(f"\n{title}")
+        for row in cells:
+            print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+
+
+def main():
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    of_run = commands.add_parser("run", help="look at dumps")
+    of_run.add_argument("source")
+    of_run.add_argument("--out", required=True)
+    of_run.add_argument("--shard", type=int, default=64, help="dumps a task (64)")
+    of_run.add_argument("--alpc-dump", default="alpc-dump", help="the program, as each node finds it")
+    of_run.add_argument("--symbols", action="append", default=[], help="as of alpc-dump; may be repeated")
+    of_run.add_argument("--timeout", default="5m", help="for each dump (5m)")
+    of_run.add_argument("--fetch", help="command that brings an object to the node")
+    of_run.add_argument("--address", help="of the cluster: auto, or HOST:PORT; without it one is started here")
+    of_run.set_defaults(act=run)
+    of_report = commands.add_parser("report", help="ask what was found")
+    of_report.add_argument("folder")
+    of_report.set_defaults(act=report)
+    arguments = parser.parse_args()
+    arguments.act(arguments)
+
+
+if __name__ == "__main__":
+    main()

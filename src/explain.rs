@@ -1,0 +1,249 @@
+//! `--explain`: where each value of a view comes from.
+//!
+//! The view is made once with all its reads noted, and then once for each of them with that one kept back:
+//! whatever is then not the same depends on it. So no record and no view has to tell its sources.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use alpc::Value;
+use alpc::trace::{self, Source, SourceRecord, Trace};
+use anyhow::bail;
+use ntlayout::SymbolTable;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use crate::cli::{Cli, Command, Format};
+use crate::commands::Answer;
+use crate::failure::Failure;
+use crate::session::Session;
+
+/// Reads that all the makings of a view may take, some seconds' worth. A view of thousands of things is explained
+/// as far as that goes: the thing itself first.
+const BUDGET: u64 = 20_000_000;
+
+/// Bytes of a value that a line of text shows.
+const TEXT_BYTES: usize = 16;
+
+/// How a command gives its view.
+type View = fn(&Cli, &Session) -> anyhow::Result<Answer>;
+
+/// One of the reads that a value of the record comes from.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Explanation {
+    /// The value, by its path in the document: `result.queue_type`.
+    pub value: String,
+    /// What was read.
+    #[serde(flatten)]
+    pub source: SourceRecord,
+}
+
+/// Makes a view, with what explains it below.
+pub fn run(cli: &Cli, session: &Session, view: View) -> anyhow::Result<Answer> {
+    refuse_others(cli)?;
+    let mut answer = view(cli, session)?;
+    let subject = subject(&answer.record);
+    // Once more by address: the reads that find a thing by its name are none of its own.
+    let cli = by_address(cli, subject);
+    let trace = Arc::new(Trace::default());
+    session.note_reads(Some(Arc::clone(&trace)));
+    let base = view(&cli, session);
+    let (sources, reads) = trace.sources();
+    let mut sources: Vec<(usize, Source)> = sources.into_iter().enumerate().collect();
+    sources.sort_by_key(|(_, source)| distance(source, subject));
+    let affordable = usize::try_from(BUDGET / reads.max(1)).unwrap_or(usize::MAX);
+    let mut found = Vec::new();
+    for (order, source) in sources.iter().take(affordable) {
+        trace.hide(source);
+        // A read without which there is no view at all decides whether there is one, not a value of it.
+        if let (Ok(base), Ok(other)) = (&base, view(&cli, session)) {
+            let mut paths = Vec::new();
+            differences(&base.record, &other.record, "result", &mut paths);
+            found.extend(paths.into_iter().map(|path| Found {
+                path,
+                order: *order,
+                source,
+            }));
+        }
+    }
+    session.note_reads(None);
+    let explain = explanations(session, in_order(found))?;
+    answer.text.push_str(&text(&explain));
+    let explain: Result<Vec<Json>, _> = explain.iter().map(serde_json::to_value).collect();
+    answer.explain = Some(explain?);
+    if let Some(left) = sources.len().checked_sub(affordable).filter(|&left| left > 0) {
+        answer.notes.push(format!(
+            "not all is explained: what depends on {left} of {} reads was not looked for; show the thing itself",
+            sources.len()
+        ));
+    }
+    Ok(answer)
+}
+
+fn explanations(session: &Session, found: Vec<Found<'_>>) -> anyhow::Result<Vec<Explanation>> {
+    let kernel = session.kernel()?;
+    let table = session.table().ok();
+    let table = table.as_ref().map(|table| &**table as &dyn SymbolTable);
+    let explanation = |found: Found<'_>| Explanation {
+        value: found.path,
+        source: trace::source(&kernel, found.source, table),
+    };
+    Ok(found.into_iter().map(explanation).collect())
+}
+
+/// Only what shows one thing has values that a reader could look up one by one.
+pub fn refuse_others(cli: &Cli) -> anyhow::Result<()> {
+    let of_one_thing = match &cli.command {
+        Some(Command::Message(args)) => args.message != "-",
+        Some(Command::Dt(args)) => args.address.is_some(),
+        Some(
+            Command::Port(_)
+            | Command::Resource(_)
+            | Command::Thread(_)
+            | Command::Process(_)
+            | Command::Object(_),
+        ) => true,
+        _ => false,
+    };
+    if cli.format == Format::Csv {
+        return Err(Failure::fatal(
+            "explain-not-here",
+            "--explain gives no table: use --format text, json or ndjson",
+        ));
+    }
+    if of_one_thing {
+        return Ok(());
+    }
+    bail!(Failure::fatal(
+        "explain-not-here",
+        "--explain is for views of one thing: message, port, resource, thread, process, object, and dt with an address",
+    ));
+}
+
+/// The address of the thing that a view is of.
+fn subject(record: &Json) -> Option<u64> {
+    let address = ["/address", "/port/address", "/resources/0/address"]
+        .iter()
+        .find_map(|place| record.pointer(place)?.as_str());
+    u64::from_str_radix(address?, 16).ok()
+}
+
+/// How far a read's structure is from the thing itself; headers stand before it.
+fn distance(source: &Source, subject: Option<u64>) -> u64 {
+    subject.map_or(0, |subject| u64::from(source.base()).abs_diff(subject))
+}
+
+/// The same command with the address of the thing: what found it by its name need not be done again.
+fn by_address(cli: &Cli, subject: Option<u64>) -> Cli {
+    let mut cli = cli.clone();
+    let Some(address) = subject.map(|subject| format!("{subject:#x}")) else {
+        return cli;
+    };
+    match &mut cli.command {
+        Some(Command::Message(args)) => args.message = address,
+        Some(Command::Port(args)) => args.port = address,
+        Some(Command::Resource(args)) => args.resource = address,
+        Some(Command::Thread(args)) => args.thread = address,
+        Some(Command::Process(args)) => args.process = address,
+        Some(Command::Object(args)) => args.object = address,
+        _ => {}
+    }
+    cli
+}
+
+/// Paths of the values that differ: the outermost that is missing in one of the records, else the innermost.
+fn differences(one: &Json, other: &Json, path: &str, found: &mut Vec<String>) {
+    match (one, other) {
+        _ if one == other => {}
+        (Json::Object(mine), Json::Object(theirs)) if mine.keys().eq(theirs.keys()) && !is_reason(mine) => {
+            for ((key, mine), theirs) in mine.iter().zip(theirs.values()) {
+                differences(mine, theirs, &format!("{path}.{key}"), found);
+            }
+        }
+        (Json::Array(mine), Json::Array(theirs)) if mine.len() == theirs.len() => {
+            for (index, (mine, theirs)) in mine.iter().zip(theirs).enumerate() {
+                differences(mine, theirs, &format!("{path}[{index}]"), found);
+            }
+        }
+        _ => found.push(path.to_owned()),
+    }
+}
+
+/// Whether an object stands for a value that is missing.
+fn is_reason(object: &serde_json::Map<String, Json>) -> bool {
+    object.keys().any(|key| key.starts_with('$'))
+}
+
+/// A read and a value that it decides.
+struct Found<'s> {
+    path: String,
+    /// Place of the read among all of the view's.
+    order: usize,
+    source: &'s Source,
+}
+
+/// By value, each where the first of its reads is.
+fn in_order(mut found: Vec<Found<'_>>) -> Vec<Found<'_>> {
+    found.sort_by_key(|found| found.order);
+    let mut first: HashMap<String, usize> = HashMap::new();
+    for found in &found {
+        first.entry(found.path.clone()).or_insert(found.order);
+    }
+    found.sort_by(|one, other| {
+        let rank = |found: &Found<'_>| first.get(&found.path).copied();
+        rank(one)
+            .cmp(&rank(other))
+            .then_with(|| one.path.cmp(&other.path))
+            .then(one.order.cmp(&other.order))
+    });
+    found
+}
+
+/// Two lines a read, the first of them begun with the value that it explains.
+fn text(explain: &[Explanation]) -> String {
+    let mut text = String::from("\nWhere the values come from:\n");
+    for Explanation { value, source } in explain {
+        let value = value.strip_prefix("result.").unwrap_or(value);
+        text.push_str(&format!("  {value:<33} {}\n", what(source)));
+        text.push_str(&format!("  {:<33} {}\n", "", place(source)));
+    }
+    text
+}
+
+fn what(source: &SourceRecord) -> String {
+    let offset = source
+        .offset
+        .map_or(String::new(), |offset| format!(" +0x{offset:03x}"));
+    let bits = source.bits.map_or(String::new(), |bits| {
+        format!(
+            " Pos {}, {} Bit{}",
+            bits.position,
+            bits.length,
+            if bits.length == 1 { "" } else { "s" }
+        )
+    });
+    format!("{}{offset}{bits}  {}", source.path, source.command)
+}
+
+/// Virtual, physical and file address and the bytes; or where that ended, and why.
+fn place(source: &SourceRecord) -> String {
+    let mut parts = vec![format!("at {}", source.address)];
+    for piece in &source.pieces {
+        if source.pieces.len() > 1 {
+            parts.push(format!("{} bytes", piece.size));
+        }
+        parts.extend(piece.physical.map(|at| format!("physical {at:016x}")));
+        parts.extend(piece.file.map(|at| format!("file {at:016x}")));
+    }
+    parts.push(match &source.bytes {
+        Value::Known(hex) => {
+            let shown = hex.get(..TEXT_BYTES * 2).unwrap_or(hex);
+            let spaced: Vec<&str> = (0..shown.len()).step_by(2).map(|at| &shown[at..at + 2]).collect();
+            let more = if shown.len() < hex.len() { " ..." } else { "" };
+            format!("bytes {}{more}", spaced.join(" "))
+        }
+        Value::Missing(hole) => hole.to_string(),
+    });
+    parts.join("  ")
+}

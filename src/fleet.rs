@@ -1,0 +1,322 @@
+//! `triage`: one record a dump, of many dumps.
+//!
+//! Each dump is looked at by a process of its own, which is this program with that one dump: it may take as long
+//! as it is given, crash or run out of memory, and that is one record. Here they are started, so many at a time,
+//! and their records are written in the order of the dumps. A single dump needs no other process.
+
+mod child;
+pub mod groups;
+mod inputs;
+mod pool;
+mod progress;
+pub mod record;
+mod resume;
+pub mod sheet;
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use self::child::Nursery;
+use self::groups::Groups;
+use self::inputs::Input;
+use self::progress::Progress;
+use self::record::Record;
+use self::resume::Done;
+use self::sheet::Sheet;
+use crate::cli::{Class, Cli, Format, TriageArgs};
+use crate::failure::{Failure, Status};
+use crate::output::Output;
+use crate::output::document::DumpRef;
+use crate::output::target::Target;
+use crate::redact::Veil;
+
+/// Runs the command.
+///
+/// # Errors
+/// What keeps the results from being written.
+pub fn run(cli: &Cli, args: &TriageArgs, mut output: Output) -> io::Result<Status> {
+    let (format, done) = match prepare(cli, args) {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            output.diagnostic(&Failure::from_error(error).message)?;
+            return Ok(Status::Fatal);
+        }
+    };
+    if let (Some(file), Some(done)) = (&args.resume, &done)
+        && let Some(note) = done.note(file)
+    {
+        output.note(&note)?;
+    }
+    let alone = matches!(&cli.dumps[..], [only] if !only.is_dir());
+    // The table itself shows how far it is.
+    let watched = alone || cli.quiet || (output.target().is_stdout() && io::stdout().is_terminal());
+    let mut desk = Desk {
+        cli,
+        sheet: Sheet::new(cli, format, alone, output.target())?,
+        target: output.target(),
+        groups: Groups::default(),
+        with_groups: args.groups || (format == Format::Text && !alone),
+        numbers: !alone && cli.redact.contains(&Class::Paths),
+        progress: Progress::new(!watched),
+        tally: Tally::default(),
+        worst: Status::Complete,
+    };
+    if alone && args.timeout.is_none() {
+        desk.take(look_at(cli, &cli.dumps[0], done.as_ref())?)?;
+    } else {
+        run_all(cli, args, done.as_ref(), &mut desk)?;
+    }
+    let (worst, tally) = desk.finish()?;
+    if !alone {
+        output.note(&tally.text())?;
+    }
+    output.close()?;
+    Ok(worst)
+}
+
+/// The format, and what an earlier run has done.
+fn prepare(cli: &Cli, args: &TriageArgs) -> anyhow::Result<(Format, Option<Done>)> {
+    let to_terminal = cli.output.is_none() && io::stdout().is_terminal();
+    let format = match cli.format {
+        Format::Text if !cli.format_given && !to_terminal => Format::Ndjson,
+        format => format,
+    };
+    if format.is_drawing() {
+        return Err(Failure::fatal("format-not-here", "only graph can be drawn"));
+    }
+    if format == Format::Junit {
+        return Err(Failure::fatal("format-not-here", "only check writes JUnit XML"));
+    }
+    if args.groups && !matches!(format, Format::Text | Format::Ndjson) {
+        return Err(Failure::fatal(
+            "format-not-here",
+            "groups have no place here: use --format ndjson or text",
+        ));
+    }
+    if let Some(file) = &cli.output
+        && inputs::begins_as_a_dump(file).unwrap_or(false)
+    {
+        let text = format!("{} is a dump, and is not overwritten", file.display());
+        return Err(Failure::fatal("output-is-a-dump", text));
+    }
+    let Some(file) = &args.resume else {
+        return Ok((format, None));
+    };
+    if cli.redact.contains(&Class::Paths) {
+        let text = "--resume knows dumps by their paths, which --redact replaces: leave one of them out";
+        return Err(Failure::fatal("redact-not-here", text));
+    }
+    if cli
+        .output
+        .as_ref()
+        .is_some_and(|output| same_file::is_same_file(output, file).unwrap_or(false))
+    {
+        let text = format!(
+            "--output would replace {file}, with the records that are there: append to it instead, with >>{file}",
+            file = file.display()
+        );
+        return Err(Failure::fatal("output-is-resumed", text));
+    }
+    let done = Done::read(file).map_err(|error| {
+        Failure::fatal(
+            "resume-file",
+            format!("{} cannot be read: {error}", file.display()),
+        )
+    })?;
+    Ok((format, Some(done)))
+}
+
+/// A dump on its own, without another process.
+fn look_at(cli: &Cli, path: &Path, done: Option<&Done>) -> io::Result<Outcome> {
+    let mut dump = DumpRef::of(path, cli.hash, Veil::of(cli));
+    if done.is_some_and(|done| done.has(&dump)) {
+        return Ok(Outcome::Skipped);
+    }
+    Outcome::of(Record::gather(cli, path, &mut dump), &dump)
+}
+
+fn run_all(cli: &Cli, args: &TriageArgs, done: Option<&Done>, desk: &mut Desk<'_>) -> io::Result<()> {
+    let stop = AtomicBool::new(false);
+    let ignored = Arc::new(AtomicU64::new(0));
+    let nursery = Nursery {
+        program: std::env::current_exe()?,
+        args: options(cli),
+        timeout: args
+            .timeout
+            .map(|units| Duration::from_nanos(units.saturating_mul(100))),
+        stop: &stop,
+    };
+    let inputs = inputs::inputs(&cli.dumps, args.recursive, &ignored);
+    let failed = |path: &Path, problem| {
+        let dump = DumpRef::of(path, false, Veil::of(&alone(cli, path)));
+        Outcome::of(Record::failed(&dump, problem), &dump)
+    };
+    let work = |input: Input| match input {
+        Input::Dump(path)
+            if done.is_some_and(|done| done.has(&DumpRef::of(&path, false, Veil::default()))) =>
+        {
+            Ok(Outcome::Skipped)
+        }
+        Input::Dump(path) => match nursery.raise(&path) {
+            Ok((line, record)) => Ok(Outcome::Record(line, record)),
+            Err(problem) => failed(&path, problem),
+        },
+        Input::Failed(path, problem) => failed(&path, problem),
+    };
+    let jobs = args.jobs.map_or_else(
+        || thread::available_parallelism().map_or(1, usize::from),
+        usize::from,
+    );
+    pool::in_order(inputs, jobs, &stop, work, |outcome| desk.take(outcome?))?;
+    desk.tally.ignored = ignored.load(Ordering::Relaxed);
+    Ok(())
+}
+
+/// The command line that has this dump alone.
+fn alone(cli: &Cli, dump: &Path) -> Cli {
+    Cli {
+        dumps: vec![dump.to_owned()],
+        ..cli.clone()
+    }
+}
+
+/// What a process is told behind its dump.
+fn options(cli: &Cli) -> Vec<OsString> {
+    let mut options: Vec<OsString> = ["triage", "--format", "ndjson", "--quiet"]
+        .map(OsString::from)
+        .to_vec();
+    for symbols in &cli.symbols {
+        options.extend(["--symbols".into(), symbols.into()]);
+    }
+    if cli.exact_symbols {
+        options.push("--exact-symbols".into());
+    }
+    if cli.hash {
+        options.push("--hash".into());
+    }
+    for class in cli.redact.iter().filter_map(Class::to_possible_value) {
+        options.extend(["--redact".into(), class.get_name().into()]);
+    }
+    if let Some(key) = &cli.redact_key {
+        options.extend(["--redact-key".into(), key.into()]);
+    }
+    if cli.no_mmap {
+        options.push("--no-mmap".into());
+    }
+    if let Some(style) = cli.style.to_possible_value() {
+        options.extend(["--style".into(), style.get_name().into()]);
+    }
+    options
+}
+
+/// What became of an input.
+enum Outcome {
+    /// A record of it, also on one line.
+    Record(String, Json),
+    /// An earlier run has it.
+    Skipped,
+}
+
+impl Outcome {
+    fn of(record: Record, dump: &DumpRef) -> io::Result<Self> {
+        let mut line = serde_json::to_value(record.line(dump))?;
+        dump.veil.record(&mut line);
+        Ok(Self::Record(serde_json::to_string(&line)?, line))
+    }
+}
+
+/// Where the records arrive, in order.
+struct Desk<'o> {
+    cli: &'o Cli,
+    sheet: Sheet,
+    target: &'o mut Target,
+    groups: Groups,
+    with_groups: bool,
+    numbers: bool,
+    progress: Progress,
+    tally: Tally,
+    worst: Status,
+}
+
+impl Desk<'_> {
+    fn take(&mut self, outcome: Outcome) -> io::Result<()> {
+        match outcome {
+            Outcome::Skipped => self.tally.skipped += 1,
+            Outcome::Record(line, record) => {
+                let (line, record) = self.numbered(line, record)?;
+                let status = Status::deserialize(&record["status"]).unwrap_or(Status::Fatal);
+                self.worst = self.worst.combine(status);
+                self.tally.count(status);
+                self.groups.add(&record);
+                self.sheet.record(self.cli, &line, &record, status, self.target)?;
+            }
+        }
+        self.progress.show(&self.tally);
+        Ok(())
+    }
+
+    /// Where paths are replaced, dumps are told apart by their place.
+    fn numbered(&self, line: String, mut record: Json) -> io::Result<(String, Json)> {
+        if !self.numbers {
+            return Ok((line, record));
+        }
+        record["dump"] = format!("dump-{}", self.tally.dumps + 1).into();
+        Ok((serde_json::to_string(&record)?, record))
+    }
+
+    fn finish(mut self) -> io::Result<(Status, Tally)> {
+        self.progress.end();
+        if self.with_groups {
+            self.sheet.groups(&self.groups.ranked(), self.target)?;
+        }
+        self.sheet.finish(self.target)?;
+        Ok((self.worst, self.tally))
+    }
+}
+
+/// How many dumps ended how.
+#[derive(Default)]
+pub struct Tally {
+    dumps: u64,
+    failed: u64,
+    found: u64,
+    partial: u64,
+    skipped: u64,
+    ignored: u64,
+}
+
+impl Tally {
+    fn count(&mut self, status: Status) {
+        self.dumps += 1;
+        match status {
+            Status::Complete => {}
+            Status::Finding => self.found += 1,
+            Status::Fatal => self.failed += 1,
+            Status::Partial => self.partial += 1,
+        }
+    }
+
+    /// One line.
+    pub fn text(&self) -> String {
+        let plural = if self.dumps == 1 { "" } else { "s" };
+        let parts = [
+            (self.found, "with a deadlock"),
+            (self.partial, "in part"),
+            (self.failed, "failed"),
+            (self.skipped, "done before"),
+            (self.ignored, "other files ignored"),
+        ];
+        let parts = parts.iter().filter(|(count, _)| *count > 0);
+        let parts: String = parts.map(|(count, what)| format!(", {count} {what}")).collect();
+        format!("{} dump{plural}{parts}", self.dumps)
+    }
+}

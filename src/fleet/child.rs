@@ -1,0 +1,233 @@
+//! One dump in a process of its own: what becomes of that process, be it a crash, is one record.
+
+use std::ffi::OsString;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value as Json;
+
+use super::record::Problem;
+
+/// The most that a record may take; beyond is no record.
+const RECORD: u64 = 16 << 20;
+
+/// How much of what a process says on stderr is kept, from the end.
+const LAST_WORDS: usize = 2048;
+
+/// How often a supervisor looks whether everything is to stop.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// How the processes are started.
+pub struct Nursery<'s> {
+    /// This program.
+    pub program: PathBuf,
+    /// What follows the dump on its command line.
+    pub args: Vec<OsString>,
+    /// How long one may take.
+    pub timeout: Option<Duration>,
+    /// Set when the rest is not wanted any more.
+    pub stop: &'s AtomicBool,
+}
+
+impl Nursery<'_> {
+    /// The record of a dump, on one line without its line feed, also read; or why there is none.
+    pub fn raise(&self, dump: &Path) -> Result<(String, Json), Problem> {
+        let child = Command::new(&self.program)
+            .arg(dump)
+            .args(&self.args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut child = child.map_err(|error| {
+            Problem::new(
+                "process-not-started",
+                format!("no process could be started for it: {error}"),
+            )
+        })?;
+        self.watch(&mut child).unwrap_or_else(|error| {
+            Err(Problem::new(
+                "process-died",
+                format!("its process is lost: {error}"),
+            ))
+        })
+    }
+
+    fn watch(&self, child: &mut Child) -> io::Result<Result<(String, Json), Problem>> {
+        let (send, receive) = channel();
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        thread::spawn(move || send.send(stdout.map_or_else(Vec::new, first_bytes)));
+        let last_words = thread::spawn(move || stderr.map_or_else(Vec::new, last_bytes));
+        let output = self.wait(&receive);
+        if output.as_ref().is_none_or(|output| output.len() as u64 > RECORD) {
+            // It may have ended by itself just now.
+            let _ = child.kill();
+        }
+        let status = child.wait()?;
+        let Some(output) = output else {
+            return Ok(Err(self.overdue()));
+        };
+        let last_words = last_words.join().unwrap_or_default();
+        Ok(record(output).ok_or_else(|| death(status, &last_words)))
+    }
+
+    /// What it wrote, once it has closed its stdout; none when that takes too long.
+    fn wait(&self, output: &Receiver<Vec<u8>>) -> Option<Vec<u8>> {
+        let begun = Instant::now();
+        loop {
+            let left = match self.timeout {
+                Some(timeout) => timeout.checked_sub(begun.elapsed())?,
+                None => GLANCE,
+            };
+            match output.recv_timeout(left.min(GLANCE)) {
+                Ok(bytes) => return Some(bytes),
+                Err(RecvTimeoutError::Disconnected) => return Some(Vec::new()),
+                Err(RecvTimeoutError::Timeout) if self.stop.load(Ordering::Relaxed) => return None,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    fn overdue(&self) -> Problem {
+        let seconds = self.timeout.unwrap_or_default().as_secs();
+        Problem::new(
+            "timeout",
+            format!("it was not done after {seconds} s, and its process was stopped"),
+        )
+    }
+}
+
+fn first_bytes(from: impl Read) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // What was read before an error is looked at all the same.
+    let _ = from.take(RECORD + 1).read_to_end(&mut bytes);
+    bytes
+}
+
+fn last_bytes(mut from: impl Read) -> Vec<u8> {
+    let mut last = Vec::new();
+    let mut buffer = [0; LAST_WORDS];
+    while let Ok(read @ 1..) = from.read(&mut buffer) {
+        last.extend_from_slice(&buffer[..read]);
+        last.drain(..last.len().saturating_sub(LAST_WORDS));
+    }
+    last
+}
+
+/// One whole line that is the record of a dump.
+fn record(output: Vec<u8>) -> Option<(String, Json)> {
+    let mut line = String::from_utf8(output).ok()?;
+    if line.pop() != Some('\n') || line.contains('\n') {
+        return None;
+    }
+    let json: Json = serde_json::from_str(&line).ok()?;
+    (json["record"] == super::record::NAME).then_some((line, json))
+}
+
+fn death(status: ExitStatus, last_words: &[u8]) -> Problem {
+    let last_words = String::from_utf8_lossy(last_words);
+    let last = last_words
+        .lines()
+        .rev()
+        .find(|line| !line.trim().is_empty() && !line.starts_with("note: "));
+    let said = last.map(|line| format!(": {line}")).unwrap_or_default();
+    Problem::new(
+        "process-died",
+        format!("its process ended without a record ({status}){said}"),
+    )
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// A shell script in the place of the program; `$1` is the dump.
+    fn raise(script: &str, timeout: Option<Duration>) -> Result<(String, Json), Problem> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("script");
+        fs::write(&path, script).unwrap();
+        let nursery = Nursery {
+            program: "/bin/sh".into(),
+            args: vec!["a.dmp".into()],
+            timeout,
+            stop: &AtomicBool::new(false),
+        };
+        nursery.raise(&path)
+    }
+
+    #[test]
+    fn a_record_is_passed_on_as_it_is() {
+        let (line, json) = raise(
+            r#"echo '{"record":"triage",  "dump":"'$1'"}'; echo talk >&2"#,
+            None,
+        )
+        .unwrap();
+        assert_eq!(line, r#"{"record":"triage",  "dump":"a.dmp"}"#);
+        assert_eq!(json["dump"], "a.dmp");
+    }
+
+    #[test]
+    fn a_process_that_hangs_is_stopped() {
+        let started = Instant::now();
+        let problem = raise("exec sleep 600", Some(Duration::from_secs(1))).unwrap_err();
+        assert_eq!(problem.id, "timeout");
+        assert_eq!(
+            problem.text,
+            "it was not done after 1 s, and its process was stopped"
+        );
+        assert!(started.elapsed() < Duration::from_secs(500), "it was waited for");
+    }
+
+    #[test]
+    fn a_process_that_dies_says_how() {
+        let died = |script: &str| {
+            let problem = raise(script, None).unwrap_err();
+            assert_eq!(problem.id, "process-died", "{}", problem.text);
+            problem.text
+        };
+        assert_eq!(
+            died("kill -9 $$"),
+            "its process ended without a record (signal: 9 (SIGKILL))"
+        );
+        assert_eq!(
+            died(r#"printf 'thread main panicked at x:\nno luck\nnote: run with y\n' >&2; exit 101"#),
+            "its process ended without a record (exit status: 101): no luck"
+        );
+        for no_record in [
+            "true",
+            "echo talk",
+            r#"printf '{"record":"triage"}'"#,
+            r#"echo '{"record":"triage"}'; echo '{"record":"triage"}'"#,
+            r#"echo '{"record":"group"}'"#,
+            r"printf '\377\n'",
+        ] {
+            died(no_record);
+        }
+    }
+
+    #[test]
+    fn a_process_that_never_stops_talking_is_stopped() {
+        assert_eq!(raise("yes", None).unwrap_err().id, "process-died");
+        let problem = raise("yes >&2", Some(Duration::from_secs(1))).unwrap_err();
+        assert_eq!(problem.id, "timeout");
+    }
+
+    #[test]
+    fn a_program_that_is_not_there() {
+        let nursery = Nursery {
+            program: "/nonexistent/program".into(),
+            args: Vec::new(),
+            timeout: None,
+            stop: &AtomicBool::new(false),
+        };
+        let problem = nursery.raise(Path::new("a.dmp")).unwrap_err();
+        assert_eq!(problem.id, "process-not-started");
+    }
+}

@@ -1,0 +1,309 @@
+//! One dump in one record: as flat as it can be, for tables, and of the same shape whatever became of the dump.
+
+use std::path::Path;
+
+use alpc::Kernel;
+use alpc::triage::{self, RootBlocker, Summary, TroubleCount};
+use alpc::wait::hang::Hang;
+use kdump::{Dump, FileTime, Header, Machine, TimeSpan};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::cli::Cli;
+use crate::commands;
+use crate::failure::{Failure, Status};
+use crate::output::document::{DumpRef, Line, SymbolSource, VERSION};
+use crate::output::json::Holes;
+use crate::output::narrow;
+use crate::session::Session;
+
+/// The kind of record, as each line names it.
+pub const NAME: &str = "triage";
+
+/// The views whose loss takes something from the record.
+const NEEDED: [&str; 5] = ["message", "port", "threads", "processes", "global"];
+
+/// One dump. What could not be told is `null`; `error` and `problems` say why.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "TriageRecord")]
+pub struct Record {
+    /// Version of the format.
+    version: u32,
+    /// The program that wrote it, and its version.
+    tool: &'static str,
+    /// Bytes of the dump; null for what is no file.
+    pub dump_size: Option<u64>,
+    /// SHA-256 of the dump in hex, when `--hash` asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
+    dump_sha256: Option<String>,
+    /// How the dump alone would end: as `hang` does on it.
+    pub status: Status,
+    /// Why there is no more than this.
+    error: Option<Problem>,
+    /// What kind of dump it is.
+    kind: Option<&'static str>,
+    /// The machine type.
+    machine: Option<String>,
+    /// The build number of Windows.
+    build: Option<u32>,
+    /// Which PDB the kernel was linked with: name, GUID and age, as in a symbol store.
+    kernel_pdb: Option<String>,
+    /// The bug check.
+    bug_check: Option<StopCode>,
+    /// When the system stopped.
+    crash_time: Option<FileTime>,
+    /// How long it had run.
+    up_time: Option<TimeSpan>,
+    /// Pages of 4 KiB that the dump claims to have.
+    pages_claimed: Option<u64>,
+    /// Those that are in the file.
+    pages_present: Option<u64>,
+    /// Which symbols served.
+    pub symbols: Option<SymbolSource>,
+    /// Ports that were found.
+    ports: Option<usize>,
+    /// Threads that were looked at.
+    threads: Option<usize>,
+    /// Threads that wait for an ALPC reply.
+    waits: Option<usize>,
+    /// Threads that wait for another thread or process.
+    stuck: Option<usize>,
+    /// The longest of their waits.
+    longest_wait: Option<TimeSpan>,
+    /// Rings of proven waits.
+    deadlocks: Option<usize>,
+    /// Rings that need a step which is not proven.
+    possible_deadlocks: Option<usize>,
+    /// Where the chains of most threads end.
+    root_blocker: Option<RootBlocker>,
+    /// One line that is the same for the same hang on two machines.
+    signature: Option<String>,
+    /// What is wrong with the dump, its symbols or the system.
+    problems: Vec<Problem>,
+}
+
+/// Something wrong.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Problem {
+    /// A stable id, for scripts.
+    #[schemars(regex(pattern = "^[a-z0-9-]+$"))]
+    pub id: String,
+    /// It in words, which may change.
+    pub text: String,
+}
+
+impl Problem {
+    pub fn new(id: impl Into<String>, text: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            text: text.into(),
+        }
+    }
+}
+
+/// The bug check of the crash.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+struct StopCode {
+    /// Its code.
+    code: u32,
+    /// Its parameters in hex, in the digits of the system.
+    parameters: [String; 4],
+}
+
+impl Record {
+    /// A dump of which nothing is known but what its folder says.
+    fn of(dump: &DumpRef) -> Self {
+        Self {
+            version: VERSION,
+            tool: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
+            dump_size: dump.size,
+            dump_sha256: dump.sha256.clone(),
+            status: Status::Complete,
+            error: None,
+            kind: None,
+            machine: None,
+            build: None,
+            kernel_pdb: None,
+            bug_check: None,
+            crash_time: None,
+            up_time: None,
+            pages_claimed: None,
+            pages_present: None,
+            symbols: None,
+            ports: None,
+            threads: None,
+            waits: None,
+            stuck: None,
+            longest_wait: None,
+            deadlocks: None,
+            possible_deadlocks: None,
+            root_blocker: None,
+            signature: None,
+            problems: Vec::new(),
+        }
+    }
+
+    /// A dump that gave nothing, and why.
+    pub fn failed(dump: &DumpRef, error: Problem) -> Self {
+        let mut record = Self::of(dump);
+        record.fail(Status::Fatal, error);
+        record
+    }
+
+    /// The record as a line, which names its kind and its dump.
+    pub fn line(self, dump: &DumpRef) -> Line<Self> {
+        Line {
+            record: NAME,
+            dump: dump.name.clone(),
+            value: self,
+        }
+    }
+
+    fn fail(&mut self, status: Status, error: Problem) {
+        self.status = status;
+        self.error = Some(error);
+    }
+
+    /// Opens a dump and gathers what can be told of it, and learns what of it must not be told.
+    pub fn gather(cli: &Cli, path: &Path, dump: &mut DumpRef) -> Self {
+        match Session::open(cli, path) {
+            Ok(session) => {
+                let record = Self::of_session(&session, dump);
+                dump.veil = session.veil().clone();
+                record
+            }
+            Err(error) => {
+                let failure = Failure::from_error(error);
+                Self::failed(dump, Problem::new(failure.id, failure.message))
+            }
+        }
+    }
+
+    /// What can be told of an open dump.
+    pub fn of_session(session: &Session, dump: &DumpRef) -> Self {
+        let mut record = Self::of(dump);
+        record.add_dump(session.dump());
+        record.kernel_pdb = session
+            .image()
+            .ok()
+            .and_then(|image| Session::wanted(&image))
+            .map(|wanted| wanted.to_string());
+        match session.kernel() {
+            Ok(kernel) => record.add_system(&kernel),
+            Err(error) => {
+                let failure = Failure::from_error(error);
+                record.fail(failure.status, Problem::new(failure.id, failure.message));
+            }
+        }
+        if session.dump().kernel_space().pointer_width() == 4 {
+            let problems = record.problems.iter_mut().chain(&mut record.error);
+            problems.for_each(|problem| problem.text = narrow::text(&problem.text));
+        }
+        record
+    }
+
+    fn add_dump(&mut self, dump: &Dump) {
+        let header = dump.header();
+        self.kind = Some(header.kind.name());
+        self.machine = Some(header.machine.to_string());
+        self.build = Some(header.minor_version);
+        self.bug_check = bug_check(header);
+        self.crash_time = header.system_time;
+        self.up_time = header.system_up_time;
+        let pages = dump.coverage();
+        if pages.claimed != 0 {
+            self.pages_claimed = Some(pages.claimed);
+            self.pages_present = Some(pages.present);
+        }
+        let notes = dump.notes().iter();
+        self.problems
+            .extend(notes.map(|note| Problem::new(note.id, note.text.clone())));
+    }
+
+    fn add_system(&mut self, kernel: &Kernel<'_>) {
+        self.add_symbols(kernel);
+        let (summary, hang) = triage::summary(kernel);
+        let holes = holes(&hang);
+        let found = if summary.deadlocks > 0 {
+            Status::Finding
+        } else {
+            Status::Complete
+        };
+        self.status = holes.status().combine(found);
+        self.add_summary(summary);
+        let holes = holes.by_cause().into_iter().map(|hole| {
+            let values = if hole.count == 1 { "value" } else { "values" };
+            let text = format!(
+                "{} {values} could not be told, the first: {}",
+                hole.count, hole.first
+            );
+            Problem::new(hole.cause, text)
+        });
+        self.problems.extend(holes);
+    }
+
+    fn add_symbols(&mut self, kernel: &Kernel<'_>) {
+        let layout = kernel.layout();
+        self.symbols = Some(commands::symbol_source(kernel));
+        let mut lost = alpc::contract::views_lost(layout.missing());
+        lost.retain(|view| NEEDED.contains(view));
+        if !lost.is_empty() {
+            let missing: Vec<String> = layout.missing().iter().map(ToString::to_string).collect();
+            self.problems.push(Problem::new(
+                "symbols-incomplete",
+                format!(
+                    "the symbols lack {}: {} suffer",
+                    missing.join(", "),
+                    lost.join(", ")
+                ),
+            ));
+        }
+    }
+
+    fn add_summary(&mut self, summary: Summary) {
+        self.ports = summary.ports;
+        self.threads = Some(summary.threads);
+        self.waits = Some(summary.waits);
+        self.stuck = Some(summary.stuck);
+        self.longest_wait = summary.longest_wait;
+        self.deadlocks = Some(summary.deadlocks);
+        self.possible_deadlocks = Some(summary.possible_deadlocks);
+        self.root_blocker = summary.root_blocker;
+        self.signature = summary.signature;
+        self.problems.extend(summary.troubles.iter().map(trouble));
+    }
+}
+
+/// What the report could not tell.
+fn holes(hang: &Hang) -> Holes {
+    // A record that cannot be written as JSON is a bug, which the tests of `hang` would have found.
+    serde_json::to_value(hang).map_or_else(|_| Holes::default(), |mut json| Holes::hoist(&mut json))
+}
+
+fn trouble(trouble: &TroubleCount) -> Problem {
+    let worst = match &trouble.worst {
+        Some(name) if trouble.ports > 1 => format!(", most at {name}"),
+        Some(name) => format!(", {name}"),
+        None => String::new(),
+    };
+    let ports = if trouble.ports == 1 { "port" } else { "ports" };
+    Problem::new(
+        format!("port-{}", trouble.trouble.name()),
+        format!(
+            "{}: {} at {} {ports}{worst}",
+            trouble.trouble.meaning(),
+            trouble.count,
+            trouble.ports
+        ),
+    )
+}
+
+fn bug_check(header: &Header) -> Option<StopCode> {
+    let digits = if header.machine == Machine::I386 { 8 } else { 16 };
+    let bug_check = header.bug_check.as_ref()?;
+    Some(StopCode {
+        code: bug_check.code,
+        parameters: bug_check.parameters.map(|value| format!("{value:0digits$x}")),
+    })
+}

@@ -1,0 +1,153 @@
+//! What an earlier run has written already.
+
+use std::collections::HashSet;
+use std::fs::{File, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::output::document::DumpRef;
+use crate::output::escape;
+
+/// The dumps that records of an earlier run are about, by name and length.
+#[derive(Default)]
+pub struct Done {
+    /// Two hashes of each, by keys drawn at random: a million dumps take some 20 MB, and names made to collide
+    /// do not.
+    dumps: HashSet<(u64, u64)>,
+    keys: (RandomState, RandomState),
+    /// Lines that are no records.
+    pub torn: u64,
+}
+
+/// As much of a record as tells which dump it is about.
+#[derive(Deserialize)]
+struct Line {
+    record: String,
+    dump: Option<String>,
+    dump_size: Option<u64>,
+}
+
+impl Done {
+    /// Reads what an earlier run has written; a file that is not there has nothing. Where the last line is torn
+    /// and stdout goes to the same file, the line is cut off, so that what comes next begins a line.
+    ///
+    /// # Errors
+    /// What keeps the file from being read.
+    pub fn read(path: &Path) -> io::Result<Self> {
+        let mut done = Self::default();
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(done),
+            Err(error) => return Err(error),
+        };
+        let mut lines = BufReader::new(file);
+        let mut line = Vec::new();
+        let mut whole = 0_u64;
+        while lines.read_until(b'\n', &mut line)? > 0 {
+            if line.ends_with(b"\n") {
+                whole += line.len() as u64;
+                done.add(&line);
+            } else {
+                done.torn += 1;
+                mend(path, whole)?;
+            }
+            line.clear();
+        }
+        Ok(done)
+    }
+
+    /// Whether there is a record of this dump.
+    pub fn has(&self, dump: &DumpRef) -> bool {
+        self.dumps.contains(&self.key(&dump.name, dump.size))
+    }
+
+    fn add(&mut self, line: &[u8]) {
+        match serde_json::from_slice::<Line>(line) {
+            Ok(Line {
+                record,
+                dump: Some(dump),
+                dump_size,
+            }) if record == super::record::NAME => {
+                self.dumps.insert(self.key(&dump, dump_size));
+            }
+            Ok(_) => {}
+            Err(_) => self.torn += 1,
+        }
+    }
+
+    fn key(&self, dump: &str, size: Option<u64>) -> (u64, u64) {
+        (
+            self.keys.0.hash_one((dump, size)),
+            self.keys.1.hash_one((dump, size)),
+        )
+    }
+
+    /// What is worth saying about the file.
+    pub fn note(&self, path: &Path) -> Option<String> {
+        (self.torn > 0).then(|| {
+            format!(
+                "{}: {} cannot be read as records; their dumps are looked at again",
+                escape::text(&path.to_string_lossy()),
+                match self.torn {
+                    1 => "1 line".to_owned(),
+                    lines => format!("{lines} lines"),
+                }
+            )
+        })
+    }
+}
+
+/// Cuts the torn last line off, when stdout goes to this very file.
+fn mend(path: &Path, whole: u64) -> io::Result<()> {
+    let stdout = same_file::Handle::stdout();
+    let is_stdout = stdout
+        .ok()
+        .zip(same_file::Handle::from_path(path).ok())
+        .is_some_and(|(stdout, file)| stdout == file);
+    if is_stdout {
+        OpenOptions::new().write(true).open(path)?.set_len(whole)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_dump_is_known_by_name_and_length() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("done.ndjson");
+        let has = |done: &Done, name: &str, size| {
+            done.has(&DumpRef {
+                name: name.to_owned(),
+                size,
+                sha256: None,
+            })
+        };
+        assert!(!has(&Done::read(&path).unwrap(), "a.dmp", Some(4)), "no file yet");
+        let text = concat!(
+            r#"{"record":"triage","dump":"a.dmp","dump_size":4,"ports":3}"#,
+            "\n",
+            r#"{"record":"triage","dump":"gone.dmp","dump_size":null}"#,
+            "\n\nnonsense\n",
+            r#"{"record":"group","dumps":2,"first":"b.dmp","signature":"none"}"#,
+            "\n",
+            r#"{"record":"triage","dump":"b.dmp","si"#
+        );
+        fs::write(&path, text).unwrap();
+        let done = Done::read(&path).unwrap();
+        assert!(has(&done, "a.dmp", Some(4)));
+        assert!(!has(&done, "a.dmp", Some(5)), "it has grown");
+        assert!(!has(&done, "a.dmp", None));
+        assert!(has(&done, "gone.dmp", None));
+        assert!(!has(&done, "b.dmp", None));
+        assert_eq!(done.torn, 3);
+        assert_eq!(fs::read_to_string(&path).unwrap(), text, "it is not stdout");
+    }
+}

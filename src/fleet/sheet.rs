@@ -1,0 +1,268 @@
+//! Records of many dumps, each written as soon as it is there: as lines of JSON, as JSON documents, as CSV, or as a
+//! table for people.
+
+use std::io::{self, Write};
+
+use kdump::TimeSpan;
+use serde_json::Value as Json;
+
+use super::groups::Group;
+use super::record::{NAME, Record};
+use crate::cli::{Cli, Format};
+use crate::commands::Table;
+use crate::failure::Status;
+use crate::output::document::{Document, DumpRef, Head};
+use crate::output::records::cell;
+use crate::output::schema::{columns, of};
+use crate::output::{escape, time};
+use crate::redact::Veil;
+
+/// The rows of CSV.
+const ROWS: Table = Table {
+    record: NAME,
+    row: of::<Record>,
+    rest: (of::<()>, None),
+};
+
+/// Width of the names of dumps in the table. It is not known before how long they are; longer ones push the rest
+/// of their row.
+const DUMP: usize = 36;
+
+/// How records are written.
+pub enum Sheet {
+    /// A line of JSON a record.
+    Lines,
+    /// JSON documents: one, or an array of them.
+    Documents { array: bool, any: bool },
+    /// CSV, with these columns.
+    Rows(Vec<String>),
+    /// A table; whether the problems of each dump are below its row.
+    Table { verbose: bool },
+}
+
+impl Sheet {
+    /// Begins to write in a format; `alone` tells that there is one dump only.
+    pub fn new(cli: &Cli, format: Format, alone: bool, out: &mut impl Write) -> io::Result<Self> {
+        Ok(match format {
+            Format::Csv => {
+                let columns = columns(&ROWS);
+                let named = columns.iter().map(String::as_str);
+                write_row(out, ["record", "dump"].into_iter().chain(named))?;
+                Self::Rows(columns)
+            }
+            Format::Json => Self::Documents {
+                array: !alone,
+                any: false,
+            },
+            Format::Text => {
+                say(out, &head())?;
+                Self::Table { verbose: cli.verbose }
+            }
+            _ => Self::Lines,
+        })
+    }
+
+    /// Writes one record, whose line of JSON is also at hand as it was written.
+    pub fn record(
+        &mut self,
+        cli: &Cli,
+        line: &str,
+        record: &Json,
+        status: Status,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
+        match self {
+            Self::Lines => say(out, &format!("{line}\n")),
+            Self::Documents { array, any } => {
+                let document = serde_json::to_string_pretty(&document(cli, record, status)?)?;
+                let before = if *any { ",\n" } else { "[\n" };
+                *any = true;
+                if *array {
+                    // As deep as in an array that is written at once.
+                    say(out, &format!("{before}  {}", document.replace('\n', "\n  ")))
+                } else {
+                    say(out, &format!("{document}\n"))
+                }
+            }
+            Self::Rows(columns) => {
+                let fixed = ["record", "dump"].into_iter();
+                let cells = fixed.chain(columns.iter().map(String::as_str));
+                write_row(out, cells.map(|column| cell(record, column)))
+            }
+            Self::Table { verbose } => {
+                let mut text = table_row(record);
+                if *verbose {
+                    text.push_str(&problem_lines(record));
+                }
+                say(out, &text)
+            }
+        }
+    }
+
+    /// Writes what is said of groups, at the end, where it has a place.
+    pub fn groups(&mut self, groups: &[Group], out: &mut impl Write) -> io::Result<()> {
+        match self {
+            Self::Table { .. } => say(out, &group_table(groups)),
+            Self::Lines => groups
+                .iter()
+                .try_for_each(|group| say(out, &format!("{}\n", serde_json::to_string(&group.line())?))),
+            Self::Documents { .. } | Self::Rows(_) => Ok(()),
+        }
+    }
+
+    /// Writes what closes the whole.
+    pub fn finish(self, out: &mut impl Write) -> io::Result<()> {
+        match self {
+            Self::Documents { array: true, any } => say(out, if any { "\n]\n" } else { "[]\n" }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The document that one dump would have given.
+fn document(cli: &Cli, record: &Json, status: Status) -> io::Result<Json> {
+    let text = |name: &str| record[name].as_str().map(str::to_owned);
+    let dump = DumpRef {
+        name: text("dump").unwrap_or_default(),
+        size: record["dump_size"].as_u64(),
+        sha256: text("dump_sha256"),
+        veil: Veil::of(cli),
+    };
+    let mut result = record.clone();
+    if let Json::Object(members) = &mut result {
+        members.retain(|name, _| name != "record" && name != "dump");
+    }
+    let mut document = serde_json::to_value(Document {
+        head: Head::new(cli, &dump, None),
+        status,
+        result: Some(result),
+        error: None,
+        holes: Some(Vec::new()),
+        explain: None,
+    })?;
+    document["symbols"] = record["symbols"].clone();
+    Ok(document)
+}
+
+/// In one piece, so that lines of several runs into one file stay whole.
+fn say(out: &mut impl Write, text: &str) -> io::Result<()> {
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+fn write_row(out: &mut impl Write, cells: impl Iterator<Item: AsRef<[u8]>>) -> io::Result<()> {
+    let mut writer = csv::Writer::from_writer(out);
+    writer.write_record(cells)?;
+    writer.flush()
+}
+
+/// The table of one record, its problems below.
+pub fn table_of(record: &Json) -> String {
+    head() + &table_row(record) + &problem_lines(record)
+}
+
+fn head() -> String {
+    let cells = [
+        "BUILD",
+        "BUGCHECK",
+        "PAGES",
+        "PORTS",
+        "THREADS",
+        "WAITS",
+        "LONGEST",
+        "DEADLOCKS",
+    ];
+    row("DUMP", cells, "SIGNATURE")
+}
+
+fn problems(record: &Json) -> impl Iterator<Item = &Json> {
+    record["problems"].as_array().into_iter().flatten()
+}
+
+fn row(dump: &str, cells: [&str; 8], last: &str) -> String {
+    let [build, bug_check, pages, ports, threads, waits, longest, deadlocks] = cells;
+    let line = format!(
+        "{dump:<DUMP$}  {build:>6}  {bug_check:>10}  {pages:>6}  {ports:>6}  {threads:>7}  {waits:>6}  \
+         {longest:>12}  {deadlocks:>9}  {last}"
+    );
+    format!("{}\n", line.trim_end())
+}
+
+fn table_row(record: &Json) -> String {
+    let number = |name: &str| cell(record, name);
+    let code = record.pointer("/bug_check/code").and_then(Json::as_u64);
+    let longest = record["longest_wait"]["ticks"].as_u64();
+    let longest = longest.map(|ticks| time::lasted(TimeSpan(ticks)));
+    let last = match (record["signature"].as_str(), record["error"]["id"].as_str()) {
+        (Some(signature), _) => escape::text(signature),
+        (None, Some(id)) => format!("! {id}: {}", why(record)),
+        (None, None) => "?".to_owned(),
+    };
+    row(
+        &name(record),
+        [
+            &number("build"),
+            &code.map(|code| format!("0x{code:08x}")).unwrap_or_default(),
+            &pages(record).unwrap_or_default(),
+            &number("ports"),
+            &number("threads"),
+            &number("waits"),
+            &longest.unwrap_or_default(),
+            &number("deadlocks"),
+        ],
+        &last,
+    )
+}
+
+fn name(record: &Json) -> String {
+    escape::text(record["dump"].as_str().unwrap_or_default())
+}
+
+/// The share of pages that is there, never rounded up to all of them.
+fn pages(record: &Json) -> Option<String> {
+    let claimed = record["pages_claimed"].as_u64().filter(|&claimed| claimed > 0)?;
+    let present = record["pages_present"].as_u64()?;
+    Some(format!("{} %", u128::from(present) * 100 / u128::from(claimed)))
+}
+
+fn first_line(problem: &Json) -> String {
+    let text = problem["text"].as_str().unwrap_or_default();
+    escape::text(text.lines().next().unwrap_or_default())
+}
+
+/// The error without the dump's name, which stands in the same row.
+fn why(record: &Json) -> String {
+    let text = first_line(&record["error"]);
+    let name = format!("{}: ", name(record));
+    text.strip_prefix(&name).unwrap_or(&text).to_owned()
+}
+
+fn problem_lines(record: &Json) -> String {
+    problems(record)
+        .map(|problem| {
+            format!(
+                "    ? {}: {}\n",
+                problem["id"].as_str().unwrap_or_default(),
+                first_line(problem)
+            )
+        })
+        .collect()
+}
+
+fn group_table(groups: &[Group]) -> String {
+    let mut text = "\nDUMPS  SIGNATURE\n".to_owned();
+    for group in groups {
+        let what = match (&group.signature, &group.error) {
+            (Some(signature), _) => signature.clone(),
+            (None, Some(error)) => format!("! {error}"),
+            (None, None) => "?".to_owned(),
+        };
+        text.push_str(&format!(
+            "{:>5}  {}  (first: {})\n",
+            group.dumps,
+            escape::text(&what),
+            escape::text(&group.first)
+        ));
+    }
+    text
+}

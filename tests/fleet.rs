@@ -1,0 +1,324 @@
+//! What docs/fleet.md and examples/fleet show, run as far as this machine can: shell scripts with stand-ins for
+//! the remote parts, and Ray where it is installed (`$RAY_PYTHON`, or below `target/ci`; `.ci/peers` installs it).
+#![cfg(unix)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+use support::{alpc_dump, fixture, root};
+use synth::dump::Kind;
+use synth::worlds::hang;
+use tempfile::TempDir;
+
+const KERNEL: &str = "vista-sp2-x64";
+const DUMPS: usize = 9;
+const RING: &str = "deadlock:csrss.exe[apiport]>lsass.exe[lsasspirpc]>services.exe[ntsvcs]>csrss.exe";
+const ROW: &str =
+    "blocked:explorer.exe>svchost.exe[senssvc]>lsass.exe[lsasspirpc]>lsass.exe{mutant}:no-owner";
+
+/// A folder with `dumps` in it, the list of them, and programs that stand for what is not here.
+struct Yard {
+    folder: TempDir,
+}
+
+impl Yard {
+    fn new() -> Self {
+        let yard = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        fs::create_dir(yard.path("dumps")).unwrap();
+        fs::create_dir(yard.path("bin")).unwrap();
+        fs::copy(fixture("vista-sp2-x64.pdb"), yard.path("dumps/kernel.pdb")).unwrap();
+        // Every third a ring, every third a row, every third not whole.
+        let ring = hang::ring_of_three(KERNEL).built.dump(Kind::Summary);
+        let row = hang::row_to_mutant(KERNEL).built.dump(Kind::Summary);
+        let mut names = String::new();
+        for number in 0..DUMPS {
+            let bytes = [&ring, &row, &ring[..3000]][number % 3];
+            let name = format!("dumps/host {number}.dmp");
+            fs::write(yard.path(&name), bytes).unwrap();
+            names.push_str(&format!("{name}\n"));
+        }
+        fs::write(yard.path("names.txt"), names).unwrap();
+        yard
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    fn program(&self, name: &str, script: &str) {
+        let path = self.path("bin").join(name);
+        fs::write(&path, script).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// Runs a shell script in the folder, with the programs and ours on the path.
+    fn run(&self, shell: &str, script: &str, more: &[(&str, &str)]) -> Output {
+        let ours = Path::new(env!("CARGO_BIN_EXE_alpc-dump")).parent().unwrap();
+        let examples = root().join("examples/fleet");
+        let path = std::env::var("PATH").unwrap();
+        let path = [&self.path("bin"), ours, &examples]
+            .map(|path| path.display().to_string())
+            .join(":")
+            + ":"
+            + &path;
+        let mut command = Command::new(shell);
+        command
+            .args(["-c", script])
+            .current_dir(self.folder.path())
+            .env("PATH", path)
+            .env("HOME", self.folder.path())
+            .env_remove("_NT_SYMBOL_PATH")
+            .envs(more.iter().copied());
+        command.output().unwrap()
+    }
+
+    /// The records of all dumps, in order, as the program itself gives them.
+    fn expected(&self) -> String {
+        let run = self.run("sh", "alpc-dump dumps triage", &[]);
+        String::from_utf8(run.stdout).unwrap()
+    }
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The lines of all parts, in the order of the names of the dumps.
+fn sorted(text: &str) -> Vec<&str> {
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.sort_unstable();
+    lines
+}
+
+/// The console block of docs/fleet.md that has `part` in it.
+fn snippet(part: &str) -> String {
+    let page = fs::read_to_string(root().join("docs/fleet.md")).unwrap();
+    let blocks = page.split("```sh\n").skip(1);
+    let mut blocks = blocks.map(|block| block.split("```").next().unwrap());
+    blocks.find(|block| block.contains(part)).unwrap().to_owned()
+}
+
+#[test]
+fn the_world_is_as_told() {
+    let yard = Yard::new();
+    let expected = yard.expected();
+    let signatures: Vec<Value> = expected
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["signature"].clone())
+        .collect();
+    let three = [json!(RING), json!(ROW), json!(null)];
+    assert_eq!(signatures, [three.clone(), three.clone(), three].concat());
+}
+
+#[test]
+fn resuming_by_appending() {
+    let yard = Yard::new();
+    let expected = yard.expected();
+    fs::write(yard.path("done.ndjson"), &expected[..expected.len() / 2]).unwrap();
+    yard.run("sh", &snippet("--resume"), &[]);
+    assert_eq!(yard.read("done.ndjson"), expected);
+}
+
+#[test]
+fn xargs_over_ssh() {
+    let yard = Yard::new();
+    // Real ssh, too, gives the words to a shell there, joined by blanks.
+    yard.program("ssh", "#!/bin/sh\nshift\nexec sh -c \"$*\"\n");
+    fs::write(yard.path("hosts.txt"), "one\ntwo\n").unwrap();
+    let run = yard.run("sh", &snippet("hosts.txt"), &[]);
+    assert!(run.status.success(), "{}", said(&run));
+    let expected = yard.expected();
+    assert_eq!(yard.read("out/one.ndjson"), expected);
+    assert_eq!(yard.read("fleet.ndjson"), format!("{expected}{expected}"));
+}
+
+#[test]
+fn gnu_parallel() {
+    let yard = Yard::new();
+    if !yard.run("sh", "parallel --version", &[]).status.success() {
+        return eprintln!("skipped: GNU parallel is not installed");
+    }
+    fs::write(yard.path("hosts.txt"), "2/:\n").unwrap();
+    let script = snippet("parallel").replace("-n 64", "-n 2");
+    let run = yard.run("sh", &script, &[]);
+    assert_eq!(yard.read("fleet.ndjson"), yard.expected(), "{}", said(&run));
+    assert_eq!(yard.read("jobs.log").lines().count(), 1 + DUMPS.div_ceil(2));
+}
+
+#[test]
+fn a_shard_of_a_list() {
+    let yard = Yard::new();
+    for shard in ["0", "1", "2", "3"] {
+        let run = yard.run(
+            "sh",
+            &format!("shard.sh names.txt {shard} 4 out"),
+            &[("JOBS", "2")],
+        );
+        assert!(run.status.success(), "{}", said(&run));
+    }
+    let parts = yard.run("sh", "cat out/part-*.ndjson", &[]);
+    let parts = String::from_utf8(parts.stdout).unwrap();
+    let expected = yard.expected();
+    assert_eq!(sorted(&parts), sorted(&expected));
+    assert_eq!(yard.read("out/part-000003.ndjson").lines().count(), 2);
+    // Again: nothing is left to do. Torn: the rest is done.
+    for torn in [0, 50] {
+        let part = yard.read("out/part-000000.ndjson");
+        fs::write(yard.path("out/part-000000.ndjson"), &part[..part.len() - torn]).unwrap();
+        let run = yard.run("sh", "shard.sh names.txt 0 4 out", &[]);
+        assert!(run.status.success(), "{}", said(&run));
+        assert_eq!(yard.read("out/part-000000.ndjson"), part);
+    }
+    // More shards than dumps.
+    assert!(
+        yard.run("sh", "shard.sh names.txt 11 12 out", &[])
+            .status
+            .success()
+    );
+    // A program that cannot be run is no result.
+    yard.program("alpc-dump", "#!/bin/sh\nkill -9 $$\n");
+    let run = yard.run("sh", "rm -r out; shard.sh names.txt 0 4 out", &[]);
+    assert!(!run.status.success());
+}
+
+#[test]
+fn a_slurm_array() {
+    let yard = Yard::new();
+    let script = root().join("examples/fleet/slurm.sbatch");
+    let script = script.to_str().unwrap();
+    assert!(
+        yard.run("bash", &format!("bash -n {script}"), &[])
+            .status
+            .success()
+    );
+    let examples = root().join("examples/fleet");
+    for task in ["0", "1"] {
+        let variables = [
+            ("SLURM_ARRAY_TASK_ID", task),
+            ("SLURM_ARRAY_TASK_COUNT", "2"),
+            ("SLURM_SUBMIT_DIR", examples.to_str().unwrap()),
+        ];
+        let run = yard.run("bash", &format!("bash {script} names.txt out"), &variables);
+        assert!(run.status.success(), "{}", said(&run));
+    }
+    let parts = yard.run("sh", "cat out/part-*.ndjson", &[]);
+    let parts = String::from_utf8(parts.stdout).unwrap();
+    assert_eq!(sorted(&parts), sorted(&yard.expected()));
+}
+
+#[test]
+fn a_kubernetes_job() {
+    let yard = Yard::new();
+    let file = root().join("examples/fleet/kubernetes-job.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    let command = text.split("command: [\"sh\", \"-c\", '").nth(1).unwrap();
+    let command = command.split("']").next().unwrap();
+    let variables = [
+        ("LIST", "names.txt"),
+        ("SHARDS", "2"),
+        ("OUT", "out"),
+        ("JOB_COMPLETION_INDEX", "1"),
+    ];
+    let run = yard.run("sh", command, &variables);
+    assert!(run.status.success(), "{}", said(&run));
+    assert_eq!(yard.read("out/part-000001.ndjson").lines().count(), DUMPS / 2);
+    // As YAML, where something reads it.
+    let Some(python) = ray_python() else { return };
+    let script = "import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1]))))";
+    let output = Command::new(python)
+        .args(["-c", script])
+        .arg(&file)
+        .output()
+        .unwrap();
+    let job: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&job["apiVersion"], &job["kind"]),
+        (&json!("batch/v1"), &json!("Job"))
+    );
+    let spec = &job["spec"];
+    assert_eq!(spec["completionMode"], "Indexed");
+    let container = &spec["template"]["spec"]["containers"][0];
+    assert_eq!(container["command"], json!(["sh", "-c", command]));
+    let shards = container["env"].as_array().unwrap().iter();
+    let shards = shards
+        .filter(|one| one["name"] == "SHARDS")
+        .map(|one| one["value"].clone());
+    let completions = spec["completions"].as_u64().unwrap().to_string();
+    assert_eq!(shards.collect::<Vec<_>>(), [json!(completions)]);
+}
+
+/// A Python that has Ray.
+fn ray_python() -> Option<PathBuf> {
+    let installed = root().join("target/ci/fleet/bin/python");
+    let python = std::env::var_os("RAY_PYTHON").map_or(installed, PathBuf::from);
+    let script =
+        "import duckdb, importlib.util, pyarrow, sys; sys.exit(importlib.util.find_spec('ray') is None)";
+    let output = Command::new(&python).args(["-c", script]).output().ok()?;
+    output.status.success().then_some(python)
+}
+
+#[test]
+fn ray_on_two_nodes() {
+    let Some(python) = ray_python() else {
+        return eprintln!("skipped: no Python with Ray, pyarrow and duckdb (.ci/peers installs them)");
+    };
+    let yard = Yard::new();
+    fs::create_dir(yard.path("ray")).unwrap();
+    let output = Command::new(python)
+        .arg(root().join("examples/fleet/test_fleet.py"))
+        .arg(env!("CARGO_BIN_EXE_alpc-dump"))
+        .args([yard.path("dumps"), yard.path("ray")])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let told: Value = serde_json::from_str(text.lines().last().unwrap_or_default())
+        .unwrap_or_else(|error| panic!("{error}: {text}{}", said(&output)));
+    assert_eq!(
+        told["said"][1],
+        "9 dumps in 3 shards: 0 looked at on 0 nodes, the rest was there"
+    );
+    // In this run two objects wait for each other, which takes two nodes.
+    assert_eq!(
+        told["said"][2],
+        "10 dumps in 3 shards: 3 looked at on 2 nodes, the rest was there"
+    );
+    for (source, more) in [("folder", vec![]), ("objects", vec![("! not-fetched", 1)])] {
+        let answers = &told["answers"][source];
+        let counts: BTreeMap<&str, u64> = answers["signatures"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| (row[0].as_str().unwrap(), row[1].as_u64().unwrap()))
+            .collect();
+        let expected = [("! header-cut", 3), (RING, 3), (ROW, 3)].into_iter().chain(more);
+        assert_eq!(counts, expected.collect());
+        assert_eq!(answers["builds"], json!([[6002, "x64", 6, 3, 6]]));
+        // Behind the ring is a bystander, but no chain ends outside of it; behind the row's owner are three.
+        assert_eq!(answers["culprits"], json!([["lsass.exe", "no-owner", 3, 9]]));
+    }
+    assert!(told["report"].as_str().unwrap().contains("culprits"));
+}
+
+#[test]
+fn the_page_tells_the_options() {
+    let page = fs::read_to_string(root().join("docs/fleet.md")).unwrap();
+    let help = alpc_dump(&["help", "triage"]).stdout;
+    for option in ["--jobs", "--timeout", "--resume", "--groups", "--recursive"] {
+        assert!(
+            page.contains(&format!("`{option}")) && help.contains(option),
+            "{option}"
+        );
+    }
+}
