@@ -1,15 +1,17 @@
 //! One opened dump and the symbols of its kernel.
 
 use std::cell::{OnceCell, Ref, RefCell};
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use alpc::Kernel;
+use alpc::choice::{self, Choice, Unexplained};
 use alpc::contract::CONTRACT;
 use alpc::redact::Redaction;
 use alpc::trace::Trace;
 use kdump::{Dump, Gva, KernelImage, OpenOptions};
-use ntlayout::{Certainty, Found, Guid, Identity, Layout, Looked, NotFound, Place, Table};
+use ntlayout::{Certainty, Found, Guid, Identity, Layout, Looked, NotFound, Outcome, Place, Table};
 
 use crate::cli::Cli;
 use crate::failure::Failure;
@@ -26,9 +28,31 @@ pub struct Chosen {
     looked: Vec<Looked>,
     missed: Option<NotFound>,
     certainty: Certainty,
+    /// Why no layout was chosen by what the dump holds, where nothing else served.
+    unexplained: Option<Unexplained>,
+    /// The layout that was.
+    explained: Option<(Layout, Choice)>,
 }
 
 impl Chosen {
+    /// Nothing yet.
+    fn none() -> Self {
+        Self {
+            tables: Vec::new(),
+            base: None,
+            looked: Vec::new(),
+            missed: None,
+            certainty: Certainty::Exact,
+            unexplained: None,
+            explained: None,
+        }
+    }
+
+    /// Whether any symbols serve.
+    pub fn serves(&self) -> bool {
+        !self.tables.is_empty() || self.explained.is_some()
+    }
+
     /// Everything that was looked at, in order, before the symbols in use.
     pub fn looked(&self) -> &[Looked] {
         self.missed.as_ref().map_or(&self.looked, |missed| &missed.looked)
@@ -46,12 +70,27 @@ pub struct Session {
     places: Vec<Place>,
     exact_only: bool,
     /// Where the kernel begins and how it is laid out: found once, for all commands.
-    layout: OnceCell<(Gva, Layout)>,
+    layout: OnceCell<Resolved>,
+    /// What the choice by what the dump holds came to, once it was asked for.
+    explained: OnceCell<Result<(Layout, Choice), Unexplained>>,
     /// Where reads are noted, while a view is explained.
     trace: RefCell<Option<Arc<Trace>>>,
     redaction: Option<Arc<Redaction>>,
     veil: RefCell<Veil>,
 }
+
+/// Where the kernel begins and how it is laid out.
+struct Resolved {
+    base: Gva,
+    layout: Layout,
+    /// Why it was chosen, where no symbols of the kernel were at hand.
+    choice: Option<Choice>,
+    /// What was found instead of the kernel's symbols.
+    notes: Vec<String>,
+}
+
+/// Symbol files that are named one by one because they cannot be used.
+const NAMED: usize = 4;
 
 impl Session {
     /// Opens a dump. Where symbols are looked for: see [`places::all`].
@@ -68,6 +107,7 @@ impl Session {
             exact_only: cli.exact_symbols,
             layout: OnceCell::new(),
             trace: RefCell::new(None),
+            explained: OnceCell::new(),
         })
     }
 
@@ -93,7 +133,8 @@ impl Session {
 
     /// Looks for the kernel's symbols: its PDB or another table of the same identity in all places, then among
     /// the layouts that come with the program. Where the kernel's image does not say which it wants, those are
-    /// taken that have its variables where they are.
+    /// taken that have its variables where they are. Failing all of that, of the layouts that come with the
+    /// program those serve that explain what the dump holds.
     pub fn choose(&self) -> anyhow::Result<Chosen> {
         let chosen = self.search();
         if let Ok(chosen) = &chosen {
@@ -110,69 +151,115 @@ impl Session {
 
     fn search(&self) -> anyhow::Result<Chosen> {
         let image = self.image();
+        let base = image.as_ref().ok().map(|image| image.base);
         let Some(wanted) = image.as_ref().ok().and_then(Self::wanted) else {
             return self.choose_by_addresses(image);
         };
-        Ok(match ntlayout::find(&wanted, &self.places) {
-            Ok(Found { table, looked }) => Chosen {
-                tables: vec![table],
-                base: image.ok().map(|image| image.base),
-                looked,
-                missed: None,
-                certainty: Certainty::Exact,
-            },
-            Err(missed) => Chosen {
-                tables: ntlayout::built_in(&wanted).into_iter().collect(),
-                base: image.ok().map(|image| image.base),
-                looked: Vec::new(),
-                missed: Some(missed),
-                certainty: Certainty::Exact,
-            },
+        let missed = match ntlayout::find(&wanted, &self.places) {
+            Ok(Found { table, looked }) => {
+                return Ok(Chosen {
+                    tables: vec![table],
+                    base,
+                    looked,
+                    ..Chosen::none()
+                });
+            }
+            Err(missed) => missed,
+        };
+        let chosen = Chosen {
+            tables: ntlayout::built_in(&wanted).into_iter().collect(),
+            base,
+            missed: Some(missed),
+            ..Chosen::none()
+        };
+        Ok(if chosen.serves() {
+            chosen
+        } else {
+            self.choose_by_invariants(chosen)
         })
     }
 
     fn choose_by_addresses(&self, image: anyhow::Result<KernelImage>) -> anyhow::Result<Chosen> {
         let base = image.as_ref().ok().map(|image| u64::from(image.base));
-        let mut candidates = identify::by_addresses(&self.dump, &self.places, base);
-        let Some(first) = candidates.first().map(|candidate| candidate.base) else {
-            return match image {
-                Ok(image) => Err(self.unidentified(&image)),
-                Err(error) => Err(self.no_kernel(error)),
-            };
-        };
+        let candidates = identify::by_addresses(&self.dump, &self.places, base);
+        let first = candidates.first().map(|candidate| candidate.base);
         // Symbols that put the image elsewhere contradict the first; none of them is proven then.
-        if candidates.iter().any(|candidate| candidate.base != first) {
-            candidates.clear();
+        let agree = candidates.iter().all(|candidate| Some(candidate.base) == first);
+        if let (Some(first), true) = (first, agree) {
+            return Ok(Chosen {
+                tables: candidates.into_iter().map(|candidate| candidate.table).collect(),
+                base: Some(Gva::new(first)),
+                certainty: Certainty::Addresses,
+                ..Chosen::none()
+            });
         }
-        Ok(Chosen {
-            tables: candidates.into_iter().map(|candidate| candidate.table).collect(),
-            base: Some(Gva::new(first)),
-            looked: Vec::new(),
-            missed: None,
-            certainty: Certainty::Addresses,
+        let base = match &image {
+            Ok(image) => Some(image.base),
+            Err(_) => kdump::kernel_image(&self.dump)
+                .err()
+                .and_then(|error| error.base()),
+        };
+        let chosen = self.choose_by_invariants(Chosen {
+            base,
+            ..Chosen::none()
+        });
+        if chosen.serves() {
+            return Ok(chosen);
+        }
+        let why = unexplained(chosen.unexplained.as_ref());
+        Err(match image {
+            Ok(image) => self.unidentified(&image, &why),
+            Err(error) => self.no_kernel(error, &why),
         })
     }
 
+    /// Chooses among the layouts that come with the program, unless only the kernel's own will do. Where nothing tells where the kernel's image begins,
+    /// it is not needed: those have no globals.
+    fn choose_by_invariants(&self, mut chosen: Chosen) -> Chosen {
+        if self.exact_only {
+            return chosen;
+        }
+        let base = chosen.base.unwrap_or_default();
+        match self.explained.get_or_init(|| self.explain(base)).clone() {
+            Ok(explained) => chosen.explained = Some(explained),
+            Err(unexplained) => chosen.unexplained = Some(unexplained),
+        }
+        chosen.base = Some(base);
+        chosen.certainty = Certainty::Invariants;
+        chosen
+    }
+
+    fn explain(&self, base: Gva) -> Result<(Layout, Choice), Unexplained> {
+        let pointer_size = if self.dump.kernel_space().pointer_width() == 4 {
+            4
+        } else {
+            8
+        };
+        let tables = ntlayout::distinct_built_in(pointer_size).into_iter();
+        let layouts: Vec<Layout> = tables.filter_map(|table| table.resolve(&CONTRACT).ok()).collect();
+        choice::choose(&self.dump, base, &layouts)
+    }
+
     /// Without its image a kernel is recognised only by symbols that fit, and nothing fits.
-    fn no_kernel(&self, error: anyhow::Error) -> anyhow::Error {
+    fn no_kernel(&self, error: anyhow::Error, unexplained: &str) -> anyhow::Error {
         let failure = Failure::from_error(error);
         Failure::fatal(
             failure.id,
             format!(
-                "{}: {}; the command `info` tells what the dump has: copy it again if the file is cut short, take \
-                 a kernel dump if it is a triage dump, and name the kernel's symbols with --symbols",
+                "{}: {}; {unexplained}; the command `info` tells what the dump has: copy it again if the file is \
+                 cut short, take a kernel dump if it is a triage dump, and name the kernel's symbols with --symbols",
                 self.dump.path().display(),
                 failure.message
             ),
         )
     }
 
-    fn unidentified(&self, image: &KernelImage) -> anyhow::Error {
+    fn unidentified(&self, image: &KernelImage, unexplained: &str) -> anyhow::Error {
         Failure::fatal(
             "no-kernel-identity",
             format!(
                 "{}: the kernel image at {:016x} has no readable debug record{}, and no symbols at hand have its \
-                 variables where they are; name its PDB or ISF table with --symbols",
+                 variables where they are; {unexplained}; name its PDB or ISF table with --symbols",
                 self.dump.path().display(),
                 u64::from(image.base),
                 image
@@ -186,33 +273,32 @@ impl Session {
 
     /// The kernel's whole symbol table.
     pub fn table(&self) -> anyhow::Result<Table> {
-        let mut chosen = self.choose()?;
+        let chosen = self.choose()?;
         self.check(&chosen)?;
+        if let Some((layout, _)) = &chosen.explained {
+            return Err(no_whole_table(layout));
+        }
         // What several say alike is in the layout; of whole types only one can be shown.
-        Ok(chosen.tables.remove(0))
+        let first = chosen.tables.into_iter().next();
+        first.ok_or_else(|| Failure::fatal("no-symbols", "the kernel's symbols have no table"))
     }
 
     /// Refuses what cannot be used, or may not.
     fn check(&self, chosen: &Chosen) -> anyhow::Result<()> {
-        if let (Some(missed), true) = (&chosen.missed, chosen.tables.is_empty()) {
-            return Err(Failure::fatal("no-symbols", no_symbols(self.dump.path(), missed)));
-        }
-        let Some(table) = chosen.tables.first() else {
-            return Err(Failure::fatal(
-                "no-kernel-identity",
-                format!(
-                    "{}: several kernels explain it, and differently",
-                    self.dump.path().display()
-                ),
-            ));
+        let table = chosen.tables.first().map(|table| table.origin());
+        let explained = chosen.explained.as_ref().map(|(layout, _)| layout.origin());
+        let Some(origin) = table.or(explained) else {
+            let (dump, missed) = (self.dump.path(), chosen.missed.as_ref());
+            let why = unexplained(chosen.unexplained.as_ref());
+            let text = missed.map(|missed| no_symbols(dump, missed, &why));
+            return Err(Failure::fatal("no-symbols", text.unwrap_or_default()));
         };
         if self.exact_only && chosen.certainty != Certainty::Exact {
             return Err(Failure::fatal(
                 "symbols-not-exact",
                 format!(
-                    "{}: {} would serve, {}; --exact-symbols asks for those that the kernel names",
+                    "{}: {origin} would serve, {}; --exact-symbols asks for those that the kernel names",
                     self.dump.path().display(),
-                    table.origin(),
                     chosen.certainty
                 ),
             ));
@@ -220,16 +306,22 @@ impl Session {
         Ok(())
     }
 
+    /// What was found instead of the kernel's symbols, once they were looked for.
+    pub fn notes(&self) -> &[String] {
+        self.layout.get().map_or(&[], |resolved| &resolved.notes)
+    }
+
     /// The kernel, ready to be walked.
     pub fn kernel(&self) -> anyhow::Result<Kernel<'_>> {
-        let (base, layout) = match self.layout.get() {
+        let resolved = match self.layout.get() {
             Some(known) => known,
             None => {
                 let found = self.resolve()?;
                 self.layout.get_or_init(|| found)
             }
         };
-        let kernel = Kernel::new(&self.dump, *base, layout.clone());
+        let kernel = Kernel::new(&self.dump, resolved.base, resolved.layout.clone())
+            .with_choice(resolved.choice.clone());
         let kernel = match &self.redaction {
             Some(redaction) => kernel.redacted(Arc::clone(redaction)),
             None => kernel,
@@ -255,9 +347,18 @@ impl Session {
         *self.trace.borrow_mut() = trace;
     }
 
-    fn resolve(&self) -> anyhow::Result<(Gva, Layout)> {
+    fn resolve(&self) -> anyhow::Result<Resolved> {
         let chosen = self.choose()?;
         self.check(&chosen)?;
+        let notes = notes(&chosen);
+        if let Some((layout, choice)) = chosen.explained {
+            return Ok(Resolved {
+                notes,
+                base: chosen.base.unwrap_or_default(),
+                layout,
+                choice: Some(choice),
+            });
+        }
         let resolved: Result<Vec<Layout>, _> = chosen
             .tables
             .iter()
@@ -267,21 +368,87 @@ impl Session {
         let layout = Layout::agreement(&layouts).zip(chosen.base);
         let (layout, base) = layout
             .ok_or_else(|| Failure::fatal("no-symbols", "the kernel's symbols have no common layout"))?;
-        Ok((base, layout.with_certainty(chosen.certainty)))
+        Ok(Resolved {
+            base,
+            layout: layout.with_certainty(chosen.certainty),
+            choice: None,
+            notes,
+        })
     }
 }
 
 /// Everything a user needs to get the symbols, also onto a machine without a network.
-fn no_symbols(dump: &Path, miss: &NotFound) -> String {
+fn no_symbols(dump: &Path, miss: &NotFound, unexplained: &str) -> String {
     let Identity { pdb_name, .. } = &miss.wanted;
     let looked: Vec<String> = miss.looked.iter().map(|looked| format!("\n  {looked}")).collect();
     format!(
-        "{dump}: the kernel's symbols were not found: {wanted} (GUID {guid}, age {age})\nlooked at:{looked}\nget {pdb_name} from \
+        "{dump}: the kernel's symbols were not found: {wanted} (GUID {guid}, age {age})\nlooked at:{looked}\n{unexplained}\nget {pdb_name} from \
          https://msdl.microsoft.com/download/symbols/{wanted}/{pdb_name} and name the file or its folder with --symbols",
         dump = dump.display(),
         wanted = miss.wanted,
         guid = miss.wanted.guid,
         age = miss.wanted.age,
         looked = looked.concat(),
+    )
+}
+
+/// Why the layouts that come with the program do not serve.
+fn unexplained(why: Option<&Unexplained>) -> String {
+    why.map_or_else(
+        || "the built-in layouts were not tried, as --exact-symbols asks".to_owned(),
+        ToString::to_string,
+    )
+}
+
+/// What a user should know who named symbols, or expects the kernel's own: files that are there and cannot be used,
+/// and that the kernel's own symbols were found nowhere.
+fn notes(chosen: &Chosen) -> Vec<String> {
+    let Some(missed) = &chosen.missed else {
+        return Vec::new();
+    };
+    let unusable = |looked: &&Looked| {
+        !matches!(
+            looked.outcome,
+            Outcome::Absent | Outcome::NoSymbols | Outcome::Remote
+        )
+    };
+    // A file that was named can be beside the dump as well.
+    let mut seen = HashSet::new();
+    let mut is_new = |looked: &&Looked| {
+        let path = looked.path.canonicalize();
+        seen.insert(path.unwrap_or_else(|_| looked.path.clone()))
+    };
+    let all = missed.looked.iter().filter(unusable);
+    let all: Vec<&Looked> = all.filter(|looked| is_new(looked)).collect();
+    let mut notes: Vec<String> = all
+        .iter()
+        .take(NAMED)
+        .map(|looked| format!("not used: {looked}"))
+        .collect();
+    if all.len() > NAMED {
+        notes.push(format!(
+            "not used: {} more files",
+            all.len().saturating_sub(NAMED)
+        ));
+    }
+    if chosen.explained.is_some() {
+        notes.push(format!(
+            "the kernel's own symbols, {}, were not found; the command `symbols` tells where they were looked for \
+             and how to get them",
+            missed.wanted
+        ));
+    }
+    notes
+}
+
+/// What was chosen is not the kernel's own table: it can be neither shown whole nor kept as that of the kernel.
+fn no_whole_table(layout: &Layout) -> anyhow::Error {
+    Failure::fatal(
+        "symbols-not-exact",
+        format!(
+            "{} serve, {}: they have no whole types, and cannot be packed as the kernel's own",
+            layout.origin(),
+            layout.certainty()
+        ),
     )
 }

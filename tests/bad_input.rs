@@ -110,7 +110,7 @@ fn dumps_of_other_kinds_and_machines() {
 #[test]
 fn no_symbols_says_what_is_wanted_and_where_to_get_it() {
     let bench = Bench::new();
-    let run = message(&bench.dump_without_symbols(), &[]);
+    let run = message(&bench.dump_without_symbols(), &["--exact-symbols"]);
     refused(
         &run,
         2,
@@ -133,8 +133,13 @@ fn symbols_of_another_kernel_are_named_and_not_used() {
     let at = find(&pdb, &guid).expect("the PDB holds its GUID");
     pdb[at] ^= 0xff;
     let wrong = bench.file("ntkrnlmp.pdb", &pdb);
-    let run = message(&path, &["--symbols", wrong.to_str().unwrap()]);
+    let run = message(&path, &["--symbols", wrong.to_str().unwrap(), "--exact-symbols"]);
     refused(&run, 2, &["ntkrnlmp.pdb", "symbols of another build"]);
+    // What serves instead does not hide that the file was of no use.
+    let run = message(&path, &["--symbols", wrong.to_str().unwrap()]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    let named = format!("not used: {}: symbols of another build", wrong.display());
+    assert!(run.stderr.contains(&named), "{}", run.stderr);
 }
 
 /// The GUID in the RSDS record of the kernel image.
@@ -163,9 +168,15 @@ fn symbols_that_are_no_pdb_are_called_by_their_name() {
     for (bytes, what) in samples {
         let pdb = bench.file("ntkrnlmp.pdb", bytes);
         refused(
-            &message(&path, &["--symbols", pdb.to_str().unwrap()]),
+            &message(&path, &["--symbols", pdb.to_str().unwrap(), "--exact-symbols"]),
             2,
             &["ntkrnlmp.pdb", what],
+        );
+        let run = message(&path, &["--symbols", pdb.to_str().unwrap()]);
+        assert!(
+            run.stderr.contains("not used: ") && run.stderr.contains(what),
+            "{}",
+            run.stderr
         );
     }
 }

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 use support::synthetic::Sample;
 use synth::address::{Pfn, Va};
+use synth::layout::Kernel;
 use synth::random::Random;
 use synth::world::{Built, PortKind};
 use synth::worlds;
@@ -268,6 +269,28 @@ fn random_sets_of_frames_of_every_generation() {
             compare(&world, &whole, &lines, &lost);
         }
     }
+}
+
+/// Kernels whose symbols are nowhere: what is left of them must not make a wrong layout win.
+#[test]
+fn random_sets_of_frames_of_unknown_kernels() {
+    let published = support::synthetic::every_kernel().into_iter();
+    let published = published.filter(|kernel| Kernel::named(kernel).is_published());
+    let mut answered = 0;
+    for (seed, kernel) in published.enumerate() {
+        let world = worlds::standard(kernel);
+        let lines = lines(&world);
+        let whole = answers(&Sample::of(world), &lines).expect("the whole dump is readable");
+        let unknown = worlds::standard_with(kernel, |world| world.truth.guid = *b"not any kernel's");
+        let frames: Vec<Pfn> = unknown.map().memory.frames().map(|(frame, _)| frame).collect();
+        let mut random = Random::new(0x100 + seed as u64);
+        for share in [10, 5, 3, 2] {
+            let mut draw = || usize::try_from(random.below(frames.len() as u64)).expect("below a length");
+            let lost = (0..frames.len() / share).map(|_| frames[draw()]).collect();
+            answered += usize::from(compare(&unknown, &whole, &lines, &lost));
+        }
+    }
+    assert!(answered > 20, "{answered}");
 }
 
 #[test]

@@ -31,7 +31,11 @@ fn store_key(dump: &str) -> String {
 
 fn run_in(dump: &str, environment: &[(&str, &Path)]) -> Run {
     let mut command = Command::new(env!("CARGO_BIN_EXE_alpc-dump"));
-    command.args([dump, "message", MESSAGE]).env_clear();
+    run_with(command.args([dump, "message", MESSAGE]), environment)
+}
+
+fn run_with(command: &mut Command, environment: &[(&str, &Path)]) -> Run {
+    command.env_clear();
     for (name, value) in environment {
         command.env(name, value);
     }
@@ -53,7 +57,7 @@ fn put_pdb(folder: &Path, path: &str) -> PathBuf {
 #[test]
 fn a_miss_says_how_to_get_the_symbols() {
     let (_folder, dump) = alone();
-    let run = alpc_dump(&[&dump, "symbols"]);
+    let run = alpc_dump(&[&dump, "--exact-symbols", "symbols"]);
     assert_eq!(run.status, 0, "{}", run.stderr);
     let key = store_key(&dump);
     for part in [
@@ -67,7 +71,20 @@ fn a_miss_says_how_to_get_the_symbols() {
     ] {
         assert!(run.stdout.contains(&part), "no {part:?} in {}", run.stdout);
     }
-    assert_eq!(alpc_dump(&[&dump, "symbols", "--check"]).status, 1);
+    assert_eq!(
+        alpc_dump(&[&dump, "--exact-symbols", "symbols", "--check"]).status,
+        1
+    );
+    // Something serves all the same, and is not called exact.
+    let run = alpc_dump(&[&dump, "symbols", "--check"]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    for part in [
+        "Certainty        : chosen by invariants\n",
+        "Left out         : ",
+        &format!("https://msdl.microsoft.com/download/symbols/ntkrnlmp.pdb/{key}/ntkrnlmp.pdb\n"),
+    ] {
+        assert!(run.stdout.contains(part), "no {part:?} in {}", run.stdout);
+    }
 }
 
 #[test]
@@ -122,7 +139,11 @@ fn places_are_tried_in_their_order() {
             return;
         }
     }
-    let run = run_in(&dump, &environment);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_alpc-dump"));
+    let run = run_with(
+        command.args(["--exact-symbols", &dump, "message", MESSAGE]),
+        &environment,
+    );
     assert_eq!(run.status, 2);
     assert!(
         run.stderr
@@ -196,9 +217,11 @@ fn packs_of_another_kernel_or_damaged_ones_are_refused() {
         (&later, "where this program reads \"ntlayout 1\""),
     ] {
         fs::write(&pack, bad).unwrap();
-        let run = alpc_dump(&[&dump, "-y", path, "message", MESSAGE]);
-        assert_eq!(run.status, 2);
-        assert!(run.stderr.contains(why), "no {why:?} in {}", run.stderr);
+        for (options, status) in [(&["--exact-symbols"][..], 2), (&[], 0)] {
+            let run = alpc_dump(&[&[&dump, "-y", path, "message", MESSAGE], options].concat());
+            assert_eq!(run.status, status, "{}", run.stderr);
+            assert!(run.stderr.contains(why), "no {why:?} in {}", run.stderr);
+        }
     }
 }
 

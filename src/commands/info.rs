@@ -1,8 +1,9 @@
 //! `info`: what the dump is, which kernel it is of, and whether its symbols are at hand.
 
-use alpc::Addr;
+use alpc::choice::Choice;
 use alpc::crashed::{self, Crashed};
 use alpc::module::Modules;
+use alpc::{Addr, DerivedGlobal};
 use anyhow::Context;
 use kdump::{Coverage, Header, KernelImage, Machine, Note, SecondaryData, SecondaryEnd};
 use ntlayout::Identity;
@@ -12,6 +13,7 @@ use serde_json::Value;
 
 use super::{Answer, modules};
 use crate::output::escape;
+use crate::output::evidence_lines;
 use crate::output::rows::{Rows, or_question};
 use crate::output::time;
 use crate::session::Session;
@@ -73,6 +75,10 @@ struct SymbolsFound {
     source: String,
     identity: Option<String>,
     certainty: String,
+    /// Why they were chosen, where they are not those that the kernel names.
+    evidence: Option<Choice>,
+    /// Globals that they lack and that were found otherwise.
+    derived: Vec<DerivedGlobal>,
     missing: Vec<String>,
     views_lost: Vec<&'static str>,
 }
@@ -173,13 +179,15 @@ fn kernel_record(image: &KernelImage, header: &Header) -> KernelFound {
 
 fn symbols(session: &Session) -> anyhow::Result<SymbolsFound> {
     let kernel = session.kernel()?;
-    let layout = kernel.layout();
+    let (layout, missing) = (kernel.layout(), kernel.missing());
     Ok(SymbolsFound {
         source: layout.origin().to_string(),
         identity: layout.identity().map(Identity::to_string),
         certainty: layout.certainty().to_string(),
-        missing: layout.missing().iter().map(ToString::to_string).collect(),
-        views_lost: alpc::contract::views_lost(layout.missing()),
+        evidence: kernel.choice().cloned(),
+        derived: kernel.derived_globals(),
+        missing: missing.iter().map(ToString::to_string).collect(),
+        views_lost: alpc::contract::views_lost(&missing),
     })
 }
 
@@ -387,6 +395,10 @@ fn symbol_rows(rows: &mut Rows, symbols: &Found<SymbolsFound>) {
                 "Symbols in use",
                 &format!("{} ({})", escape::text(&symbols.source), symbols.certainty),
             );
+            if let Some(choice) = &symbols.evidence {
+                evidence_lines::choice(rows, choice);
+            }
+            evidence_lines::derived(rows, &symbols.derived);
             if !symbols.missing.is_empty() {
                 rows.text("Symbols lack", &symbols.missing.join(", "));
                 rows.text("Views lost", &symbols.views_lost.join(", "));

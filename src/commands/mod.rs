@@ -132,6 +132,7 @@ pub fn symbol_source(kernel: &Kernel<'_>) -> SymbolSource {
         source: layout.origin().to_string(),
         identity: layout.identity().map(ToString::to_string),
         certainty: layout.certainty().to_string(),
+        evidence: kernel.choice().cloned(),
     }
 }
 
@@ -144,7 +145,17 @@ pub fn run(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
             dispatch(cli, session)
         }
     });
-    veiled(session, narrowed(session, answer))
+    veiled(session, narrowed(session, noted(session, answer)))
+}
+
+/// The same with what there is to say of the symbols.
+fn noted(session: &Session, answer: anyhow::Result<Answer>) -> anyhow::Result<Answer> {
+    answer.map(|mut answer| {
+        if answer.symbols.is_some() {
+            answer.notes.splice(0..0, session.notes().iter().cloned());
+        }
+        answer
+    })
 }
 
 /// Runs a command that fills a table, and writes each of its records as soon as it is read.
@@ -155,7 +166,7 @@ pub fn stream(
     records: &mut Records<'_>,
 ) -> anyhow::Result<Answer> {
     records.narrow(is_narrow(session));
-    let answer = fill(cli, session, records);
+    let answer = noted(session, fill(cli, session, records));
     veiled(session, narrowed(session, answer))
 }
 

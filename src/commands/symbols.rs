@@ -1,6 +1,7 @@
 //! `symbols`: which symbols the kernel asks for, where they were looked for, which are in use, and how to get
 //! the right ones.
 
+use alpc::choice::Choice;
 use ntlayout::Identity;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -8,6 +9,7 @@ use serde::Serialize;
 use super::Answer;
 use crate::cli::SymbolsArgs;
 use crate::output::escape;
+use crate::output::evidence_lines;
 use crate::output::rows::Rows;
 use crate::places;
 use crate::session::{Chosen, Session};
@@ -43,6 +45,8 @@ struct LookedAt {
 struct SymbolsInUse {
     source: String,
     certainty: String,
+    /// Why they were chosen, where they are not those that the kernel names.
+    evidence: Option<Choice>,
     missing: Vec<String>,
     views_lost: Vec<&'static str>,
 }
@@ -58,7 +62,7 @@ pub fn run(session: &Session, args: &SymbolsArgs) -> anyhow::Result<Answer> {
     let image = session.image().ok();
     let wanted = image.as_ref().and_then(Session::wanted);
     let chosen = session.choose()?;
-    let in_use = (!chosen.tables.is_empty()).then(|| in_use(session)).transpose()?;
+    let in_use = chosen.serves().then(|| in_use(session)).transpose()?;
     let record = SymbolSearch {
         wanted: wanted.as_ref().map(|wanted| WantedSymbols {
             name: wanted.pdb_name.clone(),
@@ -71,7 +75,7 @@ pub fn run(session: &Session, args: &SymbolsArgs) -> anyhow::Result<Answer> {
         in_use,
         get: wanted.as_ref().filter(|_| !chosen.is_complete()).and_then(get),
     };
-    let failed = args.check && chosen.tables.is_empty();
+    let failed = args.check && !chosen.serves();
     Ok(Answer::new(text(&record), &record)?.finding(failed))
 }
 
@@ -85,12 +89,13 @@ fn looked_at(chosen: &Chosen) -> Vec<LookedAt> {
 
 fn in_use(session: &Session) -> anyhow::Result<SymbolsInUse> {
     let kernel = session.kernel()?;
-    let layout = kernel.layout();
+    let (layout, missing) = (kernel.layout(), kernel.missing());
     Ok(SymbolsInUse {
         source: layout.origin().to_string(),
         certainty: layout.certainty().to_string(),
-        missing: layout.missing().iter().map(ToString::to_string).collect(),
-        views_lost: alpc::contract::views_lost(layout.missing()),
+        evidence: kernel.choice().cloned(),
+        missing: missing.iter().map(ToString::to_string).collect(),
+        views_lost: alpc::contract::views_lost(&missing),
     })
 }
 
@@ -147,6 +152,9 @@ fn text(record: &SymbolSearch) -> String {
             rows.line("In use");
             rows.text("Source", &escape::text(&used.source));
             rows.text("Certainty", &used.certainty);
+            if let Some(choice) = &used.evidence {
+                evidence_lines::choice(&mut rows, choice);
+            }
             if !used.missing.is_empty() {
                 rows.text("Lacks", &used.missing.join(", "));
                 rows.text("Views lost", &used.views_lost.join(", "));

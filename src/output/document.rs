@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use alpc::choice::Choice;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -67,6 +68,9 @@ pub struct SymbolSource {
     pub identity: Option<String>,
     /// `exact` for the identity that the kernel names.
     pub certainty: String,
+    /// Why they were chosen, where they are not those that the kernel names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Choice>,
 }
 
 /// Why a command gave nothing.

@@ -3,6 +3,7 @@
 pub mod color;
 pub mod document;
 pub mod escape;
+pub mod evidence_lines;
 pub mod graph;
 pub mod json;
 mod junit;
@@ -280,8 +281,14 @@ fn symbols_line(symbols: &SymbolSource) -> String {
     let SymbolSource {
         source, certainty, ..
     } = symbols;
-    match certainty.as_str() {
-        "exact" => format!("symbols: {source}"),
-        certainty => format!("symbols: {source} ({certainty})"),
+    match (certainty.as_str(), &symbols.evidence) {
+        ("exact", _) => format!("symbols: {source}"),
+        (certainty, Some(evidence)) => {
+            format!(
+                "symbols: {source} ({certainty}: {})",
+                evidence_lines::in_short(evidence)
+            )
+        }
+        (certainty, None) => format!("symbols: {source} ({certainty})"),
     }
 }

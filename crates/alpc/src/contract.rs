@@ -157,7 +157,23 @@ fn views_of(missing: &Missing) -> &'static [&'static str] {
             "_OB_DUPLICATE_OBJECT_STATE" => &["resource (handle data)"],
             _ => &["port", "resource"],
         },
-        Missing::Global { .. } => &["threads", "processes"],
+        Missing::Global { name } => match *name {
+            "PsActiveProcessHead" => &["processes", "threads"],
+            "AlpcpPortList" => &["ports"],
+            "AlpcMessageTable" | "AlpcpSecondaryMessageTables" => &["messages in no queue"],
+            "AlpcpRegisteredTypes" => &["global (blob types)"],
+            "ObpRootDirectoryObject" => &["names"],
+            "ObTypeIndexTable" => &["handles (types)"],
+            "AlpcpNextMessageId"
+            | "AlpcpNextCallbackId"
+            | "AlpcpLogEnabled"
+            | "AlpcpMessageLogEnabled"
+            | "AlpcpRegionGranularity"
+            | "AlpcpViewGranularity" => &["global (settings)"],
+            "KeTimeIncrement" => &["waits (how long)"],
+            "PsLoadedModuleList" => &["modules"],
+            _ => &[],
+        },
     }
 }
 

@@ -114,7 +114,7 @@ pub fn by_handle(kernel: &Kernel<'_>) -> BTreeSet<Gva> {
         // What cannot be read of a table hides its handles and nothing else.
         let _ = handle::walk(kernel, table, |entry| {
             let object = offset(entry.target, body);
-            if port::is_port_object(kernel.at(object)).is_ok_and(|is_port| is_port) {
+            if port::is_port(kernel.at(object)).unwrap_or(false) {
                 found.insert(object);
             }
         });

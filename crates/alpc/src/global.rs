@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use kdump::{Gva, Gxa};
+use ntlayout::Certainty;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -157,10 +158,10 @@ pub fn global(kernel: &Kernel<'_>) -> GlobalRecord {
         secondary_message_tables: kernel
             .global(Global::AlpcpSecondaryMessageTables)
             .map(|at| kernel.addr(at))
-            .map_err(absent)
+            .map_err(|hole| absent(kernel, hole))
             .into(),
-        next_message_id: optional(id(Global::AlpcpNextMessageId, Ids::Messages)),
-        next_callback_id: optional(id(Global::AlpcpNextCallbackId, Ids::Callbacks)),
+        next_message_id: optional(kernel, id(Global::AlpcpNextMessageId, Ids::Messages)),
+        next_callback_id: optional(kernel, id(Global::AlpcpNextCallbackId, Ids::Callbacks)),
         log_enabled: flag(Global::AlpcpLogEnabled),
         message_log_enabled: flag(Global::AlpcpMessageLogEnabled),
         region_granularity: number(Global::AlpcpRegionGranularity),
@@ -173,15 +174,17 @@ fn pointer(kernel: &Kernel<'_>, global: Global) -> Value<Addr> {
 }
 
 /// A variable that only some kernels have is absent, not hidden, where the symbols lack it.
-fn optional<T>(value: Value<T>) -> Value<T> {
+fn optional<T>(kernel: &Kernel<'_>, value: Value<T>) -> Value<T> {
     match value {
-        Value::Missing(hole) => Err(absent(*hole)).into(),
+        Value::Missing(hole) => Err(absent(kernel, *hole)).into(),
         known @ Value::Known(_) => known,
     }
 }
 
-fn absent(hole: Hole) -> Hole {
+fn absent(kernel: &Kernel<'_>, hole: Hole) -> Hole {
     match hole {
+        // A layout that was chosen among those of other kernels says nothing of what variables this one has.
+        hole if kernel.layout().certainty() == Certainty::Invariants => hole,
         Hole::NoGlobal { name } => Hole::NoMember {
             ty: "nt",
             member: name,

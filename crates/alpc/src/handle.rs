@@ -191,8 +191,22 @@ impl Shape {
 ///
 /// # Errors
 /// When the `_HANDLE_TABLE` itself is not in the dump, or is none.
-pub fn walk(kernel: &Kernel<'_>, table: Gva, mut visit: impl FnMut(Entry)) -> Read<Vec<Gap>> {
-    let shape = Shape::of(kernel.at(table))?;
+pub fn walk(kernel: &Kernel<'_>, table: Gva, visit: impl FnMut(Entry)) -> Read<Vec<Gap>> {
+    walk_up_to(kernel, table, CAP, visit)
+}
+
+/// The same, of no more than the first `cap` entries, used or not.
+///
+/// # Errors
+/// As [`walk`].
+pub(crate) fn walk_up_to(
+    kernel: &Kernel<'_>,
+    table: Gva,
+    cap: u64,
+    mut visit: impl FnMut(Entry),
+) -> Read<Vec<Gap>> {
+    let mut shape = Shape::of(kernel.at(table))?;
+    shape.bound = shape.bound.min(cap);
     let mut gaps = Vec::new();
     let mut seen = HashSet::new();
     let mut first = 0;

@@ -4,9 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use kdump::{AddressSpace, Cursor, Dump, Gva, Gxa};
-use ntlayout::{Field, Layout};
+use ntlayout::{Field, Layout, Missing};
 
+use crate::choice::Choice;
 use crate::contract::{self, Global, Member, Type};
+use crate::derived::{self, Derived, DerivedGlobal};
 use crate::raw::Raw;
 use crate::redact::Redaction;
 use crate::trace::Trace;
@@ -25,6 +27,8 @@ pub struct Kernel<'d> {
     base: Gva,
     trace: Option<Arc<Trace>>,
     redaction: Option<Arc<Redaction>>,
+    derived: Derived,
+    choice: Option<Choice>,
 }
 
 impl<'d> Kernel<'d> {
@@ -41,6 +45,8 @@ impl<'d> Kernel<'d> {
             base,
             trace: None,
             redaction: None,
+            derived: Derived::default(),
+            choice: None,
         }
     }
 
@@ -62,6 +68,8 @@ impl<'d> Kernel<'d> {
             base: self.base,
             trace: self.trace.clone(),
             redaction: None,
+            derived: Derived::default(),
+            choice: self.choice.clone(),
         }
     }
 
@@ -82,6 +90,18 @@ impl<'d> Kernel<'d> {
 
     pub(crate) fn trace(&self) -> Option<&Trace> {
         self.trace.as_deref()
+    }
+
+    /// The same, with why its layout was chosen.
+    #[must_use]
+    pub fn with_choice(self, choice: Option<Choice>) -> Self {
+        Self { choice, ..self }
+    }
+
+    /// Why the layout in use was chosen, where it is not that of the kernel's own symbols.
+    #[must_use]
+    pub fn choice(&self) -> Option<&Choice> {
+        self.choice.as_ref()
     }
 
     /// The dump that is read.
@@ -145,6 +165,10 @@ impl<'d> Kernel<'d> {
         Raw::new(&self.cursor, self.trace())
     }
 
+    pub(crate) fn derived(&self) -> &Derived {
+        &self.derived
+    }
+
     pub(crate) fn field<M: Member>(&self, member: M) -> Read<Field> {
         let index = contract::field_index(member);
         self.layout.field(index).ok_or_else(|| {
@@ -180,34 +204,73 @@ impl<'d> Kernel<'d> {
     /// [`Hole::NoMember`] when this kernel does not have it.
     pub fn size_of(&self, ty: Type) -> Read<u64> {
         let size = self.layout.type_size(ty as usize).map(u64::from);
-        size.ok_or(Hole::NoMember {
-            ty: ty.name(),
-            member: "(size)",
+        let (disputed, ty, member) = (self.layout.is_size_disputed(ty as usize), ty.name(), "(size)");
+        size.ok_or(if disputed {
+            Hole::Disputed { ty, member }
+        } else {
+            Hole::NoMember { ty, member }
         })
     }
 
-    /// Address of a global variable.
+    /// Address of a global variable: by the symbols, else by what the dump itself tells.
     ///
     /// # Errors
-    /// [`Hole::NoGlobal`] when the symbols lack it.
+    /// [`Hole::NoGlobal`] when the symbols lack it and nothing else leads to it.
     pub fn global(&self, global: Global) -> Read<Gva> {
-        let rva = self
-            .layout
-            .global(global as usize)
-            .ok_or(Hole::NoGlobal { name: global.name() })?;
-        let at = offset(self.base, rva.into());
+        let at = match self.layout.global(global as usize) {
+            Some(rva) => offset(self.base, rva.into()),
+            None => derived::address(self, global)
+                .map(|(address, _)| address)
+                .ok_or(Hole::NoGlobal { name: global.name() })?,
+        };
         if let Some(trace) = self.trace() {
             trace.place_global(global, at);
         }
         Ok(at)
     }
 
-    /// The pointer that a global variable holds.
+    /// The pointer that a global variable holds. Where the symbols lack the variable, what it points to may be
+    /// known all the same.
     ///
     /// # Errors
-    /// When the symbols lack it or its memory is not in the dump.
+    /// When the symbols lack it and nothing else leads to what it holds, or its memory is not in the dump.
     pub fn global_pointer(&self, global: Global) -> Read<Gva> {
-        self.cursor().pointer(self.global(global)?)
+        let held = self.global(global).and_then(|at| self.cursor().pointer(at));
+        match held {
+            Err(_) if !self.is_told(global) => {
+                let derived = derived::pointer(self, global);
+                derived.map_or(held, |(pointer, _)| Ok(pointer))
+            }
+            held => held,
+        }
+    }
+
+    /// Whether the symbols have the global.
+    #[must_use]
+    pub fn is_told(&self, global: Global) -> bool {
+        self.layout.global(global as usize).is_some()
+    }
+
+    /// Every required thing that neither the symbols nor the dump itself tell.
+    #[must_use]
+    pub fn missing(&self) -> Vec<Missing> {
+        let derived = self.derived_globals();
+        // A layout without an image tells no global at all, and most of them matter to no view.
+        let chosen = self.choice.is_some();
+        let is_missing = |missing: &&Missing| match missing {
+            Missing::Global { name } => {
+                let matters = !chosen || !contract::views_lost(&[(*missing).clone()]).is_empty();
+                matters && !derived.iter().any(|global| global.name == *name)
+            }
+            _ => true,
+        };
+        self.layout.missing().iter().filter(is_missing).cloned().collect()
+    }
+
+    /// The globals that the symbols lack and the dump itself tells, each with what led to it.
+    #[must_use]
+    pub fn derived_globals(&self) -> Vec<DerivedGlobal> {
+        derived::all(self)
     }
 
     /// The text of a `_UNICODE_STRING`, with U+FFFD for what is not valid UTF-16. It is as its creator wrote

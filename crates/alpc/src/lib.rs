@@ -16,10 +16,12 @@
 pub mod analyze;
 pub mod blob;
 pub mod check;
+pub mod choice;
 pub mod completion_list;
 pub mod connection;
 pub mod contract;
 pub mod crashed;
+mod derived;
 pub mod diff;
 pub mod directory;
 pub mod enumerate;
@@ -51,5 +53,6 @@ pub mod typed;
 mod value;
 pub mod wait;
 
+pub use derived::{DerivedGlobal, Evidence};
 pub use kernel::{At, Kernel, Read};
 pub use value::{Addr, Hole, Value};

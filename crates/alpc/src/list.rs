@@ -51,6 +51,8 @@ pub enum Stop {
     TooLong {
         /// The entry where it did.
         at: Addr,
+        /// How many entries it had seen.
+        after: usize,
     },
 }
 
@@ -63,7 +65,7 @@ impl std::fmt::Display for Stop {
             }
             Self::Loop { at } => write!(f, "the list loops at {at}"),
             Self::NullLink { at } => write!(f, "the entry at {at} has a null link"),
-            Self::TooLong { at } => write!(f, "gave up after {CAP} entries, at {at}"),
+            Self::TooLong { at, after } => write!(f, "gave up after {after} entries, at {at}"),
         }
     }
 }
@@ -166,8 +168,14 @@ enum HalfEnd {
 /// Walks the list whose head is at `head`.
 #[must_use]
 pub fn walk(kernel: &Kernel<'_>, head: Gva) -> List {
+    walk_up_to(kernel, head, CAP)
+}
+
+/// The same, no further than `cap` entries from either side.
+#[must_use]
+pub(crate) fn walk_up_to(kernel: &Kernel<'_>, head: Gva, cap: usize) -> List {
     let mut seen = HashSet::new();
-    let forward = half(kernel, head, Direction::Forward, &mut seen);
+    let forward = half(kernel, head, Direction::Forward, cap, &mut seen);
     let HalfEnd::Stopped(stop) = forward.end else {
         return List {
             entries: forward.entries,
@@ -178,7 +186,7 @@ pub fn walk(kernel: &Kernel<'_>, head: Gva) -> List {
         return List::unreadable(stop);
     }
     let after = forward.entries.len();
-    let backward = half(kernel, head, Direction::Backward, &mut seen);
+    let backward = half(kernel, head, Direction::Backward, cap, &mut seen);
     let mut entries = forward.entries;
     entries.extend(backward.entries.into_iter().rev());
     let gap = match backward.end {
@@ -198,7 +206,7 @@ pub fn walk(kernel: &Kernel<'_>, head: Gva) -> List {
     List { entries, gap }
 }
 
-fn half(kernel: &Kernel<'_>, head: Gva, direction: Direction, seen: &mut HashSet<u64>) -> Half {
+fn half(kernel: &Kernel<'_>, head: Gva, direction: Direction, cap: usize, seen: &mut HashSet<u64>) -> Half {
     let mut entries = Vec::new();
     let mut at = head;
     let end = loop {
@@ -231,9 +239,10 @@ fn half(kernel: &Kernel<'_>, head: Gva, direction: Direction, seen: &mut HashSet
                         });
                     }
                 }
-                if entries.len() >= CAP {
+                if entries.len() >= cap {
                     break HalfEnd::Stopped(Stop::TooLong {
                         at: kernel.addr(next),
+                        after: cap,
                     });
                 }
                 seen.insert(next.u64());

@@ -282,7 +282,7 @@ pub fn message(kernel: &Kernel<'_>, address: Gva, detail: Detail) -> Result<Mess
 }
 
 /// Whether total length and data length differ by a message header.
-fn lengths_agree(message: At<'_, '_>) -> Read<bool> {
+pub(crate) fn lengths_agree(message: At<'_, '_>) -> Read<bool> {
     let header = message.embedded(Message::PortMessage)?;
     let data = u64::from(header.u16(PortMessage::DataLength)?);
     let total = u64::from(header.u16(PortMessage::TotalLength)?);

@@ -43,10 +43,7 @@ pub struct Modules {
 /// # Errors
 /// When neither the symbols nor the dump's header say where the list is.
 pub fn modules(kernel: &Kernel<'_>) -> Read<Modules> {
-    let by_header = kernel.dump().header().ps_loaded_module_list;
-    let head = kernel
-        .global(Global::PsLoadedModuleList)
-        .or_else(|hole| by_header.ok_or(hole))?;
+    let head = kernel.global(Global::PsLoadedModuleList)?;
     let links = kernel.offset(Module::InLoadOrderLinks)?;
     let list = list::walk(kernel, head).containers(links);
     Ok(Modules {

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::contract::{Global, ObjectHeader, ObjectNameInfo, ObjectType, Type};
+use crate::derived;
 use crate::identify::{self, Identity};
 use crate::kernel::{At, Kernel, Read, before, offset};
 use crate::value::{Addr, Hole, Value};
@@ -70,6 +71,9 @@ pub fn type_address(header: At<'_, '_>) -> Read<Gva> {
         return header.pointer(ObjectHeader::Type);
     }
     let mut index = header.uint(ObjectHeader::TypeIndex)? & 0xff;
+    if !kernel.is_told(Global::ObTypeIndexTable) {
+        return derived::type_of(header, index);
+    }
     if let Ok(cookie) = kernel.global(Global::ObHeaderCookie) {
         let salt = (header.address().u64() >> 8) & 0xff;
         index ^= salt ^ u64::from(kernel.cursor().u8(cookie)?);

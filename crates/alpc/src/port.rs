@@ -6,6 +6,7 @@ use kdump::{Gva, Gxa};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
+use crate::blob::{self, BlobKind};
 use crate::completion_list::{self, CompletionListRecord};
 use crate::contract::{CommunicationInfo, Global, ObjectHeader, Port, PortAttributes};
 use crate::identify::{self, Identity};
@@ -152,6 +153,28 @@ pub fn is_port_object(port: At<'_, '_>) -> Read<bool> {
         Err(Hole::Implausible(_)) => Ok(false),
         Err(hole) => Err(hole),
     }
+}
+
+/// Whether a port is at an address: an object of that type, or, where the types of objects are not known,
+/// something that the communication info that it names, names in the place of its kind.
+///
+/// # Errors
+/// When neither can be told.
+pub(crate) fn is_port(port: At<'_, '_>) -> Read<bool> {
+    is_port_object(port).or_else(|_| is_tied(port))
+}
+
+/// Whether something looks like a live port and is tied to a communication info as only ports are.
+pub(crate) fn is_tied(port: At<'_, '_>) -> Read<bool> {
+    let kernel = port.kernel();
+    let info = port.pointer(Port::CommunicationInfo)?;
+    let Some(kind) = PortKind::from_bits(port.uint(Port::Type)?) else {
+        return Ok(false);
+    };
+    Ok(kernel.is_kernel_address(info)
+        && port.flag(Port::Initialized)?
+        && is_named_by_its_info(port, kind)?
+        && blob::kind(kernel, info)? == BlobKind::CONNECTION_INFO)
 }
 
 fn is_named_by_its_info(port: At<'_, '_>, kind: PortKind) -> Read<bool> {

@@ -265,10 +265,7 @@ pub fn all(kernel: &Kernel<'_>) -> Read<Processes> {
 /// # Errors
 /// When neither the symbols nor the dump's header say where the list is.
 pub fn processes(kernel: &Kernel<'_>) -> Read<List> {
-    let by_header = kernel.dump().header().ps_active_process_head;
-    let head = kernel
-        .global(Global::PsActiveProcessHead)
-        .or_else(|hole| by_header.ok_or(hole))?;
+    let head = kernel.global(Global::PsActiveProcessHead)?;
     let links = kernel.offset(Process::ActiveProcessLinks)?;
     Ok(list::walk(kernel, head).containers(links))
 }

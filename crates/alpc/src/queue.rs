@@ -82,7 +82,7 @@ impl QueueKind {
 
     /// The member of a message that links it into the queue. Canceled messages have a link of their own:
     /// they can stay where they were.
-    fn link(self) -> Message {
+    pub(crate) fn link(self) -> Message {
         match self {
             Self::Canceled => Message::CancelListEntry,
             _ => Message::Entry,

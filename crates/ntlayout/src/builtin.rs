@@ -4,7 +4,7 @@
 //! [packs](crate::pack). The program that declares the contract also writes the file, and tests that it is
 //! complete.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::flat::{Layouts, is_of};
 use crate::identity::Identity;
@@ -51,6 +51,35 @@ pub fn built_in_where(fits: impl Fn(&HashMap<&str, u32>) -> bool) -> Vec<Table> 
             version: kernel.version.to_owned(),
         };
         if let Some(table) = layouts.table(kernel, origin) {
+            tables.push(Box::new(table));
+        }
+    }
+    tables
+}
+
+/// Each layout that any built-in kernel of that pointer size has, once, in the order of the data: without an
+/// identity and without globals, which are one image's own. The origin tells the first kernel that has it and the
+/// last.
+#[must_use]
+pub fn distinct_built_in(pointer_size: u8) -> Vec<Table> {
+    let Ok(layouts) = Layouts::parse(KERNELS) else {
+        return Vec::new();
+    };
+    let kernels = || {
+        let all = layouts.kernels.iter();
+        all.filter(|kernel| kernel.pointer_size == pointer_size)
+    };
+    let mut seen = HashSet::new();
+    let mut tables: Vec<Table> = Vec::new();
+    for kernel in kernels().filter(|kernel| seen.insert(kernel.types)) {
+        let last = kernels().rfind(|other| other.types == kernel.types);
+        let last = last.map_or(kernel.version, |last| last.version);
+        let version = if last == kernel.version {
+            last.to_owned()
+        } else {
+            format!("{} to {last}", kernel.version)
+        };
+        if let Some(table) = layouts.table(&kernel.without_image(), Origin::BuiltIn { version }) {
             tables.push(Box::new(table));
         }
     }

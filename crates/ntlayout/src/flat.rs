@@ -49,12 +49,24 @@ struct TypeLines<'t> {
 /// One kernel of a text of layouts.
 #[derive(Debug)]
 pub(crate) struct KernelLines<'t> {
-    pointer_size: u8,
+    pub(crate) pointer_size: u8,
     /// Four numbers with dots between them, as the image's resources have them.
     pub(crate) version: &'t str,
     pub(crate) identity: Option<Identity>,
-    types: &'t str,
+    /// The numbers of its types' layouts.
+    pub(crate) types: &'t str,
     rvas: Option<&'t str>,
+}
+
+impl<'t> KernelLines<'t> {
+    /// Its types alone.
+    pub(crate) fn without_image(&self) -> KernelLines<'t> {
+        KernelLines {
+            identity: None,
+            rvas: None,
+            ..*self
+        }
+    }
 }
 
 impl<'t> Layouts<'t> {
@@ -335,6 +347,7 @@ impl SymbolTable for Flat {
             certainty: Certainty::Exact,
             disputed: Vec::new(),
             untold,
+            disputed_sizes: Vec::new(),
         })
     }
 

@@ -78,8 +78,8 @@ pub enum Certainty {
     Exact,
     /// The image does not say, and its addresses are where these symbols have them.
     Addresses,
-    /// The image's own symbols are not known; these explain what was found in it.
-    Evidence,
+    /// The image's own symbols are not known; of all that are, these explain what its memory holds.
+    Invariants,
 }
 
 impl fmt::Display for Certainty {
@@ -87,7 +87,7 @@ impl fmt::Display for Certainty {
         f.write_str(match self {
             Self::Exact => "exact",
             Self::Addresses => "identified by addresses",
-            Self::Evidence => "chosen by evidence",
+            Self::Invariants => "chosen by invariants",
         })
     }
 }
@@ -104,6 +104,7 @@ pub struct Layout {
     pub(crate) certainty: Certainty,
     pub(crate) disputed: Vec<usize>,
     pub(crate) untold: Vec<usize>,
+    pub(crate) disputed_sizes: Vec<usize>,
 }
 
 impl Layout {
@@ -138,8 +139,8 @@ impl Layout {
     }
 
     /// What all of several layouts of one contract say alike; of none or of different contracts, nothing. It
-    /// has the origin of the first, and an identity if it is that of all. What they place differently has no
-    /// place in it.
+    /// has the origin of the first, which of built-in ones tells how many others there are, and an identity if it
+    /// is that of all. What they place differently has no place in it.
     #[must_use]
     pub fn agreement(layouts: &[Self]) -> Option<Self> {
         let (first, others) = layouts.split_first()?;
@@ -160,8 +161,17 @@ impl Layout {
                 .identity
                 .filter(|mine| Some(mine) == other.identity.as_ref());
             common.untold.extend(&other.untold);
+            for (index, (mine, theirs)) in first.type_sizes.iter().zip(&other.type_sizes).enumerate() {
+                if mine != theirs && !common.disputed_sizes.contains(&index) {
+                    common.disputed_sizes.push(index);
+                }
+            }
             keep_equal(&mut common.type_sizes, &other.type_sizes);
             keep_equal(&mut common.globals, &other.globals);
+        }
+        if let (Origin::BuiltIn { version }, 1..) = (&mut common.origin, others.len()) {
+            let plural = if others.len() == 1 { "" } else { "s" };
+            version.push_str(&format!(" and {} other{plural}", others.len()));
         }
         for index in &common.disputed {
             if let Some(field) = common.fields.get_mut(*index) {
@@ -183,6 +193,18 @@ impl Layout {
     #[must_use]
     pub fn is_untold(&self, index: usize) -> bool {
         self.untold.contains(&index)
+    }
+
+    /// The same of the size of the contract's type of that index.
+    #[must_use]
+    pub fn is_size_disputed(&self, index: usize) -> bool {
+        self.disputed_sizes.contains(&index)
+    }
+
+    /// Indices of the contract's fields on whose places the layouts that this is the agreement of differ.
+    #[must_use]
+    pub fn disputed(&self) -> &[usize] {
+        &self.disputed
     }
 
     /// How sure it is that the table is that of the image.
@@ -236,6 +258,7 @@ mod tests {
             certainty: Certainty::Exact,
             disputed: Vec::new(),
             untold: Vec::new(),
+            disputed_sizes: Vec::new(),
         }
     }
 

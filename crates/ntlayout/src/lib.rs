@@ -33,7 +33,7 @@ mod pdb;
 mod resolve;
 mod table;
 
-pub use builtin::{all_built_in, built_in, built_in_where};
+pub use builtin::{all_built_in, built_in, built_in_where, distinct_built_in};
 pub use contract::{Contract, FieldSpec, GlobalSpec, Need};
 pub use error::SymbolError;
 pub use find::{Found, Looked, NotFound, Outcome, find};

@@ -87,6 +87,7 @@ pub(crate) fn resolve<T: SymbolTable + TypeSource>(
         certainty: Certainty::Exact,
         disputed: Vec::new(),
         untold: Vec::new(),
+        disputed_sizes: Vec::new(),
     })
 }
 

@@ -79,21 +79,12 @@ fn tick_count(kernel: &Kernel<'_>) -> Read<u64> {
 }
 
 fn increment(kernel: &Kernel<'_>) -> Read<u64> {
-    let by_symbol = [Global::KeMaximumIncrement, Global::KeTimeIncrement]
-        .into_iter()
-        .find_map(|global| plausible(kernel, kernel.global(global).ok()?).ok());
-    by_symbol.map_or_else(|| by_debugger_data(kernel), Ok)
-}
-
-fn by_debugger_data(kernel: &Kernel<'_>) -> Read<u64> {
-    let missing = || Hole::NoGlobal {
-        name: "KeMaximumIncrement",
-    };
-    let data = kdump::debugger_data(kernel.dump()).map_err(|_| missing())?;
-    match data.ke_time_increment {
-        0 => Err(missing()),
-        at => plausible(kernel, Gva::from(at)),
-    }
+    let of = |global| plausible(kernel, kernel.global(global)?);
+    of(Global::KeMaximumIncrement).or_else(|hole| match of(Global::KeTimeIncrement) {
+        // Nothing tells where either is: the one that measures best is the one to name.
+        Err(Hole::NoGlobal { .. }) => Err(hole),
+        other => other,
+    })
 }
 
 fn plausible(kernel: &Kernel<'_>, at: Gva) -> Read<u64> {
