@@ -177,6 +177,10 @@ pub enum Command {
     Chain(ChainArgs),
     /// Every wait for an ALPC reply, the longest first
     Waits,
+    /// Whether the conditions of a rule file hold
+    Check(CheckArgs),
+    /// What has changed from one dump to another: processes, ports, connections, waits
+    Diff(DiffArgs),
     /// Who is connected to whom (!alpc /graph) and who waits for whom; also drawn
     Graph(GraphArgs),
     /// One record a dump, of many dumps or whole folders: what it is, what is stuck, on whom
@@ -230,7 +234,7 @@ pub struct CompletionsArgs {
 }
 
 /// The commands as `--help` groups them.
-const CATEGORIES: [(&str, &[&str]); 6] = [
+const CATEGORIES: [(&str, &[&str]); 7] = [
     ("Who waits for whom", &["hang", "chain", "waits", "graph"]),
     ("Many dumps", &["triage"]),
     (
@@ -258,6 +262,7 @@ const CATEGORIES: [(&str, &[&str]); 6] = [
             "dt",
         ],
     ),
+    ("Gates", &["check", "diff"]),
     ("The dump and its symbols", &["info", "symbols", "pack"]),
     (
         "About this program, without a dump",
@@ -336,6 +341,34 @@ pub struct HangArgs {
     /// Exit with status 1 also when a wait is longer than this: 30s, 5m, 2h, 1d
     #[arg(long, value_name = "T", value_parser = crate::output::time::parse_span)]
     pub longer_than: Option<u64>,
+}
+
+/// What to hold the dump against.
+#[derive(Clone, Debug, Args)]
+pub struct CheckArgs {
+    /// The conditions, in TOML; docs/checks.md has them all
+    #[arg(long, value_name = "FILE")]
+    pub rules: PathBuf,
+}
+
+/// How to compare two dumps.
+#[derive(Clone, Debug, Args)]
+pub struct DiffArgs {
+    /// What makes two things the same: their addresses, in dumps of one boot, or their names; auto looks whether the
+    /// boot is one
+    #[arg(long, value_enum, default_value_t = MatchBy::Auto)]
+    pub by: MatchBy,
+}
+
+/// What makes two things in two dumps the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MatchBy {
+    /// Addresses when both dumps are of one boot, else names
+    Auto,
+    /// Addresses, with what tells whether memory was used again
+    Addresses,
+    /// Names, and how many things have them
+    Names,
 }
 
 /// Which part of the graph to show.
@@ -464,6 +497,8 @@ pub enum Format {
     Ndjson,
     /// Rows and columns; of commands that give a table
     Csv,
+    /// JUnit XML; of check only
+    Junit,
     /// Graphviz; of graph only
     Dot,
     /// A Mermaid flowchart; of graph only
@@ -551,6 +586,8 @@ impl Command {
             Self::Hang(_) => "hang",
             Self::Chain(_) => "chain",
             Self::Waits => "waits",
+            Self::Check(_) => "check",
+            Self::Diff(_) => "diff",
             Self::Graph(_) => "graph",
             Self::Triage(_) => "triage",
             Self::Schema(_) => "schema",

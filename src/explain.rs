@@ -93,7 +93,7 @@ fn explanations(session: &Session, found: Vec<Found<'_>>) -> anyhow::Result<Vec<
 }
 
 /// Only what shows one thing has values that a reader could look up one by one.
-fn refuse_others(cli: &Cli) -> anyhow::Result<()> {
+pub fn refuse_others(cli: &Cli) -> anyhow::Result<()> {
     let of_one_thing = match &cli.command {
         Some(Command::Message(args)) => args.message != "-",
         Some(Command::Dt(args)) => args.address.is_some(),

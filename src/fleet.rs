@@ -93,6 +93,9 @@ fn prepare(cli: &Cli, args: &TriageArgs) -> anyhow::Result<(Format, Option<Done>
     if format.is_drawing() {
         return Err(Failure::fatal("format-not-here", "only graph can be drawn"));
     }
+    if format == Format::Junit {
+        return Err(Failure::fatal("format-not-here", "only check writes JUnit XML"));
+    }
     if args.groups && !matches!(format, Format::Text | Format::Ndjson) {
         return Err(Failure::fatal(
             "format-not-here",

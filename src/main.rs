@@ -11,6 +11,7 @@ mod kd;
 mod output;
 mod places;
 mod redact;
+mod rules;
 mod selector;
 mod session;
 
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 
-use crate::cli::{Cli, Command, Format};
+use crate::cli::{Cli, Command, DiffArgs, Format};
 use crate::failure::{Failure, Status};
 use crate::kd::Step;
 use crate::output::Output;
@@ -90,6 +91,9 @@ fn run(cli: &Cli) -> io::Result<Status> {
         output.diagnostic(&nothing_to_do(cli))?;
         return Ok(Status::Fatal);
     }
+    if let Some(Command::Diff(args)) = &cli.command {
+        return run_diff(cli, args, output);
+    }
     if let Some(Command::Triage(args)) = &cli.command {
         return fleet::run(cli, args, output);
     }
@@ -101,6 +105,17 @@ fn run(cli: &Cli) -> io::Result<Status> {
     }
     output.finish(cli)?;
     Ok(worst)
+}
+
+/// Compares two dumps, which give one answer together.
+fn run_diff(cli: &Cli, args: &DiffArgs, mut output: Output) -> io::Result<Status> {
+    let about = DumpRef::of(&cli.dumps[0], cli.hash, Veil::of(cli));
+    let status = match commands::diff::run(cli, args) {
+        Ok(answer) => output.answer(cli, &about, answer)?,
+        Err(error) => output.failure(cli, &about, &Failure::from_error(error))?,
+    };
+    output.finish(cli)?;
+    Ok(status)
 }
 
 /// What is missing on the command line. A command that there is not was taken for one more dump.

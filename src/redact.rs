@@ -82,6 +82,18 @@ pub fn refuse_memory(cli: &Cli) -> anyhow::Result<()> {
     ))
 }
 
+/// Refuses commands that compare names: with those of a rule file or of another dump, which placeholders are not.
+pub fn refuse_comparing(cli: &Cli) -> anyhow::Result<()> {
+    if cli.redact.is_empty() {
+        return Ok(());
+    }
+    let command = cli.command.as_ref().map_or("this", Command::name);
+    Err(Failure::fatal(
+        "redact-not-here",
+        format!("{command} compares names, which --redact replaces: leave one of them out"),
+    ))
+}
+
 /// Replaces what is known of the command line and of this machine.
 #[derive(Clone, Debug, Default)]
 pub struct Veil {

@@ -206,17 +206,9 @@ fn identity(value: &Value) -> Option<&Value> {
         .or_else(|| value.pointer("/process/address"))
 }
 
-fn without(world: &Built, frames: &BTreeSet<Pfn>) -> Sample {
-    let mut mapped = world.map();
-    for &frame in frames {
-        mapped.memory.remove(frame);
-    }
-    Sample::mapped(world.clone(), mapped)
-}
-
 /// Compares the answers without some frames with those of the whole dump; whether there were any.
 fn compare(world: &Built, whole: &[Value], lines: &[String], frames: &BTreeSet<Pfn>) -> bool {
-    let sample = without(world, frames);
+    let sample = Sample::without(world, frames.iter().copied());
     let Some(documents) = answers(&sample, lines) else {
         return false;
     };
@@ -306,7 +298,7 @@ fn a_hole_in_an_answer_is_the_partial_status() {
     let world = worlds::vista_sp2_x64();
     let message: Va = world.truth.messages[0].address;
     let frame = world.map().frames[&message.page()];
-    let sample = without(&world, &BTreeSet::from([frame]));
+    let sample = Sample::without(&world, [frame]);
     let run = sample.run(&["message", &message.to_string()]);
     assert_eq!(run.status, 3, "{}", run.stderr);
     assert!(run.stdout.contains("????????????????"));

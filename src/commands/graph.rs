@@ -55,7 +55,7 @@ pub fn run(cli: &Cli, session: &Session, args: &GraphArgs) -> anyhow::Result<Ans
         })
     };
     let text = match cli.format {
-        Format::Text | Format::Json | Format::Ndjson | Format::Csv => {
+        Format::Text | Format::Json | Format::Ndjson | Format::Csv | Format::Junit => {
             connections.iter().map(global::edge).collect()
         }
         Format::Dot => dot::write(&draw()),

@@ -3,7 +3,9 @@
 pub mod about;
 mod analyze;
 mod chain;
+mod check;
 mod connections;
+pub mod diff;
 mod dt;
 mod global;
 mod graph;
@@ -106,6 +108,12 @@ impl Answer {
         if found {
             self.status = self.status.combine(Status::Finding);
         }
+        self
+    }
+
+    /// Sets the exit status that the command asks for.
+    fn ends_with(mut self, status: Status) -> Self {
+        self.status = self.status.combine(status);
         self
     }
 
@@ -252,30 +260,23 @@ pub fn table(command: &Command) -> Option<(Table, Fill<'_>)> {
         Command::Modules => (modules::TABLE, Box::new(modules::records)),
         Command::Waits => (waits::TABLE, Box::new(waits::records)),
         Command::Analyze => (analyze::TABLE, Box::new(analyze::records)),
+        Command::Check(args) => (
+            check::TABLE,
+            Box::new(|cli, session, records| check::records(cli, session, args, records)),
+        ),
         _ => return None,
     })
 }
 
 /// The commands that fill a table, for those who asked another for one.
 const TABLES: &str = "message, ports, connections, global --list, global --graph, threads, processes, handles, modules, waits, \
-analyze";
+analyze, check";
 
 fn dispatch(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
     let Some(command) = &cli.command else {
         return Err(Failure::fatal("no-command", "no command given"));
     };
-    if cli.format == Format::Csv {
-        return Err(Failure::fatal(
-            "format-not-here",
-            format!("{} gives no table: csv is for {TABLES}", command.name()),
-        ));
-    }
-    if cli.format.is_drawing() && !matches!(command, Command::Graph(_)) {
-        return Err(Failure::fatal(
-            "format-not-here",
-            "only graph can be drawn: use --format text or json here",
-        ));
-    }
+    refuse_format(cli, command)?;
     match command {
         Command::Info => info::run(session),
         Command::Message(args) => message::run(cli, session, args),
@@ -291,6 +292,8 @@ fn dispatch(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
         Command::Resource(args) => resource::run(cli, session, args),
         Command::Analyze => analyze::run(session),
         Command::Hang(args) => hang::run(cli, session, args),
+        Command::Check(args) => check::run(cli, session, args),
+        Command::Diff(_) => Err(diff::needs_two()),
         Command::Chain(args) => chain::run(cli, session, args),
         Command::Waits => waits::run(cli, session),
         Command::Graph(args) => graph::run(cli, session, args),
@@ -305,4 +308,19 @@ fn dispatch(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
             format!("{} takes no dump", command.name()),
         )),
     }
+}
+
+/// Refuses the formats that only other commands have.
+fn refuse_format(cli: &Cli, command: &Command) -> anyhow::Result<()> {
+    let why = match (cli.format, command) {
+        (Format::Csv, _) => format!("{} gives no table: csv is for {TABLES}", command.name()),
+        (Format::Junit, Command::Check(_)) => return Ok(()),
+        (Format::Junit, _) => "only check writes JUnit XML: use --format text or json here".to_owned(),
+        (format, Command::Graph(_)) if format.is_drawing() => return Ok(()),
+        (format, _) if format.is_drawing() => {
+            "only graph can be drawn: use --format text or json here".to_owned()
+        }
+        _ => return Ok(()),
+    };
+    Err(Failure::fatal("format-not-here", why))
 }

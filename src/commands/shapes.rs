@@ -77,5 +77,7 @@ pub fn shapes() -> Vec<Shape> {
         shape!("dt": TypeRecord | TypeList),
         shape!("symbols": symbols::SymbolSearch),
         shape!("pack": pack::PackRecord),
+        shape!("check": check::CheckRecord; check::TABLE;),
+        shape!("diff": diff::DiffRecord),
     ]
 }

@@ -128,6 +128,7 @@ mod tests {
                 name: name.to_owned(),
                 size,
                 sha256: None,
+                veil: crate::redact::Veil::default(),
             })
         };
         assert!(!has(&Done::read(&path).unwrap(), "a.dmp", Some(4)), "no file yet");

@@ -6,6 +6,7 @@ pub mod escape;
 pub mod evidence_lines;
 pub mod graph;
 pub mod json;
+mod junit;
 pub mod narrow;
 pub mod object_lines;
 pub mod process_lines;
@@ -99,7 +100,7 @@ impl Output {
         let mut record = answer.record.clone();
         let holes = Holes::hoist(&mut record);
         let status = holes.status().combine(answer.status);
-        if cli.format == Format::Json {
+        if matches!(cli.format, Format::Json | Format::Junit) {
             let explain = answer.explain.as_ref().map(|explain| {
                 let mut explain = json!(explain);
                 Holes::hoist(&mut explain);
@@ -188,7 +189,7 @@ impl Output {
             ..*failure
         };
         match cli.format {
-            Format::Json => self.documents.push(Document {
+            Format::Json | Format::Junit => self.documents.push(Document {
                 head: Head::new(cli, dump, None),
                 status: failure.status,
                 result: None,
@@ -245,6 +246,9 @@ impl Output {
                 many => serde_json::to_writer_pretty(&mut self.target, many)?,
             }
             writeln!(self.target)?;
+        }
+        if cli.format == Format::Junit {
+            self.target.write_all(&junit::file(&self.documents)?)?;
         }
         self.target.finish()
     }

@@ -56,9 +56,18 @@ pub fn alpc_dump(args: &[&str]) -> Run {
 
 /// The same, with `input` on stdin.
 pub fn alpc_dump_with_input(args: &[&str], input: &str) -> Run {
+    run_in(&root(), args, input)
+}
+
+/// Runs the binary in a folder.
+pub fn alpc_dump_in(folder: &Path, args: &[&str]) -> Run {
+    run_in(folder, args, "")
+}
+
+fn run_in(folder: &Path, args: &[&str], input: &str) -> Run {
     let mut child = Command::new(env!("CARGO_BIN_EXE_alpc-dump"))
         .args(args)
-        .current_dir(root())
+        .current_dir(folder)
         .env_remove("_NT_SYMBOL_PATH")
         .env_remove("_NT_ALT_SYMBOL_PATH")
         .env_remove("CLICOLOR_FORCE")

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use serde_json::Value;
-use synth::address::Va;
+use synth::address::{Pfn, Va};
 use synth::dump::Kind;
 use synth::layout::Kernel;
 use synth::paging::Mapped;
@@ -48,6 +48,21 @@ impl Sample {
         sample
     }
 
+    /// The dump of a world without some of its frames.
+    pub fn without(world: &Built, frames: impl IntoIterator<Item = Pfn>) -> Self {
+        let mut mapped = world.map();
+        for frame in frames {
+            mapped.memory.remove(frame);
+        }
+        Self::mapped(world.clone(), mapped)
+    }
+
+    /// The dump of a world without the pages that some addresses are in.
+    pub fn without_pages(world: &Built, addresses: &[Va]) -> Self {
+        let frames = world.map().frames;
+        Self::without(world, addresses.iter().map(|address| frames[&address.page()]))
+    }
+
     /// Writes the dump anew, as another kind.
     pub fn rewrite(&self, kind: Kind) {
         fs::write(self.dump(), self.world.dump(kind)).unwrap();
@@ -56,6 +71,23 @@ impl Sample {
     /// The dump file.
     pub fn dump(&self) -> PathBuf {
         self.folder.path().join("memory.dmp")
+    }
+
+    /// Holds the dump against rules.
+    pub fn check(&self, rules: &str, args: &[&str]) -> Run {
+        let file = self.folder.path().join("rules.toml");
+        fs::write(&file, rules).unwrap();
+        let mut line = vec!["check", "--rules", file.to_str().unwrap()];
+        line.extend(args);
+        self.run(&line)
+    }
+
+    /// Compares the dump with another one, which comes second.
+    pub fn diff(&self, second: &Self, args: &[&str]) -> Run {
+        let (first, second) = (self.dump(), second.dump());
+        let mut line = vec![first.to_str().unwrap(), second.to_str().unwrap(), "diff"];
+        line.extend(args);
+        alpc_dump(&line)
     }
 
     /// Runs the binary on the dump.

@@ -15,12 +15,14 @@
 
 pub mod analyze;
 pub mod blob;
+pub mod check;
 pub mod choice;
 pub mod completion_list;
 pub mod connection;
 pub mod contract;
 pub mod crashed;
 mod derived;
+pub mod diff;
 pub mod directory;
 pub mod enumerate;
 pub mod global;
@@ -42,6 +44,7 @@ pub mod redact;
 pub mod resource;
 pub mod schema;
 pub mod select;
+pub mod snapshot;
 pub mod thread;
 pub mod thread_details;
 pub mod trace;

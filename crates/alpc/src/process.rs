@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::contract::{
     Global, ObjectNameInformation, Process, ProcessControl, PspSessionSpace, SessionSpace,
 };
+use crate::directory::same_name;
 use crate::handle;
 use crate::identify::{self, Identity};
 use crate::kernel::{At, Kernel, Read};
@@ -61,6 +62,30 @@ pub fn image_name(process: At<'_, '_>) -> Read<String> {
         Some(redaction) => redaction.image(name),
         None => name,
     })
+}
+
+/// Whether a process is of an image, by the last part of its image file's path or by the name that the kernel keeps of
+/// it.
+///
+/// # Errors
+/// When neither tells: the kernel's name is not in the dump, or it is cut and the path is not.
+pub fn has_image(process: At<'_, '_>, wanted: &str) -> Read<bool> {
+    let short = image_name(process);
+    if short.as_ref().is_ok_and(|short| same_name(short, wanted)) {
+        return Ok(true);
+    }
+    match (image_path(process), short) {
+        (Ok(Some(path)), _) => Ok(same_name(file_name(&path), wanted)),
+        (_, Ok(short)) if !is_cut_from(&short, wanted) => Ok(false),
+        (Ok(None), Ok(_)) => Ok(false),
+        (Ok(None), Err(hole)) | (Err(hole), _) => Err(hole),
+    }
+}
+
+/// Whether a name may be what the kernel kept of a longer one.
+fn is_cut_from(short: &str, whole: &str) -> bool {
+    let kept: String = whole.chars().take(short.chars().count()).collect();
+    u64::try_from(short.chars().count()) == Ok(IMAGE_NAME_CHARS) && same_name(short, &kept)
 }
 
 /// A process in full.

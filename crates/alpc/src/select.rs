@@ -155,7 +155,7 @@ pub fn process(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelec
             }
             search.one(what, selector)
         }
-        Selector::Name(name) => processes(kernel, |at| has_image_name(at, name)).one(what, selector),
+        Selector::Name(name) => processes(kernel, |at| process::has_image(at, name)).one(what, selector),
         Selector::ThreadId(_) => {
             let thread = thread(kernel, selector)?;
             let control = kernel.at(thread).embedded(Thread::Tcb);
@@ -223,18 +223,6 @@ fn process_candidate(kernel: &Kernel<'_>, address: Gva) -> Candidate {
 fn by_client_id(kernel: &Kernel<'_>, id: u64) -> Option<Gva> {
     let table = kernel.global_pointer(Global::PspCidTable).ok()?;
     Some(handle::lookup(kernel, table, id).ok()??.target)
-}
-
-/// The kernel keeps 14 characters of an image name; the full one is beside it, when its page is there.
-fn has_image_name(at: At<'_, '_>, wanted: &str) -> Read<bool> {
-    if process::image_name(at).is_ok_and(|short| same_name(&short, wanted)) {
-        return Ok(true);
-    }
-    match process::image_path(at) {
-        Ok(Some(path)) => Ok(same_name(process::file_name(&path), wanted)),
-        Ok(None) => Ok(false),
-        Err(_) => process::image_name(at).map(|short| same_name(&short, wanted)),
-    }
 }
 
 /// The thread that a selector names: by address or by id.
@@ -366,7 +354,7 @@ fn ports(kernel: &Kernel<'_>, name: &str) -> Search {
 }
 
 /// Whether a path is the wanted one, or ends in the wanted name.
-fn names(path: &str, wanted: &str) -> bool {
+pub(crate) fn names(path: &str, wanted: &str) -> bool {
     if wanted.starts_with('\\') {
         same_name(path, wanted)
     } else {
@@ -404,7 +392,7 @@ pub fn object(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelect
         }
         Selector::Name(name) => {
             let mut search = ports(kernel, name);
-            let processes = processes(kernel, |at| has_image_name(at, name));
+            let processes = processes(kernel, |at| process::has_image(at, name));
             search.found.extend(processes.found);
             search.gaps.extend(processes.gaps);
             search.one(what, selector)

@@ -147,11 +147,8 @@ impl<'k, 'd> Builder<'k, 'd> {
     }
 
     pub(crate) fn unread(&mut self, what: &'static str, at: Option<Gva>, why: Hole) {
-        self.graph.unread.push(Unread {
-            what,
-            at: at.map(|at| self.kernel.addr(at)),
-            complete: Value::Missing(Box::new(why)),
-        });
+        let at = at.map(|at| self.kernel.addr(at));
+        self.graph.unread.push(Unread::new(what, at, why));
     }
 
     /// All threads of all processes.
@@ -554,8 +551,12 @@ impl<'k, 'd> Builder<'k, 'd> {
     }
 
     fn object(&mut self, thread: Gva, object: &WaitObject, any: bool) {
-        let Value::Known(kind) = &object.kind else {
-            return;
+        let kind = match &object.kind {
+            Value::Known(kind) => kind,
+            Value::Missing(hole) => {
+                self.unread("wait object of a thread", Some(thread), (**hole).clone());
+                return;
+            }
         };
         let to = match *kind {
             WaitObjectKind::MUTANT => (self.mutant(object), EdgeKind::Acquires),

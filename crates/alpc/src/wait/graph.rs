@@ -6,7 +6,7 @@ use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::value::{Addr, Value};
+use crate::value::{Addr, Hole, Value};
 use crate::wait::chain::Chain;
 use crate::wait::clock::Clock;
 use crate::wait::cycle::{self, Adjacency};
@@ -49,6 +49,16 @@ pub struct Unread {
     pub at: Option<Addr>,
     /// Why it could not be looked at.
     pub complete: Value<()>,
+}
+
+impl Unread {
+    pub(crate) fn new(what: &'static str, at: Option<Addr>, why: Hole) -> Self {
+        Self {
+            what,
+            at,
+            complete: Value::Missing(Box::new(why)),
+        }
+    }
 }
 
 impl Graph {

@@ -136,6 +136,13 @@ pub struct TreeNode {
 }
 
 impl Hang {
+    /// The report on a graph, without the ports in trouble and without what helps to find culprits: those are not in
+    /// the graph.
+    #[must_use]
+    pub fn of_graph(graph: &Graph) -> Self {
+        report(graph, Vec::new())
+    }
+
     /// Every node that waits, below what it waits for: first the deadlocks, then the blockers as they are
     /// ranked. A node that waits for several stands once.
     #[must_use]

@@ -18,7 +18,7 @@ mod queues;
 pub mod root;
 pub mod servers;
 pub mod service;
-mod signature;
+pub(crate) mod signature;
 pub mod table;
 pub mod trouble;
 

@@ -180,14 +180,21 @@ fn name(text: Option<&str>) -> String {
 
 /// The part of a port's name that does not change from start to start.
 fn stable(text: &str) -> String {
+    without_drawn(&text.to_lowercase(), |parts, c| {
+        parts.push_str(&escape(c.encode_utf8(&mut [0; 4])));
+    })
+}
+
+/// A name with `*` for the parts that are drawn at run time; `push` adds what else there is, but hex digits.
+pub(crate) fn without_drawn(text: &str, push: impl Fn(&mut String, char)) -> String {
     let mut parts = String::new();
     let mut run = String::new();
-    for c in text.to_lowercase().chars() {
+    for c in text.chars() {
         if c.is_ascii_hexdigit() {
             run.push(c);
         } else {
             end_run(&mut parts, &mut run);
-            parts.push_str(&escape(c.encode_utf8(&mut [0; 4])));
+            push(&mut parts, c);
         }
     }
     end_run(&mut parts, &mut run);
