@@ -472,9 +472,11 @@ fn options_reach_every_dump() {
     fs::rename(fleet.path("kernel.pdb"), elsewhere.path().join("kernel.pdb")).unwrap();
     fs::copy(fixture("vista-sp2-x64.dmp"), fleet.path("a.dmp")).unwrap();
     let error = |run: &Run| records(run)[0]["error"]["id"].clone();
-    assert_eq!(error(&fleet.triage(&[])), "no-symbols");
+    assert_eq!(error(&fleet.triage(&["--exact-symbols"])), "no-symbols");
+    let certainty = |run: &Run| records(run)[0]["symbols"]["certainty"].clone();
+    assert_eq!(certainty(&fleet.triage(&[])), "chosen by invariants");
     let symbols = elsewhere.path().to_str().unwrap();
-    assert_eq!(error(&fleet.triage(&["-y", symbols, "--no-mmap"])), Value::Null);
+    assert_eq!(certainty(&fleet.triage(&["-y", symbols, "--no-mmap"])), "exact");
 }
 
 #[test]

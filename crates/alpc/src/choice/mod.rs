@@ -34,6 +34,7 @@ const LEAST: u32 = 8;
 
 /// What one check came to.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "LayoutCheck")]
 pub struct CheckRecord {
     /// What was checked.
     #[schemars(with = "String")]
