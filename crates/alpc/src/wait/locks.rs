@@ -79,7 +79,7 @@ impl Resources {
                 match kernel
                     .at(resource)
                     .address_of(member)
-                    .and_then(|at| Ok(kernel.cursor().pointer(at)?))
+                    .and_then(|at| kernel.cursor().pointer(at))
                 {
                     Ok(first) => resources.line(kernel, resource, name, first),
                     Err(hole) => {
@@ -122,7 +122,7 @@ impl Resources {
             };
             self.by_object.insert(offset(at, event), line);
             let next = kernel.at(at).address_of(WaitChainEntry::ListEntry);
-            match next.and_then(|next| Ok(kernel.cursor().pointer(next)?)) {
+            match next.and_then(|next| kernel.cursor().pointer(next)) {
                 Ok(next) => at = next,
                 // What was no entry, but an event of the resource's own, need not lead on.
                 Err(_) => break,
