@@ -127,8 +127,14 @@ fn things(kernel: &Kernel<'_>, chosen: &[Gva]) {
 /// What there is of each kind, and the handles, ports and members of one.
 fn system(kernel: &Kernel<'_>, case: &Case, chosen: Gva) {
     let ports = enumerate::ports(kernel).ports;
-    black_box(format!("{:?}", portlist::lines(kernel, &ports)));
-    black_box(format!("{:?}", portlist::orphans(kernel, &ports)));
+    black_box(format!(
+        "{:?}",
+        portlist::lines(kernel, &ports).collect::<Vec<_>>()
+    ));
+    black_box(format!(
+        "{:?}",
+        portlist::orphans(kernel, &ports).collect::<Vec<_>>()
+    ));
     black_box(format!("{:?}", connection::graph(kernel, &ports)));
     black_box(format!("{:?}", connection::ports_of(kernel, chosen)));
     black_box(format!("{:?}", connection::connections(kernel, chosen)));
