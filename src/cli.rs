@@ -1,5 +1,6 @@
 //! The arguments.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::parser::ValueSource;
@@ -269,6 +270,19 @@ const CATEGORIES: [(&str, &[&str]); 7] = [
         &["schema", "completions", "man", "help"],
     ),
 ];
+
+/// Reads the arguments.
+///
+/// # Errors
+/// Usage errors, and what is printed instead of running: help and version.
+pub fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
+    // Writing the help takes longer than most commands do.
+    let asks_help = args
+        .iter()
+        .any(|arg| arg == "-h" || arg == "--help" || arg == "help");
+    let definition = if asks_help { definition() } else { Cli::command() };
+    Cli::of_matches(&definition.try_get_matches_from(args)?)
+}
 
 /// The arguments with the help that groups the commands.
 pub fn definition() -> clap::Command {
@@ -543,7 +557,7 @@ pub enum ColorChoice {
 
 impl Cli {
     /// The arguments behind what clap has matched.
-    pub fn of_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+    fn of_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         Ok(Self {
             format_given: matches.value_source("format") == Some(ValueSource::CommandLine),
             ..Self::from_arg_matches(matches)?

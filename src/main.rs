@@ -31,8 +31,7 @@ use crate::session::Session;
 
 fn main() -> ExitCode {
     let args = kd::bind_lines(kd::rewrite(std::env::args_os()));
-    let parsed = cli::definition().try_get_matches_from(args);
-    let cli = match parsed.and_then(|matches| Cli::of_matches(&matches)) {
+    let cli = match cli::parse(args) {
         Ok(cli) => cli,
         Err(error) => {
             // Clap's own status for usage errors is 2 already, and 0 for help and version.

@@ -93,11 +93,11 @@ impl Output {
     }
 
     /// Writes what a command gave, and returns the status that follows from it.
-    pub fn answer(&mut self, cli: &Cli, dump: &DumpRef, answer: Answer) -> io::Result<Status> {
+    pub fn answer(&mut self, cli: &Cli, dump: &DumpRef, mut answer: Answer) -> io::Result<Status> {
         if cli.format == Format::Ndjson {
             return self.answer_as_line(cli, dump, answer);
         }
-        let mut record = answer.record.clone();
+        let mut record = answer.record.take();
         let holes = Holes::hoist(&mut record);
         let status = holes.status().combine(answer.status);
         if matches!(cli.format, Format::Json | Format::Junit) {
