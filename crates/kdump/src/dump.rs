@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use kdmp_parser::gxa::{Gpa, Gxa};
 use kdmp_parser::pxe::Pfn;
@@ -71,8 +72,9 @@ pub struct Dump {
     source: ByteSource,
     header: Header,
     contents: Contents,
-    paging: Paging,
-    notes: Vec<Note>,
+    // Both are found in the dump's pages, which opening it does not touch.
+    paging: OnceLock<Paging>,
+    notes: OnceLock<Vec<Note>>,
 }
 
 /// What is behind the header.
@@ -102,8 +104,9 @@ impl Dump {
     pub fn open_with(path: &Path, options: &OpenOptions) -> Result<Dump, OpenError> {
         let source = open_file(path)?;
         let mut dump = Dump::from_source(path.to_owned(), source)?;
+        // Only now that what is read in one go has been read: see `Mapping::new`.
         if !options.no_mmap {
-            dump.map();
+            dump.source = dump.source.into_mapped();
         }
         Ok(dump)
     }
@@ -157,7 +160,7 @@ impl Dump {
 
     /// What is worth saying about the file although it can be read.
     pub fn notes(&self) -> &[Note] {
-        &self.notes
+        self.notes.get_or_init(|| notes::of(self))
     }
 
     /// Where the page of a frame begins in the file. All of the page is inside the file.
@@ -275,7 +278,8 @@ impl Dump {
     /// The address space of the page tables at `directory_table_base`, whose bits that are no part of an address
     /// (the PCID) are left out of account.
     pub fn space(&self, directory_table_base: u64) -> AddressSpace<'_> {
-        self.space_of(directory_table_base, self.paging)
+        let paging = *self.paging.get_or_init(|| levels::paging(self));
+        self.space_of(directory_table_base, paging)
     }
 
     /// The address space of a process by its `_KPROCESS.DirectoryTableBase`: user addresses by the process's own
@@ -341,32 +345,14 @@ impl Dump {
                 source,
             },
         })?;
-        let notes = notes::of(&header, &contents, source.len());
-        let mut dump = Dump {
+        Ok(Dump {
             path,
             source,
             header,
             contents,
-            paging: Paging::X64,
-            notes,
-        };
-        dump.paging = levels::paging(&dump);
-        let tables = notes::tables(&dump);
-        dump.notes.extend(tables);
-        Ok(dump)
-    }
-
-    /// Goes over to a mapping of the file, now that what is read in one go has been read.
-    fn map(&mut self) {
-        let source = std::mem::replace(&mut self.source, ByteSource::Memory(Vec::new()));
-        self.source = source.into_mapped().unwrap_or_else(|source| {
-            // Some systems refuse to map very large files.
-            self.notes.push(Note::new(
-                "not-mapped",
-                "the system refused to map the file: reads will be slower",
-            ));
-            source
-        });
+            paging: OnceLock::new(),
+            notes: OnceLock::new(),
+        })
     }
 }
 

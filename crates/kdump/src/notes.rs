@@ -58,12 +58,13 @@ const ATTRIBUTES: &[(u32, &str, &str)] = &[
 const ENCRYPTED: u32 = 1 << 8;
 const DECRYPTED: u32 = 1 << 9;
 
-/// All findings about a dump whose file has `file_len` bytes.
-pub(crate) fn of(header: &Header, contents: &Contents, file_len: u64) -> Vec<Note> {
+/// All findings about a dump.
+pub(crate) fn of(dump: &Dump) -> Vec<Note> {
+    let header = dump.header();
     let mut notes = Vec::new();
-    match contents {
+    match dump.contents() {
         Contents::Pages(index) => {
-            lengths(header, index, file_len, &mut notes);
+            lengths(header, index, dump.file_len(), &mut notes);
             counts(header, index, &mut notes);
         }
         Contents::Pieces(triage) => triage.notes(&mut notes),
@@ -76,6 +77,14 @@ pub(crate) fn of(header: &Header, contents: &Contents, file_len: u64) -> Vec<Not
             format!(
                 "Windows reported error {status:#x} when it wrote the dump: pages may be missing or wrong"
             ),
+        ));
+    }
+    notes.extend(tables(dump));
+    if dump.source().is_refused() {
+        // Some systems refuse to map very large files.
+        notes.push(Note::new(
+            "not-mapped",
+            "the system refused to map the file: reads will be slower",
         ));
     }
     notes
@@ -169,7 +178,7 @@ fn attributes(attributes: u32, notes: &mut Vec<Note>) {
 }
 
 /// A finding when the kernel's own list of processes has no physical address, without which nothing is found.
-pub(crate) fn tables(dump: &Dump) -> Option<Note> {
+fn tables(dump: &Dump) -> Option<Note> {
     let head = dump.header().ps_active_process_head?;
     if !matches!(dump.contents(), Contents::Pages(_)) {
         return None;

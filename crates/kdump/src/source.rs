@@ -3,15 +3,21 @@
 use std::fmt;
 use std::fs::File;
 use std::io;
+use std::sync::OnceLock;
 
 use crate::map::Mapping;
 
 /// The bytes of a dump file, however they are reached.
 pub(crate) enum ByteSource {
-    /// The file mapped into memory.
-    Mapped(Mapping),
     /// Positioned reads of an open file, whose length was asked for when it was opened.
     File { file: File, len: u64 },
+    /// A file that is mapped into memory when the first of its bytes is asked for: whoever only wants to know what
+    /// a file is does not wait for the mapping, which takes longer than reading a header.
+    Mapped {
+        file: File,
+        len: u64,
+        map: OnceLock<Option<Mapping>>,
+    },
     /// The whole file already in memory.
     Memory(Vec<u8>),
 }
@@ -19,8 +25,8 @@ pub(crate) enum ByteSource {
 impl fmt::Debug for ByteSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match self {
-            ByteSource::Mapped(_) => "Mapped",
             ByteSource::File { .. } => "File",
+            ByteSource::Mapped { .. } => "Mapped",
             ByteSource::Memory(_) => "Memory",
         };
         f.debug_struct(name)
@@ -33,8 +39,7 @@ impl ByteSource {
     /// Length in bytes.
     pub(crate) fn len(&self) -> u64 {
         match self {
-            ByteSource::Mapped(map) => map.bytes().len() as u64,
-            ByteSource::File { len, .. } => *len,
+            ByteSource::File { len, .. } | ByteSource::Mapped { len, .. } => *len,
             ByteSource::Memory(bytes) => bytes.len() as u64,
         }
     }
@@ -52,8 +57,12 @@ impl ByteSource {
     /// [`io::ErrorKind::UnexpectedEof`] when the range is not wholly inside the file, else what the system
     /// says.
     pub(crate) fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        if let Some(bytes) = self.slice(offset, buf.len()) {
+            buf.copy_from_slice(bytes);
+            return Ok(());
+        }
         match self {
-            ByteSource::File { file, len } => {
+            ByteSource::File { file, len } | ByteSource::Mapped { file, len, .. } => {
                 let end = offset
                     .checked_add(buf.len() as u64)
                     .ok_or(io::ErrorKind::UnexpectedEof)?;
@@ -62,34 +71,37 @@ impl ByteSource {
                 }
                 read_exact_at(file, buf, offset)
             }
-            ByteSource::Mapped(_) | ByteSource::Memory(_) => {
-                let bytes = self
-                    .slice(offset, buf.len())
-                    .ok_or(io::ErrorKind::UnexpectedEof)?;
-                buf.copy_from_slice(bytes);
-                Ok(())
-            }
+            ByteSource::Memory(_) => Err(io::ErrorKind::UnexpectedEof.into()),
         }
     }
 
-    /// Maps the file from now on; a source that is in memory stays as it is.
-    ///
-    /// # Errors
-    /// The source as it was, when the system refuses the mapping or maps another length than was seen.
-    pub(crate) fn into_mapped(self) -> Result<ByteSource, ByteSource> {
-        let ByteSource::File { file, len } = self else {
-            return Ok(self);
-        };
-        match Mapping::new(&file) {
-            Ok(map) if map.bytes().len() as u64 == len => Ok(ByteSource::Mapped(map)),
-            _ => Err(ByteSource::File { file, len }),
+    /// Maps the file as soon as some of it is asked for; a source that is in memory stays as it is.
+    pub(crate) fn into_mapped(self) -> ByteSource {
+        match self {
+            ByteSource::File { file, len } => ByteSource::Mapped {
+                file,
+                len,
+                map: OnceLock::new(),
+            },
+            other => other,
         }
+    }
+
+    /// Whether the system refused to map the file, or mapped another length than was seen: it is read then.
+    pub(crate) fn is_refused(&self) -> bool {
+        matches!(self, ByteSource::Mapped { .. }) && self.in_memory().is_none()
     }
 
     fn in_memory(&self) -> Option<&[u8]> {
         match self {
-            ByteSource::Mapped(map) => Some(map.bytes()),
             ByteSource::File { .. } => None,
+            ByteSource::Mapped { file, len, map } => {
+                let map = map.get_or_init(|| {
+                    let map = Mapping::new(file).ok()?;
+                    (map.bytes().len() as u64 == *len).then_some(map)
+                });
+                map.as_ref().map(Mapping::bytes)
+            }
             ByteSource::Memory(bytes) => Some(bytes),
         }
     }
@@ -131,8 +143,8 @@ mod tests {
             file: file.try_clone().unwrap(),
             len: 10,
         }
-        .into_mapped()
-        .unwrap();
+        .into_mapped();
+        assert!(!mapped.is_refused());
         file.write_all(b"more").unwrap();
         for source in [
             mapped,
@@ -159,7 +171,10 @@ mod tests {
     fn a_file_that_changed_its_length_is_not_mapped() {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(b"0123456789").unwrap();
-        let source = ByteSource::File { file, len: 12 }.into_mapped().unwrap_err();
-        assert!(matches!(source, ByteSource::File { len: 12, .. }));
+        let source = ByteSource::File { file, len: 12 }.into_mapped();
+        assert!(source.is_refused());
+        let mut buf = [0; 4];
+        source.read_exact_at(6, &mut buf).unwrap();
+        assert_eq!(&buf, b"6789");
     }
 }

@@ -19,8 +19,9 @@ use crate::source::ByteSource;
 /// Bits for each entry of the rank directory, and the same in bytes: two lines of a processor's cache.
 const BLOCK_BITS: u64 = 1024;
 const BLOCK_BYTES: usize = 128;
-/// How much of the bitmap is read at once while counting: whole blocks.
-const CHUNK: usize = 256 << 10;
+/// How much of the bitmap is read at once while counting: whole blocks, and little enough that the buffer is not
+/// fresh memory of the system each time, which costs more than the calls it saves.
+const CHUNK: usize = 64 << 10;
 const _: () = assert!(CHUNK.is_multiple_of(BLOCK_BYTES));
 /// The most bits a bitmap may have: 256 TiB of memory, the most that any Windows supports with the four
 /// levels of page tables.
