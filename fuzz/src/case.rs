@@ -73,6 +73,15 @@ impl Case {
         }
     }
 
+    /// Hands over the kernel of the system as nobody wrote into it.
+    ///
+    /// # Panics
+    /// Never: it was opened before.
+    pub fn unharmed(&self, look: impl FnOnce(&Kernel<'_>)) {
+        let dump = Dump::from_bytes("case", self.file.clone()).expect("the case is a dump");
+        look(&Kernel::new(&dump, self.base, self.layout.clone()));
+    }
+
     fn of(built: &Built) -> Case {
         let pdb = Pdb::from_bytes("case.pdb", built.pdb()).expect("the case has symbols");
         Case::new(built.dump(Kind::BitmapKernel), pdb, known(built))

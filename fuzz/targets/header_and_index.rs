@@ -43,10 +43,22 @@ fuzz_target!(|data: &[u8]| {
     let mut byte = [0];
     assert!(dump.read_physical(Gpa::new(u64::MAX), &mut byte).is_err());
     let _ = kdump::debugger_data(&dump);
+    check_secondary(&dump, data.len() as u64);
     if let Some(triage) = dump.triage() {
         check_triage(&dump, triage);
     }
 });
+
+/// Pieces of secondary data ascend behind the memory, and of each no more is there than the file holds.
+fn check_secondary(dump: &Dump, file_len: u64) {
+    let found = kdump::secondary_data(dump).expect("a file in memory can be read");
+    let mut end = 0x1000;
+    for blob in found.into_iter().flat_map(|found| found.blobs) {
+        assert!(blob.offset.0 >= end && blob.present <= blob.size);
+        end = blob.offset.0 + blob.present;
+        assert!(end <= file_len);
+    }
+}
 
 /// A frame of a run has its page in the file, or would have it behind the file's end.
 fn check_frame(dump: &Dump, data: &[u8], pfn: u64) {
