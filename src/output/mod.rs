@@ -131,7 +131,7 @@ impl Output {
         let written = records
             .head(cli, answer.symbols.as_ref())
             .map_err(Into::into)
-            .and_then(|()| records.record(name, &record))
+            .and_then(|()| records.taken(name, record))
             .and_then(|()| {
                 let explain = answer.explain.iter().flatten();
                 explain
@@ -228,6 +228,7 @@ impl Output {
         if cli.dumps.len() > 1 {
             if cli.format == Format::Text {
                 writeln!(self.target, "==> {} <==", escape::text(&dump.name))?;
+                self.target.flush()?;
             }
             self.about = format!("{}: ", dump.name);
         }

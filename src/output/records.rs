@@ -103,7 +103,11 @@ impl<'o> Records<'o> {
 
     /// Writes a record.
     pub fn record(&mut self, record: &'static str, value: &impl Serialize) -> anyhow::Result<()> {
-        let mut value = serde_json::to_value(value)?;
+        self.taken(record, serde_json::to_value(value)?)
+    }
+
+    /// Writes a record that is JSON already.
+    pub fn taken(&mut self, record: &'static str, mut value: Json) -> anyhow::Result<()> {
         if self.narrow {
             narrow::reasons(&mut value);
         }

@@ -8,8 +8,9 @@ use tempfile::NamedTempFile;
 
 /// Where results go.
 pub enum Target {
-    /// Line by line, so that a reader sees each record as soon as there is one.
-    Stdout(Stdout),
+    /// Whoever writes records flushes each, so that a reader sees it as soon as it is there. Without a buffer of its
+    /// own each line of a document would be a call of the system.
+    Stdout(BufWriter<Stdout>),
     /// Into a file beside the one that it will become.
     File {
         writer: BufWriter<NamedTempFile>,
@@ -25,7 +26,7 @@ impl Target {
     /// cost anybody the evidence.
     pub fn new(path: Option<&Path>, dumps: &[PathBuf]) -> io::Result<Self> {
         let Some(path) = path else {
-            return Ok(Self::Stdout(io::stdout()));
+            return Ok(Self::Stdout(BufWriter::new(io::stdout())));
         };
         let is_input = |dump: &PathBuf| {
             let same = fs::canonicalize(dump).and_then(|dump| Ok(dump == fs::canonicalize(path)?));
