@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::error::{FrameError, OpenError, PhysicalError};
 use crate::header::HEADER64_LEN;
 use crate::header32::{self, HEADER32_LEN};
-use crate::identify::identify;
+use crate::identify::{FOOTER_LEN, identify};
 use crate::index::{BitmapIndex, BitmapLayout, IndexError, PageIndex, PageRun, RunIndex, read_ranges};
 use crate::paging::Paging;
 use crate::source::ByteSource;
@@ -406,7 +406,10 @@ fn read_header(path: &Path, source: &ByteSource) -> Result<Header, OpenError> {
         Some(b"PAGEDU64") => (HEADER64_LEN, Header::parse),
         Some(b"PAGEDUMP") => (HEADER32_LEN, header32::parse),
         _ => {
-            let foreign = identify(path, bytes.get(..0x1000).unwrap_or(&bytes));
+            let mut footer = [0; FOOTER_LEN];
+            // A file that is shorter, or cannot be read there, has none.
+            let _ = source.read_exact_at(source.len().saturating_sub(FOOTER_LEN as u64), &mut footer);
+            let foreign = identify(path, bytes.get(..0x1000).unwrap_or(&bytes), &footer);
             return Err(OpenError::NotADump {
                 path: path.to_owned(),
                 found: foreign.found,

@@ -1,4 +1,4 @@
-//! What a file is that is not a kernel dump, told by its first bytes.
+//! What a file is that is not a kernel dump, told by its first bytes and its last.
 
 use std::path::Path;
 
@@ -28,6 +28,7 @@ const HYPER_V: &str =
 const RAW_MEMORY: &str = "take a crash dump instead: a raw image has no header that says where the kernel is";
 const DISK: &str =
     "take Windows\\MEMORY.DMP out of it: `virt-copy-out -a FILE /Windows/MEMORY.DMP .`, or mount it";
+const VHD: &str = "a Hyper-V disk (VHD)";
 const USER_DUMP: &str = "take a kernel dump: a user dump holds one process and no ALPC objects";
 
 /// First bytes, what they begin, what to do. The first that fits is taken.
@@ -64,7 +65,7 @@ const MAGICS: &[(&[u8], &str, &str)] = &[
         "the description of a VMware disk (VMDK)",
         DISK,
     ),
-    (b"conectix", "a Hyper-V disk (VHD)", DISK),
+    (b"conectix", VHD, DISK),
     (b"vhdxfile", "a Hyper-V disk (VHDX)", DISK),
     (
         b"KDUMP   ",
@@ -127,16 +128,21 @@ const NAMES: &[(&str, &str, &str)] = &[
     ("sav", "a saved state of a virtual machine", VIRTUALBOX),
     ("vdi", "a VirtualBox disk (VDI)", DISK),
     ("vmdk", "a VMware disk (VMDK)", DISK),
-    ("vhd", "a Hyper-V disk (VHD)", DISK),
+    ("vhd", VHD, DISK),
     ("raw", "a raw memory image", RAW_MEMORY),
     ("mem", "a raw memory image", RAW_MEMORY),
     ("img", "a raw memory image", RAW_MEMORY),
 ];
 
-/// Names the kind of file that begins with `prefix`, which is known not to be a dump's header.
-pub(crate) fn identify(path: &Path, prefix: &[u8]) -> Foreign {
+/// The length of the footer of a VHD, which is all that a fixed one has besides the disk.
+pub(crate) const FOOTER_LEN: usize = 0x200;
+
+/// Names the kind of file that begins with `prefix`, which is known not to be a dump's header, and ends with `footer`.
+pub(crate) fn identify(path: &Path, prefix: &[u8], footer: &[u8; FOOTER_LEN]) -> Foreign {
+    let vhd = |bytes: &[u8]| bytes.starts_with(b"conectix").then(|| foreign(VHD, DISK));
     elf(prefix)
         .or_else(|| by_magic(prefix))
+        .or_else(|| vhd(footer))
         .or_else(|| packed(path, prefix))
         .or_else(|| disk_or_archive(path, prefix))
         .or_else(|| by_name(path, prefix))

@@ -129,6 +129,11 @@ fn files_of_virtual_machines_are_named_with_what_to_do() {
     disk.resize(0x200, 0);
     disk[0x1be] = 0x80;
     disk[0x1fe..].copy_from_slice(b"\x55\xaa");
+    // A fixed VHD is the disk and a footer of 512 bytes.
+    let mut fixed_vhd = disk.clone();
+    fixed_vhd.resize(0x2000, 0);
+    fixed_vhd.extend(*b"conectix\0\0\0\x02");
+    fixed_vhd.resize(0x2200, 0);
     for (name, bytes, found, next) in [
         (
             "a",
@@ -175,6 +180,7 @@ fn files_of_virtual_machines_are_named_with_what_to_do() {
             "MEMORY.DMP",
         ),
         ("a", b"conectix\0\0\0\x02", "a Hyper-V disk (VHD)", "MEMORY.DMP"),
+        ("a", &fixed_vhd, "a Hyper-V disk (VHD)", "MEMORY.DMP"),
         ("a", b"vhdxfileM\0i\0", "a Hyper-V disk (VHDX)", "MEMORY.DMP"),
         (
             "a.vmrs",
