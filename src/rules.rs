@@ -180,10 +180,11 @@ fn parse(text: &str) -> Result<Vec<Rule>, String> {
     if rules.is_empty() {
         return Err("there is no condition in it; docs/checks.md has them all".to_owned());
     }
+    let ends: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
     let named = rules.into_iter().map(|(at, rule)| {
         let (name, condition) = rule.map_err(|wrong| meaning(text, &wrong))?;
         Ok(Rule {
-            line: line_of(text, at),
+            line: 1 + ends.partition_point(|&end| end < at),
             name,
             condition,
         })
@@ -397,7 +398,76 @@ impl Table for SignatureTable {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
     use super::*;
+
+    /// All tables and keys, and what stands between them.
+    const PIECES: [&str; 40] = [
+        "[[no-deadlock]]",
+        "[[wait]]",
+        "[[waiting]]",
+        "[[queue]]",
+        "[[port]]",
+        "[[process]]",
+        "[[coverage]]",
+        "[[signature]]",
+        "[wait]",
+        "name",
+        "possible",
+        "longest",
+        "image",
+        "port",
+        "at-most",
+        "queue",
+        "exists",
+        "owner",
+        "connections",
+        "at-least",
+        "pages",
+        "readable",
+        "is",
+        "is-not",
+        "matches",
+        "matches-not",
+        "=",
+        "true",
+        "0",
+        "-1",
+        "99.5",
+        "1e400",
+        "nan",
+        "\"5m\"",
+        "\"\"",
+        "\"(a\"",
+        "'é😀'",
+        "\"99999999999999d\"",
+        "\n",
+        "# é",
+    ];
+
+    proptest! {
+        #[test]
+        fn any_pieces_of_rules_are_conditions_or_an_error_with_its_line(
+            pieces in vec(any::<Index>(), 0..40),
+            cut in any::<Index>(),
+        ) {
+            let mut text: String = pieces.iter().map(|index| format!("{} ", index.get(&PIECES))).collect();
+            let ends: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+            text.truncate(*cut.get(&ends));
+            match parse(&text) {
+                Ok(rules) => {
+                    let lines: Vec<&str> = text.lines().collect();
+                    for rule in rules {
+                        prop_assert!(lines[rule.line - 1].trim_start().starts_with('['), "{text}");
+                    }
+                }
+                Err(why) => prop_assert!(!why.is_empty()),
+            }
+        }
+    }
 
     fn error(text: &str) -> String {
         match parse(text) {
