@@ -88,6 +88,14 @@ fn check_pack(table: &Table, layout: &Layout) {
             contract.fields[number].name
         );
     }
+    for number in 0..contract.fields.len() {
+        assert_eq!(
+            packed.is_untold(number),
+            layout.is_untold(number),
+            "{}",
+            contract.fields[number].name
+        );
+    }
     for number in 0..contract.types.len() {
         assert_eq!(packed.type_size(number), layout.type_size(number));
     }

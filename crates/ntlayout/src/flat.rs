@@ -394,14 +394,13 @@ pub fn pack(contract: &Contract, layout: &Layout, pointer_size: u8) -> Result<St
         .for_each(|spec| push(&mut text, spec.name));
     let mut numbers = String::new();
     for (at, ty) in contract.types.iter().enumerate() {
-        let fields: Vec<(usize, &FieldSpec)> = contract
-            .fields
-            .iter()
-            .enumerate()
-            .filter(|(_, spec)| spec.ty == *ty)
-            .collect();
-        // A type that is not named is not told, which is another thing than not there.
-        if !fields.is_empty() && fields.iter().all(|(index, _)| layout.is_untold(*index)) {
+        let size = layout.type_size(at);
+        let all = contract.fields.iter().enumerate();
+        let mut fields: Vec<(usize, &FieldSpec)> = all.filter(|(_, spec)| spec.ty == *ty).collect();
+        let has_fields = !fields.is_empty();
+        // What is not named is not told, which is another thing than not there.
+        fields.retain(|(index, _)| !layout.is_untold(*index));
+        if has_fields && fields.is_empty() && size.is_none() {
             continue;
         }
         text.push_str("\ntype ");
@@ -410,7 +409,6 @@ pub fn pack(contract: &Contract, layout: &Layout, pointer_size: u8) -> Result<St
             .iter()
             .flat_map(|(_, spec)| spec.spellings)
             .for_each(|spelling| push(&mut text, spelling));
-        let size = layout.type_size(at);
         push(&mut numbers, if size.is_some() { "0" } else { "-" });
         if let Some(size) = size {
             text.push_str(&format!("\nlayout {size:x}"));

@@ -82,6 +82,27 @@ fn what_a_pack_does_not_tell_of_is_missing() {
     ));
 }
 
+/// What a pack does not tell, a pack of that pack does not tell either: neither as there nor as not there.
+#[test]
+fn a_pack_of_a_pack_tells_as_much() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kernel.layouts");
+    let rest = "globals\nkernel 8 6.0.6002.18005 ntkrnlmp.pdb 0CE4A95C0CD782A7596B034D7296E585 1\ntypes 0 0 -\nrvas\n";
+    let types =
+        "type _ALPC_PORT Other\nlayout 1b0 18:8\ntype _EPROCESS ImageFileName\nlayout 8 -\ntype _NONE A\n";
+    fs::write(&path, format!("ntlayout 1\n{types}{rest}")).unwrap();
+    let contract = contract();
+    let first = ntlayout::open(&path).unwrap().resolve(&contract).unwrap();
+    fs::write(&path, pack(&contract, &first, 8).unwrap()).unwrap();
+    let again = ntlayout::open(&path).unwrap().resolve(&contract).unwrap();
+    for layout in [first, again] {
+        let untold: Vec<bool> = (0..6).map(|index| layout.is_untold(index)).collect();
+        assert_eq!(untold, [true, true, true, true, false, false]);
+        let sizes: Vec<Option<u32>> = (0..3).map(|index| layout.type_size(index)).collect();
+        assert_eq!(sizes, [Some(0x1b0), Some(8), None]);
+    }
+}
+
 #[test]
 fn damaged_packs_never_panic() {
     let folder = tempfile::tempdir().unwrap();
