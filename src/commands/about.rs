@@ -30,7 +30,8 @@ fn schema(command: Option<&str>) -> anyhow::Result<Vec<u8>> {
 
 /// The manual page of the program, or of one command.
 fn man(command: Option<&str>) -> anyhow::Result<Vec<u8>> {
-    let mut definition = cli::definition();
+    // `help` has no page: it shows what the pages have.
+    let mut definition = cli::definition().disable_help_subcommand(true);
     definition.build();
     let page = match command {
         None => definition,
@@ -44,7 +45,23 @@ fn man(command: Option<&str>) -> anyhow::Result<Vec<u8>> {
     };
     let mut text = Vec::new();
     Man::new(page).render(&mut text)?;
-    Ok(text)
+    Ok(tidied(&String::from_utf8(text)?).into_bytes())
+}
+
+/// The page as formatters and readers want it. A date that is not there would move the version into its place; empty
+/// lines come as one between two line breaks; a backslash in text has a name; and what stands behind the options is
+/// laid out already.
+fn tidied(page: &str) -> String {
+    page.replacen(" 1  \"", " 1 \"\" \"", 1)
+        .replace("\n.br\n\n.br\n", "\n.sp\n")
+        .replace(r"\\", r"\(rs")
+        .replace(".SH EXTRA\nExamples:\n", ".SH EXAMPLES\n.nf\n")
+        .replace("\n\nHow things are named:\n", "\n.fi\n.SH NAMES\n.nf\n")
+        .replace(
+            "\n\nExit status, the first that applies:\n",
+            "\n.fi\n.SH \"EXIT STATUS\"\nThe first that applies:\n.sp\n.nf\n",
+        )
+        .replace("\n\nThe dump is opened", "\n.fi\n.SH NOTES\nThe dump is opened")
 }
 
 fn no_command(command: Option<&str>) -> anyhow::Error {
