@@ -44,7 +44,8 @@ fn man(command: Option<&str>) -> anyhow::Result<Vec<u8>> {
         }
     };
     let mut text = Vec::new();
-    Man::new(page).render(&mut text)?;
+    let source = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"));
+    Man::new(page).source(source).render(&mut text)?;
     Ok(tidied(&String::from_utf8(text)?).into_bytes())
 }
 

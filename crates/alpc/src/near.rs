@@ -17,6 +17,9 @@ const MOST: usize = 3;
 /// names costs next to nothing.
 const BUDGET: usize = 1 << 25;
 
+/// Letters of a word that is compared at all: longer than any path that somebody types.
+const LONGEST: usize = 260;
+
 /// Different names that are kept until all were seen.
 const KEPT: usize = 1 << 10;
 
@@ -95,8 +98,11 @@ impl Nearest {
 
     /// Letters that differ, left out, put in or exchanged; nothing when there are too many of them.
     fn distance(&mut self, name: &str) -> Option<usize> {
-        // The bound on the length comes first: it is what keeps a long name cheap.
+        // The bounds on the length come first: they are what keeps a long name cheap. A letter has up to four bytes.
         let longest = self.word.len().saturating_add(self.allowed);
+        if self.word.len() > LONGEST || name.len() > longest.saturating_mul(4) {
+            return None;
+        }
         let name: Vec<char> = folded(name).take(longest.saturating_add(1)).collect();
         if name.len() > longest || self.word.len() > name.len().saturating_add(self.allowed) {
             return None;
@@ -187,14 +193,15 @@ mod tests {
     /// A hundred thousand names, each of the worst kind: long, and different from the first letter to the last.
     #[test]
     fn hostile_names_cost_little() {
-        let word = "ab".repeat(2000);
-        let name = "ba".repeat(2000);
+        let word = "ab".repeat(LONGEST / 2);
+        let name = "ba".repeat(LONGEST / 2);
         let begun = Instant::now();
         let mut nearest = Nearest::to(&word);
         for number in 0..100_000 {
             nearest.offer(if number % 2 == 0 { &name } else { &word[1..] }, None);
         }
         assert!(nearest.names().len() <= MOST);
+        assert_eq!(near(&"x".repeat(LONGEST + 1), &[&"x".repeat(LONGEST)]), [""; 0]);
         assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     }
 }
