@@ -261,6 +261,12 @@ def check_completions(release, unpacked):
         if complaint := output(*parsers[shell], script, stderr=subprocess.STDOUT):
             raise Problem(f"{path}: {complaint.decode()}")
         said(f"completions of {shell} are read without complaint")
+    if shutil.which("fish"):
+        script = unpacked / release["completions"]["fish"]
+        asked = f"source {script}; complete -C '{NAME} memory.dmp mess'"
+        if (answer := output("fish", "--no-config", "-c", asked).split(b"\t")[0]) != b"message":
+            raise Problem(f"fish completes `{NAME} memory.dmp mess` to {answer}")
+        said(f"fish completes `{NAME} memory.dmp mess` to message")
     if os.name == "posix" and shutil.which("bash"):
         # As bash itself calls it: the function, the words so far, and which of them is completed.
         asked = f"""

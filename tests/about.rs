@@ -55,6 +55,12 @@ fn each_shell_completes_every_command() {
     for shell in ["bash", "zsh", "fish", "powershell"] {
         let script = alpc_dump(&["completions", shell]);
         assert_eq!((script.status, &*script.stderr), (0, ""), "{shell}");
+        // The script knows a command behind a dump.
+        match shell {
+            "fish" => assert!(script.stdout.contains("contains -- $word info message ")),
+            "powershell" => assert!(script.stdout.contains("if (@('info', 'message', ")),
+            _ => {}
+        }
         for command in commands() {
             assert!(script.stdout.contains(&command), "{shell} lacks {command}");
         }

@@ -1,5 +1,6 @@
 //! Commands that need no dump: `schema`, `completions`, `man`.
 
+use clap_complete::Shell;
 use clap_mangen::Man;
 
 use crate::cli::{self, Command};
@@ -10,15 +11,46 @@ use crate::output::schema;
 pub fn run(command: &Command) -> Option<anyhow::Result<Vec<u8>>> {
     Some(match command {
         Command::Schema(args) => schema(args.command.as_deref()),
-        Command::Completions(args) => {
-            let mut script = Vec::new();
-            let mut definition = cli::definition();
-            clap_complete::generate(args.shell, &mut definition, env!("CARGO_PKG_NAME"), &mut script);
-            Ok(script)
-        }
+        Command::Completions(args) => completions(args.shell),
         Command::Man(args) => man(args.command.as_deref()),
         _ => return None,
     })
+}
+
+fn completions(shell: Shell) -> anyhow::Result<Vec<u8>> {
+    let mut script = Vec::new();
+    let mut definition = cli::definition();
+    clap_complete::generate(shell, &mut definition, env!("CARGO_PKG_NAME"), &mut script);
+    let commands: Vec<&str> = definition
+        .get_subcommands()
+        .map(clap::Command::get_name)
+        .collect();
+    Ok(behind_dumps(shell, &String::from_utf8(script)?, &commands).into_bytes())
+}
+
+/// The script looks for the command behind the dumps too: by itself, that of these shells takes the first word for it.
+fn behind_dumps(shell: Shell, script: &str, commands: &[&str]) -> String {
+    match shell {
+        Shell::Fish => script.replacen(
+            "    if set -q argv[1]\n        # Also print the command, so this can be used to figure out what it is.\n        \
+             echo $argv[1]\n        return 1\n    end\n",
+            &format!(
+                "    for word in $argv\n        if contains -- $word {}\n            echo $word\n            \
+                 return 1\n        end\n    end\n",
+                commands.join(" ")
+            ),
+            1,
+        ),
+        Shell::PowerShell => script.replacen(
+            "        $element.Value\n    })",
+            &format!(
+                "        if (@('{}') -contains $element.Value) {{ $element.Value }}\n    }})",
+                commands.join("', '")
+            ),
+            1,
+        ),
+        _ => script.to_owned(),
+    }
 }
 
 fn schema(command: Option<&str>) -> anyhow::Result<Vec<u8>> {
