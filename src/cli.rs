@@ -318,7 +318,7 @@ fn categories(whole: &clap::Command) -> String {
 /// The command that a word may have been meant as.
 pub fn nearest_command(word: &str) -> Option<String> {
     let whole = Cli::command();
-    crate::selector::nearest(word, whole.get_subcommands().map(clap::Command::get_name)).map(str::to_owned)
+    crate::selector::nearest(word, whole.get_subcommands().map(clap::Command::get_name))
 }
 
 /// What to tell of the symbols.

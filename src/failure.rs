@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use alpc::near::Near;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -51,7 +52,7 @@ impl From<Status> for ExitCode {
 }
 
 /// Why a command gave nothing, with the exit status that follows.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Failure {
     /// The exit status.
     pub status: Status,
@@ -59,46 +60,58 @@ pub struct Failure {
     pub id: &'static str,
     /// What, where, why, and what to do next.
     pub message: String,
+    /// Names that may have been meant, which the message tells too.
+    pub near: Vec<Near>,
 }
 
 impl Failure {
-    /// The thing asked for is not in the dump.
-    pub fn not_there(id: &'static str, message: impl Into<String>) -> anyhow::Error {
+    /// A failure of any status.
+    pub fn new(status: Status, id: &'static str, message: impl Into<String>) -> Self {
         Self {
-            status: Status::Finding,
+            status,
             id,
             message: message.into(),
+            near: Vec::new(),
         }
-        .into()
+    }
+
+    /// The thing asked for is not in the dump.
+    pub fn not_there(id: &'static str, message: impl Into<String>) -> anyhow::Error {
+        Self::new(Status::Finding, id, message).into()
     }
 
     /// The thing asked for cannot be read.
     pub fn partial(id: &'static str, message: impl Into<String>) -> anyhow::Error {
-        Self {
-            status: Status::Partial,
-            id,
-            message: message.into(),
-        }
-        .into()
+        Self::new(Status::Partial, id, message).into()
     }
 
     /// The request makes no sense, or nothing can be read.
     pub fn fatal(id: &'static str, message: impl Into<String>) -> anyhow::Error {
-        Self {
-            status: Status::Fatal,
-            id,
-            message: message.into(),
-        }
-        .into()
+        Self::new(Status::Fatal, id, message).into()
     }
 
     /// The failure behind an error; anything not classified is fatal.
     pub fn from_error(error: anyhow::Error) -> Self {
-        error.downcast().unwrap_or_else(|error| Self {
-            status: Status::Fatal,
-            id: "error",
-            message: format!("{error:#}"),
-        })
+        error
+            .downcast()
+            .unwrap_or_else(|error| Self::new(Status::Fatal, "error", format!("{error:#}")))
+    }
+
+    /// The same error with the names that may have been meant.
+    pub fn suggesting(error: anyhow::Error, near: &[Near]) -> anyhow::Error {
+        Self {
+            near: near.to_vec(),
+            ..Self::from_error(error)
+        }
+        .into()
+    }
+
+    /// The same with its message in other words.
+    pub fn reworded(self, reword: impl FnOnce(&str) -> String) -> Self {
+        Self {
+            message: reword(&self.message),
+            ..self
+        }
     }
 }
 

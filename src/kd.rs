@@ -205,11 +205,11 @@ fn lines_of(file: &str) -> Vec<Result<String, Failure>> {
             .split([';', '\n'])
             .map(|line| Ok(line.trim_end_matches('\r').to_owned()))
             .collect(),
-        Err(error) => vec![Err(Failure {
-            status: Status::Fatal,
-            id: "no-command-file",
-            message: format!("{file}: the commands cannot be read: {error}"),
-        })],
+        Err(error) => vec![Err(Failure::new(
+            Status::Fatal,
+            "no-command-file",
+            format!("{file}: the commands cannot be read: {error}"),
+        ))],
     }
 }
 
@@ -396,11 +396,7 @@ fn refuse(words: &[String]) -> Step {
         "\"{}\" is not understood; {SUPPORTED}, or a command of --help",
         words.join(" ")
     );
-    Step::Refuse(Failure {
-        status: Status::Fatal,
-        id: "unknown-command",
-        message,
-    })
+    Step::Refuse(Failure::new(Status::Fatal, "unknown-command", message))
 }
 
 #[cfg(test)]

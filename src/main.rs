@@ -108,9 +108,19 @@ fn run(cli: &Cli) -> io::Result<Status> {
 
 /// Compares two dumps, which give one answer together.
 fn run_diff(cli: &Cli, args: &DiffArgs, mut output: Output) -> io::Result<Status> {
-    let about = DumpRef::of(&cli.dumps[0], cli.hash, Veil::of(cli));
-    let status = match commands::diff::run(cli, args) {
-        Ok(answer) => output.answer(cli, &about, answer)?,
+    let about = output.look_at(cli, &cli.dumps[0])?;
+    let second = match cli.dumps.as_slice() {
+        [_, second] => Some(output.look_at(cli, second)?),
+        _ => None,
+    };
+    let compared = second
+        .ok_or_else(commands::diff::needs_two)
+        .and_then(|second| commands::diff::run(cli, args, &second));
+    let status = match compared {
+        Ok((answer, rows)) if cli.format == Format::Csv => {
+            output.rows(cli, &about, &commands::diff::TABLE, &rows, &answer)?
+        }
+        Ok((answer, _)) => output.answer(cli, &about, answer)?,
         Err(error) => output.failure(cli, &about, &Failure::from_error(error))?,
     };
     output.finish(cli)?;

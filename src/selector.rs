@@ -4,6 +4,7 @@
 //! Numbers carry a prefix: `pid:`, `tid:`, `id:`, decimal or `0x`. `name:` forces a name.
 
 use alpc::Kernel;
+use alpc::near::{Near, Nearest};
 use alpc::redact::{Ids, Redaction};
 use alpc::select::{NotSelected, Selector};
 use kdump::{Gva, TranslateError};
@@ -83,16 +84,37 @@ pub fn message(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Gva> {
     resolve(kernel, token, alpc::select::message)
 }
 
-/// The name that one may have been meant as, by the number of letters that differ.
-pub fn nearest<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
-    let word = word.to_lowercase();
-    let allowed = (word.chars().count() / 3).clamp(1, 3);
-    names
-        .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(&word, &name.to_lowercase()), name))
-        .filter(|&(distance, _)| distance <= allowed)
-        .min_by_key(|&(distance, _)| distance)
-        .map(|(_, name)| name)
+/// Refuses a type of objects that there is not.
+pub fn object_type(kernel: &Kernel<'_>, name: &str) -> anyhow::Result<()> {
+    // Types are called alike on every Windows: none of their names is replaced.
+    alpc::select::object_type(&kernel.unredacted(), name).map_err(|error| failure(&error, false))
+}
+
+/// The name that one may have been meant as.
+pub fn nearest<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
+    let mut nearest = Nearest::to(word);
+    names.into_iter().for_each(|name| nearest.offer(name, None));
+    nearest.names().into_iter().next().map(|near| near.name)
+}
+
+/// The question whether one of these was meant; nothing where there are none.
+pub fn did_you_mean(near: &[Near], redacted: bool) -> String {
+    let one = |near: &Near| {
+        let at = match (near.count, near.process_id, near.address) {
+            (2.., ..) => format!(" ({} of them)", near.count),
+            // A placeholder finds nothing; an address does.
+            (_, Some(id), _) if !redacted => format!(" (pid:{id:#x})"),
+            (_, _, Some(address)) => format!(" ({address})"),
+            _ => String::new(),
+        };
+        format!("{}{at}", escape::text(&near.name))
+    };
+    let names: Vec<String> = near.iter().map(one).collect();
+    match names.split_last() {
+        None => String::new(),
+        Some((only, [])) => format!("; did you mean {only}?"),
+        Some((last, others)) => format!("; did you mean {} or {last}?", others.join(", ")),
+    }
 }
 
 fn resolve(
@@ -106,19 +128,29 @@ fn resolve(
         refuse_impossible(kernel, *address)?;
     }
     let Some(redaction) = kernel.redaction() else {
-        return select(kernel, &selector).map_err(|error| failure(&error));
+        return select(kernel, &selector).map_err(|error| failure(&error, false));
     };
     // Things are found by what they are really called.
-    select(&kernel.unredacted(), &selector).map_err(|error| failure(&redacted(error, kernel, redaction)))
+    select(&kernel.unredacted(), &selector)
+        .map_err(|error| failure(&redacted(error, kernel, redaction), true))
 }
 
 /// The error in the words of a redacted report.
 fn redacted(error: NotSelected, kernel: &Kernel<'_>, redaction: &Redaction) -> NotSelected {
     match error {
-        NotSelected::None { what, selector, gaps } => NotSelected::None {
+        NotSelected::None {
+            what,
+            selector,
+            gaps,
+            near,
+        } => NotSelected::None {
             what,
             selector: redacted_selector(selector, redaction),
             gaps,
+            near: near
+                .into_iter()
+                .map(|near| redacted_near(near, what, redaction))
+                .collect(),
         },
         NotSelected::Ambiguous {
             what,
@@ -142,6 +174,19 @@ fn redacted(error: NotSelected, kernel: &Kernel<'_>, redaction: &Redaction) -> N
             instead,
         },
         other => other,
+    }
+}
+
+/// A name that came from the dump, as a record would have it.
+fn redacted_near(near: Near, what: &str, redaction: &Redaction) -> Near {
+    let is_image = what == "process" || near.process_id.is_some();
+    Near {
+        name: match is_image {
+            true => redaction.image(near.name),
+            false => redaction.path(&near.name),
+        },
+        process_id: near.process_id.map(|id| redaction.id(Ids::Clients, id)),
+        ..near
     }
 }
 
@@ -180,7 +225,7 @@ fn refuse_impossible(kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<()> {
 
 /// A selector that matches several things is no fault of the command line: the dump does not hold the one
 /// thing that was asked for.
-fn failure(error: &NotSelected) -> anyhow::Error {
+fn failure(error: &NotSelected, redacted: bool) -> anyhow::Error {
     match error {
         NotSelected::Ambiguous { candidates, .. } => {
             let listed = candidates
@@ -192,20 +237,30 @@ fn failure(error: &NotSelected) -> anyhow::Error {
             let list: String = listed.chain(rest).collect();
             Failure::not_there(error.id(), format!("{error}; give the address of one:{list}"))
         }
-        NotSelected::None { what, gaps, .. } => match gaps.as_slice() {
-            [] => Failure::not_there(error.id(), format!("{error}; {} what there is", lister(what))),
-            [first, rest @ ..] => Failure::partial(
-                error.id(),
-                format!(
-                    "{error}, but not all could be searched: {first}{}",
-                    if rest.is_empty() {
-                        String::new()
-                    } else {
-                        format!(" and {} more", rest.len())
-                    }
+        NotSelected::None { what, gaps, near, .. } => {
+            let meant = did_you_mean(near, redacted);
+            let failure = match gaps.as_slice() {
+                [] => Failure::not_there(
+                    error.id(),
+                    match &*meant {
+                        "" => format!("{error}; {} what there is", lister(what)),
+                        meant => format!("{error}{meant} {} what there is", lister(what)),
+                    },
                 ),
-            ),
-        },
+                [first, rest @ ..] => Failure::partial(
+                    error.id(),
+                    format!(
+                        "{error}, but not all could be searched: {first}{}{meant}",
+                        if rest.is_empty() {
+                            String::new()
+                        } else {
+                            format!(" and {} more", rest.len())
+                        }
+                    ),
+                ),
+            };
+            Failure::suggesting(failure, near)
+        }
         _ => Failure::fatal(error.id(), error.to_string()),
     }
 }
@@ -217,6 +272,7 @@ fn lister(what: &str) -> &'static str {
         "thread" => "`threads` lists",
         "port" => "`ports` lists",
         "message" => "`port` lists in its queues",
+        "type of objects" => "`object \\ObjectTypes` lists",
         _ => "`object \\` lists",
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use support::synthetic::{Sample, address};
-use support::{Run, alpc_dump, fixture};
+use support::{Run, alpc_dump, fixture, root};
 use synth::address::{Pfn, Va};
 use synth::random::Random;
 use synth::world::{Built, ConnectionSpec, Message, PortKind, Process, Queue, Thread, World};
@@ -656,4 +656,75 @@ fn addresses_are_compared_when_asked_but_not_in_silence() {
         run.stdout
             .starts_with("Diff by addresses, as asked, not of one boot: ")
     );
+}
+
+/// A row for each change, of all kinds of things, under the heading that docs/checks.md shows.
+#[test]
+fn rows_are_the_changes_of_the_record() {
+    let first = Sample::of(worlds::standard("vista-sp2-x64"));
+    let second = Sample::of(worlds::standard_with("vista-sp2-x64", |world| {
+        make_process(world, 0x1f00, "notepad.exe", 1);
+    }));
+    for by in ["addresses", "names"] {
+        let run = first.diff(&second, &["--by", by, "--format", "csv"]);
+        let record = first.diff(&second, &["--by", by, "--format", "json"]);
+        let result = result(&record);
+        assert_eq!(run.status, record.status, "{}", run.stderr);
+        let mut lines = run.stdout.lines();
+        let heading = lines.next().unwrap();
+        let documented = std::fs::read_to_string(root().join("docs/checks.md")).unwrap();
+        assert!(documented.contains(&format!("\n{heading}\n")), "{heading}");
+        let at = |name: &str| heading.split(',').position(|column| column == name).unwrap();
+        let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
+        let mut all = 0;
+        for (section, kind) in [
+            ("processes", "process"),
+            ("ports", "port"),
+            ("connections", "connection"),
+            ("waits", "wait"),
+        ] {
+            let changes = result[section]["changes"].as_array().unwrap();
+            let rows: Vec<_> = rows.iter().filter(|row| row[at("kind")] == kind).collect();
+            assert_eq!(rows.len(), changes.len(), "{section} by {by}");
+            for (row, change) in rows.iter().zip(changes) {
+                assert_eq!(row[at("record")], "change");
+                assert_eq!(row[at("second_dump")], second.dump().to_str().unwrap());
+                assert_eq!(row[at("change")], change["change"]);
+                assert_eq!(row[at("address")], change["address"].as_str().unwrap_or_default());
+                let image = change["subject"]["image"].as_str().unwrap_or_default();
+                assert_eq!(row[at("image")], image);
+            }
+            all += changes.len();
+        }
+        assert_eq!(rows.len(), all);
+        assert!(all > 0, "the dumps do not differ by {by}");
+    }
+}
+
+#[test]
+fn the_hash_is_that_of_both_files() {
+    let first = Sample::standard("vista-sp2-x64");
+    let second = Sample::standard("win7-sp1-x86");
+    let of = |sample: &Sample| {
+        let document = sample.run(&["info", "--hash", "--format", "json"]).json();
+        (document["dump_size"].clone(), document["dump_sha256"].clone())
+    };
+    let document = first.diff(&second, &["--hash", "--format", "json"]).json();
+    assert_eq!(
+        (document["dump_size"].clone(), document["dump_sha256"].clone()),
+        of(&first)
+    );
+    let result = &document["result"];
+    let told = (
+        result["second_dump_size"].clone(),
+        result["second_dump_sha256"].clone(),
+    );
+    assert_eq!(told, of(&second));
+    let stderr = first.diff(&second, &["--hash"]).stderr;
+    for sample in [&first, &second] {
+        let (_, hash) = of(sample);
+        assert!(stderr.contains(hash.as_str().unwrap()), "{stderr}");
+    }
+    let plain = first.diff(&second, &["--format", "json"]).json();
+    assert!(plain["result"].get("second_dump_sha256").is_none());
 }

@@ -9,7 +9,7 @@ mod support;
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
-use support::synthetic::Sample;
+use support::synthetic::{Sample, lines_and_messages};
 use synth::address::{Pfn, Va};
 use synth::layout::Kernel;
 use synth::random::Random;
@@ -31,7 +31,7 @@ const SOURCE: &str = "source";
 /// Every command that shows a world, over all its objects.
 fn lines(world: &Built) -> Vec<String> {
     let truth = &world.truth;
-    let mut lines: Vec<String> = [
+    let views = [
         "global",
         "ports",
         "ports --orphans",
@@ -39,15 +39,8 @@ fn lines(world: &Built) -> Vec<String> {
         "processes",
         "modules",
         "handles",
-    ]
-    .map(str::to_owned)
-    .into();
-    lines.extend(
-        truth
-            .messages
-            .iter()
-            .map(|message| format!("message {}", message.address)),
-    );
+    ];
+    let mut lines = lines_and_messages(&views, world);
     lines.extend(
         truth
             .resources

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use support::synthetic::Sample;
+use support::synthetic::{Sample, lines_and_messages};
 use support::{Run, alpc_dump};
 use synth::world::{Built, PortKind};
 use synth::worlds;
@@ -338,15 +338,8 @@ fn ids_and_names_are_mapped_one_to_one_and_nothing_else_changes() {
     let sample = Sample::standard("win10-2004-x64");
     let truth = &sample.world.truth;
     let mut mapped = Mapped::default();
-    let mut lines: Vec<String> = ["processes", "threads", "modules", "ports", "waits", "global"]
-        .map(str::to_owned)
-        .into();
-    lines.extend(
-        truth
-            .messages
-            .iter()
-            .map(|message| format!("message {}", message.address)),
-    );
+    let views = ["processes", "threads", "modules", "ports", "waits", "global"];
+    let mut lines = lines_and_messages(&views, &sample.world);
     lines.extend(
         truth
             .ports
@@ -462,6 +455,65 @@ fn what_a_thing_was_named_by_is_not_echoed() {
     assert_eq!(run.status, 1);
     assert_without(&written(&run), &secrets(&sample), "candidates");
     assert!(run.stderr.contains("give the address of one"), "{}", run.stderr);
+}
+
+/// Names that are near a mistyped one come from the dump: they stand there as they do in every other report, and only
+/// where their class is not asked for as they are.
+#[test]
+fn names_that_may_have_been_meant_are_placeholders() {
+    let sample = Sample::standard("win10-2004-x64");
+    let truth = &sample.world.truth;
+    let secrets = secrets(&sample);
+    let all = run_lines(&sample, ALL, &commands(&sample.world));
+    let known = placeholders(&all);
+    // The last letter but one is left out.
+    let mistyped = |name: &str| {
+        let mut letters: Vec<char> = name.chars().collect();
+        letters.remove(letters.len().saturating_sub(2));
+        letters.into_iter().collect::<String>()
+    };
+    let images = truth.processes.iter().map(|process| process.image);
+    let images = images.filter(|image| image.is_ascii() && image.len() > 6 && !stays(image));
+    let ports = truth.objects.iter().filter_map(|(address, object)| {
+        let is_port = truth.ports.iter().any(|port| port.address == *address);
+        let name = object.name.as_ref()?.1.to_string();
+        (is_port && name.len() > 6 && name.chars().all(|c| c.is_ascii_alphanumeric())).then_some(name)
+    });
+    let mut told = 0;
+    let cases = images
+        .flat_map(|image| {
+            ["process", "chain", "object", "ports --process"].map(|command| (command, image.to_owned()))
+        })
+        .chain(
+            ports.flat_map(|port| ["port", "connections", "object"].map(|command| (command, port.clone()))),
+        );
+    for (command, name) in cases {
+        let mistyped = mistyped(&name);
+        let line: Vec<&str> = command.split(' ').chain([&*mistyped]).collect();
+        let plain = sample.run(&line);
+        if !plain.stderr.contains("did you mean") {
+            continue;
+        }
+        told += 1;
+        for format in ["text", "json", "ndjson"] {
+            let run = sample.run(&[ALL, &line, &["--format", format]].concat());
+            assert!(run.stderr.contains("did you mean"), "{line:?}: {}", run.stderr);
+            assert_without(&written(&run), &secrets, &line.join(" "));
+            let typed = BTreeSet::from([mistyped.clone()]);
+            assert_without(&written(&run), &typed, &line.join(" "));
+            let suggested = run.stderr.split("did you mean").nth(1).unwrap();
+            assert!(
+                placeholders(suggested).is_subset(&known),
+                "{line:?}: {}",
+                run.stderr
+            );
+            assert!(!suggested.contains("pid:"), "{line:?}: {}", run.stderr);
+        }
+        // What is not asked to be hidden stays.
+        let ids = sample.run(&[&["--redact", "ids"], &line[..]].concat());
+        assert!(ids.stderr.contains(&*name), "{line:?}: {}", ids.stderr);
+    }
+    assert!(told > 20, "{told}");
 }
 
 /// A thing is found by its real name, and by its real id.

@@ -1,5 +1,6 @@
 //! Commands that need no dump: `schema`, `completions`, `man`.
 
+use clap_complete::Shell;
 use clap_mangen::Man;
 
 use crate::cli::{self, Command};
@@ -10,15 +11,46 @@ use crate::output::schema;
 pub fn run(command: &Command) -> Option<anyhow::Result<Vec<u8>>> {
     Some(match command {
         Command::Schema(args) => schema(args.command.as_deref()),
-        Command::Completions(args) => {
-            let mut script = Vec::new();
-            let mut definition = cli::definition();
-            clap_complete::generate(args.shell, &mut definition, env!("CARGO_PKG_NAME"), &mut script);
-            Ok(script)
-        }
+        Command::Completions(args) => completions(args.shell),
         Command::Man(args) => man(args.command.as_deref()),
         _ => return None,
     })
+}
+
+fn completions(shell: Shell) -> anyhow::Result<Vec<u8>> {
+    let mut script = Vec::new();
+    let mut definition = cli::definition();
+    clap_complete::generate(shell, &mut definition, env!("CARGO_PKG_NAME"), &mut script);
+    let commands: Vec<&str> = definition
+        .get_subcommands()
+        .map(clap::Command::get_name)
+        .collect();
+    Ok(behind_dumps(shell, &String::from_utf8(script)?, &commands).into_bytes())
+}
+
+/// The script looks for the command behind the dumps too: by itself, that of these shells takes the first word for it.
+fn behind_dumps(shell: Shell, script: &str, commands: &[&str]) -> String {
+    match shell {
+        Shell::Fish => script.replacen(
+            "    if set -q argv[1]\n        # Also print the command, so this can be used to figure out what it is.\n        \
+             echo $argv[1]\n        return 1\n    end\n",
+            &format!(
+                "    for word in $argv\n        if contains -- $word {}\n            echo $word\n            \
+                 return 1\n        end\n    end\n",
+                commands.join(" ")
+            ),
+            1,
+        ),
+        Shell::PowerShell => script.replacen(
+            "        $element.Value\n    })",
+            &format!(
+                "        if (@('{}') -contains $element.Value) {{ $element.Value }}\n    }})",
+                commands.join("', '")
+            ),
+            1,
+        ),
+        _ => script.to_owned(),
+    }
 }
 
 fn schema(command: Option<&str>) -> anyhow::Result<Vec<u8>> {
@@ -30,7 +62,8 @@ fn schema(command: Option<&str>) -> anyhow::Result<Vec<u8>> {
 
 /// The manual page of the program, or of one command.
 fn man(command: Option<&str>) -> anyhow::Result<Vec<u8>> {
-    let mut definition = cli::definition();
+    // `help` has no page: it shows what the pages have.
+    let mut definition = cli::definition().disable_help_subcommand(true);
     definition.build();
     let page = match command {
         None => definition,
@@ -43,8 +76,25 @@ fn man(command: Option<&str>) -> anyhow::Result<Vec<u8>> {
         }
     };
     let mut text = Vec::new();
-    Man::new(page).render(&mut text)?;
-    Ok(text)
+    let source = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"));
+    Man::new(page).source(source).render(&mut text)?;
+    Ok(tidied(&String::from_utf8(text)?).into_bytes())
+}
+
+/// The page as formatters and readers want it. A date that is not there would move the version into its place; empty
+/// lines come as one between two line breaks; a backslash in text has a name; and what stands behind the options is
+/// laid out already.
+fn tidied(page: &str) -> String {
+    page.replacen(" 1  \"", " 1 \"\" \"", 1)
+        .replace("\n.br\n\n.br\n", "\n.sp\n")
+        .replace(r"\\", r"\(rs")
+        .replace(".SH EXTRA\nExamples:\n", ".SH EXAMPLES\n.nf\n")
+        .replace("\n\nHow things are named:\n", "\n.fi\n.SH NAMES\n.nf\n")
+        .replace(
+            "\n\nExit status, the first that applies:\n",
+            "\n.fi\n.SH \"EXIT STATUS\"\nThe first that applies:\n.sp\n.nf\n",
+        )
+        .replace("\n\nThe dump is opened", "\n.fi\n.SH NOTES\nThe dump is opened")
 }
 
 fn no_command(command: Option<&str>) -> anyhow::Error {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use alpc::Addr;
 use alpc::diff::{
     self, Amount, Became, BootEvidence, By, Change, Changes, Diff, Doubt, Measure, Said, Subject, Which,
 };
@@ -10,13 +11,14 @@ use alpc::snapshot::Snapshot;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Answer;
-use crate::cli::{Cli, Command, DiffArgs, MatchBy};
+use super::{Answer, Table};
+use crate::cli::{Cli, Command, DiffArgs, Format, MatchBy};
 use crate::explain;
 use crate::failure::{Failure, Status};
-use crate::output::document::{SymbolSource, portable};
+use crate::output::document::{DumpRef, SymbolSource, portable};
+use crate::output::schema::of;
 use crate::output::wait_lines::plural;
-use crate::output::{escape, time};
+use crate::output::{escape, narrow, time};
 use crate::redact;
 use crate::session::Session;
 
@@ -27,9 +29,55 @@ pub struct DiffRecord {
     first_dump: String,
     /// The second dump, as it was given.
     second_dump: String,
+    /// Bytes of the second dump; those of the first are at the head.
+    second_dump_size: Option<u64>,
+    /// SHA-256 of the second dump in hex, when `--hash` asks for it; that of the first is at the head.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
+    second_dump_sha256: Option<String>,
     /// What has changed.
     #[serde(flatten)]
     diff: Diff,
+}
+
+/// The rows of `--format csv`.
+pub const TABLE: Table = Table {
+    record: "change",
+    row: of::<Row>,
+    rest: (of::<DiffRecord>, None),
+};
+
+/// A change as a row. A thing is called by some of the names, as its kind has them; the others are empty.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DiffRow")]
+pub struct Row {
+    /// The second dump; the first is the dump of the row.
+    second_dump: String,
+    kind: &'static str,
+    change: Became,
+    address: Option<Addr>,
+    #[serde(flatten)]
+    names: Names,
+    measure: Option<Measure>,
+    first: Option<Amount>,
+    second: Option<Amount>,
+    /// What cannot be read, where it is unknown for that.
+    not_read: Option<String>,
+}
+
+/// What things of all kinds are called.
+#[derive(Default, Serialize, JsonSchema)]
+#[schemars(rename = "DiffRowNames")]
+struct Names {
+    image: Option<String>,
+    parent: Option<String>,
+    process_id: Option<u64>,
+    thread_id: Option<u64>,
+    path: Option<String>,
+    owner: Option<String>,
+    client: Option<String>,
+    port: Option<String>,
+    server: Option<String>,
 }
 
 /// What is needed of a dump.
@@ -39,8 +87,8 @@ struct Side {
     narrow: bool,
 }
 
-/// Compares the two dumps of the command line.
-pub fn run(cli: &Cli, args: &DiffArgs) -> anyhow::Result<Answer> {
+/// Compares the two dumps of the command line; the rows are for `--format csv`.
+pub fn run(cli: &Cli, args: &DiffArgs, about_second: &DumpRef) -> anyhow::Result<(Answer, Vec<Row>)> {
     let [first, second] = cli.dumps.as_slice() else {
         return Err(needs_two());
     };
@@ -64,6 +112,8 @@ pub fn run(cli: &Cli, args: &DiffArgs) -> anyhow::Result<Answer> {
     let record = DiffRecord {
         first_dump: portable(first),
         second_dump: portable(second),
+        second_dump_size: about_second.size,
+        second_dump_sha256: about_second.sha256.clone(),
         diff,
     };
     let text = text(&record.diff, asked.is_some(), cli.verbose);
@@ -72,11 +122,84 @@ pub fn run(cli: &Cli, args: &DiffArgs) -> anyhow::Result<Answer> {
             .ends_with(status)
             .with_notes(notes(asked, &record.diff, &other.symbols));
     answer.symbols = Some(one.symbols);
-    Ok(if one.narrow && other.narrow {
-        answer.narrowed()
-    } else {
-        answer
-    })
+    let narrow = one.narrow && other.narrow;
+    let rows = match cli.format {
+        Format::Csv => rows(record, narrow),
+        _ => Vec::new(),
+    };
+    Ok((if narrow { answer.narrowed() } else { answer }, rows))
+}
+
+fn rows(record: DiffRecord, narrow: bool) -> Vec<Row> {
+    let DiffRecord {
+        diff, second_dump, ..
+    } = record;
+    let sections = [diff.processes, diff.ports, diff.connections, diff.waits];
+    let changes = sections.into_iter().flat_map(|section| section.changes);
+    changes
+        .map(|change| {
+            let why = doubts(&change.unread, true).join("; ");
+            let why = if narrow { narrow::text(&why) } else { why };
+            let (kind, names) = names(change.subject);
+            Row {
+                second_dump: second_dump.clone(),
+                kind,
+                change: change.change,
+                address: change.address,
+                names,
+                measure: change.measure,
+                first: change.first,
+                second: change.second,
+                not_read: (!why.is_empty()).then_some(why),
+            }
+        })
+        .collect()
+}
+
+/// A thing's kind, as records have it, and its names.
+fn names(subject: Subject) -> (&'static str, Names) {
+    let none = Names::default();
+    match subject {
+        Subject::Process {
+            image,
+            parent,
+            process_id,
+        } => (
+            "process",
+            Names {
+                image,
+                parent,
+                process_id,
+                ..none
+            },
+        ),
+        Subject::Port { path, owner } => ("port", Names { path, owner, ..none }),
+        Subject::Connection { client, path, server } => (
+            "connection",
+            Names {
+                client,
+                path,
+                server,
+                ..none
+            },
+        ),
+        Subject::Wait {
+            client,
+            port,
+            server,
+            thread,
+        } => (
+            "wait",
+            Names {
+                client,
+                port,
+                server,
+                process_id: thread.map(|(process, _)| process),
+                thread_id: thread.map(|(_, thread)| thread),
+                ..none
+            },
+        ),
+    }
 }
 
 /// The command line names one dump, or more than two.

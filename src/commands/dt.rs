@@ -1,5 +1,6 @@
 //! `dt`: the debugger's command of that name.
 
+use alpc::near::Nearest;
 use alpc::typed::{self, EnumerationRecord, MemberRecord, StructureRecord, TypeRecord, TypedValue};
 use alpc::{Addr, Kernel, Value};
 use ntlayout::SymbolTable;
@@ -60,14 +61,23 @@ fn list(kernel: &Kernel<'_>, table: &dyn SymbolTable, args: &DtArgs) -> anyhow::
 }
 
 fn no_such_type(name: &str, table: &dyn SymbolTable) -> anyhow::Error {
-    Failure::not_there(
+    // Who leaves the first underscore out is understood.
+    let bare = |name: &str| name.trim_start_matches('_').to_owned();
+    let mut nearest = Nearest::to(&bare(own_name(name).unwrap_or(name)));
+    for ty in table.type_names().unwrap_or_default() {
+        nearest.offer_as(&ty.name, &bare(&ty.name), None);
+    }
+    let near = nearest.names();
+    let error = Failure::not_there(
         "no-such-type",
         format!(
-            "no structure, union or enumeration \"{}\" is in {}",
+            "no structure, union or enumeration \"{}\" is in {}{}",
             name.escape_debug(),
-            table.origin()
+            table.origin(),
+            selector::did_you_mean(&near, false)
         ),
-    )
+    );
+    Failure::suggesting(error, &near)
 }
 
 /// The name as it was given, and as the kernel's own types are written: `eprocess` finds `_EPROCESS`.

@@ -127,6 +127,9 @@ pub fn records(
 }
 
 fn processes(kernel: &Kernel<'_>, args: &HandlesArgs) -> anyhow::Result<(Vec<ProcessRecord>, Value<()>)> {
+    if let Some(wanted) = &args.object_type {
+        selector::object_type(kernel, wanted)?;
+    }
     if let Some(token) = &args.process {
         let process = process::process(kernel, selector::process(kernel, token)?)
             .map_err(|error| Failure::not_there("not-a-process", error.to_string()))?;

@@ -194,15 +194,7 @@ fn veiled(session: &Session, answer: anyhow::Result<Answer>) -> anyhow::Result<A
     let veil = session.veil();
     answer
         .map(|answer| answer.veiled(&veil))
-        .map_err(|error| match error.downcast() {
-            Ok(Failure { status, id, message }) => Failure {
-                status,
-                id,
-                message: veil.message(&message),
-            }
-            .into(),
-            Err(other) => other,
-        })
+        .map_err(|error| reworded(error, |text| veil.message(text)))
 }
 
 /// The same with the addresses in errors and reasons as wide as the dumped system's.
@@ -212,15 +204,14 @@ fn narrowed(session: &Session, answer: anyhow::Result<Answer>) -> anyhow::Result
     }
     answer
         .map(Answer::narrowed)
-        .map_err(|error| match error.downcast() {
-            Ok(Failure { status, id, message }) => Failure {
-                status,
-                id,
-                message: narrow::text(&message),
-            }
-            .into(),
-            Err(other) => other,
-        })
+        .map_err(|error| reworded(error, narrow::text))
+}
+
+fn reworded(error: anyhow::Error, reword: impl FnOnce(&str) -> String) -> anyhow::Error {
+    match error.downcast::<Failure>() {
+        Ok(failure) => failure.reworded(reword).into(),
+        Err(other) => other,
+    }
 }
 
 /// The kernel, once the first of its records can be written.
@@ -270,7 +261,7 @@ pub fn table(command: &Command) -> Option<(Table, Fill<'_>)> {
 
 /// The commands that fill a table, for those who asked another for one.
 const TABLES: &str = "message, ports, connections, global --list, global --graph, threads, processes, handles, modules, waits, \
-analyze, check";
+analyze, check, diff";
 
 fn dispatch(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
     let Some(command) = &cli.command else {
@@ -313,6 +304,7 @@ fn dispatch(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
 /// Refuses the formats that only other commands have.
 fn refuse_format(cli: &Cli, command: &Command) -> anyhow::Result<()> {
     let why = match (cli.format, command) {
+        (Format::Csv, Command::Diff(_)) => return Ok(()),
         (Format::Csv, _) => format!("{} gives no table: csv is for {TABLES}", command.name()),
         (Format::Junit, Command::Check(_)) => return Ok(()),
         (Format::Junit, _) => "only check writes JUnit XML: use --format text or json here".to_owned(),

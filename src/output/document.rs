@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use alpc::choice::Choice;
+use alpc::near::Near;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -81,6 +82,9 @@ pub struct ErrorRecord {
     pub id: String,
     /// What, where, why and what next, in words that may change.
     pub text: String,
+    /// Names that may have been meant, the nearest first; not there when there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub suggestions: Vec<Near>,
 }
 
 /// A value that could not be told.
@@ -169,6 +173,7 @@ impl From<&Failure> for ErrorRecord {
         Self {
             id: failure.id.to_owned(),
             text: failure.message.clone(),
+            suggestions: failure.near.clone(),
         }
     }
 }

@@ -22,6 +22,7 @@ pub mod wait_lines;
 use std::io::{self, Write};
 use std::path::Path;
 
+use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use self::document::{Document, DumpRef, ErrorRecord, Head, SymbolSource};
@@ -172,6 +173,24 @@ impl Output {
         }
     }
 
+    /// Writes the records of a table that are all at hand, with the rest of the answer beside them.
+    pub fn rows(
+        &mut self,
+        cli: &Cli,
+        dump: &DumpRef,
+        table: &Table,
+        rows: &[impl Serialize],
+        answer: &Answer,
+    ) -> io::Result<Status> {
+        let mut records = Records::new(cli, dump, Some(table), true, &mut self.target)?;
+        for row in rows {
+            records.record(table.record, row).map_err(write_error)?;
+        }
+        let (status, holes) = records.end(answer)?;
+        self.notes(answer, &holes)?;
+        Ok(status)
+    }
+
     fn notes(&mut self, answer: &Answer, holes: &Holes) -> io::Result<()> {
         if let Some(symbols) = &answer.symbols {
             self.note(&symbols_line(symbols))?;
@@ -184,10 +203,7 @@ impl Output {
 
     /// Says why a command gave nothing, and returns the status that follows from it.
     pub fn failure(&mut self, cli: &Cli, dump: &DumpRef, failure: &Failure) -> io::Result<Status> {
-        let failure = &Failure {
-            message: dump.veil.message(&failure.message),
-            ..*failure
-        };
+        let failure = &failure.clone().reworded(|text| dump.veil.message(text));
         match cli.format {
             Format::Json | Format::Junit => self.documents.push(Document {
                 head: Head::new(cli, dump, None),
@@ -224,7 +240,7 @@ impl Output {
 
     /// Says which dump comes next, when there are several.
     pub fn begin(&mut self, cli: &Cli, dump: &Path) -> io::Result<DumpRef> {
-        let dump = DumpRef::of(dump, cli.hash, self.veil.clone());
+        let dump = self.look_at(cli, dump)?;
         if cli.dumps.len() > 1 {
             if cli.format == Format::Text {
                 writeln!(self.target, "==> {} <==", escape::text(&dump.name))?;
@@ -232,6 +248,12 @@ impl Output {
             }
             self.about = format!("{}: ", dump.name);
         }
+        Ok(dump)
+    }
+
+    /// Looks at the file of a dump, and says its hash when that is asked for.
+    pub fn look_at(&mut self, cli: &Cli, dump: &Path) -> io::Result<DumpRef> {
+        let dump = DumpRef::of(dump, cli.hash, self.veil.clone());
         if let Some(sha256) = &dump.sha256 {
             self.note(&format!("SHA-256 of {}: {sha256}", dump.name))?;
         }

@@ -89,10 +89,7 @@ impl<'o> Records<'o> {
 
     /// Says why one of them is not there.
     pub fn failure(&mut self, failure: &Failure) -> Result<(), WriteError> {
-        let failure = Failure {
-            message: self.dump.veil.message(&failure.message),
-            ..*failure
-        };
+        let failure = failure.clone().reworded(|text| self.dump.veil.message(text));
         Ok(self.write_line("error", &ErrorRecord::from(&failure))?)
     }
 

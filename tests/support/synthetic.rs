@@ -169,6 +169,13 @@ pub fn kernels() -> Vec<&'static str> {
         .collect()
 }
 
+/// Command lines: these, then one for the view of each message.
+pub fn lines_and_messages(lines: &[&str], world: &Built) -> Vec<String> {
+    let messages = world.truth.messages.iter();
+    let messages = messages.map(|message| format!("message {}", message.address));
+    lines.iter().copied().map(str::to_owned).chain(messages).collect()
+}
+
 /// An address as the binary writes it.
 pub fn address(va: Va) -> String {
     va.to_string()

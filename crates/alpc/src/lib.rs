@@ -33,6 +33,7 @@ pub mod list;
 pub mod message;
 pub mod message_table;
 pub mod module;
+pub mod near;
 pub mod object;
 pub mod port;
 pub mod portlist;

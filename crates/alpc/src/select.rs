@@ -11,6 +11,7 @@ use crate::enumerate;
 use crate::handle;
 use crate::kernel::{At, Kernel, Read};
 use crate::message_table;
+use crate::near::{Near, Nearest};
 use crate::object;
 use crate::port;
 use crate::process;
@@ -67,6 +68,8 @@ pub enum NotSelected {
         selector: Selector,
         /// What could not be searched.
         gaps: Vec<Hole>,
+        /// Names that may have been meant.
+        near: Vec<Near>,
     },
     /// More than one thing matches.
     #[error("{} {what} match {selector}", candidates.len())]
@@ -107,11 +110,25 @@ impl NotSelected {
 struct Search {
     found: Vec<Candidate>,
     gaps: Vec<Hole>,
+    near: Vec<Near>,
 }
 
 impl Search {
     fn note<T>(&mut self, read: Read<T>) -> Option<T> {
         read.map_err(|hole| self.gaps.push(hole)).ok()
+    }
+
+    /// Looks for names near the one that was given, once nothing has that.
+    fn or_near(mut self, name: &str, kernel: &Kernel<'_>, offer: impl FnOnce(&mut Nearest)) -> Self {
+        if self.found.is_empty() {
+            let mut nearest = Nearest::to(name);
+            offer(&mut nearest);
+            self.near = nearest.names();
+            for near in &mut self.near {
+                near.process_id = near.address.and_then(|address| process_id(kernel, address.gva()));
+            }
+        }
+        self
     }
 
     fn one(self, what: [&'static str; 2], selector: &Selector) -> Result<Gva, NotSelected> {
@@ -122,6 +139,7 @@ impl Search {
                 what: what[0],
                 selector,
                 gaps: self.gaps,
+                near: self.near,
             }),
             _ => Err(NotSelected::Ambiguous {
                 what: what[1],
@@ -155,7 +173,9 @@ pub fn process(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelec
             }
             search.one(what, selector)
         }
-        Selector::Name(name) => processes(kernel, |at| process::has_image(at, name)).one(what, selector),
+        Selector::Name(name) => processes(kernel, |at| process::has_image(at, name))
+            .or_near(name, kernel, |nearest| offer_images(kernel, name, nearest))
+            .one(what, selector),
         Selector::ThreadId(_) => {
             let thread = thread(kernel, selector)?;
             let control = kernel.at(thread).embedded(Thread::Tcb);
@@ -204,6 +224,36 @@ fn processes(kernel: &Kernel<'_>, matches: impl Fn(At<'_, '_>) -> Read<bool>) ->
         }
     }
     search
+}
+
+/// The names of all images. Who leaves the ending out is understood.
+fn offer_images(kernel: &Kernel<'_>, wanted: &str, nearest: &mut Nearest) {
+    let processes = process::processes(kernel).map(|list| list.entries);
+    for address in processes.unwrap_or_default() {
+        let at = kernel.at(address);
+        let path = process::image_path(at).ok().flatten();
+        let of_path = path
+            .as_deref()
+            .map(process::file_name)
+            .filter(|name| !name.is_empty());
+        let Some(name) = of_path
+            .map(str::to_owned)
+            .or_else(|| process::image_name(at).ok())
+        else {
+            continue;
+        };
+        let compared = match name.rsplit_once('.') {
+            Some((stem, _)) if !wanted.contains('.') => stem,
+            _ => &name,
+        };
+        nearest.offer_as(&name, compared, Some(kernel.addr(address)));
+    }
+}
+
+fn process_id(kernel: &Kernel<'_>, address: Gva) -> Option<u64> {
+    let is_process = process::is_process(kernel, address).is_ok_and(|is| is);
+    let id = || kernel.at(address).uint(Process::UniqueProcessId).ok();
+    is_process.then(id).flatten()
 }
 
 fn process_candidate(kernel: &Kernel<'_>, address: Gva) -> Candidate {
@@ -298,7 +348,9 @@ pub fn port(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelected
     let what = ["port", "ports"];
     match selector {
         Selector::Address(address) => Ok(*address),
-        Selector::Name(name) => ports(kernel, name).one(what, selector),
+        Selector::Name(name) => ports(kernel, name)
+            .or_near(name, kernel, |nearest| offer_ports(kernel, name, nearest))
+            .one(what, selector),
         _ => Err(NotSelected::WrongKind {
             what: what[0],
             selector: selector.clone(),
@@ -353,6 +405,34 @@ fn ports(kernel: &Kernel<'_>, name: &str) -> Search {
     search
 }
 
+/// The names of all ports, in the namespace and not; their paths, when a path is wanted.
+fn offer_ports(kernel: &Kernel<'_>, wanted: &str, nearest: &mut Nearest) {
+    let mut seen = BTreeSet::new();
+    let port_type = kernel.global_pointer(Global::AlpcPortObjectType);
+    let named = port_type.and_then(|port_type| directory::objects_of_type(kernel, port_type));
+    let in_namespace = named.map(|found| found.objects).unwrap_or_default();
+    for named in in_namespace {
+        if seen.insert(named.object) {
+            offer_path(kernel, wanted, &named.path, named.object, nearest);
+        }
+    }
+    for address in enumerate::ports(kernel).ports {
+        if seen.insert(address)
+            && let Ok(Some(path)) = object::path(kernel, address)
+        {
+            offer_path(kernel, wanted, &path, address, nearest);
+        }
+    }
+}
+
+fn offer_path(kernel: &Kernel<'_>, wanted: &str, path: &str, object: Gva, nearest: &mut Nearest) {
+    let name = match wanted.starts_with('\\') {
+        true => path,
+        false => process::file_name(path),
+    };
+    nearest.offer(name, Some(kernel.addr(object)));
+}
+
 /// Whether a path is the wanted one, or ends in the wanted name.
 pub(crate) fn names(path: &str, wanted: &str) -> bool {
     if wanted.starts_with('\\') {
@@ -376,7 +456,9 @@ pub fn object(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelect
             if let Some(found) = search.note(directory::find(kernel, path)) {
                 // A hole in a directory hides a port that the list of ports still has.
                 if found.objects.is_empty() && !found.gaps.is_empty() {
-                    return ports(kernel, path).one(what, selector);
+                    return ports(kernel, path)
+                        .or_near(path, kernel, |nearest| offer_objects(kernel, path, nearest))
+                        .one(what, selector);
                 }
                 search.gaps = found.gaps;
                 search.found = found
@@ -388,14 +470,21 @@ pub fn object(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelect
                     })
                     .collect();
             }
-            search.one(what, selector)
+            search
+                .or_near(path, kernel, |nearest| offer_objects(kernel, path, nearest))
+                .one(what, selector)
         }
         Selector::Name(name) => {
             let mut search = ports(kernel, name);
             let processes = processes(kernel, |at| process::has_image(at, name));
             search.found.extend(processes.found);
             search.gaps.extend(processes.gaps);
-            search.one(what, selector)
+            search
+                .or_near(name, kernel, |nearest| {
+                    offer_ports(kernel, name, nearest);
+                    offer_images(kernel, name, nearest);
+                })
+                .one(what, selector)
         }
         Selector::ProcessId(_) => process(kernel, selector),
         Selector::ThreadId(_) => thread(kernel, selector),
@@ -405,6 +494,49 @@ pub fn object(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelect
             instead: "its address, its name or its full path, as in \\RPC Control\\ntsvcs",
         }),
     }
+}
+
+/// The paths of all objects in the namespace.
+fn offer_objects(kernel: &Kernel<'_>, wanted: &str, nearest: &mut Nearest) {
+    let found = directory::all(kernel, |_| Ok(true));
+    for named in found.map(|found| found.objects).unwrap_or_default() {
+        offer_path(kernel, wanted, &named.path, named.object, nearest);
+    }
+}
+
+/// Whether objects can be of a type: an error when all types are known, and none is called so.
+///
+/// # Errors
+/// When no type has the name.
+pub fn object_type(kernel: &Kernel<'_>, name: &str) -> Result<(), NotSelected> {
+    let Ok(found) = directory::find(kernel, "\\ObjectTypes") else {
+        return Ok(());
+    };
+    let mut gaps = found.gaps;
+    let mut nearest = Nearest::to(name);
+    let mut types = 0_usize;
+    for directory in found.objects {
+        let inside = directory::contents(kernel.at(directory.object));
+        gaps.extend(inside.gaps);
+        for (_, object) in inside.objects {
+            match object::header(kernel, object).and_then(object::name) {
+                Ok(Some(known)) if known.eq_ignore_ascii_case(name) => return Ok(()),
+                Ok(known) => known.iter().for_each(|known| nearest.offer(known, None)),
+                Err(hole) => gaps.push(hole),
+            }
+            types = types.saturating_add(1);
+        }
+    }
+    // What cannot be read may be the one that was meant.
+    if types == 0 || !gaps.is_empty() {
+        return Ok(());
+    }
+    Err(NotSelected::None {
+        what: "type of objects",
+        selector: Selector::Name(name.to_owned()),
+        gaps,
+        near: nearest.names(),
+    })
 }
 
 /// The message that a selector names: by address or by id.
