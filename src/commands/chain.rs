@@ -180,6 +180,8 @@ fn node(node: &Node) -> String {
             or_question(&process.image, |image| escape::text(image)),
             or_question(&process.process_id, |id| format!("{id:04x}")),
         ),
+        Node::Irp(irp) => wait_lines::request(irp),
+        Node::Driver(driver) => format!("driver {}  {}", driver.address, wait_lines::driver(driver)),
     }
 }
 
@@ -195,6 +197,8 @@ fn edge_lines(rows: &mut Rows, edge: &Edge) {
         EdgeKind::HeldBy => "is owned by",
         EdgeKind::EndOfThread | EdgeKind::EndOfProcess => "waits for the end of",
         EdgeKind::MayContinue => "may have handed its work to",
+        EdgeKind::EndOfRequest => "waits for the end of",
+        EdgeKind::PendingAt => "is pending at",
     };
     rows.line(&format!("   {what} [{}]", edge.certainty.name()));
     for evidence in &edge.evidence {
@@ -217,6 +221,8 @@ fn commands(rows: &mut Rows, step: &Step) {
             LockKind::FastMutex => format!("dt nt!_FAST_MUTEX {at}"),
         },
         Node::Process(_) => format!("!process {at} 0"),
+        Node::Irp(_) => format!("!irp {at}"),
+        Node::Driver(_) => format!("!drvobj {at} 2"),
     };
     rows.line(&format!("     kd> {command}"));
 }

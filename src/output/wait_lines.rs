@@ -1,6 +1,7 @@
 //! Chains of waits, one line a thread.
 
 use alpc::Value;
+use alpc::irp::{DriverNode, IrpNode, MajorFunction};
 use alpc::process::ProcessRef;
 use alpc::thread::WaitObject;
 use alpc::wait::chain::{Chain, Step};
@@ -118,6 +119,9 @@ fn thread_line(node: &ThreadNode, step: &Step, rest: &[Step]) -> String {
         }
         (EdgeKind::Acquires, Some(Node::Mutant(object))) => format!("for mutant {}", object.address),
         (EdgeKind::Acquires, Some(Node::Lock(node))) => format!("for {}", lock(node)),
+        (EdgeKind::EndOfRequest, Some(Node::Irp(irp))) => {
+            format!("for I/O request {}", irp.address)
+        }
         (EdgeKind::EndOfThread, _) => "for the end of the thread".to_owned(),
         (EdgeKind::EndOfProcess, _) => "for the end of the process".to_owned(),
         _ => "for what comes next".to_owned(),
@@ -149,7 +153,40 @@ fn end_line(node: &Node) -> String {
         Node::CompletionPort(queue) => format!("completion port {}", queue.address),
         Node::Lock(node) => lock(node),
         Node::Thread(node) => thread(node),
+        Node::Irp(irp) => request(irp),
+        Node::Driver(node) => driver(node),
     }
+}
+
+/// `I/O request fffffa801a3c0010: read, pending at \\Driver\\disk (device fffffa801a2f0060)`
+pub fn request(irp: &IrpNode) -> String {
+    let what = or_question(&irp.major_function, |major| match major {
+        Some(major) => major_function(*major),
+        None => "with no driver: not sent yet, or completed".to_owned(),
+    });
+    match (&irp.driver, &irp.device) {
+        (Value::Known(None), _) => format!("I/O request {}: {what}", irp.address),
+        (driver, device) => format!(
+            "I/O request {}: {what}, pending at {} (device {})",
+            irp.address,
+            or_question(driver, |driver| driver
+                .as_ref()
+                .map_or_else(|| "?".to_owned(), self::driver)),
+            or_question(device, |device| device
+                .map_or_else(|| "?".to_owned(), |device| device.to_string())),
+        ),
+    }
+}
+
+fn major_function(major: MajorFunction) -> String {
+    major
+        .words()
+        .map_or_else(|| format!("0x{:02X}", major.0), ToOwned::to_owned)
+}
+
+/// A driver by its name.
+pub fn driver(driver: &DriverNode) -> String {
+    or_question(&driver.name, |name| escape::text(name))
 }
 
 /// `executive resource fffffa801a0c1230, shared by 2: each must release it`
@@ -236,6 +273,10 @@ pub fn servers(counts: &ServerCounts) -> String {
 pub fn blocker(node: &Node, end: RootKind) -> String {
     match node {
         Node::Thread(thread_node) => format!("{}: {}", thread(thread_node), of_thread(thread_node, end)),
+        Node::Irp(irp) if end == RootKind::IoPending => match irp.known_driver() {
+            Some(holder) => format!("I/O pending at {}; {}", driver(holder), request(irp)),
+            None => request(irp),
+        },
         node => format!("{}; {}", end_line(node), end.meaning()),
     }
 }

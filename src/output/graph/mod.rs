@@ -316,6 +316,25 @@ fn dot(node: &Node, deadlock: bool) -> Dot {
         Node::CompletionPort(_) => object("completion port", address),
         Node::Mutant(_) => object("mutant", address),
         Node::Lock(lock) => object(lock.lock.name(), address),
+        Node::Irp(irp) => (
+            Shape::Object,
+            format!("I/O request {address}"),
+            vec![wait_lines::request(irp)],
+            String::new(),
+            or_question(&irp.driver, |driver| match driver {
+                Some(driver) => format!("I/O pending at {}", wait_lines::driver(driver)),
+                None => String::new(),
+            }),
+            String::new(),
+        ),
+        Node::Driver(driver) => (
+            Shape::Object,
+            wait_lines::driver(driver),
+            vec![format!("driver {address}")],
+            String::new(),
+            String::new(),
+            String::new(),
+        ),
     };
     Dot {
         shape,
