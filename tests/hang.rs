@@ -11,7 +11,7 @@ use support::World;
 use support::synthetic::{Sample, address};
 use synth::dump::Kind;
 use synth::layout::Kernel;
-use synth::worlds::hang::{self, Held, Scene, Server};
+use synth::worlds::hang::{self, Held, Io, Scene, Server};
 
 /// Every kernel at hand, 32-bit ones too.
 fn kernels() -> Vec<&'static str> {
@@ -505,6 +505,360 @@ fn no_lost_page_makes_a_wrong_owner() {
     }
 }
 
+/// The I/O request of a chain, which it ends at.
+fn request_of(chain: &Value) -> &Value {
+    let last = chain["steps"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["node"]["kind"], "irp", "{chain}");
+    &last["node"]
+}
+
+/// The step that leads to it.
+fn before_request(chain: &Value) -> &Value {
+    let steps = chain["steps"].as_array().unwrap();
+    &steps[steps.len() - 2]["next"]
+}
+
+fn evidence(edge: &Value) -> Vec<(&str, &str, &str)> {
+    let all = edge["evidence"].as_array().unwrap().iter();
+    let text = |of: &'static str| move |one: &'_ Value| one[of].as_str().unwrap().to_owned().leak() as &str;
+    all.map(|one| (text("field")(one), text("of")(one), text("value")(one)))
+        .collect()
+}
+
+#[test]
+fn who_waits_for_its_request_waits_for_the_driver_that_has_it() {
+    for kernel in Kernel::with_requests() {
+        for how in [Io::Event, Io::File] {
+            let stuck = Stuck::of(hang::io(kernel, how));
+            let (threads, chain) = stuck.chain_of("first");
+            assert_eq!(threads, ["first", "server"], "{kernel} {how:?}");
+            assert_eq!(chain["end"], "io-pending");
+            assert!(every_step_is("proven", &chain));
+            let request = request_of(&chain);
+            assert_eq!(request["address"], stuck.at("request"));
+            assert_eq!(request["thread"], stuck.at("server"));
+            assert_eq!(request["major_function"], "IRP_MJ_READ");
+            assert_eq!(request["device"], stuck.at("device"));
+            assert_eq!(
+                request["driver"],
+                json!({ "address": stuck.at("driver"), "name": r"\FileSystem\Npfs" })
+            );
+            let edge = before_request(&chain);
+            assert_eq!(
+                (&edge["edge"], &edge["any"]),
+                (&json!("end-of-request"), &json!(false))
+            );
+            let (server, irp) = (stuck.at("server"), stuck.at("request"));
+            let (file, event) = (stuck.at("file"), stuck.at("event"));
+            let mut expected = vec![("_KWAIT_BLOCK.Object", server, event)];
+            match how {
+                Io::Event => expected.push(("_IRP.UserEvent", irp, event)),
+                _ => expected.extend([
+                    ("_IRP.Tail.Overlay.OriginalFileObject", irp, file),
+                    ("_FILE_OBJECT.Event", file, event),
+                ]),
+            }
+            expected.extend([
+                ("_IRP.Tail.Overlay.Thread", irp, server),
+                ("_ETHREAD.IrpList", server, "has the request"),
+                (
+                    "_KTHREAD.WaitReason",
+                    server,
+                    if how == Io::File {
+                        "Executive"
+                    } else {
+                        "UserRequest"
+                    },
+                ),
+            ]);
+            assert_eq!(evidence(edge), expected, "{kernel} {how:?}");
+            assert_eq!(
+                chain["suspect"]["irps"]["requests"].as_array().unwrap().len(),
+                3,
+                "the others are listed as well"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_driver_with_a_request_that_others_wait_for_is_a_blocker() {
+    for kernel in Kernel::with_requests() {
+        let stuck = Stuck::of(hang::io(kernel, Io::Event));
+        let (report, status) = stuck.json(&["hang"]);
+        assert_eq!(status, 0, "{kernel}: {report}");
+        assert_eq!(
+            report["signature"],
+            "blocked:explorer.exe>lsass.exe[lsasspirpc]>filesystem/npfs{irp}:io-pending"
+        );
+        assert_eq!(report["stuck"], 2, "who waits for I/O waits for no thread");
+        let blockers = report["blockers"].as_array().unwrap();
+        assert_eq!(blockers.len(), 1, "nobody waits for the bystander");
+        let blocker = &blockers[0];
+        assert_eq!(blocker["node"]["address"], stuck.at("request"));
+        assert_eq!(blocker["end"], "io-pending");
+        assert_eq!(blocker["behind"]["threads"], 3);
+        assert_eq!(blocker["behind"]["processes"], 3);
+        let text = stuck.sample.run(&["hang"]).stdout;
+        let at = |name: &str| stuck.at(name).to_owned();
+        for line in [
+            format!(
+                "BLOCKER 1: I/O pending at \\FileSystem\\Npfs: read, I/O request {} (device {})\n",
+                at("request"),
+                at("device")
+            ),
+            format!("  kd> !irp {}\n", at("request")),
+            format!("for I/O request {} [proven]\n", at("request")),
+        ] {
+            assert!(text.contains(&line), "{line}{text}");
+        }
+        let (waits, _) = stuck.json(&["waits"]);
+        let rows = waits["waits"].as_array().unwrap();
+        assert!(rows.iter().all(|row| row["end"] == "io-pending"), "{waits}");
+        let record: Value =
+            serde_json::from_str(&stuck.sample.run(&["triage", "--format", "ndjson"]).stdout).unwrap();
+        let root = &record["root_blocker"];
+        assert_eq!(
+            (&root["kind"], &root["driver"], &root["end"]),
+            (&json!("irp"), &json!(r"\FileSystem\Npfs"), &json!("io-pending"))
+        );
+    }
+}
+
+#[test]
+fn a_request_ends_every_kind_of_graph() {
+    let stuck = Stuck::of(hang::io("win10-2004-x64", Io::File));
+    let (record, _) = stuck.json(&["graph"]);
+    let nodes = record["waits"]["nodes"].as_array().unwrap();
+    let of = |kind: &str| -> Vec<&Value> { nodes.iter().filter(|one| one["node"]["kind"] == kind).collect() };
+    let [request] = <[&Value; 1]>::try_from(of("irp")).unwrap();
+    let [driver] = <[&Value; 1]>::try_from(of("driver")).unwrap();
+    assert_eq!(driver["node"]["address"], stuck.at("driver"));
+    let edge = &request["edges"][0];
+    assert_eq!(
+        (&edge["edge"], &edge["to"]),
+        (&json!("pending-at"), &driver["id"])
+    );
+    let fields: Vec<&str> = evidence(edge).iter().map(|(field, _, _)| *field).collect();
+    assert_eq!(
+        fields,
+        [
+            "_IRP.Tail.Overlay.CurrentStackLocation",
+            "_IO_STACK_LOCATION.DeviceObject",
+            "_DEVICE_OBJECT.DriverObject"
+        ]
+    );
+    for format in ["dot", "mermaid", "html"] {
+        let drawn = stuck.sample.run(&["graph", "--format", format]).stdout;
+        let name = match format {
+            "mermaid" => "#92;FileSystem#92;Npfs".to_owned(),
+            _ => r"\\FileSystem\\Npfs".to_owned(),
+        };
+        assert!(
+            drawn.contains(&name)
+                && drawn.contains(
+                    &format!("I/O request {}", stuck.at("request"))
+                        .replace('/', if format == "mermaid" { "#47;" } else { "/" })
+                ),
+            "{format}: {drawn}"
+        );
+    }
+    let run = stuck.sample.run(&["chain", stuck.at("first")]);
+    for line in [
+        format!("   waits for the end of [proven]\n"),
+        format!("     kd> !irp {}\n", stuck.at("request")),
+        format!(
+            "END io-pending: I/O pending at \\FileSystem\\Npfs: read, I/O request {}",
+            stuck.at("request")
+        ),
+    ] {
+        assert!(run.stdout.contains(&line), "{line}{}", run.stdout);
+    }
+}
+
+/// A thread's other requests are listed where its chain ends, and lead nowhere.
+#[test]
+fn a_request_that_the_wait_does_not_end_with_is_no_step() {
+    for kernel in ["win7-sp1-x64", "win11-21h2-x64", "win10-2004-x86"] {
+        let stuck = Stuck::of(hang::io(kernel, Io::Untied));
+        let (threads, chain) = stuck.chain_of("first");
+        assert_eq!(threads, ["first", "server"]);
+        assert_eq!(chain["end"], "no-owner");
+        let listed = chain["suspect"]["irps"]["requests"].as_array().unwrap();
+        assert!(listed.iter().any(|one| one["address"] == stuck.at("request")));
+        let (report, status) = stuck.json(&["hang"]);
+        assert_eq!(status, 0);
+        assert_eq!(report["blockers"][0]["node"]["address"], stuck.at("server"));
+    }
+}
+
+/// At the lock of a file wait those who come later; that the thread's own request is what keeps it is no more than likely.
+#[test]
+fn a_wait_at_the_lock_of_the_requests_file_is_inferred() {
+    let stuck = Stuck::of(hang::io("win10-1607-x64", Io::FileLock));
+    let (_, chain) = stuck.chain_of("first");
+    assert_eq!(chain["end"], "io-pending");
+    assert_eq!(before_request(&chain)["certainty"], "inferred");
+    assert_eq!(request_of(&chain)["address"], stuck.at("request"));
+}
+
+#[test]
+fn a_request_whose_page_is_lost_ends_as_unreadable() {
+    for kernel in Kernel::with_requests() {
+        let stuck = Stuck::of(hang::io(kernel, Io::Lost));
+        let (threads, chain) = stuck.chain_of("first");
+        assert_eq!(
+            threads,
+            ["first", "server"],
+            "{kernel}: the branch is not dropped"
+        );
+        assert_eq!(chain["end"], "unreadable", "{kernel}");
+        assert_eq!(before_request(&chain)["certainty"], "unknown");
+        let request = request_of(&chain);
+        assert_eq!(request["address"], stuck.at("request"));
+        assert_eq!(request["unreadable"]["driver"]["id"], "not-in-dump", "{request}");
+        let (report, status) = stuck.json(&["hang"]);
+        assert_eq!(status, 3, "{kernel}");
+        assert_eq!(report["blockers"][0]["end"], "unreadable");
+    }
+}
+
+#[test]
+fn a_stack_location_that_is_none_names_no_driver() {
+    for kernel in Kernel::with_requests() {
+        let stuck = Stuck::of(hang::io(kernel, Io::Nonsense));
+        let (_, chain) = stuck.chain_of("first");
+        assert_eq!(
+            chain["end"], "io-pending",
+            "{kernel}: that it waits for the request is proven"
+        );
+        assert_eq!(before_request(&chain)["certainty"], "proven");
+        let request = request_of(&chain);
+        for member in ["major_function", "device", "driver"] {
+            assert!(request[member].is_null(), "{request}");
+            assert_eq!(request["unreadable"][member]["id"], "implausible");
+        }
+        let (report, _) = stuck.json(&["hang"]);
+        assert_eq!(
+            report["signature"],
+            "blocked:explorer.exe>lsass.exe[lsasspirpc]>?{irp}:io-pending"
+        );
+    }
+}
+
+#[test]
+fn a_request_that_no_driver_has_any_more_says_so() {
+    let stuck = Stuck::of(hang::io("win11-21h2-x64", Io::Completed));
+    let (_, chain) = stuck.chain_of("first");
+    let request = request_of(&chain);
+    assert!(
+        request["driver"].is_null() && request["unreadable"].is_null(),
+        "{request}"
+    );
+    let run = stuck.sample.run(&["chain", stuck.at("first")]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    assert!(
+        run.stdout.contains("with no driver: not sent yet, or completed"),
+        "{}",
+        run.stdout
+    );
+}
+
+/// The layouts inside the program do not describe requests: all is as without them.
+#[test]
+fn without_complete_symbols_a_wait_for_io_has_no_owner() {
+    let stuck = Stuck::of(hang::io("win10-2004-x64", Io::Event));
+    std::fs::remove_file(stuck.sample.dump().with_file_name("kernel.pdb")).unwrap();
+    let (_, chain) = stuck.chain_of("first");
+    assert_eq!(chain["end"], "no-owner");
+    assert_eq!(chain["suspect"]["unreadable"]["irps"]["id"], "not-told");
+    let (report, _) = stuck.json(&["hang"]);
+    assert_eq!(
+        report["signature"],
+        "blocked:explorer.exe>lsass.exe[lsasspirpc]:no-owner"
+    );
+}
+
+/// A driver's name ends no string, line or part of a signature.
+#[test]
+fn hostile_names_of_drivers_are_escaped() {
+    let stuck = Stuck::of(hang::io_at("win10-2004-x64", Io::Event, hang::HOSTILE_PORT));
+    let bad = |c: char| c.is_control() && c != '\n' || matches!(c, '\u{202a}'..='\u{202e}');
+    for args in [&["hang"][..], &["hang", "-v"], &["chain", stuck.at("first")]] {
+        let text = stuck.sample.run(args).stdout;
+        assert!(!text.contains(bad), "{args:?} {}", text.escape_debug());
+        assert!(text.contains("alert(1)"), "{args:?}");
+    }
+    let (report, _) = stuck.json(&["hang"]);
+    let signature = report["signature"].as_str().unwrap();
+    assert!(signature.chars().all(|c| c.is_ascii_graphic()), "{signature}");
+    assert_eq!(
+        (signature.matches('>').count(), signature.matches(':').count()),
+        (2, 2),
+        "{signature}"
+    );
+    let html = stuck.sample.run(&["graph", "--format", "html"]).stdout;
+    assert_eq!(html.matches("<script").count(), 1);
+    assert_eq!(html.matches('<').count(), plain_page().matches('<').count());
+}
+
+/// Without any one frame, page tables among them, no wrong request, driver or major function is told.
+#[test]
+fn no_lost_page_makes_a_wrong_request() {
+    for (kernel, how) in [("win11-21h2-x64", Io::Event), ("win10-2004-x86", Io::File)] {
+        let scene = hang::io(kernel, how);
+        let mapped = scene.built.map();
+        let stuck = Stuck::of(scene);
+        let (request, driver) = (stuck.at("request"), stuck.at("driver"));
+        let first = stuck.at("first");
+        let mut told = 0;
+        for frame in mapped.memory.frames().map(|(frame, _)| frame).collect::<Vec<_>>() {
+            let mut mapped = mapped.clone();
+            mapped.memory.remove(frame);
+            let sample = Sample::mapped(stuck.sample.world.clone(), mapped);
+            let run = sample.run(&["--format", "json", "-c", &format!("hang; chain {first}")]);
+            assert!((0..=3).contains(&run.status), "{}", run.stderr);
+            let document = run.json();
+            if document[0]["result"].is_object() {
+                assert_eq!(document[0]["result"]["deadlocks"], json!([]), "without {frame:?}");
+            }
+            let steps = document[1]["result"]["chains"][0]["steps"].clone();
+            for step in steps.as_array().into_iter().flatten() {
+                let node = &step["node"];
+                let certainty = &step["next"]["certainty"];
+                if node["kind"] != "irp" {
+                    continue;
+                }
+                assert!(certainty.is_null(), "without {frame:?}: it ends the chain");
+                let is = |found: &Value, known: &str| found.is_null() || found == known;
+                if !node["thread"].is_null() {
+                    assert_eq!(node["address"], request, "without {frame:?}");
+                }
+                assert!(
+                    is(&node["thread"], stuck.at("server")),
+                    "without {frame:?}: {node}"
+                );
+                assert!(
+                    is(&node["major_function"], "IRP_MJ_READ"),
+                    "without {frame:?}: {node}"
+                );
+                assert!(
+                    is(&node["device"], stuck.at("device")),
+                    "without {frame:?}: {node}"
+                );
+                let found = &node["driver"];
+                assert!(is(&found["address"], driver), "without {frame:?}: {node}");
+                assert!(
+                    is(&found["name"], r"\FileSystem\Npfs"),
+                    "without {frame:?}: {node}"
+                );
+                told += usize::from(!found["name"].is_null());
+            }
+        }
+        assert!(told > 50, "{kernel}: {told}");
+    }
+}
+
 /// The layouts inside the program have no executive resources: the wait is still told, and why it is not followed.
 #[test]
 fn without_complete_symbols_the_chain_says_why_it_ends_at_a_resource() {
@@ -538,6 +892,10 @@ fn signatures_tell_hangs_apart_and_nothing_else() {
         |kernel| hang::lock(kernel, Held::FastMutex),
         |kernel| hang::lock(kernel, Held::PushLock),
         |kernel| hang::lock(kernel, Held::ByDriver),
+        |kernel| hang::io(kernel, Io::Event),
+        |kernel| hang::io(kernel, Io::Nonsense),
+        |kernel| hang::io_at(kernel, Io::File, r"\Driver\Npfs"),
+        |kernel| hang::io_at(kernel, Io::File, r"\FileSystem\Np>fs"),
         |kernel| hang::served_by(kernel, Server::MessageBox),
         |kernel| hang::served_by(kernel, Server::Suspended),
         |kernel| hang::served_by(kernel, Server::Terminated),

@@ -180,7 +180,7 @@ fn node(node: &Node) -> String {
             or_question(&process.image, |image| escape::text(image)),
             or_question(&process.process_id, |id| format!("{id:04x}")),
         ),
-        Node::Irp(irp) => wait_lines::request(irp),
+        Node::Irp(irp) => wait_lines::pending(irp),
         Node::Driver(driver) => format!("driver {}  {}", driver.address, wait_lines::driver(driver)),
     }
 }

@@ -153,28 +153,39 @@ fn end_line(node: &Node) -> String {
         Node::CompletionPort(queue) => format!("completion port {}", queue.address),
         Node::Lock(node) => lock(node),
         Node::Thread(node) => thread(node),
-        Node::Irp(irp) => request(irp),
+        Node::Irp(irp) => pending(irp),
         Node::Driver(node) => driver(node),
     }
 }
 
-/// `I/O request fffffa801a3c0010: read, pending at \\Driver\\disk (device fffffa801a2f0060)`
+/// `read, I/O request fffffa801a3c0010 (device fffffa801a2f0060)`
 pub fn request(irp: &IrpNode) -> String {
     let what = or_question(&irp.major_function, |major| match major {
         Some(major) => major_function(*major),
         None => "with no driver: not sent yet, or completed".to_owned(),
     });
-    match (&irp.driver, &irp.device) {
-        (Value::Known(None), _) => format!("I/O request {}: {what}", irp.address),
-        (driver, device) => format!(
-            "I/O request {}: {what}, pending at {} (device {})",
-            irp.address,
-            or_question(driver, |driver| driver
-                .as_ref()
-                .map_or_else(|| "?".to_owned(), self::driver)),
-            or_question(device, |device| device
-                .map_or_else(|| "?".to_owned(), |device| device.to_string())),
-        ),
+    let device = match &irp.device {
+        Value::Known(None) => String::new(),
+        device => {
+            let device = or_question(device, |device| {
+                device.map_or_else(|| "?".to_owned(), |device| device.to_string())
+            });
+            format!(" (device {device})")
+        }
+    };
+    format!("{what}, I/O request {}{device}", irp.address)
+}
+
+/// `I/O pending at \FileSystem\Npfs: read, I/O request fffffa801a3c0010 (device fffffa801a2f0060)`
+pub fn pending(irp: &IrpNode) -> String {
+    match &irp.driver {
+        Value::Known(None) => format!("I/O {}", request(irp)),
+        driver => {
+            let name = or_question(driver, |driver| {
+                driver.as_ref().map_or_else(|| "?".to_owned(), self::driver)
+            });
+            format!("I/O pending at {name}: {}", request(irp))
+        }
     }
 }
 
@@ -273,10 +284,7 @@ pub fn servers(counts: &ServerCounts) -> String {
 pub fn blocker(node: &Node, end: RootKind) -> String {
     match node {
         Node::Thread(thread_node) => format!("{}: {}", thread(thread_node), of_thread(thread_node, end)),
-        Node::Irp(irp) if end == RootKind::IoPending => match irp.known_driver() {
-            Some(holder) => format!("I/O pending at {}; {}", driver(holder), request(irp)),
-            None => request(irp),
-        },
+        Node::Irp(irp) if end == RootKind::IoPending => pending(irp),
         node => format!("{}; {}", end_line(node), end.meaning()),
     }
 }

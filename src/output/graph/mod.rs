@@ -319,7 +319,7 @@ fn dot(node: &Node, deadlock: bool) -> Dot {
         Node::Irp(irp) => (
             Shape::Object,
             format!("I/O request {address}"),
-            vec![wait_lines::request(irp)],
+            vec![wait_lines::pending(irp)],
             String::new(),
             or_question(&irp.driver, |driver| match driver {
                 Some(driver) => format!("I/O pending at {}", wait_lines::driver(driver)),
