@@ -20,6 +20,10 @@ use crate::output::{escape, wait_lines};
 use crate::selector;
 use crate::session::Session;
 
+/// Other owners of a lock that are told, and how much of the chain of each.
+const SHARERS: usize = 8;
+const LINES: usize = 8;
+
 #[derive(Serialize, JsonSchema)]
 pub struct ChainsRecord {
     chains: Vec<Chain>,
@@ -58,7 +62,7 @@ pub fn run(cli: &Cli, session: &Session, args: &ChainArgs) -> anyhow::Result<Ans
     }
     hang::add_suspects_of(&kernel, &mut chains);
     let record = ChainsRecord { chains };
-    let text = || text(&record, kernel.addr(kernel.base()).digits());
+    let text = || text(&record, &graph, kernel.addr(kernel.base()).digits());
     Ok(Answer::large(cli, &record, text)?.served_by(&kernel))
 }
 
@@ -103,7 +107,7 @@ fn add_candidates(kernel: &Kernel<'_>, graph: &Graph, chain: &mut Chain) {
     }
 }
 
-fn text(record: &ChainsRecord, digits: usize) -> String {
+fn text(record: &ChainsRecord, graph: &Graph, digits: usize) -> String {
     let mut rows = Rows::new(0, digits);
     if record.chains.is_empty() {
         rows.line("no thread of the process waits for another thread or process");
@@ -113,13 +117,13 @@ fn text(record: &ChainsRecord, digits: usize) -> String {
         if at > 0 {
             rows.line("");
         }
-        chain_lines(&mut rows, chain, &told);
+        chain_lines(&mut rows, chain, graph, &told);
         told.extend(chain.steps.iter().map(|step| (step.id, step.node.address())));
     }
     rows.finish()
 }
 
-fn chain_lines(rows: &mut Rows, chain: &Chain, told: &HashMap<NodeId, Addr>) {
+fn chain_lines(rows: &mut Rows, chain: &Chain, graph: &Graph, told: &HashMap<NodeId, Addr>) {
     for (at, step) in chain.steps.iter().enumerate() {
         rows.line(&format!("{at}. {}", node(&step.node)));
         if let Node::Thread(thread) = &step.node
@@ -129,6 +133,7 @@ fn chain_lines(rows: &mut Rows, chain: &Chain, told: &HashMap<NodeId, Addr>) {
         }
         if let Some(edge) = &step.next {
             edge_lines(rows, edge);
+            sharers(rows, graph, step.id, edge);
         }
         commands(rows, step);
     }
@@ -203,6 +208,56 @@ fn edge_lines(rows: &mut Rows, edge: &Edge) {
     rows.line(&format!("   {what} [{}]", edge.certainty.name()));
     for evidence in &edge.evidence {
         rows.line(&format!("     {}", wait_lines::evidence(evidence)));
+    }
+}
+
+/// The other owners of a lock that several share, and where their own chains end.
+fn sharers(rows: &mut Rows, graph: &Graph, lock: NodeId, followed: &Edge) {
+    if followed.edge != EdgeKind::HeldBy {
+        return;
+    }
+    let others = || {
+        let edges = graph.edges(lock).iter();
+        edges.filter(|edge| edge.edge == EdgeKind::HeldBy && edge.to != followed.to)
+    };
+    let count = others().count();
+    if count == 0 {
+        return;
+    }
+    rows.line(&format!(
+        "   and by {}, which must release it as well:",
+        wait_lines::plural(count, "other thread")
+    ));
+    for edge in others().take(SHARERS) {
+        let chain = Chain::from(graph, edge.to);
+        let lines = wait_lines::steps(&chain.steps, false);
+        for (at, line) in lines.iter().take(LINES).enumerate() {
+            let certainty = match at {
+                0 => format!(" [{}]", edge.certainty.name()),
+                _ => String::new(),
+            };
+            rows.line(&format!(
+                "     {}{line}{certainty}",
+                if at == 0 { "" } else { "  " }
+            ));
+        }
+        if lines.len() > LINES {
+            rows.line(&format!("       ... {} more", lines.len() - LINES));
+        }
+        for evidence in &edge.evidence {
+            rows.line(&format!("       {}", wait_lines::evidence(evidence)));
+        }
+        rows.line(&format!(
+            "       END {}{}",
+            chain.end.name(),
+            wait_lines::end(&chain)
+        ));
+    }
+    if count > SHARERS {
+        rows.line(&format!(
+            "     and {}: --format json has all",
+            wait_lines::plural(count - SHARERS, "more thread")
+        ));
     }
 }
 

@@ -14,7 +14,9 @@ use kdump::{Gva, Gxa};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-use crate::contract::{DeviceObject, DriverObject, FileObject, IoStackLocation, Irp, Thread, Type};
+use crate::contract::{
+    DeviceObject, DriverObject, FileObject, IoStackLocation, Irp, ListEntry, Thread, Type,
+};
 use crate::kernel::{At, Kernel, Read, offset};
 use crate::list::{self, List};
 use crate::schema::schema_as_text;
@@ -114,7 +116,7 @@ pub(crate) fn requests_of(thread: At<'_, '_>) -> Read<List> {
     let kernel = thread.kernel();
     let link = kernel.offset(Irp::ThreadListEntry)?;
     let head = thread.address_of(Thread::IrpList)?;
-    if kernel.cursor().pointer(head)?.u64() == 0 {
+    if kernel.at(head).pointer(ListEntry::Flink)?.u64() == 0 {
         let at = kernel.addr(head);
         return Err(Hole::Implausible(format!(
             "the list of I/O requests at {at} was never initialized"
