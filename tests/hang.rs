@@ -354,10 +354,47 @@ fn each_owner_of_a_shared_resource_must_release_it() {
         let text = stuck.sample.run(&["chain", stuck.at("first")]).stdout;
         assert!(text.contains("shared by 2: each must release it"), "{text}");
         assert!(
+            text.contains("   and by 1 other thread, which must release it as well:\n"),
+            "{text}"
+        );
+        let others: Vec<&str> = text
+            .lines()
+            .filter(|line| line.starts_with("     lsass.exe "))
+            .collect();
+        assert_eq!(others.len(), 1, "{text}");
+        assert!(
+            others[0].contains(&format!("thread {}", stuck.at("other"))) && others[0].ends_with(" [proven]"),
+            "{text}"
+        );
+        assert_eq!(text.matches("END no-owner").count(), 2, "{text}");
+        assert!(
             text.contains(&format!("kd> !locks -v {}", stuck.at("lock"))),
             "{text}"
         );
     }
+}
+
+#[test]
+fn of_many_who_share_a_resource_some_are_told_and_the_others_counted() {
+    let stuck = Stuck::of(hang::lock("win10-2004-x64", Held::Crowd));
+    let (_, chain) = stuck.chain_of("first");
+    assert_eq!(lock_of(&chain)["owners"].as_array().unwrap().len(), 12);
+    let text = stuck.sample.run(&["chain", stuck.at("first")]).stdout;
+    assert!(
+        text.contains("and by 11 other threads, which must release it as well:"),
+        "{text}"
+    );
+    assert_eq!(
+        text.lines()
+            .filter(|line| line.starts_with("     lsass.exe "))
+            .count(),
+        8,
+        "{text}"
+    );
+    assert!(
+        text.contains("     and 3 more threads: --format json has all\n"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -1045,6 +1082,68 @@ fn graphs_are_drawn_with_the_deadlock_first() {
     assert_eq!(connections.len(), 1, "the bystander's");
     let refused = stuck.sample.run(&["hang", "--format", "dot"]);
     assert_eq!(refused.status, 2, "{}", refused.stdout);
+}
+
+/// A click shows what the command shows. The nodes without a command have no view of their own.
+#[test]
+fn a_page_has_the_view_of_each_node() {
+    for scene in [
+        hang::ring_of_three("vista-sp2-x64"),
+        hang::paged_out("vista-sp2-x64"),
+        hang::row_to_mutant("win7-sp1-x86"),
+        hang::blocked_queue("win10-1803-x64", 3, 4),
+        hang::lock("win11-21h2-x64", Held::Alone),
+        hang::io("win10-2004-x86", Io::File),
+        hang::hostile("vista-sp2-x64"),
+    ] {
+        let stuck = Stuck::of(scene);
+        let page = stuck.sample.run(&["graph", "--format", "html"]).stdout;
+        let views = support::page::views(&page);
+        assert!(views.len() > 5, "{views:?}");
+        let mut kinds = BTreeMap::new();
+        for (dot, view) in &views {
+            let Some(view) = view else {
+                assert!(dot["command"].is_null(), "{dot}");
+                assert_eq!(dot["shape"], "object", "{dot}");
+                continue;
+            };
+            let command: Vec<&str> = dot["command"].as_str().unwrap().split(' ').collect();
+            let run = stuck.sample.run(&command);
+            if run.stdout.is_empty() {
+                assert_eq!(
+                    run.stderr.lines().last().unwrap(),
+                    format!("alpc-dump: {view}"),
+                    "{dot}"
+                );
+            } else {
+                assert_eq!(*view, run.stdout, "{dot}");
+            }
+            let bad = |c: char| c.is_control() && c != '\n' || matches!(c, '\u{202a}'..='\u{202e}');
+            assert!(!view.contains(bad), "{}", view.escape_debug());
+            *kinds.entry(command[0].to_owned()).or_insert(0) += 1;
+        }
+        assert!(
+            kinds.contains_key("thread") && kinds.contains_key("process"),
+            "{kinds:?}"
+        );
+    }
+}
+
+/// Whatever there are views of, the page stays below two mebibytes.
+#[test]
+fn the_page_of_five_thousand_ports_has_all_their_views() {
+    let stuck = Stuck::of(hang::many_ports("vista-sp2-x64", 5_000));
+    let page = stuck.sample.run(&["graph", "--format", "html"]).stdout;
+    assert!(page.len() < 2 << 20, "{}", page.len());
+    let views = support::page::views(&page);
+    let ports = views.iter().filter(|(dot, view)| {
+        let name = dot["label"].as_str().unwrap();
+        name.starts_with("LRPC-")
+            && view
+                .as_ref()
+                .is_some_and(|view| view.contains(&format!("({name})")))
+    });
+    assert_eq!(ports.count(), 5_000);
 }
 
 /// Names of a hostile dump end no string and begin no markup.

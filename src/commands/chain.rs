@@ -6,7 +6,7 @@ use alpc::wait::chain::{self, Candidate, Chain, Step};
 use alpc::wait::edge::{Edge, EdgeKind};
 use alpc::wait::graph::Graph;
 use alpc::wait::hang;
-use alpc::wait::node::{LockKind, LockNode, Node, NodeId};
+use alpc::wait::node::{Node, NodeId};
 use alpc::{Addr, Kernel, Value};
 use kdump::Gva;
 use schemars::JsonSchema;
@@ -263,23 +263,7 @@ fn sharers(rows: &mut Rows, graph: &Graph, lock: NodeId, followed: &Edge) {
 
 /// What to type in the debugger to see the same.
 fn commands(rows: &mut Rows, step: &Step) {
-    let at = step.node.address();
-    let command = match &step.node {
-        Node::Thread(_) => format!("!thread {at}"),
-        Node::Message(_) => format!("!alpc /m {at}"),
-        Node::Port(_) => format!("!alpc /p {at}"),
-        Node::CompletionPort(_) => format!("dt nt!_KQUEUE {at}"),
-        Node::Mutant(_) => format!("dt nt!_KMUTANT {at}"),
-        Node::Lock(LockNode { lock, .. }) => match lock {
-            LockKind::Resource => format!("!locks -v {at}"),
-            LockKind::PushLock => format!("dt nt!_EX_PUSH_LOCK {at}"),
-            LockKind::FastMutex => format!("dt nt!_FAST_MUTEX {at}"),
-        },
-        Node::Process(_) => format!("!process {at} 0"),
-        Node::Irp(_) => format!("!irp {at}"),
-        Node::Driver(_) => format!("!drvobj {at} 2"),
-    };
-    rows.line(&format!("     kd> {command}"));
+    rows.line(&format!("     {}", wait_lines::kd_command(&step.node)));
 }
 
 fn candidate_lines(rows: &mut Rows, candidates: &[Candidate]) {

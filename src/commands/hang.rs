@@ -232,7 +232,7 @@ fn next(rows: &mut Rows, node: &Node) {
         Node::Thread(_) | Node::Message(_) | Node::Process(_) => format!("chain {}", node.address()),
         Node::Port(_) => format!("port {}", node.address()),
         Node::Irp(_) => {
-            rows.line(&format!("  kd> !irp {}", node.address()));
+            rows.line(&format!("  {}", wait_lines::kd_command(node)));
             return;
         }
         _ => return,

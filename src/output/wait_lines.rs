@@ -7,7 +7,7 @@ use alpc::thread::WaitObject;
 use alpc::wait::chain::{Chain, Step};
 use alpc::wait::edge::{Certainty, EdgeKind, Evidence};
 use alpc::wait::hang::Behind;
-use alpc::wait::node::{LockNode, MessageNode, Node, PortLabel, PortNode, ProcessNode, ThreadNode};
+use alpc::wait::node::{LockKind, LockNode, MessageNode, Node, PortLabel, PortNode, ProcessNode, ThreadNode};
 use alpc::wait::root::RootKind;
 use alpc::wait::servers::ServerCounts;
 use alpc::wait::service::Service;
@@ -220,6 +220,27 @@ fn process_line(process: &ProcessNode) -> String {
         or_question(&process.process_id, |id| format!("{id:04x}")),
         process.address
     )
+}
+
+/// The debugger's command that shows a node.
+pub fn kd_command(node: &Node) -> String {
+    let at = node.address();
+    let command = match node {
+        Node::Thread(_) => format!("!thread {at}"),
+        Node::Message(_) => format!("!alpc /m {at}"),
+        Node::Port(_) => format!("!alpc /p {at}"),
+        Node::CompletionPort(_) => format!("dt nt!_KQUEUE {at}"),
+        Node::Mutant(_) => format!("dt nt!_KMUTANT {at}"),
+        Node::Lock(LockNode { lock, .. }) => match lock {
+            LockKind::Resource => format!("!locks -v {at}"),
+            LockKind::PushLock => format!("dt nt!_EX_PUSH_LOCK {at}"),
+            LockKind::FastMutex => format!("dt nt!_FAST_MUTEX {at}"),
+        },
+        Node::Process(_) => format!("!process {at} 0"),
+        Node::Irp(_) => format!("!irp {at}"),
+        Node::Driver(_) => format!("!drvobj {at} 2"),
+    };
+    format!("kd> {command}")
 }
 
 /// A port with its owner, its messages and its servers.

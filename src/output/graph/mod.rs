@@ -333,11 +333,15 @@ fn dot(node: &Node, deadlock: bool) -> Dot {
         }
         Node::CompletionPort(_) => object("completion port", address, format!("object {address}")),
         Node::Mutant(_) => object("mutant", address, format!("object {address}")),
-        Node::Lock(lock) => object(lock.lock.name(), address, String::new()),
+        Node::Lock(lock) => {
+            let (shape, label, _, process, state, command) = object(lock.lock.name(), address, String::new());
+            let lines = vec![wait_lines::lock(lock), wait_lines::kd_command(node)];
+            (shape, label, lines, process, state, command)
+        }
         Node::Irp(irp) => (
             Shape::Object,
             format!("I/O request {address}"),
-            vec![wait_lines::pending(irp)],
+            vec![wait_lines::pending(irp), wait_lines::kd_command(node)],
             String::new(),
             or_question(&irp.driver, |driver| match driver {
                 Some(driver) => format!("I/O pending at {}", wait_lines::driver(driver)),
@@ -348,7 +352,7 @@ fn dot(node: &Node, deadlock: bool) -> Dot {
         Node::Driver(driver) => (
             Shape::Object,
             wait_lines::driver(driver),
-            vec![format!("driver {address}")],
+            vec![format!("driver {address}"), wait_lines::kd_command(node)],
             String::new(),
             String::new(),
             String::new(),

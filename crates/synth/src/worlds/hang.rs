@@ -416,6 +416,8 @@ pub enum Held {
     Alone,
     /// An executive resource that `owner` and `other` share. `reader` is in line behind the server.
     Shared,
+    /// An executive resource that `owner`, `other` and ten more share.
+    Crowd,
     /// An executive resource that a driver gave to something of its own.
     ByDriver,
     /// A fast mutex that `owner` owns.
@@ -434,6 +436,10 @@ pub fn lock(kernel: &str, held: Held) -> Scene {
     let threads = stage.chain(&[(explorer, "first", ""), (lsass, "server", "lsasspirpc")]);
     let server = threads[1];
     let [owner, other, reader] = ["owner", "other", "reader"].map(|name| stage.thread(lsass, name));
+    let count = if held == Held::Crowd { 10 } else { 0 };
+    let more: Vec<Va> = (0..count)
+        .map(|number| stage.thread(lsass, &format!("owner {number}")))
+        .collect();
     let world = &mut stage.world;
     let resource = |exclusive, owners: &[Va]| ExecutiveResource {
         exclusive,
@@ -452,6 +458,7 @@ pub fn lock(kernel: &str, held: Held) -> Scene {
     let lock = match held {
         Held::Alone => world.executive_resource(&resource(true, &[owner])),
         Held::Shared => world.executive_resource(&resource(false, &[owner, other])),
+        Held::Crowd => world.executive_resource(&resource(false, &[&[owner, other][..], &more].concat())),
         Held::ByDriver => world.executive_resource(&resource(true, &[Va(owner.0 | 3)])),
         Held::FastMutex => world.fast_mutex(owner, &[server, reader]),
         Held::PushLock => world.push_lock(&[owner], &[server, reader], &[other]),
