@@ -629,6 +629,9 @@ fn a_driver_with_a_request_that_others_wait_for_is_a_blocker() {
             "blocked:explorer.exe>lsass.exe[lsasspirpc]>filesystem/npfs{irp}:io-pending"
         );
         assert_eq!(report["stuck"], 2, "who waits for I/O waits for no thread");
+        let (record, _) = stuck.json(&["chain", "lsass.exe"]);
+        assert_eq!(record["chains"][0]["end"], "io-pending");
+        assert_eq!(stuck.threads(&record["chains"][0]["steps"]), ["server"]);
         let blockers = report["blockers"].as_array().unwrap();
         assert_eq!(blockers.len(), 1, "nobody waits for the bystander");
         let blocker = &blockers[0];
@@ -659,6 +662,7 @@ fn a_driver_with_a_request_that_others_wait_for_is_a_blocker() {
             (&root["kind"], &root["driver"], &root["end"]),
             (&json!("irp"), &json!(r"\FileSystem\Npfs"), &json!("io-pending"))
         );
+        assert_eq!(root["image"], "lsass.exe", "whose it is");
     }
 }
 

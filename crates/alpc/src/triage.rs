@@ -57,7 +57,6 @@ pub struct RootBlocker {
     /// The port's name, of a port that has one, and of the port that a message names.
     pub port: Option<String>,
     /// The driver that has an I/O request.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub driver: Option<String>,
     /// Why the chains end here.
     pub end: RootKind,
@@ -106,6 +105,19 @@ pub fn summary(kernel: &Kernel<'_>) -> (Summary, Hang) {
 
 fn root_blocker(blocker: &Blocker) -> RootBlocker {
     let who = Who::of(&blocker.node);
+    // A request belongs to the thread that waits for it.
+    let own = match &blocker.node {
+        Node::Irp(_) => {
+            let mut steps = blocker.chain.steps.iter().rev();
+            steps.nth(1).map(|step| Who {
+                kind: who.kind,
+                driver: who.driver.clone(),
+                ..Who::of(&step.node)
+            })
+        }
+        _ => None,
+    };
+    let who = own.unwrap_or(who);
     RootBlocker {
         kind: who.kind,
         address: blocker.node.address(),

@@ -54,7 +54,12 @@ impl Views {
                 if !members.is_empty() {
                     text.push(BETWEEN);
                 }
-                text.push_str(cut(&view(dot)));
+                let view = view(dot);
+                let kept = cut(&view);
+                text.push_str(kept);
+                if kept.len() < view.len() {
+                    text.push_str("\n... the beginning only: the command above shows all\n");
+                }
                 members.push(dot);
             }
             let block = packed(&text)?;
@@ -131,7 +136,7 @@ mod tests {
     #[test]
     fn a_block_holds_views_until_it_is_full() {
         let order: Vec<usize> = (0..10).collect();
-        let views = Views::pack(10, &order, 1 << 20, |_| "x".repeat(BLOCK / 2)).unwrap();
+        let views = Views::pack(10, &order, 1 << 20, |_| "x".repeat(LONGEST)).unwrap();
         assert_eq!(views.firsts, [0, 2, 4, 6, 8]);
     }
 

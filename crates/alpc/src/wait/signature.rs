@@ -298,6 +298,16 @@ mod tests {
     }
 
     #[test]
+    fn drivers_are_told_with_their_folder() {
+        let name = |name: &str| driver(Some(&name.to_owned()));
+        assert_eq!(name("\\FileSystem\\Npfs"), "filesystem/npfs");
+        assert_eq!(name("\\Driver\\a/b>"), "driver/a%2fb%3e");
+        assert_ne!(name("\\Driver\\a/b"), name("\\Driver\\a\\b"));
+        assert_eq!(name("\\Driver\\?"), "driver/%3f");
+        assert_eq!(driver(None), "?");
+    }
+
+    #[test]
     fn names_cannot_forge_another_line() {
         assert_eq!(name(Some("a>b.exe")), "a%3eb.exe");
         assert_eq!(name(Some("A B\n\u{202e}")), "a%20b%0a%e2%80%ae");
