@@ -555,11 +555,11 @@ fn before_request(chain: &Value) -> &Value {
     &steps[steps.len() - 2]["next"]
 }
 
-fn evidence(edge: &Value) -> Vec<(&str, &str, &str)> {
+/// What says so, as `field of value`.
+fn evidence(edge: &Value) -> Vec<String> {
     let all = edge["evidence"].as_array().unwrap().iter();
-    let text = |of: &'static str| move |one: &'_ Value| one[of].as_str().unwrap().to_owned().leak() as &str;
-    all.map(|one| (text("field")(one), text("of")(one), text("value")(one)))
-        .collect()
+    let text = |one: &Value| ["field", "of", "value"].map(|member| one[member].as_str().unwrap().to_owned());
+    all.map(|one| text(one).join(" ")).collect()
 }
 
 #[test]
@@ -587,26 +587,23 @@ fn who_waits_for_its_request_waits_for_the_driver_that_has_it() {
             );
             let (server, irp) = (stuck.at("server"), stuck.at("request"));
             let (file, event) = (stuck.at("file"), stuck.at("event"));
-            let mut expected = vec![("_KWAIT_BLOCK.Object", server, event)];
+            let mut expected = vec![format!("_KWAIT_BLOCK.Object {server} {event}")];
             match how {
-                Io::Event => expected.push(("_IRP.UserEvent", irp, event)),
+                Io::Event => expected.push(format!("_IRP.UserEvent {irp} {event}")),
                 _ => expected.extend([
-                    ("_IRP.Tail.Overlay.OriginalFileObject", irp, file),
-                    ("_FILE_OBJECT.Event", file, event),
+                    format!("_IRP.Tail.Overlay.OriginalFileObject {irp} {file}"),
+                    format!("_FILE_OBJECT.Event {file} {event}"),
                 ]),
             }
+            let reason = if how == Io::File {
+                "Executive"
+            } else {
+                "UserRequest"
+            };
             expected.extend([
-                ("_IRP.Tail.Overlay.Thread", irp, server),
-                ("_ETHREAD.IrpList", server, "has the request"),
-                (
-                    "_KTHREAD.WaitReason",
-                    server,
-                    if how == Io::File {
-                        "Executive"
-                    } else {
-                        "UserRequest"
-                    },
-                ),
+                format!("_IRP.Tail.Overlay.Thread {irp} {server}"),
+                format!("_ETHREAD.IrpList {server} has the request"),
+                format!("_KTHREAD.WaitReason {server} {reason}"),
             ]);
             assert_eq!(evidence(edge), expected, "{kernel} {how:?}");
             assert_eq!(
@@ -680,33 +677,37 @@ fn a_request_ends_every_kind_of_graph() {
         (&edge["edge"], &edge["to"]),
         (&json!("pending-at"), &driver["id"])
     );
-    let fields: Vec<&str> = evidence(edge).iter().map(|(field, _, _)| *field).collect();
-    assert_eq!(
-        fields,
-        [
-            "_IRP.Tail.Overlay.CurrentStackLocation",
-            "_IO_STACK_LOCATION.DeviceObject",
-            "_DEVICE_OBJECT.DriverObject"
-        ]
+    let [location, device, driver] = <[String; 3]>::try_from(evidence(edge)).unwrap();
+    let request_at = stuck.at("request");
+    assert!(
+        location.starts_with(&format!("_IRP.Tail.Overlay.CurrentStackLocation {request_at} ")),
+        "{location}"
     );
-    for format in ["dot", "mermaid", "html"] {
+    let location = location.rsplit(' ').next().unwrap();
+    let device_at = stuck.at("device");
+    assert_eq!(
+        device,
+        format!("_IO_STACK_LOCATION.DeviceObject {location} {device_at}")
+    );
+    assert_eq!(
+        driver,
+        format!("_DEVICE_OBJECT.DriverObject {device_at} {}", stuck.at("driver"))
+    );
+    for (format, name, slash) in [
+        ("dot", r"\\FileSystem\\Npfs", "/"),
+        ("mermaid", "#92;FileSystem#92;Npfs", "#47;"),
+        ("html", r"\\FileSystem\\Npfs", "/"),
+    ] {
         let drawn = stuck.sample.run(&["graph", "--format", format]).stdout;
-        let name = match format {
-            "mermaid" => "#92;FileSystem#92;Npfs".to_owned(),
-            _ => r"\\FileSystem\\Npfs".to_owned(),
-        };
+        let label = format!("I{slash}O request {request_at}");
         assert!(
-            drawn.contains(&name)
-                && drawn.contains(
-                    &format!("I/O request {}", stuck.at("request"))
-                        .replace('/', if format == "mermaid" { "#47;" } else { "/" })
-                ),
+            drawn.contains(name) && drawn.contains(&label),
             "{format}: {drawn}"
         );
     }
     let run = stuck.sample.run(&["chain", stuck.at("first")]);
     for line in [
-        format!("   waits for the end of [proven]\n"),
+        "   waits for the end of [proven]\n".to_owned(),
         format!("     kd> !irp {}\n", stuck.at("request")),
         format!(
             "END io-pending: I/O pending at \\FileSystem\\Npfs: read, I/O request {}",
