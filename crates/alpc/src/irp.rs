@@ -5,7 +5,7 @@
 //! I/O. The request stands in the thread's list and names the thread.
 //!
 //! Which driver has it is told by its current stack location. A request of n drivers has n of them right behind it, and
-//! counts down from n + 1, which no driver has: it was not sent yet, or it is completed.
+//! counts down from n + 1, at which it was not sent yet; its completion counts up again, to n + 2.
 //!
 //! Sources: `_IRP`, `_IO_STACK_LOCATION` and `IoSizeOfIrp` as documented for drivers; the `IO_TYPE_*` numbers and the
 //! major functions of the same headers.
@@ -208,7 +208,7 @@ impl<'k, 'd> Request<'k, 'd> {
             self.at.uint(Irp::StackCount)?,
             self.at.uint(Irp::CurrentLocation)?,
         );
-        if current == count.saturating_add(1) {
+        if matches!(current.checked_sub(count), Some(1 | 2)) {
             return Ok(None);
         }
         let location = self.at.pointer(Irp::CurrentStackLocation)?;
@@ -235,7 +235,7 @@ pub struct IrpNode {
     pub thread: Value<Addr>,
     /// What the driver that has it is asked to do; none when no driver has it: it was not sent yet, or it is completed.
     pub major_function: Value<Option<MajorFunction>>,
-    /// The device of that driver that it was sent to: a `_DEVICE_OBJECT`.
+    /// What it was sent to: a `_DEVICE_OBJECT` of that driver.
     pub device: Value<Option<Addr>>,
     /// That driver.
     pub driver: Value<Option<DriverNode>>,
@@ -294,13 +294,13 @@ impl IrpNode {
 }
 
 fn device<'k, 'd>(location: At<'k, 'd>) -> Read<At<'k, 'd>> {
-    let kernel = location.kernel();
-    let device = kernel.at(location.pointer(IoStackLocation::DeviceObject)?);
-    of_type(device, device.u16(DeviceObject::Type)?, DEVICE, "device")
+    let device = location.pointer(IoStackLocation::DeviceObject)?;
+    Ok(location.kernel().at(device))
 }
 
 fn driver(device: At<'_, '_>) -> Read<DriverNode> {
     let kernel = device.kernel();
+    let device = of_type(device, device.u16(DeviceObject::Type)?, DEVICE, "device")?;
     let driver = kernel.at(device.pointer(DeviceObject::DriverObject)?);
     let driver = of_type(driver, driver.u16(DriverObject::Type)?, DRIVER, "driver")?;
     let name = driver

@@ -86,8 +86,9 @@ impl World {
             self.point(location, LOCATION, "DeviceObject", device);
             self.point(location, LOCATION, "FileObject", told.file);
         }
+        // Completion counts up from the driver that has it to behind where it began.
         if told.completed {
-            place = locations + 1;
+            place = locations + 2;
         }
         self.set(at, IRP, "CurrentLocation", place);
         let location = at + size + each * (place - 1);
