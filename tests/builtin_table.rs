@@ -12,7 +12,7 @@ use ntlayout::{
 use serde_json::Value;
 
 /// What only complete symbol tables have.
-const UNTOLD: [&str; 8] = [
+const UNTOLD: [&str; 11] = [
     "_OB_DUPLICATE_OBJECT_STATE",
     "_ERESOURCE",
     "_OWNER_ENTRY",
@@ -20,6 +20,9 @@ const UNTOLD: [&str; 8] = [
     "_FAST_MUTEX",
     "_RTL_USER_PROCESS_PARAMETERS",
     "_IRP",
+    "_IO_STACK_LOCATION",
+    "_DEVICE_OBJECT",
+    "_DRIVER_OBJECT",
     "_PSP_SESSION_SPACE",
 ];
 

@@ -11,7 +11,7 @@ use support::World;
 use support::synthetic::{Sample, address};
 use synth::dump::Kind;
 use synth::layout::Kernel;
-use synth::worlds::hang::{self, Held, Scene, Server};
+use synth::worlds::hang::{self, Held, Io, Scene, Server};
 
 /// Every kernel at hand, 32-bit ones too.
 fn kernels() -> Vec<&'static str> {
@@ -354,10 +354,47 @@ fn each_owner_of_a_shared_resource_must_release_it() {
         let text = stuck.sample.run(&["chain", stuck.at("first")]).stdout;
         assert!(text.contains("shared by 2: each must release it"), "{text}");
         assert!(
+            text.contains("   and by 1 other thread, which must release it as well:\n"),
+            "{text}"
+        );
+        let others: Vec<&str> = text
+            .lines()
+            .filter(|line| line.starts_with("     lsass.exe "))
+            .collect();
+        assert_eq!(others.len(), 1, "{text}");
+        assert!(
+            others[0].contains(&format!("thread {}", stuck.at("other"))) && others[0].ends_with(" [proven]"),
+            "{text}"
+        );
+        assert_eq!(text.matches("END no-owner").count(), 2, "{text}");
+        assert!(
             text.contains(&format!("kd> !locks -v {}", stuck.at("lock"))),
             "{text}"
         );
     }
+}
+
+#[test]
+fn of_many_who_share_a_resource_some_are_told_and_the_others_counted() {
+    let stuck = Stuck::of(hang::lock("win10-2004-x64", Held::Crowd));
+    let (_, chain) = stuck.chain_of("first");
+    assert_eq!(lock_of(&chain)["owners"].as_array().unwrap().len(), 12);
+    let text = stuck.sample.run(&["chain", stuck.at("first")]).stdout;
+    assert!(
+        text.contains("and by 11 other threads, which must release it as well:"),
+        "{text}"
+    );
+    assert_eq!(
+        text.lines()
+            .filter(|line| line.starts_with("     lsass.exe "))
+            .count(),
+        8,
+        "{text}"
+    );
+    assert!(
+        text.contains("     and 3 more threads: --format json has all\n"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -505,6 +542,365 @@ fn no_lost_page_makes_a_wrong_owner() {
     }
 }
 
+/// The I/O request of a chain, which it ends at.
+fn request_of(chain: &Value) -> &Value {
+    let last = chain["steps"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["node"]["kind"], "irp", "{chain}");
+    &last["node"]
+}
+
+/// The step that leads to it.
+fn before_request(chain: &Value) -> &Value {
+    let steps = chain["steps"].as_array().unwrap();
+    &steps[steps.len() - 2]["next"]
+}
+
+/// What says so, as `field of value`.
+fn evidence(edge: &Value) -> Vec<String> {
+    let all = edge["evidence"].as_array().unwrap().iter();
+    let text = |one: &Value| ["field", "of", "value"].map(|member| one[member].as_str().unwrap().to_owned());
+    all.map(|one| text(one).join(" ")).collect()
+}
+
+#[test]
+fn who_waits_for_its_request_waits_for_the_driver_that_has_it() {
+    for kernel in Kernel::with_requests() {
+        for how in [Io::Event, Io::File] {
+            let stuck = Stuck::of(hang::io(kernel, how));
+            let (threads, chain) = stuck.chain_of("first");
+            assert_eq!(threads, ["first", "server"], "{kernel} {how:?}");
+            assert_eq!(chain["end"], "io-pending");
+            assert!(every_step_is("proven", &chain));
+            let request = request_of(&chain);
+            assert_eq!(request["address"], stuck.at("request"));
+            assert_eq!(request["thread"], stuck.at("server"));
+            assert_eq!(request["major_function"], "IRP_MJ_READ");
+            assert_eq!(request["device"], stuck.at("device"));
+            assert_eq!(
+                request["driver"],
+                json!({ "address": stuck.at("driver"), "name": r"\FileSystem\Npfs" })
+            );
+            let edge = before_request(&chain);
+            assert_eq!(
+                (&edge["edge"], &edge["any"]),
+                (&json!("end-of-request"), &json!(false))
+            );
+            let (server, irp) = (stuck.at("server"), stuck.at("request"));
+            let (file, event) = (stuck.at("file"), stuck.at("event"));
+            let mut expected = vec![format!("_KWAIT_BLOCK.Object {server} {event}")];
+            match how {
+                Io::Event => expected.push(format!("_IRP.UserEvent {irp} {event}")),
+                _ => expected.extend([
+                    format!("_IRP.Tail.Overlay.OriginalFileObject {irp} {file}"),
+                    format!("_FILE_OBJECT.Event {file} {event}"),
+                ]),
+            }
+            let reason = if how == Io::File {
+                "Executive"
+            } else {
+                "UserRequest"
+            };
+            expected.extend([
+                format!("_IRP.Tail.Overlay.Thread {irp} {server}"),
+                format!("_ETHREAD.IrpList {server} has the request"),
+                format!("_KTHREAD.WaitReason {server} {reason}"),
+            ]);
+            assert_eq!(evidence(edge), expected, "{kernel} {how:?}");
+            assert_eq!(
+                chain["suspect"]["irps"]["requests"].as_array().unwrap().len(),
+                3,
+                "the others are listed as well"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_driver_with_a_request_that_others_wait_for_is_a_blocker() {
+    for kernel in Kernel::with_requests() {
+        let stuck = Stuck::of(hang::io(kernel, Io::Event));
+        let (report, status) = stuck.json(&["hang"]);
+        assert_eq!(status, 0, "{kernel}: {report}");
+        assert_eq!(
+            report["signature"],
+            "blocked:explorer.exe>lsass.exe[lsasspirpc]>filesystem/npfs{irp}:io-pending"
+        );
+        assert_eq!(report["stuck"], 2, "who waits for I/O waits for no thread");
+        let (record, _) = stuck.json(&["chain", "lsass.exe"]);
+        assert_eq!(record["chains"][0]["end"], "io-pending");
+        assert_eq!(stuck.threads(&record["chains"][0]["steps"]), ["server"]);
+        let blockers = report["blockers"].as_array().unwrap();
+        assert_eq!(blockers.len(), 1, "nobody waits for the bystander");
+        let blocker = &blockers[0];
+        assert_eq!(blocker["node"]["address"], stuck.at("request"));
+        assert_eq!(blocker["end"], "io-pending");
+        assert_eq!(blocker["behind"]["threads"], 3);
+        assert_eq!(blocker["behind"]["processes"], 3);
+        let text = stuck.sample.run(&["hang"]).stdout;
+        let at = |name: &str| stuck.at(name).to_owned();
+        for line in [
+            format!(
+                "BLOCKER 1: I/O pending at \\FileSystem\\Npfs: read, I/O request {} (device {})\n",
+                at("request"),
+                at("device")
+            ),
+            format!("  kd> !irp {}\n", at("request")),
+            format!("for I/O request {} [proven]\n", at("request")),
+        ] {
+            assert!(text.contains(&line), "{line}{text}");
+        }
+        let (waits, _) = stuck.json(&["waits"]);
+        let rows = waits["waits"].as_array().unwrap();
+        assert!(rows.iter().all(|row| row["end"] == "io-pending"), "{waits}");
+        let record: Value =
+            serde_json::from_str(&stuck.sample.run(&["triage", "--format", "ndjson"]).stdout).unwrap();
+        let root = &record["root_blocker"];
+        assert_eq!(
+            (&root["kind"], &root["driver"], &root["end"]),
+            (&json!("irp"), &json!(r"\FileSystem\Npfs"), &json!("io-pending"))
+        );
+        assert_eq!(root["image"], "lsass.exe", "whose it is");
+    }
+}
+
+#[test]
+fn a_request_ends_every_kind_of_graph() {
+    let stuck = Stuck::of(hang::io("win10-2004-x64", Io::File));
+    let (record, _) = stuck.json(&["graph"]);
+    let nodes = record["waits"]["nodes"].as_array().unwrap();
+    let of = |kind: &str| -> Vec<&Value> { nodes.iter().filter(|one| one["node"]["kind"] == kind).collect() };
+    let [request] = <[&Value; 1]>::try_from(of("irp")).unwrap();
+    let [driver] = <[&Value; 1]>::try_from(of("driver")).unwrap();
+    assert_eq!(driver["node"]["address"], stuck.at("driver"));
+    let edge = &request["edges"][0];
+    assert_eq!(
+        (&edge["edge"], &edge["to"]),
+        (&json!("pending-at"), &driver["id"])
+    );
+    let [location, device, driver] = <[String; 3]>::try_from(evidence(edge)).unwrap();
+    let request_at = stuck.at("request");
+    assert!(
+        location.starts_with(&format!("_IRP.Tail.Overlay.CurrentStackLocation {request_at} ")),
+        "{location}"
+    );
+    let location = location.rsplit(' ').next().unwrap();
+    let device_at = stuck.at("device");
+    assert_eq!(
+        device,
+        format!("_IO_STACK_LOCATION.DeviceObject {location} {device_at}")
+    );
+    assert_eq!(
+        driver,
+        format!("_DEVICE_OBJECT.DriverObject {device_at} {}", stuck.at("driver"))
+    );
+    for (format, name, slash) in [
+        ("dot", r"\\FileSystem\\Npfs", "/"),
+        ("mermaid", "#92;FileSystem#92;Npfs", "#47;"),
+        ("html", r"\\FileSystem\\Npfs", "/"),
+    ] {
+        let drawn = stuck.sample.run(&["graph", "--format", format]).stdout;
+        let label = format!("I{slash}O request {request_at}");
+        assert!(
+            drawn.contains(name) && drawn.contains(&label),
+            "{format}: {drawn}"
+        );
+    }
+    let run = stuck.sample.run(&["chain", stuck.at("first")]);
+    for line in [
+        "   waits for the end of [proven]\n".to_owned(),
+        format!("     kd> !irp {}\n", stuck.at("request")),
+        format!(
+            "END io-pending: I/O pending at \\FileSystem\\Npfs: read, I/O request {}",
+            stuck.at("request")
+        ),
+    ] {
+        assert!(run.stdout.contains(&line), "{line}{}", run.stdout);
+    }
+}
+
+/// A thread's other requests are listed where its chain ends, and lead nowhere.
+#[test]
+fn a_request_that_the_wait_does_not_end_with_is_no_step() {
+    for kernel in ["win7-sp1-x64", "win11-21h2-x64", "win10-2004-x86"] {
+        let stuck = Stuck::of(hang::io(kernel, Io::Untied));
+        let (threads, chain) = stuck.chain_of("first");
+        assert_eq!(threads, ["first", "server"]);
+        assert_eq!(chain["end"], "no-owner");
+        let listed = chain["suspect"]["irps"]["requests"].as_array().unwrap();
+        assert!(listed.iter().any(|one| one["address"] == stuck.at("request")));
+        let (report, status) = stuck.json(&["hang"]);
+        assert_eq!(status, 0);
+        assert_eq!(report["blockers"][0]["node"]["address"], stuck.at("server"));
+    }
+}
+
+/// At the lock of a file wait those who come later; that the thread's own request is what keeps it is no more than likely.
+#[test]
+fn a_wait_at_the_lock_of_the_requests_file_is_inferred() {
+    let stuck = Stuck::of(hang::io("win10-1607-x64", Io::FileLock));
+    let (_, chain) = stuck.chain_of("first");
+    assert_eq!(chain["end"], "io-pending");
+    assert_eq!(before_request(&chain)["certainty"], "inferred");
+    assert_eq!(request_of(&chain)["address"], stuck.at("request"));
+}
+
+#[test]
+fn a_request_whose_page_is_lost_ends_as_unreadable() {
+    for kernel in Kernel::with_requests() {
+        let stuck = Stuck::of(hang::io(kernel, Io::Lost));
+        let (threads, chain) = stuck.chain_of("first");
+        assert_eq!(
+            threads,
+            ["first", "server"],
+            "{kernel}: the branch is not dropped"
+        );
+        assert_eq!(chain["end"], "unreadable", "{kernel}");
+        assert_eq!(before_request(&chain)["certainty"], "unknown");
+        let request = request_of(&chain);
+        assert_eq!(request["address"], stuck.at("request"));
+        assert_eq!(request["unreadable"]["driver"]["id"], "not-in-dump", "{request}");
+        let (report, status) = stuck.json(&["hang"]);
+        assert_eq!(status, 3, "{kernel}");
+        assert_eq!(report["blockers"][0]["end"], "unreadable");
+    }
+}
+
+#[test]
+fn a_stack_location_that_is_none_names_no_driver() {
+    for kernel in Kernel::with_requests() {
+        let stuck = Stuck::of(hang::io(kernel, Io::Nonsense));
+        let (_, chain) = stuck.chain_of("first");
+        assert_eq!(
+            chain["end"], "io-pending",
+            "{kernel}: that it waits for the request is proven"
+        );
+        assert_eq!(before_request(&chain)["certainty"], "proven");
+        let request = request_of(&chain);
+        for member in ["major_function", "device", "driver"] {
+            assert!(request[member].is_null(), "{request}");
+            assert_eq!(request["unreadable"][member]["id"], "implausible");
+        }
+        let (report, _) = stuck.json(&["hang"]);
+        assert_eq!(
+            report["signature"],
+            "blocked:explorer.exe>lsass.exe[lsasspirpc]>?{irp}:io-pending"
+        );
+    }
+}
+
+#[test]
+fn a_request_that_no_driver_has_any_more_says_so() {
+    let stuck = Stuck::of(hang::io("win11-21h2-x64", Io::Completed));
+    let (_, chain) = stuck.chain_of("first");
+    let request = request_of(&chain);
+    assert!(
+        request["driver"].is_null() && request["unreadable"].is_null(),
+        "{request}"
+    );
+    let run = stuck.sample.run(&["chain", stuck.at("first")]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    assert!(
+        run.stdout.contains("with no driver: not sent yet, or completed"),
+        "{}",
+        run.stdout
+    );
+}
+
+/// The layouts inside the program do not describe requests: all is as without them.
+#[test]
+fn without_complete_symbols_a_wait_for_io_has_no_owner() {
+    let stuck = Stuck::of(hang::io("win10-2004-x64", Io::Event));
+    std::fs::remove_file(stuck.sample.dump().with_file_name("kernel.pdb")).unwrap();
+    let (_, chain) = stuck.chain_of("first");
+    assert_eq!(chain["end"], "no-owner");
+    assert_eq!(chain["suspect"]["unreadable"]["irps"]["id"], "not-told");
+    let (report, _) = stuck.json(&["hang"]);
+    assert_eq!(
+        report["signature"],
+        "blocked:explorer.exe>lsass.exe[lsasspirpc]:no-owner"
+    );
+}
+
+/// A driver's name ends no string, line or part of a signature.
+#[test]
+fn hostile_names_of_drivers_are_escaped() {
+    let stuck = Stuck::of(hang::io_at("win10-2004-x64", Io::Event, hang::HOSTILE_PORT));
+    let bad = |c: char| c.is_control() && c != '\n' || matches!(c, '\u{202a}'..='\u{202e}');
+    for args in [&["hang"][..], &["hang", "-v"], &["chain", stuck.at("first")]] {
+        let text = stuck.sample.run(args).stdout;
+        assert!(!text.contains(bad), "{args:?} {}", text.escape_debug());
+        assert!(text.contains("alert(1)"), "{args:?}");
+    }
+    let (report, _) = stuck.json(&["hang"]);
+    let signature = report["signature"].as_str().unwrap();
+    assert!(signature.chars().all(|c| c.is_ascii_graphic()), "{signature}");
+    assert_eq!(
+        (signature.matches('>').count(), signature.matches(':').count()),
+        (2, 2),
+        "{signature}"
+    );
+    let html = stuck.sample.run(&["graph", "--format", "html"]).stdout;
+    assert_eq!(html.matches("<script").count(), 1);
+    assert_eq!(html.matches('<').count(), plain_page().matches('<').count());
+}
+
+/// Without any one frame, page tables among them, no wrong request, driver or major function is told.
+#[test]
+fn no_lost_page_makes_a_wrong_request() {
+    for (kernel, how) in [("win11-21h2-x64", Io::Event), ("win10-2004-x86", Io::File)] {
+        let scene = hang::io(kernel, how);
+        let mapped = scene.built.map();
+        let stuck = Stuck::of(scene);
+        let (request, driver) = (stuck.at("request"), stuck.at("driver"));
+        let first = stuck.at("first");
+        let mut told = 0;
+        for frame in mapped.memory.frames().map(|(frame, _)| frame).collect::<Vec<_>>() {
+            let mut mapped = mapped.clone();
+            mapped.memory.remove(frame);
+            let sample = Sample::mapped(stuck.sample.world.clone(), mapped);
+            let run = sample.run(&["--format", "json", "-c", &format!("hang; chain {first}")]);
+            assert!((0..=3).contains(&run.status), "{}", run.stderr);
+            let document = run.json();
+            if document[0]["result"].is_object() {
+                assert_eq!(document[0]["result"]["deadlocks"], json!([]), "without {frame:?}");
+            }
+            let steps = document[1]["result"]["chains"][0]["steps"].clone();
+            for step in steps.as_array().into_iter().flatten() {
+                let node = &step["node"];
+                let certainty = &step["next"]["certainty"];
+                if node["kind"] != "irp" {
+                    continue;
+                }
+                assert!(certainty.is_null(), "without {frame:?}: it ends the chain");
+                let is = |found: &Value, known: &str| found.is_null() || found == known;
+                if !node["thread"].is_null() {
+                    assert_eq!(node["address"], request, "without {frame:?}");
+                }
+                assert!(
+                    is(&node["thread"], stuck.at("server")),
+                    "without {frame:?}: {node}"
+                );
+                assert!(
+                    is(&node["major_function"], "IRP_MJ_READ"),
+                    "without {frame:?}: {node}"
+                );
+                assert!(
+                    is(&node["device"], stuck.at("device")),
+                    "without {frame:?}: {node}"
+                );
+                let found = &node["driver"];
+                assert!(is(&found["address"], driver), "without {frame:?}: {node}");
+                assert!(
+                    is(&found["name"], r"\FileSystem\Npfs"),
+                    "without {frame:?}: {node}"
+                );
+                told += usize::from(!found["name"].is_null());
+            }
+        }
+        assert!(told > 50, "{kernel}: {told}");
+    }
+}
+
 /// The layouts inside the program have no executive resources: the wait is still told, and why it is not followed.
 #[test]
 fn without_complete_symbols_the_chain_says_why_it_ends_at_a_resource() {
@@ -538,6 +934,10 @@ fn signatures_tell_hangs_apart_and_nothing_else() {
         |kernel| hang::lock(kernel, Held::FastMutex),
         |kernel| hang::lock(kernel, Held::PushLock),
         |kernel| hang::lock(kernel, Held::ByDriver),
+        |kernel| hang::io(kernel, Io::Event),
+        |kernel| hang::io(kernel, Io::Nonsense),
+        |kernel| hang::io_at(kernel, Io::File, r"\Driver\Npfs"),
+        |kernel| hang::io_at(kernel, Io::File, r"\FileSystem\Np>fs"),
         |kernel| hang::served_by(kernel, Server::MessageBox),
         |kernel| hang::served_by(kernel, Server::Suspended),
         |kernel| hang::served_by(kernel, Server::Terminated),
@@ -687,6 +1087,68 @@ fn graphs_are_drawn_with_the_deadlock_first() {
     assert_eq!(connections.len(), 1, "the bystander's");
     let refused = stuck.sample.run(&["hang", "--format", "dot"]);
     assert_eq!(refused.status, 2, "{}", refused.stdout);
+}
+
+/// A click shows what the command shows. The nodes without a command have no view of their own.
+#[test]
+fn a_page_has_the_view_of_each_node() {
+    for scene in [
+        hang::ring_of_three("vista-sp2-x64"),
+        hang::paged_out("vista-sp2-x64"),
+        hang::row_to_mutant("win7-sp1-x86"),
+        hang::blocked_queue("win10-1803-x64", 3, 4),
+        hang::lock("win11-21h2-x64", Held::Alone),
+        hang::io("win10-2004-x86", Io::File),
+        hang::hostile("vista-sp2-x64"),
+    ] {
+        let stuck = Stuck::of(scene);
+        let page = stuck.sample.run(&["graph", "--format", "html"]).stdout;
+        let views = support::page::views(&page);
+        assert!(views.len() > 5, "{views:?}");
+        let mut kinds = BTreeMap::new();
+        for (dot, view) in &views {
+            let Some(view) = view else {
+                assert!(dot["command"].is_null(), "{dot}");
+                assert_eq!(dot["shape"], "object", "{dot}");
+                continue;
+            };
+            let command: Vec<&str> = dot["command"].as_str().unwrap().split(' ').collect();
+            let run = stuck.sample.run(&command);
+            if run.stdout.is_empty() {
+                assert_eq!(
+                    run.stderr.lines().last().unwrap(),
+                    format!("alpc-dump: {view}"),
+                    "{dot}"
+                );
+            } else {
+                assert_eq!(*view, run.stdout, "{dot}");
+            }
+            let bad = |c: char| c.is_control() && c != '\n' || matches!(c, '\u{202a}'..='\u{202e}');
+            assert!(!view.contains(bad), "{}", view.escape_debug());
+            *kinds.entry(command[0].to_owned()).or_insert(0) += 1;
+        }
+        assert!(
+            kinds.contains_key("thread") && kinds.contains_key("process"),
+            "{kinds:?}"
+        );
+    }
+}
+
+/// Whatever there are views of, the page stays below two mebibytes.
+#[test]
+fn the_page_of_five_thousand_ports_has_all_their_views() {
+    let stuck = Stuck::of(hang::many_ports("vista-sp2-x64", 5_000));
+    let page = stuck.sample.run(&["graph", "--format", "html"]).stdout;
+    assert!(page.len() < 2 << 20, "{}", page.len());
+    let views = support::page::views(&page);
+    let ports = views.iter().filter(|(dot, view)| {
+        let name = dot["label"].as_str().unwrap();
+        name.starts_with("LRPC-")
+            && view
+                .as_ref()
+                .is_some_and(|view| view.contains(&format!("({name})")))
+    });
+    assert_eq!(ports.count(), 5_000);
 }
 
 /// Names of a hostile dump end no string and begin no markup.

@@ -6,7 +6,7 @@ use alpc::wait::chain::{self, Candidate, Chain, Step};
 use alpc::wait::edge::{Edge, EdgeKind};
 use alpc::wait::graph::Graph;
 use alpc::wait::hang;
-use alpc::wait::node::{LockKind, LockNode, Node, NodeId};
+use alpc::wait::node::{Node, NodeId};
 use alpc::{Addr, Kernel, Value};
 use kdump::Gva;
 use schemars::JsonSchema;
@@ -19,6 +19,10 @@ use crate::output::rows::{Rows, or_question};
 use crate::output::{escape, wait_lines};
 use crate::selector;
 use crate::session::Session;
+
+/// Other owners of a lock that are told, and how much of the chain of each.
+const SHARERS: usize = 8;
+const LINES: usize = 8;
 
 #[derive(Serialize, JsonSchema)]
 pub struct ChainsRecord {
@@ -58,7 +62,7 @@ pub fn run(cli: &Cli, session: &Session, args: &ChainArgs) -> anyhow::Result<Ans
     }
     hang::add_suspects_of(&kernel, &mut chains);
     let record = ChainsRecord { chains };
-    let text = || text(&record, kernel.addr(kernel.base()).digits());
+    let text = || text(&record, &graph, kernel.addr(kernel.base()).digits());
     Ok(Answer::large(cli, &record, text)?.served_by(&kernel))
 }
 
@@ -103,7 +107,7 @@ fn add_candidates(kernel: &Kernel<'_>, graph: &Graph, chain: &mut Chain) {
     }
 }
 
-fn text(record: &ChainsRecord, digits: usize) -> String {
+fn text(record: &ChainsRecord, graph: &Graph, digits: usize) -> String {
     let mut rows = Rows::new(0, digits);
     if record.chains.is_empty() {
         rows.line("no thread of the process waits for another thread or process");
@@ -113,13 +117,13 @@ fn text(record: &ChainsRecord, digits: usize) -> String {
         if at > 0 {
             rows.line("");
         }
-        chain_lines(&mut rows, chain, &told);
+        chain_lines(&mut rows, chain, graph, &told);
         told.extend(chain.steps.iter().map(|step| (step.id, step.node.address())));
     }
     rows.finish()
 }
 
-fn chain_lines(rows: &mut Rows, chain: &Chain, told: &HashMap<NodeId, Addr>) {
+fn chain_lines(rows: &mut Rows, chain: &Chain, graph: &Graph, told: &HashMap<NodeId, Addr>) {
     for (at, step) in chain.steps.iter().enumerate() {
         rows.line(&format!("{at}. {}", node(&step.node)));
         if let Node::Thread(thread) = &step.node
@@ -129,6 +133,7 @@ fn chain_lines(rows: &mut Rows, chain: &Chain, told: &HashMap<NodeId, Addr>) {
         }
         if let Some(edge) = &step.next {
             edge_lines(rows, edge);
+            sharers(rows, graph, step.id, edge);
         }
         commands(rows, step);
     }
@@ -180,6 +185,8 @@ fn node(node: &Node) -> String {
             or_question(&process.image, |image| escape::text(image)),
             or_question(&process.process_id, |id| format!("{id:04x}")),
         ),
+        Node::Irp(irp) => wait_lines::pending(irp),
+        Node::Driver(driver) => format!("driver {}  {}", driver.address, wait_lines::driver(driver)),
     }
 }
 
@@ -195,6 +202,8 @@ fn edge_lines(rows: &mut Rows, edge: &Edge) {
         EdgeKind::HeldBy => "is owned by",
         EdgeKind::EndOfThread | EdgeKind::EndOfProcess => "waits for the end of",
         EdgeKind::MayContinue => "may have handed its work to",
+        EdgeKind::EndOfRequest => "waits for the end of",
+        EdgeKind::PendingAt => "is pending at",
     };
     rows.line(&format!("   {what} [{}]", edge.certainty.name()));
     for evidence in &edge.evidence {
@@ -202,23 +211,59 @@ fn edge_lines(rows: &mut Rows, edge: &Edge) {
     }
 }
 
+/// The other owners of a lock that several share, and where their own chains end.
+fn sharers(rows: &mut Rows, graph: &Graph, lock: NodeId, followed: &Edge) {
+    if followed.edge != EdgeKind::HeldBy {
+        return;
+    }
+    let others = || {
+        let edges = graph.edges(lock).iter();
+        edges.filter(|edge| edge.edge == EdgeKind::HeldBy && edge.to != followed.to)
+    };
+    let count = others().count();
+    if count == 0 {
+        return;
+    }
+    rows.line(&format!(
+        "   and by {}, which must release it as well:",
+        wait_lines::plural(count, "other thread")
+    ));
+    for edge in others().take(SHARERS) {
+        let chain = Chain::from(graph, edge.to);
+        let lines = wait_lines::steps(&chain.steps, false);
+        for (at, line) in lines.iter().take(LINES).enumerate() {
+            let certainty = match at {
+                0 => format!(" [{}]", edge.certainty.name()),
+                _ => String::new(),
+            };
+            rows.line(&format!(
+                "     {}{line}{certainty}",
+                if at == 0 { "" } else { "  " }
+            ));
+        }
+        if lines.len() > LINES {
+            rows.line(&format!("       ... {} more", lines.len() - LINES));
+        }
+        for evidence in &edge.evidence {
+            rows.line(&format!("       {}", wait_lines::evidence(evidence)));
+        }
+        rows.line(&format!(
+            "       END {}{}",
+            chain.end.name(),
+            wait_lines::end(&chain)
+        ));
+    }
+    if count > SHARERS {
+        rows.line(&format!(
+            "     and {}: --format json has all",
+            wait_lines::plural(count - SHARERS, "more thread")
+        ));
+    }
+}
+
 /// What to type in the debugger to see the same.
 fn commands(rows: &mut Rows, step: &Step) {
-    let at = step.node.address();
-    let command = match &step.node {
-        Node::Thread(_) => format!("!thread {at}"),
-        Node::Message(_) => format!("!alpc /m {at}"),
-        Node::Port(_) => format!("!alpc /p {at}"),
-        Node::CompletionPort(_) => format!("dt nt!_KQUEUE {at}"),
-        Node::Mutant(_) => format!("dt nt!_KMUTANT {at}"),
-        Node::Lock(LockNode { lock, .. }) => match lock {
-            LockKind::Resource => format!("!locks -v {at}"),
-            LockKind::PushLock => format!("dt nt!_EX_PUSH_LOCK {at}"),
-            LockKind::FastMutex => format!("dt nt!_FAST_MUTEX {at}"),
-        },
-        Node::Process(_) => format!("!process {at} 0"),
-    };
-    rows.line(&format!("     kd> {command}"));
+    rows.line(&format!("     {}", wait_lines::kd_command(&step.node)));
 }
 
 fn candidate_lines(rows: &mut Rows, candidates: &[Candidate]) {

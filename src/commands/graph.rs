@@ -1,18 +1,24 @@
 //! `graph`: connections and waits, as text, JSON or a drawing.
 
+use std::collections::HashMap;
+
 use alpc::connection::{self, EdgeRecord};
 use alpc::enumerate;
+use alpc::receiver::Receivers;
 use alpc::wait::graph::GraphRecord;
-use alpc::wait::hang::{self, Deadlock};
+use alpc::wait::hang::{self, Deadlock, Hang};
 use alpc::wait::node::ProcessNode;
 use alpc::{Kernel, Value};
 use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Answer, global, ports};
+use super::{Answer, global, message, object, port, ports, processes, thread};
 use crate::cli::{Cli, Format, GraphArgs};
-use crate::output::graph::{Drawing, Parts, dot, html, mermaid};
+use crate::failure::Failure;
+use crate::output::graph::views::Views;
+use crate::output::graph::{Dot, Drawing, Parts, Subject, dot, html, mermaid};
+use crate::output::narrow;
 use crate::selector;
 use crate::session::Session;
 
@@ -51,7 +57,7 @@ pub fn run(cli: &Cli, session: &Session, args: &GraphArgs) -> anyhow::Result<Ans
             connections: record.connections,
             waits: record.waits,
             deadlocks: record.deadlocks,
-            processes: &processes(&kernel),
+            processes: &nodes_of_processes(&kernel),
         })
     };
     let text = match cli.format {
@@ -60,14 +66,68 @@ pub fn run(cli: &Cli, session: &Session, args: &GraphArgs) -> anyhow::Result<Ans
         }
         Format::Dot => dot::write(&draw()),
         Format::Mermaid => mermaid::write(&draw()),
-        Format::Html => html::write(&draw(), &hang.signature)?,
+        Format::Html => page(cli, session, &kernel, &draw(), &hang)?,
     };
     Ok(Answer::large(cli, &record, || text)?
         .served_by(&kernel)
         .with_notes(notes))
 }
 
-fn processes(kernel: &Kernel<'_>) -> Vec<ProcessNode> {
+/// The drawing as a page, with the views of its nodes.
+fn page(
+    cli: &Cli,
+    session: &Session,
+    kernel: &Kernel<'_>,
+    drawing: &Drawing,
+    hang: &Hang,
+) -> anyhow::Result<String> {
+    let receivers = Receivers::of_system(kernel);
+    let veil = session.veil();
+    let view = |dot: usize| {
+        let view = match drawing.dots[dot].subject {
+            Some((Subject::Thread, at)) => Ok(thread::view(kernel, &receivers, at)),
+            Some((Subject::Message, at)) => message::view(cli, kernel, at),
+            Some((Subject::Port, at)) => port::view(cli, kernel, at),
+            Some((Subject::Process, at)) => processes::view(session, kernel, &receivers, at),
+            Some((Subject::Object, at)) => object::view(cli, kernel, at),
+            None => Ok(String::new()),
+        };
+        // What cannot be read says why, as its command does.
+        let view = view.unwrap_or_else(|error| Failure::from_error(error).message);
+        let view = if kernel.pointer_size() == 4 {
+            narrow::text(&view)
+        } else {
+            view
+        };
+        veil.view(&view)
+    };
+    let room = html::room(drawing)?;
+    let views = Views::pack(drawing.dots.len(), &by_importance(drawing, hang), room, view)?;
+    Ok(html::write(drawing, &views, &hang.signature)?)
+}
+
+/// The dots that have a view: those of deadlocks, then the blockers, then whatever waits, then the others.
+fn by_importance(drawing: &Drawing, hang: &Hang) -> Vec<usize> {
+    let blockers: HashMap<Gva, usize> = hang
+        .blockers
+        .iter()
+        .enumerate()
+        .map(|(rank, blocker)| (blocker.node.address().gva(), rank))
+        .collect();
+    let subject = |dot: &Dot| dot.subject.map(|(_, at)| at);
+    let mut order: Vec<usize> = (0..drawing.dots.len())
+        .filter(|&dot| drawing.dots[dot].subject.is_some())
+        .collect();
+    // Waits stand before connections in the drawing.
+    order.sort_by_key(|&number| {
+        let dot = &drawing.dots[number];
+        let rank = subject(dot).and_then(|at| blockers.get(&at)).copied();
+        (!dot.deadlock, rank.unwrap_or(usize::MAX), number)
+    });
+    order
+}
+
+fn nodes_of_processes(kernel: &Kernel<'_>) -> Vec<ProcessNode> {
     let list = alpc::process::processes(kernel).map(|list| list.entries);
     list.unwrap_or_default()
         .into_iter()

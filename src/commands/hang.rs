@@ -136,6 +136,8 @@ fn node_name(node: &Node) -> String {
         Node::Mutant(_) => "mutant",
         Node::Lock(lock) => lock.lock.name(),
         Node::Process(_) => "process",
+        Node::Irp(_) => "I/O request",
+        Node::Driver(_) => "driver",
     };
     format!("{what} {}", node.address())
 }
@@ -191,6 +193,9 @@ fn blockers(rows: &mut Rows, blockers: &[Blocker], most: usize, lines: usize) {
             ));
         }
         if let Some(suspect) = &blocker.suspect {
+            if matches!(blocker.node, Node::Irp(_)) {
+                rows.line("  of the thread that waits for it:");
+            }
             self::suspect(rows, suspect);
         }
         next(rows, &blocker.node);
@@ -226,6 +231,10 @@ fn next(rows: &mut Rows, node: &Node) {
     let command = match node {
         Node::Thread(_) | Node::Message(_) | Node::Process(_) => format!("chain {}", node.address()),
         Node::Port(_) => format!("port {}", node.address()),
+        Node::Irp(_) => {
+            rows.line(&format!("  {}", wait_lines::kd_command(node)));
+            return;
+        }
         _ => return,
     };
     rows.line(&format!("  look at: {command}"));

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use alpc::message::{self, Detail, MessageDetails, MessageRecord};
 use alpc::{Kernel, Value};
+use kdump::Gva;
 
 use super::{Answer, Table, open_kernel};
 use crate::cli::{Cli, MessageArgs, Style};
@@ -111,6 +112,13 @@ fn several(cli: &Cli, kernel: &Kernel<'_>, lines: &[String], detail: Detail) -> 
         notes,
         ..answer
     })
+}
+
+/// The view of the message at an address.
+pub fn view(cli: &Cli, kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<String> {
+    let detail = if cli.in_full() { Detail::Full } else { Detail::Rows };
+    let record = message::message(kernel, address, detail)?;
+    Ok(text(&record, cli.style))
 }
 
 /// The view, to the byte: an empty line, the header, 26 rows.

@@ -1,8 +1,9 @@
 //! `object`: the debugger's `!object`.
 
-use alpc::Value;
 use alpc::directory::{self, Listing};
 use alpc::object::{self, ObjectRecord};
+use alpc::{Kernel, Value};
+use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -29,17 +30,26 @@ pub struct ObjectInFull {
 pub fn run(cli: &Cli, session: &Session, args: &ObjectArgs) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
     let address = selector::object(&kernel, &args.object)?;
-    let object = object::object(&kernel, address)
+    let record = in_full(&kernel, address)?;
+    Ok(Answer::new(text(&record, cli.verbose), &record)?.served_by(&kernel))
+}
+
+/// The view of the object at an address.
+pub fn view(cli: &Cli, kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<String> {
+    Ok(text(&in_full(kernel, address)?, cli.verbose))
+}
+
+fn in_full(kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<ObjectInFull> {
+    let object = object::object(kernel, address)
         .map_err(|error| Failure::not_there("not-an-object", error.to_string()))?;
     let is_directory = object
         .object_type
         .known()
         .is_some_and(|found| found.is("Directory"));
-    let record = ObjectInFull {
-        contents: is_directory.then(|| directory::listing(&kernel, address)),
+    Ok(ObjectInFull {
+        contents: is_directory.then(|| directory::listing(kernel, address)),
         object,
-    };
-    Ok(Answer::new(text(&record, cli.verbose), &record)?.served_by(&kernel))
+    })
 }
 
 fn text(record: &ObjectInFull, verbose: bool) -> String {

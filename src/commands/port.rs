@@ -1,9 +1,11 @@
 //! `port`: the debugger's `!alpc /P`.
 
-use alpc::Value;
 use alpc::completion_list::{CompletionListRecord, SharedRecord};
 use alpc::port::{self, Detail, NamedPort, PortDetails, PortRecord, Security, ServedBy, Servers};
 use alpc::queue::{QueueKind, QueueRecord, QueuedMessage};
+use alpc::{Kernel, Value};
+
+use kdump::Gva;
 
 use super::Answer;
 use crate::cli::{Cli, PortArgs, Style};
@@ -24,6 +26,13 @@ pub fn run(cli: &Cli, session: &Session, args: &PortArgs) -> anyhow::Result<Answ
         .map_err(|error| Failure::not_there("not-a-port", error.to_string()))?;
     let text = text(&record, cli.style);
     Ok(Answer::new(text, &record)?.served_by(&kernel))
+}
+
+/// The view of the port at an address.
+pub fn view(cli: &Cli, kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<String> {
+    let detail = if cli.in_full() { Detail::Full } else { Detail::Rows };
+    let record = port::port(kernel, address, detail)?;
+    Ok(text(&record, cli.style))
 }
 
 /// The view, to the byte: the header without an empty line before it, the rows, the threads, the queues.

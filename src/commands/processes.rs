@@ -101,21 +101,31 @@ pub struct ProcessInFull {
 pub fn one(session: &Session, args: &ProcessArgs) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
     let address = selector::process(&kernel, &args.process)?;
-    let process = process::process(&kernel, address)
-        .map_err(|error| Failure::not_there("not-a-process", error.to_string()))?;
-    let (threads, threads_complete) = threads(&kernel, address);
-    let record = ProcessInFull {
-        process,
-        threads,
-        threads_complete,
-    };
+    let record = in_full(&kernel, &Receivers::of_system(&kernel), address)?;
     let now = session.dump().header().system_time;
     Ok(Answer::new(text(&record, now), &record)?.served_by(&kernel))
 }
 
-fn threads(kernel: &Kernel<'_>, process: Gva) -> (Vec<ThreadRecord>, Value<()>) {
-    let found = receiver::threads_of(kernel.at(process), &Receivers::of_system(kernel));
-    (found.threads, found.complete)
+/// The view of the process at an address.
+pub fn view(
+    session: &Session,
+    kernel: &Kernel<'_>,
+    receivers: &Receivers,
+    address: Gva,
+) -> anyhow::Result<String> {
+    let now = session.dump().header().system_time;
+    Ok(text(&in_full(kernel, receivers, address)?, now))
+}
+
+fn in_full(kernel: &Kernel<'_>, receivers: &Receivers, address: Gva) -> anyhow::Result<ProcessInFull> {
+    let process = process::process(kernel, address)
+        .map_err(|error| Failure::not_there("not-a-process", error.to_string()))?;
+    let found = receiver::threads_of(kernel.at(address), receivers);
+    Ok(ProcessInFull {
+        process,
+        threads: found.threads,
+        threads_complete: found.complete,
+    })
 }
 
 fn text(record: &ProcessInFull, now: Option<FileTime>) -> String {

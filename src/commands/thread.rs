@@ -28,6 +28,11 @@ pub fn run(session: &Session, args: &ThreadArgs) -> anyhow::Result<Answer> {
     Ok(Answer::new(text(&record), &record)?.served_by(&kernel))
 }
 
+/// The view of the thread at an address.
+pub fn view(kernel: &Kernel<'_>, receivers: &Receivers, address: Gva) -> String {
+    text(&receivers.thread_in_full(kernel, address))
+}
+
 fn not_a_thread(kernel: &Kernel<'_>, address: Gva) -> anyhow::Error {
     let what = alpc::identify::identify(kernel, address);
     Failure::not_there(

@@ -1,12 +1,13 @@
 //! Chains of waits, one line a thread.
 
 use alpc::Value;
+use alpc::irp::{DriverNode, IrpNode, MajorFunction};
 use alpc::process::ProcessRef;
 use alpc::thread::WaitObject;
 use alpc::wait::chain::{Chain, Step};
 use alpc::wait::edge::{Certainty, EdgeKind, Evidence};
 use alpc::wait::hang::Behind;
-use alpc::wait::node::{LockNode, MessageNode, Node, PortLabel, PortNode, ProcessNode, ThreadNode};
+use alpc::wait::node::{LockKind, LockNode, MessageNode, Node, PortLabel, PortNode, ProcessNode, ThreadNode};
 use alpc::wait::root::RootKind;
 use alpc::wait::servers::ServerCounts;
 use alpc::wait::service::Service;
@@ -118,6 +119,9 @@ fn thread_line(node: &ThreadNode, step: &Step, rest: &[Step]) -> String {
         }
         (EdgeKind::Acquires, Some(Node::Mutant(object))) => format!("for mutant {}", object.address),
         (EdgeKind::Acquires, Some(Node::Lock(node))) => format!("for {}", lock(node)),
+        (EdgeKind::EndOfRequest, Some(Node::Irp(irp))) => {
+            format!("for I/O request {}", irp.address)
+        }
         (EdgeKind::EndOfThread, _) => "for the end of the thread".to_owned(),
         (EdgeKind::EndOfProcess, _) => "for the end of the process".to_owned(),
         _ => "for what comes next".to_owned(),
@@ -149,7 +153,51 @@ fn end_line(node: &Node) -> String {
         Node::CompletionPort(queue) => format!("completion port {}", queue.address),
         Node::Lock(node) => lock(node),
         Node::Thread(node) => thread(node),
+        Node::Irp(irp) => pending(irp),
+        Node::Driver(node) => driver(node),
     }
+}
+
+/// `read, I/O request fffffa801a3c0010 (device fffffa801a2f0060)`
+pub fn request(irp: &IrpNode) -> String {
+    let what = or_question(&irp.major_function, |major| match major {
+        Some(major) => major_function(*major),
+        None => "with no driver: not sent yet, or completed".to_owned(),
+    });
+    let device = match &irp.device {
+        Value::Known(None) => String::new(),
+        device => {
+            let device = or_question(device, |device| {
+                device.map_or_else(|| "?".to_owned(), |device| device.to_string())
+            });
+            format!(" (device {device})")
+        }
+    };
+    format!("{what}, I/O request {}{device}", irp.address)
+}
+
+/// `I/O pending at \FileSystem\Npfs: read, I/O request fffffa801a3c0010 (device fffffa801a2f0060)`
+pub fn pending(irp: &IrpNode) -> String {
+    match &irp.driver {
+        Value::Known(None) => format!("I/O {}", request(irp)),
+        driver => {
+            let name = or_question(driver, |driver| {
+                driver.as_ref().map_or_else(|| "?".to_owned(), self::driver)
+            });
+            format!("I/O pending at {name}: {}", request(irp))
+        }
+    }
+}
+
+fn major_function(major: MajorFunction) -> String {
+    major
+        .words()
+        .map_or_else(|| format!("0x{:02X}", major.0), ToOwned::to_owned)
+}
+
+/// A driver by its name.
+pub fn driver(driver: &DriverNode) -> String {
+    or_question(&driver.name, |name| escape::text(name))
 }
 
 /// `executive resource fffffa801a0c1230, shared by 2: each must release it`
@@ -172,6 +220,27 @@ fn process_line(process: &ProcessNode) -> String {
         or_question(&process.process_id, |id| format!("{id:04x}")),
         process.address
     )
+}
+
+/// The debugger's command that shows a node.
+pub fn kd_command(node: &Node) -> String {
+    let at = node.address();
+    let command = match node {
+        Node::Thread(_) => format!("!thread {at}"),
+        Node::Message(_) => format!("!alpc /m {at}"),
+        Node::Port(_) => format!("!alpc /p {at}"),
+        Node::CompletionPort(_) => format!("dt nt!_KQUEUE {at}"),
+        Node::Mutant(_) => format!("dt nt!_KMUTANT {at}"),
+        Node::Lock(LockNode { lock, .. }) => match lock {
+            LockKind::Resource => format!("!locks -v {at}"),
+            LockKind::PushLock => format!("dt nt!_EX_PUSH_LOCK {at}"),
+            LockKind::FastMutex => format!("dt nt!_FAST_MUTEX {at}"),
+        },
+        Node::Process(_) => format!("!process {at} 0"),
+        Node::Irp(_) => format!("!irp {at}"),
+        Node::Driver(_) => format!("!drvobj {at} 2"),
+    };
+    format!("kd> {command}")
 }
 
 /// A port with its owner, its messages and its servers.
@@ -236,6 +305,7 @@ pub fn servers(counts: &ServerCounts) -> String {
 pub fn blocker(node: &Node, end: RootKind) -> String {
     match node {
         Node::Thread(thread_node) => format!("{}: {}", thread(thread_node), of_thread(thread_node, end)),
+        Node::Irp(irp) if end == RootKind::IoPending => pending(irp),
         node => format!("{}; {}", end_line(node), end.meaning()),
     }
 }

@@ -152,7 +152,10 @@ fn views_of(missing: &Missing) -> &'static [&'static str] {
             "_OBJECT_DIRECTORY" | "_OBJECT_DIRECTORY_ENTRY" => &["names"],
             "_BLOB" => &["message", "resource"],
             "_ALPC_COMPLETION_LIST" | "_ALPC_COMPLETION_LIST_HEADER" => &["port (completion list)"],
-            "_IRP" => &["thread (IRPs)"],
+            "_IRP" => &["thread (IRPs)", "hang (I/O requests)"],
+            "_IO_STACK_LOCATION" | "_FILE_OBJECT" | "_DEVICE_OBJECT" | "_DRIVER_OBJECT" => {
+                &["hang (I/O requests)"]
+            }
             "_ERESOURCE" | "_OWNER_ENTRY" | "_KWAIT_CHAIN_ENTRY" | "_FAST_MUTEX" | "_KLOCK_ENTRY" => {
                 &["hang (owners of locks)"]
             }
@@ -568,6 +571,33 @@ structures! {
         Flags: O "Flags",
         MdlAddress: O "MdlAddress",
         ThreadListEntry: O "ThreadListEntry",
+        UserEvent: O "UserEvent",
+        StackCount: O "StackCount",
+        CurrentLocation: O "CurrentLocation",
+        Thread: O "Tail.Overlay.Thread",
+        CurrentStackLocation: O "Tail.Overlay.CurrentStackLocation",
+        OriginalFileObject: O "Tail.Overlay.OriginalFileObject",
+    }
+    /// What one driver is asked to do with an I/O request; only complete symbol tables have it.
+    IoStackLocation = "_IO_STACK_LOCATION" {
+        MajorFunction: O "MajorFunction",
+        DeviceObject: O "DeviceObject",
+        FileObject: O "FileObject",
+    }
+    /// An open file, device or pipe.
+    FileObject = "_FILE_OBJECT" {
+        Lock: O "Lock",
+        Event: O "Event",
+    }
+    /// What a driver takes I/O requests at; only complete symbol tables have it.
+    DeviceObject = "_DEVICE_OBJECT" {
+        Type: O "Type",
+        DriverObject: O "DriverObject",
+    }
+    /// A driver; only complete symbol tables have it.
+    DriverObject = "_DRIVER_OBJECT" {
+        Type: O "Type",
+        DriverName: O "DriverName",
     }
     /// What binds a waiting thread to one object.
     WaitBlock = "_KWAIT_BLOCK" {

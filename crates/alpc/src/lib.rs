@@ -28,6 +28,7 @@ pub mod enumerate;
 pub mod global;
 pub mod handle;
 pub mod identify;
+pub mod irp;
 mod kernel;
 pub mod list;
 pub mod message;

@@ -212,6 +212,11 @@ impl WaitObjectKind {
     const SEMAPHORE: Self = Self(5);
     pub(crate) const THREAD: Self = Self(6);
 
+    /// Whether it is an event: of notification, or of synchronization.
+    pub(crate) fn is_event(self) -> bool {
+        self.0 <= 1
+    }
+
     /// The debugger's name; none for a number that nothing can wait for.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {

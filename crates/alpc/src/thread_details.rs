@@ -5,11 +5,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::contract::{Irp, Thread, ThreadControl};
+use crate::irp;
 use crate::kernel::{At, Kernel, Read};
-use crate::list;
 use crate::module::{self, CodeAddress};
 use crate::process::ProcessRef;
-use crate::value::{Addr, Hole, Value};
+use crate::value::{Addr, Value};
 
 /// What is known of a thread beside its line.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -153,19 +153,14 @@ fn name(thread: At<'_, '_>) -> Read<Option<String>> {
 
 fn irps(thread: At<'_, '_>) -> Read<Irps> {
     let kernel = thread.kernel();
-    let link = kernel.offset(Irp::ThreadListEntry)?;
-    let head = thread.address_of(Thread::IrpList)?;
-    if kernel.cursor().pointer(head)?.u64() == 0 {
-        let at = kernel.addr(head);
-        return Err(Hole::Implausible(format!(
-            "the list of I/O requests at {at} was never initialized"
-        )));
-    }
-    let list = list::walk(kernel, head);
+    let list = irp::requests_of(thread)?;
     let complete = list.complete("the list of I/O requests").into();
-    let requests = list.containers(link).entries;
     Ok(Irps {
-        requests: requests.into_iter().map(|address| irp(kernel, address)).collect(),
+        requests: list
+            .entries
+            .into_iter()
+            .map(|address| irp(kernel, address))
+            .collect(),
         complete,
     })
 }

@@ -44,7 +44,7 @@ pub struct Summary {
 /// says why.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RootBlocker {
-    /// What it is: `thread`, `port`, `message`, `completion-port`, `mutant`, `lock` or `process`.
+    /// What it is: `thread`, `port`, `message`, `completion-port`, `mutant`, `lock`, `irp` or `process`.
     pub kind: &'static str,
     /// Its address.
     pub address: Addr,
@@ -56,6 +56,8 @@ pub struct RootBlocker {
     pub thread_id: Option<u64>,
     /// The port's name, of a port that has one, and of the port that a message names.
     pub port: Option<String>,
+    /// The driver that has an I/O request.
+    pub driver: Option<String>,
     /// Why the chains end here.
     pub end: RootKind,
     /// Threads that wait for it, directly or not.
@@ -103,6 +105,19 @@ pub fn summary(kernel: &Kernel<'_>) -> (Summary, Hang) {
 
 fn root_blocker(blocker: &Blocker) -> RootBlocker {
     let who = Who::of(&blocker.node);
+    // A request belongs to the thread that waits for it.
+    let own = match &blocker.node {
+        Node::Irp(_) => {
+            let mut steps = blocker.chain.steps.iter().rev();
+            steps.nth(1).map(|step| Who {
+                kind: who.kind,
+                driver: who.driver.clone(),
+                ..Who::of(&step.node)
+            })
+        }
+        _ => None,
+    };
+    let who = own.unwrap_or(who);
     RootBlocker {
         kind: who.kind,
         address: blocker.node.address(),
@@ -110,6 +125,7 @@ fn root_blocker(blocker: &Blocker) -> RootBlocker {
         process_id: who.process_id,
         thread_id: who.thread_id,
         port: who.port,
+        driver: who.driver,
         end: blocker.end,
         threads_behind: blocker.behind.threads,
         processes_behind: blocker.behind.processes,
@@ -125,6 +141,7 @@ struct Who {
     process_id: Option<u64>,
     thread_id: Option<u64>,
     port: Option<String>,
+    driver: Option<String>,
 }
 
 impl Who {
@@ -169,6 +186,16 @@ impl Who {
             },
             Node::Lock(_) => Self {
                 kind: "lock",
+                ..Self::default()
+            },
+            Node::Irp(irp) => Self {
+                kind: "irp",
+                driver: irp.known_driver().and_then(|driver| driver.name.known().cloned()),
+                ..Self::default()
+            },
+            Node::Driver(driver) => Self {
+                kind: "driver",
+                driver: driver.name.known().cloned(),
                 ..Self::default()
             },
         }

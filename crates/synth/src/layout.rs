@@ -13,6 +13,7 @@ mod assigned;
 mod complete;
 mod derived;
 mod extract;
+mod io;
 
 /// Whether the members of a type follow each other or share their place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +114,13 @@ impl Kernel {
     #[must_use]
     pub fn complete() -> Vec<&'static str> {
         complete::names()
+    }
+
+    /// Names of the kernels that describe I/O requests: those with complete symbol tables, and one of each other machine.
+    #[must_use]
+    pub fn with_requests() -> Vec<&'static str> {
+        let names = complete::names().into_iter();
+        names.chain(io::OTHER_MACHINES).collect()
     }
 
     /// The name it was asked by.
@@ -332,6 +340,7 @@ fn all() -> &'static [Kernel] {
         let mut kernels = extract::parse(include_str!("../layouts/kernels.tsv"));
         derived::add(&mut kernels);
         complete::add(&mut kernels);
+        io::add(&mut kernels);
         kernels
     })
 }

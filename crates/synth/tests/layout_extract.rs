@@ -30,13 +30,18 @@ fn published_field(entry: &Value) -> Field {
 const CUT: [&str; 4] = ["_KPCR", "_KPRCB", "_PEB", "_TEB"];
 
 /// Types and a global that complete symbol tables alone have.
-const COMPLETE: [&str; 6] = [
+const COMPLETE: [&str; 11] = [
     "_ERESOURCE",
     "_OWNER_ENTRY",
     "_KWAIT_CHAIN_ENTRY",
     "_FAST_MUTEX",
     "_KLOCK_ENTRY",
     "_RTL_USER_PROCESS_PARAMETERS",
+    "_IRP",
+    "_IO_STACK_LOCATION",
+    "_FILE_OBJECT",
+    "_DEVICE_OBJECT",
+    "_DRIVER_OBJECT",
 ];
 const LOCK_LIST: &str = "ExpSystemResourcesList";
 
@@ -134,7 +139,7 @@ fn the_rest_is_as_in_complete_tables() {
                 "{name} {type_name}"
             );
             if kernel.has_type(type_name) {
-                assert_as_published(kernel.type_(type_name), published, name);
+                assert_as_published(&table, kernel.type_(type_name), published, name);
                 checked += 1;
             }
         }
@@ -142,12 +147,28 @@ fn the_rest_is_as_in_complete_tables() {
     assert!(checked == 0 || checked > 25, "{checked}");
 }
 
-fn assert_as_published(ty: &Type, published: &Value, kernel: &str) {
+/// The member at a path, and how far the members that hold it are from the start.
+fn member<'t>(table: &'t Value, of: &'t Value, path: &str) -> (u64, &'t Value) {
+    let (name, rest) = path.split_once('.').unwrap_or((path, ""));
+    let field = &of["fields"][name];
+    if rest.is_empty() {
+        return (0, field);
+    }
+    let holder = field["type"]["name"].as_str().unwrap();
+    let (before, found) = member(table, &table["user_types"][holder], rest);
+    (before + field["offset"].as_u64().unwrap(), found)
+}
+
+fn assert_as_published(table: &Value, ty: &Type, published: &Value, kernel: &str) {
     assert_eq!(published["size"], ty.size, "{kernel} {}", ty.name);
     for field in &ty.fields {
         let what = format!("{kernel} {}.{}", ty.name, field.path);
-        let published = &published["fields"][&field.path];
-        assert_eq!(published["offset"], field.offset, "{what}");
+        let (before, published) = member(table, published, &field.path);
+        assert_eq!(
+            published["offset"].as_u64().map(|at| at + before),
+            Some(field.offset),
+            "{what}"
+        );
         let kind = &published["type"];
         match field.bit {
             Some((position, length)) => {

@@ -1,12 +1,40 @@
 //! One page that needs nothing else: no network, no second file.
 
+use serde::Serialize;
+
 use super::Drawing;
+use super::views::Views;
 
 const PAGE: &str = include_str!("page.html");
 
+/// Bytes that a page is to stay below, as mail and issue trackers take it.
+const LARGEST: usize = 2 << 20;
+
+/// Bytes of views that even a page which is larger than that has: those of deadlocks and blockers.
+const VIEWS: usize = 256 << 10;
+
+/// What the page is made of.
+#[derive(Serialize)]
+struct Data<'d> {
+    #[serde(flatten)]
+    drawing: &'d Drawing,
+    views: &'d Views,
+}
+
+/// The bytes of views that a page of this drawing has room for.
+pub fn room(drawing: &Drawing) -> Result<usize, serde_json::Error> {
+    /// For what comes with the views: their numbers, and the title.
+    const SPARE: usize = 16 << 10;
+    /// A dot's number.
+    const NUMBER: usize = 6;
+    let without = in_script(&serde_json::to_string(drawing)?).len() + PAGE.len();
+    let taken = without + SPARE + NUMBER * drawing.dots.len();
+    Ok(LARGEST.saturating_sub(taken).max(VIEWS))
+}
+
 /// The drawing as a page.
-pub fn write(drawing: &Drawing, title: &str) -> Result<String, serde_json::Error> {
-    let data = serde_json::to_string(drawing)?;
+pub fn write(drawing: &Drawing, views: &Views, title: &str) -> Result<String, serde_json::Error> {
+    let data = serde_json::to_string(&Data { drawing, views })?;
     let title = serde_json::to_string(title)?;
     // Each place is filled once: what a name says is never taken for a place.
     let (head, rest) = PAGE.split_once("/*TITLE*/null").unwrap_or((PAGE, ""));
@@ -32,7 +60,12 @@ mod tests {
 
     #[test]
     fn no_name_can_leave_the_script() {
-        let page = write(&Drawing::default(), "</script><script>alert(1)//*DATA*/null").unwrap();
+        let page = write(
+            &Drawing::default(),
+            &Views::default(),
+            "</script><script>alert(1)//*DATA*/null",
+        )
+        .unwrap();
         assert!(!page.contains("<script>alert"));
         assert_eq!(page.matches("</script>").count(), 1);
         assert_eq!(page.matches("\"dots\":").count(), 1);
@@ -50,6 +83,7 @@ mod tests {
                 state: "connection port".to_owned(),
                 command: format!("port fffffa80{number:08x}"),
                 deadlock: false,
+                subject: None,
             });
             for stroke in [Stroke::Connection, Stroke::Owner] {
                 drawing.lines.push(Line {
@@ -62,7 +96,27 @@ mod tests {
                 });
             }
         }
-        assert!(write(&drawing, "none").unwrap().len() < 2 << 20);
+        let order: Vec<usize> = (0..5_000).collect();
+        let room = room(&drawing).unwrap();
+        // Of the length of a port's view, and with nothing in it that could be packed.
+        let mut seed = 7_u64;
+        let view = |_| {
+            let mut line = String::new();
+            while line.len() < 1_500 {
+                seed = seed
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                line.push_str(&format!("{seed:016x}"));
+            }
+            line
+        };
+        let views = Views::pack(5_000, &order, room, view).unwrap();
+        let page = write(&drawing, &views, "none").unwrap();
+        assert!(
+            page.len() < LARGEST && page.len() > LARGEST - (256 << 10),
+            "{}",
+            page.len()
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@
 pub mod dot;
 pub mod html;
 pub mod mermaid;
+pub mod views;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +14,7 @@ use alpc::process::ProcessRef;
 use alpc::wait::graph::GraphRecord;
 use alpc::wait::hang::Deadlock;
 use alpc::wait::node::{Node, ProcessNode};
+use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -51,6 +53,19 @@ pub struct Dot {
     /// Whether it is part of a deadlock.
     #[serde(skip_serializing_if = "is_not")]
     pub deadlock: bool,
+    /// What a view shows more of, and where it is.
+    #[serde(skip)]
+    pub subject: Option<(Subject, Gva)>,
+}
+
+/// What a view is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    Thread,
+    Message,
+    Port,
+    Process,
+    Object,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -189,6 +204,7 @@ impl Drawing {
                     state: "connection port".to_owned(),
                     command: format!("port {}", port.address),
                     deadlock: false,
+                    subject: Some((Subject::Port, port.address.gva())),
                 });
                 self.dots.len() - 1
             });
@@ -245,6 +261,7 @@ impl Drawing {
                     state: String::new(),
                     command: String::new(),
                     deadlock: false,
+                    subject: None,
                 },
             });
             self.dots.len() - 1
@@ -262,10 +279,11 @@ fn dot(node: &Node, deadlock: bool) -> Dot {
                 format!("thread {address}{}", wait_lines::service(thread)),
                 format!("wait: {}", wait_lines::doing(thread)),
                 format!("for {}", wait_lines::waited(thread)),
+                format!("its chain: alpc-dump DUMP chain {address}"),
             ],
             process_label(&thread.process, &thread.process_id),
             or_question(&thread.state, |state| state.name().unwrap_or("?").to_owned()),
-            format!("chain {address}"),
+            format!("thread {address}"),
         ),
         Node::Message(message) => (
             Shape::Message,
@@ -313,9 +331,32 @@ fn dot(node: &Node, deadlock: bool) -> Dot {
                 format!("process {address}"),
             )
         }
-        Node::CompletionPort(_) => object("completion port", address),
-        Node::Mutant(_) => object("mutant", address),
-        Node::Lock(lock) => object(lock.lock.name(), address),
+        Node::CompletionPort(_) => object("completion port", address, format!("object {address}")),
+        Node::Mutant(_) => object("mutant", address, format!("object {address}")),
+        Node::Lock(lock) => {
+            let (shape, label, _, process, state, command) = object(lock.lock.name(), address, String::new());
+            let lines = vec![wait_lines::lock(lock), wait_lines::kd_command(node)];
+            (shape, label, lines, process, state, command)
+        }
+        Node::Irp(irp) => (
+            Shape::Object,
+            format!("I/O request {address}"),
+            vec![wait_lines::pending(irp), wait_lines::kd_command(node)],
+            String::new(),
+            or_question(&irp.driver, |driver| match driver {
+                Some(driver) => format!("I/O pending at {}", wait_lines::driver(driver)),
+                None => String::new(),
+            }),
+            String::new(),
+        ),
+        Node::Driver(driver) => (
+            Shape::Object,
+            wait_lines::driver(driver),
+            vec![format!("driver {address}"), wait_lines::kd_command(node)],
+            String::new(),
+            String::new(),
+            String::new(),
+        ),
     };
     Dot {
         shape,
@@ -325,6 +366,19 @@ fn dot(node: &Node, deadlock: bool) -> Dot {
         state,
         command,
         deadlock,
+        subject: subject(node).map(|subject| (subject, address.gva())),
+    }
+}
+
+fn subject(node: &Node) -> Option<Subject> {
+    match node {
+        Node::Thread(_) => Some(Subject::Thread),
+        Node::Message(_) => Some(Subject::Message),
+        Node::Port(_) => Some(Subject::Port),
+        Node::Process(_) => Some(Subject::Process),
+        Node::Mutant(_) | Node::CompletionPort(_) => Some(Subject::Object),
+        // No view shows more of them than the drawing.
+        Node::Lock(_) | Node::Irp(_) | Node::Driver(_) => None,
     }
 }
 
@@ -337,7 +391,11 @@ fn process_label(process: &Value<Option<ProcessRef>>, id: &Value<u64>) -> String
     )
 }
 
-fn object(what: &str, address: alpc::Addr) -> (Shape, String, Vec<String>, String, String, String) {
+fn object(
+    what: &str,
+    address: alpc::Addr,
+    command: String,
+) -> (Shape, String, Vec<String>, String, String, String) {
     let label = format!("{what} {address}");
     (
         Shape::Object,
@@ -345,6 +403,6 @@ fn object(what: &str, address: alpc::Addr) -> (Shape, String, Vec<String>, Strin
         Vec::new(),
         String::new(),
         String::new(),
-        String::new(),
+        command,
     )
 }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use kdump::{Gva, Gxa};
 
 use crate::contract::{Message, Thread, ThreadControl, WaitBlock, WaitChainEntry};
+use crate::irp::{self, IrpNode, Request, Tie};
 use crate::kernel::{At, Kernel, Read};
 use crate::port;
 use crate::process;
@@ -128,6 +129,7 @@ impl<'k, 'd> Builder<'k, 'd> {
 
     fn finish(mut self) -> Graph {
         self.follow_unlisted();
+        self.requests();
         for (thread, why) in std::mem::take(&mut self.unknown_locks) {
             let node = self.graph.find(Role::Thread, thread);
             if let Some(node) = node.and_then(|node| self.graph.thread_mut(node)) {
@@ -548,6 +550,170 @@ impl<'k, 'd> Builder<'k, 'd> {
             holders
         });
         holders.get(&lock).cloned().unwrap_or_default()
+    }
+
+    /// The I/O requests that threads of the graph wait for. An idle system is full of threads that wait for a request, and
+    /// nobody waits for these: they have no place in it.
+    fn requests(&mut self) {
+        let threads: Vec<(NodeId, Gva)> = self
+            .graph
+            .nodes()
+            .filter(|(id, _)| self.graph.next(*id).is_none())
+            .filter_map(|(id, node)| Some((id, node.thread()?.address.gva())))
+            .collect();
+        let mut left = CAP;
+        for (id, thread) in threads {
+            let Some(waits) = self.events_of(id) else {
+                continue;
+            };
+            // What the symbols do not describe is not followed: the thread says what it waits at.
+            let Ok(list) = irp::requests_of(self.kernel.at(thread)) else {
+                continue;
+            };
+            let requests = list.entries.get(..left.min(list.entries.len()));
+            let requests = requests.unwrap_or_default();
+            left = left.saturating_sub(requests.len());
+            self.requests_of(id, thread, &waits, requests);
+        }
+    }
+
+    /// The events that a thread waits at.
+    fn events_of(&self, id: NodeId) -> Option<Vec<WaitObject>> {
+        let thread = self.graph.thread(id)?;
+        let objects = thread.wait_objects.known()?.iter();
+        let may_be_event = |object: &&WaitObject| object.kind.known().is_none_or(|kind| kind.is_event());
+        let events: Vec<WaitObject> = objects.filter(may_be_event).cloned().collect();
+        (!events.is_empty()).then_some(events)
+    }
+
+    /// Of a thread's requests those that its wait ends with. Which others it has is told where its chain ends.
+    fn requests_of(&mut self, id: NodeId, thread: Gva, events: &[WaitObject], requests: &[Gva]) {
+        let kernel = self.kernel;
+        let objects = self.graph.thread(id).and_then(|node| node.wait_objects.known());
+        let any = objects.is_some_and(|objects| objects.len() > 1)
+            && wait_type(kernel.at(thread)).ok() != Some(WAIT_ALL);
+        let mut lost = Vec::new();
+        let mut tied = false;
+        for &request in requests {
+            let read = Request::at(kernel, request)
+                .and_then(|request| request.thread().map(|names| (request, names)));
+            let (request_read, names) = match read {
+                Ok(read) => read,
+                Err(hole) => {
+                    if matches!(hole, Hole::Memory(_)) {
+                        lost.push((request, hole));
+                    }
+                    continue;
+                }
+            };
+            if names != thread {
+                continue;
+            }
+            let tie = events.iter().find_map(|event| {
+                let tie = request_read.tie(event.address.gva()).ok()??;
+                Some((event, tie))
+            });
+            if let Some((event, tie)) = tie {
+                tied = true;
+                self.end_of_request(id, thread, event, request, &tie, any);
+            }
+        }
+        if !tied && let [event] = events {
+            for (request, hole) in lost {
+                self.lost_request(id, thread, event, request, hole, any);
+            }
+        }
+    }
+
+    fn end_of_request(
+        &mut self,
+        id: NodeId,
+        thread: Gva,
+        event: &WaitObject,
+        request: Gva,
+        tie: &Tie,
+        any: bool,
+    ) {
+        let kernel = self.kernel;
+        let (at, request_at) = (kernel.addr(thread), kernel.addr(request));
+        let mut evidence = vec![Evidence::address("_KWAIT_BLOCK.Object", at, event.address)];
+        let by = tie.by.iter().flatten();
+        evidence.extend(
+            by.map(|&(field, of, says)| Evidence::address(field, kernel.addr(of), kernel.addr(says))),
+        );
+        evidence.push(Evidence::address("_IRP.Tail.Overlay.Thread", request_at, at));
+        evidence.push(Evidence::word("_ETHREAD.IrpList", at, "has the request"));
+        evidence.extend(self.wait_reason(thread));
+        evidence.extend(any.then(|| Evidence::word("_KWAIT_BLOCK.WaitType", at, "WaitAny")));
+        // At the lock of a file wait those who come later. That the thread's own request keeps it is likely, not said.
+        let certainty = if tie.ends_with_it {
+            Certainty::Proven
+        } else {
+            Certainty::Inferred
+        };
+        let to = self.request_node(request);
+        let mut edge = Edge::new(to, EdgeKind::EndOfRequest, certainty, evidence);
+        edge.any = any;
+        self.graph.connect(id, edge);
+    }
+
+    /// A request of a thread that waits at an event, and memory hides whether it waits for this request.
+    fn lost_request(
+        &mut self,
+        id: NodeId,
+        thread: Gva,
+        event: &WaitObject,
+        request: Gva,
+        hole: Hole,
+        any: bool,
+    ) {
+        let kernel = self.kernel;
+        let at = kernel.addr(thread);
+        let mut evidence = vec![
+            Evidence::address("_KWAIT_BLOCK.Object", at, event.address),
+            Evidence::address("_ETHREAD.IrpList", at, kernel.addr(request)),
+            Evidence::hole("_IRP.UserEvent", kernel.addr(request), hole),
+        ];
+        evidence.extend(self.wait_reason(thread));
+        let to = self.request_node(request);
+        let mut edge = Edge::new(to, EdgeKind::EndOfRequest, Certainty::Unknown, evidence);
+        edge.any = any;
+        self.graph.connect(id, edge);
+    }
+
+    /// A request, and the driver that has it.
+    fn request_node(&mut self, address: Gva) -> NodeId {
+        if let Some(known) = self.graph.find(Role::Irp, address) {
+            return known;
+        }
+        let kernel = self.kernel;
+        let node = IrpNode::new(kernel, address);
+        let (device, driver) = (
+            node.device.known().copied().flatten(),
+            node.known_driver().cloned(),
+        );
+        let id = self.graph.add(Role::Irp, address, Node::Irp(Box::new(node)));
+        let location = Request::at(kernel, address).and_then(Request::location);
+        if let (Some(device), Some(driver), Ok(Some(location))) = (device, driver, location) {
+            let location = kernel.addr(location.address());
+            let evidence = vec![
+                Evidence::address(
+                    "_IRP.Tail.Overlay.CurrentStackLocation",
+                    kernel.addr(address),
+                    location,
+                ),
+                Evidence::address("_IO_STACK_LOCATION.DeviceObject", location, device),
+                Evidence::address("_DEVICE_OBJECT.DriverObject", device, driver.address),
+            ];
+            let at = driver.address.gva();
+            let to = self
+                .graph
+                .find(Role::Driver, at)
+                .unwrap_or_else(|| self.graph.add(Role::Driver, at, Node::Driver(driver)));
+            let edge = Edge::new(to, EdgeKind::PendingAt, Certainty::Proven, evidence);
+            self.graph.connect(id, edge);
+        }
+        id
     }
 
     fn object(&mut self, thread: Gva, object: &WaitObject, any: bool) {

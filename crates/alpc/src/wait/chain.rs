@@ -47,7 +47,8 @@ pub struct Chain {
     /// Threads of the last one's process that may go on with its work, when asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub candidates: Option<Value<Vec<Candidate>>>,
-    /// What helps to find the culprit, for a thread that it ends at, when asked for.
+    /// What helps to find the culprit, for a thread that it ends at, or that waits for the I/O request that it ends
+    /// at, when asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suspect: Option<Suspect>,
 }

@@ -59,6 +59,10 @@ pub enum EdgeKind {
     EndOfProcess,
     /// A thread of the same process that may go on with the work.
     MayContinue,
+    /// A thread waits for the end of an I/O request.
+    EndOfRequest,
+    /// A driver has the request. This says whom to ask, not who waits.
+    PendingAt,
 }
 
 impl EdgeKind {
@@ -71,7 +75,7 @@ impl EdgeKind {
     /// Whether the edge says that something waits.
     #[must_use]
     pub fn is_wait(self) -> bool {
-        !matches!(self, Self::OwnedBy)
+        !matches!(self, Self::OwnedBy | Self::PendingAt)
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) enum Role {
     Object,
     Lock,
     Process,
+    Irp,
+    Driver,
 }
 
 /// Everything that waits, with what it waits for.
@@ -162,7 +164,16 @@ impl Graph {
         edges.iter().find(|edge| edge.is_binding())
     }
 
-    /// The chains of all threads of a process that wait for another thread or process. A thread that stands in
+    /// Whether a thread waits for another thread or process. One that waits for an I/O request does not.
+    pub(crate) fn is_stuck(&self, id: NodeId) -> bool {
+        self.thread(id).is_some()
+            && self
+                .next(id)
+                .is_some_and(|edge| edge.edge != EdgeKind::EndOfRequest)
+    }
+
+    /// The chains of all threads of a process that wait for another thread or process, or for an I/O request while others
+    /// wait for them. A thread that stands in
     /// another one's chain has none of its own, and what chains share is told once.
     #[must_use]
     pub fn chains_of_process(&self, process: Gva) -> Vec<Chain> {

@@ -103,7 +103,7 @@ pub struct Blocker {
     pub servers_behind: Vec<ServersBehind>,
     /// The deepest chain that ends here.
     pub chain: Chain,
-    /// What helps to find the culprit, for a thread among the first ones.
+    /// What helps to find the culprit, for a thread among the first ones, or the one that waits for an I/O request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suspect: Option<Suspect>,
 }
@@ -176,14 +176,24 @@ impl Hang {
 pub fn add_suspects_of(kernel: &Kernel<'_>, chains: &mut [Chain]) {
     let modules = modules(kernel);
     for chain in chains.iter_mut().take(SUSPECTS) {
-        let last = chain.steps.last().map(|step| &step.node);
-        if let Some(Node::Thread(thread)) = last
+        if let Some(thread) = last_thread(chain)
             && chain.end != RootKind::Deadlock
             && chain.joins.is_none()
         {
-            chain.suspect = Some(root::suspect(kernel, &modules, thread.address.gva()));
+            chain.suspect = Some(root::suspect(kernel, &modules, thread.gva()));
         }
     }
+}
+
+/// The thread that a chain ends at, or that waits for the I/O request that it ends at.
+fn last_thread(chain: &Chain) -> Option<Addr> {
+    let mut steps = chain.steps.iter().rev().map(|step| &step.node);
+    let last = steps.next()?;
+    let thread = match last {
+        Node::Irp(_) => steps.next()?,
+        other => other,
+    };
+    thread.thread().map(|thread| thread.address)
 }
 
 fn modules(kernel: &Kernel<'_>) -> module::Modules {
@@ -195,12 +205,12 @@ fn modules(kernel: &Kernel<'_>) -> module::Modules {
 
 fn add_suspects(kernel: &Kernel<'_>, blockers: &mut [Blocker]) {
     let modules = modules(kernel);
-    let of_threads = blockers
-        .iter_mut()
-        .filter(|blocker| matches!(blocker.node, Node::Thread(_)));
-    for blocker in of_threads.take(SUSPECTS) {
-        let thread = blocker.node.address().gva();
-        blocker.suspect = Some(root::suspect(kernel, &modules, thread));
+    let of_threads = blockers.iter_mut().filter_map(|blocker| {
+        let thread = last_thread(&blocker.chain)?;
+        Some((blocker, thread))
+    });
+    for (blocker, thread) in of_threads.take(SUSPECTS) {
+        blocker.suspect = Some(root::suspect(kernel, &modules, thread.gva()));
     }
 }
 
@@ -422,8 +432,8 @@ impl<'g> Analysis<'g> {
     fn stuck(&self) -> Vec<NodeId> {
         self.graph
             .nodes()
-            .filter(|(id, node)| node.thread().is_some() && self.graph.next(*id).is_some())
             .map(|(id, _)| id)
+            .filter(|id| self.graph.is_stuck(*id))
             .collect()
     }
 

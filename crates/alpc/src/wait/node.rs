@@ -1,10 +1,12 @@
-//! What stands in the graph of waits: threads, messages, ports, mutants and other locks, processes, completion ports.
+//! What stands in the graph of waits: threads, messages, ports, mutants and other locks, processes, completion ports,
+//! I/O requests and the drivers that have them.
 
 use kdump::{FileTime, Gva, Gxa, TimeSpan};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::contract::{Message, PortMessage, Process};
+use crate::irp::{DriverNode, IrpNode};
 use crate::kernel::{At, Kernel, Read};
 use crate::message::MessageType;
 use crate::port::{self, PortKind};
@@ -47,6 +49,10 @@ pub enum Node {
     Lock(LockNode),
     /// A process.
     Process(ProcessNode),
+    /// An I/O request.
+    Irp(Box<IrpNode>),
+    /// A driver that has I/O requests.
+    Driver(DriverNode),
 }
 
 impl Node {
@@ -61,6 +67,8 @@ impl Node {
             Self::Mutant(node) => node.address,
             Self::Lock(node) => node.address,
             Self::Process(node) => node.address,
+            Self::Irp(node) => node.address,
+            Self::Driver(node) => node.address,
         }
     }
 

@@ -76,6 +76,8 @@ pub enum RootKind {
     NotQueued,
     /// A mutant or lock that is free by now.
     Free,
+    /// An I/O request that has not ended.
+    IoPending,
     /// A process that runs.
     ProcessRuns,
     /// A process that has ended.
@@ -110,6 +112,7 @@ impl RootKind {
             Self::OwnerGone => "owner-gone",
             Self::NotQueued => "not-queued",
             Self::Free => "free",
+            Self::IoPending => "io-pending",
             Self::ProcessRuns => "process-runs",
             Self::ProcessExited => "process-exited",
             Self::Unreadable => "unreadable",
@@ -141,6 +144,7 @@ impl RootKind {
             Self::OwnerGone => "belongs to nobody any more",
             Self::NotQueued => "is in no queue",
             Self::Free => "is owned by nobody",
+            Self::IoPending => "is an I/O request that has not ended",
             Self::ProcessRuns => "is a process that has not ended",
             Self::ProcessExited => "is a process that has ended",
             Self::Unreadable => "cannot be read",
@@ -160,6 +164,8 @@ impl Graph {
             Some(Node::Lock(lock)) => of_lock(lock),
             Some(Node::Process(process)) => of_process(process),
             Some(Node::CompletionPort(_)) => RootKind::ServersBlocked,
+            Some(Node::Irp(irp)) if irp.is_unreadable() => RootKind::Unreadable,
+            Some(Node::Irp(_) | Node::Driver(_)) => RootKind::IoPending,
             None => RootKind::Unreadable,
         }
     }

@@ -7,6 +7,7 @@
 //!   that sorts first. Of several deadlocks the one whose line sorts first is told.
 //! * `blocked:A>B>C:end` is the deepest chain to the root blocker with most threads behind it, and why it ends
 //!   there (the names of [`RootKind`]). Like steps in a row count once.
+//!   An I/O request is told by the driver that has it: `driver/disk{irp}`.
 //! * `none` is a system in which no thread waits for another.
 //! * Names are in lower case. In names of ports, runs of at least four hex digits with a decimal digit among
 //!   them become `*`, for such parts are drawn at run time. What could be mistaken for the line's own signs, and
@@ -82,6 +83,10 @@ fn words(steps: &[Step], ring: bool) -> Vec<Word> {
             Node::Process(process) => words.push(Word {
                 who: name(process.image.known().map(String::as_str)),
                 through: "{process}".to_owned(),
+            }),
+            Node::Irp(irp) => words.push(Word {
+                who: driver(irp.known_driver().and_then(|driver| driver.name.known())),
+                through: "{irp}".to_owned(),
             }),
             Node::Port(port) if step.next.is_none() => {
                 let owner = port.owner.known().and_then(Option::as_ref);
@@ -176,6 +181,19 @@ fn turn(words: &mut [Word]) {
 
 fn name(text: Option<&str>) -> String {
     text.map_or_else(|| "?".to_owned(), |text| escape(&text.to_lowercase()))
+}
+
+/// A driver's name, whose parts `/` divides: the sign between them in the namespace has a meaning in too many shells.
+fn driver(name: Option<&String>) -> String {
+    let Some(name) = name else {
+        return "?".to_owned();
+    };
+    let parts = name.to_lowercase();
+    let parts = parts
+        .trim_start_matches('\\')
+        .split('\\')
+        .map(|part| escape(part).replace('/', "%2f"));
+    parts.collect::<Vec<_>>().join("/")
 }
 
 /// The part of a port's name that does not change from start to start.
@@ -277,6 +295,16 @@ mod tests {
         assert_eq!(stable("IUserProfile2"), "iuserprofile2");
         assert_eq!(stable("TermSrvApi"), "termsrvapi");
         assert_eq!(stable("faceface"), "faceface", "a word");
+    }
+
+    #[test]
+    fn drivers_are_told_with_their_folder() {
+        let name = |name: &str| driver(Some(&name.to_owned()));
+        assert_eq!(name("\\FileSystem\\Npfs"), "filesystem/npfs");
+        assert_eq!(name("\\Driver\\a/b>"), "driver/a%2fb%3e");
+        assert_ne!(name("\\Driver\\a/b"), name("\\Driver\\a\\b"));
+        assert_eq!(name("\\Driver\\?"), "driver/%3f");
+        assert_eq!(driver(None), "?");
     }
 
     #[test]

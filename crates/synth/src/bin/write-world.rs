@@ -5,7 +5,7 @@
 //! (`win11-22h2-la57-x64`, `win11-21h2-arm64`), the kind is 1, 2, 5, 6, and of 64-bit systems also 8, 9 or 10. The PDB gets the dump's name with `.pdb`, the truth with `.truth.json`.
 //!
 //! `terminal-server:20000` is a system of that many threads in a twentieth as many processes, with two and a half
-//! messages a thread; `ring-of-three`, `hostile-names` and `ports:5000` are what the pictures in the documentation show.
+//! messages a thread; `ring-of-three`, `request`, `hostile-names` and `ports:5000` are what the pictures in the documentation show.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -36,6 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "published" => worlds::vista_sp2_x64(),
         kernel if kernels.contains(&kernel) => worlds::standard(kernel),
         "hostile-names" => hang::hostile("vista-sp2-x64").built,
+        "request" => hang::io("win11-21h2-x64", hang::Io::File).built,
         "ring-of-three" => hang::ring_of_three("vista-sp2-x64").built,
         sized if sized.contains(':') => of_size(sized)?,
         other => return Err(format!("{other}: there are {}", kernels.join(", ")).into()),

@@ -18,6 +18,7 @@ mod object;
 mod plan;
 mod port;
 mod process;
+mod request;
 mod resource;
 mod shared_data;
 mod thread;
@@ -32,6 +33,7 @@ pub use name::Name;
 pub use object::ObjectSpec;
 pub use plan::Pool;
 pub use port::{Connection, ConnectionSpec};
+pub use request::Request;
 pub use truth::*;
 
 use crate::address::{Pfn, Va};
@@ -62,6 +64,8 @@ pub struct World {
     frames: Frames,
     types: BTreeMap<&'static str, Va>,
     executive_resources: Vec<Va>,
+    /// I/O requests by thread.
+    requests: BTreeMap<Va, Vec<Va>>,
 }
 
 impl World {
@@ -78,6 +82,7 @@ impl World {
             frames: Frames::new(seed, Pfn(0x200)),
             types: BTreeMap::new(),
             executive_resources: Vec::new(),
+            requests: BTreeMap::new(),
             plan,
             machine: kernel.machine(),
             kernel,

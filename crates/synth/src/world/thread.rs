@@ -182,6 +182,7 @@ impl World {
             self.write_wait(thread, &mut waits);
         }
         self.compile_queues();
+        self.compile_requests();
         for (object, blocks) in waits {
             let head = self.field(object, HEADER, "WaitListHead");
             self.link(head, &blocks);

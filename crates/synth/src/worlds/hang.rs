@@ -7,7 +7,7 @@ use crate::bytes::{count, low32};
 use crate::memory::Backing;
 use crate::world::message::kind;
 use crate::world::{
-    Built, ConnectionSpec, ExecutiveResource, Message, Pool, Port, Process, Queue, Thread, World,
+    Built, ConnectionSpec, ExecutiveResource, Message, Pool, Port, Process, Queue, Request, Thread, World,
 };
 
 use super::system::{self, System};
@@ -16,6 +16,7 @@ use super::{ports, stopped_by_hand};
 /// `_KTHREAD_STATE`: terminated.
 const TERMINATED: u8 = 4;
 /// `_KWAIT_REASON`s.
+const EXECUTIVE: u8 = 0;
 const USER_REQUEST: u8 = 6;
 const WR_USER_REQUEST: u8 = 13;
 const WR_RESOURCE: u8 = 27;
@@ -415,6 +416,8 @@ pub enum Held {
     Alone,
     /// An executive resource that `owner` and `other` share. `reader` is in line behind the server.
     Shared,
+    /// An executive resource that `owner`, `other` and ten more share.
+    Crowd,
     /// An executive resource that a driver gave to something of its own.
     ByDriver,
     /// A fast mutex that `owner` owns.
@@ -433,6 +436,10 @@ pub fn lock(kernel: &str, held: Held) -> Scene {
     let threads = stage.chain(&[(explorer, "first", ""), (lsass, "server", "lsasspirpc")]);
     let server = threads[1];
     let [owner, other, reader] = ["owner", "other", "reader"].map(|name| stage.thread(lsass, name));
+    let count = if held == Held::Crowd { 10 } else { 0 };
+    let more: Vec<Va> = (0..count)
+        .map(|number| stage.thread(lsass, &format!("owner {number}")))
+        .collect();
     let world = &mut stage.world;
     let resource = |exclusive, owners: &[Va]| ExecutiveResource {
         exclusive,
@@ -451,6 +458,7 @@ pub fn lock(kernel: &str, held: Held) -> Scene {
     let lock = match held {
         Held::Alone => world.executive_resource(&resource(true, &[owner])),
         Held::Shared => world.executive_resource(&resource(false, &[owner, other])),
+        Held::Crowd => world.executive_resource(&resource(false, &[&[owner, other][..], &more].concat())),
         Held::ByDriver => world.executive_resource(&resource(true, &[Va(owner.0 | 3)])),
         Held::FastMutex => world.fast_mutex(owner, &[server, reader]),
         Held::PushLock => world.push_lock(&[owner], &[server, reader], &[other]),
@@ -461,6 +469,117 @@ pub fn lock(kernel: &str, held: Held) -> Scene {
     }
     stage.name("lock", lock);
     stage.finish()
+}
+
+/// How a server of `first`'s request waits for I/O.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Io {
+    /// At the event that it gave with its request.
+    Event,
+    /// At the event of the file.
+    File,
+    /// At the lock of the file.
+    FileLock,
+    /// At an event that is none of its requests'.
+    Untied,
+    /// At the event that it gave with its request, but the page of the request is not in the dump.
+    Lost,
+    /// At the event that it gave with its request, whose current stack location is none.
+    Nonsense,
+    /// At the event that it gave with its request, which no driver has any more.
+    Completed,
+}
+
+/// A request whose server waits for I/O: its `request` was sent through a filter to `device` of `driver`. A `second` thread
+/// waits for the server as well, and `bystander`, for whom nobody waits, for a request of its own.
+#[must_use]
+pub fn io(kernel: &str, how: Io) -> Scene {
+    io_at(kernel, how, r"\FileSystem\Npfs")
+}
+
+/// The same at a driver of that name.
+#[must_use]
+pub fn io_at(kernel: &str, how: Io, driver: &str) -> Scene {
+    const READ: u8 = 3;
+    const DEVICE_CONTROL: u8 = 14;
+    let mut stage = Stage::new(kernel);
+    let System {
+        explorer,
+        lsass,
+        netsvcs,
+        ..
+    } = stage.system;
+    let threads = stage.chain(&[(explorer, "first", ""), (lsass, "server", "lsasspirpc")]);
+    let server = threads[1];
+    let [second, bystander] = [
+        stage.thread(netsvcs, "second"),
+        stage.thread(netsvcs, "bystander"),
+    ];
+    let port = stage.cast["lsasspirpc"];
+    stage.call(second, port, Queue::Pending, server);
+    let world = &mut stage.world;
+    let [filter, below] = [r"\FileSystem\FltMgr", driver].map(|name| world.driver(name));
+    let [upper, device] = [filter, below].map(|driver| world.device(driver));
+    let other_device = world.device(filter);
+    let [file, other_file] = [device, other_device].map(|device| world.file(device));
+    let [event, other_event, last_event] = [(); 3].map(|()| world.event(None));
+    let other = |thread, event| Request {
+        thread,
+        event,
+        file: other_file,
+        devices: vec![other_device],
+        major: DEVICE_CONTROL,
+        completed: false,
+    };
+    world.request(&other(server, other_event));
+    let own_page = how == Io::Lost;
+    if own_page {
+        world.skip(Pool::NonPaged, PAGE_SIZE);
+    }
+    let request = world.request(&Request {
+        thread: server,
+        event: match how {
+            Io::File | Io::FileLock => Va::NULL,
+            _ => event,
+        },
+        file,
+        devices: vec![upper, device],
+        major: READ,
+        completed: how == Io::Completed,
+    });
+    if own_page {
+        world.skip(Pool::NonPaged, PAGE_SIZE);
+    }
+    world.request(&other(server, Va::NULL));
+    world.request(&other(bystander, last_event));
+    let waits_at = match how {
+        Io::File => world.field(file, "_FILE_OBJECT", "Event"),
+        Io::FileLock => world.field(file, "_FILE_OBJECT", "Lock"),
+        Io::Untied => world.event(None),
+        _ => event,
+    };
+    if how == Io::Nonsense {
+        world.point(request, "_IRP", "Tail.Overlay.CurrentStackLocation", other_file);
+    }
+    stage.wait_on(server, waits_at);
+    stage.wait_on(bystander, last_event);
+    if matches!(how, Io::File | Io::FileLock) {
+        stage.world.thread_mut(server).wait_reason = EXECUTIVE;
+    }
+    for (name, at) in [
+        ("request", request),
+        ("driver", below),
+        ("device", device),
+        ("file", file),
+    ] {
+        stage.name(name, at);
+    }
+    stage.name("event", waits_at);
+    let mut scene = stage.finish();
+    if own_page {
+        scene.built.memory.set_backing(request, Backing::LeftOut);
+    }
+    scene
 }
 
 /// A request of one service's thread to another service, both of which have their thread environment blocks in a
