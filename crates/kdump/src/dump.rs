@@ -29,6 +29,9 @@ pub(crate) fn left_in_page(address: u64) -> usize {
     usize::try_from(PAGE.saturating_sub(address & PAGE_MASK)).unwrap_or_default()
 }
 
+/// How much of a file is read first: the longest header and the longest header of an index.
+const HEAD_LEN: usize = HEADER64_LEN + 0x40;
+
 /// The most bytes that one read may return: lengths come out of the dump.
 pub const MAX_BYTES: usize = 16 << 20;
 
@@ -329,8 +332,9 @@ impl Dump {
     }
 
     fn from_source(path: PathBuf, source: ByteSource) -> Result<Dump, OpenError> {
-        let header = read_header(&path, &source)?;
-        let contents = read_contents(&header, &source).map_err(|error| match error {
+        let head = read_head(&path, &source)?;
+        let header = parse_header(&path, &head, &source)?;
+        let contents = read_contents(&header, &head, &source).map_err(|error| match error {
             IndexError::Cut { need } => OpenError::IndexCut {
                 path: path.clone(),
                 len: source.len(),
@@ -394,14 +398,21 @@ fn open_file(path: &Path) -> Result<ByteSource, OpenError> {
     Ok(ByteSource::File { file, len })
 }
 
-fn read_header(path: &Path, source: &ByteSource) -> Result<Header, OpenError> {
-    let mut bytes = vec![0; HEADER64_LEN.min(usize::try_from(source.len()).unwrap_or(HEADER64_LEN))];
-    source
-        .read_exact_at(0, &mut bytes)
-        .map_err(|source| OpenError::Io {
+/// The beginning of a file, with the header of a dump and that of its index.
+fn read_head(path: &Path, source: &ByteSource) -> Result<Vec<u8>, OpenError> {
+    let len = usize::try_from(source.len()).unwrap_or(HEAD_LEN);
+    let mut head = vec![0; HEAD_LEN.min(len)];
+    match source.read_exact_at(0, &mut head) {
+        Ok(()) => Ok(head),
+        Err(source) => Err(OpenError::Io {
             path: path.to_owned(),
             source,
-        })?;
+        }),
+    }
+}
+
+fn parse_header(path: &Path, head: &[u8], source: &ByteSource) -> Result<Header, OpenError> {
+    let bytes = head.get(..HEADER64_LEN).unwrap_or(head);
     let (need, parse): (usize, fn(&[u8]) -> Header) = match bytes.get(..8) {
         Some(b"PAGEDU64") => (HEADER64_LEN, Header::parse),
         Some(b"PAGEDUMP") => (HEADER32_LEN, header32::parse),
@@ -409,7 +420,7 @@ fn read_header(path: &Path, source: &ByteSource) -> Result<Header, OpenError> {
             let mut footer = [0; FOOTER_LEN];
             // A file that is shorter, or cannot be read there, has none.
             let _ = source.read_exact_at(source.len().saturating_sub(FOOTER_LEN as u64), &mut footer);
-            let foreign = identify(path, bytes.get(..0x1000).unwrap_or(&bytes), &footer);
+            let foreign = identify(path, bytes.get(..0x1000).unwrap_or(bytes), &footer);
             return Err(OpenError::NotADump {
                 path: path.to_owned(),
                 found: foreign.found,
@@ -424,7 +435,7 @@ fn read_header(path: &Path, source: &ByteSource) -> Result<Header, OpenError> {
             need: need as u64,
         });
     }
-    check_header(path, need == HEADER64_LEN, parse(&bytes))
+    check_header(path, need == HEADER64_LEN, parse(bytes))
 }
 
 /// Refuses machines and kinds of which nothing is known.
@@ -451,12 +462,12 @@ fn check_header(path: &Path, wide: bool, header: Header) -> Result<Header, OpenE
 }
 
 /// Reads what leads to the memory in a dump. How 32-bit systems write ranges and triage data is not known.
-fn read_contents(header: &Header, source: &ByteSource) -> Result<Contents, IndexError> {
+fn read_contents(header: &Header, head: &[u8], source: &ByteSource) -> Result<Contents, IndexError> {
     let wide = header.machine != Machine::I386;
     match header.kind {
         DumpKind::Full => full_index(header).map(Contents::Pages),
         DumpKind::Summary | DumpKind::BitmapFull | DumpKind::BitmapKernel => {
-            let layout = BitmapLayout::read(header, source)?;
+            let layout = BitmapLayout::read(header, head, source.len())?;
             let index = BitmapIndex::build(layout, source)?;
             Ok(Contents::Pages(PageIndex::Bitmap(index)))
         }
@@ -464,7 +475,7 @@ fn read_contents(header: &Header, source: &ByteSource) -> Result<Contents, Index
             Triage::read(header, source).map(|triage| Contents::Pieces(Box::new(triage)))
         }
         DumpKind::KernelRanges | DumpKind::KernelUserRanges | DumpKind::CompleteRanges if wide => {
-            read_ranges(header.kind, source).map(Contents::Pages)
+            read_ranges(header.kind, head, source).map(Contents::Pages)
         }
         _ => Ok(Contents::HeaderOnly),
     }

@@ -51,22 +51,22 @@ pub(crate) struct BitmapIndex {
 }
 
 impl BitmapLayout {
-    /// Reads the header of the bitmap that a dump of this kind has.
+    /// Reads the header of the bitmap that a dump of this kind has; `head` is the beginning of the file.
     ///
     /// # Errors
     /// A header that is cut off, has another signature, or whose numbers do not fit each other or the file.
-    pub(crate) fn read(header: &Header, source: &ByteSource) -> Result<BitmapLayout, IndexError> {
+    pub(crate) fn read(header: &Header, head: &[u8], file_len: u64) -> Result<BitmapLayout, IndexError> {
         let data = header.len();
         let layout = match (header.kind, header.machine) {
             (DumpKind::Summary, Machine::I386) => {
-                Self::summary(&read_header::<0x20>(data, source)?, data.saturating_add(0x20))?
+                Self::summary(&read_header::<0x20>(data, head)?, data.saturating_add(0x20))?
             }
             (DumpKind::Summary, _) => {
-                Self::summary(&read_header::<0x28>(data, source)?, data.saturating_add(0x28))?
+                Self::summary(&read_header::<0x28>(data, head)?, data.saturating_add(0x28))?
             }
-            _ => Self::bitmap(&read_header::<0x38>(data, source)?, data.saturating_add(0x38))?,
+            _ => Self::bitmap(&read_header::<0x38>(data, head)?, data.saturating_add(0x38))?,
         };
-        layout.check(source.len())
+        layout.check(file_len)
     }
 
     /// `SUMMARY_DUMP` of kind 2: HeaderSize, BitmapSize and Pages are 32-bit and follow each other at +c. An
@@ -125,17 +125,11 @@ impl BitmapLayout {
 }
 
 /// The header of the index, which begins at `data` in the file.
-fn read_header<const N: usize>(data: u64, source: &ByteSource) -> Result<[u8; N], IndexError> {
-    let mut bytes = [0; N];
-    source
-        .read_exact_at(data, &mut bytes)
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => IndexError::Cut {
-                need: data.saturating_add(N as u64),
-            },
-            _ => IndexError::Io(error),
-        })?;
-    Ok(bytes)
+fn read_header<const N: usize>(data: u64, head: &[u8]) -> Result<[u8; N], IndexError> {
+    let at = usize::try_from(data).unwrap_or(usize::MAX);
+    le::array(head, at).ok_or(IndexError::Cut {
+        need: data.saturating_add(N as u64),
+    })
 }
 
 fn check_signature(bytes: &[u8], accepted: &[[u8; 4]]) -> Result<(), IndexError> {

@@ -44,9 +44,10 @@ struct Layout {
 }
 
 impl Layout {
-    fn read(kind: DumpKind, source: &ByteSource) -> Result<Layout, IndexError> {
-        let mut bytes = [0; HEADER_LEN];
-        read(source, DATA, &mut bytes, DATA.saturating_add(HEADER_LEN as u64))?;
+    fn read(kind: DumpKind, head: &[u8]) -> Result<Layout, IndexError> {
+        let bytes: [u8; HEADER_LEN] = le::array(head, HEADER64_LEN).ok_or(IndexError::Cut {
+            need: DATA.saturating_add(HEADER_LEN as u64),
+        })?;
         if le::u32(&bytes, 0) != Some(MARKER) || le::array(&bytes, 4) != Some(*b"RDMPDUMP") {
             return Err(IndexError::Bad(format!(
                 "its data should begin with 40 00 00 00 and RDMPDUMP, not with \"{}\"",
@@ -96,12 +97,12 @@ pub(crate) struct RangeIndex {
     limit: u64,
 }
 
-/// Reads the metadata of a range dump from end to end.
+/// Reads the metadata of a range dump from end to end; `head` is the beginning of the file.
 ///
 /// # Errors
 /// Metadata that is cut off, has another signature, or contradicts itself or the width of addresses.
-pub(crate) fn read_ranges(kind: DumpKind, source: &ByteSource) -> Result<PageIndex, IndexError> {
-    let layout = Layout::read(kind, source)?;
+pub(crate) fn read_ranges(kind: DumpKind, head: &[u8], source: &ByteSource) -> Result<PageIndex, IndexError> {
+    let layout = Layout::read(kind, head)?;
     let mut index = RangeIndex {
         layout,
         samples: Vec::new(),
