@@ -114,9 +114,9 @@ fn index_row(name: &str, path: &Path) {
     };
     println!(
         "| {name} | {} | {} | {} | {:.2} |",
-        mebibytes(Some(bytes.unwrap() >> 10)),
-        milliseconds(Duration::from_nanos(read.unwrap())),
-        milliseconds(Duration::from_nanos(open.unwrap())),
+        kibibytes(bytes.unwrap()),
+        microseconds(read.unwrap()),
+        microseconds(open.unwrap()),
         times.unwrap() as f64 / 1e3
     );
 }
@@ -195,6 +195,14 @@ fn row(name: &str, path: &Path, folder: &Path, with_kdmp: bool) {
 
 fn milliseconds(time: Duration) -> String {
     format!("{:.3} ms", time.as_secs_f64() * 1e3)
+}
+
+fn microseconds(nanoseconds: u64) -> String {
+    format!("{:.1} us", nanoseconds as f64 / 1e3)
+}
+
+fn kibibytes(bytes: u64) -> String {
+    format!("{} KiB", bytes.div_ceil(1 << 10))
 }
 
 fn mebibytes(kibibytes: Option<u64>) -> String {
