@@ -14,7 +14,7 @@ use crate::commands;
 use crate::failure::{Failure, Status};
 use crate::output::document::{DumpRef, Line, SymbolSource, VERSION};
 use crate::output::json::Holes;
-use crate::output::narrow;
+use crate::output::{narrow, scan};
 use crate::session::Session;
 
 /// The kind of record, as each line names it.
@@ -278,7 +278,7 @@ impl Record {
 /// What the report could not tell.
 fn holes(hang: &Hang) -> Holes {
     // A record that cannot be written as JSON is a bug, which the tests of `hang` would have found.
-    serde_json::to_value(hang).map_or_else(|_| Holes::default(), |mut json| Holes::hoist(&mut json))
+    scan::holes(hang).map_or_else(|_| Holes::default(), |mut json| Holes::hoist(&mut json))
 }
 
 fn trouble(trouble: &TroubleCount) -> Problem {
