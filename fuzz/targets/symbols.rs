@@ -81,20 +81,9 @@ fn check_pack(table: &Table, layout: &Layout) {
     let packed = table.resolve(contract).expect("a pack resolves");
     assert_eq!(packed.identity(), layout.identity());
     for number in 0..contract.fields.len() {
-        assert_eq!(
-            packed.field(number),
-            layout.field(number),
-            "{}",
-            contract.fields[number].name
-        );
-    }
-    for number in 0..contract.fields.len() {
-        assert_eq!(
-            packed.is_untold(number),
-            layout.is_untold(number),
-            "{}",
-            contract.fields[number].name
-        );
+        let name = contract.fields[number].name;
+        assert_eq!(packed.field(number), layout.field(number), "{name}");
+        assert_eq!(packed.is_untold(number), layout.is_untold(number), "{name}");
     }
     for number in 0..contract.types.len() {
         assert_eq!(packed.type_size(number), layout.type_size(number));
