@@ -213,8 +213,8 @@ impl Session {
         })
     }
 
-    /// Chooses among the layouts that come with the program, unless only the kernel's own will do. Where nothing tells where the kernel's image begins,
-    /// it is not needed: those have no globals.
+    /// Chooses among the layouts that come with the program, unless only the kernel's own will do. Where nothing
+    /// tells where the kernel's image begins, it is not needed: those have no globals.
     fn choose_by_invariants(&self, mut chosen: Chosen) -> Chosen {
         if self.exact_only {
             return chosen;

@@ -1,5 +1,5 @@
-//! Manual pages and completions, made of the definition of the arguments. What renders and reads them is tried where it is
-//! installed, by `packaging/release.py check`.
+//! Manual pages and completions, made of the definition of the arguments. What renders and reads them is tried
+//! where it is installed, by `packaging/release.py check`.
 
 mod support;
 

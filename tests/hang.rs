@@ -736,7 +736,8 @@ fn a_request_that_the_wait_does_not_end_with_is_no_step() {
     }
 }
 
-/// At the lock of a file wait those who come later; that the thread's own request is what keeps it is no more than likely.
+/// At the lock of a file wait those who come later; that the thread's own request is what keeps it is no more than
+/// likely.
 #[test]
 fn a_wait_at_the_lock_of_the_requests_file_is_inferred() {
     let stuck = Stuck::of(hang::io("win10-1607-x64", Io::FileLock));

@@ -15,8 +15,8 @@ use synth::worlds::hang::Io;
 
 const ALL: &[&str] = &["--redact", "names,paths,ids"];
 
-/// The same with a key that is no dump's: an id becomes one that another thing really has in one world of some, and which
-/// worlds these are must not follow from all that is in them.
+/// The same with a key that is no dump's: an id becomes one that another thing really has in one world of some, and
+/// which worlds these are must not follow from all that is in them.
 const KEYED: &[&str] = &["--redact", "names,paths,ids", "--redact-key", "LICENSE-MIT"];
 
 /// What stays readable, as docs/redact.md has it, in lower case.

@@ -8,8 +8,8 @@ use crate::cli::ColorChoice;
 
 /// Whether to colour what goes to stdout.
 ///
-/// An explicit flag wins; a file is not coloured otherwise; then `CLICOLOR_FORCE` (not `0`), `NO_COLOR` (not empty), `CLICOLOR=0`; then whether
-/// stdout is a terminal.
+/// An explicit flag wins; a file is not coloured otherwise; then `CLICOLOR_FORCE` (not `0`), `NO_COLOR` (not
+/// empty), `CLICOLOR=0`; then whether stdout is a terminal.
 pub fn enabled(choice: ColorChoice, to_stdout: bool) -> bool {
     match choice {
         ColorChoice::Always => true,

@@ -1,7 +1,8 @@
 //! The dump header: 0x2000 bytes on 64-bit Windows, the same for every kind of dump.
 //!
-//! Offsets are those of `DUMP_HEADER64`; the header of 32-bit dumps has a file of its own. Windows fills the header with the text `PAGE` before it writes
-//! fields into it, so that a field that still reads `PAGE` was never written: those are `None` here.
+//! Offsets are those of `DUMP_HEADER64`; the header of 32-bit dumps has a file of its own. Windows fills the header
+//! with the text `PAGE` before it writes fields into it, so that a field that still reads `PAGE` was never written:
+//! those are `None` here.
 
 use std::fmt;
 

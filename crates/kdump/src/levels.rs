@@ -7,9 +7,10 @@ use crate::{AddressSpace, Dump, Machine};
 
 /// Finds how the page tables of a dump are formed.
 ///
-/// PaeEnabled says which of two forms those of x86 have, when it was written. That x64 tables have five levels is said by bit 12 of CR4, which no header holds. So both are tried on what
-/// must be mapped: the heads of the kernel's lists of processes and modules. Read with the wrong number of levels,
-/// an address is not canonical or leads astray.
+/// PaeEnabled says which of two forms those of x86 have, when it was written. That x64 tables have five levels is
+/// said by bit 12 of CR4, which no header holds. So both are tried on what must be mapped: the heads of the
+/// kernel's lists of processes and modules. Read with the wrong number of levels, an address is not canonical or
+/// leads astray.
 pub(crate) fn paging(dump: &Dump) -> Paging {
     let candidates = candidates(dump);
     let first = candidates.first().copied().unwrap_or(Paging::X64);

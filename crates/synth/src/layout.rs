@@ -116,7 +116,8 @@ impl Kernel {
         complete::names()
     }
 
-    /// Names of the kernels that describe I/O requests: those with complete symbol tables, and one of each other machine.
+    /// Names of the kernels that describe I/O requests: those with complete symbol tables, and one of each other
+    /// machine.
     #[must_use]
     pub fn with_requests() -> Vec<&'static str> {
         let names = complete::names().into_iter();

@@ -92,7 +92,8 @@ fn packed(text: &str) -> io::Result<String> {
     Ok(letters(&encoder.finish()?))
 }
 
-/// Base64 whose every sign is part of a word: what replaces words and addresses in the finished page finds none in a block.
+/// Base64 whose every sign is part of a word: what replaces words and addresses in the finished page finds none in
+/// a block.
 fn letters(bytes: &[u8]) -> String {
     const SIGNS: &[u8; 63] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
     const LAST: char = '\u{df}';

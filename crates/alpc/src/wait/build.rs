@@ -552,8 +552,8 @@ impl<'k, 'd> Builder<'k, 'd> {
         holders.get(&lock).cloned().unwrap_or_default()
     }
 
-    /// The I/O requests that threads of the graph wait for. An idle system is full of threads that wait for a request, and
-    /// nobody waits for these: they have no place in it.
+    /// The I/O requests that threads of the graph wait for. An idle system is full of threads that wait for a
+    /// request, and nobody waits for these: they have no place in it.
     fn requests(&mut self) {
         let threads: Vec<(NodeId, Gva)> = self
             .graph

@@ -172,9 +172,9 @@ impl Graph {
                 .is_some_and(|edge| edge.edge != EdgeKind::EndOfRequest)
     }
 
-    /// The chains of all threads of a process that wait for another thread or process, or for an I/O request while others
-    /// wait for them. A thread that stands in
-    /// another one's chain has none of its own, and what chains share is told once.
+    /// The chains of all threads of a process that wait for another thread or process, or for an I/O request while
+    /// others wait for them. A thread that stands in another one's chain has none of its own, and what chains share
+    /// is told once.
     #[must_use]
     pub fn chains_of_process(&self, process: Gva) -> Vec<Chain> {
         let waits = |id: NodeId, node: &Node| {

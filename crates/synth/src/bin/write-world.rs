@@ -2,10 +2,12 @@
 //! `cargo run -p synth --bin write-world -- <kernel>|published <kind> <file.dmp>`.
 //!
 //! The kernel is one of the layout extract (`vista-sp2-x64`, `win8-x86` and so on) or one derived from it
-//! (`win11-22h2-la57-x64`, `win11-21h2-arm64`), the kind is 1, 2, 5, 6, and of 64-bit systems also 8, 9 or 10. The PDB gets the dump's name with `.pdb`, the truth with `.truth.json`.
+//! (`win11-22h2-la57-x64`, `win11-21h2-arm64`), the kind is 1, 2, 5, 6, and of 64-bit systems also 8, 9 or 10. The
+//! PDB gets the dump's name with `.pdb`, the truth with `.truth.json`.
 //!
 //! `terminal-server:20000` is a system of that many threads in a twentieth as many processes, with two and a half
-//! messages a thread; `ring-of-three`, `request`, `hostile-names` and `ports:5000` are what the pictures in the documentation show.
+//! messages a thread; `ring-of-three`, `request`, `hostile-names` and `ports:5000` are what the pictures in the
+//! documentation show.
 
 use std::error::Error;
 use std::path::PathBuf;

@@ -38,10 +38,10 @@ fn five_levels(mut kernel: Kernel) -> Kernel {
     kernel
 }
 
-/// An ARM64 kernel, composed: no complete layout of one is published. ALPC types are those of x64, as far as known the
-/// same. Of the process and the thread a real dump of build 22000 tells some places, and the others are moved along:
-/// EPROCESS has c80 bytes, UniqueProcessId at 3f8, Peb at 508 and ImageFileName at 560, all 48 before those of x64, as if
-/// its KPROCESS ended earlier; KTHREAD has State at 17c, 8 before.
+/// An ARM64 kernel, composed: no complete layout of one is published. ALPC types are those of x64, as far as known
+/// the same. Of the process and the thread a real dump of build 22000 tells some places, and the others are moved
+/// along: EPROCESS has c80 bytes, UniqueProcessId at 3f8, Peb at 508 and ImageFileName at 560, all 48 before those
+/// of x64, as if its KPROCESS ended earlier; KTHREAD has State at 17c, 8 before.
 fn arm64(mut kernel: Kernel) -> Kernel {
     const GONE: u64 = 0x48;
     rename(&mut kernel, "win11-21h2-arm64", Machine::Arm64);

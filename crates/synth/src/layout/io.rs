@@ -1,6 +1,6 @@
-//! Layouts of I/O requests and of what leads from them to a driver. They are part of the interface of drivers, so they have
-//! not changed since Vista but at their ends: of x64 and ARM64 kernels they are those of complete symbol tables, which a
-//! test compares, of x86 kernels they follow from the same headers with pointers of four bytes.
+//! Layouts of I/O requests and of what leads from them to a driver. They are part of the interface of drivers, so
+//! they have not changed since Vista but at their ends: of x64 and ARM64 kernels they are those of complete symbol
+//! tables, which a test compares, of x86 kernels they follow from the same headers with pointers of four bytes.
 
 use std::sync::Arc;
 

@@ -490,8 +490,8 @@ pub enum Io {
     Completed,
 }
 
-/// A request whose server waits for I/O: its `request` was sent through a filter to `device` of `driver`. A `second` thread
-/// waits for the server as well, and `bystander`, for whom nobody waits, for a request of its own.
+/// A request whose server waits for I/O: its `request` was sent through a filter to `device` of `driver`. A
+/// `second` thread waits for the server as well, and `bystander`, for whom nobody waits, for a request of its own.
 #[must_use]
 pub fn io(kernel: &str, how: Io) -> Scene {
     io_at(kernel, how, r"\FileSystem\Npfs")
