@@ -9,7 +9,6 @@ use std::sync::Arc;
 use alpc::Value;
 use alpc::trace::{self, Source, SourceRecord, Trace};
 use anyhow::bail;
-use ntlayout::SymbolTable;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -84,7 +83,6 @@ pub fn run(cli: &Cli, session: &Session, view: View) -> anyhow::Result<Answer> {
 fn explanations(session: &Session, found: Vec<Found<'_>>) -> anyhow::Result<Vec<Explanation>> {
     let kernel = session.kernel()?;
     let table = session.table().ok();
-    let table = table.as_ref().map(|table| &**table as &dyn SymbolTable);
     let explanation = |found: Found<'_>| Explanation {
         value: found.path,
         source: trace::source(&kernel, found.source, table),

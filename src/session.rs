@@ -11,7 +11,9 @@ use alpc::contract::CONTRACT;
 use alpc::redact::Redaction;
 use alpc::trace::Trace;
 use kdump::{Dump, Gva, KernelImage, OpenOptions};
-use ntlayout::{Certainty, Found, Guid, Identity, Layout, Looked, NotFound, Outcome, Place, Table};
+use ntlayout::{
+    Certainty, Found, Guid, Identity, Layout, Looked, NotFound, Outcome, Place, SymbolTable, Table,
+};
 
 use crate::cli::Cli;
 use crate::failure::Failure;
@@ -69,10 +71,10 @@ pub struct Session {
     dump: Dump,
     places: Vec<Place>,
     exact_only: bool,
+    /// What the search for symbols came to, once it was asked for: some take longer to read than the dump.
+    chosen: OnceCell<Chosen>,
     /// Where the kernel begins and how it is laid out: found once, for all commands.
     layout: OnceCell<Resolved>,
-    /// What the choice by what the dump holds came to, once it was asked for.
-    explained: OnceCell<Result<(Layout, Choice), Unexplained>>,
     /// Where reads are noted, while a view is explained.
     trace: RefCell<Option<Arc<Trace>>>,
     redaction: Option<Arc<Redaction>>,
@@ -107,7 +109,7 @@ impl Session {
             exact_only: cli.exact_symbols,
             layout: OnceCell::new(),
             trace: RefCell::new(None),
-            explained: OnceCell::new(),
+            chosen: OnceCell::new(),
         })
     }
 
@@ -135,18 +137,19 @@ impl Session {
     /// the layouts that come with the program. Where the kernel's image does not say which it wants, those are
     /// taken that have its variables where they are. Failing all of that, of the layouts that come with the
     /// program those serve that explain what the dump holds.
-    pub fn choose(&self) -> anyhow::Result<Chosen> {
-        let chosen = self.search();
-        if let Ok(chosen) = &chosen {
-            let mut veil = self.veil.borrow_mut();
-            chosen.looked().iter().for_each(|looked| veil.learn(&looked.path));
-            chosen
-                .tables
-                .iter()
-                .filter_map(|table| table.origin().path())
-                .for_each(|path| veil.learn_symbols(path));
+    pub fn choose(&self) -> anyhow::Result<&Chosen> {
+        if let Some(known) = self.chosen.get() {
+            return Ok(known);
         }
+        let chosen = self.search()?;
+        let mut veil = self.veil.borrow_mut();
+        chosen.looked().iter().for_each(|looked| veil.learn(&looked.path));
         chosen
+            .tables
+            .iter()
+            .filter_map(|table| table.origin().path())
+            .for_each(|path| veil.learn_symbols(path));
+        Ok(self.chosen.get_or_init(|| chosen))
     }
 
     fn search(&self) -> anyhow::Result<Chosen> {
@@ -220,7 +223,7 @@ impl Session {
             return chosen;
         }
         let base = chosen.base.unwrap_or_default();
-        match self.explained.get_or_init(|| self.explain(base)).clone() {
+        match self.explain(base) {
             Ok(explained) => chosen.explained = Some(explained),
             Err(unexplained) => chosen.unexplained = Some(unexplained),
         }
@@ -272,15 +275,17 @@ impl Session {
     }
 
     /// The kernel's whole symbol table.
-    pub fn table(&self) -> anyhow::Result<Table> {
+    pub fn table(&self) -> anyhow::Result<&dyn SymbolTable> {
         let chosen = self.choose()?;
-        self.check(&chosen)?;
+        self.check(chosen)?;
         if let Some((layout, _)) = &chosen.explained {
             return Err(no_whole_table(layout));
         }
         // What several say alike is in the layout; of whole types only one can be shown.
-        let first = chosen.tables.into_iter().next();
-        first.ok_or_else(|| Failure::fatal("no-symbols", "the kernel's symbols have no table"))
+        match chosen.tables.first() {
+            Some(first) => Ok(&**first),
+            None => Err(Failure::fatal("no-symbols", "the kernel's symbols have no table")),
+        }
     }
 
     /// Refuses what cannot be used, or may not.
@@ -349,14 +354,14 @@ impl Session {
 
     fn resolve(&self) -> anyhow::Result<Resolved> {
         let chosen = self.choose()?;
-        self.check(&chosen)?;
-        let notes = notes(&chosen);
-        if let Some((layout, choice)) = chosen.explained {
+        self.check(chosen)?;
+        let notes = notes(chosen);
+        if let Some((layout, choice)) = &chosen.explained {
             return Ok(Resolved {
                 notes,
                 base: chosen.base.unwrap_or_default(),
-                layout,
-                choice: Some(choice),
+                layout: layout.clone(),
+                choice: Some(choice.clone()),
             });
         }
         let resolved: Result<Vec<Layout>, _> = chosen

@@ -19,7 +19,7 @@ pub fn run(cli: &Cli, session: &Session, args: &DtArgs) -> anyhow::Result<Answer
     let kernel = session.kernel()?;
     let table = session.table()?;
     if args.type_name.contains(['*', '?']) {
-        return list(&kernel, &*table, args);
+        return list(&kernel, table, args);
     }
     let address = args
         .address
@@ -27,14 +27,14 @@ pub fn run(cli: &Cli, session: &Session, args: &DtArgs) -> anyhow::Result<Answer
         .map(|token| selector::object(&kernel, token))
         .transpose()?;
     for name in spellings(&args.type_name)? {
-        let found = typed::describe(&kernel, &*table, &name, address)
+        let found = typed::describe(&kernel, table, &name, address)
             .map_err(|error| Failure::fatal(error.id(), error.to_string()))?;
         if let Some(record) = found {
             let text = text(&record, cli.verbose);
             return Ok(Answer::new(text, &record)?.served_by(&kernel));
         }
     }
-    Err(no_such_type(&args.type_name, &*table))
+    Err(no_such_type(&args.type_name, table))
 }
 
 /// The types that a pattern names, as the debugger lists them, with their sizes.

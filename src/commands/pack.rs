@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use alpc::contract::CONTRACT;
-use ntlayout::Table;
+use ntlayout::SymbolTable;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -25,7 +25,7 @@ pub struct PackRecord {
 
 /// Packs the symbols in use for a dump.
 pub fn of_dump(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
-    write(cli, &session.table()?)
+    write(cli, session.table()?)
 }
 
 /// Packs a symbol file that stands where a dump does; nothing if the command is another or the file is none.
@@ -34,10 +34,10 @@ pub fn of_table(cli: &Cli, path: &Path) -> Option<anyhow::Result<Answer>> {
         return None;
     }
     let table = ntlayout::open(path).ok()?;
-    Some(write(cli, &table))
+    Some(write(cli, &*table))
 }
 
-fn write(cli: &Cli, table: &Table) -> anyhow::Result<Answer> {
+fn write(cli: &Cli, table: &dyn SymbolTable) -> anyhow::Result<Answer> {
     let Some(output) = &cli.output else {
         return Err(Failure::fatal(
             "no-output",

@@ -71,7 +71,7 @@ pub fn run(session: &Session, args: &SymbolsArgs) -> anyhow::Result<Answer> {
             timestamp: image.as_ref().map(|image| image.timestamp),
             size_of_image: image.as_ref().map(|image| image.size_of_image),
         }),
-        looked_at: looked_at(&chosen),
+        looked_at: looked_at(chosen),
         in_use,
         get: wanted.as_ref().filter(|_| !chosen.is_complete()).and_then(get),
     };
