@@ -236,8 +236,9 @@ enum Order {
 impl Order {
     fn of(first: &Boot, second: &Boot) -> Self {
         match (&first.ticks, &second.ticks) {
-            (Value::Known(first), Value::Known(second)) if first <= second => Self::Forward,
-            (Value::Known(_), Value::Known(_)) => Self::Backward,
+            (Value::Known(first), Value::Known(second)) if first < second => Self::Forward,
+            (Value::Known(first), Value::Known(second)) if first > second => Self::Backward,
+            // Within one tick either may have been the first.
             _ => Self::Unknown,
         }
     }

@@ -198,12 +198,18 @@ fn parse_place(word: &str) -> Option<Option<Place>> {
     let (offset, size) = (numbers.next()??, numbers.next()??);
     let bits = match (numbers.next(), numbers.next(), numbers.next()) {
         (None, None, None) => None,
-        (Some(position), Some(length), None) => Some(BitField {
-            position: u8::try_from(position?).ok().filter(|&position| position < 64)?,
-            length: u8::try_from(length?)
-                .ok()
-                .filter(|length| (1..=64).contains(length))?,
-        }),
+        (Some(position), Some(length), None) => {
+            let (position, length) = (position?, length?);
+            // A bit field does not reach beyond its unit.
+            let unit = size.saturating_mul(8).min(64);
+            if length == 0 || position.checked_add(length)? > unit {
+                return None;
+            }
+            Some(BitField {
+                position: u8::try_from(position).ok()?,
+                length: u8::try_from(length).ok()?,
+            })
+        }
         _ => return None,
     };
     Some(Some(Place { offset, size, bits }))

@@ -103,6 +103,28 @@ fn a_pack_of_a_pack_tells_as_much() {
     }
 }
 
+/// A bit field that reaches beyond its unit is none.
+#[test]
+fn bit_fields_end_within_their_unit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kernel.layouts");
+    let rest =
+        "globals\nkernel 8 6.0.6002.18005 ntkrnlmp.pdb 0CE4A95C0CD782A7596B034D7296E585 1\ntypes 0\nrvas\n";
+    for (place, is_one) in [
+        ("1a0:4:1:2", true),
+        ("1a0:4:1e:2", true),
+        ("1a0:4:1f:2", false),
+        ("1a0:8:30:10", true),
+        ("1a0:8:31:10", false),
+        ("1a0:4:0:0", false),
+        ("1a0:10:3f:2", false),
+    ] {
+        let types = format!("type _ALPC_PORT u1.s1.Type\nlayout 1b0 {place}\n");
+        fs::write(&path, format!("ntlayout 1\n{types}{rest}")).unwrap();
+        assert_eq!(ntlayout::open(&path).is_ok(), is_one, "{place}");
+    }
+}
+
 #[test]
 fn damaged_packs_never_panic() {
     let folder = tempfile::tempdir().unwrap();
