@@ -922,3 +922,48 @@ impl Fact for WaitFact {
         vec![(Measure::Waited, self.waited.clone().map(|waited| waited.0))]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kdump::Gva;
+
+    use super::*;
+    use crate::value::Hole;
+
+    fn unread<T>() -> Value<T> {
+        Value::Missing(Box::new(Hole::Implausible("of a test".into())))
+    }
+
+    fn boot(ticks: Option<u64>) -> Boot {
+        Boot {
+            kernel: None,
+            base: Addr::new(Gva::new(0xffff_f800_0000_0000), 8),
+            started: None,
+            system: unread(),
+            system_created: unread(),
+            ticks: ticks.map_or_else(unread, Value::Known),
+        }
+    }
+
+    /// What counts only up tells one thing from another, whichever dump is named first.
+    #[test]
+    fn a_number_that_only_grows_goes_back_only_where_the_order_is_known() {
+        for (ticks, goes_back) in [
+            ([Some(7), Some(9)], [true, false]),
+            ([Some(9), Some(7)], [false, true]),
+            // Two dumps within one tick: either may have been the first.
+            ([Some(7), Some(7)], [false, false]),
+            ([Some(7), None], [false, false]),
+        ] {
+            let order = Order::of(&boot(ticks[0]), &boot(ticks[1]));
+            let found = [(5, 4), (4, 5)]
+                .map(|(first, second)| order.went_back(&Value::Known(first), &Value::Known(second)));
+            assert_eq!(found, goes_back, "{ticks:?}");
+        }
+        let forward = Order::of(&boot(Some(7)), &boot(Some(9)));
+        assert!(
+            !forward.went_back(&Value::Known(u32::MAX), &Value::Known(0)),
+            "it comes round"
+        );
+    }
+}
