@@ -277,9 +277,11 @@ const CATEGORIES: [(&str, &[&str]); 7] = [
 /// Usage errors, and what is printed instead of running: help and version.
 pub fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
     // Writing the help takes longer than most commands do.
-    let asks_help = args
-        .iter()
-        .any(|arg| arg == "-h" || arg == "--help" || arg == "help");
+    let asks_help = args.iter().any(|arg| {
+        let arg = arg.to_string_lossy();
+        let is_short = arg.starts_with('-') && !arg.starts_with("--") && arg.contains('h');
+        is_short || arg == "--help" || arg == "help"
+    });
     let definition = if asks_help { definition() } else { Cli::command() };
     Cli::of_matches(&definition.try_get_matches_from(args)?)
 }

@@ -24,3 +24,12 @@ fn help_of_every_command() {
         insta::assert_snapshot!(format!("help-{command}"), help.stdout);
     }
 }
+
+/// However it is asked for, the help is the same: its short form in the same categories.
+#[test]
+fn help_in_a_group_of_short_options_has_the_categories() {
+    let short = alpc_dump(&["-h"]).stdout;
+    assert!(short.contains("\nWho waits for whom:\n"), "{short}");
+    assert_eq!(alpc_dump(&["-vh"]).stdout, short);
+    assert_eq!(alpc_dump(&["-qh"]).stdout, short);
+}
