@@ -2,7 +2,7 @@
 
 use alpc::check::{Condition, Facts, Found, Outcome, PortFound, Signature, Verdict, WaitFound, Whose};
 use alpc::queue::QueueKind;
-use alpc::wait::graph::Unread;
+use alpc::wait::unread::Unread;
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -423,7 +423,9 @@ fn doubts(doubts: &[Doubt], full: bool) -> Vec<String> {
     let mut sorts: BTreeMap<(Which, &str, &str), usize> = BTreeMap::new();
     for doubt in doubts {
         let cause = doubt.part.complete.hole().map_or("", alpc::Hole::cause);
-        *sorts.entry((doubt.dump, doubt.part.what, cause)).or_default() += 1;
+        *sorts
+            .entry((doubt.dump, doubt.part.what.name(), cause))
+            .or_default() += 1;
     }
     sorts
         .into_iter()

@@ -1,11 +1,12 @@
 //! `hang`: what is stuck, on whom, since when, and what to look at next, on one screen.
 
 use alpc::Value;
-use alpc::wait::graph::{Graph, GraphRecord, Unread};
+use alpc::wait::graph::{Graph, GraphRecord};
 use alpc::wait::hang::{self, Blocker, Deadlock, Hang};
 use alpc::wait::node::Node;
 use alpc::wait::root::Suspect;
 use alpc::wait::trouble::PortTrouble;
+use alpc::wait::unread::Unread;
 use schemars::JsonSchema;
 use serde::Serialize;
 

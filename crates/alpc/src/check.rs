@@ -24,9 +24,10 @@ use crate::select;
 use crate::value::{Addr, Hole, Value};
 use crate::wait;
 use crate::wait::edge::{Certainty, Edge, EdgeKind, Says};
-use crate::wait::graph::{Graph, Unread};
+use crate::wait::graph::Graph;
 use crate::wait::hang::{Deadlock, Hang};
 use crate::wait::node::{MessageNode, Node, NodeId, ThreadNode};
+use crate::wait::unread::{Part, Unread};
 
 /// Things that one condition names; it counts all of them.
 const NAMED: usize = 16;
@@ -244,7 +245,7 @@ enum Belongs {
 }
 
 impl Belongs {
-    fn when(read: Result<bool, Hole>, what: &'static str, at: Addr) -> Self {
+    fn when(read: Result<bool, Hole>, what: Part, at: Addr) -> Self {
         match read {
             Ok(true) => Self::Yes,
             Ok(false) => Self::No,
@@ -430,11 +431,11 @@ impl Facts<'_, '_> {
         unread.extend(graph.nodes().filter_map(unread_servers));
         if let Some(hole) = graph.clock.hole() {
             // Of two blockers with as many threads behind them, the longer wait comes first.
-            unread.push(Unread::new("clock", None, hole.clone()));
+            unread.push(Unread::new(Part::Clock, None, hole.clone()));
         }
         if line.contains('?') {
             let hole = Hole::Walk("a name in the signature cannot be read".to_owned());
-            unread.push(Unread::new("signature", None, hole));
+            unread.push(Unread::new(Part::Signature, None, hole));
         }
         // Whoever waits is there, whatever is hidden: only `none` is certainly wrong.
         let certain = matches!(wanted, Signature::Is(wanted) if wanted == "none") || unread.is_empty();
@@ -473,8 +474,8 @@ fn doubts(kernel: &Kernel<'_>, graph: &Graph) -> Vec<Unread> {
                 _ => return None,
             };
             let what = match node {
-                Node::Message(_) => "message",
-                _ => "mutant",
+                Node::Message(_) => Part::Message,
+                _ => Part::Mutant,
             };
             Some(Unread::new(what, Some(node.address()), hole))
         })
@@ -504,7 +505,7 @@ fn unread_servers((_, node): (NodeId, &Node)) -> Option<Unread> {
             None => return None,
         },
     };
-    Some(Unread::new("servers of a port", Some(port.address), hole))
+    Some(Unread::new(Part::PortServers, Some(port.address), hole))
 }
 
 /// A wait for another thread or process.
@@ -555,11 +556,11 @@ impl Facts<'_, '_> {
         match process {
             Value::Known(Some(process)) => {
                 let has = process::has_image(self.kernel.at(process.address.gva()), image);
-                Belongs::when(has, "image name of a process", process.address)
+                Belongs::when(has, Part::ImageName, process.address)
             }
             Value::Known(None) => Belongs::No,
             Value::Missing(hole) => {
-                Belongs::Maybe(Unread::new("process of a thread", Some(thread), (**hole).clone()))
+                Belongs::Maybe(Unread::new(Part::ProcessOfThread, Some(thread), (**hole).clone()))
             }
         }
     }
@@ -575,12 +576,14 @@ impl Facts<'_, '_> {
                     Some(port) => is_named(self.kernel, port.address.gva(), wanted),
                     None => Ok(false),
                 });
-                Belongs::when(named, "name of a port", label.address)
+                Belongs::when(named, Part::PortName, label.address)
             }
             Value::Known(None) => Belongs::No,
-            Value::Missing(hole) => {
-                Belongs::Maybe(Unread::new("message", Some(message.address), (**hole).clone()))
-            }
+            Value::Missing(hole) => Belongs::Maybe(Unread::new(
+                Part::Message,
+                Some(message.address),
+                (**hole).clone(),
+            )),
         }
     }
 
@@ -591,15 +594,14 @@ impl Facts<'_, '_> {
     }
 
     fn may_hide(&self, part: &Unread, whose: &Whose) -> bool {
-        // The objects that a thread waits for are read when it waits for no reply.
-        if whose.port.is_some() && part.what.starts_with("wait ") {
+        if whose.port.is_some() && !part.what.hides_reply_waits() {
             return false;
         }
         let (Some(at), Some(image)) = (part.at, &whose.image) else {
             return true;
         };
         let other = match part.what {
-            "threads of a process" => Some(at),
+            Part::ThreadsOfProcess => Some(at),
             _ => {
                 let thread = crate::thread::thread(self.kernel, at.gva());
                 let process = thread.process.known().and_then(Option::as_ref);
@@ -639,7 +641,7 @@ impl Facts<'_, '_> {
                     let at = wait.thread.address;
                     gathered
                         .unread
-                        .push(Unread::new("length of a wait", Some(at), hole));
+                        .push(Unread::new(Part::WaitLength, Some(at), hole));
                 }
                 (Belongs::Yes, Ok(_), Some(hole)) => gathered.unread.push(wait.doubt(hole)),
             }
@@ -699,7 +701,7 @@ impl Wait<'_> {
 
     fn doubt(&self, hole: &Hole) -> Unread {
         let message = self.message.map(|message| message.address);
-        Unread::new("message", message.or(Some(self.thread.address)), hole.clone())
+        Unread::new(Part::Message, message.or(Some(self.thread.address)), hole.clone())
     }
 }
 
@@ -728,7 +730,7 @@ impl Facts<'_, '_> {
             return Belongs::No;
         }
         let named = is_named(self.kernel, line.address.gva(), wanted);
-        Belongs::when(named, "name of a port", line.address)
+        Belongs::when(named, Part::PortName, line.address)
     }
 
     /// The ports of a name, and what may hide others of that name. A path is that of one port.
@@ -752,7 +754,7 @@ impl Facts<'_, '_> {
 
     fn hidden_ports(&self) -> Option<Unread> {
         let hole = self.ports().complete.hole()?;
-        Some(Unread::new("ports", None, hole.clone()))
+        Some(Unread::new(Part::Ports, None, hole.clone()))
     }
 
     fn queue(&self, at_most: u64, port: Option<&str>, queue: Option<QueueKind>) -> Outcome {
@@ -787,7 +789,7 @@ impl Facts<'_, '_> {
                 Value::Missing(hole) if hole.is_absence() => {}
                 Value::Missing(hole) => {
                     let at = Some(line.address);
-                    gathered.unread.push(Unread::new("queue of a port", at, *hole));
+                    gathered.unread.push(Unread::new(Part::PortQueue, at, *hole));
                 }
             }
         }
@@ -843,13 +845,11 @@ impl Facts<'_, '_> {
             (_, Ok(true)) | (Value::Known(None), _) => Belongs::No,
             (Value::Known(Some(process)), _) => {
                 let has = process::has_image(self.kernel.at(process.address.gva()), image);
-                Belongs::when(has, "image name of a process", process.address)
+                Belongs::when(has, Part::ImageName, process.address)
             }
-            (Value::Missing(hole), _) => Belongs::Maybe(Unread::new(
-                "owner of a port",
-                Some(line.address),
-                (**hole).clone(),
-            )),
+            (Value::Missing(hole), _) => {
+                Belongs::Maybe(Unread::new(Part::PortOwner, Some(line.address), (**hole).clone()))
+            }
         };
         match belongs {
             Belongs::Yes => true,
@@ -872,7 +872,7 @@ impl Facts<'_, '_> {
         if number <= most
             && let Err(hole) = complete
         {
-            unread.push(Unread::new("connections of a port", Some(line.address), hole));
+            unread.push(Unread::new(Part::PortConnections, Some(line.address), hole));
         }
         number <= most
     }
@@ -906,9 +906,9 @@ impl Facts<'_, '_> {
                     }
                 }
                 let gap = all.complete.hole();
-                hidden.extend(gap.map(|hole| Unread::new("processes", None, hole.clone())));
+                hidden.extend(gap.map(|hole| Unread::new(Part::Processes, None, hole.clone())));
             }
-            Err(hole) => hidden.push(Unread::new("processes", None, hole.clone())),
+            Err(hole) => hidden.push(Unread::new(Part::Processes, None, hole.clone())),
         }
         let number = count(found.len());
         let too_many = at_most.is_some_and(|most| number > most);
@@ -931,11 +931,13 @@ impl Facts<'_, '_> {
             Value::Known(FileTime(0)) => Belongs::Yes,
             Value::Known(_) => Belongs::No,
             Value::Missing(hole) if hole.is_absence() => Belongs::Yes,
-            Value::Missing(hole) => {
-                Belongs::Maybe(Unread::new("process", Some(process.address), (**hole).clone()))
-            }
+            Value::Missing(hole) => Belongs::Maybe(Unread::new(
+                Part::Process,
+                Some(process.address),
+                (**hole).clone(),
+            )),
         };
-        Belongs::when(has, "image name of a process", process.address).and(runs)
+        Belongs::when(has, Part::ImageName, process.address).and(runs)
     }
 }
 
@@ -968,7 +970,7 @@ impl Facts<'_, '_> {
         };
         if pages.is_some() && share.is_none() {
             let hole = Hole::Walk("the dump does not tell how many pages it should hold".to_owned());
-            gathered.unread.push(Unread::new("pages", None, hole));
+            gathered.unread.push(Unread::new(Part::Pages, None, hole));
         }
         gathered.outcome()
     }
@@ -1032,7 +1034,7 @@ mod tests {
     use super::*;
 
     fn gathered(broken: bool, holes: usize) -> Outcome {
-        let hole = || Unread::new("ports", None, Hole::Walk("gone".to_owned()));
+        let hole = || Unread::new(Part::Ports, None, Hole::Walk("gone".to_owned()));
         Gathered {
             broken,
             found: Vec::new(),
@@ -1052,7 +1054,7 @@ mod tests {
 
     #[test]
     fn of_two_tests_the_one_that_says_no_decides() {
-        let maybe = || Belongs::Maybe(Unread::new("ports", None, Hole::Walk("gone".to_owned())));
+        let maybe = || Belongs::Maybe(Unread::new(Part::Ports, None, Hole::Walk("gone".to_owned())));
         assert!(matches!(maybe().and(|| Belongs::No), Belongs::No));
         assert!(matches!(Belongs::No.and(maybe), Belongs::No));
         assert!(matches!(maybe().and(|| Belongs::Yes), Belongs::Maybe(_)));

@@ -15,8 +15,8 @@ use serde::Serialize;
 use crate::process::ProcessRef;
 use crate::snapshot::{Boot, ConnectionFact, Listed, PortFact, ProcessFact, Snapshot, WaitFact};
 use crate::value::{Addr, Hole, Value};
-use crate::wait::graph::Unread;
 use crate::wait::signature::without_drawn;
+use crate::wait::unread::{Part, Unread};
 
 /// Two boots whose starts are nearer than this, by the headers' clocks, may be one: clocks are set and slewed while a
 /// system runs. In 100 ns.
@@ -469,7 +469,7 @@ impl Changes {
                 (first, second) => {
                     let holes = [(Which::First, first), (Which::Second, second)];
                     let doubts = holes.into_iter().filter_map(|(dump, value)| {
-                        let part = Unread::new(measure.name(), Some(one.address()), value.hole()?.clone());
+                        let part = Unread::new(measure.part(), Some(one.address()), value.hole()?.clone());
                         Some(Doubt { dump, part })
                     });
                     self.unknown(one, Some(measure), doubts.collect());
@@ -522,13 +522,13 @@ impl Measure {
         }
     }
 
-    /// Whose reading failed, in words.
-    fn name(self) -> &'static str {
+    /// What cannot be read when it is not known.
+    fn part(self) -> Part {
         match self {
-            Self::Count => "count",
-            Self::Queued => "queues of a port",
-            Self::Connections => "connections of a port",
-            Self::Waited => "length of a wait",
+            Self::Count => Part::Count,
+            Self::Queued => Part::PortQueues,
+            Self::Connections => Part::PortConnections,
+            Self::Waited => Part::WaitLength,
         }
     }
 }
@@ -580,7 +580,7 @@ fn groups<T: Fact>(listed: &Listed<T>) -> (BTreeMap<Subject, Group>, Vec<Unread>
             match value {
                 Value::Known(value) => *sum = sum.saturating_add(value),
                 Value::Missing(hole) => {
-                    missing.push(Unread::new(measure.name(), Some(fact.address()), *hole));
+                    missing.push(Unread::new(measure.part(), Some(fact.address()), *hole));
                 }
             }
         }
@@ -690,7 +690,7 @@ fn agree<T: PartialEq>(first: &Value<T>, second: &Value<T>) -> Option<bool> {
 }
 
 /// What neither of two values tells.
-fn doubt<T>(what: &'static str, at: Addr, first: &Value<T>, second: &Value<T>) -> Doubt {
+fn doubt<T>(what: Part, at: Addr, first: &Value<T>, second: &Value<T>) -> Doubt {
     let (dump, hole) = match (first.hole(), second.hole()) {
         (Some(hole), _) => (Which::First, hole.clone()),
         (None, Some(hole)) => (Which::Second, hole.clone()),
@@ -732,7 +732,7 @@ impl Fact for ProcessFact {
             // A kernel whose symbols do not say when processes end lists those that run.
             Value::Missing(hole) if hole.is_absence() => There::Yes,
             Value::Missing(hole) => There::Maybe(Unread::new(
-                "end of a process",
+                Part::ProcessEnd,
                 Some(self.address),
                 (**hole).clone(),
             )),
@@ -751,7 +751,7 @@ impl Fact for ProcessFact {
             [Some(false), _] | [_, Some(false)] => Ok(false),
             [Some(true), Some(true)] => Ok(true),
             _ => Err(doubt(
-                "creation of a process",
+                Part::ProcessCreation,
                 self.address,
                 &self.created,
                 &other.created,
@@ -768,7 +768,7 @@ impl Fact for ProcessFact {
     }
 
     fn name(&self) -> Result<Subject, Unread> {
-        let part = |hole| Unread::new("name of a process", Some(self.address), hole);
+        let part = |hole| Unread::new(Part::ProcessName, Some(self.address), hole);
         Ok(Subject::Process {
             image: Some(self.image.get().cloned().map_err(part)?),
             parent: self.parent.get().cloned().map_err(part)?,
@@ -797,7 +797,7 @@ impl Fact for PortFact {
         }
         match same {
             [_, _, Some(true)] | [Some(true), Some(true), _] => Ok(true),
-            _ => Err(doubt("port", self.address, &self.info, &other.info)),
+            _ => Err(doubt(Part::Port, self.address, &self.info, &other.info)),
         }
     }
 
@@ -809,7 +809,7 @@ impl Fact for PortFact {
     }
 
     fn name(&self) -> Result<Subject, Unread> {
-        let part = |hole| Unread::new("name of a port", Some(self.address), hole);
+        let part = |hole| Unread::new(Part::PortName, Some(self.address), hole);
         Ok(Subject::Port {
             path: stable(&self.path).map_err(part)?,
             owner: image(&self.owner).map_err(part)?,
@@ -840,7 +840,7 @@ impl Fact for ConnectionFact {
         }
         match same {
             [Some(true), ..] => Ok(true),
-            _ => Err(doubt("connection", self.address, &self.info, &other.info)),
+            _ => Err(doubt(Part::Connection, self.address, &self.info, &other.info)),
         }
     }
 
@@ -853,7 +853,7 @@ impl Fact for ConnectionFact {
     }
 
     fn name(&self) -> Result<Subject, Unread> {
-        let part = |hole| Unread::new("ends of a connection", Some(self.address), hole);
+        let part = |hole| Unread::new(Part::ConnectionEnds, Some(self.address), hole);
         Ok(Subject::Connection {
             client: image(&self.client).map_err(part)?,
             path: stable(&self.path).map_err(part)?,
@@ -874,7 +874,7 @@ impl Fact for WaitFact {
     fn there(&self) -> There {
         match &self.unconfirmed {
             None => There::Yes,
-            Some(hole) => There::Maybe(Unread::new("message", Some(self.message), hole.clone())),
+            Some(hole) => There::Maybe(Unread::new(Part::Message, Some(self.message), hole.clone())),
         }
     }
 
@@ -890,7 +890,7 @@ impl Fact for WaitFact {
         match ids[2] {
             Some(true) => Ok(true),
             _ => Err(doubt(
-                "number of a message",
+                Part::MessageNumber,
                 self.message,
                 &self.sequence_no,
                 &other.sequence_no,
@@ -909,7 +909,7 @@ impl Fact for WaitFact {
     }
 
     fn name(&self) -> Result<Subject, Unread> {
-        let part = |hole| Unread::new("ends of a wait", Some(self.address), hole);
+        let part = |hole| Unread::new(Part::WaitEnds, Some(self.address), hole);
         Ok(Subject::Wait {
             client: image(&self.client).map_err(part)?,
             port: stable(&self.port).map_err(part)?,

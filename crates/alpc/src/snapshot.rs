@@ -15,8 +15,8 @@ use crate::queue;
 use crate::value::{Addr, Hole, Value};
 use crate::wait;
 use crate::wait::edge::{Certainty, Says};
-use crate::wait::graph::Unread;
 use crate::wait::table::{WaitRow, WaitTable};
+use crate::wait::unread::{Part, Unread};
 
 /// `_EPROCESS.UniqueProcessId` of System, in every version.
 const SYSTEM: u64 = 4;
@@ -195,7 +195,7 @@ fn processes(all: Read<process::Processes>) -> Listed<ProcessFact> {
         Err(hole) => {
             return Listed {
                 all: Vec::new(),
-                unread: vec![Unread::new("processes", None, hole)],
+                unread: vec![Unread::new(Part::Processes, None, hole)],
             };
         }
     };
@@ -222,7 +222,7 @@ fn processes(all: Read<process::Processes>) -> Listed<ProcessFact> {
         unread: all
             .complete
             .hole()
-            .map(|hole| Unread::new("processes", None, hole.clone()))
+            .map(|hole| Unread::new(Part::Processes, None, hole.clone()))
             .into_iter()
             .collect(),
     }
@@ -252,7 +252,7 @@ fn ports(kernel: &Kernel<'_>) -> (Listed<PortFact>, Listed<ConnectionFact>) {
     let mut hidden: Vec<Unread> = found
         .complete
         .hole()
-        .map(|hole| Unread::new("ports", None, hole.clone()))
+        .map(|hole| Unread::new(Part::Ports, None, hole.clone()))
         .into_iter()
         .collect();
     let mut ports = Vec::new();
@@ -264,7 +264,7 @@ fn ports(kernel: &Kernel<'_>) -> (Listed<PortFact>, Listed<ConnectionFact>) {
             Ok(PortKind::ClientCommunication) => connections.push(connection_fact(port)),
             // A server's end is told with the client's; one that names no kind is not in use yet.
             Ok(PortKind::ServerCommunication) | Err(Hole::Implausible(_)) => {}
-            Err(hole) => hidden.push(Unread::new("kind of a port", Some(kernel.addr(address)), hole)),
+            Err(hole) => hidden.push(Unread::new(Part::PortKind, Some(kernel.addr(address)), hole)),
         }
     }
     let listed = Listed {

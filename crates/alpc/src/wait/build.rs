@@ -15,7 +15,7 @@ use crate::thread::{self, AlpcWait, ReplyWait, ThreadRecord, WaitObject, WaitObj
 use crate::value::{Hole, Value};
 use crate::wait::clock::Clock;
 use crate::wait::edge::{Certainty, Edge, EdgeKind, Evidence};
-use crate::wait::graph::{Graph, Role, Unread};
+use crate::wait::graph::{Graph, Role};
 use crate::wait::locks::{self, Resources};
 use crate::wait::node::{
     CompletionPortNode, LockKind, LockNode, MessageNode, Node, NodeId, ObjectNode, PortLabel, PortNode,
@@ -25,6 +25,7 @@ use crate::wait::queues::Queues;
 use crate::wait::servers::{self, Servers};
 use crate::wait::service::Services;
 use crate::wait::trouble::{self, PortTrouble};
+use crate::wait::unread::{Part, Unread};
 
 /// Threads after which gathering gives up; far more than any live system has. In a hostile dump the list of
 /// every process may lead through all threads.
@@ -148,7 +149,7 @@ impl<'k, 'd> Builder<'k, 'd> {
         }
     }
 
-    pub(crate) fn unread(&mut self, what: &'static str, at: Option<Gva>, why: Hole) {
+    pub(crate) fn unread(&mut self, what: Part, at: Option<Gva>, why: Hole) {
         let at = at.map(|at| self.kernel.addr(at));
         self.graph.unread.push(Unread::new(what, at, why));
     }
@@ -158,12 +159,12 @@ impl<'k, 'd> Builder<'k, 'd> {
         let processes = match process::processes(self.kernel) {
             Ok(list) => {
                 if let Err(hole) = list.complete("the list of processes") {
-                    self.unread("processes", None, hole);
+                    self.unread(Part::Processes, None, hole);
                 }
                 list.entries
             }
             Err(hole) => {
-                self.unread("processes", None, hole);
+                self.unread(Part::Processes, None, hole);
                 Vec::new()
             }
         };
@@ -172,15 +173,15 @@ impl<'k, 'd> Builder<'k, 'd> {
             match thread::threads_of(self.kernel.at(process)) {
                 Ok(list) => {
                     if let Err(hole) = list.complete("the list of the process's threads") {
-                        self.unread("threads of a process", Some(process), hole);
+                        self.unread(Part::ThreadsOfProcess, Some(process), hole);
                     }
                     threads.extend(list.entries);
                 }
-                Err(hole) => self.unread("threads of a process", Some(process), hole),
+                Err(hole) => self.unread(Part::ThreadsOfProcess, Some(process), hole),
             }
             if threads.len() > CAP {
                 let hole = Hole::Walk(format!("gave up after {CAP} threads"));
-                self.unread("threads", None, hole);
+                self.unread(Part::Threads, None, hole);
                 threads.truncate(CAP);
                 break;
             }
@@ -201,7 +202,7 @@ impl<'k, 'd> Builder<'k, 'd> {
         }
         let record = self.record(thread);
         if let Value::Missing(hole) = &record.state {
-            self.unread("thread", Some(thread), (**hole).clone());
+            self.unread(Part::Thread, Some(thread), (**hole).clone());
             return;
         }
         match &record.alpc_wait {
@@ -231,7 +232,7 @@ impl<'k, 'd> Builder<'k, 'd> {
     /// A thread seems to wait for a reply, but the message cannot be read: nothing confirms it.
     fn unconfirmed_reply(&mut self, thread: Gva, hole: &Hole) {
         let Ok(message) = self.kernel.at(thread).pointer(Thread::AlpcMessageId) else {
-            self.unread("thread", Some(thread), hole.clone());
+            self.unread(Part::Thread, Some(thread), hole.clone());
             return;
         };
         let from = self.thread(thread);
@@ -275,7 +276,7 @@ impl<'k, 'd> Builder<'k, 'd> {
             Value::Known(objects) => objects.as_slice(),
             Value::Missing(hole) if hole.is_absence() => &[],
             Value::Missing(hole) => {
-                self.unread("wait blocks of a thread", Some(thread), (**hole).clone());
+                self.unread(Part::WaitBlocks, Some(thread), (**hole).clone());
                 &[]
             }
         };
@@ -720,7 +721,7 @@ impl<'k, 'd> Builder<'k, 'd> {
         let kind = match &object.kind {
             Value::Known(kind) => kind,
             Value::Missing(hole) => {
-                self.unread("wait object of a thread", Some(thread), (**hole).clone());
+                self.unread(Part::WaitObject, Some(thread), (**hole).clone());
                 return;
             }
         };

@@ -6,12 +6,13 @@ use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::value::{Addr, Hole, Value};
+use crate::value::Value;
 use crate::wait::chain::Chain;
 use crate::wait::clock::Clock;
 use crate::wait::cycle::{self, Adjacency};
 use crate::wait::edge::{Certainty, Edge, EdgeKind};
 use crate::wait::node::{Node, NodeId, ThreadNode};
+use crate::wait::unread::Unread;
 
 /// What an address is taken for, so that a hostile dump cannot pass one thing off as two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,28 +40,6 @@ pub struct Graph {
     pub threads: usize,
     /// Parts of the system that could not be looked at.
     pub unread: Vec<Unread>,
-}
-
-/// A part of the system that could not be looked at, so that waits may be missing.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Unread {
-    /// What it is.
-    pub what: &'static str,
-    /// Where it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub at: Option<Addr>,
-    /// Why it could not be looked at.
-    pub complete: Value<()>,
-}
-
-impl Unread {
-    pub(crate) fn new(what: &'static str, at: Option<Addr>, why: Hole) -> Self {
-        Self {
-            what,
-            at,
-            complete: Value::Missing(Box::new(why)),
-        }
-    }
 }
 
 impl Graph {

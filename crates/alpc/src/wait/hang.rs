@@ -15,11 +15,12 @@ use crate::wait::chain::{Chain, Step};
 use crate::wait::clock::Clock;
 use crate::wait::cycle::{self, Adjacency, Components};
 use crate::wait::edge::{Certainty, Edge};
-use crate::wait::graph::{Graph, Unread};
+use crate::wait::graph::Graph;
 use crate::wait::node::{Node, NodeId, ThreadNode};
 use crate::wait::root::{self, RootKind, Suspect};
 use crate::wait::signature;
 use crate::wait::trouble::PortTrouble;
+use crate::wait::unread::Unread;
 
 /// Root blockers that are looked at closely: their stacks are read.
 const SUSPECTS: usize = 1 << 12;

@@ -21,5 +21,6 @@ pub mod service;
 pub(crate) mod signature;
 pub mod table;
 pub mod trouble;
+pub mod unread;
 
 pub use build::{waits, waits_with_message, waits_with_thread};

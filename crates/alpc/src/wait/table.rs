@@ -7,9 +7,10 @@ use crate::process::ProcessRef;
 use crate::queue::QueueKind;
 use crate::value::Value;
 use crate::wait::edge::{Certainty, EdgeKind};
-use crate::wait::graph::{Graph, Unread};
+use crate::wait::graph::Graph;
 use crate::wait::node::{MessageNode, Node, NodeId, ThreadNode};
 use crate::wait::root::RootKind;
+use crate::wait::unread::Unread;
 
 /// What has become of a message whose reply is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]

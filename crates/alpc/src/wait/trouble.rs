@@ -14,6 +14,7 @@ use crate::queue;
 use crate::wait::build::Builder;
 use crate::wait::node::{self, PortNode};
 use crate::wait::root::RootKind;
+use crate::wait::unread::Part;
 
 /// A queue this long is worth a word when it is also far longer than the rest.
 const LONG: u64 = 32;
@@ -95,7 +96,7 @@ pub(crate) fn find(builder: &mut Builder<'_, '_>) -> Vec<PortTrouble> {
     let kernel = builder.kernel;
     let ports = enumerate::ports(kernel);
     if let Some(hole) = ports.complete.hole() {
-        builder.unread("ports", None, hole.clone());
+        builder.unread(Part::Ports, None, hole.clone());
     }
     let mut found = Vec::new();
     let mut connecting: BTreeMap<Gva, u64> = BTreeMap::new();
@@ -103,7 +104,7 @@ pub(crate) fn find(builder: &mut Builder<'_, '_>) -> Vec<PortTrouble> {
     for &address in &ports.ports {
         let port = kernel.at(address);
         if let Err(hole) = look(builder, port, &mut found, &mut connecting) {
-            builder.unread("port", Some(address), hole);
+            builder.unread(Part::Port, Some(address), hole);
         }
         if let Ok(length @ 1..) = queue::total_length(port) {
             lengths.push((length, address));
