@@ -21,16 +21,18 @@ pub fn all(options: &[PathBuf], dump: &Path) -> Vec<Place> {
         }
     }
     let beside = dump.parent().filter(|folder| !folder.as_os_str().is_empty());
-    places.push(Place::Path(beside.unwrap_or(Path::new(".")).to_owned()));
-    places.extend(cache.map(Place::Path));
+    places.push(Place::Beside(beside.unwrap_or(Path::new(".")).to_owned()));
+    places.extend(cache.map(Place::named));
     places
 }
 
-/// An option is a path as it stands, unless only the grammar of symbol paths makes sense of it.
+/// An option is a path as it stands, unless only the grammar of symbol paths makes sense of it. Whether it is there
+/// is asked only of what is on this machine.
 fn option_places(option: &Path, default_store: Option<&Path>) -> Vec<Place> {
-    match option.to_str() {
-        Some(text) if !option.exists() => parse_path(text, default_store),
-        _ => vec![Place::Path(option.to_owned())],
+    match (Place::named(option.to_owned()), option.to_str()) {
+        (Place::Path(path), Some(text)) if !path.exists() => parse_path(text, default_store),
+        (Place::Remote(_), Some(text)) => parse_path(text, default_store),
+        (place, _) => vec![place],
     }
 }
 

@@ -420,8 +420,10 @@ fn notes(chosen: &Chosen) -> Vec<String> {
     // A file that was named can be beside the dump as well.
     let mut seen = HashSet::new();
     let mut is_new = |looked: &&Looked| {
-        let path = looked.path.canonicalize();
-        seen.insert(path.unwrap_or_else(|_| looked.path.clone()))
+        // Even this would follow a link.
+        let is_followed = !matches!(looked.outcome, Outcome::LeadsOut(_));
+        let path = is_followed.then(|| looked.path.canonicalize().ok()).flatten();
+        seen.insert(path.unwrap_or_else(|| looked.path.clone()))
     };
     let all = missed.looked.iter().filter(unusable);
     let all: Vec<&Looked> = all.filter(|looked| is_new(looked)).collect();

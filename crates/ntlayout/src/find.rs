@@ -1,11 +1,13 @@
 //! Looking for the symbols of an image in files, folders and symbol stores.
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::error::SymbolError;
+use crate::given::{Given, links_to_network};
 use crate::identity::Identity;
 use crate::lookalike::Lookalike;
 use crate::open::open;
@@ -74,7 +76,9 @@ pub enum Outcome {
     TooMany,
     /// A store's pointer to a file elsewhere.
     PointsTo(String),
-    /// A server or share: it is not asked.
+    /// A pointer or a link that leaves the folders that were given: it is not followed.
+    LeadsOut(String),
+    /// A server or share, or a link to one: it is not asked.
     Remote,
 }
 
@@ -92,6 +96,11 @@ impl fmt::Display for Outcome {
             Self::NoSymbols => f.write_str("a folder with no symbols in it"),
             Self::TooMany => f.write_str("a folder with too many files; not all were looked at"),
             Self::PointsTo(target) => write!(f, "a pointer to {target}"),
+            Self::LeadsOut(target) => write!(
+                f,
+                "leads to {target}, which is in none of the folders that were given, and is not followed; name that \
+                 folder too"
+            ),
             Self::Remote => f.write_str("on the network, which is never asked"),
         }
     }
@@ -104,7 +113,10 @@ impl fmt::Display for Outcome {
 /// as a symbol store; an ISF table `<GUID>-<age>.json` (`.xz`, `.gz`), also as
 /// `<name>/<GUID>-<age>.json` and `windows/<name>/…`; every other `*.pdb` directly in it, of which only the
 /// headers are read. In a symbol store it is `<name>/<GUID><age>/<name>`, or `<na>/<name>/…` in one of two
-/// tiers, where the file may be compressed or stand elsewhere (`file.ptr`).
+/// tiers, where the file may be compressed or stand elsewhere in the places (`file.ptr`).
+///
+/// Nothing on the network is ever asked, and what is found is followed no further than the places go: a `file.ptr`
+/// anywhere, and links in the dump's own folder.
 /// See [`belongs_to`](crate::SymbolTable::belongs_to) for what counts as the same identity.
 ///
 /// # Errors
@@ -112,6 +124,9 @@ impl fmt::Display for Outcome {
 pub fn find(wanted: &Identity, places: &[Place]) -> Result<Found, NotFound> {
     let mut hunt = Hunt {
         wanted,
+        places,
+        given: OnceCell::new(),
+        beside: false,
         looked: Vec::new(),
     };
     let found = places.iter().find_map(|place| hunt.place(place));
@@ -127,13 +142,18 @@ pub fn find(wanted: &Identity, places: &[Place]) -> Result<Found, NotFound> {
 
 struct Hunt<'w> {
     wanted: &'w Identity,
+    places: &'w [Place],
+    given: OnceCell<Given>,
+    /// Whether it is in the dump's own folder.
+    beside: bool,
     looked: Vec<Looked>,
 }
 
 impl Hunt<'_> {
     fn place(&mut self, place: &Place) -> Option<Table> {
+        self.beside = matches!(place, Place::Beside(_));
         match place {
-            Place::Path(path) => self.path(path),
+            Place::Path(path) | Place::Beside(path) => self.path(path),
             Place::Store(path) => match Listing::read(path) {
                 Ok(listing) => {
                     let before = self.looked.len();
@@ -154,6 +174,10 @@ impl Hunt<'_> {
     }
 
     fn path(&mut self, path: &Path) -> Option<Table> {
+        if !self.beside && links_to_network(path) {
+            self.note(path, Outcome::Remote);
+            return None;
+        }
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => self.folder(path),
             Ok(_) => self.file(path),
@@ -193,7 +217,7 @@ impl Hunt<'_> {
         None
     }
 
-    /// Follows a store's pointer, one step, to a file of this machine.
+    /// Follows a store's pointer, one step, to a file in the places.
     fn pointer(&mut self, path: &Path) -> Option<Table> {
         let mut text = Vec::new();
         let read = fs::File::open(path).and_then(|file| file.take(MAX_POINTER).read_to_end(&mut text));
@@ -202,17 +226,21 @@ impl Hunt<'_> {
         }
         let text = String::from_utf8_lossy(&text);
         let target = text.trim().strip_prefix("PATH:").unwrap_or_default().trim();
-        self.note(path, Outcome::PointsTo(target.to_owned()));
-        let place = Path::new(target);
         if is_remote(target) {
-            self.note(place, Outcome::Remote);
+            self.note(path, Outcome::PointsTo(target.to_owned()));
+            self.note(Path::new(target), Outcome::Remote);
             return None;
         }
-        match open(place) {
+        let Some(place) = self.given().inside(Path::new(target)) else {
+            self.note(path, Outcome::LeadsOut(target.to_owned()));
+            return None;
+        };
+        self.note(path, Outcome::PointsTo(target.to_owned()));
+        match open(&place) {
             Ok(table) if table.belongs_to(self.wanted.guid, self.wanted.age) => return Some(table),
-            Ok(table) => self.note(place, Outcome::Other(table.identity().cloned())),
-            Err(SymbolError::Io { source, .. }) => return self.note_failure(place, source),
-            Err(error) => self.note(place, Outcome::Unusable(error)),
+            Ok(table) => self.note(&place, Outcome::Other(table.identity().cloned())),
+            Err(SymbolError::Io { source, .. }) => return self.note_failure(&place, source),
+            Err(error) => self.note(&place, Outcome::Unusable(error)),
         }
         None
     }
@@ -234,10 +262,10 @@ impl Hunt<'_> {
 
     /// In `symbols/pdb` and `pdb`, where debuggers look first.
     fn probed(&mut self, listing: &Listing) -> Option<Table> {
-        let symbols = listing.folder("symbols");
+        let symbols = self.subfolder(listing, "symbols");
         let folders = [
-            symbols.and_then(|symbols| symbols.folder("pdb")),
-            listing.folder("pdb"),
+            symbols.and_then(|symbols| self.subfolder(&symbols, "pdb")),
+            self.subfolder(listing, "pdb"),
         ];
         folders
             .into_iter()
@@ -260,16 +288,16 @@ impl Hunt<'_> {
     /// The PDB under its own name, plain or compressed.
     fn named(&mut self, listing: &Listing) -> Option<Table> {
         let name = &self.wanted.pdb_name;
-        let files = [name.clone(), packed(name)].map(|name| listing.files(&name));
-        files.concat().iter().find_map(|file| self.file(file))
+        self.first_of(listing, &[name.clone(), packed(name)])
     }
 
     fn store(&mut self, listing: &Listing) -> Option<Table> {
-        let name = &self.wanted.pdb_name;
+        let name = self.wanted.pdb_name.clone();
         let tier: String = name.chars().take(2).collect();
+        let tier = self.subfolder(listing, &tier);
         let tiers = [
-            listing.folder(name),
-            listing.folder(&tier).and_then(|tier| tier.folder(name)),
+            self.subfolder(listing, &name),
+            tier.and_then(|tier| self.subfolder(&tier, &name)),
         ];
         tiers
             .into_iter()
@@ -279,23 +307,24 @@ impl Hunt<'_> {
 
     fn stored(&mut self, listing: &Listing) -> Option<Table> {
         let key = self.wanted.key();
-        let name = &self.wanted.pdb_name;
-        let Some(inner) = listing.folder(&key) else {
+        let name = self.wanted.pdb_name.clone();
+        let Some(inner) = self.subfolder(listing, &key) else {
             self.note(&listing.path.join(&key).join(name), Outcome::Absent);
             return None;
         };
-        let files = [name.clone(), packed(name), "file.ptr".to_owned()];
-        let files = files.map(|name| inner.files(&name)).concat();
-        if files.is_empty() {
+        let before = self.looked.len();
+        let found = self.first_of(&inner, &[name.clone(), packed(&name), "file.ptr".to_owned()]);
+        if found.is_none() && self.looked.len() == before {
             self.note(&inner.path.join(name), Outcome::Absent);
         }
-        files.iter().find_map(|file| self.file(file))
+        found
     }
 
     fn volatility(&mut self, listing: &Listing) -> Option<Table> {
-        let name = &self.wanted.pdb_name;
-        let named = listing.folder(name);
-        let windows = listing.folder("windows").and_then(|windows| windows.folder(name));
+        let name = self.wanted.pdb_name.clone();
+        let named = self.subfolder(listing, &name);
+        let windows = self.subfolder(listing, "windows");
+        let windows = windows.and_then(|windows| self.subfolder(&windows, &name));
         [named.as_ref(), windows.as_ref(), Some(listing)]
             .into_iter()
             .flatten()
@@ -304,14 +333,16 @@ impl Hunt<'_> {
 
     fn isf(&mut self, listing: &Listing) -> Option<Table> {
         let stem = format!("{}-{}", self.wanted.guid, self.wanted.age);
-        let files = ISF_ENDS.map(|end| listing.files(&format!("{stem}{end}")));
-        files.concat().iter().find_map(|file| self.file(file))
+        self.first_of(listing, &ISF_ENDS.map(|end| format!("{stem}{end}")))
     }
 
     fn others(&mut self, listing: &Listing) -> Option<Table> {
         let name = self.wanted.pdb_name.clone();
         let mut opened = 0usize;
         for file in listing.pdbs().filter(|file| !is_named(file, &name)) {
+            if !self.may_follow(file) || !file.is_file() {
+                continue;
+            }
             if opened == MAX_OPENED {
                 self.note(file, Outcome::TooMany);
                 return None;
@@ -322,6 +353,45 @@ impl Hunt<'_> {
             }
         }
         None
+    }
+
+    /// The first of a folder's files of these names that serves.
+    fn first_of(&mut self, listing: &Listing, names: &[String]) -> Option<Table> {
+        let files = names.iter().flat_map(|name| listing.named(name));
+        files
+            .into_iter()
+            .find_map(|file| (self.may_follow(file) && file.is_file()).then(|| self.file(file))?)
+    }
+
+    /// The subfolder of that name, if it can be read.
+    fn subfolder(&mut self, listing: &Listing, name: &str) -> Option<Listing> {
+        listing.named(name).find_map(|entry| {
+            let is_folder = self.may_follow(entry) && entry.is_dir();
+            is_folder.then(|| Listing::read(entry).ok())?
+        })
+    }
+
+    /// Whether a folder's entry stays where it may lead, which has to be known before it is asked for anything. One
+    /// that does not is noted.
+    fn may_follow(&mut self, entry: &Path) -> bool {
+        let Ok(target) = fs::read_link(entry) else {
+            return true;
+        };
+        let outcome = if links_to_network(entry) {
+            Outcome::Remote
+        } else if self.beside && self.given().inside(entry).is_none() {
+            Outcome::LeadsOut(target.display().to_string())
+        } else {
+            return true;
+        };
+        if !self.looked.iter().any(|looked| looked.path == entry) {
+            self.note(entry, outcome);
+        }
+        false
+    }
+
+    fn given(&self) -> &Given {
+        self.given.get_or_init(|| Given::of(self.places))
     }
 }
 
@@ -359,26 +429,13 @@ impl Listing {
         self.entries.iter().filter(move |entry| is_named(entry, name))
     }
 
-    fn files(&self, name: &str) -> Vec<PathBuf> {
-        self.named(name)
-            .filter(|entry| entry.is_file())
-            .cloned()
-            .collect()
-    }
-
-    /// The subfolder of that name, if it can be read.
-    fn folder(&self, name: &str) -> Option<Self> {
-        let mut folders = self.named(name).filter(|entry| entry.is_dir());
-        folders.find_map(|entry| Self::read(entry).ok())
-    }
-
     fn pdbs(&self) -> impl Iterator<Item = &PathBuf> {
         let is_pdb = |entry: &&PathBuf| {
             entry
                 .extension()
                 .is_some_and(|end| end.eq_ignore_ascii_case("pdb"))
         };
-        self.entries.iter().filter(is_pdb).filter(|entry| entry.is_file())
+        self.entries.iter().filter(is_pdb)
     }
 }
 

@@ -23,6 +23,7 @@ mod contract;
 mod error;
 mod find;
 mod flat;
+mod given;
 mod identity;
 mod isf;
 mod layout;

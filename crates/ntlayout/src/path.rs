@@ -2,8 +2,9 @@
 //!
 //! Grammar: elements separated by `;`. An element is a folder; `srv*` or `symsrv*symsrv.dll*` followed by
 //! stores separated by `*`, nearest first; or `cache*` followed by one store. A store that is a URL or on
-//! another machine (`\\server\share`) is remote: it is named and never asked. An empty store stands for the
-//! default one. Source: "Symbol path for Windows debuggers" of Microsoft's documentation.
+//! another machine (`\\server\share`, in any spelling that Windows takes) is remote: it is named and never asked.
+//! An empty store stands for the default one. Source: "Symbol path for Windows debuggers" of Microsoft's
+//! documentation.
 
 use std::path::{Path, PathBuf};
 
@@ -15,8 +16,31 @@ pub enum Place {
     Path(PathBuf),
     /// A symbol store.
     Store(PathBuf),
+    /// The dump's own folder. What lies in it may have come with the dump: it leads nowhere else.
+    Beside(PathBuf),
     /// A server, which is only named.
     Remote(String),
+}
+
+impl Place {
+    /// A file or folder that somebody named; a remote one, where opening it would go over the network.
+    #[must_use]
+    pub fn named(path: PathBuf) -> Self {
+        let text = path.to_string_lossy();
+        if is_remote(&text) {
+            Self::Remote(text.into_owned())
+        } else {
+            Self::Path(path)
+        }
+    }
+
+    /// The file or folder, if it is on this machine.
+    pub(crate) fn local(&self) -> Option<&Path> {
+        match self {
+            Self::Path(path) | Self::Store(path) | Self::Beside(path) => Some(path),
+            Self::Remote(_) => None,
+        }
+    }
 }
 
 /// Takes a symbol path apart. `default_store` is where an empty store is; without one it is left out.
@@ -41,12 +65,7 @@ fn parse_element(element: &str, default_store: Option<&Path>) -> Vec<Place> {
         // The library that serves comes first.
         parts.skip(1).collect()
     } else {
-        let element = unquoted(element);
-        return vec![if is_remote(element) {
-            Place::Remote(element.to_owned())
-        } else {
-            Place::Path(element.into())
-        }];
+        return vec![Place::named(unquoted(element).into())];
     };
     let place = |store: &&str| match unquoted(store) {
         "" => default_store.map(|store| Place::Store(store.to_owned())),
@@ -60,12 +79,29 @@ fn unquoted(text: &str) -> &str {
     text.trim().trim_matches('"')
 }
 
-/// Whether opening the path would go over the network.
+/// Whether opening the path would go over the network on any system, by how it is spelled.
+///
+/// That is a URL, and whatever begins with two separators or, as `\??\`, in the kernel's own namespace: a share
+/// (`\\server\share`, `//server/share`, `\/server/share`), the same by its device (`\\?\UNC\…`, `\??\UNC\…`,
+/// `\\.\GLOBALROOT\Device\Mup\…`), or a pipe (`\\.\pipe\…`). Windows takes `/` for `\` in all of them. A drive in
+/// that spelling (`\\?\C:\…`) is not. Source: "Naming Files, Paths, and Namespaces" of Microsoft's documentation.
 pub(crate) fn is_remote(path: &str) -> bool {
     let url = path.split_once("://").is_some_and(|(scheme, _)| {
         !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric())
     });
-    url || path.starts_with(r"\\") || (cfg!(windows) && path.starts_with("//"))
+    let path = path.replace('/', "\\");
+    let device = [r"\\?\", r"\??\"]
+        .iter()
+        .find_map(|start| path.strip_prefix(start));
+    url || match device {
+        Some(device) => !begins_with_drive(device),
+        None => path.starts_with(r"\\"),
+    }
+}
+
+/// `C:\`, and not `C:` alone, which in the namespaces of devices is the volume.
+fn begins_with_drive(path: &str) -> bool {
+    matches!(path.as_bytes(), [letter, b':', b'\\', ..] if letter.is_ascii_alphabetic())
 }
 
 /// On Unix paths are also listed with colons; one is taken for a separator where what follows begins a path
@@ -111,6 +147,7 @@ mod tests {
         let show = |place: Place| match place {
             Place::Path(path) => format!("path {}", path.display()),
             Place::Store(path) => format!("store {}", path.display()),
+            Place::Beside(path) => format!("beside {}", path.display()),
             Place::Remote(url) => format!("remote {url}"),
         };
         parse_path(text, Some(Path::new("/default")))
@@ -159,11 +196,50 @@ mod tests {
 
     #[test]
     fn what_is_on_the_network_is_known() {
-        for remote in ["http://x", "HTTPS://x", r"\\server\share", "file://x"] {
+        for remote in [
+            "http://x",
+            "HTTPS://x",
+            "file://x",
+            r"\\server\share",
+            "//server/share",
+            r"\/server/share",
+            r"/\server\share",
+            r"\\?\UNC\server\share",
+            r"\\?\unc\server\share",
+            "//?/UNC/server/share",
+            r"\??\UNC\server\share",
+            r"\??/UNC/server/share",
+            r"/??\UNC\server\share",
+            r"\\.\UNC\server\share",
+            r"\\.\pipe\x",
+            r"\\.\C:\x",
+            r"\\?\GLOBALROOT\Device\Mup\server\share",
+            r"\??\GLOBALROOT\Device\Mup\server\share",
+            r"\\?\C:",
+            r"\\\server\share",
+            r"\\",
+            "//",
+        ] {
             assert!(is_remote(remote), "{remote}");
+            assert_eq!(Place::named(remote.into()), Place::Remote(remote.to_owned()));
         }
-        for local in ["/a", "C:\\a", "a", "/x://y"] {
+        for local in [
+            "/a",
+            "C:\\a",
+            "C:/a",
+            "a",
+            "",
+            "/x://y",
+            r"\a",
+            r".\\a",
+            "a//b",
+            r"\\?\C:\a",
+            "//?/c:/a",
+            r"\??\D:\a",
+            "C:",
+        ] {
             assert!(!is_remote(local), "{local}");
+            assert_eq!(Place::named(local.into()), Place::Path(local.into()));
         }
     }
 }

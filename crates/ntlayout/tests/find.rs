@@ -217,17 +217,27 @@ fn pointers_of_a_store_are_followed_on_this_machine_only() {
         found.table.origin().to_string(),
         format!("PDB {}", file.display())
     );
-    for (target, remote) in [(r"\\server\share\x.pdb", true), ("/nowhere/x.pdb", false)] {
+    for target in [
+        r"\\server\share\x.pdb",
+        "//server/share/x.pdb",
+        r"\/server\share\x.pdb",
+        r"/\server\share\x.pdb",
+        r"\??\UNC\server\share\x.pdb",
+        r"\\?\UNC\server\share\x.pdb",
+        r"\\.\pipe\x",
+        "https://server/x.pdb",
+    ] {
         put(&folder, &pointer, format!("PATH:{target}").as_bytes());
         let looked = find(&wanted(), &store).unwrap_err().looked;
         assert_eq!(looked.len(), 2);
         assert!(matches!(&looked[0].outcome, Outcome::PointsTo(path) if path == target));
         assert_eq!(looked[1].path, Path::new(target));
-        assert!(matches!(
-            (&looked[1].outcome, remote),
-            (Outcome::Remote, true) | (Outcome::Absent, false)
-        ));
+        assert!(matches!(looked[1].outcome, Outcome::Remote));
     }
+    let absent = folder.path().join("nowhere.pdb");
+    put(&folder, &pointer, format!("PATH:{}", absent.display()).as_bytes());
+    let looked = find(&wanted(), &store).unwrap_err().looked;
+    assert!(matches!(outcome(&looked, &absent), Outcome::Absent));
     // A pointer to a pointer is not followed.
     put(
         &folder,
@@ -236,6 +246,95 @@ fn pointers_of_a_store_are_followed_on_this_machine_only() {
     );
     let looked = find(&wanted(), &store).unwrap_err().looked;
     assert!(matches!(&looked[1].outcome, Outcome::Unusable(error) if error.id() == "pdb-is-file-pointer"));
+}
+
+/// The right symbols, where a pointer that leaves the places would find them.
+#[test]
+fn pointers_of_a_store_stay_in_the_places() {
+    let (store, elsewhere) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let pointer = format!("ntkrnlmp.pdb/{}/file.ptr", wanted().key());
+    let file = put(&elsewhere, "x.pdb", &synthetic(KERNEL));
+    let [store_path, elsewhere_path] = [&store, &elsewhere].map(|folder| folder.path().to_owned());
+    let around = store_path.join("..").join(elsewhere_path.file_name().unwrap());
+    for target in [file, around.join("x.pdb")] {
+        let text = format!("PATH:{}", target.display());
+        let pointer = put(&store, &pointer, text.as_bytes());
+        for place in [Place::Store, Place::Path, Place::Beside] {
+            let looked = find(&wanted(), &[place(store_path.clone())]).unwrap_err().looked;
+            assert!(
+                matches!(outcome(&looked, &pointer), Outcome::LeadsOut(path) if *path == target.to_string_lossy()),
+                "{looked:#?}"
+            );
+            // Whoever named the other folder as well may be led there.
+            let places = [place(store_path.clone()), Place::Store(elsewhere_path.clone())];
+            assert!(find(&wanted(), &places).is_ok());
+        }
+    }
+    // What is no file is not read.
+    put(
+        &store,
+        &pointer,
+        format!("PATH:{}", store_path.display()).as_bytes(),
+    );
+    let looked = find(&wanted(), &[Place::Store(store_path.clone())])
+        .unwrap_err()
+        .looked;
+    assert!(matches!(outcome(&looked, &store_path), Outcome::Unusable(_)));
+}
+
+/// A dump can be packed together with links: they lead no further than what was given. In folders that somebody
+/// named for their symbols links are that somebody's.
+#[cfg(unix)]
+#[test]
+fn links_beside_the_dump_stay_there() {
+    use std::os::unix::fs::symlink;
+    let key = wanted().key();
+    let elsewhere = TempDir::new().unwrap();
+    let file = put(&elsewhere, "x.pdb", &synthetic(KERNEL));
+    let stored = put(
+        &elsewhere,
+        &format!("store/{key}/ntkrnlmp.pdb"),
+        &synthetic(KERNEL),
+    );
+    let stored = stored.parent().unwrap().parent().unwrap();
+    for (to, name) in [
+        (file.as_path(), "ntkrnlmp.pdb"),
+        (&file, "other.pdb"),
+        (stored, "ntkrnlmp.pdb"),
+    ] {
+        let dumps = TempDir::new().unwrap();
+        let link = dumps.path().join(name);
+        symlink(to, &link).unwrap();
+        let beside = Place::Beside(dumps.path().to_owned());
+        let looked = find(&wanted(), std::slice::from_ref(&beside)).unwrap_err().looked;
+        assert!(
+            matches!(outcome(&looked, &link), Outcome::LeadsOut(_)),
+            "{looked:#?}"
+        );
+        let given = Place::Path(elsewhere.path().join("nothing of the kind"));
+        assert!(find(&wanted(), &[beside.clone(), given]).is_err());
+        let given = Place::Path(elsewhere.path().to_owned());
+        assert!(find(&wanted(), &[beside, given]).is_ok());
+        assert!(find(&wanted(), &[Place::Path(dumps.path().to_owned())]).is_ok());
+    }
+    for to in ["//server/share/x.pdb", r"\??\UNC\server\share"] {
+        for place in [Place::Beside, Place::Path, Place::Store] {
+            let folder = TempDir::new().unwrap();
+            let link = folder.path().join("ntkrnlmp.pdb");
+            symlink(to, &link).unwrap();
+            let looked = find(&wanted(), &[place(folder.path().to_owned())])
+                .unwrap_err()
+                .looked;
+            assert!(matches!(outcome(&looked, &link), Outcome::Remote), "{looked:#?}");
+        }
+        let folder = TempDir::new().unwrap();
+        let link = folder.path().join("symbols");
+        symlink(to, &link).unwrap();
+        assert!(matches!(
+            outcome(&missed(std::slice::from_ref(&link)), &link),
+            Outcome::Remote
+        ));
+    }
 }
 
 #[test]
