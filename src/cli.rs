@@ -1,8 +1,9 @@
 //! The arguments.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
@@ -283,7 +284,22 @@ pub fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
         is_short || arg == "--help" || arg == "help"
     });
     let definition = if asks_help { definition() } else { Cli::command() };
-    Cli::of_matches(&definition.try_get_matches_from(args)?)
+    let cli = Cli::of_matches(&definition.try_get_matches_from(args)?)?;
+    match &cli.command {
+        Some(command) if !cli.commands.is_empty() => Err(lines_beside(command)),
+        _ => Ok(cli),
+    }
+}
+
+/// Lines of `-c` are commands themselves. Beside another one, one of the two would be left undone.
+fn lines_beside(command: &Command) -> clap::Error {
+    let name = command.name();
+    Cli::command().error(
+        ErrorKind::ArgumentConflict,
+        format!(
+            "-c is given beside the command {name}: give one of them, or write {name} among the lines of -c"
+        ),
+    )
 }
 
 /// The arguments with the help that groups the commands.
@@ -571,6 +587,21 @@ impl Cli {
         self.verbose || self.format.is_data()
     }
 
+    /// The files that the arguments name to be read, and what they are to the command.
+    pub fn reads(&self) -> impl Iterator<Item = (&Path, &'static str)> {
+        let rules = match &self.command {
+            Some(Command::Check(args)) => Some(args.rules.as_path()),
+            _ => None,
+        };
+        let dumps = self.dumps.iter().map(|path| (path.as_path(), "one of the dumps"));
+        let symbols = self.symbols.iter().map(|path| (path.as_path(), "a symbol file"));
+        dumps
+            .chain(symbols)
+            .chain(rules.map(|path| (path, "the rule file")))
+            .chain(self.redact_key.as_deref().map(|path| (path, "the key")))
+            .chain(crate::kd::files(&self.commands).map(|file| (Path::new(file), "a file of commands")))
+    }
+
     /// Whether `--output` is what the command makes, not where its results go.
     pub fn writes_own_file(&self) -> bool {
         matches!(self.command, Some(Command::Pack))
@@ -578,6 +609,16 @@ impl Cli {
 }
 
 impl Command {
+    /// Whether the exit status is what the command is run for.
+    pub fn tells_verdict(&self) -> bool {
+        match self {
+            Self::Check(_) | Self::Diff(_) | Self::Triage(_) => true,
+            Self::Symbols(args) => args.check,
+            Self::Hang(args) => args.longer_than.is_some(),
+            _ => false,
+        }
+    }
+
     /// The command's name, as it is written on the command line.
     pub fn name(&self) -> &'static str {
         match self {

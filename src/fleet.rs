@@ -34,6 +34,7 @@ use self::resume::Done;
 use self::sheet::Sheet;
 use crate::cli::{Class, Cli, Format, TriageArgs};
 use crate::failure::{Failure, Status};
+use crate::guard;
 use crate::output::Output;
 use crate::output::document::DumpRef;
 use crate::output::target::Target;
@@ -43,18 +44,18 @@ use crate::redact::Veil;
 ///
 /// # Errors
 /// What keeps the results from being written.
-pub fn run(cli: &Cli, args: &TriageArgs, mut output: Output) -> io::Result<Status> {
+pub fn run(cli: &Cli, args: &TriageArgs, output: &mut Output) -> io::Result<Status> {
     let (format, done) = match prepare(cli, args) {
         Ok(prepared) => prepared,
         Err(error) => {
-            output.diagnostic(&Failure::from_error(error).message)?;
+            output.diagnostic(&Failure::from_error(error).message);
             return Ok(Status::Fatal);
         }
     };
     if let (Some(file), Some(done)) = (&args.resume, &done)
         && let Some(note) = done.note(file)
     {
-        output.note(&note)?;
+        output.note(&note);
     }
     let alone = matches!(&cli.dumps[..], [only] if !only.is_dir());
     // The table itself shows how far it is.
@@ -77,7 +78,7 @@ pub fn run(cli: &Cli, args: &TriageArgs, mut output: Output) -> io::Result<Statu
     }
     let (worst, tally) = desk.finish()?;
     if !alone {
-        output.note(&tally.text())?;
+        output.note(&tally.text());
     }
     output.close()?;
     Ok(worst)
@@ -102,12 +103,7 @@ fn prepare(cli: &Cli, args: &TriageArgs) -> anyhow::Result<(Format, Option<Done>
             "groups have no place here: use --format ndjson or text",
         ));
     }
-    if let Some(file) = &cli.output
-        && inputs::begins_as_a_dump(file).unwrap_or(false)
-    {
-        let text = format!("{} is a dump, and is not overwritten", file.display());
-        return Err(Failure::fatal("output-is-a-dump", text));
-    }
+    refuse_to_replace_evidence()?;
     let Some(file) = &args.resume else {
         return Ok((format, None));
     };
@@ -115,11 +111,7 @@ fn prepare(cli: &Cli, args: &TriageArgs) -> anyhow::Result<(Format, Option<Done>
         let text = "--resume knows dumps by their paths, which --redact replaces: leave one of them out";
         return Err(Failure::fatal("redact-not-here", text));
     }
-    if cli
-        .output
-        .as_ref()
-        .is_some_and(|output| same_file::is_same_file(output, file).unwrap_or(false))
-    {
+    if guard::replaces(file) {
         let text = format!(
             "--output would replace {file}, with the records that are there: append to it instead, with >>{file}",
             file = file.display()
@@ -133,6 +125,22 @@ fn prepare(cli: &Cli, args: &TriageArgs) -> anyhow::Result<(Format, Option<Done>
         )
     })?;
     Ok((format, Some(done)))
+}
+
+/// Which dumps the folders hold, and which symbols they take, is not known yet.
+fn refuse_to_replace_evidence() -> anyhow::Result<()> {
+    let Some(file) = guard::replaced() else {
+        return Ok(());
+    };
+    if inputs::begins_as_a_dump(file).unwrap_or(false) {
+        let text = format!("{} is a dump, and is not overwritten", file.display());
+        return Err(Failure::fatal("output-is-a-dump", text));
+    }
+    if ntlayout::open(file).is_ok() {
+        let text = format!("{} is a symbol file, and is not overwritten", file.display());
+        return Err(Failure::fatal("output-is-symbols", text));
+    }
+    Ok(())
 }
 
 /// A dump on its own, without another process.
@@ -166,10 +174,13 @@ fn run_all(cli: &Cli, args: &TriageArgs, done: Option<&Done>, desk: &mut Desk<'_
         {
             Ok(Outcome::Skipped)
         }
-        Input::Dump(path) => match nursery.raise(&path) {
-            Ok((line, record)) => Ok(Outcome::Record(line, record)),
-            Err(problem) => failed(&path, problem),
-        },
+        Input::Dump(path) => {
+            guard::reads(&path, "one of the dumps");
+            match nursery.raise(&path) {
+                Ok((line, record)) => Ok(Outcome::Record(line, record)),
+                Err(problem) => failed(&path, problem),
+            }
+        }
         Input::Failed(path, problem) => failed(&path, problem),
     };
     let jobs = args.jobs.map_or_else(

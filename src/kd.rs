@@ -4,11 +4,13 @@
 //! debugger's command line may hold become steps, run one after the other over one opened dump.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use clap::{CommandFactory, Parser};
 
 use crate::cli::{Cli, Command, Style};
 use crate::failure::{Failure, Status};
+use crate::reading;
 
 /// Something that a command line asks for.
 pub enum Step {
@@ -18,6 +20,16 @@ pub enum Step {
     Print(String),
     /// A command line that is not understood.
     Refuse(Failure),
+}
+
+impl Step {
+    /// Whether its exit status is what it is run for.
+    pub fn tells_verdict(&self) -> bool {
+        match self {
+            Self::Run(cli) => cli.command.as_ref().is_some_and(Command::tells_verdict),
+            Self::Print(_) | Self::Refuse(_) => false,
+        }
+    }
 }
 
 /// The debugger's commands that have one of ours, for those who typed another.
@@ -172,8 +184,7 @@ pub fn steps(cli: &Cli) -> Vec<Step> {
     if cli.command.is_some() {
         return vec![Step::Run(Box::new(cli.clone()))];
     }
-    let lines = cli.commands.iter().flat_map(|lines| lines.split([';', '\n']));
-    let read = lines.flat_map(|line| match file_of(line) {
+    let read = lines(&cli.commands).flat_map(|line| match file_of(line) {
         Some(file) => lines_of(file),
         None => vec![Ok(line.to_owned())],
     });
@@ -189,6 +200,15 @@ pub fn steps(cli: &Cli) -> Vec<Step> {
     steps
 }
 
+fn lines(commands: &[String]) -> impl Iterator<Item = &str> {
+    commands.iter().flat_map(|lines| lines.split([';', '\n']))
+}
+
+/// The files of commands that the lines name.
+pub fn files(commands: &[String]) -> impl Iterator<Item = &str> {
+    lines(commands).filter_map(file_of)
+}
+
 /// The file of commands that a line names, in the debugger's spellings: `$<FILE`, `$$<FILE`, `$><FILE`, `$$><FILE`.
 fn file_of(line: &str) -> Option<&str> {
     let line = line.trim();
@@ -200,7 +220,7 @@ fn file_of(line: &str) -> Option<&str> {
 
 /// The lines of a file of commands. Files do not name further files.
 fn lines_of(file: &str) -> Vec<Result<String, Failure>> {
-    match std::fs::read_to_string(file) {
+    match reading::file(Path::new(file), &reading::COMMANDS).and_then(reading::text) {
         Ok(text) => text
             .split([';', '\n'])
             .map(|line| Ok(line.trim_end_matches('\r').to_owned()))

@@ -6,10 +6,12 @@ mod commands;
 mod explain;
 mod failure;
 mod fleet;
+mod guard;
 mod identify;
 mod kd;
 mod output;
 mod places;
+mod reading;
 mod redact;
 mod rules;
 mod selector;
@@ -24,34 +26,47 @@ use clap::error::ErrorKind;
 use crate::cli::{Cli, Command, DiffArgs, Format};
 use crate::failure::{Failure, Status};
 use crate::kd::Step;
-use crate::output::Output;
 use crate::output::document::DumpRef;
+use crate::output::{Output, escape};
 use crate::redact::Veil;
 use crate::session::Session;
 
 fn main() -> ExitCode {
-    let args = kd::bind_lines(kd::rewrite(std::env::args_os()));
+    // Lines that are given are no spellings themselves, and spellings become lines.
+    let args = kd::bind_lines(std::env::args_os().collect());
+    let args = kd::bind_lines(kd::rewrite(args));
     let cli = match cli::parse(args) {
         Ok(cli) => cli,
-        Err(error) => {
-            // Clap's own status for usage errors is 2 already, and 0 for help and version.
-            let _ = if error.exit_code() != 0 && redacts() {
-                writeln!(io::stderr(), "alpc-dump: {}", without_words(error.kind()))
-            } else {
-                error.print()
-            };
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
+        Err(error) => return not_run(&error).into(),
     };
-    match run(&cli) {
-        Ok(status) => status.into(),
-        // A reader that has seen enough, as in `| head`, is not an error.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "alpc-dump: cannot write the output: {error}");
-            Status::Fatal.into()
-        }
+    run(&cli).into()
+}
+
+/// Tells what clap has to tell instead of running: a usage error on stderr, help and version on stdout.
+fn not_run(error: &clap::Error) -> Status {
+    if error.use_stderr() {
+        let _ = if redacts() {
+            writeln!(io::stderr(), "alpc-dump: {}", without_words(error.kind()))
+        } else {
+            error.print()
+        };
+        return Status::Fatal;
     }
+    let written = error.print().and_then(|()| io::stdout().flush());
+    written.map_or_else(
+        |error| unwritten(&error, Status::Complete, "stdout"),
+        |()| Status::Complete,
+    )
+}
+
+/// What follows from results that could not be written. A reader that has seen enough, as in `| head`, is not an error;
+/// what failed before has failed all the same.
+fn unwritten(error: &io::Error, failed: Status, to: &str) -> Status {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return failed;
+    }
+    let _ = writeln!(io::stderr(), "alpc-dump: {to}: cannot be written: {error}");
+    Status::Fatal
 }
 
 /// Whether the command line asks for placeholders, although it cannot be understood.
@@ -64,30 +79,31 @@ fn without_words(kind: ErrorKind) -> String {
     format!("{kind}; without --redact it is told what; see --help")
 }
 
-/// Runs the steps on each dump; an error on one does not stop the others.
-fn run(cli: &Cli) -> io::Result<Status> {
+fn run(cli: &Cli) -> Status {
+    let to = cli.output.as_deref().unwrap_or(Path::new("stdout"));
+    let to = escape::text(&Veil::of(cli).message(&to.to_string_lossy()));
     let mut output = match Output::new(cli) {
         Ok(output) => output,
-        Err(error) => {
-            let file = cli.output.as_deref().unwrap_or(Path::new("stdout")).display();
-            let message = Veil::of(cli).message(&format!("{file}: cannot be written: {error}"));
-            let _ = writeln!(io::stderr(), "alpc-dump: {message}");
-            return Ok(Status::Fatal);
-        }
+        Err(error) => return unwritten(&error, Status::Fatal, &to),
     };
+    run_into(cli, &mut output).unwrap_or_else(|error| unwritten(&error, output.failed(), &to))
+}
+
+/// Runs the steps on each dump; an error on one does not stop the others.
+fn run_into(cli: &Cli, output: &mut Output) -> io::Result<Status> {
     if let (Some(command), []) = (&cli.command, cli.dumps.as_slice())
         && let Some(written) = commands::about::run(command)
     {
         return match written {
             Ok(text) => output.raw(&text),
             Err(error) => {
-                output.diagnostic(&format!("{error:#}"))?;
+                output.diagnostic(&format!("{error:#}"));
                 Ok(Status::Fatal)
             }
         };
     }
     if cli.dumps.is_empty() || (cli.command.is_none() && cli.commands.is_empty()) {
-        output.diagnostic(&nothing_to_do(cli))?;
+        output.diagnostic(&nothing_to_do(cli));
         return Ok(Status::Fatal);
     }
     if let Some(Command::Diff(args)) = &cli.command {
@@ -97,17 +113,20 @@ fn run(cli: &Cli) -> io::Result<Status> {
         return fleet::run(cli, args, output);
     }
     let steps = kd::steps(cli);
+    if steps.iter().any(Step::tells_verdict) {
+        output.tells_verdict();
+    }
     let mut worst = Status::Complete;
     for dump in &cli.dumps {
         let about = output.begin(cli, dump)?;
-        worst = worst.combine(run_steps(cli, dump, about, &steps, &mut output)?);
+        worst = worst.combine(run_steps(cli, dump, about, &steps, output)?);
     }
     output.finish(cli)?;
     Ok(worst)
 }
 
 /// Compares two dumps, which give one answer together.
-fn run_diff(cli: &Cli, args: &DiffArgs, mut output: Output) -> io::Result<Status> {
+fn run_diff(cli: &Cli, args: &DiffArgs, output: &mut Output) -> io::Result<Status> {
     let about = output.look_at(cli, &cli.dumps[0])?;
     let second = match cli.dumps.as_slice() {
         [_, second] => Some(output.look_at(cli, second)?),

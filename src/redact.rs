@@ -6,7 +6,6 @@
 
 use std::collections::BTreeSet;
 use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,6 +17,7 @@ use crate::cli::{Class, Cli, Command};
 use crate::failure::Failure;
 use crate::output::{document, escape};
 use crate::places;
+use crate::reading;
 
 /// Bytes that a key has at least: fewer can be guessed.
 const KEY_BYTES: usize = 16;
@@ -48,7 +48,7 @@ pub fn of_dump(cli: &Cli, dump: &Dump) -> anyhow::Result<Option<Arc<Redaction>>>
 
 fn key(path: &Path) -> anyhow::Result<Vec<u8>> {
     let shown = path.display();
-    let key = fs::read(path)
+    let key = reading::file(path, &reading::KEY)
         .map_err(|error| Failure::fatal("redact-key", format!("{shown}: cannot be read: {error}")))?;
     if key.len() < KEY_BYTES {
         return Err(Failure::fatal(

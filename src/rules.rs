@@ -4,8 +4,6 @@
 //! not, a value that means nothing and a file without conditions are errors that name the line: a gate that checks
 //! nothing is worse than none.
 
-use std::fs::File;
-use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 
@@ -17,9 +15,7 @@ use toml::Spanned;
 
 use crate::failure::Failure;
 use crate::output::{escape, time};
-
-/// Bytes that a rule file may have; one of a thousand conditions has a tenth of it.
-const MOST: u64 = 1 << 20;
+use crate::reading;
 
 /// A condition as the file has it.
 pub struct Rule {
@@ -151,18 +147,9 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<Rule>> {
 }
 
 fn text(path: &Path) -> Result<String, String> {
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes));
-    read.map_err(|error| format!("the rules cannot be read: {error}"))?;
-    if bytes.len() as u64 > MOST {
-        return Err(format!("a rule file has at most {MOST} bytes"));
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        format!(
-            "a rule file is UTF-8 text, and this one is not at byte {}",
-            error.utf8_error().valid_up_to()
-        )
-    })
+    reading::file(path, &reading::RULES)
+        .and_then(reading::text)
+        .map_err(|error| format!("the rules cannot be read: {error}"))
 }
 
 fn parse(text: &str) -> Result<Vec<Rule>, String> {

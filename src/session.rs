@@ -17,6 +17,7 @@ use ntlayout::{
 
 use crate::cli::Cli;
 use crate::failure::Failure;
+use crate::guard;
 use crate::identify;
 use crate::places;
 use crate::redact::{self, Veil};
@@ -60,6 +61,13 @@ impl Chosen {
         self.missed.as_ref().map_or(&self.looked, |missed| &missed.looked)
     }
 
+    /// The files that were read, or looked for: of the symbols in use, and of those that are not.
+    fn files(&self) -> impl Iterator<Item = &Path> {
+        let looked = self.looked().iter().map(|looked| looked.path.as_path());
+        let used = self.tables.iter().filter_map(|table| table.origin().path());
+        looked.chain(used)
+    }
+
     /// Whether a file with the kernel's own symbols was found.
     pub fn is_complete(&self) -> bool {
         self.missed.is_none() && self.certainty == Certainty::Exact
@@ -97,6 +105,7 @@ const NAMED: usize = 4;
 impl Session {
     /// Opens a dump. Where symbols are looked for: see [`places::all`].
     pub fn open(cli: &Cli, path: &Path) -> anyhow::Result<Self> {
+        guard::reads(path, "one of the dumps");
         let options = OpenOptions::default().no_mmap(cli.no_mmap);
         let dump =
             Dump::open_with(path, &options).map_err(|error| Failure::fatal(error.id(), error.to_string()))?;
@@ -142,6 +151,9 @@ impl Session {
             return Ok(known);
         }
         let chosen = self.search()?;
+        chosen
+            .files()
+            .for_each(|path| guard::reads(path, "a symbol file"));
         let mut veil = self.veil.borrow_mut();
         chosen.looked().iter().for_each(|looked| veil.learn(&looked.path));
         chosen

@@ -643,7 +643,7 @@ fn rule_files_that_cannot_be_used_are_refused() {
         (folder.path().join("none.toml"), "cannot be read"),
         (folder.path().to_owned(), "cannot be read"),
         (binary, "not at byte 11"),
-        (large, "at most 1048576 bytes"),
+        (large, "at most 1 MiB"),
     ] {
         let run = sample.run(&["check", "--rules", file.to_str().unwrap()]);
         assert_eq!(run.status, 2);

@@ -1,6 +1,6 @@
 //! `message`: the debugger's `!alpc /M`.
 
-use std::io::{self, BufRead};
+use std::io;
 use std::sync::OnceLock;
 
 use alpc::message::{self, Detail, MessageDetails, MessageRecord};
@@ -13,6 +13,7 @@ use crate::failure::{Failure, Status};
 use crate::output::records::Records;
 use crate::output::rows::{self, Rows};
 use crate::output::schema::of;
+use crate::reading;
 use crate::selector;
 use crate::session::Session;
 
@@ -49,7 +50,7 @@ pub fn records(
         records.record(TABLE.record, &one(&kernel, &args.message, Detail::Full)?)?;
         return Ok(Answer::beside(&())?.served_by(&kernel));
     }
-    let mut notes = Vec::new();
+    let mut errors = Vec::new();
     let mut status = Status::Complete;
     for token in tokens(stdin_lines()?) {
         match one(&kernel, token, Detail::Full) {
@@ -58,12 +59,16 @@ pub fn records(
                 let failure = Failure::from_error(error);
                 status = status.combine(failure.status);
                 records.failure(&failure)?;
-                notes.push(failure.message);
+                errors.push(failure.message);
             }
         }
     }
-    let answer = Answer::beside(&())?.served_by(&kernel).with_notes(notes);
-    Ok(Answer { status, ..answer })
+    let answer = Answer::beside(&())?.served_by(&kernel);
+    Ok(Answer {
+        status,
+        errors,
+        ..answer
+    })
 }
 
 fn one(kernel: &Kernel<'_>, token: &str, detail: Detail) -> anyhow::Result<MessageRecord> {
@@ -75,8 +80,12 @@ fn one(kernel: &Kernel<'_>, token: &str, detail: Detail) -> anyhow::Result<Messa
 /// What stdin holds, for every dump of the command line: it can be read only once.
 fn stdin_lines() -> anyhow::Result<&'static [String]> {
     static LINES: OnceLock<Result<Vec<String>, String>> = OnceLock::new();
-    let read = || io::stdin().lock().lines().collect::<io::Result<_>>();
-    match LINES.get_or_init(|| read().map_err(|error| error.to_string())) {
+    let read = || {
+        let bytes = reading::stdin(&reading::MESSAGES)?;
+        let text = reading::text(bytes)?;
+        Ok(text.lines().map(str::to_owned).collect())
+    };
+    match LINES.get_or_init(|| read().map_err(|error: io::Error| error.to_string())) {
         Ok(lines) => Ok(lines),
         Err(error) => Err(Failure::fatal("stdin", format!("stdin cannot be read: {error}"))),
     }
@@ -93,7 +102,7 @@ fn tokens(lines: &[String]) -> impl Iterator<Item = &str> {
 /// not stop the others.
 fn several(cli: &Cli, kernel: &Kernel<'_>, lines: &[String], detail: Detail) -> anyhow::Result<Answer> {
     let mut records = Vec::new();
-    let mut notes = Vec::new();
+    let mut errors = Vec::new();
     let mut status = Status::Complete;
     for token in tokens(lines) {
         match one(kernel, token, detail) {
@@ -101,7 +110,7 @@ fn several(cli: &Cli, kernel: &Kernel<'_>, lines: &[String], detail: Detail) -> 
             Err(error) => {
                 let failure = Failure::from_error(error);
                 status = status.combine(failure.status);
-                notes.push(failure.message);
+                errors.push(failure.message);
             }
         }
     }
@@ -109,7 +118,7 @@ fn several(cli: &Cli, kernel: &Kernel<'_>, lines: &[String], detail: Detail) -> 
     let answer = Answer::new(text, &records)?.served_by(kernel);
     Ok(Answer {
         status,
-        notes,
+        errors,
         ..answer
     })
 }

@@ -54,6 +54,8 @@ pub struct Answer {
     pub symbols: Option<SymbolSource>,
     /// Things worth saying on stderr.
     pub notes: Vec<String>,
+    /// What went wrong with a part of what was asked for, for stderr.
+    pub errors: Vec<String>,
     /// The exit status that the command itself asks for, whatever the record's holes add to it.
     pub status: Status,
 }
@@ -66,6 +68,7 @@ impl Answer {
             explain: None,
             symbols: None,
             notes: Vec::new(),
+            errors: Vec::new(),
             status: Status::Complete,
         })
     }
@@ -93,6 +96,7 @@ impl Answer {
             record: scan::holes(record)?,
             symbols: None,
             notes: Vec::new(),
+            errors: Vec::new(),
             explain: None,
             status: Status::Complete,
         })
@@ -120,7 +124,8 @@ impl Answer {
     /// The same with the addresses in its reasons as wide as a 32-bit system's.
     fn narrowed(mut self) -> Self {
         self.text = narrow::text(&self.text);
-        self.notes.iter_mut().for_each(|note| *note = narrow::text(note));
+        let said = self.notes.iter_mut().chain(&mut self.errors);
+        said.for_each(|line| *line = narrow::text(line));
         narrow::reasons(&mut self.record);
         self.explain.iter_mut().flatten().for_each(narrow::reasons);
         self
@@ -129,7 +134,8 @@ impl Answer {
     /// The same without what the command line and this machine must not tell.
     fn veiled(mut self, veil: &Veil) -> Self {
         self.text = veil.view(&self.text);
-        self.notes.iter_mut().for_each(|note| *note = veil.message(note));
+        let said = self.notes.iter_mut().chain(&mut self.errors);
+        said.for_each(|line| *line = veil.message(line));
         veil.record(&mut self.record);
         self.symbols = self.symbols.map(|symbols| symbols.veiled(veil));
         self

@@ -1,7 +1,6 @@
 //! `pack`: what the views need of symbols, as a file of a few KiB that `--symbols` takes for them.
 
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use alpc::contract::CONTRACT;
@@ -10,9 +9,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Answer;
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Format};
 use crate::failure::Failure;
 use crate::output::escape;
+use crate::output::target::Target;
 use crate::session::Session;
 
 #[derive(Serialize, JsonSchema)]
@@ -52,7 +52,10 @@ fn write(cli: &Cli, table: &dyn SymbolTable) -> anyhow::Result<Answer> {
         .ok_or_else(|| Failure::fatal("no-machine", "the symbols do not say for which machine they are"))?;
     let text = ntlayout::pack(&CONTRACT, &layout, pointer_size)
         .map_err(|error| Failure::fatal("no-identity", format!("{}: {error}", table.origin())))?;
-    save(output, &text)?;
+    let to_stdout = save(output, &text).map_err(|error| {
+        let text = format!("{}: cannot be written: {error}", output.display());
+        Failure::fatal("cannot-write", text)
+    })?;
     let record = PackRecord {
         file: output.to_string_lossy().into_owned(),
         bytes: text.len(),
@@ -66,16 +69,17 @@ fn write(cli: &Cli, table: &dyn SymbolTable) -> anyhow::Result<Answer> {
         escape::text(record.identity.as_deref().unwrap_or_default()),
         escape::text(&record.source),
     );
+    if to_stdout && cli.format == Format::Text {
+        // It would stand in the pack.
+        return Ok(Answer::new(String::new(), &record)?.with_notes(vec![line.trim_end().to_owned()]));
+    }
     Answer::new(line, &record)
 }
 
-fn save(path: &Path, text: &str) -> anyhow::Result<()> {
-    let file = OpenOptions::new().write(true).create_new(true).open(path);
-    file.and_then(|mut file| file.write_all(text.as_bytes()))
-        .map_err(|error| {
-            Failure::fatal(
-                "cannot-write",
-                format!("{}: cannot be written: {error}", path.display()),
-            )
-        })
+/// Writes a pack where none is, whole or not at all; whether that is stdout.
+fn save(path: &Path, text: &str) -> io::Result<bool> {
+    let mut target = Target::new_file(path)?;
+    target.write_all(text.as_bytes())?;
+    target.finish()?;
+    Ok(target.is_stdout())
 }

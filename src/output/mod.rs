@@ -9,6 +9,7 @@ pub mod json;
 mod junit;
 pub mod narrow;
 pub mod object_lines;
+pub mod place;
 pub mod process_lines;
 pub mod records;
 pub mod rows;
@@ -32,6 +33,7 @@ use self::target::Target;
 use crate::cli::{Cli, Command, Format};
 use crate::commands::{self, Answer, Fill, Table};
 use crate::failure::{Failure, Status};
+use crate::guard;
 use crate::redact::Veil;
 use crate::session::Session;
 
@@ -51,6 +53,10 @@ pub struct Output {
     about: String,
     /// The table whose columns the last heading names.
     heading: Option<&'static str>,
+    /// Whether there is a result to keep, of a command or in a format that tells errors too.
+    any: bool,
+    /// How the commands ended that gave nothing.
+    failed: Status,
 }
 
 impl Output {
@@ -58,7 +64,9 @@ impl Output {
     /// When the file of `--output` cannot be written.
     pub fn new(cli: &Cli) -> io::Result<Self> {
         let file = cli.output.as_deref().filter(|_| !cli.writes_own_file());
-        let target = Target::new(file, &cli.dumps)?;
+        let target = Target::new(file, cli.command.as_ref().is_some_and(Command::tells_verdict))?;
+        cli.reads().for_each(|(path, what)| guard::reads(path, what));
+        guard::check()?;
         Ok(Self {
             color: color::enabled(cli.color, target.is_stdout()),
             target,
@@ -67,34 +75,36 @@ impl Output {
             veil: Veil::of(cli),
             about: String::new(),
             heading: None,
+            any: false,
+            failed: Status::Complete,
         })
     }
 
-    /// Says on stderr what must not be missed.
-    pub fn diagnostic(&mut self, text: &str) -> io::Result<()> {
+    /// Says on stderr what must not be missed. Whether anybody reads it changes nothing else.
+    pub fn diagnostic(&self, text: &str) {
         // Errors of opening name the file themselves.
         let about = if text.starts_with(&self.about) {
             ""
         } else {
             &self.about
         };
-        writeln!(
+        let _ = writeln!(
             io::stderr(),
             "alpc-dump: {}",
             escape::lines(&self.veil.message(&format!("{about}{text}")))
-        )
+        );
     }
 
     /// Says on stderr what is good to know.
-    pub fn note(&mut self, text: &str) -> io::Result<()> {
-        if self.quiet {
-            return Ok(());
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            self.diagnostic(text);
         }
-        self.diagnostic(text)
     }
 
     /// Writes what a command gave, and returns the status that follows from it.
     pub fn answer(&mut self, cli: &Cli, dump: &DumpRef, mut answer: Answer) -> io::Result<Status> {
+        self.any = true;
         if cli.format == Format::Ndjson {
             return self.answer_as_line(cli, dump, answer);
         }
@@ -120,7 +130,7 @@ impl Output {
         } else {
             self.text(&answer.text)?;
         }
-        self.notes(&answer, &holes)?;
+        self.notes(&answer, &holes);
         Ok(status)
     }
 
@@ -143,7 +153,7 @@ impl Output {
             return Err(write_error(error));
         }
         let (status, holes) = records.end(&answer)?;
-        self.notes(&answer, &holes)?;
+        self.notes(&answer, &holes);
         Ok(status)
     }
 
@@ -159,11 +169,13 @@ impl Output {
         let mut records = Records::new(cli, dump, Some(&table), heading, &mut self.target)?;
         match commands::stream(cli, session, fill, &mut records) {
             Ok(answer) => {
+                self.any = true;
                 let (status, holes) = records.end(&answer)?;
-                self.notes(&answer, &holes)?;
+                self.notes(&answer, &holes);
                 Ok(status)
             }
             Err(error) => {
+                self.any |= records.any();
                 drop(records);
                 match error.downcast::<WriteError>() {
                     Ok(WriteError(error)) => Err(error),
@@ -182,28 +194,33 @@ impl Output {
         rows: &[impl Serialize],
         answer: &Answer,
     ) -> io::Result<Status> {
+        self.any = true;
         let mut records = Records::new(cli, dump, Some(table), true, &mut self.target)?;
         for row in rows {
             records.record(table.record, row).map_err(write_error)?;
         }
         let (status, holes) = records.end(answer)?;
-        self.notes(answer, &holes)?;
+        self.notes(answer, &holes);
         Ok(status)
     }
 
-    fn notes(&mut self, answer: &Answer, holes: &Holes) -> io::Result<()> {
+    fn notes(&self, answer: &Answer, holes: &Holes) {
         if let Some(symbols) = &answer.symbols {
-            self.note(&symbols_line(symbols))?;
+            self.note(&symbols_line(symbols));
         }
-        for note in &answer.notes {
-            self.note(note)?;
+        answer.notes.iter().for_each(|note| self.note(note));
+        answer.errors.iter().for_each(|error| self.diagnostic(error));
+        if let Some(summary) = holes.summary() {
+            self.note(&summary);
         }
-        holes.summary().map_or(Ok(()), |summary| self.note(&summary))
     }
 
     /// Says why a command gave nothing, and returns the status that follows from it.
     pub fn failure(&mut self, cli: &Cli, dump: &DumpRef, failure: &Failure) -> io::Result<Status> {
         let failure = &failure.clone().reworded(|text| dump.veil.message(text));
+        self.failed = self.failed.combine(failure.status);
+        self.diagnostic(&failure.message);
+        self.any |= matches!(cli.format, Format::Json | Format::Junit | Format::Ndjson);
         match cli.format {
             Format::Json | Format::Junit => self.documents.push(Document {
                 head: Head::new(cli, dump, None),
@@ -219,12 +236,11 @@ impl Output {
             }
             _ => {}
         }
-        self.diagnostic(&failure.message)?;
         Ok(failure.status)
     }
 
     /// Writes ready bytes, and nothing else in this run.
-    pub fn raw(mut self, bytes: &[u8]) -> io::Result<Status> {
+    pub fn raw(&mut self, bytes: &[u8]) -> io::Result<Status> {
         self.target.write_all(bytes)?;
         self.target.finish()?;
         Ok(Status::Complete)
@@ -232,6 +248,7 @@ impl Output {
 
     /// Writes ready text: a help page.
     pub fn print(&mut self, cli: &Cli, text: &str) -> io::Result<Status> {
+        self.any = true;
         if cli.format == Format::Text {
             self.target.write_all(text.as_bytes())?;
         }
@@ -255,14 +272,17 @@ impl Output {
     pub fn look_at(&mut self, cli: &Cli, dump: &Path) -> io::Result<DumpRef> {
         let dump = DumpRef::of(dump, cli.hash, self.veil.clone());
         if let Some(sha256) = &dump.sha256 {
-            self.note(&format!("SHA-256 of {}: {sha256}", dump.name))?;
+            self.note(&format!("SHA-256 of {}: {sha256}", dump.name));
         }
         Ok(dump)
     }
 
     /// Writes the JSON documents, one alone or an array of several dumps' or several commands', and gives a file
-    /// its name.
-    pub fn finish(mut self, cli: &Cli) -> io::Result<()> {
+    /// its name. Where commands failed and left nothing, a file that is there stays.
+    pub fn finish(&mut self, cli: &Cli) -> io::Result<()> {
+        if !self.any {
+            return self.target.give_up();
+        }
         if cli.format == Format::Json {
             match self.documents.as_slice() {
                 [one] => serde_json::to_writer_pretty(&mut self.target, one)?,
@@ -282,8 +302,18 @@ impl Output {
     }
 
     /// Gives a file its name, when a command has written everything itself.
-    pub fn close(self) -> io::Result<()> {
+    pub fn close(&mut self) -> io::Result<()> {
         self.target.finish()
+    }
+
+    /// Has everything done also when nobody reads it, for the exit status that it gives.
+    pub fn tells_verdict(&mut self) {
+        self.target.tells_verdict();
+    }
+
+    /// How the commands ended so far that gave nothing.
+    pub fn failed(&self) -> Status {
+        self.failed
     }
 
     fn text(&mut self, text: &str) -> io::Result<()> {

@@ -98,6 +98,11 @@ impl<'o> Records<'o> {
         self.narrow = narrow;
     }
 
+    /// Whether there was any record.
+    pub fn any(&self) -> bool {
+        self.count > 0
+    }
+
     /// Writes a record.
     pub fn record(&mut self, record: &'static str, value: &impl Serialize) -> anyhow::Result<()> {
         self.taken(record, serde_json::to_value(value)?)

@@ -1,93 +1,238 @@
-//! Where results go: stdout, or a file that appears whole or not at all.
+//! Where results go: stdout, something that is written where it is, or a file that appears whole or not at all.
 
-use std::fs;
-use std::io::{self, BufWriter, Stdout, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use super::place::{self, Place};
+use crate::guard;
+
 /// Where results go.
-pub enum Target {
-    /// Whoever writes records flushes each, so that a reader sees it as soon as it is there. Without a buffer of its
-    /// own each line of a document would be a call of the system.
-    Stdout(BufWriter<Stdout>),
-    /// Into a file beside the one that it will become.
-    File {
-        writer: BufWriter<NamedTempFile>,
-        path: PathBuf,
+///
+/// Whoever writes records flushes each, so that a reader sees it as soon as it is there. Without a buffer each line of
+/// a document would be a call of the system.
+pub struct Target {
+    writer: BufWriter<Sink>,
+    is_stdout: bool,
+}
+
+enum Sink {
+    Stream {
+        to: Box<dyn Write + Send>,
+        /// Whether what nobody reads any more is still to be worked out.
+        verdict: bool,
+        gone: bool,
     },
+    /// A file beside the one that it will become; nothing once it has become that.
+    File(Option<Box<(NamedTempFile, Becomes)>>),
+}
+
+/// What a file becomes once everything is written.
+struct Becomes {
+    path: PathBuf,
+    /// The file that it replaces.
+    before: Option<fs::Metadata>,
+    /// Whether one that is there by then may be replaced.
+    replaces: bool,
 }
 
 impl Target {
-    /// Stdout, or the file at `path` once everything is written.
+    /// Stdout, or what `path` leads to. With `verdict` a reader that goes away stops nothing: there is a verdict to be
+    /// told by the exit status.
     ///
     /// # Errors
-    /// When the folder cannot be written to, or the file is one of the dumps: a slip of the fingers must not
-    /// cost anybody the evidence.
-    pub fn new(path: Option<&Path>, dumps: &[PathBuf]) -> io::Result<Self> {
-        let Some(path) = path else {
-            return Ok(Self::Stdout(BufWriter::new(io::stdout())));
-        };
-        let is_input = |dump: &PathBuf| {
-            let same = fs::canonicalize(dump).and_then(|dump| Ok(dump == fs::canonicalize(path)?));
-            same.unwrap_or(false)
-        };
-        if dumps.iter().any(is_input) {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "it is one of the dumps that are read",
-            ));
+    /// When it cannot be written.
+    pub fn new(path: Option<&Path>, verdict: bool) -> io::Result<Self> {
+        let place = path.map_or(Ok(Place::Stdout), place::of)?;
+        Self::at(place, verdict, true)
+    }
+
+    /// The same for a file that replaces none.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn new_file(path: &Path) -> io::Result<Self> {
+        match place::of(path)? {
+            Place::File { before: Some(_), .. } => Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "it is there already, and is not replaced: remove it, or name another file",
+            )),
+            place => Self::at(place, true, false),
         }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let file = beside(folder.unwrap_or(Path::new(".")))?;
-        Ok(Self::File {
-            writer: BufWriter::new(file),
-            path: path.to_owned(),
+    }
+
+    fn at(place: Place, verdict: bool, replaces: bool) -> io::Result<Self> {
+        let is_stdout = matches!(place, Place::Stdout);
+        let stream = |to| Sink::Stream {
+            to,
+            verdict,
+            gone: false,
+        };
+        let sink = match place {
+            Place::Stdout => stream(stdout()?),
+            Place::Stderr => stream(Box::new(io::stderr())),
+            Place::Open { path, append } => stream(Box::new(open(&path, append)?)),
+            Place::File { path, before } => {
+                // Whoever may not write the file may not replace it.
+                if before.is_some() {
+                    open(&path, false)?;
+                }
+                guard::watch(&path);
+                let becomes = Becomes {
+                    path,
+                    before,
+                    replaces,
+                };
+                Sink::File(Some(Box::new((becomes.begin()?, becomes))))
+            }
+        };
+        Ok(Self {
+            writer: BufWriter::new(sink),
+            is_stdout,
         })
     }
 
     /// Whether it is stdout.
     pub fn is_stdout(&self) -> bool {
-        matches!(self, Self::Stdout(_))
+        self.is_stdout
+    }
+
+    /// From now on a reader that goes away stops nothing, as a verdict is to be told.
+    pub fn tells_verdict(&mut self) {
+        if let Sink::Stream { verdict, .. } = self.writer.get_mut() {
+            *verdict = true;
+        }
     }
 
     /// Ends the writing: a file gets its name now.
-    pub fn finish(self) -> io::Result<()> {
-        match self {
-            Self::Stdout(mut stdout) => stdout.flush(),
-            Self::File { writer, path } => {
-                let file = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
-                file.as_file().sync_all()?;
-                file.persist(path)?;
+    ///
+    /// # Errors
+    /// What could not be written, or the file is one that was read.
+    pub fn finish(&mut self) -> io::Result<()> {
+        self.writer.flush()?;
+        match self.writer.get_mut() {
+            Sink::Stream { .. } => Ok(()),
+            Sink::File(file) => {
+                guard::check()?;
+                let file = file.take().map(|file| *file);
+                file.map_or(Ok(()), |(file, becomes)| becomes.end(file))
+            }
+        }
+    }
+
+    /// Ends without a result: a file that is there stays as it was.
+    pub fn give_up(&mut self) -> io::Result<()> {
+        match self.writer.get_mut() {
+            Sink::Stream { .. } => self.writer.flush(),
+            Sink::File(file) => {
+                file.take();
                 Ok(())
             }
         }
     }
 }
 
-/// A temporary file with the rights of any other new file: by itself only its owner might read it.
-fn beside(folder: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666));
+impl Becomes {
+    /// An empty file in the same folder, which only its owner may read if it replaces one: that may be secret.
+    fn begin(&self) -> io::Result<NamedTempFile> {
+        let mut builder = tempfile::Builder::new();
+        #[cfg(unix)]
+        if self.before.is_none() {
+            use std::os::unix::fs::PermissionsExt;
+            // The rights of any other new file.
+            builder.permissions(fs::Permissions::from_mode(0o666));
+        }
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        builder
+            .prefix(".alpc-dump-")
+            .tempfile_in(folder.unwrap_or(Path::new(".")))
     }
-    builder.prefix(".alpc-dump-").tempfile_in(folder)
+
+    fn end(self, file: NamedTempFile) -> io::Result<()> {
+        #[cfg(unix)]
+        if let Some(before) = &self.before {
+            keep_rights(file.as_file(), before)?;
+        }
+        file.as_file().sync_all()?;
+        if self.replaces {
+            file.persist(self.path)?;
+        } else {
+            file.persist_noclobber(self.path)?;
+        }
+        Ok(())
+    }
+}
+
+/// Gives the file the owner and the mode of the one that it replaces.
+#[cfg(unix)]
+fn keep_rights(file: &File, before: &fs::Metadata) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+    let now = file.metadata()?;
+    if (now.uid(), now.gid()) != (before.uid(), before.gid()) {
+        // Only the superuser gives files away. To anybody else it is their own file then.
+        let _ = fchown(file, Some(before.uid()), Some(before.gid()));
+    }
+    file.set_permissions(fs::Permissions::from_mode(before.mode() & 0o777))
+}
+
+fn open(path: &Path, append: bool) -> io::Result<File> {
+    if append {
+        OpenOptions::new().append(true).open(path)
+    } else {
+        OpenOptions::new().write(true).open(path)
+    }
+}
+
+/// Where the system has it: the standard library takes a stdout that cannot be written for one that nobody reads.
+#[cfg(unix)]
+fn stdout() -> io::Result<Box<dyn Write + Send>> {
+    use std::os::fd::AsFd;
+    Ok(Box::new(File::from(io::stdout().as_fd().try_clone_to_owned()?)))
+}
+
+#[cfg(not(unix))]
+fn stdout() -> io::Result<Box<dyn Write + Send>> {
+    Ok(Box::new(io::stdout()))
 }
 
 impl Write for Target {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writer.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Stdout(stdout) => stdout.write(bytes),
-            Self::File { writer, .. } => writer.write(bytes),
+            Self::File(Some(file)) => file.0.write(bytes),
+            Self::File(None) | Self::Stream { gone: true, .. } => Ok(bytes.len()),
+            Self::Stream { to, verdict, gone } => match to.write(bytes) {
+                Err(error) if *verdict && error.kind() == io::ErrorKind::BrokenPipe => {
+                    *gone = true;
+                    Ok(bytes.len())
+                }
+                written => written,
+            },
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::Stdout(stdout) => stdout.flush(),
-            Self::File { writer, .. } => writer.flush(),
+            Self::File(Some(file)) => file.0.flush(),
+            Self::File(None) | Self::Stream { gone: true, .. } => Ok(()),
+            Self::Stream { to, verdict, gone } => match to.flush() {
+                Err(error) if *verdict && error.kind() == io::ErrorKind::BrokenPipe => {
+                    *gone = true;
+                    Ok(())
+                }
+                flushed => flushed,
+            },
         }
     }
 }
