@@ -16,6 +16,7 @@ use serde_json::Value as Json;
 use crate::cli::{Cli, Command, Format};
 use crate::commands::Answer;
 use crate::failure::Failure;
+use crate::output::escape;
 use crate::session::Session;
 
 /// Reads that all the makings of a view may take, some seconds' worth. A view of thousands of things is explained
@@ -221,7 +222,9 @@ fn what(source: &SourceRecord) -> String {
             if bits.length == 1 { "" } else { "s" }
         )
     });
-    format!("{}{offset}{bits}  {}", source.path, source.command)
+    let by = source.placed_by.as_ref();
+    let by = by.map_or(String::new(), |by| format!("  (by {})", escape::text(by)));
+    format!("{}{offset}{bits}  {}{by}", source.path, source.command)
 }
 
 /// Virtual, physical and file address and the bytes; or where that ended, and why.

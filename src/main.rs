@@ -10,6 +10,7 @@ mod guard;
 mod identify;
 mod kd;
 mod output;
+mod own_symbols;
 mod places;
 mod reading;
 mod redact;

@@ -12,20 +12,24 @@ use alpc::redact::Redaction;
 use alpc::trace::Trace;
 use kdump::{Dump, Gva, KernelImage, OpenOptions};
 use ntlayout::{
-    Certainty, Found, Guid, Identity, Layout, Looked, NotFound, Outcome, Place, SymbolTable, Table,
+    Certainty, Found, Guid, Identity, Layout, Looked, NotFound, Origin, Outcome, Place, SymbolTable, Table,
 };
 
 use crate::cli::Cli;
 use crate::failure::Failure;
 use crate::guard;
 use crate::identify;
+use crate::own_symbols::{self, OwnSymbols};
 use crate::places;
 use crate::redact::{self, Veil};
 
 /// What the search for the kernel's symbols came to.
 pub struct Chosen {
-    /// The symbols in use: none, one table, or several that explain the kernel equally well.
+    /// The symbols in use: none, one table, or several: further ones of the kernel's own, or those that explain it
+    /// equally well.
     pub tables: Vec<Table>,
+    /// What the kernel's own say together, where they were found.
+    own: Option<Layout>,
     /// Where the kernel's image begins.
     base: Option<Gva>,
     looked: Vec<Looked>,
@@ -42,6 +46,7 @@ impl Chosen {
     fn none() -> Self {
         Self {
             tables: Vec::new(),
+            own: None,
             base: None,
             looked: Vec::new(),
             missed: None,
@@ -53,7 +58,12 @@ impl Chosen {
 
     /// Whether any symbols serve.
     pub fn serves(&self) -> bool {
-        !self.tables.is_empty() || self.explained.is_some()
+        self.explained.is_some() || (!self.tables.is_empty() && !self.is_useless())
+    }
+
+    /// Whether the kernel's own symbols were found, and the views have nothing to go by in them.
+    fn is_useless(&self) -> bool {
+        self.own.as_ref().is_some_and(own_symbols::is_useless)
     }
 
     /// Everything that was looked at, in order, before the symbols in use.
@@ -70,7 +80,7 @@ impl Chosen {
 
     /// Whether a file with the kernel's own symbols was found.
     pub fn is_complete(&self) -> bool {
-        self.missed.is_none() && self.certainty == Certainty::Exact
+        self.missed.is_none()
     }
 }
 
@@ -83,6 +93,8 @@ pub struct Session {
     chosen: OnceCell<Chosen>,
     /// Where the kernel begins and how it is laid out: found once, for all commands.
     layout: OnceCell<Resolved>,
+    /// All of the kernel's own symbols, where the first lack types and a whole type was asked for.
+    own: OnceCell<Vec<Table>>,
     /// Where reads are noted, while a view is explained.
     trace: RefCell<Option<Arc<Trace>>>,
     redaction: Option<Arc<Redaction>>,
@@ -117,6 +129,7 @@ impl Session {
             places: places::all(&cli.symbols, path),
             exact_only: cli.exact_symbols,
             layout: OnceCell::new(),
+            own: OnceCell::new(),
             trace: RefCell::new(None),
             chosen: OnceCell::new(),
         })
@@ -170,14 +183,18 @@ impl Session {
         let Some(wanted) = image.as_ref().ok().and_then(Self::wanted) else {
             return self.choose_by_addresses(image);
         };
-        let missed = match ntlayout::find(&wanted, &self.places) {
-            Ok(Found { table, looked }) => {
-                return Ok(Chosen {
-                    tables: vec![table],
+        let mut own = OwnSymbols::default();
+        let found = ntlayout::find_enough(&wanted, &self.places, &mut |table| own.take(table));
+        let missed = match found {
+            Ok(Found { table, more, looked }) => {
+                let tables = std::iter::once(table).chain(more);
+                return Ok(self.completed(Chosen {
+                    tables: tables.collect(),
+                    own: own.layout(),
                     base,
                     looked,
                     ..Chosen::none()
-                });
+                }));
             }
             Err(missed) => missed,
         };
@@ -201,12 +218,20 @@ impl Session {
         // Symbols that put the image elsewhere contradict the first; none of them is proven then.
         let agree = candidates.iter().all(|candidate| Some(candidate.base) == first);
         if let (Some(first), true) = (first, agree) {
-            return Ok(Chosen {
-                tables: candidates.into_iter().map(|candidate| candidate.table).collect(),
+            let tables: Vec<Table> = candidates.into_iter().map(|candidate| candidate.table).collect();
+            let mut own = OwnSymbols::default();
+            if let [table] = tables.as_slice()
+                && table.origin().path().is_some()
+            {
+                own.take(table);
+            }
+            return Ok(self.completed(Chosen {
+                tables,
+                own: own.layout(),
                 base: Some(Gva::new(first)),
                 certainty: Certainty::Addresses,
                 ..Chosen::none()
-            });
+            }));
         }
         let base = match &image {
             Ok(image) => Some(image.base),
@@ -228,6 +253,35 @@ impl Session {
         })
     }
 
+    /// Fills what the kernel's own symbols lack by what the dump holds, and says of the rest that it is not told.
+    fn completed(&self, mut chosen: Chosen) -> Chosen {
+        let Some(own) = chosen.own.take() else {
+            return chosen;
+        };
+        // How sure all is would suffer for what only some views show: that is not told then.
+        let lacking = alpc::contract::stripped(&own);
+        if alpc::contract::are_required(&lacking) && !self.exact_only {
+            let base = chosen.base.unwrap_or_default();
+            let candidates = own_symbols::candidates(&own, self.pointer_size());
+            match choice::choose(&self.dump, base, &candidates) {
+                Ok((layout, choice)) => {
+                    chosen.explained = Some((own_symbols::untold(layout), choice));
+                    chosen.certainty = Certainty::Invariants;
+                }
+                Err(unexplained) => chosen.unexplained = Some(unexplained),
+            }
+        }
+        chosen.own = Some(own_symbols::untold(own));
+        chosen
+    }
+
+    fn pointer_size(&self) -> u8 {
+        match self.dump.kernel_space().pointer_width() {
+            4 => 4,
+            _ => 8,
+        }
+    }
+
     /// Chooses among the layouts that come with the program, unless only the kernel's own will do. Where nothing
     /// tells where the kernel's image begins, it is not needed: those have no globals.
     fn choose_by_invariants(&self, mut chosen: Chosen) -> Chosen {
@@ -245,12 +299,7 @@ impl Session {
     }
 
     fn explain(&self, base: Gva) -> Result<(Layout, Choice), Unexplained> {
-        let pointer_size = if self.dump.kernel_space().pointer_width() == 4 {
-            4
-        } else {
-            8
-        };
-        let tables = ntlayout::distinct_built_in(pointer_size).into_iter();
+        let tables = ntlayout::distinct_built_in(self.pointer_size()).into_iter();
         let layouts: Vec<Layout> = tables.filter_map(|table| table.resolve(&CONTRACT).ok()).collect();
         choice::choose(&self.dump, base, &layouts)
     }
@@ -290,19 +339,50 @@ impl Session {
     pub fn table(&self) -> anyhow::Result<&dyn SymbolTable> {
         let chosen = self.choose()?;
         self.check(chosen)?;
-        if let Some((layout, _)) = &chosen.explained {
-            return Err(no_whole_table(layout));
-        }
         // What several say alike is in the layout; of whole types only one can be shown.
-        match chosen.tables.first() {
-            Some(first) => Ok(&**first),
-            None => Err(Failure::fatal("no-symbols", "the kernel's symbols have no table")),
+        match (chosen.tables.first(), &chosen.explained) {
+            (Some(first), _) => Ok(&**first),
+            (None, Some((layout, _))) => Err(no_whole_table(layout)),
+            (None, None) => Err(Failure::fatal("no-symbols", "the kernel's symbols have no table")),
         }
+    }
+
+    /// The tables that whole types are looked for in: that in use; where it lacks types, all of the kernel's own.
+    pub fn whole_types(&self) -> anyhow::Result<Vec<&dyn SymbolTable>> {
+        let first = self.table()?;
+        if !self.lacks_types()? {
+            return Ok(vec![first]);
+        }
+        let own = self.own.get_or_init(|| {
+            let found = self.image().ok().as_ref().and_then(Self::wanted);
+            let found =
+                found.and_then(|wanted| ntlayout::find_enough(&wanted, &self.places, &mut |_| false).ok());
+            found.map_or_else(Vec::new, |Found { table, more, .. }| {
+                std::iter::once(table).chain(more).collect()
+            })
+        });
+        let others = own.iter().map(|table| &**table as &dyn SymbolTable);
+        let others = others.filter(|table| table.origin() != first.origin());
+        Ok(std::iter::once(first).chain(others).collect())
+    }
+
+    /// Whether the kernel's own symbols were found and lack types.
+    pub fn lacks_types(&self) -> anyhow::Result<bool> {
+        let chosen = self.choose()?;
+        let lacks = |own: &Layout| !own.filled().is_empty() || !alpc::contract::stripped(own).is_empty();
+        Ok(chosen.own.as_ref().is_some_and(lacks))
     }
 
     /// Refuses what cannot be used, or may not.
     fn check(&self, chosen: &Chosen) -> anyhow::Result<()> {
         let table = chosen.tables.first().map(|table| table.origin());
+        if let (Some(origin), false) = (table, chosen.serves()) {
+            let why = unexplained(chosen.unexplained.as_ref());
+            return Err(Failure::fatal(
+                "symbols-without-types",
+                without_types(self.dump.path(), origin, &why),
+            ));
+        }
         let explained = chosen.explained.as_ref().map(|(layout, _)| layout.origin());
         let Some(origin) = table.or(explained) else {
             let (dump, missed) = (self.dump.path(), chosen.missed.as_ref());
@@ -376,6 +456,14 @@ impl Session {
                 choice: Some(choice.clone()),
             });
         }
+        if let (Some(layout), Some(base)) = (&chosen.own, chosen.base) {
+            return Ok(Resolved {
+                base,
+                layout: layout.clone().with_certainty(chosen.certainty),
+                choice: None,
+                notes,
+            });
+        }
         let resolved: Result<Vec<Layout>, _> = chosen
             .tables
             .iter()
@@ -409,6 +497,16 @@ fn no_symbols(dump: &Path, miss: &NotFound, unexplained: &str) -> String {
     )
 }
 
+/// What to do where the kernel's own symbols were found and have no types.
+fn without_types(dump: &Path, origin: &Origin, unexplained: &str) -> String {
+    format!(
+        "{dump}: {origin} is of this kernel and has no types, as some PDBs of Microsoft's server; no layouts that come \
+         with the program are of this kernel, and {unexplained}; name with --symbols another file of the same GUID and \
+         age that has types: the PDB of another update of that server, or an ISF table of Volatility",
+        dump = dump.display(),
+    )
+}
+
 /// Why the layouts that come with the program do not serve.
 fn unexplained(why: Option<&Unexplained>) -> String {
     why.map_or_else(
@@ -426,7 +524,7 @@ fn notes(chosen: &Chosen) -> Vec<String> {
     let unusable = |looked: &&Looked| {
         !matches!(
             looked.outcome,
-            Outcome::Absent | Outcome::NoSymbols | Outcome::Remote
+            Outcome::Absent | Outcome::NoSymbols | Outcome::PassedOver | Outcome::Packed(_) | Outcome::Remote
         )
     };
     // A file that was named can be beside the dump as well.

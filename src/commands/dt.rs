@@ -27,12 +27,17 @@ pub fn run(cli: &Cli, session: &Session, args: &DtArgs) -> anyhow::Result<Answer
         .map(|token| selector::object(&kernel, token))
         .transpose()?;
     for name in spellings(&args.type_name)? {
-        let found = typed::describe(&kernel, table, &name, address)
-            .map_err(|error| Failure::fatal(error.id(), error.to_string()))?;
-        if let Some(record) = found {
-            let text = text(&record, cli.verbose);
-            return Ok(Answer::new(text, &record)?.served_by(&kernel));
+        for table in session.whole_types()? {
+            let found = typed::describe(&kernel, table, &name, address)
+                .map_err(|error| Failure::fatal(error.id(), error.to_string()))?;
+            if let Some(record) = found {
+                let text = text(&record, cli.verbose);
+                return Ok(Answer::new(text, &record)?.served_by(&kernel));
+            }
         }
+    }
+    if session.lacks_types()? {
+        return Err(not_told(&args.type_name, table));
     }
     Err(no_such_type(&args.type_name, table))
 }
@@ -58,6 +63,19 @@ fn list(kernel: &Kernel<'_>, table: &dyn SymbolTable, args: &DtArgs) -> anyhow::
         format!("          nt!{}, {size}\n", escape::text(&ty.name))
     });
     Ok(Answer::new(text.collect(), &list)?.served_by(kernel))
+}
+
+/// A table without all types says nothing of one that is not in it.
+fn not_told(name: &str, table: &dyn SymbolTable) -> anyhow::Error {
+    Failure::fatal(
+        "type-not-told",
+        format!(
+            "{} lacks types, and none of the kernel's symbols at hand has \"{}\"; name with --symbols another file of \
+             the same GUID and age that has it",
+            table.origin(),
+            name.escape_debug()
+        ),
+    )
 }
 
 fn no_such_type(name: &str, table: &dyn SymbolTable) -> anyhow::Error {

@@ -152,7 +152,10 @@ fn of_process(kernel: &Kernel<'_>, process: ProcessRecord, args: &HandlesArgs) -
     let handles = process.object_table.get().and_then(|table| {
         let table = (!table.is_null()).then(|| table.gva());
         table
-            .map(|table| handle::handles(kernel, table, wanted))
+            .map(|table| {
+                handle::claim(kernel, process.address.gva(), table)?;
+                handle::handles(kernel, table, wanted)
+            })
             .transpose()
     });
     ProcessHandles {

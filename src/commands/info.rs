@@ -16,6 +16,7 @@ use crate::output::escape;
 use crate::output::evidence_lines;
 use crate::output::rows::{Rows, or_question};
 use crate::output::time;
+use crate::own_symbols::{self, TypesFrom};
 use crate::session::Session;
 
 const LABEL: usize = 22;
@@ -77,6 +78,10 @@ struct SymbolsFound {
     certainty: String,
     /// Why they were chosen, where they are not those that the kernel names.
     evidence: Option<Choice>,
+    /// Types that they lack and that other symbols tell.
+    types_from: Vec<TypesFrom>,
+    /// Types that they lack and that nothing tells.
+    types_untold: Vec<&'static str>,
     /// Globals that they lack and that were found otherwise.
     derived: Vec<DerivedGlobal>,
     missing: Vec<String>,
@@ -185,6 +190,8 @@ fn symbols(session: &Session) -> anyhow::Result<SymbolsFound> {
         identity: layout.identity().map(Identity::to_string),
         certainty: layout.certainty().to_string(),
         evidence: kernel.choice().cloned(),
+        types_from: own_symbols::types_from(layout),
+        types_untold: own_symbols::types_untold(&kernel),
         derived: kernel.derived_globals(),
         missing: missing.iter().map(ToString::to_string).collect(),
         views_lost: alpc::contract::views_lost(&missing),
@@ -398,6 +405,7 @@ fn symbol_rows(rows: &mut Rows, symbols: &Found<SymbolsFound>) {
             if let Some(choice) = &symbols.evidence {
                 evidence_lines::choice(rows, choice);
             }
+            own_symbols::rows(rows, &symbols.types_from, &symbols.types_untold);
             evidence_lines::derived(rows, &symbols.derived);
             if !symbols.missing.is_empty() {
                 rows.text("Symbols lack", &symbols.missing.join(", "));

@@ -37,6 +37,7 @@ use crate::failure::{Failure, Status};
 use crate::output::document::SymbolSource;
 use crate::output::records::Records;
 use crate::output::{narrow, scan};
+use crate::own_symbols;
 use crate::redact::{self, Veil};
 use crate::session::Session;
 
@@ -154,6 +155,8 @@ pub fn symbol_source(kernel: &Kernel<'_>) -> SymbolSource {
         identity: layout.identity().map(ToString::to_string),
         certainty: layout.certainty().to_string(),
         evidence: kernel.choice().cloned(),
+        types_from: own_symbols::types_from(layout),
+        types_untold: own_symbols::types_untold(kernel),
     }
 }
 

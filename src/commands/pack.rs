@@ -3,16 +3,17 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use alpc::contract::CONTRACT;
-use ntlayout::SymbolTable;
+use alpc::contract::{self, CONTRACT};
+use ntlayout::{Certainty, Layout};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Answer;
 use crate::cli::{Cli, Command, Format};
-use crate::failure::Failure;
+use crate::failure::{Failure, Status};
 use crate::output::escape;
 use crate::output::target::Target;
+use crate::own_symbols::{self, TypesFrom};
 use crate::session::Session;
 
 #[derive(Serialize, JsonSchema)]
@@ -21,11 +22,30 @@ pub struct PackRecord {
     bytes: usize,
     identity: Option<String>,
     source: String,
+    /// Types that the symbols lack and that others of the same image tell: they are in the pack.
+    types_from: Vec<TypesFrom>,
+    /// Types that the symbols lack and that nothing tells: the pack does not tell of them either.
+    types_untold: Vec<&'static str>,
 }
 
 /// Packs the symbols in use for a dump.
 pub fn of_dump(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
-    write(cli, session.table()?)
+    // What is not the kernel's own for sure is refused here.
+    let pointer_size = session.table()?.pointer_size();
+    let kernel = session.kernel()?;
+    let layout = kernel.layout();
+    if layout.certainty() != Certainty::Exact {
+        return Err(Failure::fatal(
+            "symbols-not-exact",
+            format!(
+                "{} serve, {}{}: they cannot be packed as the kernel's own",
+                layout.origin(),
+                layout.certainty(),
+                own_symbols::in_short(&own_symbols::types_from(layout), &[]),
+            ),
+        ));
+    }
+    write(cli, layout, pointer_size)
 }
 
 /// Packs a symbol file that stands where a dump does; nothing if the command is another or the file is none.
@@ -34,24 +54,32 @@ pub fn of_table(cli: &Cli, path: &Path) -> Option<anyhow::Result<Answer>> {
         return None;
     }
     let table = ntlayout::open(path).ok()?;
-    Some(write(cli, &*table))
+    let layout = table
+        .resolve(&CONTRACT)
+        .map_err(|error| Failure::fatal(error.id(), error.to_string()));
+    Some(layout.and_then(|layout| {
+        let layout = own_symbols::untold(own_symbols::with_built_in(layout));
+        if own_symbols::is_useless(&layout) {
+            return Err(Failure::fatal(
+                "symbols-without-types",
+                format!("{} has no types: there is nothing to pack", table.origin()),
+            ));
+        }
+        write(cli, &layout, table.pointer_size())
+    }))
 }
 
-fn write(cli: &Cli, table: &dyn SymbolTable) -> anyhow::Result<Answer> {
+fn write(cli: &Cli, layout: &Layout, pointer_size: Option<u8>) -> anyhow::Result<Answer> {
     let Some(output) = &cli.output else {
         return Err(Failure::fatal(
             "no-output",
             "pack needs the name of the file to write: pack --output FILE",
         ));
     };
-    let layout = table
-        .resolve(&CONTRACT)
-        .map_err(|error| Failure::fatal(error.id(), error.to_string()))?;
-    let pointer_size = table
-        .pointer_size()
+    let pointer_size = pointer_size
         .ok_or_else(|| Failure::fatal("no-machine", "the symbols do not say for which machine they are"))?;
-    let text = ntlayout::pack(&CONTRACT, &layout, pointer_size)
-        .map_err(|error| Failure::fatal("no-identity", format!("{}: {error}", table.origin())))?;
+    let text = ntlayout::pack(&CONTRACT, layout, pointer_size)
+        .map_err(|error| Failure::fatal("no-identity", format!("{}: {error}", layout.origin())))?;
     let to_stdout = save(output, &text).map_err(|error| {
         let text = format!("{}: cannot be written: {error}", output.display());
         Failure::fatal("cannot-write", text)
@@ -61,19 +89,28 @@ fn write(cli: &Cli, table: &dyn SymbolTable) -> anyhow::Result<Answer> {
         bytes: text.len(),
         identity: layout.identity().map(ToString::to_string),
         source: layout.origin().to_string(),
+        types_from: own_symbols::types_from(layout),
+        types_untold: contract::stripped(layout),
     };
     let line = format!(
-        "{}: {} bytes, {} from {}\n",
+        "{}: {} bytes, {} from {}{}\n",
         escape::text(&record.file),
         record.bytes,
         escape::text(record.identity.as_deref().unwrap_or_default()),
         escape::text(&record.source),
+        escape::text(&own_symbols::in_short(&record.types_from, &record.types_untold)),
     );
+    let status = if contract::are_lost(&record.types_untold) {
+        Status::Partial
+    } else {
+        Status::Complete
+    };
     if to_stdout && cli.format == Format::Text {
         // It would stand in the pack.
-        return Ok(Answer::new(String::new(), &record)?.with_notes(vec![line.trim_end().to_owned()]));
+        let answer = Answer::new(String::new(), &record)?.ends_with(status);
+        return Ok(answer.with_notes(vec![line.trim_end().to_owned()]));
     }
-    Answer::new(line, &record)
+    Ok(Answer::new(line, &record)?.ends_with(status))
 }
 
 /// Writes a pack where none is, whole or not at all; whether that is stdout.

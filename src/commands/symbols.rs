@@ -11,6 +11,7 @@ use crate::cli::SymbolsArgs;
 use crate::output::escape;
 use crate::output::evidence_lines;
 use crate::output::rows::Rows;
+use crate::own_symbols::{self, TypesFrom};
 use crate::places;
 use crate::session::{Chosen, Session};
 
@@ -47,6 +48,10 @@ struct SymbolsInUse {
     certainty: String,
     /// Why they were chosen, where they are not those that the kernel names.
     evidence: Option<Choice>,
+    /// Types that they lack and that other symbols tell.
+    types_from: Vec<TypesFrom>,
+    /// Types that they lack and that nothing tells.
+    types_untold: Vec<&'static str>,
     missing: Vec<String>,
     views_lost: Vec<&'static str>,
 }
@@ -75,7 +80,8 @@ pub fn run(session: &Session, args: &SymbolsArgs) -> anyhow::Result<Answer> {
         in_use,
         get: wanted.as_ref().filter(|_| !chosen.is_complete()).and_then(get),
     };
-    let failed = args.check && !chosen.serves();
+    let lacks = |used: &SymbolsInUse| alpc::contract::are_lost(&used.types_untold);
+    let failed = args.check && record.in_use.as_ref().is_none_or(lacks);
     Ok(Answer::new(text(&record), &record)?.finding(failed))
 }
 
@@ -94,6 +100,8 @@ fn in_use(session: &Session) -> anyhow::Result<SymbolsInUse> {
         source: layout.origin().to_string(),
         certainty: layout.certainty().to_string(),
         evidence: kernel.choice().cloned(),
+        types_from: own_symbols::types_from(layout),
+        types_untold: own_symbols::types_untold(&kernel),
         missing: missing.iter().map(ToString::to_string).collect(),
         views_lost: alpc::contract::views_lost(&missing),
     })
@@ -155,6 +163,7 @@ fn text(record: &SymbolSearch) -> String {
             if let Some(choice) = &used.evidence {
                 evidence_lines::choice(&mut rows, choice);
             }
+            own_symbols::rows(&mut rows, &used.types_from, &used.types_untold);
             if !used.missing.is_empty() {
                 rows.text("Lacks", &used.missing.join(", "));
                 rows.text("Views lost", &used.views_lost.join(", "));

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::cli::{Cli, Command};
 use crate::explain::Explanation;
 use crate::failure::{Failure, Status};
+use crate::own_symbols::TypesFrom;
 use crate::redact::Veil;
 
 /// Version of the documents and records; `docs/json.md` says what may change without it.
@@ -72,6 +73,12 @@ pub struct SymbolSource {
     /// Why they were chosen, where they are not those that the kernel names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Choice>,
+    /// Types that they lack and that other symbols tell; not there when they lack none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub types_from: Vec<TypesFrom>,
+    /// Types that they lack and that nothing tells; not there when there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub types_untold: Vec<&'static str>,
 }
 
 /// Why a command gave nothing.
@@ -184,6 +191,11 @@ impl SymbolSource {
         Self {
             source: veil.view(&self.source),
             identity: self.identity.map(|identity| veil.view(&identity)),
+            types_from: self
+                .types_from
+                .into_iter()
+                .map(|from| from.veiled(veil))
+                .collect(),
             ..self
         }
     }

@@ -34,6 +34,7 @@ use crate::cli::{Cli, Command, Format};
 use crate::commands::{self, Answer, Fill, Table};
 use crate::failure::{Failure, Status};
 use crate::guard;
+use crate::own_symbols;
 use crate::redact::Veil;
 use crate::session::Session;
 
@@ -335,7 +336,8 @@ fn symbols_line(symbols: &SymbolSource) -> String {
     let SymbolSource {
         source, certainty, ..
     } = symbols;
-    match (certainty.as_str(), &symbols.evidence) {
+    let lacking = own_symbols::in_short(&symbols.types_from, &symbols.types_untold);
+    let line = match (certainty.as_str(), &symbols.evidence) {
         ("exact", _) => format!("symbols: {source}"),
         (certainty, Some(evidence)) => {
             format!(
@@ -344,5 +346,6 @@ fn symbols_line(symbols: &SymbolSource) -> String {
             )
         }
         (certainty, None) => format!("symbols: {source} ({certainty})"),
-    }
+    };
+    line + &lacking
 }

@@ -7,7 +7,7 @@
 //! member are listed in order of preference; `R` marks what every kernel with ALPC types has, `O` what only
 //! some have.
 
-use ntlayout::{Contract, FieldSpec, GlobalSpec, Missing, Need};
+use ntlayout::{Contract, FieldSpec, GlobalSpec, Layout, Missing, Need};
 
 /// A member of a kernel structure, as declared here.
 ///
@@ -128,6 +128,56 @@ pub static CONTRACT: Contract = Contract {
     types: TYPE_NAMES,
     globals: GLOBALS,
 };
+
+/// Types that only some kernels have: that symbols lack one of them says nothing of the symbols.
+pub const OF_SOME_KERNELS: [&str; 6] = [
+    "_BLOB_COUNTERS",
+    "_KLOCK_ENTRY",
+    "_KWAIT_CHAIN_ENTRY",
+    "_MM_SESSION_SPACE",
+    "_OB_DUPLICATE_OBJECT_STATE",
+    "_PSP_SESSION_SPACE",
+];
+
+/// Types that every kernel has, and that the layouts which come with the program do not tell.
+pub const OF_SYMBOLS_ALONE: [&str; 8] = [
+    "_DEVICE_OBJECT",
+    "_DRIVER_OBJECT",
+    "_ERESOURCE",
+    "_FAST_MUTEX",
+    "_IO_STACK_LOCATION",
+    "_IRP",
+    "_OWNER_ENTRY",
+    "_RTL_USER_PROCESS_PARAMETERS",
+];
+
+/// The types that a kernel with ALPC surely has and a symbol table of it does not tell of: what Microsoft's server gives
+/// for some kernels has no types, or not all. A table is only doubted when it lacks one that the published layouts of
+/// all kernels have.
+#[must_use]
+pub fn stripped(layout: &Layout) -> Vec<&'static str> {
+    let mut lacking = layout.lacking(&CONTRACT);
+    lacking.retain(|ty| !OF_SOME_KERNELS.contains(ty));
+    let filled = layout.filled().iter().map(|filled| filled.ty);
+    let lacked: Vec<&str> = filled.filter(|ty| !OF_SOME_KERNELS.contains(ty)).collect();
+    if !are_lost(&lacking) && lacked.is_empty() {
+        lacking.clear();
+    }
+    lacking
+}
+
+/// Whether any of some types is one that the layouts which come with the program tell.
+#[must_use]
+pub fn are_lost(types: &[&str]) -> bool {
+    types.iter().any(|ty| !OF_SYMBOLS_ALONE.contains(ty))
+}
+
+/// Whether any of some types has a member that no view can do without.
+#[must_use]
+pub fn are_required(types: &[&str]) -> bool {
+    let mut fields = FIELDS.iter();
+    fields.any(|spec| spec.need == Need::Required && types.contains(&spec.ty))
+}
 
 /// The views that fall away, or lose part of what they show, without what a symbol table lacks.
 #[must_use]

@@ -6,6 +6,7 @@ use kdump::{Gva, Gxa};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::budget::{Owner, Part};
 use crate::contract::{Directory, DirectoryEntry};
 use crate::kernel::{At, Kernel, Read, offset};
 use crate::object::{self, TypeRef};
@@ -13,9 +14,6 @@ use crate::value::{Addr, Hole, Value};
 
 /// Hash buckets of a directory in every kernel so far; the layout says how many there really are.
 const BUCKETS_CAP: u64 = 1024;
-
-/// Entries after which a walk gives up; far more than the namespace of a live system holds.
-const CAP: usize = 1 << 20;
 
 /// What a directory holds, as far as the dump tells.
 #[derive(Clone, Debug, Default)]
@@ -34,10 +32,9 @@ pub fn contents(directory: At<'_, '_>) -> Contents {
     let mut contents = Contents::default();
     match buckets(directory) {
         Ok(buckets) => {
-            let mut seen = HashSet::new();
             for (number, bucket) in buckets.into_iter().enumerate() {
                 let found = |object| contents.objects.push((number, object));
-                if let Err(hole) = chain(directory.kernel(), bucket, &mut seen, found) {
+                if let Err(hole) = chain(directory.kernel(), bucket, found) {
                     contents.gaps.push(hole);
                 }
             }
@@ -59,13 +56,20 @@ fn buckets(directory: At<'_, '_>) -> Read<Vec<Gva>> {
         .collect())
 }
 
-fn chain(kernel: &Kernel<'_>, bucket: Gva, seen: &mut HashSet<u64>, mut found: impl FnMut(Gva)) -> Read<()> {
+fn chain(kernel: &Kernel<'_>, bucket: Gva, mut found: impl FnMut(Gva)) -> Read<()> {
     let mut entry = kernel.cursor().pointer(bucket)?;
+    let mut number = 0_u64;
     while entry.u64() != 0 {
-        if !seen.insert(entry.u64()) || seen.len() > CAP {
+        let owner = Owner {
+            owner: bucket,
+            number,
+        };
+        let claimed = kernel.claims().claim(kernel, Part::DirectoryEntry, entry, owner);
+        if claimed.is_err() {
             let at = kernel.addr(entry);
             return Err(Hole::Walk(format!("the directory entries lead around at {at}")));
         }
+        number = number.saturating_add(1);
         let entry_at = kernel.at(entry);
         let object = entry_at.pointer(DirectoryEntry::Object)?;
         if object.u64() != 0 {
@@ -158,7 +162,8 @@ pub fn all(kernel: &Kernel<'_>, mut wanted: impl FnMut(At<'_, '_>) -> Read<bool>
         path: String::new(),
     }]);
     while let Some(directory) = left.pop_front() {
-        if !seen.insert(directory.object.u64()) || seen.len() > CAP {
+        // One directory can be shown at many addresses.
+        if !seen.insert(kernel.identity(directory.object)) {
             continue;
         }
         let inside = contents(kernel.at(directory.object));
@@ -200,7 +205,7 @@ fn visit(
     Ok(Visited {
         named: Named {
             object,
-            path: format!("{parent}\\{name}"),
+            path: object::path_below(kernel, parent, &name, object)?,
         },
         is_directory: object::is_directory(header)?,
         is_wanted: wanted(header)?,
@@ -223,6 +228,7 @@ pub fn find(kernel: &Kernel<'_>, path: &str) -> Read<Found> {
     };
     for part in path.split('\\').filter(|part| !part.is_empty()) {
         let mut next = Vec::new();
+        let mut seen = HashSet::new();
         for directory in &found.objects {
             let header = object::header(kernel, directory.object);
             match header.and_then(object::is_directory) {
@@ -237,10 +243,15 @@ pub fn find(kernel: &Kernel<'_>, path: &str) -> Read<Found> {
             found.gaps.extend(inside.gaps);
             for (_, object) in inside.objects {
                 match object::header(kernel, object).and_then(object::name) {
-                    Ok(Some(name)) if same_name(&name, part) => next.push(Named {
-                        object,
-                        path: format!("{}\\{name}", directory.path),
-                    }),
+                    Ok(Some(name)) if same_name(&name, part) => {
+                        if !seen.insert(kernel.identity(object)) {
+                            continue;
+                        }
+                        match object::path_below(kernel, &directory.path, &name, object) {
+                            Ok(path) => next.push(Named { object, path }),
+                            Err(hole) => found.gaps.push(hole),
+                        }
+                    }
                     Ok(_) => {}
                     Err(hole) => found.gaps.push(hole),
                 }

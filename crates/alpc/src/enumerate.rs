@@ -108,6 +108,9 @@ pub fn by_handle(kernel: &Kernel<'_>) -> BTreeSet<Gva> {
         let Ok(table) = kernel.at(process).pointer(Process::ObjectTable) else {
             continue;
         };
+        if handle::claim(kernel, process, table).is_err() {
+            continue;
+        }
         let Ok(body) = kernel.offset(ObjectHeader::Body) else {
             continue;
         };

@@ -4,12 +4,11 @@
 //! a page of entries, a table above it a page of pointers. Handle values count entries in steps of four, the
 //! first entry of each leaf included, although it is no handle.
 
-use std::collections::HashSet;
-
 use kdump::{Gva, Gxa};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
+use crate::budget::{Owner, Part};
 use crate::contract::{HandleTable, HandleTableEntry, ListEntry, ObjectHeader, Type};
 use crate::kernel::{At, Kernel, Read, offset};
 use crate::object::{self, ObjectRecord, TypeRef};
@@ -114,6 +113,8 @@ impl std::fmt::Display for Gap {
 /// A handle table, ready to be walked.
 #[derive(Clone, Copy, Debug)]
 struct Shape {
+    /// The `_HANDLE_TABLE`.
+    table: Gva,
     top: Gva,
     level: u64,
     /// Entries in use at most.
@@ -147,6 +148,7 @@ impl Shape {
         // The first handle for which the table would have to grow.
         let end = table.uint(HandleTable::NextHandleNeedingPool)?.checked_div(STEP);
         Ok(Self {
+            table: table.address(),
             top: Gva::new(code & !3),
             level,
             bound: end.unwrap_or(0).min(reach).min(CAP),
@@ -181,6 +183,50 @@ impl Shape {
         }
     }
 
+    /// The leaf with the entry of that index, unless it is another's, or how many entries that hides: a page of a table
+    /// is a whole page of pool, and no other table's, nor a second time in its own.
+    fn own_leaf(&self, kernel: &Kernel<'_>, index: u64) -> Result<Gva, (Hole, u64)> {
+        /// What the pages above the leaves are numbered from, so that none has the number of a leaf.
+        const ABOVE: u64 = 1 << 32;
+        let per_middle = self.per_leaf.saturating_mul(self.per_table);
+        if self.level > 0 {
+            self.own(kernel, self.top, u64::MAX)
+                .map_err(|hole| (hole, u64::MAX))?;
+        }
+        if self.level > 1 {
+            let number = index.checked_div(per_middle).unwrap_or(0);
+            let slot = offset(self.top, number.saturating_mul(self.pointer));
+            // What cannot be read is told when the leaf is looked for.
+            if let Ok(middle) = kernel.cursor().pointer(slot) {
+                self.own(kernel, middle, ABOVE.saturating_add(number))
+                    .map_err(|hole| (hole, per_middle))?;
+            }
+        }
+        let leaf = self.leaf(kernel, index);
+        leaf.and_then(|leaf| {
+            let number = index.checked_div(self.per_leaf).unwrap_or(0);
+            self.own(kernel, leaf, number).map(|()| leaf)
+        })
+        .map_err(|hole| (hole, self.per_leaf))
+    }
+
+    fn own(&self, kernel: &Kernel<'_>, page: Gva, number: u64) -> Read<()> {
+        let owner = Owner {
+            owner: self.table,
+            number,
+        };
+        let claimed = kernel.claims().claim(kernel, Part::HandleTablePage, page, owner);
+        claimed.map_err(|taken| {
+            let at = kernel.addr(page);
+            Hole::Walk(if taken.owner == self.table {
+                format!("the handle table leads around to its page at {at}")
+            } else {
+                let other = kernel.addr(taken.owner);
+                format!("the page of the handle table at {at} is one of the handle table at {other}")
+            })
+        })
+    }
+
     fn entry(&self, leaf: Gva, index: u64) -> Gva {
         let number = index.checked_rem(self.per_leaf).unwrap_or(0);
         offset(leaf, number.saturating_mul(self.entry_size))
@@ -208,12 +254,11 @@ pub(crate) fn walk_up_to(
     let mut shape = Shape::of(kernel.at(table))?;
     shape.bound = shape.bound.min(cap);
     let mut gaps = Vec::new();
-    let mut seen = HashSet::new();
     let mut first = 0;
     while first < shape.bound {
-        let end = first.saturating_add(shape.per_leaf).min(shape.bound);
-        match shape.leaf(kernel, first) {
-            Ok(leaf) if seen.insert(leaf.u64()) => {
+        let mut end = first.saturating_add(shape.per_leaf).min(shape.bound);
+        match shape.own_leaf(kernel, first) {
+            Ok(leaf) => {
                 for index in first.saturating_add(1)..end {
                     match entry(kernel.at(shape.entry(leaf, index)), index) {
                         Ok(Some(entry)) => visit(entry),
@@ -222,12 +267,10 @@ pub(crate) fn walk_up_to(
                     }
                 }
             }
-            Ok(leaf) => {
-                let at = kernel.addr(leaf);
-                let reason = Hole::Walk(format!("the handle table leads around to its page at {at}"));
+            Err((reason, hidden)) => {
+                end = first.saturating_add(hidden).min(shape.bound);
                 add_gap(&mut gaps, first.saturating_add(1), end.saturating_sub(1), reason);
             }
-            Err(reason) => add_gap(&mut gaps, first.saturating_add(1), end.saturating_sub(1), reason),
         }
         first = end;
     }
@@ -317,6 +360,24 @@ fn attributes(entry: At<'_, '_>, access: u64) -> Read<HandleAttributes> {
         low_three(entry.uint(HandleTableEntry::Attributes)?)
     };
     Ok(HandleAttributes(attributes))
+}
+
+/// Notes that a table is a process's: it is no other's.
+///
+/// # Errors
+/// When another process was found to have it.
+pub fn claim(kernel: &Kernel<'_>, process: Gva, table: Gva) -> Read<()> {
+    let owner = Owner {
+        owner: process,
+        number: 0,
+    };
+    let claimed = kernel.claims().claim(kernel, Part::HandleTable, table, owner);
+    claimed.map_err(|taken| {
+        let (at, other) = (kernel.addr(table), kernel.addr(taken.owner));
+        Hole::Walk(format!(
+            "the handle table at {at} is that of the process at {other}"
+        ))
+    })
 }
 
 /// How many handles of a table are in use. None in the table of a process that has ended, which has no table.

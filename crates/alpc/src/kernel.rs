@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use kdump::{AddressSpace, Cursor, Dump, Gva, Gxa};
+use kdump::{AddressSpace, Cursor, Dump, FileOffset, Gva, Gxa};
 use ntlayout::{Field, Layout, Missing};
 
+use crate::budget::{Budget, Claims};
 use crate::choice::Choice;
 use crate::contract::{self, Global, Member, Type};
 use crate::derived::{self, Derived, DerivedGlobal};
@@ -29,6 +30,8 @@ pub struct Kernel<'d> {
     redaction: Option<Arc<Redaction>>,
     derived: Derived,
     choice: Option<Choice>,
+    budget: Arc<Budget>,
+    claims: Claims,
 }
 
 impl<'d> Kernel<'d> {
@@ -47,6 +50,8 @@ impl<'d> Kernel<'d> {
             redaction: None,
             derived: Derived::default(),
             choice: None,
+            budget: Arc::new(Budget::of(dump.file_len())),
+            claims: Claims::default(),
         }
     }
 
@@ -70,6 +75,8 @@ impl<'d> Kernel<'d> {
             redaction: None,
             derived: Derived::default(),
             choice: self.choice.clone(),
+            budget: Arc::clone(&self.budget),
+            claims: Claims::default(),
         }
     }
 
@@ -162,7 +169,30 @@ impl<'d> Kernel<'d> {
 
     /// Reads of what no member of the contract describes.
     pub(crate) fn cursor(&self) -> Raw<'_, 'd> {
-        Raw::new(&self.cursor, self.trace())
+        Raw::new(&self.cursor, self.trace(), &self.budget)
+    }
+
+    /// What was read so far, and what may be.
+    #[must_use]
+    pub fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// Whose the things are that belong to one owner.
+    pub(crate) fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// What tells a thing from others however page tables show it: its place in the file, or where it is not in the
+    /// file its address.
+    pub(crate) fn identity(&self, at: Gva) -> Result<FileOffset, u64> {
+        self.place(at).map_err(|_| at.u64())
+    }
+
+    /// Where the byte at an address is in the file: the same for all addresses that page tables show it at.
+    pub(crate) fn place(&self, at: Gva) -> Read<FileOffset> {
+        self.budget.member()?;
+        Ok(self.cursor.place(at)?)
     }
 
     pub(crate) fn derived(&self) -> &Derived {
@@ -364,6 +394,7 @@ impl<'k, 'd> At<'k, 'd> {
         if let Some(trace) = self.kernel.trace() {
             trace.member(contract::field_index(member), self.address, at, field)?;
         }
+        self.kernel.budget.member()?;
         let raw = self.kernel.cursor.uint(at, field.size)?;
         Ok(field.bits.map_or(raw, |bits| {
             let mask = u64::MAX

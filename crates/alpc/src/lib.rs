@@ -15,6 +15,7 @@
 
 pub mod analyze;
 pub mod blob;
+pub mod budget;
 pub mod check;
 pub mod choice;
 pub mod completion_list;

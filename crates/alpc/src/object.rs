@@ -20,6 +20,9 @@ const NAME_INFO: u64 = 2;
 /// Directories that a path is followed through at most.
 const MAX_DEPTH: usize = 64;
 
+/// UTF-16 units that a path has at most: its length in bytes is 16 bits wide, as `_UNICODE_STRING` keeps it.
+const MAX_PATH: usize = 0x7fff;
+
 /// Index of the first type in `ObTypeIndexTable`.
 const FIRST_TYPE: u64 = 2;
 
@@ -249,6 +252,7 @@ fn true_path(kernel: &Kernel<'_>, body: Gva) -> Read<Option<String>> {
         (Some(own), None) if own == "\\" && is_directory(first)? => return Ok(Some(own)),
         _ => return Ok(None),
     };
+    let mut length = path_length(&own);
     let mut parts = vec![own];
     let mut seen = vec![body];
     let mut at = parent;
@@ -264,11 +268,41 @@ fn true_path(kernel: &Kernel<'_>, body: Gva) -> Read<Option<String>> {
         let Some((part, above)) = step_up(kernel, at)? else {
             break;
         };
+        length = length.saturating_add(path_length(&part));
+        if length > MAX_PATH {
+            return Err(too_long(kernel, body));
+        }
         parts.push(part);
         at = above;
     }
     parts.reverse();
     Ok(Some(format!("\\{}", parts.join("\\"))))
+}
+
+/// UTF-16 units that a name adds to a path.
+fn path_length(name: &str) -> usize {
+    name.encode_utf16().count().saturating_add(1)
+}
+
+fn too_long(kernel: &Kernel<'_>, body: Gva) -> Hole {
+    let at = kernel.addr(body);
+    Hole::Walk(format!(
+        "the path of the object at {at} would have more than {MAX_PATH} characters, as no path has"
+    ))
+}
+
+/// The path of the object at `body`, of that name in a directory of the path `parent`.
+///
+/// # Errors
+/// When it is longer than a path can be.
+pub(crate) fn path_below(kernel: &Kernel<'_>, parent: &str, name: &str, body: Gva) -> Read<String> {
+    let length = parent.len().saturating_add(name.len()).saturating_add(1);
+    // What is put together was read once, and is told as often as it is put together.
+    kernel.budget().text(length)?;
+    if length > MAX_PATH && path_length(parent).saturating_add(name.encode_utf16().count()) > MAX_PATH {
+        return Err(too_long(kernel, body));
+    }
+    Ok(format!("{parent}\\{name}"))
 }
 
 /// Name of a directory and the directory that it is in; none at the root.

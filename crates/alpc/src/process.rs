@@ -187,7 +187,12 @@ fn record(process: At<'_, '_>) -> ProcessRecord {
             .and_then(|control| control.uint(ProcessControl::DirectoryTableBase))
             .into(),
         object_table: object_table.clone().map(|table| kernel.addr(table)).into(),
-        handle_count: object_table.and_then(|table| handle::count(kernel, table)).into(),
+        handle_count: object_table
+            .and_then(|table| {
+                handle::claim(kernel, process.address(), table)?;
+                handle::count(kernel, table)
+            })
+            .into(),
         thread_count: thread_count(process).into(),
         wow64: process
             .pointer(Process::Wow64Process)

@@ -2,6 +2,7 @@
 
 use kdump::{Cursor, Gva, Gxa};
 
+use crate::budget::Budget;
 use crate::kernel::{Read, offset};
 use crate::trace::Trace;
 use crate::value::Hole;
@@ -20,11 +21,16 @@ pub(crate) struct Partial {
 pub(crate) struct Raw<'k, 'd> {
     cursor: &'k Cursor<'d>,
     trace: Option<&'k Trace>,
+    budget: &'k Budget,
 }
 
 impl<'k, 'd> Raw<'k, 'd> {
-    pub(crate) fn new(cursor: &'k Cursor<'d>, trace: Option<&'k Trace>) -> Self {
-        Self { cursor, trace }
+    pub(crate) fn new(cursor: &'k Cursor<'d>, trace: Option<&'k Trace>, budget: &'k Budget) -> Self {
+        Self {
+            cursor,
+            trace,
+            budget,
+        }
     }
 
     pub(crate) fn u8(self, gva: Gva) -> Read<u8> {
@@ -78,6 +84,7 @@ impl<'k, 'd> Raw<'k, 'd> {
                 trace.text(gva, buffer, length.into())?;
             }
         }
+        self.budget.text(self.cursor.u16(gva)?.into())?;
         let string = self.cursor.unicode_string(gva)?;
         match string.stopped {
             Some(error) => Err(error.into()),
@@ -86,6 +93,7 @@ impl<'k, 'd> Raw<'k, 'd> {
     }
 
     fn note(self, gva: Gva, len: u64) -> Read<()> {
+        self.budget.bytes(len)?;
         match self.trace {
             Some(trace) if len > 0 => trace.raw(gva, len),
             _ => Ok(()),

@@ -246,6 +246,9 @@ pub struct SourceRecord {
     pub bytes: Value<String>,
     /// The debugger's command that shows them.
     pub command: String,
+    /// Which symbols place the member, where those in use lack its type, and how sure they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub placed_by: Option<String>,
 }
 
 /// Which bits of a storage unit, counted from the least significant one.
@@ -327,7 +330,18 @@ pub fn source(kernel: &Kernel<'_>, source: &Source, table: Option<&dyn SymbolTab
         address: kernel.addr(start),
         pieces,
         bytes: bytes.into(),
+        placed_by: placed_by(kernel, &source.key.what),
     }
+}
+
+fn placed_by(kernel: &Kernel<'_>, what: &What) -> Option<String> {
+    let What::Member(index) = what else {
+        return None;
+    };
+    let ty = CONTRACT.fields.get(*index)?.ty;
+    let mut filled = kernel.layout().filled().iter();
+    let from = filled.find(|filled| filled.ty == ty)?;
+    Some(format!("{}, {}", from.origin, from.certainty))
 }
 
 fn piece_record(kernel: &Kernel<'_>, piece: &Piece) -> PieceRecord {

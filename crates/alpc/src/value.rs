@@ -112,6 +112,12 @@ pub enum Hole {
     /// What is read contradicts what it should be.
     #[error("{0}")]
     Implausible(String),
+    /// What leads to the value asks for more than the file can hold: see [`Budget`](crate::budget::Budget).
+    #[error(
+        "not read any more: what this dump leads to is out of proportion to its file, as only in a damaged one or one \
+         that was made to harm"
+    )]
+    OutOfProportion,
     /// Kept back on purpose: see [`Trace::hide`](crate::trace::Trace::hide).
     #[error("kept back")]
     Withheld,
@@ -141,6 +147,7 @@ impl Hole {
             Self::Disputed { .. } => "disputed-member",
             Self::NoGlobal { .. } => "no-global",
             Self::Implausible(_) => "implausible",
+            Self::OutOfProportion => "out-of-proportion",
             Self::Withheld => "withheld",
             Self::Walk(_) | Self::WalkStopped { .. } => "walk-ended",
         }

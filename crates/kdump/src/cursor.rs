@@ -8,7 +8,7 @@ use crate::cache::PageCache;
 use crate::dump::{MAX_BYTES, PAGE_MASK, left_in_page};
 use crate::error::ReadError;
 use crate::space::{Extent, Place};
-use crate::{AddressSpace, UnicodeString};
+use crate::{AddressSpace, FileOffset, UnicodeString};
 
 /// How far a read came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,14 @@ impl<'d> Cursor<'d> {
     /// The address space it reads.
     pub fn space(&self) -> AddressSpace<'d> {
         self.space
+    }
+
+    /// Where the byte at `gva` is in the file: the same for all addresses that page tables show it at.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn place(&self, gva: Gva) -> Result<FileOffset, ReadError> {
+        self.extent(gva).map(|extent| FileOffset(extent.offset))
     }
 
     /// Fills `buf` with the bytes from `gva` on.

@@ -22,11 +22,16 @@ const MAX_POINTER: u64 = 4096;
 /// What the tables that Volatility reads are called after GUID and age.
 const ISF_ENDS: [&str; 3] = [".json", ".json.xz", ".json.gz"];
 
+/// How the names of tables and of archives of them end.
+const TABLE_ENDS: [&str; 6] = [".json", ".json.xz", ".json.gz", ".json.bz2", ".json.zst", ".zip"];
+
 /// The symbols that were wanted, and where else was looked before they were found.
 #[derive(Debug)]
 pub struct Found {
     /// The symbols, of the wanted identity.
     pub table: Table,
+    /// Further symbols of that identity, where the first were not enough.
+    pub more: Vec<Table>,
     /// Everything that was looked at before, in order.
     pub looked: Vec<Looked>,
 }
@@ -68,6 +73,12 @@ pub enum Outcome {
     Absent,
     /// Sound symbols of another identity, or of none.
     Other(Option<Identity>),
+    /// The symbols that were wanted, which are not enough.
+    NotEnough,
+    /// A table by its name, which is not opened: neither its name nor its folder's is that of the wanted symbols.
+    PassedOver,
+    /// An archive or a file in a compression that is not read, which may hold symbols.
+    Packed(Lookalike),
     /// Something that cannot be used.
     Unusable(SymbolError),
     /// A folder with no symbols in it.
@@ -92,6 +103,12 @@ impl fmt::Display for Outcome {
                 identity.pdb_name, identity.guid, identity.age
             ),
             Self::Other(None) => f.write_str("symbols that do not say of which build"),
+            Self::NotEnough => f.write_str("the right symbols, without all of the types that are needed"),
+            Self::PassedOver => f.write_str(
+                "not opened: its name tells neither the PDB's name nor its GUID and age; name the file itself if it is \
+                 of this kernel",
+            ),
+            Self::Packed(kind) => write!(f, "{kind}"),
             Self::Unusable(error) => write!(f, "{error}"),
             Self::NoSymbols => f.write_str("a folder with no symbols in it"),
             Self::TooMany => f.write_str("a folder with too many files; not all were looked at"),
@@ -122,17 +139,37 @@ impl fmt::Display for Outcome {
 /// # Errors
 /// None of the places has them: all that was looked at, and what each path held.
 pub fn find(wanted: &Identity, places: &[Place]) -> Result<Found, NotFound> {
+    find_enough(wanted, places, &mut |_| true)
+}
+
+/// The same; where the symbols found so far are not `enough`, the search goes on through all places for more of them.
+/// It is asked with each table in turn.
+///
+/// # Errors
+/// As [`find`].
+pub fn find_enough(
+    wanted: &Identity,
+    places: &[Place],
+    enough: &mut dyn FnMut(&Table) -> bool,
+) -> Result<Found, NotFound> {
     let mut hunt = Hunt {
         wanted,
         places,
         given: OnceCell::new(),
         beside: false,
         looked: Vec::new(),
+        enough,
+        lacking: Vec::new(),
     };
     let found = places.iter().find_map(|place| hunt.place(place));
-    let Hunt { looked, .. } = hunt;
-    match found {
-        Some(table) => Ok(Found { table, looked }),
+    let Hunt { looked, lacking, .. } = hunt;
+    let mut all = lacking.into_iter().chain(found);
+    match all.next() {
+        Some(table) => Ok(Found {
+            table,
+            more: all.collect(),
+            looked,
+        }),
         None => Err(NotFound {
             wanted: wanted.clone(),
             looked,
@@ -147,9 +184,26 @@ struct Hunt<'w> {
     /// Whether it is in the dump's own folder.
     beside: bool,
     looked: Vec<Looked>,
+    enough: &'w mut dyn FnMut(&Table) -> bool,
+    /// The right symbols, not all that is needed.
+    lacking: Vec<Table>,
 }
 
 impl Hunt<'_> {
+    /// Takes the right symbols, if they are enough. One file can be in several places.
+    fn take(&mut self, path: &Path, table: Table) -> Option<Table> {
+        let again = |known: &Table| known.origin() == table.origin();
+        if self.lacking.iter().any(again) {
+            return None;
+        }
+        if (self.enough)(&table) {
+            return Some(table);
+        }
+        self.note(path, Outcome::NotEnough);
+        self.lacking.push(table);
+        None
+    }
+
     fn place(&mut self, place: &Place) -> Option<Table> {
         self.beside = matches!(place, Place::Beside(_));
         match place {
@@ -206,7 +260,9 @@ impl Hunt<'_> {
 
     fn file(&mut self, path: &Path) -> Option<Table> {
         match open(path) {
-            Ok(table) if table.belongs_to(self.wanted.guid, self.wanted.age) => return Some(table),
+            Ok(table) if table.belongs_to(self.wanted.guid, self.wanted.age) => {
+                return self.take(path, table);
+            }
             Ok(table) => self.note(path, Outcome::Other(table.identity().cloned())),
             Err(SymbolError::NotPdb {
                 found: Lookalike::FilePointer,
@@ -237,7 +293,9 @@ impl Hunt<'_> {
         };
         self.note(path, Outcome::PointsTo(target.to_owned()));
         match open(&place) {
-            Ok(table) if table.belongs_to(self.wanted.guid, self.wanted.age) => return Some(table),
+            Ok(table) if table.belongs_to(self.wanted.guid, self.wanted.age) => {
+                return self.take(&place, table);
+            }
             Ok(table) => self.note(&place, Outcome::Other(table.identity().cloned())),
             Err(SymbolError::Io { source, .. }) => return self.note_failure(&place, source),
             Err(error) => self.note(&place, Outcome::Unusable(error)),
@@ -250,11 +308,11 @@ impl Hunt<'_> {
             Ok(listing) => listing,
             Err(source) => return self.note_failure(folder, source),
         };
-        let before = self.looked.len();
+        let before = (self.looked.len(), self.lacking.len());
         let found = self.probed(&listing).or_else(|| self.directly(folder, &listing));
         if found.is_none() && listing.cut {
             self.note(folder, Outcome::TooMany);
-        } else if found.is_none() && self.looked.len() == before {
+        } else if found.is_none() && (self.looked.len(), self.lacking.len()) == before {
             self.note(folder, Outcome::NoSymbols);
         }
         found
@@ -282,7 +340,9 @@ impl Hunt<'_> {
         if found.is_none() && self.looked.len() == before {
             self.note(&folder.join(&self.wanted.pdb_name), Outcome::Absent);
         }
-        found.or_else(|| self.others(listing))
+        found
+            .or_else(|| self.others(listing))
+            .or_else(|| self.tables(listing))
     }
 
     /// The PDB under its own name, plain or compressed.
@@ -334,6 +394,61 @@ impl Hunt<'_> {
     fn isf(&mut self, listing: &Listing) -> Option<Table> {
         let stem = format!("{}-{}", self.wanted.guid, self.wanted.age);
         self.first_of(listing, &ISF_ENDS.map(|end| format!("{stem}{end}")))
+    }
+
+    /// Tables under other names than Volatility's: those named after the PDB or after GUID and age in any spelling are
+    /// opened, the others told. Symbols in an archive are told by opening it.
+    fn tables(&mut self, listing: &Listing) -> Option<Table> {
+        let stem = format!("{}-{}", self.wanted.guid, self.wanted.age);
+        let name = self.wanted.pdb_name.to_ascii_lowercase();
+        let pdb = name.strip_suffix(".pdb").unwrap_or(&name);
+        let key = self.wanted.key().to_ascii_lowercase();
+        let mut told = 0usize;
+        for file in listing
+            .entries
+            .iter()
+            .filter(|file| is_table(file) && file.is_file())
+        {
+            let own = file
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .to_ascii_lowercase();
+            if ISF_ENDS.iter().any(|end| is_named(file, &format!("{stem}{end}"))) {
+                continue;
+            }
+            let plain: String = own.chars().filter(char::is_ascii_alphanumeric).collect();
+            let is_archive = !ISF_ENDS.iter().any(|end| own.ends_with(end));
+            let found = if is_archive {
+                self.packed(file)
+            } else if own.starts_with(pdb) || plain.starts_with(&key) {
+                self.file(file)
+            } else {
+                self.note(file, Outcome::PassedOver);
+                None
+            };
+            told = told.saturating_add(1);
+            if found.is_some() {
+                return found;
+            }
+            if told == MAX_OPENED {
+                self.note(file, Outcome::TooMany);
+                return None;
+            }
+        }
+        None
+    }
+
+    /// A file that is packed as its name says is told; one that is not may be a table.
+    fn packed(&mut self, file: &Path) -> Option<Table> {
+        match open(file) {
+            Err(SymbolError::NotPdb { found, .. }) if found != Lookalike::Unknown => {
+                self.note(file, Outcome::Packed(found));
+                None
+            }
+            Ok(table) if table.belongs_to(self.wanted.guid, self.wanted.age) => self.take(file, table),
+            _ => None,
+        }
     }
 
     fn others(&mut self, listing: &Listing) -> Option<Table> {
@@ -393,6 +508,15 @@ impl Hunt<'_> {
     fn given(&self) -> &Given {
         self.given.get_or_init(|| Given::of(self.places))
     }
+}
+
+/// Whether a file has the name of a table, or of an archive of them.
+fn is_table(path: &Path) -> bool {
+    let Some(name) = path.file_name() else {
+        return false;
+    };
+    let name = name.to_string_lossy().to_ascii_lowercase();
+    TABLE_ENDS.iter().any(|end| name.ends_with(end))
 }
 
 /// The name that symbol stores give a compressed file: its last character is an underscore.

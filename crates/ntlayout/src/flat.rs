@@ -354,6 +354,7 @@ impl SymbolTable for Flat {
             disputed: Vec::new(),
             untold,
             disputed_sizes: Vec::new(),
+            filled: Vec::new(),
         })
     }
 

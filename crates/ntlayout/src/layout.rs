@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::contract::{Contract, FieldSpec};
 use crate::identity::Identity;
 use crate::table::Origin;
 
@@ -27,7 +28,8 @@ impl fmt::Display for BitField {
 pub struct Field {
     /// Bytes from the start of the type named in the contract, through all nested members.
     pub offset: u32,
-    /// Bytes of the member's declared type; for a bit field, of its storage unit.
+    /// Bytes of the member's declared type; for a bit field, of its storage unit; 0 for a structure that the table only
+    /// declares.
     pub size: u32,
     /// Position and length, if the member is a bit field.
     pub bits: Option<BitField>,
@@ -57,6 +59,17 @@ pub enum Missing {
         /// Its name.
         name: &'static str,
     },
+}
+
+impl Missing {
+    /// The type that is missing or lacks a field.
+    #[must_use]
+    pub fn ty(&self) -> Option<&'static str> {
+        match self {
+            Self::Type { ty } | Self::Field { ty, .. } => Some(ty),
+            Self::Global { .. } => None,
+        }
+    }
 }
 
 impl fmt::Display for Missing {
@@ -92,6 +105,17 @@ impl fmt::Display for Certainty {
     }
 }
 
+/// A type that a table lacks, and whose places are those of another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filled {
+    /// The type's name.
+    pub ty: &'static str,
+    /// Where its places are from.
+    pub origin: Origin,
+    /// How sure it is that they are those of the image.
+    pub certainty: Certainty,
+}
+
 /// A resolved [`Contract`](crate::Contract).
 #[derive(Clone, Debug)]
 pub struct Layout {
@@ -105,6 +129,7 @@ pub struct Layout {
     pub(crate) disputed: Vec<usize>,
     pub(crate) untold: Vec<usize>,
     pub(crate) disputed_sizes: Vec<usize>,
+    pub(crate) filled: Vec<Filled>,
 }
 
 impl Layout {
@@ -173,6 +198,13 @@ impl Layout {
             let plural = if others.len() == 1 { "" } else { "s" };
             version.push_str(&format!(" and {} other{plural}", others.len()));
         }
+        for filled in &mut common.filled {
+            let differ = others.iter().any(|other| !other.filled.contains(filled));
+            if let (Origin::BuiltIn { version }, true) = (&mut filled.origin, differ) {
+                let plural = if others.len() == 1 { "" } else { "s" };
+                version.push_str(&format!(" and {} other{plural}", others.len()));
+            }
+        }
         for index in &common.disputed {
             if let Some(field) = common.fields.get_mut(*index) {
                 *field = None;
@@ -207,6 +239,103 @@ impl Layout {
         &self.disputed
     }
 
+    /// The types of its contract that the table does not tell of: it has none of that name. A kernel need not have all
+    /// of them.
+    #[must_use]
+    pub fn lacking(&self, contract: &Contract) -> Vec<&'static str> {
+        let all = contract.types.iter().enumerate();
+        all.filter(|(at, ty)| self.lacks(contract, *at, ty))
+            .map(|(_, ty)| *ty)
+            .collect()
+    }
+
+    fn lacks(&self, contract: &Contract, at: usize, ty: &str) -> bool {
+        let mut fields = fields_of(contract, ty);
+        self.type_size(at).is_none()
+            && !self.is_size_disputed(at)
+            && fields.all(|(index, _)| self.field(index).is_none() && !self.is_disputed(index))
+    }
+
+    /// Whether the table was made when less of a type was asked for.
+    fn is_partly_told(&self, contract: &Contract, ty: &str) -> bool {
+        fields_of(contract, ty).any(|(index, _)| self.is_untold(index))
+    }
+
+    /// The same with the types that it [lacks](Self::lacking) as another layout of the contract has them, each noted in
+    /// [`filled`](Self::filled). What the other does not tell either stays as it is.
+    #[must_use]
+    pub fn filled_from(mut self, contract: &Contract, other: &Self) -> Self {
+        for (at, &ty) in contract.types.iter().enumerate() {
+            let lacks = self.lacks(contract, at, ty) || self.is_partly_told(contract, ty);
+            let tells = !other.lacks(contract, at, ty) && !other.is_partly_told(contract, ty);
+            if !lacks || !tells {
+                continue;
+            }
+            for (index, _) in fields_of(contract, ty) {
+                if let (Some(mine), Some(field)) = (self.fields.get_mut(index), other.fields.get(index)) {
+                    *mine = *field;
+                }
+                self.untold.retain(|untold| *untold != index);
+                self.disputed.retain(|disputed| *disputed != index);
+                if other.is_disputed(index) {
+                    self.disputed.push(index);
+                }
+            }
+            if let (Some(mine), Some(size)) = (self.type_sizes.get_mut(at), other.type_sizes.get(at)) {
+                *mine = *size;
+            }
+            self.disputed_sizes.retain(|disputed| *disputed != at);
+            if other.is_size_disputed(at) {
+                self.disputed_sizes.push(at);
+            }
+            self.missing.retain(|missing| missing.ty() != Some(ty));
+            let missing = other.missing.iter().filter(|missing| missing.ty() == Some(ty));
+            self.missing.extend(missing.cloned());
+            self.filled.push(Filled {
+                ty,
+                origin: other.origin.clone(),
+                certainty: other.certainty,
+            });
+        }
+        self
+    }
+
+    /// Types that the table lacks and whose places are those of others.
+    #[must_use]
+    pub fn filled(&self) -> &[Filled] {
+        &self.filled
+    }
+
+    /// The same where nothing tells of some types: their members are not told, which is another thing than not there.
+    #[must_use]
+    pub fn without(mut self, contract: &Contract, types: &[&'static str]) -> Self {
+        for &ty in types {
+            for (index, _) in fields_of(contract, ty) {
+                if !self.is_untold(index) && self.field(index).is_none() && !self.is_disputed(index) {
+                    self.untold.push(index);
+                }
+            }
+            let missing = Missing::Type { ty };
+            if !self.missing.iter().any(|known| known.ty() == Some(ty)) {
+                self.missing.insert(0, missing);
+            }
+        }
+        self
+    }
+
+    /// Whether another layout of the contract has all that this one tells of at the same places.
+    #[must_use]
+    pub fn fits(&self, other: &Self) -> bool {
+        let fields = self.fields.iter().zip(&other.fields).enumerate();
+        let mut told = fields.filter(|(index, (mine, _))| mine.is_some() && !other.is_untold(*index));
+        told.all(|(_, (mine, theirs))| match (mine, theirs) {
+            (Some(mine), Some(theirs)) => {
+                (mine.offset, mine.size, mine.bits) == (theirs.offset, theirs.size, theirs.bits)
+            }
+            _ => false,
+        })
+    }
+
     /// How sure it is that the table is that of the image.
     #[must_use]
     pub fn certainty(&self) -> Certainty {
@@ -225,6 +354,11 @@ impl Layout {
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
+}
+
+fn fields_of<'c>(contract: &'c Contract, ty: &'c str) -> impl Iterator<Item = (usize, &'c FieldSpec)> {
+    let all = contract.fields.iter().enumerate();
+    all.filter(move |(_, spec)| spec.ty == ty)
 }
 
 fn keep_equal(mine: &mut [Option<u32>], theirs: &[Option<u32>]) {
@@ -259,6 +393,7 @@ mod tests {
             disputed: Vec::new(),
             untold: Vec::new(),
             disputed_sizes: Vec::new(),
+            filled: Vec::new(),
         }
     }
 

@@ -22,6 +22,14 @@ pub enum Lookalike {
     Image,
     /// A pointer of a symbol store (`file.ptr`).
     FilePointer,
+    /// A zip archive, as Volatility's symbols are published.
+    Zip,
+    /// A file that bzip2 compressed.
+    Bzip2,
+    /// A file that zstd compressed.
+    Zstd,
+    /// Text in UTF-16, as the redirections of PowerShell write it.
+    Utf16,
     /// Nothing that is known here.
     Unknown,
 }
@@ -32,7 +40,7 @@ pub(crate) const SNIFF: usize = 64;
 impl Lookalike {
     /// Judges by the beginning of a file that does not start as a PDB does.
     pub(crate) fn of(head: &[u8]) -> Self {
-        const SIGNATURES: [(&[u8], Lookalike); 7] = [
+        const SIGNATURES: [(&[u8], Lookalike); 13] = [
             (b"Microsoft MSFZ Container", Lookalike::Msfz),
             (b"Microsoft C/C++ program database 2.00", Lookalike::Pdb20),
             (b"BSJB", Lookalike::PortablePdb),
@@ -40,6 +48,12 @@ impl Lookalike {
             (b"MSCF", Lookalike::Cabinet),
             (b"MZ", Lookalike::Image),
             (b"PATH:", Lookalike::FilePointer),
+            (b"PK\x03\x04", Lookalike::Zip),
+            (b"PK\x05\x06", Lookalike::Zip),
+            (b"BZh", Lookalike::Bzip2),
+            (b"\x28\xb5\x2f\xfd", Lookalike::Zstd),
+            (b"\xff\xfe", Lookalike::Utf16),
+            (b"\xfe\xff", Lookalike::Utf16),
         ];
         let known = SIGNATURES
             .iter()
@@ -71,6 +85,10 @@ impl Lookalike {
             Self::Cabinet => "pdb-cabinet",
             Self::Image => "pdb-is-image",
             Self::FilePointer => "pdb-is-file-pointer",
+            Self::Zip => "symbols-in-zip",
+            Self::Bzip2 => "symbols-in-bzip2",
+            Self::Zstd => "symbols-in-zstd",
+            Self::Utf16 => "symbols-utf-16",
             Self::Unknown => "not-a-pdb",
         }
     }
@@ -91,6 +109,12 @@ impl fmt::Display for Lookalike {
             Self::Cabinet => "a cabinet (MSCF), as symbol stores compress PDBs; expand it first",
             Self::Image => "an executable image (MZ), not its PDB",
             Self::FilePointer => "a symbol store's pointer to another file",
+            Self::Zip => "a zip archive; if it is one of symbols, unpack it and name the folder",
+            Self::Bzip2 => {
+                "compressed with bzip2; expand it first (`bunzip2`), or compress it with xz or gzip"
+            }
+            Self::Zstd => "compressed with zstd; expand it first (`unzstd`), or compress it with xz or gzip",
+            Self::Utf16 => "text in UTF-16; write it in UTF-8",
             Self::Unknown => "not a PDB",
         })
     }
@@ -102,7 +126,7 @@ mod tests {
 
     #[test]
     fn beginnings_are_told_apart() {
-        let cases: [(&[u8], Lookalike); 10] = [
+        let cases: [(&[u8], Lookalike); 14] = [
             (b"Microsoft MSFZ Container\r\n\x1aALD\0\0", Lookalike::Msfz),
             (
                 b"Microsoft C/C++ program database 2.00\r\n\x1aJG\0\0",
@@ -114,6 +138,10 @@ mod tests {
             (b"version https://git-lfs.github.com/spec/v1\n", Lookalike::GitLfs),
             (b"MSCF\0\0\0\0", Lookalike::Cabinet),
             (b"MZ\x90\0", Lookalike::Image),
+            (b"PK\x03\x04\x14\0", Lookalike::Zip),
+            (b"BZh91AY&SY", Lookalike::Bzip2),
+            (b"\x28\xb5\x2f\xfd\x24", Lookalike::Zstd),
+            (b"\xff\xfe{\0", Lookalike::Utf16),
             (b"PAGEDU64", Lookalike::Unknown),
             (b"<h", Lookalike::Unknown),
         ];

@@ -49,7 +49,7 @@ pub fn open(path: &Path) -> Result<Table, SymbolError> {
         )
     } else if head.starts_with(GZIP) {
         isf(path, flate2::read::MultiGzDecoder::new(file))
-    } else if head.trim_ascii_start().starts_with(b"{") {
+    } else if without_bom(&head).trim_ascii_start().starts_with(b"{") {
         isf(path, file)
     } else if head.starts_with(FORMAT.as_bytes()) {
         pack(path, file)
@@ -83,7 +83,12 @@ fn read_all(path: &Path, kind: &'static str, reader: impl Read, most: u64) -> Re
 
 fn isf(path: &Path, reader: impl Read) -> Result<Table, SymbolError> {
     let text = read_all(path, "ISF table", reader, MAX_TEXT)?;
-    Ok(Box::new(Isf::from_json(path, &text)?))
+    Ok(Box::new(Isf::from_json(path, without_bom(&text))?))
+}
+
+/// Text without the mark that editors of Windows put before UTF-8.
+fn without_bom(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
 fn pack(path: &Path, reader: impl Read) -> Result<Table, SymbolError> {

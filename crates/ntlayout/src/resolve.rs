@@ -88,6 +88,7 @@ pub(crate) fn resolve<T: SymbolTable + TypeSource>(
         disputed: Vec::new(),
         untold: Vec::new(),
         disputed_sizes: Vec::new(),
+        filled: Vec::new(),
     })
 }
 
@@ -141,9 +142,10 @@ impl<'t, T: TypeSource> Walk<'t, T> {
     fn describe(&self, (offset, ty): (u32, TypeId), spelling: u8) -> Result<Option<Field>, SymbolError> {
         let size = self.table.size(ty)?;
         let bits = bits_inside(self.table, ty, size)?;
-        Ok(size.map(|size| Field {
+        Ok(Some(Field {
             offset,
-            size,
+            // A structure that the table only declares: its place is known all the same.
+            size: size.unwrap_or(0),
             bits,
             spelling,
         }))

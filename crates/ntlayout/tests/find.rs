@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::synthetic;
-use ntlayout::{Found, Guid, Identity, Looked, NotFound, Outcome, Place, find};
+use ntlayout::{Found, Guid, Identity, Looked, NotFound, Outcome, Place, find, find_enough};
 use synth::layout::Kernel;
 use tempfile::TempDir;
 
@@ -94,7 +94,7 @@ fn places_are_tried_in_order() {
     let other = put(&one, "ntkrnlmp.pdb", &synthetic(OTHER));
     let file = put(&two, "ntkrnlmp.pdb", &synthetic(KERNEL));
     let places = paths(&[one.path().to_owned(), two.path().to_owned()]);
-    let Found { table, looked } = find(&wanted(), &places).unwrap();
+    let Found { table, looked, .. } = find(&wanted(), &places).unwrap();
     assert_eq!(table.origin().to_string(), format!("PDB {}", file.display()));
     assert!(matches!(outcome(&looked, &other), Outcome::Other(_)));
 }
@@ -427,4 +427,85 @@ fn the_shared_store_is_a_symbol_store() {
     };
     let found = find(&wanted, &[Place::Store(store)]).unwrap();
     assert_eq!(found.table.identity().unwrap().guid, guid);
+}
+
+/// An ISF table of nothing but its identity, as `find` needs it.
+fn isf() -> String {
+    let Identity { pdb_name, guid, age } = wanted();
+    format!(
+        r#"{{"base_types": {{"pointer": {{"size": 8, "signed": false, "kind": "int", "endian": "little"}}}},
+        "enums": {{}}, "user_types": {{}}, "symbols": {{}}, "metadata": {{"format": "6.2.0", "windows": {{"pdb":
+        {{"database": "{pdb_name}", "GUID": "{guid}", "age": {age}, "machine_type": 34404}}}}}}}}"#
+    )
+}
+
+#[test]
+fn tables_are_found_under_other_names_and_with_a_mark_before_them() {
+    let key = wanted().key();
+    let lower = key.to_ascii_lowercase();
+    for name in [
+        "ntkrnlmp.json",
+        &format!("{key}.json"),
+        &format!("{lower}.json"),
+        "NTKRNLMP.PDB.json",
+    ] {
+        for mark in ["", "\u{feff}"] {
+            let folder = TempDir::new().unwrap();
+            let file = put(&folder, name, format!("{mark}{}", isf()).as_bytes());
+            let found = find(&wanted(), &paths(&[folder.path().to_owned()])).unwrap();
+            assert_eq!(found.table.origin().path(), Some(file.as_path()));
+        }
+    }
+}
+
+#[test]
+fn what_is_passed_over_is_told() {
+    let folder = TempDir::new().unwrap();
+    let other = put(&folder, "other.json", isf().as_bytes());
+    let zip = put(&folder, "windows.zip", b"PK\x03\x04\x14\0\0\0");
+    let bzip = put(&folder, "ntkrnlmp.json.bz2", b"BZh91AY&SY");
+    let looked = missed(&[folder.path().to_owned()]);
+    assert!(matches!(outcome(&looked, &other), Outcome::PassedOver));
+    assert!(
+        outcome(&looked, &zip).to_string().contains("unpack it"),
+        "{looked:?}"
+    );
+    assert!(
+        outcome(&looked, &bzip).to_string().contains("bunzip2"),
+        "{looked:?}"
+    );
+    // Named itself, each is told as well, and the table is taken.
+    for (file, id) in [(&zip, "symbols-in-zip"), (&bzip, "symbols-in-bzip2")] {
+        let looked = missed(std::slice::from_ref(file));
+        assert!(
+            matches!(outcome(&looked, file), Outcome::Unusable(error) if error.id() == id),
+            "{looked:?}"
+        );
+    }
+    assert!(find(&wanted(), &paths(&[other])).is_ok());
+}
+
+#[test]
+fn the_search_goes_on_until_it_is_enough() {
+    let folder = TempDir::new().unwrap();
+    let first = put(&folder, "a/ntkrnlmp.pdb", &synthetic(KERNEL));
+    let second = put(&folder, "b/ntkrnlmp.pdb", &synthetic(KERNEL));
+    let places = paths(&[first.clone(), first.clone(), folder.path().join("b")]);
+    let mut asked = Vec::new();
+    let found = find_enough(&wanted(), &places, &mut |table| {
+        asked.push(table.origin().path().unwrap().to_owned());
+        false
+    });
+    let found = found.unwrap();
+    assert_eq!(found.table.origin().path(), Some(first.as_path()));
+    let more: Vec<_> = found
+        .more
+        .iter()
+        .map(|table| table.origin().path().unwrap())
+        .collect();
+    assert_eq!(more, [second.as_path()]);
+    assert_eq!(asked, [first.clone(), second]);
+    assert!(matches!(outcome(&found.looked, &first), Outcome::NotEnough));
+    let found = find_enough(&wanted(), &places, &mut |_| true).unwrap();
+    assert!(found.more.is_empty() && found.looked.is_empty());
 }

@@ -56,6 +56,18 @@ pub struct VirtualMemory {
     pages: BTreeMap<Va, Box<Page>>,
     backing: BTreeMap<Va, Backing>,
     regions: Vec<(Va, u64, PageSize)>,
+    aliases: Vec<Alias>,
+}
+
+/// Addresses at which page tables show a page that is elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub struct Alias {
+    /// The first of them.
+    pub at: Va,
+    /// How many pages from there on.
+    pub pages: u64,
+    /// The page that all of them show.
+    pub of: Va,
 }
 
 impl VirtualMemory {
@@ -64,6 +76,7 @@ impl VirtualMemory {
         pages: BTreeMap::new(),
         backing: BTreeMap::new(),
         regions: Vec::new(),
+        aliases: Vec::new(),
     };
 
     /// Memory without a page.
@@ -92,6 +105,21 @@ impl VirtualMemory {
             .iter()
             .find(|(base, length, _)| address >= *base && address.0 - base.0 < *length);
         region.map_or(PageSize::Small, |&(_, _, size)| size)
+    }
+
+    /// Has page tables show the page of `of` at each of `pages` pages from `at` on as well, where nothing else is.
+    pub fn alias(&mut self, at: Va, pages: u64, of: Va) {
+        self.aliases.push(Alias {
+            at: at.page(),
+            pages,
+            of: of.page(),
+        });
+    }
+
+    /// Pages that are shown at other addresses as well.
+    #[must_use]
+    pub fn aliases(&self) -> &[Alias] {
+        &self.aliases
     }
 
     /// Says what the entry of `address`'s page is to be; the page exists afterwards.

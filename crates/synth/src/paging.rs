@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::address::{PAGE_SIZE, Pfn, Va};
 use crate::bytes::{index, le, put, uint};
 use crate::machine::Machine;
-use crate::memory::{Backing, PageSize, VirtualMemory};
+use crate::memory::{Alias, Backing, PageSize, VirtualMemory};
 use crate::physical::PhysicalMemory;
 use crate::random::Random;
 
@@ -320,6 +320,40 @@ impl Builder<'_> {
             }
             if memory.backing(address) == Backing::LeftOut {
                 self.mapped.memory.remove(frame);
+            }
+        }
+        for alias in memory.aliases() {
+            self.show_again(top, *alias);
+        }
+    }
+
+    /// Shows a page at more addresses. Whole page tables of nothing else are one table, however many they are, so that
+    /// they take next to no room.
+    fn show_again(&mut self, top: Pfn, alias: Alias) {
+        let last = levels(self.machine).len() - 1;
+        let span = 1 << levels(self.machine)[last].bits;
+        let frame = self.mapped.frames[&alias.of];
+        let entry = leaf_entry(self.machine, frame, PageSize::Small);
+        let mut whole = None;
+        let mut page = 0;
+        while page < alias.pages {
+            let at = alias.at + page * PAGE_SIZE;
+            let is_whole = self.slot(at, last) == 0 && alias.pages - page >= span;
+            if let (true, Some(table)) = (is_whole, whole) {
+                let above = self.descend(top, at, last - 1);
+                let entry = table_entry(self.machine, table, last - 1);
+                self.set(above, self.slot(at, last - 1), entry);
+                page += span;
+                continue;
+            }
+            let table = self.descend(top, at, last);
+            if is_whole {
+                (0..span).for_each(|slot| self.set(table, slot, entry));
+                whole = Some(table);
+                page += span;
+            } else {
+                self.set(table, self.slot(at, last), entry);
+                page += 1;
             }
         }
     }

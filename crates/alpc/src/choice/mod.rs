@@ -140,6 +140,15 @@ pub fn choose(dump: &Dump, base: Gva, layouts: &[Layout]) -> Result<(Layout, Cho
     Ok((layout.with_certainty(Certainty::Invariants), choice))
 }
 
+/// What is tried of a layout: all of it, or where it is the kernel's own what fills it.
+fn tried_of(layout: &Layout) -> &Origin {
+    let filled = layout
+        .filled()
+        .iter()
+        .rfind(|filled| filled.certainty == Certainty::Invariants);
+    filled.map_or(layout.origin(), |filled| &filled.origin)
+}
+
 fn record(
     best: &Examined<'_>,
     explaining: &[Layout],
@@ -156,7 +165,7 @@ fn record(
         tried,
         explained_by: explaining
             .iter()
-            .map(|layout| match layout.origin() {
+            .map(|layout| match tried_of(layout) {
                 Origin::BuiltIn { version } => version.clone(),
                 other => other.to_string(),
             })
@@ -207,7 +216,7 @@ fn leave_out<'d>(
 fn contradicted(left: &[Examined<'_>], layouts: &[Layout]) -> Unexplained {
     let best = left.first().and_then(|best| {
         let check = best.tally.failed()?;
-        let origin = layouts.get(best.number)?.origin().clone();
+        let origin = tried_of(layouts.get(best.number)?).clone();
         Some((origin, check, best.tally.count(check)))
     });
     match best {

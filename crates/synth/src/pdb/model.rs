@@ -138,9 +138,35 @@ pub struct TypeTable {
     pub udts: BTreeMap<String, Udt>,
     /// Enumerations.
     pub enums: BTreeMap<String, Enum>,
+    /// Sizes of types that are left out: see [`forget`](TypeTable::forget).
+    pub forgotten: BTreeMap<String, u64>,
 }
 
 impl TypeTable {
+    /// Leaves types out that others may still refer to, forward, as some PDBs of Microsoft's server do: `forgets` says of
+    /// which names. What is nested in them without a name of its own goes with them.
+    pub fn forget(&mut self, forgets: impl Fn(&str) -> bool) {
+        let own_name = |key: &str| key.split('.').next().unwrap_or_default().to_owned();
+        let forgotten: Vec<String> = self
+            .udts
+            .keys()
+            .filter(|key| forgets(&own_name(key)))
+            .cloned()
+            .collect();
+        for key in forgotten {
+            if let Some(udt) = self.udts.remove(&key) {
+                self.forgotten.insert(key, udt.size);
+            }
+        }
+        let forgotten: Vec<String> = self.enums.keys().filter(|key| forgets(key)).cloned().collect();
+        for key in forgotten {
+            if let Some(enumeration) = self.enums.remove(&key) {
+                let size = self.size_of(&enumeration.base);
+                self.forgotten.insert(key, size);
+            }
+        }
+    }
+
     /// Size in bytes of a value of the type.
     ///
     /// # Panics
@@ -165,6 +191,7 @@ impl TypeTable {
             return udt.size;
         }
         let found = self.enums.get(key).map(|e| self.size_of(&e.base));
+        let found = found.or_else(|| self.forgotten.get(key).copied());
         found.unwrap_or_else(|| panic!("a value of {key}, which is not defined"))
     }
 }

@@ -1,0 +1,191 @@
+//! The kernel's own symbols where they lack types, as some of those do that Microsoft's server gives: what they lack
+//! comes from elsewhere, type by type, and is told.
+
+use alpc::Kernel;
+use alpc::contract::{self, CONTRACT};
+use ntlayout::{Certainty, Layout, Table, built_in};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::output::rows::Rows;
+use crate::redact::Veil;
+
+/// Types that are named one by one in a line.
+const NAMED: usize = 3;
+
+/// What the tables of the kernel's own identity that were found so far tell together.
+#[derive(Default)]
+pub struct OwnSymbols {
+    layout: Option<Layout>,
+}
+
+impl OwnSymbols {
+    /// Takes one more table; whether that is enough. One that cannot be resolved is told when it is used.
+    pub fn take(&mut self, table: &Table) -> bool {
+        let Ok(layout) = table.resolve(&CONTRACT) else {
+            return self.layout.is_none();
+        };
+        let layout = match self.layout.take() {
+            Some(known) => known.filled_from(&CONTRACT, &layout),
+            None => with_built_in(layout),
+        };
+        let enough = contract::stripped(&layout).is_empty();
+        self.layout = Some(layout);
+        enough
+    }
+
+    /// All that they tell.
+    pub fn layout(self) -> Option<Layout> {
+        self.layout
+    }
+}
+
+/// What a table's own layout lacks, from the layouts that come with the program, if they have the same image.
+pub fn with_built_in(layout: Layout) -> Layout {
+    let table = layout.identity().and_then(built_in);
+    let known = table.and_then(|table| table.resolve(&CONTRACT).ok());
+    match known {
+        Some(known) if is_incomplete(&layout) => layout.filled_from(&CONTRACT, &known),
+        _ => layout,
+    }
+}
+
+/// Whether types are lacking, or a pack was made when less was asked for.
+fn is_incomplete(layout: &Layout) -> bool {
+    let untold = (0..CONTRACT.fields.len()).any(|index| layout.is_untold(index));
+    untold || !contract::stripped(layout).is_empty()
+}
+
+/// What may fill the layout further: those of the layouts that come with the program that have all it tells at the same
+/// places, if there are any.
+pub fn candidates(own: &Layout, pointer_size: u8) -> Vec<Layout> {
+    let tables = ntlayout::distinct_built_in(pointer_size).into_iter();
+    let layouts: Vec<Layout> = tables.filter_map(|table| table.resolve(&CONTRACT).ok()).collect();
+    let fit: Vec<&Layout> = layouts.iter().filter(|layout| own.fits(layout)).collect();
+    let tried = if fit.is_empty() {
+        layouts.iter().collect()
+    } else {
+        fit
+    };
+    tried
+        .into_iter()
+        .map(|layout| {
+            let chosen = layout.clone().with_certainty(Certainty::Invariants);
+            own.clone().filled_from(&CONTRACT, &chosen)
+        })
+        .collect()
+}
+
+/// The same where nothing tells of what is still lacking: it is not told, which is another thing than not there.
+pub fn untold(layout: Layout) -> Layout {
+    let types = contract::stripped(&layout);
+    layout.without(&CONTRACT, &types)
+}
+
+/// Whether the views have nothing at all to go by.
+pub fn is_useless(layout: &Layout) -> bool {
+    let lacking = contract::stripped(layout);
+    ["_EPROCESS", "_ETHREAD", "_ALPC_PORT", "_KALPC_MESSAGE"]
+        .iter()
+        .all(|ty| lacking.contains(ty))
+}
+
+/// Types that the symbols in use lack, and where their places are from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct TypesFrom {
+    /// A file, or what is built in.
+    pub source: String,
+    /// How sure it is that they are those of the kernel, in the words of the symbols' own certainty.
+    pub certainty: String,
+    /// The types.
+    pub types: Vec<&'static str>,
+}
+
+impl TypesFrom {
+    /// The same without the names of files.
+    pub fn veiled(self, veil: &Veil) -> Self {
+        Self {
+            source: veil.view(&self.source),
+            ..self
+        }
+    }
+}
+
+/// What fills the layout in use, by source.
+pub fn types_from(layout: &Layout) -> Vec<TypesFrom> {
+    let mut all: Vec<TypesFrom> = Vec::new();
+    for filled in layout.filled() {
+        let (source, certainty) = (filled.origin.to_string(), filled.certainty.to_string());
+        match all
+            .iter_mut()
+            .find(|from| (&from.source, &from.certainty) == (&source, &certainty))
+        {
+            Some(from) => from.types.push(filled.ty),
+            None => all.push(TypesFrom {
+                source,
+                certainty,
+                types: vec![filled.ty],
+            }),
+        }
+    }
+    all
+}
+
+/// Types that the symbols in use lack and that nothing tells.
+pub fn types_untold(kernel: &Kernel<'_>) -> Vec<&'static str> {
+    match kernel.layout().origin() {
+        // Those tell of what they have alone, each member for itself.
+        ntlayout::Origin::BuiltIn { .. } => Vec::new(),
+        _ => contract::stripped(kernel.layout()),
+    }
+}
+
+/// What to say of it behind the name of the symbols; nothing where they are whole.
+pub fn in_short(from: &[TypesFrom], untold: &[&str]) -> String {
+    let mut text = String::new();
+    for TypesFrom {
+        source,
+        certainty,
+        types,
+    } in from
+    {
+        text.push_str(&format!(
+            "; they lack {}, taken from {source} ({certainty})",
+            counted(types)
+        ));
+    }
+    if !untold.is_empty() {
+        text.push_str(&format!(
+            "; they lack {}, which nothing else tells",
+            counted(untold)
+        ));
+    }
+    text
+}
+
+fn counted(types: &[&str]) -> String {
+    let named: Vec<&str> = types.iter().copied().take(NAMED).collect();
+    let named = named.join(", ");
+    match types.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more types"),
+    }
+}
+
+/// The same in rows: of `info` and `symbols`.
+pub fn rows(rows: &mut Rows, from: &[TypesFrom], untold: &[&str]) {
+    for from in from {
+        rows.text(
+            "Types lacking",
+            &format!(
+                "{} (from {}, {})",
+                from.types.join(", "),
+                from.source,
+                from.certainty
+            ),
+        );
+    }
+    if !untold.is_empty() {
+        rows.text("Types untold", &untold.join(", "));
+    }
+}
