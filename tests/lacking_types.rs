@@ -96,7 +96,11 @@ fn the_layouts_of_the_same_image_fill_what_is_lacking() {
     let case = Case::of(&worlds::standard(KNOWN));
     for view in VIEWS {
         // Of locks and I/O requests the layouts that come with the program tell nothing, with or without a PDB.
-        let compared: &[&str] = if matches!(view, "hang" | "graph") { &[] } else { &["whole"] };
+        let compared: &[&str] = if matches!(view, "hang" | "graph") {
+            &[]
+        } else {
+            &["whole"]
+        };
         let (whole, wanted) = case.json(compared, view, &[]);
         let (filled, run) = case.json(&["none"], view, &[]);
         assert_eq!(filled["result"], whole["result"], "{view}");
@@ -200,7 +204,9 @@ fn some_types_that_nothing_tells_are_no_absence() {
         assert_ne!(run.status, 0, "{view}: {}", run.stderr);
         assert!(
             json["symbols"].is_null()
-                || ["_ETHREAD", "_KTHREAD"].iter().all(|ty| has(&json["symbols"]["types_untold"], ty)),
+                || ["_ETHREAD", "_KTHREAD"]
+                    .iter()
+                    .all(|ty| has(&json["symbols"]["types_untold"], ty)),
             "{view}: {json}"
         );
     }

@@ -404,11 +404,10 @@ impl Hunt<'_> {
         let pdb = name.strip_suffix(".pdb").unwrap_or(&name);
         let key = self.wanted.key().to_ascii_lowercase();
         let mut told = 0usize;
-        for file in listing
-            .entries
-            .iter()
-            .filter(|file| is_table(file) && file.is_file())
-        {
+        for file in listing.entries.iter().filter(|file| is_table(file)) {
+            if !self.may_follow(file) || !file.is_file() {
+                continue;
+            }
             let own = file
                 .file_name()
                 .unwrap_or_default()
