@@ -10,7 +10,7 @@ use alpc::choice::{self, Choice, Unexplained};
 use alpc::contract::CONTRACT;
 use alpc::redact::Redaction;
 use alpc::trace::Trace;
-use kdump::{Dump, Gva, KernelImage, OpenOptions};
+use kdump::{Dump, Gva, KernelImage, KernelImageError, OpenOptions};
 use ntlayout::{
     Certainty, Found, Guid, Identity, Layout, Looked, NotFound, Origin, Outcome, Place, SymbolTable, Table,
 };
@@ -89,12 +89,17 @@ pub struct Session {
     dump: Dump,
     places: Vec<Place>,
     exact_only: bool,
+    /// Where the kernel's image is; or that it was looked for in vain, which takes the longest.
+    image: OnceCell<Result<KernelImage, KernelImageError>>,
     /// What the search for symbols came to, once it was asked for: some take longer to read than the dump.
-    chosen: OnceCell<Chosen>,
-    /// Where the kernel begins and how it is laid out: found once, for all commands.
-    layout: OnceCell<Resolved>,
+    chosen: OnceCell<Result<Chosen, Failure>>,
+    /// Where the kernel begins and how it is laid out: looked for once, for all commands.
+    layout: OnceCell<Result<Resolved, Failure>>,
     /// All of the kernel's own symbols, where the first lack types and a whole type was asked for.
     own: OnceCell<Vec<Table>>,
+    /// Searches that were made, which take longer than most commands.
+    #[cfg(test)]
+    searches: std::cell::Cell<u32>,
     /// Where reads are noted, while a view is explained.
     trace: RefCell<Option<Arc<Trace>>>,
     redaction: Option<Arc<Redaction>>,
@@ -128,10 +133,13 @@ impl Session {
             dump,
             places: places::all(&cli.symbols, path),
             exact_only: cli.exact_symbols,
-            layout: OnceCell::new(),
+            image: OnceCell::new(),
             own: OnceCell::new(),
-            trace: RefCell::new(None),
             chosen: OnceCell::new(),
+            layout: OnceCell::new(),
+            #[cfg(test)]
+            searches: std::cell::Cell::default(),
+            trace: RefCell::new(None),
         })
     }
 
@@ -142,7 +150,21 @@ impl Session {
 
     /// The kernel's image, found in the dump's memory.
     pub fn image(&self) -> anyhow::Result<KernelImage> {
-        kdump::kernel_image(&self.dump).map_err(|error| Failure::fatal(error.id(), error.to_string()))
+        self.found_image()
+            .clone()
+            .map_err(|error| Failure::fatal(error.id(), error.to_string()))
+    }
+
+    fn found_image(&self) -> &Result<KernelImage, KernelImageError> {
+        self.image.get_or_init(|| {
+            self.count_search();
+            kdump::kernel_image(&self.dump)
+        })
+    }
+
+    fn count_search(&self) {
+        #[cfg(test)]
+        self.searches.set(self.searches.get() + 1);
     }
 
     /// Which symbols the kernel asks for.
@@ -160,21 +182,22 @@ impl Session {
     /// taken that have its variables where they are. Failing all of that, of the layouts that come with the
     /// program those serve that explain what the dump holds.
     pub fn choose(&self) -> anyhow::Result<&Chosen> {
-        if let Some(known) = self.chosen.get() {
-            return Ok(known);
-        }
-        let chosen = self.search()?;
-        chosen
-            .files()
-            .for_each(|path| guard::reads(path, "a symbol file"));
-        let mut veil = self.veil.borrow_mut();
-        chosen.looked().iter().for_each(|looked| veil.learn(&looked.path));
-        chosen
-            .tables
-            .iter()
-            .filter_map(|table| table.origin().path())
-            .for_each(|path| veil.learn_symbols(path));
-        Ok(self.chosen.get_or_init(|| chosen))
+        let chosen = self.chosen.get_or_init(|| {
+            self.count_search();
+            let chosen = self.search().map_err(Failure::from_error)?;
+            chosen
+                .files()
+                .for_each(|path| guard::reads(path, "a symbol file"));
+            let mut veil = self.veil.borrow_mut();
+            chosen.looked().iter().for_each(|looked| veil.learn(&looked.path));
+            chosen
+                .tables
+                .iter()
+                .filter_map(|table| table.origin().path())
+                .for_each(|path| veil.learn_symbols(path));
+            Ok(chosen)
+        });
+        chosen.as_ref().map_err(|failure| failure.clone().into())
     }
 
     fn search(&self) -> anyhow::Result<Chosen> {
@@ -235,9 +258,7 @@ impl Session {
         }
         let base = match &image {
             Ok(image) => Some(image.base),
-            Err(_) => kdump::kernel_image(&self.dump)
-                .err()
-                .and_then(|error| error.base()),
+            Err(_) => self.found_image().as_ref().err().and_then(KernelImageError::base),
         };
         let chosen = self.choose_by_invariants(Chosen {
             base,
@@ -405,18 +426,16 @@ impl Session {
 
     /// What was found instead of the kernel's symbols, once they were looked for.
     pub fn notes(&self) -> &[String] {
-        self.layout.get().map_or(&[], |resolved| &resolved.notes)
+        let resolved = self.layout.get().and_then(|layout| layout.as_ref().ok());
+        resolved.map_or(&[], |resolved| &resolved.notes)
     }
 
     /// The kernel, ready to be walked.
     pub fn kernel(&self) -> anyhow::Result<Kernel<'_>> {
-        let resolved = match self.layout.get() {
-            Some(known) => known,
-            None => {
-                let found = self.resolve()?;
-                self.layout.get_or_init(|| found)
-            }
-        };
+        let resolved = self
+            .layout
+            .get_or_init(|| self.resolve().map_err(Failure::from_error));
+        let resolved = resolved.as_ref().map_err(Failure::clone)?;
         let kernel = Kernel::new(&self.dump, resolved.base, resolved.layout.clone())
             .with_choice(resolved.choice.clone());
         let kernel = match &self.redaction {
@@ -445,6 +464,7 @@ impl Session {
     }
 
     fn resolve(&self) -> anyhow::Result<Resolved> {
+        self.count_search();
         let chosen = self.choose()?;
         self.check(chosen)?;
         let notes = notes(chosen);
@@ -568,4 +588,42 @@ fn no_whole_table(layout: &Layout) -> anyhow::Error {
             layout.certainty()
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use clap::Parser;
+
+    use super::*;
+
+    /// What the searches come to, of a session that was asked for everything many times over.
+    fn searches(bytes: &[u8]) -> (u32, Vec<Option<&'static str>>) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), bytes).unwrap();
+        let cli = Cli::parse_from(["alpc-dump", "a.dmp", "hang"]);
+        let session = Session::open(&cli, file.path()).unwrap();
+        let id = |error: anyhow::Error| Failure::from_error(error).id;
+        let mut ends = Vec::new();
+        for _ in 0..200 {
+            let now = vec![
+                session.kernel().map_err(id).err(),
+                session.image().map_err(id).err(),
+                session.choose().map_err(id).err(),
+            ];
+            assert!(ends.is_empty() || ends == now, "the answer is always the same");
+            ends = now;
+        }
+        (session.searches.get(), ends)
+    }
+
+    #[test]
+    fn a_search_is_made_once_whatever_comes_of_it() {
+        let whole = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vista-sp2-x64.dmp")).unwrap();
+        // For the image, the symbols, the layout.
+        assert_eq!(searches(&whole), (3, vec![None; 3]));
+        let cut = &whole[..whole.len() - 20 * 4096];
+        assert_eq!(searches(cut), (3, vec![Some("no-kernel-image"); 3]));
+    }
 }
