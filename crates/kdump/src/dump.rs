@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::error::{FrameError, OpenError, PhysicalError};
 use crate::header::HEADER64_LEN;
 use crate::header32::{self, HEADER32_LEN};
-use crate::identify::{FOOTER_LEN, identify};
+use crate::identify::{FOOTER_LEN, FileClass, FileKind, Foreign, identify};
 use crate::index::{BitmapIndex, BitmapLayout, IndexError, PageIndex, PageRun, RunIndex, read_ranges};
 use crate::paging::Paging;
 use crate::source::ByteSource;
@@ -371,13 +371,37 @@ pub(crate) fn coverage(index: &PageIndex, file_len: u64) -> Coverage {
     }
 }
 
+/// What a file is, by its first bytes: what [`Dump::open`] would take it for, without more of it being read.
+///
+/// # Errors
+/// It cannot be read, is empty, or is no file.
+pub fn file_kind(path: &Path) -> Result<FileKind, OpenError> {
+    let source = open_file(path)?;
+    let head = read_head(path, &source)?;
+    if matches!(head.get(..8), Some(b"PAGEDU64" | b"PAGEDUMP")) {
+        return Ok(FileKind {
+            class: FileClass::KernelDump,
+            found: "a kernel crash dump".to_owned(),
+        });
+    }
+    let Foreign { class, found, .. } = foreign(path, &head, &source);
+    Ok(FileKind { class, found })
+}
+
+/// Why the system refuses a file.
+fn refused(path: &Path, source: io::Error) -> OpenError {
+    let path = path.to_owned();
+    match (source.kind(), fs::read_link(&path)) {
+        (io::ErrorKind::PermissionDenied, _) => OpenError::PermissionDenied { path, source },
+        (_, Ok(target)) => OpenError::BrokenLink { path, target, source },
+        (io::ErrorKind::NotFound, _) => OpenError::NotFound { path, source },
+        _ => OpenError::Io { path, source },
+    }
+}
+
 fn open_file(path: &Path) -> Result<ByteSource, OpenError> {
-    let io = |source: io::Error| OpenError::Io {
-        path: path.to_owned(),
-        source,
-    };
     // Asked before opening: opening a pipe that nobody writes to would wait for ever.
-    let before = fs::metadata(path).map_err(io)?;
+    let before = fs::metadata(path).map_err(|error| refused(path, error))?;
     if before.is_dir() {
         return Err(OpenError::Folder {
             path: path.to_owned(),
@@ -388,8 +412,8 @@ fn open_file(path: &Path) -> Result<ByteSource, OpenError> {
             path: path.to_owned(),
         });
     }
-    let file = File::open(path).map_err(io)?;
-    let len = file.metadata().map_err(io)?.len();
+    let file = File::open(path).map_err(|error| refused(path, error))?;
+    let len = file.metadata().map_err(|error| refused(path, error))?.len();
     if len == 0 {
         return Err(OpenError::Empty {
             path: path.to_owned(),
@@ -411,18 +435,24 @@ fn read_head(path: &Path, source: &ByteSource) -> Result<Vec<u8>, OpenError> {
     }
 }
 
+/// What a file is that does not begin as a dump does.
+fn foreign(path: &Path, head: &[u8], source: &ByteSource) -> Foreign {
+    let mut footer = [0; FOOTER_LEN];
+    // A file that is shorter, or cannot be read there, has none.
+    let _ = source.read_exact_at(source.len().saturating_sub(FOOTER_LEN as u64), &mut footer);
+    identify(path, head.get(..0x1000).unwrap_or(head), &footer)
+}
+
 fn parse_header(path: &Path, head: &[u8], source: &ByteSource) -> Result<Header, OpenError> {
     let bytes = head.get(..HEADER64_LEN).unwrap_or(head);
     let (need, parse): (usize, fn(&[u8]) -> Header) = match bytes.get(..8) {
         Some(b"PAGEDU64") => (HEADER64_LEN, Header::parse),
         Some(b"PAGEDUMP") => (HEADER32_LEN, header32::parse),
         _ => {
-            let mut footer = [0; FOOTER_LEN];
-            // A file that is shorter, or cannot be read there, has none.
-            let _ = source.read_exact_at(source.len().saturating_sub(FOOTER_LEN as u64), &mut footer);
-            let foreign = identify(path, bytes.get(..0x1000).unwrap_or(bytes), &footer);
+            let foreign = foreign(path, bytes, source);
             return Err(OpenError::NotADump {
                 path: path.to_owned(),
+                class: foreign.class,
                 found: foreign.found,
                 next: foreign.next,
             });

@@ -8,6 +8,7 @@ use kdmp_parser::pxe::Pfn;
 use serde::Serialize;
 
 use crate::hex;
+use crate::identify::FileClass;
 use crate::paging::Level;
 use crate::{DumpKind, Machine};
 
@@ -18,6 +19,32 @@ pub enum OpenError {
     /// The system refused to open or to read the file.
     #[error("{}: {source}", path.display())]
     Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is nothing of that name.
+    #[error("{}: {source}", path.display())]
+    NotFound {
+        /// The path.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The path is a link, and what it leads to cannot be reached.
+    #[error("{}: is a link to {}, which cannot be reached: {source}", path.display(), target.display())]
+    BrokenLink {
+        /// The link.
+        path: PathBuf,
+        /// What it says.
+        target: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file may not be read.
+    #[error("{}: {source}; read it as a user who may", path.display())]
+    PermissionDenied {
         /// The file.
         path: PathBuf,
         /// What the system said.
@@ -46,7 +73,9 @@ pub enum OpenError {
     NotADump {
         /// The file.
         path: PathBuf,
-        /// What it seems to be, with its article: `a gzip file`.
+        /// What it is.
+        class: FileClass,
+        /// What it seems to be in words, with its article: `a gzip file`.
         found: String,
         /// What to do about it.
         next: String,
@@ -119,9 +148,17 @@ impl OpenError {
     pub fn id(&self) -> &'static str {
         match self {
             OpenError::Io { .. } => "io",
+            OpenError::NotFound { .. } => "not-found",
+            OpenError::BrokenLink { .. } => "broken-link",
+            OpenError::PermissionDenied { .. } => "permission-denied",
             OpenError::Folder { .. } => "folder",
             OpenError::NotAFile { .. } => "not-a-file",
             OpenError::Empty { .. } => "empty-file",
+            // What is a dump all the same, or is to become one.
+            OpenError::NotADump {
+                class: class @ (FileClass::Compressed | FileClass::LfsPointer | FileClass::Zeros),
+                ..
+            } => class.name(),
             OpenError::NotADump { .. } => "not-a-dump",
             OpenError::HeaderCut { .. } => "header-cut",
             OpenError::UnsupportedMachine { .. } => "unsupported-machine",

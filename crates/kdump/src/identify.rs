@@ -2,10 +2,72 @@
 
 use std::path::Path;
 
+use serde::Serialize;
+
 use crate::le;
+
+/// What a file is, as far as its first bytes tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum FileClass {
+    /// A kernel crash dump, whole or not.
+    KernelDump,
+    /// A dump of a process.
+    UserDump,
+    /// Memory of a machine in another form: a saved state, a hibernation file, an ELF core file, an image of memory.
+    Memory,
+    /// A compressed file or an archive, which a dump may be in.
+    Compressed,
+    /// Zeros: a dump that was being copied, or whose writing Windows never finished, has its length but no bytes yet.
+    Zeros,
+    /// What Git LFS has in the place of a large file.
+    LfsPointer,
+    /// A disk of a machine.
+    Disk,
+    /// A program, a library or their symbols.
+    Program,
+    /// A web page, as a download that failed leaves.
+    WebPage,
+    /// Text.
+    Text,
+    /// None of these, or only its name tells.
+    Unknown,
+}
+
+impl FileClass {
+    /// The stable name of this class, for machines.
+    pub fn name(self) -> &'static str {
+        match self {
+            FileClass::KernelDump => "kernel-dump",
+            FileClass::UserDump => "user-dump",
+            FileClass::Memory => "memory",
+            FileClass::Compressed => "compressed",
+            FileClass::Zeros => "begins-with-zeros",
+            FileClass::LfsPointer => "git-lfs-pointer",
+            FileClass::Disk => "disk",
+            FileClass::Program => "program",
+            FileClass::WebPage => "web-page",
+            FileClass::Text => "text",
+            FileClass::Unknown => "unknown",
+        }
+    }
+}
+
+/// What a file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FileKind {
+    /// Its class.
+    pub class: FileClass,
+    /// What it seems to be in more words, with its article: `a gzip file that holds memory.dmp`.
+    pub found: String,
+}
 
 /// A kind of file that people name by mistake.
 pub(crate) struct Foreign {
+    /// Its class.
+    pub(crate) class: FileClass,
     /// What it is, with its article.
     pub(crate) found: String,
     /// What to do about it.
@@ -32,68 +94,144 @@ const VHD: &str = "a Hyper-V disk (VHD)";
 const USER_DUMP: &str = "take a kernel dump: a user dump holds one process and no ALPC objects";
 
 /// First bytes, what they begin, what to do. The first that fits is taken.
-const MAGICS: &[(&[u8], &str, &str)] = &[
-    (b"MDMP", "a user-mode minidump", USER_DUMP),
-    (b"USERDUMP", "an old user-mode dump", USER_DUMP),
-    (b"USERDU64", "an old user-mode dump", USER_DUMP),
+const MAGICS: &[(&[u8], FileClass, &str, &str)] = &[
+    (b"MDMP", FileClass::UserDump, "a user-mode minidump", USER_DUMP),
+    (
+        b"USERDUMP",
+        FileClass::UserDump,
+        "an old user-mode dump",
+        USER_DUMP,
+    ),
+    (
+        b"USERDU64",
+        FileClass::UserDump,
+        "an old user-mode dump",
+        USER_DUMP,
+    ),
     (
         b"\x7fVirtualBox SavedState",
+        FileClass::Memory,
         "a VirtualBox saved state",
         VIRTUALBOX,
     ),
-    (b"MZ", "a program or library (PE)", NAME_THE_DUMP),
-    (b"Microsoft C/C++ MSF 7.00", "a PDB", NAME_THE_DUMP),
-    (b"Microsoft C/C++ program database", "an old PDB", NAME_THE_DUMP),
-    (b"Microsoft MSFZ Container", "a compressed PDB", NAME_THE_DUMP),
-    (b"HIBR", "a hibernation file", HIBERNATION),
-    (b"hibr", "a hibernation file", HIBERNATION),
-    (b"RSTR", "a hibernation file", HIBERNATION),
-    (b"WAKE", "a hibernation file", HIBERNATION),
-    (b"wake", "a hibernation file", HIBERNATION),
-    (b"\xd0\xbe\xd2\xbe", "a VMware snapshot", VMWARE),
-    (b"\xd1\xba\xd1\xba", "a VMware snapshot", VMWARE),
-    (b"\xd2\xbe\xd2\xbe", "a VMware snapshot", VMWARE),
-    (b"\xd3\xbe\xd3\xbe", "a VMware snapshot", VMWARE),
-    (b"\x14\x20\x28\x01", "a Hyper-V saved state", HYPER_V),
-    (b"QEVM", "a QEMU saved state", QEMU),
-    (b"QFI\xfb", "a QEMU disk (qcow2)", DISK),
-    (b"QED\0", "a QEMU disk (QED)", DISK),
-    (b"KDMV", "a VMware disk (VMDK)", DISK),
-    (b"COWD", "a VMware disk (VMDK)", DISK),
+    (
+        b"MZ",
+        FileClass::Program,
+        "a program or library (PE)",
+        NAME_THE_DUMP,
+    ),
+    (
+        b"Microsoft C/C++ MSF 7.00",
+        FileClass::Program,
+        "a PDB",
+        NAME_THE_DUMP,
+    ),
+    (
+        b"Microsoft C/C++ program database",
+        FileClass::Program,
+        "an old PDB",
+        NAME_THE_DUMP,
+    ),
+    (
+        b"Microsoft MSFZ Container",
+        FileClass::Program,
+        "a compressed PDB",
+        NAME_THE_DUMP,
+    ),
+    (b"HIBR", FileClass::Memory, "a hibernation file", HIBERNATION),
+    (b"hibr", FileClass::Memory, "a hibernation file", HIBERNATION),
+    (b"RSTR", FileClass::Memory, "a hibernation file", HIBERNATION),
+    (b"WAKE", FileClass::Memory, "a hibernation file", HIBERNATION),
+    (b"wake", FileClass::Memory, "a hibernation file", HIBERNATION),
+    (
+        b"\xd0\xbe\xd2\xbe",
+        FileClass::Memory,
+        "a VMware snapshot",
+        VMWARE,
+    ),
+    (
+        b"\xd1\xba\xd1\xba",
+        FileClass::Memory,
+        "a VMware snapshot",
+        VMWARE,
+    ),
+    (
+        b"\xd2\xbe\xd2\xbe",
+        FileClass::Memory,
+        "a VMware snapshot",
+        VMWARE,
+    ),
+    (
+        b"\xd3\xbe\xd3\xbe",
+        FileClass::Memory,
+        "a VMware snapshot",
+        VMWARE,
+    ),
+    (
+        b"\x14\x20\x28\x01",
+        FileClass::Memory,
+        "a Hyper-V saved state",
+        HYPER_V,
+    ),
+    (b"QEVM", FileClass::Memory, "a QEMU saved state", QEMU),
+    (b"QFI\xfb", FileClass::Disk, "a QEMU disk (qcow2)", DISK),
+    (b"QED\0", FileClass::Disk, "a QEMU disk (QED)", DISK),
+    (b"KDMV", FileClass::Disk, "a VMware disk (VMDK)", DISK),
+    (b"COWD", FileClass::Disk, "a VMware disk (VMDK)", DISK),
     (
         b"# Disk DescriptorFile",
+        FileClass::Disk,
         "the description of a VMware disk (VMDK)",
         DISK,
     ),
-    (b"conectix", VHD, DISK),
-    (b"vhdxfile", "a Hyper-V disk (VHDX)", DISK),
+    (b"conectix", FileClass::Disk, VHD, DISK),
+    (b"vhdxfile", FileClass::Disk, "a Hyper-V disk (VHDX)", DISK),
     (
         b"KDUMP   ",
+        FileClass::Memory,
         "a compressed memory dump of QEMU or Linux (kdump)",
         QEMU,
     ),
     (
         b"makedumpfile",
+        FileClass::Memory,
         "a compressed memory dump of QEMU or Linux (makedumpfile)",
         QEMU,
     ),
-    (b"EMiL", "a LiME memory image", RAW_MEMORY),
-    (b"AVML", "an AVML memory image", RAW_MEMORY),
+    (b"EMiL", FileClass::Memory, "a LiME memory image", RAW_MEMORY),
+    (b"AVML", FileClass::Memory, "an AVML memory image", RAW_MEMORY),
     // The first interrupt vector of most firmware, f000:ff53: physical memory from address 0 on.
-    (b"\x53\xff\x00\xf0", "a raw memory image", RAW_MEMORY),
+    (
+        b"\x53\xff\x00\xf0",
+        FileClass::Memory,
+        "a raw memory image",
+        RAW_MEMORY,
+    ),
     (
         b"version https://git-lfs",
+        FileClass::LfsPointer,
         "a Git LFS pointer",
         "fetch the file that it stands for: `git lfs pull`",
     ),
-    (b"<!DOCTYPE", "a web page", DOWNLOAD_AGAIN),
-    (b"<!doctype", "a web page", DOWNLOAD_AGAIN),
-    (b"<html", "a web page", DOWNLOAD_AGAIN),
+    (b"<!DOCTYPE", FileClass::WebPage, "a web page", DOWNLOAD_AGAIN),
+    (b"<!doctype", FileClass::WebPage, "a web page", DOWNLOAD_AGAIN),
+    (b"<html", FileClass::WebPage, "a web page", DOWNLOAD_AGAIN),
     // What redirection in Windows PowerShell writes.
-    (b"\xff\xfe", "a text file (UTF-16)", "name a memory.dmp"),
-    (b"\xfe\xff", "a text file (UTF-16)", "name a memory.dmp"),
+    (
+        b"\xff\xfe",
+        FileClass::Text,
+        "a text file (UTF-16)",
+        "name a memory.dmp",
+    ),
+    (
+        b"\xfe\xff",
+        FileClass::Text,
+        "a text file (UTF-16)",
+        "name a memory.dmp",
+    ),
     (
         b"PAGE",
+        FileClass::KernelDump,
         "a damaged kernel dump whose header names no word size",
         COPY_AGAIN,
     ),
@@ -139,7 +277,11 @@ pub(crate) const FOOTER_LEN: usize = 0x200;
 
 /// Names the kind of file that begins with `prefix`, which is known not to be a dump's header, and ends with `footer`.
 pub(crate) fn identify(path: &Path, prefix: &[u8], footer: &[u8; FOOTER_LEN]) -> Foreign {
-    let vhd = |bytes: &[u8]| bytes.starts_with(b"conectix").then(|| foreign(VHD, DISK));
+    let vhd = |bytes: &[u8]| {
+        bytes
+            .starts_with(b"conectix")
+            .then(|| foreign(FileClass::Disk, VHD, DISK))
+    };
     elf(prefix)
         .or_else(|| by_magic(prefix))
         .or_else(|| vhd(footer))
@@ -149,16 +291,17 @@ pub(crate) fn identify(path: &Path, prefix: &[u8], footer: &[u8; FOOTER_LEN]) ->
         .unwrap_or_else(|| by_content(prefix))
 }
 
-fn foreign(found: &str, next: &str) -> Foreign {
+fn foreign(class: FileClass, found: &str, next: &str) -> Foreign {
     Foreign {
+        class,
         found: found.to_owned(),
         next: next.to_owned(),
     }
 }
 
 fn by_magic(prefix: &[u8]) -> Option<Foreign> {
-    let &(_, found, next) = MAGICS.iter().find(|(magic, ..)| prefix.starts_with(magic))?;
-    Some(foreign(found, next))
+    let &(_, class, found, next) = MAGICS.iter().find(|(magic, ..)| prefix.starts_with(magic))?;
+    Some(foreign(class, found, next))
 }
 
 /// Virtual machines write their memory as ELF core files (e_type 4), as Linux does. Who wrote one is told by the
@@ -169,16 +312,21 @@ fn elf(prefix: &[u8]) -> Option<Foreign> {
         return None;
     }
     if le::u16(prefix, 0x10) != Some(CORE) {
-        return Some(foreign("an ELF program or library", NAME_THE_DUMP));
+        return Some(foreign(
+            FileClass::Program,
+            "an ELF program or library",
+            NAME_THE_DUMP,
+        ));
     }
     let has_note = |name: &[u8]| prefix.windows(name.len()).any(|bytes| bytes == name);
-    Some(if has_note(b"VBCORE\0") {
-        foreign("an ELF core file of VirtualBox (dumpvmcore)", VIRTUALBOX)
+    let (found, next) = if has_note(b"VBCORE\0") {
+        ("an ELF core file of VirtualBox (dumpvmcore)", VIRTUALBOX)
     } else if has_note(b"QEMU\0") {
-        foreign("an ELF core file of QEMU (dump-guest-memory)", ELF_CORE)
+        ("an ELF core file of QEMU (dump-guest-memory)", ELF_CORE)
     } else {
-        foreign("an ELF core file, as virtual machines write", ELF_CORE)
-    })
+        ("an ELF core file, as virtual machines write", ELF_CORE)
+    };
+    Some(foreign(FileClass::Memory, found, next))
 }
 
 /// What has its signature behind the first bytes.
@@ -188,19 +336,30 @@ fn disk_or_archive(path: &Path, prefix: &[u8]) -> Option<Foreign> {
     }
     // A text comes before the signature of VirtualBox's disks, which was another in each time of its makers.
     if le::u32(prefix, 0x40) == Some(0xbeda_107f) {
-        return Some(foreign("a VirtualBox disk (VDI)", DISK));
+        return Some(foreign(FileClass::Disk, "a VirtualBox disk (VDI)", DISK));
     }
     // A master boot record: the mark at its end, and four partitions that are active (80) or not (0).
     let partitions = [0x1be, 0x1ce, 0x1de, 0x1ee].map(|at| prefix.get(at));
     let valid = partitions.iter().all(|byte| matches!(byte, Some(0 | 0x80)));
-    (valid && le::u16(prefix, 0x1fe) == Some(0xaa55)).then(|| foreign("an image of a whole disk", DISK))
+    (valid && le::u16(prefix, 0x1fe) == Some(0xaa55))
+        .then(|| foreign(FileClass::Disk, "an image of a whole disk", DISK))
 }
 
 fn packed(path: &Path, prefix: &[u8]) -> Option<Foreign> {
     let &(_, found, name, command) = PACKED.iter().find(|(magic, ..)| prefix.starts_with(magic))?;
     let inside = name(prefix).filter(|name| !name.is_empty());
     let found = inside.map_or(found.to_owned(), |name| format!("{found} that holds {name}"));
-    Some(unpack(path, &found, command))
+    let mut packed = unpack(path, &found, command);
+    if of_a_symbol_store(path) {
+        packed.class = FileClass::Program;
+    }
+    Some(packed)
+}
+
+/// Whether a file is called as symbol stores call what they compress: `ntkrnlmp.pd_`, `ntoskrnl.ex_`.
+fn of_a_symbol_store(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    extension.is_some_and(|extension| extension.len() == 3 && extension.ends_with('_'))
 }
 
 /// A file to be unpacked by a command, the file's name to follow.
@@ -212,7 +371,7 @@ fn unpack(path: &Path, found: &str, command: &str) -> Foreign {
         "unzip" => format!("unpack it first: `unzip \"{file}\"`, on Windows `tar -xf \"{file}\"`"),
         _ => format!("unpack it first: `{command} \"{file}\"`"),
     };
-    foreign(found, &next)
+    foreign(FileClass::Compressed, found, &next)
 }
 
 fn no_name(_: &[u8]) -> Option<String> {
@@ -251,12 +410,13 @@ fn by_name(path: &Path, prefix: &[u8]) -> Option<Foreign> {
     };
     if named("hiberfil.sys") {
         return Some(foreign(
+            FileClass::Unknown,
             "a hibernation file whose header Windows erased when it resumed",
             "take a crash dump instead: the file's memory is compressed and incomplete",
         ));
     }
     if named("pagefile.sys") || named("swapfile.sys") {
-        return Some(foreign("a paging file", NAME_THE_DUMP));
+        return Some(foreign(FileClass::Unknown, "a paging file", NAME_THE_DUMP));
     }
     if is_text(prefix) {
         return None;
@@ -265,7 +425,7 @@ fn by_name(path: &Path, prefix: &[u8]) -> Option<Foreign> {
     let &(_, found, next) = NAMES
         .iter()
         .find(|(end, ..)| extension.eq_ignore_ascii_case(end))?;
-    Some(foreign(found, next))
+    Some(foreign(FileClass::Unknown, found, next))
 }
 
 fn by_content(prefix: &[u8]) -> Foreign {
@@ -274,14 +434,15 @@ fn by_content(prefix: &[u8]) -> Foreign {
         // A dump that was being copied, or whose writing Windows never finished, has its length but zeros; a raw
         // image of a machine without BIOS may begin so as well.
         return foreign(
+            FileClass::Zeros,
             "a file that begins with zeros",
             "copy the dump again; of a raw memory image, take a crash dump instead",
         );
     }
     if is_text(prefix) {
-        return foreign("a text file", next);
+        return foreign(FileClass::Text, "a text file", next);
     }
-    foreign("a file of an unknown kind", next)
+    foreign(FileClass::Unknown, "a file of an unknown kind", next)
 }
 
 /// UTF-8 without control characters other than those of lines; its last character may be cut off.

@@ -56,9 +56,10 @@ pub use kdmp_parser::gxa::{Gpa, Gva, Gxa};
 pub use kdmp_parser::pxe::Pfn;
 
 pub use cursor::{Cursor, Partial};
-pub use dump::{Coverage, Dump, FileOffset, MAX_BYTES, OpenOptions};
+pub use dump::{Coverage, Dump, FileOffset, MAX_BYTES, OpenOptions, file_kind};
 pub use error::{FrameError, FrameUse, NotPresentKind, OpenError, PhysicalError, ReadError, TranslateError};
 pub use header::{BugCheck, ContextRecord, DumpKind, ExceptionRecord, Header, Machine};
+pub use identify::{FileClass, FileKind};
 pub use image::{ImageError, KernelImage, Rsds, image_at};
 pub use index::PageRun;
 pub use kdbg::{DebuggerData, DebuggerDataError, debugger_data};

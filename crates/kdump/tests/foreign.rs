@@ -1,13 +1,23 @@
 //! What is not a kernel dump, each by its own name with its own next step.
 #![allow(missing_docs)]
 
-use kdump::{Dump, OpenError};
+use kdump::{Dump, FileClass, OpenError, file_kind};
 
 fn refused(name: &str, bytes: &[u8]) -> String {
+    let (id, text) = refused_as(name, bytes);
+    let expected = match text.as_str() {
+        text if text.contains("Git LFS pointer") => "git-lfs-pointer",
+        text if text.contains("begins with zeros") => "begins-with-zeros",
+        _ => "not-a-dump",
+    };
+    assert_eq!(id, expected, "{text}");
+    text
+}
+
+fn refused_as(name: &str, bytes: &[u8]) -> (&'static str, String) {
     let error = Dump::from_bytes(name, bytes.to_vec()).unwrap_err();
     assert!(matches!(error, OpenError::NotADump { .. }), "{error}");
-    assert_eq!(error.id(), "not-a-dump");
-    error.to_string()
+    (error.id(), error.to_string())
 }
 
 fn elf(kind: u16) -> Vec<u8> {
@@ -310,7 +320,78 @@ fn compressed_files_are_named_with_the_command_that_unpacks_them() {
             "a tar file, not a kernel crash dump; unpack it first: `tar -xf \"d.tar\"`",
         ),
     ] {
-        let said = refused(name, bytes);
+        let (id, said) = refused_as(name, bytes);
         assert!(said.contains(text), "{said}");
+        assert_eq!(id, "compressed");
     }
+}
+
+/// What a file is named for and its class are told of one table.
+#[test]
+fn a_file_is_looked_at_without_being_opened_as_a_dump() {
+    let folder = tempfile::tempdir().unwrap();
+    let class = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        file_kind(&path)
+            .map(|kind| kind.class)
+            .map_err(|error| error.id())
+    };
+    for (name, bytes, expected) in [
+        ("a", &b"PAGEDU64"[..], FileClass::KernelDump),
+        ("a", b"PAGEDUMP", FileClass::KernelDump),
+        ("a", b"PAGEXXXX", FileClass::KernelDump),
+        ("a", b"MDMP", FileClass::UserDump),
+        ("a", b"HIBR", FileClass::Memory),
+        ("a", &elf(4), FileClass::Memory),
+        // Only its name tells.
+        ("a.vmem", b"\x13\x8f\0\x99", FileClass::Unknown),
+        ("a", b"KDMV", FileClass::Disk),
+        ("a", b"\x1f\x8b\x08\0", FileClass::Compressed),
+        ("a.cab", b"MSCF", FileClass::Compressed),
+        // What symbol stores compress is no dump.
+        ("ntkrnlmp.pd_", b"MSCF", FileClass::Program),
+        ("a", b"MZ\x90\0", FileClass::Program),
+        ("a", &elf(3), FileClass::Program),
+        (
+            "a",
+            b"version https://git-lfs.github.com/spec/v1\n",
+            FileClass::LfsPointer,
+        ),
+        ("a", b"<html", FileClass::WebPage),
+        ("a", b"text", FileClass::Text),
+        ("a", &[0; 9], FileClass::Zeros),
+        ("a", &[0x81], FileClass::Unknown),
+    ] {
+        assert_eq!(class(name, bytes), Ok(expected), "{name}: {bytes:?}");
+    }
+    assert_eq!(class("empty", b""), Err("empty-file"));
+    assert_eq!(file_kind(folder.path()).unwrap_err().id(), "folder");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_cannot_be_reached_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, at(name)).unwrap();
+    link("nowhere", "torn");
+    link("itself", "itself");
+    std::fs::write(at("file"), "x").unwrap();
+    link("file/deeper", "through");
+    for (name, id) in [
+        ("torn", "broken-link"),
+        ("itself", "broken-link"),
+        ("through", "broken-link"),
+        ("none", "not-found"),
+    ] {
+        let error = Dump::open(&at(name)).unwrap_err();
+        assert_eq!(error.id(), id, "{error}");
+        assert!(error.to_string().contains(name), "{error}");
+    }
+    let error = Dump::open(&at("torn")).unwrap_err().to_string();
+    assert!(
+        error.contains("is a link to nowhere, which cannot be reached: "),
+        "{error}"
+    );
 }
