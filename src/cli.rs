@@ -210,6 +210,14 @@ pub struct TriageArgs {
     #[arg(long, value_name = "T", value_parser = crate::output::time::parse_span)]
     pub timeout: Option<u64>,
 
+    /// Give a dump up when its process takes more memory than this: 800M, 4G [default: 1G and the dump's length]
+    #[arg(long, value_name = "SIZE", value_parser = crate::fleet::worker::parse_size)]
+    pub memory: Option<u64>,
+
+    /// Look at the dump in this process, which another one has started for that and waits for
+    #[arg(long, hide = true)]
+    pub worker: bool,
+
     /// Leave out the dumps that this file, written as ndjson by an earlier run, has records of
     #[arg(long, value_name = "FILE")]
     pub resume: Option<PathBuf>,

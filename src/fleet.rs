@@ -2,22 +2,23 @@
 //!
 //! Each dump is looked at by a process of its own, which is this program with that one dump: it may take as long
 //! as it is given, crash or run out of memory, and that is one record. Here they are started, so many at a time,
-//! and their records are written in the order of the dumps. A single dump needs no other process.
+//! and their records are written in the order of the dumps. A single dump is no exception: it is as likely to be
+//! hostile.
 
 mod child;
 pub mod groups;
+pub mod ignored;
 mod inputs;
 mod pool;
 mod progress;
 pub mod record;
 mod resume;
 pub mod sheet;
+pub mod worker;
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal};
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ use serde_json::Value as Json;
 
 use self::child::Nursery;
 use self::groups::Groups;
+use self::ignored::{Counts, Ignored};
 use self::inputs::Input;
 use self::progress::Progress;
 use self::record::Record;
@@ -35,6 +37,7 @@ use self::sheet::Sheet;
 use crate::cli::{Class, Cli, Format, TriageArgs};
 use crate::failure::{Failure, Status};
 use crate::guard;
+use crate::interrupt;
 use crate::output::Output;
 use crate::output::document::DumpRef;
 use crate::output::target::Target;
@@ -45,6 +48,9 @@ use crate::redact::Veil;
 /// # Errors
 /// What keeps the results from being written.
 pub fn run(cli: &Cli, args: &TriageArgs, output: &mut Output) -> io::Result<Status> {
+    if args.worker {
+        return look_at(cli, args, output);
+    }
     let (format, done) = match prepare(cli, args) {
         Ok(prepared) => prepared,
         Err(error) => {
@@ -71,11 +77,7 @@ pub fn run(cli: &Cli, args: &TriageArgs, output: &mut Output) -> io::Result<Stat
         tally: Tally::default(),
         worst: Status::Complete,
     };
-    if alone && args.timeout.is_none() {
-        desk.take(look_at(cli, &cli.dumps[0], done.as_ref())?)?;
-    } else {
-        run_all(cli, args, done.as_ref(), &mut desk)?;
-    }
+    run_all(cli, args, done.as_ref(), &mut desk)?;
     let (worst, tally) = desk.finish()?;
     if !alone {
         output.note(&tally.text());
@@ -132,7 +134,7 @@ fn refuse_to_replace_evidence() -> anyhow::Result<()> {
     let Some(file) = guard::replaced() else {
         return Ok(());
     };
-    if inputs::begins_as_a_dump(file).unwrap_or(false) {
+    if inputs::is_a_dump(file) {
         let text = format!("{} is a dump, and is not overwritten", file.display());
         return Err(Failure::fatal("output-is-a-dump", text));
     }
@@ -143,37 +145,42 @@ fn refuse_to_replace_evidence() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A dump on its own, without another process.
-fn look_at(cli: &Cli, path: &Path, done: Option<&Done>) -> io::Result<Outcome> {
+/// One dump, in this process, for the one that has started it.
+fn look_at(cli: &Cli, args: &TriageArgs, output: &mut Output) -> io::Result<Status> {
+    let [path] = &cli.dumps[..] else {
+        output.diagnostic("--worker looks at one dump");
+        return Ok(Status::Fatal);
+    };
+    worker::begin(path, args.memory);
     let mut dump = DumpRef::of(path, cli.hash, Veil::of(cli));
-    if done.is_some_and(|done| done.has(&dump)) {
-        return Ok(Outcome::Skipped);
+    let record = Record::gather(cli, path, &mut dump);
+    let status = record.status;
+    if let Outcome::Record(line, _) = Outcome::of(record, &dump)? {
+        writeln!(output.target(), "{line}")?;
     }
-    Outcome::of(Record::gather(cli, path, &mut dump), &dump)
+    output.close()?;
+    Ok(status)
 }
 
 fn run_all(cli: &Cli, args: &TriageArgs, done: Option<&Done>, desk: &mut Desk<'_>) -> io::Result<()> {
-    let stop = AtomicBool::new(false);
-    let ignored = Arc::new(AtomicU64::new(0));
+    let stop = &interrupt::STOP;
     let nursery = Nursery {
         program: std::env::current_exe()?,
-        args: options(cli),
+        args: options(cli, args),
         timeout: args
             .timeout
             .map(|units| Duration::from_nanos(units.saturating_mul(100))),
-        stop: &stop,
+        stop,
     };
-    let inputs = inputs::inputs(&cli.dumps, args.recursive, &ignored);
+    let inputs = inputs::inputs(&cli.dumps, args.recursive);
     let failed = |path: &Path, problem| {
         let dump = DumpRef::of(path, false, Veil::of(&alone(cli, path)));
         Outcome::of(Record::failed(&dump, problem), &dump)
     };
+    let is_done = |path: &Path| done.is_some_and(|done| done.has(&DumpRef::of(path, false, Veil::default())));
     let work = |input: Input| match input {
-        Input::Dump(path)
-            if done.is_some_and(|done| done.has(&DumpRef::of(&path, false, Veil::default()))) =>
-        {
-            Ok(Outcome::Skipped)
-        }
+        Input::Ignored(path, ignored) => Ok(Outcome::Ignored(path, ignored)),
+        Input::Dump(path) | Input::Failed(path, _) if is_done(&path) => Ok(Outcome::Skipped),
         Input::Dump(path) => {
             guard::reads(&path, "one of the dumps");
             match nursery.raise(&path) {
@@ -187,8 +194,8 @@ fn run_all(cli: &Cli, args: &TriageArgs, done: Option<&Done>, desk: &mut Desk<'_
         || thread::available_parallelism().map_or(1, usize::from),
         usize::from,
     );
-    pool::in_order(inputs, jobs, &stop, work, |outcome| desk.take(outcome?))?;
-    desk.tally.ignored = ignored.load(Ordering::Relaxed);
+    pool::in_order(inputs, jobs, stop, work, |outcome| desk.take(outcome?))?;
+    interrupt::hold();
     Ok(())
 }
 
@@ -201,10 +208,13 @@ fn alone(cli: &Cli, dump: &Path) -> Cli {
 }
 
 /// What a process is told behind its dump.
-fn options(cli: &Cli) -> Vec<OsString> {
-    let mut options: Vec<OsString> = ["triage", "--format", "ndjson", "--quiet"]
+fn options(cli: &Cli, args: &TriageArgs) -> Vec<OsString> {
+    let mut options: Vec<OsString> = ["triage", "--worker", "--format", "ndjson", "--quiet"]
         .map(OsString::from)
         .to_vec();
+    if let Some(memory) = args.memory {
+        options.extend(["--memory".into(), memory.to_string().into()]);
+    }
     for symbols in &cli.symbols {
         options.extend(["--symbols".into(), symbols.into()]);
     }
@@ -235,6 +245,8 @@ enum Outcome {
     Record(String, Json),
     /// An earlier run has it.
     Skipped,
+    /// It is no dump.
+    Ignored(PathBuf, Ignored),
 }
 
 impl Outcome {
@@ -262,6 +274,12 @@ impl Desk<'_> {
     fn take(&mut self, outcome: Outcome) -> io::Result<()> {
         match outcome {
             Outcome::Skipped => self.tally.skipped += 1,
+            Outcome::Ignored(path, ignored) => {
+                self.tally.ignored.add(ignored.reason);
+                if self.cli.verbose {
+                    self.list(&path, ignored)?;
+                }
+            }
             Outcome::Record(line, record) => {
                 let (line, record) = self.numbered(line, record)?;
                 let status = Status::deserialize(&record["status"]).unwrap_or(Status::Fatal);
@@ -272,6 +290,19 @@ impl Desk<'_> {
             }
         }
         self.progress.show(&self.tally);
+        Ok(())
+    }
+
+    /// Lists what was ignored: on stderr, where records of dumps have all the room.
+    fn list(&mut self, path: &Path, ignored: Ignored) -> io::Result<()> {
+        let hidden = self.cli.redact.contains(&Class::Paths);
+        let name = hidden.then(|| format!("ignored-{}", self.tally.ignored.total()));
+        let line = ignored.line(path, name);
+        if let Some(note) = self.sheet.ignored(&line, self.target)?
+            && !self.cli.quiet
+        {
+            let _ = writeln!(io::stderr(), "alpc-dump: {note}");
+        }
         Ok(())
     }
 
@@ -302,7 +333,7 @@ pub struct Tally {
     found: u64,
     partial: u64,
     skipped: u64,
-    ignored: u64,
+    ignored: Counts,
 }
 
 impl Tally {
@@ -324,10 +355,13 @@ impl Tally {
             (self.partial, "in part"),
             (self.failed, "failed"),
             (self.skipped, "done before"),
-            (self.ignored, "other files ignored"),
         ];
         let parts = parts.iter().filter(|(count, _)| *count > 0);
         let parts: String = parts.map(|(count, what)| format!(", {count} {what}")).collect();
-        format!("{} dump{plural}{parts}", self.dumps)
+        let ignored = match self.ignored.total() {
+            0 => String::new(),
+            total => format!(", {total} others ignored ({})", self.ignored.reasons()),
+        };
+        format!("{} dump{plural}{parts}{ignored}", self.dumps)
     }
 }

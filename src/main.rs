@@ -8,6 +8,7 @@ mod failure;
 mod fleet;
 mod guard;
 mod identify;
+mod interrupt;
 mod kd;
 mod output;
 mod own_symbols;

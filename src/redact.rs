@@ -162,6 +162,11 @@ impl Veil {
         }
     }
 
+    /// Whether there are paths that must not be told.
+    pub fn hides_paths(&self) -> bool {
+        !self.paths.is_empty()
+    }
+
     /// A text with all paths of this machine replaced.
     pub fn view(&self, text: &str) -> String {
         replaced(text, &self.paths)

@@ -101,7 +101,7 @@ fn one_record_a_dump_whatever_is_wrong_with_it() {
             )
         })
         .collect();
-    // Empty and foreign files are no dumps of a folder.
+    // What is called a dump has a record, whatever it is; a PDB and a text have none.
     assert_eq!(
         told,
         [
@@ -109,6 +109,8 @@ fn one_record_a_dump_whatever_is_wrong_with_it() {
             ("b-cut.dmp", "fatal", "no-kernel-image"),
             ("c-ring.dmp", "finding", "-"),
             ("d-header.dmp", "fatal", "header-cut"),
+            ("e-empty.dmp", "fatal", "empty-file"),
+            ("f-foreign.dmp", "fatal", "not-a-dump"),
             ("g-hostile.dmp", "fatal", "no-kernel-image"),
             ("h-other-machine.dmp", "fatal", "unsupported-machine"),
             ("i-ring.dmp", "finding", "-"),
@@ -118,7 +120,7 @@ fn one_record_a_dump_whatever_is_wrong_with_it() {
     );
     assert_eq!(
         run.stderr,
-        "alpc-dump: 9 dumps, 3 with a deadlock, 1 in part, 4 failed, 4 other files ignored\n"
+        "alpc-dump: 11 dumps, 3 with a deadlock, 1 in part, 6 failed, 2 others ignored (1 program, 1 text)\n"
     );
     let members = |record: &Value| record.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     for record in &records {
@@ -130,12 +132,16 @@ fn one_record_a_dump_whatever_is_wrong_with_it() {
         );
     }
     // The header of a dump is told even when nothing else can be.
-    assert_eq!(records[4]["bug_check"]["code"], 0xe2);
-    assert_eq!(records[4]["build"], 6002);
-    assert_eq!(records[4]["signature"], Value::Null);
+    assert_eq!(records[6]["bug_check"]["code"], 0xe2);
+    assert_eq!(records[6]["build"], 6002);
+    assert_eq!(records[6]["signature"], Value::Null);
     let problems = records[1]["problems"].as_array().unwrap();
     assert!(problems.iter().any(|problem| problem["id"] == "truncated"));
-    let holes = records[8]["problems"].as_array().unwrap();
+    assert_eq!(
+        (&records[0]["lacks"], &records[10]["lacks"]),
+        (&Value::Null, &json!("pages"))
+    );
+    let holes = records[10]["problems"].as_array().unwrap();
     assert!(
         holes.iter().any(|problem| problem["id"] == "not-present"),
         "{holes:?}"
@@ -159,7 +165,12 @@ fn files_that_are_named_are_always_tried() {
         .collect();
     assert_eq!(
         errors,
-        [json!("not-a-dump"), json!("io"), json!("empty-file"), json!(null)]
+        [
+            json!("not-a-dump"),
+            json!("not-found"),
+            json!("empty-file"),
+            json!(null)
+        ]
     );
 }
 
@@ -277,7 +288,7 @@ fn a_dump_alone_gives_the_line_that_it_gives_among_many() {
     assert_eq!(document["symbols"], record["symbols"]);
     assert_eq!(document["result"]["signature"], record["signature"]);
     let all = fleet.triage(&["--format", "json"]).json();
-    assert_eq!(all.as_array().unwrap().len(), 9);
+    assert_eq!(all.as_array().unwrap().len(), 11);
     assert_eq!(all[2]["result"], document["result"]);
 }
 
@@ -291,8 +302,12 @@ fn the_table() {
         .lines()
         .map(|line| line.split_whitespace().collect())
         .collect();
-    assert_eq!(rows[0][..3], ["DUMP", "BUILD", "BUGCHECK"]);
-    assert_eq!(rows[1][..5], ["F/a-whole.dmp", "6002", "0x000000e2", "100", "%"]);
+    assert_eq!(rows[0][..4], ["DUMP", "STATUS", "BUILD", "BUGCHECK"]);
+    assert_eq!(
+        rows[1][..6],
+        ["F/a-whole.dmp", "complete", "6002", "0x000000e2", "100", "%"]
+    );
+    assert_eq!(rows[11][..3], ["F/k-holes.dmp", "partial", "(pages)"]);
     let ring = "deadlock:csrss.exe[apiport]>lsass.exe[lsasspirpc]>services.exe[ntsvcs]>csrss.exe";
     assert_eq!(rows[3].last(), Some(&ring));
     assert_eq!(rows[3][rows[3].len() - 2], "1", "one deadlock");
@@ -311,12 +326,12 @@ fn groups_are_records_when_they_are_asked_for() {
     let fleet = Fleet::mixed();
     let all = records(&fleet.triage(&["--groups"]));
     let groups: Vec<&Value> = all.iter().filter(|record| record["record"] == "group").collect();
-    assert_eq!(groups.len(), 6, "{groups:?}");
+    assert_eq!(groups.len(), 8, "{groups:?}");
     assert_eq!(groups[0]["dumps"], 3);
     assert_eq!(groups[0]["dump"], all[2]["dump"]);
     assert_eq!(groups[0]["signature"], all[2]["signature"]);
     let total: u64 = groups.iter().map(|group| group["dumps"].as_u64().unwrap()).sum();
-    assert_eq!(total, 9);
+    assert_eq!(total, 11);
     let refused = fleet.triage(&["--groups", "--format", "csv"]);
     assert_eq!((refused.status, refused.stdout.as_str()), (2, ""));
 }
@@ -328,7 +343,7 @@ fn csv_has_a_row_a_dump() {
     let mut reader = csv::Reader::from_reader(run.stdout.as_bytes());
     let names = reader.headers().unwrap().clone();
     let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
-    assert_eq!(rows.len(), 9);
+    assert_eq!(rows.len(), 11);
     let cell = |row: usize, name: &str| {
         let at = names.iter().position(|known| known == name).unwrap();
         rows[row][at].to_owned()
@@ -347,7 +362,7 @@ fn a_dump_that_takes_too_long_is_one_record() {
     let run = fleet.triage(&["--timeout", "0s"]);
     assert_eq!(run.status, 2);
     let records = records(&run);
-    assert_eq!(records.len(), 9);
+    assert_eq!(records.len(), 11);
     for record in &records {
         assert_eq!(record["error"]["id"], "timeout");
         assert!(record["dump_size"].is_u64());
@@ -378,7 +393,7 @@ fn results_in_a_file() {
     );
     let text = fs::read_to_string(&file).unwrap();
     let hash = |line: &str| serde_json::from_str::<Value>(line).unwrap()["dump_sha256"].clone();
-    assert_eq!(text.lines().count(), 9);
+    assert_eq!(text.lines().count(), 11);
     assert_eq!(hash(text.lines().next().unwrap()).as_str().unwrap().len(), 64);
     // What is there already, and what is a dump, is not written over.
     let refused = fleet.triage(&["--output", output, "--resume", output]);
@@ -436,7 +451,7 @@ fn a_run_that_was_interrupted_goes_on_where_it_was() {
     );
     assert!(
         rest.stderr
-            .contains("7 dumps, 3 with a deadlock, 1 in part, 3 failed, 2 done before"),
+            .contains("9 dumps, 3 with a deadlock, 1 in part, 5 failed, 2 done before"),
         "{}",
         rest.stderr
     );
@@ -534,4 +549,245 @@ fn one_of_several_commands_over_an_opened_dump() {
     );
     let waits = documents[1]["result"]["waits"].as_array().unwrap().len();
     assert_eq!(documents[0]["result"]["waits"], waits);
+}
+
+/// A folder with everything in it that a copy, a download or a slip leaves.
+#[cfg(unix)]
+#[test]
+fn what_was_meant_to_be_a_dump_has_a_record() {
+    let fleet = Fleet::new();
+    let path = |name: &str| fleet.path(name);
+    // As long as a real one; two have been met.
+    fleet.write("zeros.dmp", &vec![0; 286_864]);
+    fleet.write("empty.DMP", b"");
+    fleet.write("MEMORY.DMP", b"version https://git-lfs.github.com/spec/v1\n");
+    fleet.write("page.dmp", b"<html>");
+    fleet.write("process.mdmp", b"MDMP\x93\xa7\0\0");
+    fleet.write("renamed.bin", b"MDMP\x93\xa7\0\0");
+    fleet.write("packed.zip", b"PK\x03\x04");
+    fleet.write("text.hdmp", b"text");
+    fs::create_dir(path("unpacked.dmp")).unwrap();
+    std::os::unix::fs::symlink("gone", path("link.dmp")).unwrap();
+    assert!(
+        Command::new("mkfifo")
+            .arg(path("pipe.dmp"))
+            .status()
+            .unwrap()
+            .success()
+    );
+    fleet.write("empty", b"");
+    fleet.write("notes.txt", b"nothing");
+    fs::create_dir(path("deeper")).unwrap();
+    let run = fleet.triage(&[]);
+    assert_eq!(run.status, 2);
+    let told: Vec<(String, Value)> = records(&run)
+        .iter()
+        .map(|record| (file_name(record).to_owned(), record["error"]["id"].clone()))
+        .collect();
+    let expected = [
+        ("MEMORY.DMP", "git-lfs-pointer"),
+        ("empty.DMP", "empty-file"),
+        ("link.dmp", "broken-link"),
+        ("packed.zip", "compressed"),
+        ("page.dmp", "not-a-dump"),
+        ("pipe.dmp", "not-a-file"),
+        ("process.mdmp", "not-a-dump"),
+        ("renamed.bin", "not-a-dump"),
+        ("text.hdmp", "not-a-dump"),
+        ("unpacked.dmp", "folder"),
+        ("zeros.dmp", "begins-with-zeros"),
+    ];
+    assert_eq!(told, expected.map(|(name, id)| (name.to_owned(), json!(id))));
+    let counted = "11 dumps, 11 failed, 4 others ignored (1 empty-file, 1 folder, 1 program, 1 text)";
+    assert_eq!(run.stderr, format!("alpc-dump: {counted}\n"));
+    // All of them are remembered, also those without a length.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let done = elsewhere.path().join("done.ndjson");
+    fs::write(&done, &run.stdout).unwrap();
+    let again = fleet.triage(&["--resume", done.to_str().unwrap()]);
+    assert_eq!((again.status, again.stdout.as_str()), (0, ""));
+    assert!(
+        again.stderr.contains("0 dumps, 11 done before, 4 others ignored"),
+        "{}",
+        again.stderr
+    );
+    // The rest is listed where that is asked for, in the order of the names.
+    let listed = fleet.triage(&["-v"]);
+    let ignored: Vec<(String, Value)> = records(&listed)
+        .iter()
+        .filter(|record| record["record"] == "ignored")
+        .map(|record| (file_name(record).to_owned(), record["reason"].clone()))
+        .collect();
+    let expected = [
+        ("deeper", "folder"),
+        ("empty", "empty-file"),
+        ("kernel.pdb", "program"),
+        ("notes.txt", "text"),
+    ];
+    assert_eq!(ignored, expected.map(|(name, id)| (name.to_owned(), json!(id))));
+    let table = fleet.triage(&["-v", "--format", "text"]).stdout;
+    let lines: Vec<Vec<&str>> = table
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    let ignored = lines.iter().filter(|words| words.get(2) == Some(&"ignored:"));
+    let ignored: Vec<String> = ignored.map(|words| words[3..].join(" ")).collect();
+    let expected = [
+        "a folder; --recursive looks into it",
+        "an empty file",
+        "a PDB",
+        "a text file",
+    ];
+    assert_eq!(ignored, expected);
+    for format in ["csv", "json"] {
+        let run = fleet.triage(&["-v", "--format", format]);
+        assert!(
+            run.stderr.contains("/notes.txt: ignored: a text file\n"),
+            "{}",
+            run.stderr
+        );
+        assert!(!run.stdout.contains("notes.txt"));
+    }
+    let hidden = fleet.triage(&["-v", "--redact", "paths"]);
+    assert!(!hidden.stdout.contains("notes"), "{}", hidden.stdout);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_may_not_be_read_has_a_record() {
+    use std::os::unix::fs::PermissionsExt;
+    let fleet = Fleet::new();
+    fleet.write("a.dmp", b"PAGEDU64");
+    fleet.write("b", b"PAGEDU64");
+    for name in ["a.dmp", "b"] {
+        fs::set_permissions(fleet.path(name), fs::Permissions::from_mode(0o0)).unwrap();
+    }
+    if fs::File::open(fleet.path("b")).is_ok() {
+        return eprintln!("skipped: this user may read everything");
+    }
+    let run = fleet.triage(&[]);
+    let ids: Vec<Value> = records(&run)
+        .iter()
+        .map(|record| record["error"]["id"].clone())
+        .collect();
+    assert_eq!(ids, ["permission-denied", "permission-denied"]);
+}
+
+/// Names that are no UTF-8 read alike; the dumps are two all the same.
+#[cfg(target_os = "linux")]
+#[test]
+fn names_that_are_no_text_are_told_apart() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let fleet = Fleet::new();
+    for name in [b"a\xfe.dmp", b"a\xff.dmp"] {
+        fs::write(fleet.folder.path().join(OsStr::from_bytes(name)), b"PAGEDU64").unwrap();
+    }
+    let run = fleet.triage(&["--groups"]);
+    let all = records(&run);
+    let bytes = |record: &Value| record["dump_bytes"].as_str().unwrap().to_owned();
+    assert!(bytes(&all[0]).ends_with("61fe2e646d70"), "{}", all[0]);
+    assert!(bytes(&all[1]).ends_with("61ff2e646d70"), "{}", all[1]);
+    assert_eq!(file_name(&all[0]), file_name(&all[1]));
+    assert_eq!(
+        (&all[2]["record"], bytes(&all[2])),
+        (&json!("group"), bytes(&all[0]))
+    );
+    // One of them is done.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let done = elsewhere.path().join("done.ndjson");
+    for (number, line) in run.stdout.lines().take(2).enumerate() {
+        fs::write(&done, format!("{line}\n")).unwrap();
+        let rest = records(&fleet.triage(&["--resume", done.to_str().unwrap()]));
+        let rest: Vec<String> = rest.iter().map(bytes).collect();
+        assert_eq!(rest, [bytes(&all[1 - number])]);
+    }
+    let table = fleet.triage(&["--format", "text"]).stdout;
+    assert!(
+        table.contains("/a\\xfe.dmp  ") && table.contains("/a\\xff.dmp  "),
+        "{table}"
+    );
+    assert!(
+        table.contains("(first: ") && table.contains("/a\\xfe.dmp)"),
+        "{table}"
+    );
+    assert!(fleet.triage(&["--format", "csv"]).stdout.contains("61ff2e646d70"));
+    let documents = fleet.triage(&["--format", "json"]).json();
+    assert!(
+        documents[1]["dump_bytes"]
+            .as_str()
+            .unwrap()
+            .ends_with("61ff2e646d70")
+    );
+    assert!(!fleet.triage(&["--redact", "paths"]).stdout.contains("dump_bytes"));
+    let hidden = fleet.folder.path().join(OsStr::from_bytes(b"a\xfe.dmp"));
+    let alone = Command::new(env!("CARGO_BIN_EXE_alpc-dump"))
+        .arg(hidden)
+        .arg("triage")
+        .output()
+        .unwrap();
+    assert!(String::from_utf8(alone.stdout).unwrap().contains("61fe2e646d70"));
+}
+
+/// Symbols that lack a field are no dump that lacks a page: other symbols help, another dump does not.
+#[test]
+fn what_is_missing_is_told_apart() {
+    let fleet = Fleet::new();
+    let dump = fixture("vista-sp2-x64.dmp");
+    let dump = dump.to_str().unwrap();
+    let packed = fleet.path("kernel.pack");
+    let packed = packed.to_str().unwrap();
+    assert_eq!(
+        alpc_dump(&[
+            dump,
+            "-y",
+            fleet.path("kernel.pdb").to_str().unwrap(),
+            "pack",
+            "-o",
+            packed
+        ])
+        .status,
+        0
+    );
+    // A pack that says nothing of how long threads wait.
+    let text = fs::read_to_string(packed).unwrap();
+    let without = text.replacen(" WaitTime ", " WaitedTime ", 1);
+    assert_ne!(text, without);
+    fs::remove_file(fleet.path("kernel.pdb")).unwrap();
+    fs::write(packed, without).unwrap();
+    let holes = hang::paged_out(KERNEL).built.dump(Kind::Summary);
+    fs::copy(dump, fleet.path("a.dmp")).unwrap();
+    fleet.write("b.dmp", &holes);
+    let run = fleet.triage(&["-y", packed, "--exact-symbols"]);
+    let told: Vec<(Value, Value)> = records(&run)
+        .iter()
+        .map(|record| (record["status"].clone(), record["lacks"].clone()))
+        .collect();
+    let expected = ["symbols", "pages-and-symbols"].map(|lacks| (json!("partial"), json!(lacks)));
+    assert_eq!(told, expected, "{}", run.stdout);
+    let table = fleet
+        .triage(&["-y", packed, "--exact-symbols", "--format", "text"])
+        .stdout;
+    assert!(table.contains("  partial (symbols)  "), "{table}");
+}
+
+/// What need not end does not fill the memory, and is named.
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_of_records_is_refused() {
+    let fleet = Fleet::mixed();
+    let run = fleet.triage(&["--resume", "/dev/zero"]);
+    assert_eq!((run.status, run.stdout.as_str()), (2, ""));
+    assert!(
+        run.stderr
+            .contains("/dev/zero cannot be read: it has a line of more than 16 MiB"),
+        "{}",
+        run.stderr
+    );
+    let run = fleet.triage(&["--resume", "/dev/urandom"]);
+    assert_eq!((run.status, run.stdout.as_str()), (2, ""));
+    assert_eq!(
+        fleet.triage(&["--resume", "/dev/null"]).stdout,
+        fleet.triage(&[]).stdout
+    );
 }

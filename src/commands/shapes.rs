@@ -14,8 +14,8 @@ use alpc::typed::{TypeList, TypeRecord};
 use alpc::wait::table::WaitTable;
 
 use super::*;
-use crate::fleet::groups;
 use crate::fleet::record::Record;
+use crate::fleet::{groups, ignored};
 use crate::output::schema::{Describe, of};
 
 /// A command's records: one for each line with `--format ndjson`, or each row with `--format csv`.
@@ -59,7 +59,7 @@ pub fn shapes() -> Vec<Shape> {
         shape!("chain": chain::ChainsRecord),
         shape!("waits": WaitTable; waits::TABLE;),
         shape!("graph": graph::GraphsRecord<'static>),
-        shape!("triage": Record; groups::TABLE; Record),
+        shape!("triage": Record; groups::TABLE, ignored::TABLE; Record),
         shape!("message": MessageRecord | Vec<MessageRecord>; message::TABLE;),
         shape!("port": PortRecord),
         shape!("resource": Resources),

@@ -12,12 +12,16 @@ use std::time::{Duration, Instant};
 use serde_json::Value as Json;
 
 use super::record::Problem;
+use crate::interrupt::Running;
 
 /// The most that a record may take; beyond is no record.
-const RECORD: u64 = 16 << 20;
+pub const RECORD: u64 = 16 << 20;
 
 /// How much of what a process says on stderr is kept, from the end.
 const LAST_WORDS: usize = 2048;
+
+/// What Rust's runtime says behind the reason of a panic or of an abort.
+const EPILOGUES: [&str; 2] = ["note: ", "skipping backtrace printing"];
 
 /// How often a supervisor looks whether everything is to stop.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -37,14 +41,19 @@ pub struct Nursery<'s> {
 impl Nursery<'_> {
     /// The record of a dump, on one line without its line feed, also read; or why there is none.
     pub fn raise(&self, dump: &Path) -> Result<(String, Json), Problem> {
-        let child = Command::new(&self.program)
+        let Some(_running) = Running::begin() else {
+            return Err(self.overdue());
+        };
+        let mut command = Command::new(&self.program);
+        command
             .arg(dump)
             .args(&self.args)
-            .stdin(Stdio::null())
+            // It ends when nobody holds the other end any more.
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn();
-        let mut child = child.map_err(|error| {
+            .stderr(Stdio::piped());
+        apart(&mut command);
+        let mut child = command.spawn().map_err(|error| {
             Problem::new(
                 "process-not-started",
                 format!("no process could be started for it: {error}"),
@@ -61,6 +70,7 @@ impl Nursery<'_> {
     fn watch(&self, child: &mut Child) -> io::Result<Result<(String, Json), Problem>> {
         let (send, receive) = channel();
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let _lifeline = child.stdin.take();
         thread::spawn(move || send.send(stdout.map_or_else(Vec::new, first_bytes)));
         let last_words = thread::spawn(move || stderr.map_or_else(Vec::new, last_bytes));
         let output = self.wait(&receive);
@@ -102,6 +112,19 @@ impl Nursery<'_> {
     }
 }
 
+/// Has a process not get what a terminal sends to all that runs in it, such as Ctrl-C: it would look as if the dump had
+/// ended it.
+fn apart(command: &mut Command) {
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(command, 0);
+    #[cfg(windows)]
+    {
+        /// CREATE_NEW_PROCESS_GROUP
+        const NEW_GROUP: u32 = 0x200;
+        std::os::windows::process::CommandExt::creation_flags(command, NEW_GROUP);
+    }
+}
+
 fn first_bytes(from: impl Read) -> Vec<u8> {
     let mut bytes = Vec::new();
     // What was read before an error is looked at all the same.
@@ -134,7 +157,7 @@ fn death(status: ExitStatus, last_words: &[u8]) -> Problem {
     let last = last_words
         .lines()
         .rev()
-        .find(|line| !line.trim().is_empty() && !line.starts_with("note: "));
+        .find(|line| !line.trim().is_empty() && !EPILOGUES.iter().any(|words| line.starts_with(words)));
     let said = last.map(|line| format!(": {line}")).unwrap_or_default();
     Problem::new(
         "process-died",

@@ -28,6 +28,10 @@ pub struct Group {
     pub error: Option<String>,
     /// How many.
     pub dumps: u64,
+    /// The bytes of the first one's path in hex, when they are no valid text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^([0-9a-f]{2})+$"))]
+    pub dump_bytes: Option<String>,
     /// The name of the first, which a line names as its dump.
     #[serde(skip)]
     pub first: String,
@@ -47,7 +51,14 @@ impl Group {
 /// Counts dumps by signature.
 #[derive(Default)]
 pub struct Groups {
-    known: BTreeMap<(Option<String>, Option<String>), (u64, String)>,
+    known: BTreeMap<(Option<String>, Option<String>), Known>,
+}
+
+/// How many there are, and the name of the first.
+struct Known {
+    dumps: u64,
+    first: String,
+    bytes: Option<String>,
 }
 
 impl Groups {
@@ -56,8 +67,12 @@ impl Groups {
         let text = |value: &Json| value.as_str().map(str::to_owned);
         let signature = text(&record["signature"]);
         let error = text(&record["error"]["id"]).filter(|_| signature.is_none());
-        let first = || (0, text(&record["dump"]).unwrap_or_default());
-        self.known.entry((signature, error)).or_insert_with(first).0 += 1;
+        let first = || Known {
+            dumps: 0,
+            first: text(&record["dump"]).unwrap_or_default(),
+            bytes: text(&record["dump_bytes"]),
+        };
+        self.known.entry((signature, error)).or_insert_with(first).dumps += 1;
     }
 
     /// The groups, the largest first, those of one size by signature.
@@ -65,12 +80,13 @@ impl Groups {
         let mut groups: Vec<Group> = self
             .known
             .iter()
-            .map(|((signature, error), (dumps, first))| Group {
+            .map(|((signature, error), known)| Group {
                 version: VERSION,
                 signature: signature.clone(),
                 error: error.clone(),
-                dumps: *dumps,
-                first: first.clone(),
+                dumps: known.dumps,
+                dump_bytes: known.bytes.clone(),
+                first: known.first.clone(),
             })
             .collect();
         groups.sort_by_key(|group| std::cmp::Reverse(group.dumps));

@@ -1,34 +1,34 @@
-//! Which dumps are looked at: files as they are named, and the dumps in folders.
+//! Which dumps are looked at: files as they are named, and in folders whatever is one, or was meant to be.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use walkdir::WalkDir;
+use kdump::{FileClass, OpenError, file_kind};
+use walkdir::{DirEntry, WalkDir};
 
+use super::ignored::Ignored;
 use super::record::Problem;
 
-/// What kernel dumps begin with.
-const BEGINNINGS: [[u8; 8]; 2] = [*b"PAGEDU64", *b"PAGEDUMP"];
+/// How the names of dumps end, in any case of letters.
+const ENDS: [&str; 3] = ["dmp", "mdmp", "hdmp"];
 
-/// Something to write a record about.
+/// Something to write a record about, or to count.
 pub enum Input {
-    /// A dump.
+    /// A dump, or what is called one: what is wrong with it, its process finds out.
     Dump(PathBuf),
     /// A folder, or something in one, that cannot be looked at.
     Failed(PathBuf, Problem),
+    /// What is no dump, and does not look like one.
+    Ignored(PathBuf, Ignored),
 }
 
-/// The files that were named, and in the place of each folder the dumps in it, by the bytes of their names. A
-/// folder is read when it comes to it, one at a time; files in it that do not begin as a dump does are counted
-/// in `ignored`.
-pub fn inputs(named: &[PathBuf], recursive: bool, ignored: &Arc<AtomicU64>) -> impl Iterator<Item = Input> {
-    let ignored = Arc::clone(ignored);
+/// The files that were named, and in the place of each folder what is in it, by the bytes of their names. A folder
+/// is read when it comes to it, one at a time.
+pub fn inputs(named: &[PathBuf], recursive: bool) -> impl Iterator<Item = Input> {
     named.iter().cloned().flat_map(move |path| {
         let found: Box<dyn Iterator<Item = Input> + Send> = if path.is_dir() {
-            Box::new(Folder::new(path, recursive, Arc::clone(&ignored)))
+            Box::new(Folder::new(path, recursive))
         } else {
             Box::new(std::iter::once(Input::Dump(path)))
         };
@@ -39,13 +39,13 @@ pub fn inputs(named: &[PathBuf], recursive: bool, ignored: &Arc<AtomicU64>) -> i
 struct Folder {
     path: PathBuf,
     entries: Option<walkdir::IntoIter>,
+    /// Whether anything in it gets a record.
     found: bool,
     recursive: bool,
-    ignored: Arc<AtomicU64>,
 }
 
 impl Folder {
-    fn new(path: PathBuf, recursive: bool, ignored: Arc<AtomicU64>) -> Self {
+    fn new(path: PathBuf, recursive: bool) -> Self {
         let depth = if recursive { usize::MAX } else { 1 };
         // Links are followed, for dumps are often kept on other volumes; those that lead in a circle are not.
         let entries = WalkDir::new(&path)
@@ -58,25 +58,14 @@ impl Folder {
             entries: Some(entries.into_iter()),
             found: false,
             recursive,
-            ignored,
         }
     }
 
-    fn next_found(&mut self) -> Option<Input> {
+    fn next_input(&mut self) -> Option<Input> {
         for entry in self.entries.as_mut()? {
             match entry {
-                Ok(entry) if !entry.file_type().is_file() => {}
-                Ok(entry) => match begins_as_a_dump(entry.path()) {
-                    Ok(true) => return Some(Input::Dump(entry.into_path())),
-                    Ok(false) => {
-                        self.ignored.fetch_add(1, Ordering::Relaxed);
-                    }
-                    Err(error) => return Some(unreadable(entry.into_path(), &error)),
-                },
-                // What the link leads back to is walked already.
-                Err(error) if error.loop_ancestor().is_some() => {
-                    self.ignored.fetch_add(1, Ordering::Relaxed);
-                }
+                Ok(entry) if self.recursive && entry.file_type().is_dir() => {}
+                Ok(entry) => return Some(input(entry)),
                 Err(error) => return Some(self.failed(&error)),
             }
         }
@@ -86,7 +75,12 @@ impl Folder {
 
     fn failed(&self, error: &walkdir::Error) -> Input {
         let path = error.path().unwrap_or(&self.path).to_owned();
+        if error.loop_ancestor().is_some() {
+            return Input::Ignored(path, Ignored::link_loop());
+        }
         match error.io_error() {
+            // What may be a file: it is tried, to say what is wrong with it.
+            Some(_) if !path.is_dir() => Input::Dump(path),
             Some(error) => unreadable(path, error),
             None => Input::Failed(path, Problem::new("io", error.to_string())),
         }
@@ -99,7 +93,7 @@ impl Folder {
             "; --recursive looks into the folders in it"
         };
         let text = format!(
-            "{}: no file in the folder begins as a kernel dump does{deeper}",
+            "{}: no file in the folder is a dump by its name (*.dmp, *.mdmp, *.hdmp) or its first bytes{deeper}",
             self.path.display()
         );
         Input::Failed(self.path.clone(), Problem::new("no-dumps", text))
@@ -111,9 +105,9 @@ impl Iterator for Folder {
 
     fn next(&mut self) -> Option<Input> {
         self.entries.as_ref()?;
-        match self.next_found() {
+        match self.next_input() {
             Some(input) => {
-                self.found = true;
+                self.found |= !matches!(input, Input::Ignored(..));
                 Some(input)
             }
             None if self.found => None,
@@ -122,19 +116,51 @@ impl Iterator for Folder {
     }
 }
 
-fn unreadable(path: PathBuf, error: &io::Error) -> Input {
-    let text = format!("{}: {error}", path.display());
-    Input::Failed(path, Problem::new("io", text))
+/// What to do with an entry of a folder. A copy that failed has a name and little else; a dump that somebody has
+/// compressed or renamed has its first bytes.
+fn input(entry: DirEntry) -> Input {
+    let kind = entry.file_type();
+    let path = entry.into_path();
+    if is_called_a_dump(&path) {
+        return Input::Dump(path);
+    }
+    if kind.is_dir() {
+        return Input::Ignored(path, Ignored::folder());
+    }
+    match file_kind(&path) {
+        Ok(kind) if begins_as_a_dump(kind.class) => Input::Dump(path),
+        Ok(kind) => Input::Ignored(path, Ignored::file(kind)),
+        Err(OpenError::Empty { .. }) => Input::Ignored(path, Ignored::empty()),
+        Err(OpenError::NotAFile { .. }) => Input::Ignored(path, Ignored::not_a_file()),
+        // It may be a dump.
+        Err(_) => Input::Dump(path),
+    }
 }
 
-/// Whether a file begins as a kernel dump does.
-pub fn begins_as_a_dump(path: &Path) -> io::Result<bool> {
-    let mut beginning = [0; 8];
-    match File::open(path)?.read_exact(&mut beginning) {
-        Ok(()) => Ok(BEGINNINGS.contains(&beginning)),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
-        Err(error) => Err(error),
-    }
+fn is_called_a_dump(path: &Path) -> bool {
+    let end = path.extension().map(OsStr::to_ascii_lowercase);
+    end.is_some_and(|end| ENDS.iter().any(|known| end == *known))
+}
+
+fn begins_as_a_dump(class: FileClass) -> bool {
+    matches!(
+        class,
+        FileClass::KernelDump | FileClass::UserDump | FileClass::Memory | FileClass::Compressed
+    )
+}
+
+fn unreadable(path: PathBuf, error: &io::Error) -> Input {
+    let id = match error.kind() {
+        io::ErrorKind::PermissionDenied => "permission-denied",
+        _ => "io",
+    };
+    let text = format!("{}: {error}", path.display());
+    Input::Failed(path, Problem::new(id, text))
+}
+
+/// Whether a file is a kernel dump, or what is left of one.
+pub fn is_a_dump(path: &Path) -> bool {
+    file_kind(path).is_ok_and(|kind| kind.class == FileClass::KernelDump)
 }
 
 #[cfg(test)]
@@ -143,14 +169,16 @@ mod tests {
 
     use super::*;
 
-    fn walk(named: &[PathBuf], recursive: bool) -> (Vec<String>, u64) {
-        let ignored = Arc::new(AtomicU64::new(0));
+    /// What becomes of the files: `!` is before the name of what is ignored.
+    fn walk(named: &[PathBuf], recursive: bool) -> Vec<String> {
         let name = |path: PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
-        let names = inputs(named, recursive, &ignored).map(|input| match input {
-            Input::Dump(path) => name(path),
-            Input::Failed(path, problem) => format!("{}: {}", name(path), problem.id),
-        });
-        (names.collect(), ignored.load(Ordering::Relaxed))
+        inputs(named, recursive)
+            .map(|input| match input {
+                Input::Dump(path) => name(path),
+                Input::Failed(path, problem) => format!("{}: {}", name(path), problem.id),
+                Input::Ignored(path, ignored) => format!("!{}: {}", name(path), ignored.reason),
+            })
+            .collect()
     }
 
     #[test]
@@ -160,23 +188,63 @@ mod tests {
         for name in ["B.dmp", "a.dmp", "10", "9"] {
             write(name, b"PAGEDU64 and more");
         }
-        write("b.dmp", b"PAGEDUMP");
-        write("short", b"PAGEDU6");
-        write("empty.dmp", b"");
-        write("other.dmp", b"MDMP....");
-        fs::create_dir(folder.path().join("c")).unwrap();
-        write("c/d.dmp", b"PAGEDU64");
+        write("b", b"PAGEDUMP");
+        write("c.txt", b"PAGEDU6");
+        // Whatever is called a dump.
+        write("d.dmp", b"");
+        write("e.DMP", b"text");
+        write("f.hdmp", &[0; 99]);
+        write("MEMORY.DMP", b"<html>");
+        // Whatever begins as one, or as what one may be packed in.
+        write("g.mdmp", b"MDMP....");
+        write("h", b"MDMP....");
+        write("i.gz", b"\x1f\x8b\x08\0");
+        write("j.zip", b"PK\x03\x04");
+        write("k.vmss", b"\xd2\xbe\xd2\xbe\x08\0\0\0");
+        // The rest.
+        write("l", b"");
+        write("m.pdb", b"Microsoft C/C++ MSF 7.00\r\n");
+        write("n.pd_", b"MSCF\0\0\0\0");
+        write("o.bin", &[0; 99]);
+        write("p.dmp.txt", b"it hangs");
+        fs::create_dir(folder.path().join("q")).unwrap();
+        write("q/d.dmp", b"PAGEDU64");
+        fs::create_dir(folder.path().join("r.dmp")).unwrap();
         let root = folder.path().to_owned();
-        let flat = ["10", "9", "B.dmp", "a.dmp", "b.dmp"].map(str::to_owned).to_vec();
-        assert_eq!(walk(std::slice::from_ref(&root), false), (flat.clone(), 3));
-        let deep: Vec<String> = flat.into_iter().chain(["d.dmp".to_owned()]).collect();
-        assert_eq!(walk(std::slice::from_ref(&root), true), (deep, 3));
+        let flat = [
+            "10",
+            "9",
+            "B.dmp",
+            "MEMORY.DMP",
+            "a.dmp",
+            "b",
+            "c.txt",
+            "d.dmp",
+            "e.DMP",
+            "f.hdmp",
+            "g.mdmp",
+            "h",
+            "i.gz",
+            "j.zip",
+            "k.vmss",
+            "!l: empty-file",
+            "!m.pdb: program",
+            "!n.pd_: program",
+            "!o.bin: begins-with-zeros",
+            "!p.dmp.txt: text",
+            "!q: folder",
+            "r.dmp",
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        assert_eq!(walk(std::slice::from_ref(&root), false), flat);
+        // A folder that is walked is no file, whatever its name.
+        let mut deep = flat[..20].to_vec();
+        deep.push("d.dmp".to_owned());
+        assert_eq!(walk(std::slice::from_ref(&root), true), deep);
         // What is named itself is always tried, in the order of the names.
-        let named = [root.join("short"), root.join("c"), root.join("none")];
-        assert_eq!(
-            walk(&named, false).0,
-            ["short", "d.dmp", "none"].map(str::to_owned)
-        );
+        let named = [root.join("m.pdb"), root.join("q"), root.join("none")];
+        assert_eq!(walk(&named, false), ["m.pdb", "d.dmp", "none"].map(str::to_owned));
     }
 
     #[test]
@@ -185,8 +253,10 @@ mod tests {
         let inner = folder.path().join("inner");
         fs::create_dir(&inner).unwrap();
         fs::write(inner.join("notes.txt"), "nothing").unwrap();
-        let (names, ignored) = walk(std::slice::from_ref(&inner), false);
-        assert_eq!((names, ignored), (vec!["inner: no-dumps".to_owned()], 1));
+        assert_eq!(
+            walk(std::slice::from_ref(&inner), false),
+            ["!notes.txt: text", "inner: no-dumps"]
+        );
     }
 
     #[cfg(unix)]
@@ -200,10 +270,32 @@ mod tests {
         link("in/a.dmp", "in/linked.dmp");
         link("in", "in/round");
         link("nowhere", "in/torn.dmp");
-        for recursive in [true, false] {
-            let (names, ignored) = walk(&[path("in")], recursive);
-            assert_eq!(names, ["a.dmp", "linked.dmp", "torn.dmp: io"].map(str::to_owned));
-            assert_eq!(ignored, 1);
+        link("in/self", "in/self");
+        // Both may be dumps, which nobody can tell.
+        let links = ["a.dmp", "linked.dmp", "self", "torn.dmp"].map(str::to_owned);
+        let at = |reason: &str| {
+            let mut all = links.to_vec();
+            all.insert(2, format!("!round: {reason}"));
+            all
+        };
+        assert_eq!(walk(&[path("in")], true), at("link-loop"));
+        assert_eq!(walk(&[path("in")], false), at("link-loop"));
+    }
+
+    /// Opening a pipe that nobody writes to would wait for ever.
+    #[cfg(unix)]
+    #[test]
+    fn pipes_are_not_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["pipe", "pipe.dmp"] {
+            let made = std::process::Command::new("mkfifo")
+                .arg(folder.path().join(name))
+                .status();
+            assert!(made.unwrap().success());
         }
+        assert_eq!(
+            walk(&[folder.path().to_owned()], false),
+            ["!pipe: not-a-file", "pipe.dmp"]
+        );
     }
 }

@@ -122,10 +122,14 @@ where
             let mut state = self.state();
             let result = loop {
                 let next = state.written;
+                // First: what was given up because of that is no result.
+                if self.stopped() {
+                    return Ok(());
+                }
                 if let Some(result) = state.done.remove(&next) {
                     break result;
                 }
-                if state.total.is_some_and(|total| next >= total) || self.stopped() {
+                if state.total.is_some_and(|total| next >= total) {
                     return Ok(());
                 }
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);

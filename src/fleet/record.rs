@@ -31,6 +31,10 @@ pub struct Record {
     version: u32,
     /// The program that wrote it, and its version.
     tool: &'static str,
+    /// The bytes of the dump's path in hex, when they are no valid text: `dump` then has U+FFFD for what is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^([0-9a-f]{2})+$"))]
+    dump_bytes: Option<String>,
     /// Bytes of the dump; null for what is no file.
     pub dump_size: Option<u64>,
     /// SHA-256 of the dump in hex, when `--hash` asks for it.
@@ -39,6 +43,8 @@ pub struct Record {
     dump_sha256: Option<String>,
     /// How the dump alone would end: as `hang` does on it.
     pub status: Status,
+    /// Of what a part is missing, where one is.
+    lacks: Option<Lacks>,
     /// Why there is no more than this.
     error: Option<Problem>,
     /// What kind of dump it is.
@@ -93,6 +99,36 @@ pub struct Problem {
     pub text: String,
 }
 
+/// Of what a part is missing, and so what would help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Lacks {
+    /// The dump lacks pages, or the file is cut off: another dump.
+    Pages,
+    /// The symbols lack types, fields or variables: other symbols.
+    Symbols,
+    /// Both.
+    PagesAndSymbols,
+}
+
+impl Lacks {
+    fn and(self, other: Option<Self>) -> Self {
+        match other {
+            Some(other) if other != self => Self::PagesAndSymbols,
+            _ => self,
+        }
+    }
+
+    /// By the id of the cause of a hole; none for what is there, and contradicts what it should be.
+    fn by_cause(cause: &str) -> Option<Self> {
+        match cause {
+            "no-member" | "no-global" | "not-told" | "disputed-member" => Some(Self::Symbols),
+            "implausible" | "null-pointer" | "withheld" | "walk-ended" => None,
+            _ => Some(Self::Pages),
+        }
+    }
+}
+
 impl Problem {
     pub fn new(id: impl Into<String>, text: impl Into<String>) -> Self {
         Self {
@@ -117,9 +153,11 @@ impl Record {
         Self {
             version: VERSION,
             tool: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
+            dump_bytes: dump.bytes.clone(),
             dump_size: dump.size,
             dump_sha256: dump.sha256.clone(),
             status: Status::Complete,
+            lacks: None,
             error: None,
             kind: None,
             machine: None,
@@ -230,9 +268,12 @@ impl Record {
         } else {
             Status::Complete
         };
-        self.status = holes.status().combine(found);
+        self.status = self.status.combine(holes.status()).combine(found);
         self.add_summary(summary);
-        let holes = holes.by_cause().into_iter().map(|hole| {
+        let holes = holes.by_cause();
+        let lacking = holes.iter().filter_map(|hole| Lacks::by_cause(&hole.cause));
+        self.lacks = lacking.fold(self.lacks, |all, one| Some(one.and(all)));
+        let holes = holes.into_iter().map(|hole| {
             let values = if hole.count == 1 { "value" } else { "values" };
             let text = format!(
                 "{} {values} could not be told, the first: {}",
@@ -249,6 +290,8 @@ impl Record {
         let mut lost = alpc::contract::views_lost(layout.missing());
         lost.retain(|view| NEEDED.contains(view));
         if !lost.is_empty() {
+            self.status = self.status.combine(Status::Partial);
+            self.lacks = Some(Lacks::Symbols.and(self.lacks));
             let missing: Vec<String> = layout.missing().iter().map(ToString::to_string).collect();
             self.problems.push(Problem::new(
                 "symbols-incomplete",

@@ -3,13 +3,23 @@
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use serde::Deserialize;
 
+use super::child::RECORD;
 use crate::output::document::DumpRef;
 use crate::output::escape;
+
+/// The most bytes of a line: longer ones are no records, which a process may not write longer either.
+const LINE: u64 = RECORD;
+
+/// The most lines that may be no records. An interrupted run leaves one; a file with more is another file.
+const TORN: u64 = 1000;
+
+/// The most bytes of what is no file, and so need not end.
+const STREAM: u64 = 4 << 30;
 
 /// The dumps that records of an earlier run are about, by name and length.
 #[derive(Default)]
@@ -27,6 +37,7 @@ pub struct Done {
 struct Line {
     record: String,
     dump: Option<String>,
+    dump_bytes: Option<String>,
     dump_size: Option<u64>,
 }
 
@@ -43,13 +54,17 @@ impl Done {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(done),
             Err(error) => return Err(error),
         };
+        let stream = !file.metadata()?.is_file();
         let mut lines = BufReader::new(file);
         let mut line = Vec::new();
         let mut whole = 0_u64;
-        while lines.read_until(b'\n', &mut line)? > 0 {
+        while (&mut lines).take(LINE + 1).read_until(b'\n', &mut line)? > 0 {
+            refuse(line.len() as u64 > LINE, "a line of more than 16 MiB")?;
             if line.ends_with(b"\n") {
                 whole += line.len() as u64;
+                refuse(stream && whole > STREAM, "more than 4 GiB, and no file that ends")?;
                 done.add(&line);
+                refuse(done.torn > TORN, "more than 1000 lines that are no records")?;
             } else {
                 done.torn += 1;
                 mend(path, whole)?;
@@ -61,7 +76,8 @@ impl Done {
 
     /// Whether there is a record of this dump.
     pub fn has(&self, dump: &DumpRef) -> bool {
-        self.dumps.contains(&self.key(&dump.name, dump.size))
+        self.dumps
+            .contains(&self.key(&dump.name, dump.bytes.as_deref(), dump.size))
     }
 
     fn add(&mut self, line: &[u8]) {
@@ -69,20 +85,21 @@ impl Done {
             Ok(Line {
                 record,
                 dump: Some(dump),
+                dump_bytes,
                 dump_size,
             }) if record == super::record::NAME => {
-                self.dumps.insert(self.key(&dump, dump_size));
+                self.dumps
+                    .insert(self.key(&dump, dump_bytes.as_deref(), dump_size));
             }
             Ok(_) => {}
             Err(_) => self.torn += 1,
         }
     }
 
-    fn key(&self, dump: &str, size: Option<u64>) -> (u64, u64) {
-        (
-            self.keys.0.hash_one((dump, size)),
-            self.keys.1.hash_one((dump, size)),
-        )
+    /// Names that are no valid text read alike and differ in their bytes.
+    fn key(&self, dump: &str, bytes: Option<&str>, size: Option<u64>) -> (u64, u64) {
+        let key = (bytes.is_some(), bytes.unwrap_or(dump), size);
+        (self.keys.0.hash_one(key), self.keys.1.hash_one(key))
     }
 
     /// What is worth saying about the file.
@@ -98,6 +115,15 @@ impl Done {
             )
         })
     }
+}
+
+/// Refuses what no run has written, before it fills the memory.
+fn refuse(is_so: bool, what: &str) -> io::Result<()> {
+    if is_so {
+        let text = format!("it has {what}: name a file that triage wrote with --format ndjson");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+    }
+    Ok(())
 }
 
 /// Cuts the torn last line off, when stdout goes to this very file.
@@ -126,6 +152,7 @@ mod tests {
         let has = |done: &Done, name: &str, size| {
             done.has(&DumpRef {
                 name: name.to_owned(),
+                bytes: None,
                 size,
                 sha256: None,
                 veil: crate::redact::Veil::default(),
@@ -150,5 +177,24 @@ mod tests {
         assert!(!has(&done, "b.dmp", None));
         assert_eq!(done.torn, 3);
         assert_eq!(fs::read_to_string(&path).unwrap(), text, "it is not stdout");
+    }
+
+    #[test]
+    fn what_no_run_has_written_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("done.ndjson");
+        let read = |text: String| {
+            fs::write(&path, text).unwrap();
+            Done::read(&path)
+                .map(|done| done.torn)
+                .map_err(|error| error.to_string())
+        };
+        let record = r#"{"record":"triage","dump":"a.dmp","dump_size":4}"#;
+        assert_eq!(read(format!("{record}\n").repeat(5000)), Ok(0));
+        assert_eq!(read("x\n".repeat(1000)), Ok(1000));
+        assert!(read("x\n".repeat(1001)).unwrap_err().contains("no records"));
+        let longest = " ".repeat(16 << 20);
+        assert!(read(longest.clone()).is_ok());
+        assert!(read(longest + "x").unwrap_err().contains("16 MiB"));
     }
 }

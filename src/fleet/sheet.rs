@@ -7,11 +7,12 @@ use kdump::TimeSpan;
 use serde_json::Value as Json;
 
 use super::groups::Group;
+use super::ignored::Ignored;
 use super::record::{NAME, Record};
 use crate::cli::{Cli, Format};
 use crate::commands::Table;
 use crate::failure::Status;
-use crate::output::document::{Document, DumpRef, Head};
+use crate::output::document::{Document, DumpRef, Head, Line};
 use crate::output::records::cell;
 use crate::output::schema::{columns, of};
 use crate::output::{escape, time};
@@ -27,6 +28,9 @@ const ROWS: Table = Table {
 /// Width of the names of dumps in the table. It is not known before how long they are; longer ones push the rest
 /// of their row.
 const DUMP: usize = 36;
+
+/// Width of how they ended.
+const STATUS: usize = "partial (symbols)".len();
 
 /// How records are written.
 pub enum Sheet {
@@ -99,6 +103,21 @@ impl Sheet {
         }
     }
 
+    /// Writes what was ignored where it has a place; else gives it in a line.
+    pub fn ignored(&mut self, line: &Line<Ignored>, out: &mut impl Write) -> io::Result<Option<String>> {
+        let name = escape::text(&shown(
+            &line.dump,
+            serde_json::to_value(line)?["dump_bytes"].as_str(),
+        ));
+        let text = escape::text(&line.value.text);
+        match self {
+            Self::Lines => say(out, &format!("{}\n", serde_json::to_string(line)?))?,
+            Self::Table { .. } => say(out, &format!("{name:<DUMP$}  - ignored: {text}\n"))?,
+            Self::Documents { .. } | Self::Rows(_) => return Ok(Some(format!("{name}: ignored: {text}"))),
+        }
+        Ok(None)
+    }
+
     /// Writes what is said of groups, at the end, where it has a place.
     pub fn groups(&mut self, groups: &[Group], out: &mut impl Write) -> io::Result<()> {
         match self {
@@ -124,13 +143,14 @@ fn document(cli: &Cli, record: &Json, status: Status) -> io::Result<Json> {
     let text = |name: &str| record[name].as_str().map(str::to_owned);
     let dump = DumpRef {
         name: text("dump").unwrap_or_default(),
+        bytes: text("dump_bytes"),
         size: record["dump_size"].as_u64(),
         sha256: text("dump_sha256"),
         veil: Veil::of(cli),
     };
     let mut result = record.clone();
     if let Json::Object(members) = &mut result {
-        members.retain(|name, _| name != "record" && name != "dump");
+        members.retain(|name, _| !matches!(name.as_str(), "record" | "dump" | "dump_bytes"));
     }
     let mut document = serde_json::to_value(Document {
         head: Head::new(cli, &dump, None),
@@ -163,6 +183,7 @@ pub fn table_of(record: &Json) -> String {
 
 fn head() -> String {
     let cells = [
+        "STATUS",
         "BUILD",
         "BUGCHECK",
         "PAGES",
@@ -179,10 +200,20 @@ fn problems(record: &Json) -> impl Iterator<Item = &Json> {
     record["problems"].as_array().into_iter().flatten()
 }
 
-fn row(dump: &str, cells: [&str; 8], last: &str) -> String {
-    let [build, bug_check, pages, ports, threads, waits, longest, deadlocks] = cells;
+fn row(dump: &str, cells: [&str; 9], last: &str) -> String {
+    let [
+        status,
+        build,
+        bug_check,
+        pages,
+        ports,
+        threads,
+        waits,
+        longest,
+        deadlocks,
+    ] = cells;
     let line = format!(
-        "{dump:<DUMP$}  {build:>6}  {bug_check:>10}  {pages:>6}  {ports:>6}  {threads:>7}  {waits:>6}  \
+        "{dump:<DUMP$}  {status:<STATUS$}  {build:>6}  {bug_check:>10}  {pages:>6}  {ports:>6}  {threads:>7}  {waits:>6}  \
          {longest:>12}  {deadlocks:>9}  {last}"
     );
     format!("{}\n", line.trim_end())
@@ -201,6 +232,7 @@ fn table_row(record: &Json) -> String {
     row(
         &name(record),
         [
+            &status(record),
             &number("build"),
             &code.map(|code| format!("0x{code:08x}")).unwrap_or_default(),
             &pages(record).unwrap_or_default(),
@@ -215,7 +247,35 @@ fn table_row(record: &Json) -> String {
 }
 
 fn name(record: &Json) -> String {
-    escape::text(record["dump"].as_str().unwrap_or_default())
+    let name = record["dump"].as_str().unwrap_or_default();
+    escape::text(&shown(name, record["dump_bytes"].as_str()))
+}
+
+/// A name, so that two that are no valid text look different: `a\xfe.dmp`.
+fn shown(name: &str, bytes: Option<&str>) -> String {
+    let bytes = bytes.map(|hex| {
+        let pairs = hex.as_bytes().chunks(2);
+        let byte = |pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
+        pairs.map(byte).collect::<Option<Vec<u8>>>().unwrap_or_default()
+    });
+    let Some(bytes) = bytes else {
+        return name.to_owned();
+    };
+    let mut text = String::new();
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+    }
+    text
+}
+
+/// How it ended; where a part is missing, which: that of the dump needs another dump, that of symbols other symbols.
+fn status(record: &Json) -> String {
+    let text = |name: &str| record[name].as_str().unwrap_or_default();
+    match (text("status"), text("lacks")) {
+        (status, "") => status.to_owned(),
+        (status, lacks) => format!("{status} ({lacks})"),
+    }
 }
 
 /// The share of pages that is there, never rounded up to all of them.
@@ -261,7 +321,7 @@ fn group_table(groups: &[Group]) -> String {
             "{:>5}  {}  (first: {})\n",
             group.dumps,
             escape::text(&what),
-            escape::text(&group.first)
+            escape::text(&shown(&group.first, group.dump_bytes.as_deref()))
         ));
     }
     text

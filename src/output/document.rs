@@ -49,6 +49,10 @@ pub struct DumpRef {
     /// The dump's path as it was given, with `/` between folders on every system.
     #[serde(rename = "dump")]
     pub name: String,
+    /// The bytes of the path in hex, when they are no valid text: `dump` then has U+FFFD for what is none.
+    #[serde(rename = "dump_bytes", skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^([0-9a-f]{2})+$"))]
+    pub bytes: Option<String>,
     /// Bytes of the dump; null for what is no file.
     #[serde(rename = "dump_size")]
     pub size: Option<u64>,
@@ -226,6 +230,7 @@ impl DumpRef {
         let metadata = path.metadata().ok().filter(std::fs::Metadata::is_file);
         Self {
             name: veil.view(&portable(path)),
+            bytes: exact(path).filter(|_| !veil.hides_paths()),
             size: metadata.as_ref().map(std::fs::Metadata::len),
             sha256: metadata.filter(|_| hash).and_then(|_| sha256(path).ok()),
             veil,
@@ -243,6 +248,17 @@ pub fn portable(path: &Path) -> String {
     }
 }
 
+/// A path that is no valid text, in hex: the bytes that it has on Unix; on Windows, where names are 16-bit units, what
+/// UTF-8 would be of them (WTF-8).
+pub fn exact(path: &Path) -> Option<String> {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    path.to_str().is_none().then(|| hex(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn sha256(path: &Path) -> io::Result<String> {
     /// Bytes that are read at once.
     const PIECE: usize = 1 << 20;
@@ -255,5 +271,5 @@ fn sha256(path: &Path) -> io::Result<String> {
             read => hash.update(&piece[..read]),
         }
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&hash.finalize()))
 }

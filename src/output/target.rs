@@ -8,6 +8,7 @@ use tempfile::NamedTempFile;
 
 use super::place::{self, Place};
 use crate::guard;
+use crate::interrupt;
 
 /// Where results go.
 ///
@@ -145,9 +146,8 @@ impl Becomes {
             builder.permissions(fs::Permissions::from_mode(0o666));
         }
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        builder
-            .prefix(".alpc-dump-")
-            .tempfile_in(folder.unwrap_or(Path::new(".")))
+        builder.prefix(".alpc-dump-");
+        interrupt::temporary(|| builder.tempfile_in(folder.unwrap_or(Path::new("."))))
     }
 
     fn end(self, file: NamedTempFile) -> io::Result<()> {
@@ -156,11 +156,14 @@ impl Becomes {
             keep_rights(file.as_file(), before)?;
         }
         file.as_file().sync_all()?;
-        if self.replaces {
-            file.persist(self.path)?;
-        } else {
-            file.persist_noclobber(self.path)?;
-        }
+        let temporary = file.path().to_owned();
+        interrupt::settle(&temporary, || {
+            if self.replaces {
+                file.persist(self.path)
+            } else {
+                file.persist_noclobber(self.path)
+            }
+        })?;
         Ok(())
     }
 }

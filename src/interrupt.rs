@@ -1,0 +1,173 @@
+//! What a signal that ends the program leaves behind: nothing. Temporary files are removed and the processes that were
+//! started have ended before it does, by that very signal, so that whoever waits for it sees why.
+//!
+//! Signals are watched only once there is something to take away. Those that were ignored when the program was
+//! started, as `nohup` has it, stay ignored.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use tempfile::NamedTempFile;
+
+/// How long processes are waited for: one that hangs in the system cannot be killed.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Set when the rest is not wanted any more: whoever has started a process kills it, and starts no more.
+pub static STOP: AtomicBool = AtomicBool::new(false);
+
+/// Set when a signal is ending the program.
+static ENDING: AtomicBool = AtomicBool::new(false);
+
+/// Temporary files that have not got their names yet.
+static FILES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Processes that run, or are about to be started.
+static PROCESSES: Mutex<usize> = Mutex::new(0);
+static PROCESS_ENDED: Condvar = Condvar::new();
+
+/// Makes a temporary file, which is removed when a signal ends the program before the file has got its name.
+///
+/// # Errors
+/// That of `make`.
+pub fn temporary(make: impl FnOnce() -> io::Result<NamedTempFile>) -> io::Result<NamedTempFile> {
+    watch();
+    let mut files = lock(&FILES);
+    let file = make()?;
+    // The program may stand in another folder by then.
+    files.push(std::path::absolute(file.path()).unwrap_or_else(|_| file.path().to_owned()));
+    Ok(file)
+}
+
+/// Gives the temporary file at `path` its name, or takes it away; a signal ends the program before or after that.
+pub fn settle<T>(path: &Path, how: impl FnOnce() -> T) -> T {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let mut files = lock(&FILES);
+    files.retain(|file| *file != path);
+    how()
+}
+
+/// A process that is about to be started; it has ended when this is dropped.
+pub struct Running(());
+
+impl Running {
+    /// None when no more are to be started.
+    pub fn begin() -> Option<Self> {
+        watch();
+        *lock(&PROCESSES) += 1;
+        let running = Self(());
+        (!STOP.load(Ordering::SeqCst)).then_some(running)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        *lock(&PROCESSES) -= 1;
+        PROCESS_ENDED.notify_all();
+    }
+}
+
+/// Does not return when a signal is ending the program: what comes next is not to be written any more.
+pub fn hold() {
+    while ENDING.load(Ordering::SeqCst) {
+        thread::park();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn watch() {
+    static BEGUN: Once = Once::new();
+    BEGUN.call_once(system::watch);
+}
+
+/// Takes away what is there. No file gets its name any more as long as the result is held.
+fn clean_up() -> MutexGuard<'static, Vec<PathBuf>> {
+    ENDING.store(true, Ordering::SeqCst);
+    STOP.store(true, Ordering::SeqCst);
+    let files = lock(&FILES);
+    for file in files.iter() {
+        // One that is gone already is as good.
+        let _ = std::fs::remove_file(file);
+    }
+    let running = lock(&PROCESSES);
+    let _ = PROCESS_ENDED.wait_timeout_while(running, PATIENCE, |running| *running > 0);
+    files
+}
+
+#[cfg(unix)]
+mod system {
+    use std::thread;
+
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXCPU};
+    use signal_hook::iterator::Signals;
+    use signal_hook::low_level::emulate_default_handler;
+
+    /// What users, shells and schedulers end a program with.
+    const SIGNALS: [i32; 5] = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGXCPU];
+
+    /// Waits for a signal in a thread of its own. Where that cannot be, the system ends the program as ever.
+    pub fn watch() {
+        let ignored = ignored();
+        let wanted = SIGNALS.iter().filter(|&&signal| ignored >> (signal - 1) & 1 == 0);
+        let Ok(mut signals) = Signals::new(wanted) else {
+            return;
+        };
+        let watcher = move || {
+            if let Some(signal) = signals.forever().next() {
+                let _files = super::clean_up();
+                // It comes back only for signals that end nothing.
+                let _ = emulate_default_handler(signal);
+                std::process::exit(128 + signal);
+            }
+        };
+        let _ = thread::Builder::new().name("signals".to_owned()).spawn(watcher);
+    }
+
+    /// The signals that are ignored, a bit each. Where the system does not tell, those that shells and `nohup`
+    /// have ignored count as ignored: a temporary file that stays is the smaller harm.
+    fn ignored() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+            .unwrap_or(1 << (SIGHUP - 1) | 1 << (SIGQUIT - 1))
+    }
+}
+
+#[cfg(windows)]
+mod system {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+    use std::time::Duration;
+
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::flag;
+
+    /// How often is looked whether Ctrl-C was pressed.
+    const GLANCE: Duration = Duration::from_millis(100);
+
+    /// STATUS_CONTROL_C_EXIT, which Windows itself ends a program with.
+    const CONTROL_C_EXIT: i32 = 0xc000_013a_u32.cast_signed();
+
+    /// Waits for Ctrl-C in a thread of its own.
+    pub fn watch() {
+        let pressed = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            let _ = flag::register(signal, Arc::clone(&pressed));
+        }
+        let watcher = move || {
+            while !pressed.load(Ordering::Relaxed) {
+                thread::sleep(GLANCE);
+            }
+            let _files = super::clean_up();
+            std::process::exit(CONTROL_C_EXIT);
+        };
+        let _ = thread::Builder::new().name("signals".to_owned()).spawn(watcher);
+    }
+}
