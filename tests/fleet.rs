@@ -269,6 +269,133 @@ fn ray_python() -> Option<PathBuf> {
     output.status.success().then_some(python)
 }
 
+/// fleet.py without what it needs to run: what it takes of a folder, and its columns.
+const DRIVER: &str = r#"
+import importlib.util, json, os, sys, types
+
+class Stand(types.ModuleType):
+    __path__ = []
+    def __getattr__(self, name):
+        return {"struct": list, "schema": list}.get(name, lambda *a, **k: "")
+
+for name in ["duckdb", "pyarrow", "pyarrow.json", "pyarrow.parquet", "ray"]:
+    sys.modules[name] = Stand(name)
+sys.modules["ray"].remote = lambda **options: lambda function: function
+spec = importlib.util.spec_from_file_location("fleet", sys.argv[1])
+fleet = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(fleet)
+
+def columns(fields, before=""):
+    for name, kind in fields:
+        if isinstance(kind, list):
+            yield from columns(kind, f"{before}{name}.")
+        else:
+            yield before + name
+
+names, ignored = fleet.names_in(sys.argv[2])
+print(json.dumps({
+    "names": [os.fsencode(name).hex() for name in names],
+    "ignored": sum(ignored.values()),
+    "columns": sorted(columns(fleet.SCHEMA)),
+    "named": json.loads(fleet.failed(b"a\xfe.dmp".decode("utf-8", "surrogateescape"), "x", "y")),
+}))
+"#;
+
+fn driver(folder: &Path) -> Option<Value> {
+    let run = Command::new("python3")
+        .args(["-c", DRIVER])
+        .arg(root().join("examples/fleet/fleet.py"))
+        .arg(folder)
+        .output()
+        .ok()?;
+    assert!(run.status.success(), "{}", said(&run));
+    Some(serde_json::from_slice(&run.stdout).unwrap())
+}
+
+/// The driver takes of a folder what the program does.
+#[test]
+fn ray_takes_what_triage_takes() {
+    let yard = Yard::new();
+    let write = |name: &str, bytes: &[u8]| fs::write(yard.path("dumps").join(name), bytes).unwrap();
+    let mut tar = vec![b'a'; 0x101];
+    tar.extend(b"ustar\x0000");
+    let elf = |kind: u8| [b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0", &[kind, 0][..]].concat();
+    for (number, bytes) in [
+        b"MDMP".to_vec(),
+        b"USERDU64".to_vec(),
+        b"PAGEXXXX".to_vec(),
+        b"HIBR".to_vec(),
+        b"\xd2\xbe\xd2\xbe".to_vec(),
+        b"\x1f\x8b\x08\0".to_vec(),
+        b"PK\x03\x04".to_vec(),
+        b"\xfd7zXZ\0".to_vec(),
+        b"MSCF".to_vec(),
+        tar,
+        elf(4),
+        elf(3),
+        b"text".to_vec(),
+        vec![0; 600],
+        Vec::new(),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        write(&format!("x{number:02}"), &bytes);
+    }
+    write("empty.DMP", b"");
+    write("text.mdmp", b"text");
+    write("k.pd_", b"MSCF");
+    fs::create_dir(yard.path("dumps/deeper.dmp")).unwrap();
+    write("deeper.dmp/a.hdmp", b"");
+    let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, yard.path("dumps").join(name)).unwrap();
+    link("nowhere", "torn.dmp");
+    link("nowhere", "torn");
+    link("../dumps", "round");
+    let Some(told) = driver(&yard.path("dumps")) else {
+        return eprintln!("skipped: python3 is not installed");
+    };
+    let path = yard.path("dumps");
+    let run = alpc_dump(&[path.to_str().unwrap(), "triage", "-r", "-v", "--timeout", "0s"]);
+    let lines = run.lines();
+    let names = |record: &str| {
+        let lines = lines.iter().filter(|line| line["record"] == record);
+        let name = |line: &Value| line["dump"].as_str().unwrap().to_owned();
+        lines.map(name).collect::<Vec<_>>()
+    };
+    let hex = |name: &String| name.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let mut expected: Vec<Value> = names("triage").iter().map(|name| json!(hex(name))).collect();
+    expected.sort_by_key(|name| name.to_string());
+    assert_eq!(told["names"].as_array().unwrap(), &expected);
+    assert_eq!(told["ignored"], names("ignored").len());
+    assert_eq!(told["named"]["dump_bytes"], "61fe2e646d70");
+}
+
+/// Each member of a record has a column.
+#[test]
+fn ray_has_all_columns() {
+    let yard = Yard::new();
+    let Some(told) = driver(&yard.path("dumps")) else {
+        return eprintln!("skipped: python3 is not installed");
+    };
+    let head = alpc_dump(&["dumps", "triage", "--format", "csv"]);
+    let mut expected: Vec<&str> = head.stdout.lines().next().unwrap().split(',').collect();
+    expected.retain(|column| *column != "record");
+    let columns: Vec<&str> = told["columns"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    for column in expected {
+        // What is deep in a record is JSON in one column.
+        let mut at = Some(column);
+        while let Some(name) = at.filter(|name| !columns.contains(name)) {
+            at = name.rsplit_once('.').map(|(above, _)| above);
+        }
+        assert!(at.is_some(), "{column}: {columns:?}");
+    }
+}
+
 #[test]
 fn ray_on_two_nodes() {
     let Some(python) = ray_python() else {
@@ -287,7 +414,7 @@ fn ray_on_two_nodes() {
         .unwrap_or_else(|error| panic!("{error}: {text}{}", said(&output)));
     assert_eq!(
         told["said"][1],
-        "9 dumps in 3 shards: 0 looked at on 0 nodes, the rest was there"
+        "9 dumps in 3 shards: 0 looked at on 0 nodes, the rest was there\n1 others ignored (1 not-a-dump)"
     );
     // In this run two objects wait for each other, which takes two nodes.
     assert_eq!(
@@ -315,7 +442,14 @@ fn ray_on_two_nodes() {
 fn the_page_tells_the_options() {
     let page = fs::read_to_string(root().join("docs/fleet.md")).unwrap();
     let help = alpc_dump(&["help", "triage"]).stdout;
-    for option in ["--jobs", "--timeout", "--resume", "--groups", "--recursive"] {
+    for option in [
+        "--jobs",
+        "--timeout",
+        "--memory",
+        "--resume",
+        "--groups",
+        "--recursive",
+    ] {
         assert!(
             page.contains(&format!("`{option}")) && help.contains(option),
             "{option}"

@@ -4,7 +4,8 @@
     fleet.py run SOURCE --out DIR [--shard N] [--symbols PATH] [--timeout 5m] [--fetch COMMAND] [--address ADDRESS]
     fleet.py report DIR
 
-SOURCE is a folder of dumps that every node sees under the same name, or a file (- for stdin) with the name of one
+SOURCE is a folder of dumps that every node sees under the same name (and in it, at any depth, whatever alpc-dump has a
+record of; the rest is counted), or a file (- for stdin) with the name of one
 dump a line. With --fetch these names are those of objects, say s3://dumps/2026/host-1.dmp, and the command brings one
 to the node: '{}' in it stands for the name, '{file}' for where it goes, as in
 --fetch 'aws s3 cp --no-progress {} {file}'.
@@ -15,6 +16,7 @@ parts are there, so SOURCE must give the same names in the same order, and --sha
 """
 
 import argparse
+import collections
 import io
 import json
 import os
@@ -33,6 +35,19 @@ import ray
 # Tasks that are under way at once, for each processor of the cluster: the driver holds no more than these.
 AHEAD = 4
 
+# What alpc-dump has a record of by its first bytes, whatever it is called: dumps of a kernel, of a process, of a
+# machine's memory, and what a dump may be packed in.
+DUMPS = (
+    *(b"PAGE", b"MDMP", b"USERDUMP", b"USERDU64", b"\x7fVirtualBox SavedState", b"\x7fELF"),
+    *(b"HIBR", b"hibr", b"RSTR", b"WAKE", b"wake", b"\x14\x20\x28\x01", b"QEVM", b"KDUMP   ", b"makedumpfile"),
+    *(b"\xd0\xbe\xd2\xbe", b"\xd1\xba\xd1\xba", b"\xd2\xbe\xd2\xbe", b"\xd3\xbe\xd3\xbe"),
+    *(b"EMiL", b"AVML", b"\x53\xff\x00\xf0"),
+)
+PACKED = (
+    *(b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"BZh"),
+    *(b"7z\xbc\xaf\x27\x1c", b"Rar!", b"\x04\x22\x4d\x18", b"\x02\x21\x4c\x18", b"LZIP", b"MSWIM\0\0\0", b"MSCF"),
+)
+
 # A span of time in 100 ns, and as ISO 8601.
 SPAN = pa.struct([("ticks", pa.uint64()), ("iso", pa.string())])
 
@@ -45,9 +60,11 @@ SCHEMA = pa.schema(
         ("version", pa.int32()),
         ("tool", pa.string()),
         ("dump", pa.string()),
+        ("dump_bytes", pa.string()),
         ("dump_size", pa.int64()),
         ("dump_sha256", pa.string()),
         ("status", pa.string()),
+        ("lacks", pa.string()),
         ("error", PROBLEM),
         ("kind", pa.string()),
         ("machine", pa.string()),
@@ -58,7 +75,20 @@ SCHEMA = pa.schema(
         ("up_time", SPAN),
         ("pages_claimed", pa.uint64()),
         ("pages_present", pa.uint64()),
-        ("symbols", pa.struct([("source", pa.string()), ("identity", pa.string()), ("certainty", pa.string())])),
+        (
+            "symbols",
+            pa.struct(
+                [
+                    ("source", pa.string()),
+                    ("identity", pa.string()),
+                    ("certainty", pa.string()),
+                    # As JSON, these two.
+                    ("evidence", pa.string()),
+                    ("types_from", pa.string()),
+                    ("types_untold", pa.list_(pa.string())),
+                ]
+            ),
+        ),
         ("ports", pa.int64()),
         ("threads", pa.int64()),
         ("waits", pa.int64()),
@@ -76,6 +106,7 @@ SCHEMA = pa.schema(
                     ("process_id", pa.uint64()),
                     ("thread_id", pa.uint64()),
                     ("port", pa.string()),
+                    ("driver", pa.string()),
                     ("end", pa.string()),
                     ("threads_behind", pa.int64()),
                     ("processes_behind", pa.int64()),
@@ -90,21 +121,50 @@ SCHEMA = pa.schema(
 
 
 def names_in(source):
-    """The names of all dumps, in an order that is always the same."""
-    if source == "-":
-        lines = sys.stdin
-    elif os.path.isdir(source):
-        files = (path for path in pathlib.Path(source).rglob("*") if path.is_file())
-        return sorted(str(path) for path in files if is_dump(path))
-    else:
-        lines = open(source, encoding="utf-8")
-    return [line.strip() for line in lines if line.strip()]
+    """The names of all dumps, in an order that is always the same, and how many files were ignored, by reason."""
+    if os.path.isdir(source):
+        return names_below(source)
+    lines = sys.stdin if source == "-" else open(source, encoding="utf-8", errors="surrogateescape")
+    return [line.strip() for line in lines if line.strip()], collections.Counter()
 
 
-def is_dump(path):
-    """Whether a file begins as a kernel dump does."""
-    with open(path, "rb") as file:
-        return file.read(8) in (b"PAGEDU64", b"PAGEDUMP")
+def names_below(folder):
+    """The same of a folder and those in it, links followed, but not in circles."""
+    names, ignored = [], collections.Counter()
+    for at, folders, files in os.walk(folder, followlinks=True):
+        above = {os.path.realpath(at)}
+        above.update(str(path) for path in pathlib.Path(os.path.realpath(at)).parents)
+        loops = [name for name in folders if os.path.realpath(os.path.join(at, name)) in above]
+        folders[:] = sorted(set(folders) - set(loops))
+        ignored.update("link-loop" for _ in loops)
+        for name in files:
+            path = os.path.join(at, name)
+            reason = why_ignored(path)
+            ignored.update([reason] if reason else [])
+            names += [] if reason else [path]
+    return sorted(names, key=os.fsencode), ignored
+
+
+def why_ignored(path):
+    """Why a file is no dump, and none that was meant to be one; None for what alpc-dump has a record of."""
+    if path.lower().endswith((".dmp", ".mdmp", ".hdmp")):
+        return None
+    try:
+        if os.path.exists(path) and not os.path.isfile(path):
+            return "not-a-file"
+        with open(path, "rb") as file:
+            beginning = file.read(262)
+    except OSError:
+        # It may be a dump: its record says what is wrong with it.
+        return None
+    if not beginning:
+        return "empty-file"
+    is_packed = beginning.startswith(PACKED) or beginning[257:262] == b"ustar"
+    if is_packed and len(os.path.splitext(path)[1]) == 4 and path.endswith("_"):
+        return "program"  # what a symbol store compresses
+    if beginning.startswith(b"\x7fELF") and beginning[16:18] != b"\x04\x00":
+        return "program"  # no core file
+    return None if is_packed or beginning.startswith(DUMPS) else "not-a-dump"
 
 
 def triage(files, options):
@@ -121,10 +181,18 @@ def triage(files, options):
     return lines
 
 
+def named(record, name):
+    """A record with this name of its dump, whose bytes need not be valid text."""
+    raw = os.fsencode(name)
+    record["dump"] = raw.decode("utf-8", "replace")
+    record["dump_bytes"] = raw.hex() if os.fsdecode(raw).encode("utf-8", "replace") != raw else None
+    return json.dumps(record).encode()
+
+
 def failed(name, problem, text):
     """The record of a dump that never got to a node."""
     error = {"id": problem, "text": text}
-    return json.dumps({"version": 1, "dump": name, "status": "fatal", "error": error, "problems": []}).encode()
+    return named({"version": 1, "status": "fatal", "error": error, "problems": []}, name)
 
 
 def fetched(name, options):
@@ -136,9 +204,7 @@ def fetched(name, options):
         if run.returncode != 0 or not os.path.exists(file):
             return failed(name, "not-fetched", run.stderr.decode(errors="replace").strip()[-500:])
         [line] = triage([file], options)
-        record = json.loads(line)
-        record["dump"] = name
-        return json.dumps(record).encode()
+        return named(json.loads(line), name)
 
 
 @ray.remote(num_cpus=1, max_retries=3, scheduling_strategy="SPREAD")
@@ -151,8 +217,19 @@ def look_at(names, options):
     return b"\n".join(lines), ray.get_runtime_context().get_node_id()
 
 
+def flat(line):
+    """A record with what is deep in it as text."""
+    record = json.loads(line)
+    symbols = record.get("symbols") or {}
+    for member in ("evidence", "types_from"):
+        if symbols.get(member) is not None:
+            symbols[member] = json.dumps(symbols[member])
+    return json.dumps(record).encode()
+
+
 def write_part(path, lines):
     """Records as Parquet; the file is there whole or not at all."""
+    lines = b"\n".join(flat(line) for line in lines.splitlines())
     parsing = pa.json.ParseOptions(explicit_schema=SCHEMA, unexpected_field_behavior="ignore")
     reading = pa.json.ReadOptions(block_size=max(len(lines) + 1, 1 << 20))
     table = pa.json.read_json(io.BytesIO(lines), read_options=reading, parse_options=parsing)
@@ -171,7 +248,7 @@ def run(arguments):
         "timeout": arguments.timeout,
         "fetch": arguments.fetch,
     }
-    names = names_in(arguments.source)
+    names, ignored = names_in(arguments.source)
     shards = [names[at : at + arguments.shard] for at in range(0, len(names), arguments.shard)]
     parts = [out / f"part-{number:06}.parquet" for number in range(len(shards))]
     waiting = [number for number, part in enumerate(parts) if not part.exists()]
@@ -197,6 +274,9 @@ def run(arguments):
         write_part(parts[number], lines)
         done += 1
     print(f"{len(names)} dumps in {len(parts)} shards: {done} looked at on {len(nodes)} nodes, the rest was there")
+    if ignored:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(ignored.items()))
+        print(f"{sum(ignored.values())} others ignored ({reasons})")
 
 
 QUESTIONS = {
