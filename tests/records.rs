@@ -214,7 +214,7 @@ fn an_error_is_a_record_with_an_id() {
         );
     }
     let none = alpc_dump(&["none.dmp", "ports", "--format", "ndjson"]);
-    assert_eq!(none.lines()[0]["id"], "io");
+    assert_eq!(none.lines()[0]["id"], "not-found");
     assert_eq!(none.status, 2);
 }
 
