@@ -74,11 +74,14 @@ fn cells(row: &WaitRow) -> [String; 7] {
     ]
 }
 
-/// Columns as wide as their widest cell, two blanks between them.
+/// Blanks that one long name costs each of the other rows at most.
+const WIDEST: usize = 256;
+
+/// Columns as wide as their widest cell, within reason, two blanks between them.
 fn align(table: &[[String; 7]]) -> String {
     let width = |column: usize| {
         let cells = table.iter().map(|row| row[column].chars().count());
-        cells.max().unwrap_or_default()
+        cells.max().unwrap_or_default().min(WIDEST)
     };
     let widths: [usize; 7] = std::array::from_fn(width);
     table

@@ -108,6 +108,8 @@ pub(crate) enum Part {
     HandleTablePage,
     /// A whole handle table.
     HandleTable,
+    /// A handle of a connection that is the first in its page.
+    ResourceHandle,
     /// An entry of a directory of the namespace.
     DirectoryEntry,
 }

@@ -257,10 +257,13 @@ pub fn graph(kernel: &Kernel<'_>, ports: &[Gva]) -> Vec<EdgeRecord> {
             let server = connection.clone().map(|address| kernel.at(address));
             let named = connection.map(|address| {
                 (address.u64() != 0).then(|| {
-                    names
+                    let known = names
                         .entry(address)
-                        .or_insert_with(|| NamedPort::at(kernel, address))
-                        .clone()
+                        .or_insert_with(|| NamedPort::at(kernel, address));
+                    NamedPort {
+                        name: kernel.again(&known.name),
+                        ..known.clone()
+                    }
                 })
             });
             EdgeRecord {

@@ -178,6 +178,15 @@ impl<'d> Kernel<'d> {
         &self.budget
     }
 
+    /// A name that was read before and is told again: what many records have in common is paid for by each.
+    pub(crate) fn again(&self, name: &Value<Option<String>>) -> Value<Option<String>> {
+        let length = name.known().and_then(Option::as_ref).map_or(0, String::len);
+        match self.budget.text(length) {
+            Ok(()) => name.clone(),
+            Err(hole) => Err(hole).into(),
+        }
+    }
+
     /// Whose the things are that belong to one owner.
     pub(crate) fn claims(&self) -> &Claims {
         &self.claims

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::blob::{self, BlobKind};
+use crate::budget::{Owner, Part};
 use crate::contract::{
     AlpcHandleEntry, AlpcHandleTable, Blob, CommunicationInfo, DuplicateState, HandleData, ListEntry, Member,
     Port, Region, Reserve, Section, SecurityContext, SecurityData, Type, View,
@@ -657,7 +658,8 @@ fn handle_entries(
     let mut index = 0;
     while index < total.min(HANDLE_CAP) {
         let entry = kernel.at(offset(handles, index.saturating_mul(stride)));
-        match entry.pointer(AlpcHandleEntry::Object) {
+        let own = own_page(kernel, handles, entry.address(), stride, index);
+        match own.and_then(|()| entry.pointer(AlpcHandleEntry::Object)) {
             Ok(object) if object.u64() == 0 => {}
             Ok(object) => entries.push(ResourceHandle {
                 handle: index.saturating_add(FIRST_HANDLE),
@@ -679,6 +681,22 @@ fn handle_entries(
         )));
     }
     (entries, complete)
+}
+
+/// Whether the page that an entry is the first in is no other table's, nor shown a second time in this one.
+fn own_page(kernel: &Kernel<'_>, handles: Gva, entry: Gva, stride: u64, number: u64) -> Read<()> {
+    if number != 0 && entry.u64() % PAGE_SIZE >= stride {
+        return Ok(());
+    }
+    let owner = Owner {
+        owner: handles,
+        number,
+    };
+    let claimed = kernel.claims().claim(kernel, Part::ResourceHandle, entry, owner);
+    claimed.map_err(|taken| {
+        let (at, other) = (kernel.addr(entry), kernel.addr(taken.owner));
+        Hole::Walk(format!("the handles at {at} are those of the table at {other}"))
+    })
 }
 
 /// How many entries behind this one begin in the same page, which is missing.

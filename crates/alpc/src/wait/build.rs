@@ -819,7 +819,12 @@ impl<'k, 'd> Builder<'k, 'd> {
     fn label(&mut self, port: Gva) -> PortLabel {
         let kernel = self.kernel;
         let label = || PortLabel::new(kernel.at(port));
-        self.labels.entry(port).or_insert_with(label).clone()
+        let label = self.labels.entry(port).or_insert_with(label);
+        PortLabel {
+            address: label.address,
+            name: kernel.again(&label.name),
+            owner: label.owner.clone(),
+        }
     }
 
     /// The way on from a message that is queued at a port.

@@ -112,6 +112,7 @@ fn command_line(kernel: &Kernel<'_>, process: Gva, memory: &Cursor<'_>) -> Read<
     let peb = kernel.at(process).pointer(Process::Peb)?;
     let parameters = memory.pointer(offset(peb, kernel.offset(Peb::ProcessParameters)?))?;
     let line = offset(parameters, kernel.offset(ProcessParameters::CommandLine)?);
+    kernel.budget().text(memory.u16(line)?.into())?;
     Ok(memory.unicode_string(line)?.to_string_lossy())
 }
 

@@ -53,6 +53,39 @@ impl World {
         entries.keys().map(|&handle| (handle, at(handle))).collect()
     }
 
+    /// Has a handle of a table refer to the object whose header is at `header`.
+    pub fn point_handle(&mut self, table: Va, handle: u64, header: Va) {
+        let code = self.memory.read_uint(
+            self.field(table, "_HANDLE_TABLE", "TableCode"),
+            self.pointer_size(),
+        );
+        let size = self.kernel.size("_HANDLE_TABLE_ENTRY");
+        let capacity = PAGE_SIZE / size;
+        let index = handle / 4;
+        let per_table = PAGE_SIZE / self.pointer_size();
+        let slot = |world: &Self, table: Va, slot: u64| {
+            Va(world
+                .memory
+                .read_uint(table + slot * world.pointer_size(), world.pointer_size()))
+        };
+        let top = Va(code & !3);
+        let leaf = match code & 3 {
+            0 => top,
+            1 => slot(self, top, index / capacity),
+            _ => slot(
+                self,
+                slot(self, top, index / capacity / per_table),
+                index / capacity % per_table,
+            ),
+        };
+        let entry = Entry {
+            pointer: header,
+            access: 1,
+            attributes: 0,
+        };
+        self.write_entry_value(leaf + index % capacity * size, &entry);
+    }
+
     fn make_leaf(&mut self) -> Va {
         let leaf = self.allocate_pages(Pool::Paged, 1);
         if self.has("_HANDLE_TABLE_ENTRY", "NextFreeTableEntry") {

@@ -134,6 +134,18 @@ impl World {
         body
     }
 
+    /// Address of the `_UNICODE_STRING` with the name that an object was given, in kernels whose headers have an
+    /// `InfoMask`.
+    #[must_use]
+    pub fn name_string(&self, body: Va) -> Va {
+        let header = body - self.kernel.offset("_OBJECT_HEADER", "Body");
+        let mask = self
+            .memory
+            .read_uint(self.field(header, "_OBJECT_HEADER", "InfoMask"), 1);
+        let info = self.part(header, mask, NAME);
+        self.field(info, "_OBJECT_HEADER_NAME_INFO", "Name")
+    }
+
     fn parts_size(&self, mask: u64) -> u64 {
         PARTS
             .iter()

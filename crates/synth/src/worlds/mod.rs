@@ -1,5 +1,6 @@
 //! Whole worlds: the published case, and one general world for each kernel of the layout extract.
 
+pub mod bombs;
 mod crowd;
 mod debugger;
 mod explorer;
