@@ -25,12 +25,15 @@ fn completions(shell: Shell) -> anyhow::Result<Vec<u8>> {
         .get_subcommands()
         .map(clap::Command::get_name)
         .collect();
-    Ok(behind_dumps(shell, &String::from_utf8(script)?, &commands).into_bytes())
+    Ok(mended(shell, &String::from_utf8(script)?, &commands).into_bytes())
 }
 
-/// The script looks for the command behind the dumps too: by itself, that of these shells takes the first word for it.
-fn behind_dumps(shell: Shell, script: &str, commands: &[&str]) -> String {
+/// What the scripts lack of themselves. That of fish and PowerShell takes the first word for the command, which stands
+/// behind the dumps. That of bash spells a program with a hyphen in two ways: it sets one and asks for the other, and
+/// then knows no option of any command.
+fn mended(shell: Shell, script: &str, commands: &[&str]) -> String {
     match shell {
+        Shell::Bash => script.replace("alpc__subcmd__dump__subcmd__", "alpc__dump__subcmd__"),
         Shell::Fish => script.replacen(
             "    if set -q argv[1]\n        # Also print the command, so this can be used to figure out what it is.\n        \
              echo $argv[1]\n        return 1\n    end\n",

@@ -16,6 +16,7 @@ use serde::Serialize;
 use super::{Answer, global, message, object, port, ports, processes, thread};
 use crate::cli::{Cli, Format, GraphArgs};
 use crate::failure::Failure;
+use crate::output::graph::fit::LeftOut;
 use crate::output::graph::views::Views;
 use crate::output::graph::{Dot, Drawing, Parts, Subject, dot, html, mermaid};
 use crate::output::narrow;
@@ -37,7 +38,7 @@ pub fn run(cli: &Cli, session: &Session, args: &GraphArgs) -> anyhow::Result<Ans
         .map(|token| selector::process(&kernel, token));
     let process = process.transpose()?;
     let all = enumerate::ports(&kernel);
-    let notes = ports::source_note(all.source, &all.complete);
+    let mut notes = ports::source_note(all.source, &all.complete);
     let mut connections = connection::graph(&kernel, &all.ports);
     if let Some(process) = process {
         keep_of(&kernel, process, &mut connections);
@@ -66,21 +67,27 @@ pub fn run(cli: &Cli, session: &Session, args: &GraphArgs) -> anyhow::Result<Ans
         }
         Format::Dot => dot::write(&draw()),
         Format::Mermaid => mermaid::write(&draw()),
-        Format::Html => page(cli, session, &kernel, &draw(), &hang)?,
+        Format::Html => {
+            let (page, left_out) = page(cli, session, &kernel, draw(), &hang)?;
+            notes.extend(left_out.text());
+            page
+        }
     };
     Ok(Answer::large(cli, &record, || text)?
         .served_by(&kernel)
         .with_notes(notes))
 }
 
-/// The drawing as a page, with the views of its nodes.
+/// As much of the drawing as a page holds, with the views of its nodes.
 fn page(
     cli: &Cli,
     session: &Session,
     kernel: &Kernel<'_>,
-    drawing: &Drawing,
+    drawing: Drawing,
     hang: &Hang,
-) -> anyhow::Result<String> {
+) -> anyhow::Result<(String, LeftOut)> {
+    let importance = by_importance(&drawing, hang);
+    let (drawing, left_out) = html::fit(drawing, &importance);
     let receivers = Receivers::of_system(kernel);
     let veil = session.veil();
     let view = |dot: usize| {
@@ -101,12 +108,16 @@ fn page(
         };
         veil.view(&view)
     };
-    let room = html::room(drawing)?;
-    let views = Views::pack(drawing.dots.len(), &by_importance(drawing, hang), room, view)?;
-    Ok(html::write(drawing, &views, &hang.signature)?)
+    let viewed: Vec<usize> = by_importance(&drawing, hang)
+        .into_iter()
+        .filter(|&dot| drawing.dots[dot].subject.is_some())
+        .collect();
+    let views = Views::pack(drawing.dots.len(), &viewed, html::room(&drawing), view)?;
+    let page = html::write(&drawing, left_out, &views, &hang.signature)?;
+    Ok((page, left_out))
 }
 
-/// The dots that have a view: those of deadlocks, then the blockers, then whatever waits, then the others.
+/// The dots: those of deadlocks, then the blockers, then whatever waits, then the others.
 fn by_importance(drawing: &Drawing, hang: &Hang) -> Vec<usize> {
     let blockers: HashMap<Gva, usize> = hang
         .blockers
@@ -115,9 +126,7 @@ fn by_importance(drawing: &Drawing, hang: &Hang) -> Vec<usize> {
         .map(|(rank, blocker)| (blocker.node.address().gva(), rank))
         .collect();
     let subject = |dot: &Dot| dot.subject.map(|(_, at)| at);
-    let mut order: Vec<usize> = (0..drawing.dots.len())
-        .filter(|&dot| drawing.dots[dot].subject.is_some())
-        .collect();
+    let mut order: Vec<usize> = (0..drawing.dots.len()).collect();
     // Waits stand before connections in the drawing.
     order.sort_by_key(|&number| {
         let dot = &drawing.dots[number];

@@ -2,6 +2,7 @@
 //! and escapes names its own way.
 
 pub mod dot;
+pub mod fit;
 pub mod html;
 pub mod mermaid;
 pub mod views;
