@@ -73,6 +73,50 @@ fn each_command_has_a_schema_of_its_own() {
     assert!(none.stderr.contains("did you mean waits?"), "{}", none.stderr);
 }
 
+/// Also of commands that fail, of lines that are not understood, and of dumps that are none.
+#[test]
+fn whatever_is_written_is_what_the_schema_says() {
+    let failing: &[&[&str]] = &[
+        &["message", "fffffa8018201000"],
+        &["message", "0x10"],
+        &["message", "id:1"],
+        &["message", "xyz"],
+        &["port", "nowhere"],
+        &["process", "svchost.exe"],
+        &["thread", "tid:1"],
+        &["object", "\\nowhere"],
+        &["dt", "_NO_SUCH"],
+        &["check", "--rules", "none.toml"],
+        &["diff"],
+        &["pack"],
+        &["hang", "--redact", "names", "--explain"],
+        &["-c", "nonsense"],
+        &[
+            "-c",
+            "info; nonsense; message fffffa8018201000; !alpc /m; $<none.txt",
+        ],
+        &["-c", "processes; hang"],
+        &["-c", "!alpc"],
+        &["-c", ""],
+    ];
+    let mut count = 0;
+    for args in COMMANDS.iter().chain(failing) {
+        for dumps in [&[DUMP][..], &["none.dmp"], &[DUMP, "none.dmp"]] {
+            for format in ["json", "ndjson"] {
+                let run = alpc_dump(&[dumps, args, &["--format", format]].concat());
+                let values = match format {
+                    "json" if run.stdout.is_empty() => Vec::new(),
+                    "json" => vec![run.json()],
+                    _ => run.lines(),
+                };
+                values.iter().for_each(support::schema::check_as_published);
+                count += values.len();
+            }
+        }
+    }
+    assert!(count > 200, "{count}");
+}
+
 #[test]
 fn documents_and_lines_are_what_the_schema_says() {
     for args in COMMANDS {

@@ -30,6 +30,10 @@ pub fn of_commands(shapes: &[Shape]) -> Json {
         let document = document(&mut forms.generator, shape);
         forms.add(&format!("document.{}", shape.command), document);
     }
+    if shapes.len() > 1 {
+        let none = document_of_none(&mut forms.generator);
+        forms.add("document.none", none);
+    }
     let documents = forms.list.clone();
     forms.list.push(json!({
         "description": "Several dumps or several commands with --format json.",
@@ -120,6 +124,22 @@ fn document(generator: &mut SchemaGenerator, shape: &Shape) -> Json {
     set(&mut document, "command", json!({ "const": shape.command }));
     set(&mut document, "result", result);
     document["description"] = format!("{} with --format json.", shape.command).into();
+    document
+}
+
+/// A document where no command was begun.
+fn document_of_none(generator: &mut SchemaGenerator) -> Json {
+    let mut document = of_inlined::<Document<()>>(generator);
+    set(&mut document, "command", json!({ "type": "null" }));
+    if let Some(members) = document["properties"].as_object_mut() {
+        members.retain(|member, _| !matches!(member.as_str(), "result" | "holes" | "explain"));
+    }
+    if let Some(required) = document["required"].as_array_mut() {
+        required.push("error".into());
+    }
+    document["description"] =
+        "A line of -c that is not understood, or a dump that cannot be opened for any, with --format json."
+            .into();
     document
 }
 
