@@ -1,6 +1,6 @@
 //! Every JSON output that a test looks at is what the published schema says, and nothing more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use jsonschema::Validator;
@@ -13,6 +13,69 @@ pub fn published() -> &'static Value {
         let path = super::root().join("docs/alpc-dump.schema.json");
         serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
     })
+}
+
+/// The ids of reasons and errors that docs/json.md lists.
+pub fn ids() -> &'static BTreeSet<&'static str> {
+    static PAGE: OnceLock<String> = OnceLock::new();
+    static IDS: OnceLock<BTreeSet<&'static str>> = OnceLock::new();
+    let page = PAGE.get_or_init(|| std::fs::read_to_string(super::root().join("docs/json.md")).unwrap());
+    IDS.get_or_init(|| {
+        let (_, lists) = page.split_once("## Ids of reasons").unwrap();
+        // What stands in parentheses explains an id.
+        let mut depth = 0_usize;
+        let plain = lists.split_inclusive(['(', ')']).filter(|part| {
+            let inside = depth > 0;
+            if part.ends_with('(') {
+                depth += 1;
+            } else {
+                depth = depth.saturating_sub(1);
+            }
+            !inside
+        });
+        plain
+            .flat_map(|part| part.split('`').skip(1).step_by(2))
+            .collect()
+    })
+}
+
+/// Checks that every id of an error or a reason in it is one that is listed.
+fn check_ids(value: &Value) {
+    let check = |id: &Value| {
+        let id = id.as_str().unwrap();
+        assert!(ids().contains(id), "docs/json.md does not list {id}");
+    };
+    match value {
+        Value::Array(items) => items.iter().for_each(check_ids),
+        Value::Object(members) => {
+            let reasons = members.get("unreadable").and_then(Value::as_object);
+            for reason in reasons.into_iter().flat_map(|reasons| reasons.values()) {
+                check(&reason["id"]);
+                if reason["cause"].is_string() {
+                    check(&reason["cause"]);
+                }
+            }
+            if members.contains_key("error") && !members["error"]["id"].is_null() {
+                check(&members["error"]["id"]);
+            }
+            if members.get("record").is_some_and(|record| record == "error") {
+                check(&members["id"]);
+            }
+            for list in ["holes", "problems"]
+                .iter()
+                .filter_map(|name| members.get(*name)?.as_array())
+            {
+                for hole in list {
+                    ["id", "cause"]
+                        .iter()
+                        .filter_map(|name| hole.get(*name))
+                        .for_each(check);
+                }
+            }
+            members.values().for_each(check_ids);
+        }
+        _ => {}
+    }
 }
 
 /// Checks a document, or an array of them.
@@ -44,6 +107,7 @@ pub fn check_as_published(value: &Value) {
 
 /// Checks a value against a definition of the schema, closed: there is nothing that it does not name.
 fn check(definition: &str, value: &Value) {
+    check_ids(value);
     static VALIDATORS: OnceLock<Mutex<BTreeMap<String, Validator>>> = OnceLock::new();
     let validators = VALIDATORS.get_or_init(Mutex::default).lock();
     // Another test may have failed here; that hurts nobody else.
