@@ -430,6 +430,25 @@ mod unix {
         }
     }
 
+    /// The folder of a file can be as private as its name.
+    #[test]
+    fn an_error_tells_no_temporary_name() {
+        let bench = Bench::new();
+        if !Path::new("/proc/self/fdinfo").exists() {
+            eprintln!("skipped: there is no folder at hand in which nobody may write");
+            return;
+        }
+        for line in ["second.dmp hang", "vista-sp2-x64.pdb pack"] {
+            let run = bench.run(&format!("{line} -o /proc/self/fdinfo/report"));
+            assert_eq!(run.status, 2);
+            assert!(
+                run.stderr.contains("/report: cannot be written: ") && !run.stderr.contains(".alpc-dump-"),
+                "{}",
+                run.stderr
+            );
+        }
+    }
+
     /// What stdin is read from is an input too.
     #[test]
     fn a_list_on_stdin_is_not_replaced() {

@@ -147,7 +147,8 @@ impl Becomes {
         }
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
         builder.prefix(".alpc-dump-");
-        interrupt::temporary(|| builder.tempfile_in(folder.unwrap_or(Path::new("."))))
+        let begun = interrupt::temporary(|| builder.tempfile_in(folder.unwrap_or(Path::new("."))));
+        begun.map_err(without_path)
     }
 
     fn end(self, file: NamedTempFile) -> io::Result<()> {
@@ -165,6 +166,14 @@ impl Becomes {
             }
         })?;
         Ok(())
+    }
+}
+
+/// What went wrong, without the temporary file's path: nobody gave that name, and it tells the folder's.
+fn without_path(error: io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(_) => error,
+        None => error.kind().into(),
     }
 }
 
@@ -213,7 +222,7 @@ impl Write for Target {
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::File(Some(file)) => file.0.write(bytes),
+            Self::File(Some(file)) => file.0.as_file_mut().write(bytes),
             Self::File(None) | Self::Stream { gone: true, .. } => Ok(bytes.len()),
             Self::Stream { to, verdict, gone } => match to.write(bytes) {
                 Err(error) if *verdict && error.kind() == io::ErrorKind::BrokenPipe => {
@@ -227,7 +236,7 @@ impl Write for Sink {
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::File(Some(file)) => file.0.flush(),
+            Self::File(Some(file)) => file.0.as_file_mut().flush(),
             Self::File(None) | Self::Stream { gone: true, .. } => Ok(()),
             Self::Stream { to, verdict, gone } => match to.flush() {
                 Err(error) if *verdict && error.kind() == io::ErrorKind::BrokenPipe => {
