@@ -84,8 +84,8 @@ pub fn run(cli: &Cli, session: &Session, args: &HandlesArgs) -> anyhow::Result<A
             .collect(),
         complete,
     };
-    let text = text(&record, args.process.is_none(), cli.verbose);
-    Ok(Answer::new(text, &record)?.served_by(&kernel))
+    let text = || text(&record, args.process.is_none(), cli.verbose);
+    Ok(Answer::large(cli, &record, text)?.served_by(&kernel))
 }
 
 /// The handles one by one.
