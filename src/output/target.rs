@@ -34,6 +34,7 @@ enum Sink {
 struct Becomes {
     path: PathBuf,
     /// The file that it replaces.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "Windows has no mode to keep"))]
     before: Option<fs::Metadata>,
     /// Whether one that is there by then may be replaced.
     replaces: bool,
