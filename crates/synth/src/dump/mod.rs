@@ -8,12 +8,14 @@ mod header64;
 mod ranges;
 mod sparse;
 mod summary;
+mod triage;
 
 use std::io::{self, Cursor, Seek, SeekFrom, Write};
 
 pub use header64::{Bugcheck, Header, SystemTime};
 pub(crate) use sparse::machine_memory;
 pub use sparse::{write_sparse, write_sparse_ranges};
+pub use triage::{Triage, write_triage};
 
 use crate::address::PAGE_SIZE;
 use crate::bytes::{count, index};

@@ -4,7 +4,8 @@ use std::ops::{Deref, DerefMut};
 
 use super::{KERNEL_TOP, World};
 use crate::address::{PAGE_SIZE, Pfn, Va};
-use crate::dump::{self, Header, Kind, machine_memory};
+use crate::bytes::{index, put_u16, put_u64};
+use crate::dump::{self, Header, Kind, Triage, machine_memory};
 use crate::machine::Machine;
 use crate::memory::{Backing, PageSize};
 use crate::paging::{self, Mapped, UserSpace};
@@ -152,6 +153,49 @@ impl Built {
             ..self.header.clone()
         };
         dump::write(kind, &header, &mapped.memory)
+    }
+
+    /// A small (triage) dump: `thread` crashed on a processor that was about to run `next` and is otherwise idle in
+    /// `idle`, either of them NULL for none. Beside these and the process of `thread` it holds the pieces of memory.
+    ///
+    /// # Panics
+    /// Where this kernel does not say where a thread names the process that it works in.
+    #[must_use]
+    pub fn triage_dump(&self, thread: Va, next: Va, idle: Va, pieces: &[(Va, u64)]) -> Vec<u8> {
+        let of = |address: Va, type_name| self.memory.read(address, self.kernel.size(type_name));
+        let current = index(self.kernel.offset("_KPRCB", "CurrentThread"));
+        let mut prcb = vec![0; current + 24];
+        for (number, thread) in [thread, next, idle].into_iter().enumerate() {
+            put_u64(&mut prcb, current + 8 * number, thread.0);
+        }
+        let mut debugger_data = self.memory.read(self.header.kd_debugger_data_block, 0x340);
+        let working = self.kernel.offset("_KTHREAD", "ApcState.Process");
+        put_u16(
+            &mut debugger_data,
+            0x2a0,
+            u16::try_from(working).expect("inside of a thread"),
+        );
+        let process = Va(self.memory.read_uint(thread + working, 8));
+        let kernel = self.truth.modules.first();
+        dump::write_triage(
+            &self.header,
+            &Triage {
+                prcb,
+                process: of(process, "_EPROCESS"),
+                thread: of(thread, "_ETHREAD"),
+                debugger_data,
+                kernel: (
+                    self.truth.kernel_base,
+                    kernel.map_or(0, |kernel| kernel.size),
+                    0x5f5e_1000,
+                    "\\SystemRoot\\system32\\ntoskrnl.exe",
+                ),
+                pieces: pieces
+                    .iter()
+                    .map(|&(address, length)| (address, self.memory.read(address, length)))
+                    .collect(),
+            },
+        )
     }
 
     /// Whether all of `[address, address + length)` can be read in a dump of this world.
