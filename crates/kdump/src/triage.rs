@@ -49,6 +49,8 @@ pub struct Triage {
     blocks: Vec<Block>,
     modules: Vec<TriageModule>,
     thread: Option<Gva>,
+    next_thread: Option<Gva>,
+    idle_thread: Option<Gva>,
     process: Option<Gva>,
     kernel_base: Option<Gva>,
     debugger_data: Option<DebuggerData>,
@@ -91,6 +93,8 @@ impl Triage {
             lost_blocks,
             modules,
             thread: None,
+            next_thread: None,
+            idle_thread: None,
             process: None,
             kernel_base: None,
             debugger_data: None,
@@ -107,6 +111,16 @@ impl Triage {
     /// Where the thread was that crashed.
     pub fn thread(&self) -> Option<Gva> {
         self.thread
+    }
+
+    /// The thread that was about to run on the same processor, if any was.
+    pub fn next_thread(&self) -> Option<Gva> {
+        self.next_thread
+    }
+
+    /// The thread that the same processor runs when it has nothing else to do.
+    pub fn idle_thread(&self) -> Option<Gva> {
+        self.idle_thread
     }
 
     /// Where the process was whose memory that thread used.
@@ -246,6 +260,10 @@ impl Triage {
         let thread_at = pointer(prcb, data.offset_prcb_current_thread);
         let process_at = pointer(thread, data.offset_kthread_apc_process);
         self.thread = thread_at.map(Gva::new);
+        // NextThread and IdleThread follow CurrentThread in every `_KPRCB` from Vista on.
+        let behind = |by: u16| data.offset_prcb_current_thread?.checked_add(by);
+        self.next_thread = pointer(prcb, behind(8)).map(Gva::new);
+        self.idle_thread = pointer(prcb, behind(16)).map(Gva::new);
         self.process = process_at.map(Gva::new);
         for (at, offset, size) in [
             (thread_at, thread, data.size_ethread),
