@@ -37,6 +37,21 @@ pub struct Field {
     pub spelling: u8,
 }
 
+/// No number or pointer of a kernel is larger: what is, is a structure.
+const LARGEST_NUMBER: u32 = 8;
+
+impl Field {
+    /// Whether a member of another layout is the same: at the same place, and of the same size unless both are
+    /// structures, whose own members have places of their own.
+    fn begins_as(self, other: Self) -> bool {
+        let are_structures = self.size.min(other.size) > LARGEST_NUMBER;
+        self == Self {
+            size: if are_structures { self.size } else { other.size },
+            ..other
+        }
+    }
+}
+
 /// A required thing that a symbol table does not have.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Missing {
@@ -178,8 +193,16 @@ impl Layout {
                 return None;
             }
             for (index, (mine, theirs)) in first.fields.iter().zip(&other.fields).enumerate() {
-                if mine != theirs && !common.disputed.contains(&index) {
+                let same = match (mine, theirs) {
+                    (Some(mine), Some(theirs)) => mine.begins_as(*theirs),
+                    (mine, theirs) => mine == theirs,
+                };
+                if !same && !common.disputed.contains(&index) {
                     common.disputed.push(index);
+                }
+                let kept = common.fields.get_mut(index).and_then(Option::as_mut);
+                if let (Some(kept), Some(theirs)) = (kept, theirs) {
+                    kept.size = kept.size.min(theirs.size);
                 }
             }
             common.identity = common
