@@ -84,7 +84,9 @@ struct Check<'k, 'd> {
 
 impl<'k, 'd> Check<'k, 'd> {
     fn new(kernel: &'k Kernel<'d>) -> Self {
-        let processes = process::processes(kernel).ok().filter(|list| list.gap.is_none());
+        let processes = process::processes(kernel)
+            .ok()
+            .filter(|list| list.complete("the list of processes").is_ok());
         Self {
             kernel,
             findings: Vec::new(),

@@ -519,6 +519,18 @@ structures! {
         DirectoryTableBase: R "DirectoryTableBase",
         ThreadListHead: O "ThreadListHead",
     }
+    /// A processor's control block.
+    Processor = "_KPRCB" {
+        CurrentThread: O "CurrentThread",
+        NextThread: O "NextThread",
+        IdleThread: O "IdleThread",
+    }
+    /// What stands before every allocation of the pool.
+    PoolHeader = "_POOL_HEADER" {
+        BlockSize: O "BlockSize",
+        PoolType: O "PoolType",
+        PoolTag: O "PoolTag",
+    }
     /// A thread, as the executive sees it.
     Thread = "_ETHREAD" {
         Tcb: R "Tcb",
@@ -851,6 +863,7 @@ globals! {
     KeMaximumIncrement: O,
     KeBootTime: O,
     ExpSystemResourcesList: O,
+    KiProcessorBlock: O,
 }
 
 #[cfg(test)]

@@ -16,6 +16,9 @@ use crate::value::{Addr, Hole, Value};
 pub struct Crashed {
     /// The thread that ran.
     pub thread: Value<Addr>,
+    /// Whether that is the thread that its processor runs when it has nothing else to do, as when an interrupt or
+    /// a DPC crashed.
+    pub idle: bool,
     /// The process whose memory it used.
     pub process: Value<Addr>,
     /// Its id.
@@ -58,6 +61,9 @@ const DISTANCES: &[Distances] = &[
     },
 ];
 
+/// What the kernel calls the process that owns the idle threads.
+const IDLE: &str = "Idle";
+
 /// Bytes of ImageFileName.
 const IMAGE: usize = 15;
 
@@ -86,6 +92,7 @@ pub fn crashed(dump: &Dump) -> Option<Crashed> {
     let no_symbols = || unknown(triage, "the dump does not tell it without symbols".into());
     Some(Crashed {
         thread: addr(triage.thread(), "thread"),
+        idle: triage.thread().is_some() && triage.thread() == triage.idle_thread(),
         process: addr(triage.process(), "process"),
         process_id: process
             .as_ref()
@@ -134,11 +141,15 @@ impl<'d> Process<'d> {
         only(before.filter_map(|&before| {
             let at = self.peb.u64().checked_sub(before.into())?;
             let id = self.cursor.u64(Gva::new(at)).ok()?;
-            // Ids are handles into a table: multiples of four.
+            // Ids are handles into a table: multiples of four. That of the idle process is none.
             u32::try_from(id)
                 .ok()
-                .filter(|id| *id != 0 && id.is_multiple_of(4))
+                .filter(|id| id.is_multiple_of(4) && (*id != 0 || self.is_idle()))
         }))
+    }
+
+    fn is_idle(&self) -> bool {
+        self.image().as_deref() == Some(IDLE)
     }
 
     fn image(&self) -> Option<String> {

@@ -227,12 +227,13 @@ pub(crate) fn type_of(header: At<'_, '_>, held: u64) -> Read<Gva> {
 
 /// The globals that the symbols do not have and that were found all the same.
 pub(crate) fn all(kernel: &Kernel<'_>) -> Vec<DerivedGlobal> {
-    const GLOBALS: [Global; 12] = [
+    const GLOBALS: [Global; 13] = [
         Global::PsActiveProcessHead,
         Global::PsLoadedModuleList,
         Global::KdDebuggerDataBlock,
         Global::PspCidTable,
         Global::KeTimeIncrement,
+        Global::KiProcessorBlock,
         Global::ObpRootDirectoryObject,
         Global::ObpTypeObjectType,
         Global::ObpDirectoryObjectType,
@@ -272,6 +273,7 @@ fn told(kernel: &Kernel<'_>) -> BTreeMap<&'static str, (Gva, Evidence)> {
             (Global::PsActiveProcessHead, block.ps_active_process_head),
             (Global::PspCidTable, block.psp_cid_table),
             (Global::KeTimeIncrement, block.ke_time_increment),
+            (Global::KiProcessorBlock, block.ki_processor_block),
             (Global::ObpRootDirectoryObject, block.obp_root_directory_object),
             (Global::ObpTypeObjectType, block.obp_type_object_type),
         ] {

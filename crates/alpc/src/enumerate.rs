@@ -17,8 +17,11 @@ use crate::directory;
 use crate::handle;
 use crate::kernel::{At, Kernel, Read, offset};
 use crate::message_table;
+use crate::pool::{self, NotReached};
 use crate::port::{self, PortKind};
 use crate::process;
+use crate::queue;
+use crate::resource;
 use crate::value::{Hole, Value};
 
 /// Where ports were found.
@@ -40,6 +43,8 @@ pub struct Ports {
     pub source: PortSource,
     /// Set when some may be missing.
     pub complete: Value<()>,
+    /// ALPC's allocations in a triage dump that neither these ports nor anything else led to.
+    pub not_reached: Vec<NotReached>,
 }
 
 /// All ports of the system.
@@ -56,13 +61,56 @@ pub fn ports(kernel: &Kernel<'_>) -> Ports {
             ports: listed,
             source: PortSource::PortList,
             complete,
+            not_reached: Vec::new(),
         },
-        Value::Missing(_) => Ports {
-            ports: search(kernel, listed),
-            source: PortSource::Search,
-            complete,
-        },
+        Value::Missing(hole) => {
+            let ports = search(kernel, listed);
+            let not_reached = not_reached(kernel, &ports);
+            Ports {
+                complete: Err(with_not_reached(*hole, &not_reached)).into(),
+                source: PortSource::Search,
+                ports,
+                not_reached,
+            }
+        }
     }
+}
+
+/// ALPC's allocations that the ports do not lead to: their infos, resources and messages are taken for reached.
+fn not_reached(kernel: &Kernel<'_>, ports: &[Gva]) -> Vec<NotReached> {
+    if kernel.dump().triage().is_none() {
+        return Vec::new();
+    }
+    let mut reached: BTreeSet<Gva> = ports.iter().copied().collect();
+    for &address in ports {
+        let port = kernel.at(address);
+        reached.extend(infos(port));
+        reached.extend(
+            resource::bodies_of_port(port)
+                .map(|list| list.entries)
+                .unwrap_or_default(),
+        );
+        reached.extend(queue::QueueKind::ALL.into_iter().flat_map(|kind| {
+            let list = queue::members(port, kind);
+            list.map(|list| list.entries).unwrap_or_default()
+        }));
+    }
+    let messages = message_table::messages(kernel).map(|table| table.messages);
+    reached.extend(messages.unwrap_or_default());
+    pool::not_reached(kernel, &reached)
+}
+
+/// Why ports are missing, with what is in the file all the same.
+fn with_not_reached(hole: Hole, not_reached: &[NotReached]) -> Hole {
+    if not_reached.is_empty() {
+        return hole;
+    }
+    let counts: Vec<String> = not_reached.iter().map(ToString::to_string).collect();
+    let text = format!(
+        "{hole}; allocations of ALPC are in the file that nothing leads to: {} not reached",
+        counts.join(", ")
+    );
+    Hole::walk(text, Some(&hole))
 }
 
 /// Adds to the listed ports all that something else leads to.

@@ -6,7 +6,7 @@ use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::blob::{self, BlobKind};
+use crate::blob::{self, BlobKind, Freed};
 use crate::contract::ObjectHeader;
 use crate::kernel::Kernel;
 use crate::object::{self, TypeRef};
@@ -26,6 +26,9 @@ pub enum Identity {
     Blob {
         /// What it holds.
         holds: BlobKind,
+        /// Set when its header says that it is not in use any more.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        freed: Option<Freed>,
     },
     /// The header of an object: the object itself comes behind it.
     ObjectHeader {
@@ -48,7 +51,15 @@ impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Object { object_type } => write!(f, "it looks like an object of the type {object_type}"),
-            Self::Blob { holds } => write!(f, "the blob header before it says {holds}"),
+            Self::Blob { holds, freed: None } => write!(f, "the blob header before it says {holds}"),
+            Self::Blob {
+                holds,
+                freed: Some(freed),
+            } => write!(
+                f,
+                "the blob header before it says {holds}, freed ({})",
+                freed.text()
+            ),
             Self::ObjectHeader { object_type, body } => write!(
                 f,
                 "it looks like the header of an object of the type {object_type}, which is at {body}"
@@ -80,7 +91,10 @@ pub fn identify(kernel: &Kernel<'_>, address: Gva) -> Identity {
         };
     }
     match blob::kind(kernel, address) {
-        Ok(holds) if holds.name().is_some() => Identity::Blob { holds },
+        Ok(holds) if holds.name().is_some() => Identity::Blob {
+            holds,
+            freed: blob::freed(kernel, address).ok().flatten(),
+        },
         _ => Identity::Unknown,
     }
 }

@@ -1,5 +1,6 @@
 //! A dump, its kernel's layout and its globals, tied together.
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use crate::contract::{self, Global, Member, Type};
 use crate::derived::{self, Derived, DerivedGlobal};
 use crate::raw::Raw;
 use crate::redact::Redaction;
+use crate::roots::Roots;
 use crate::trace::Trace;
 use crate::value::{Addr, Hole, Value};
 
@@ -29,6 +31,7 @@ pub struct Kernel<'d> {
     trace: Option<Arc<Trace>>,
     redaction: Option<Arc<Redaction>>,
     derived: Derived,
+    roots: OnceCell<Roots>,
     choice: Option<Choice>,
     budget: Arc<Budget>,
     claims: Claims,
@@ -49,6 +52,7 @@ impl<'d> Kernel<'d> {
             trace: None,
             redaction: None,
             derived: Derived::default(),
+            roots: OnceCell::new(),
             choice: None,
             budget: Arc::new(Budget::of(dump.file_len())),
             claims: Claims::default(),
@@ -74,6 +78,7 @@ impl<'d> Kernel<'d> {
             trace: self.trace.clone(),
             redaction: None,
             derived: Derived::default(),
+            roots: OnceCell::new(),
             choice: self.choice.clone(),
             budget: Arc::clone(&self.budget),
             claims: Claims::default(),
@@ -206,6 +211,11 @@ impl<'d> Kernel<'d> {
 
     pub(crate) fn derived(&self) -> &Derived {
         &self.derived
+    }
+
+    /// The threads that are known without any list, and their processes.
+    pub(crate) fn roots(&self) -> &Roots {
+        self.roots.get_or_init(|| Roots::read(self))
     }
 
     pub(crate) fn field<M: Member>(&self, member: M) -> Read<Field> {

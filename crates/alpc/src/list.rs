@@ -124,6 +124,13 @@ impl List {
         }
     }
 
+    /// Whether nothing was ever put into the list: its head has no links at all.
+    #[must_use]
+    pub(crate) fn was_never_linked(&self) -> bool {
+        let gap = self.gap.as_ref().map(|gap| &gap.forward);
+        self.entries.is_empty() && matches!(gap, Some(Stop::NullLink { .. }))
+    }
+
     /// The structures whose member at `link` the entries are.
     #[must_use]
     pub(crate) fn containers(mut self, link: u64) -> Self {

@@ -6,7 +6,7 @@ use kdump::{Gva, Gxa};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-use crate::blob::{self, BlobKind};
+use crate::blob::{self, BlobKind, Freed};
 use crate::contract::{ClientId, Message, MessageAttributes, PortMessage, Type};
 use crate::identify::{self, Identity};
 use crate::kernel::{At, Kernel, Read, offset};
@@ -120,6 +120,9 @@ schema_as_text!(
 pub struct MessageRecord {
     /// Its `_KALPC_MESSAGE`.
     pub address: Addr,
+    /// Set when the blob header before it says that it is not in use any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freed: Option<Freed>,
     /// `_PORT_MESSAGE.MessageId`.
     pub message_id: Value<u32>,
     /// `_PORT_MESSAGE.CallbackId`.
@@ -289,6 +292,11 @@ pub(crate) fn lengths_agree(message: At<'_, '_>) -> Read<bool> {
     Ok(total == data.saturating_add(message.kernel().size_of(Type::PortMessage)?))
 }
 
+/// A message whose header is not in the dump may be in use or not.
+fn freed(message: At<'_, '_>) -> Option<Freed> {
+    blob::freed(message.kernel(), message.address()).ok()?
+}
+
 fn record(message: At<'_, '_>, detail: Detail) -> MessageRecord {
     let kernel = message.kernel();
     let header = message.embedded(Message::PortMessage);
@@ -306,6 +314,7 @@ fn record(message: At<'_, '_>, detail: Detail) -> MessageRecord {
     };
     MessageRecord {
         address: kernel.addr(message.address()),
+        freed: freed(message),
         message_id: in_header(PortMessage::MessageId),
         callback_id: in_header(PortMessage::CallbackId),
         sequence_number: message.u32(Message::SequenceNo).into(),

@@ -6,6 +6,7 @@ use kdump::{Gva, Gxa};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::blob;
 use crate::contract::{Global, ObjectHeader, ObjectNameInfo, ObjectType, Type};
 use crate::derived;
 use crate::identify::{self, Identity};
@@ -370,10 +371,13 @@ pub struct NotAnObject {
 pub fn object(kernel: &Kernel<'_>, body: Gva) -> Result<ObjectRecord, NotAnObject> {
     let record = record(kernel, body);
     match record.object_type.hole() {
-        Some(Hole::Implausible(_)) => Err(NotAnObject {
-            address: kernel.addr(body),
-            what: identify::identify(kernel, body),
-        }),
+        // Where types cannot be told, the tag of an allocation tells at least that no object is in it.
+        Some(hole) if matches!(hole, Hole::Implausible(_)) || blob::is_tagged(kernel, body) => {
+            Err(NotAnObject {
+                address: kernel.addr(body),
+                what: identify::identify(kernel, body),
+            })
+        }
         _ => Ok(record),
     }
 }

@@ -11,8 +11,9 @@ use crate::directory::same_name;
 use crate::handle;
 use crate::identify::{self, Identity};
 use crate::kernel::{At, Kernel, Read};
-use crate::list::{self, List};
+use crate::list;
 use crate::object;
+use crate::roots::{FoundBy, Members};
 use crate::thread;
 use crate::value::{Addr, Value};
 
@@ -117,8 +118,13 @@ pub struct ProcessRecord {
     pub handle_count: Value<u64>,
     /// Threads, counted in its list of them.
     pub thread_count: Value<u64>,
+    /// Threads that have not ended, as the process counts them itself.
+    pub active_threads: Value<u32>,
     /// Whether it is a 32-bit process of a 64-bit system.
     pub wow64: Value<bool>,
+    /// What led to it, where the system's list of processes does not have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub found_by: Option<FoundBy>,
 }
 
 impl ProcessRecord {
@@ -194,10 +200,12 @@ fn record(process: At<'_, '_>) -> ProcessRecord {
             })
             .into(),
         thread_count: thread_count(process).into(),
+        active_threads: process.u32(Process::ActiveThreads).into(),
         wow64: process
             .pointer(Process::Wow64Process)
             .map(|wow64| wow64.u64() != 0)
             .into(),
+        found_by: None,
     }
 }
 
@@ -243,7 +251,7 @@ fn thread_count(process: At<'_, '_>) -> Read<u64> {
 /// The processes of the system.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Processes {
-    /// In the order of `PsActiveProcessHead`.
+    /// In the order of `PsActiveProcessHead`; at the end those that this list lacks.
     pub processes: Vec<ProcessRecord>,
     /// Set when some may be missing.
     pub complete: Value<()>,
@@ -259,17 +267,25 @@ pub fn all(kernel: &Kernel<'_>) -> Read<Processes> {
         processes: list
             .entries
             .iter()
-            .map(|&process| record(kernel.at(process)))
+            .map(|&process| ProcessRecord {
+                found_by: list.found_by(process),
+                ..record(kernel.at(process))
+            })
             .collect(),
         complete: list.complete("the list of processes").into(),
     })
 }
 
-/// The processes of the system, in the order of `PsActiveProcessHead`.
+/// The processes of the system, in the order of `PsActiveProcessHead`; at the end those of threads that are known
+/// without it.
 ///
 /// # Errors
-/// When neither the symbols nor the dump's header say where the list is.
-pub fn processes(kernel: &Kernel<'_>) -> Read<List> {
+/// When neither the symbols nor the dump's header say where the list is, and nothing else leads to any.
+pub fn processes(kernel: &Kernel<'_>) -> Read<Members> {
+    kernel.roots().processes(kernel, listed(kernel))
+}
+
+fn listed(kernel: &Kernel<'_>) -> Read<list::List> {
     let head = kernel.global(Global::PsActiveProcessHead)?;
     let links = kernel.offset(Process::ActiveProcessLinks)?;
     Ok(list::walk(kernel, head).containers(links))

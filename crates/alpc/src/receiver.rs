@@ -10,9 +10,9 @@ use serde::Serialize;
 use crate::contract::{Port, Process, Thread, ThreadControl};
 use crate::enumerate;
 use crate::kernel::{At, Kernel, Read};
-use crate::list::List;
 use crate::port::PortRef;
 use crate::process::{self, ProcessRef};
+use crate::roots::{FoundBy, Members};
 use crate::thread::{self, AlpcWait, ThreadRecord, WaitReason};
 use crate::thread_details;
 use crate::value::{Hole, Value};
@@ -157,7 +157,10 @@ pub struct ProcessThreads {
     pub process: ProcessRef,
     /// Its id.
     pub process_id: Value<u64>,
-    /// Its threads, in the order of `_EPROCESS.ThreadListHead`.
+    /// What led to it, where the system's list of processes does not have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub found_by: Option<FoundBy>,
+    /// Its threads, in the order of `_EPROCESS.ThreadListHead`; at the end those that this list lacks.
     pub threads: Vec<ThreadRecord>,
     /// Set when the list of threads could not be followed to its end.
     pub complete: Value<()>,
@@ -166,7 +169,7 @@ pub struct ProcessThreads {
 /// All threads of the system.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct SystemThreads {
-    /// The processes, in the order of `PsActiveProcessHead`.
+    /// The processes, in the order of `PsActiveProcessHead`; at the end those that this list lacks.
     pub processes: Vec<ProcessThreads>,
     /// Set when the list of processes could not be followed to its end.
     pub complete: Value<()>,
@@ -209,14 +212,18 @@ pub fn each_process<E>(
         .and_then(|list| list.complete("the list of processes"))
         .into();
     let mut met: usize = 0;
-    for address in list.map(|list| list.entries).unwrap_or_default() {
+    let list = list.ok();
+    for &address in list.iter().flat_map(|list| &list.entries) {
         let process = kernel.at(address);
         let threads = if met < CAP {
             thread::threads_of(process)
         } else {
             Err(too_many())
         };
-        let process = process_threads(process, threads, &receivers);
+        let process = ProcessThreads {
+            found_by: list.as_ref().and_then(|list| list.found_by(address)),
+            ..process_threads(process, threads, &receivers)
+        };
         met = met.saturating_add(process.threads.len());
         visit(process)?;
     }
@@ -229,20 +236,23 @@ pub fn threads_of(process: At<'_, '_>, receivers: &Receivers) -> ProcessThreads 
     process_threads(process, thread::threads_of(process), receivers)
 }
 
-fn process_threads(process: At<'_, '_>, threads: Read<List>, receivers: &Receivers) -> ProcessThreads {
+fn process_threads(process: At<'_, '_>, threads: Read<Members>, receivers: &Receivers) -> ProcessThreads {
     let kernel = process.kernel();
     let complete = threads
         .clone()
         .and_then(|list| list.complete("the list of the process's threads"))
         .into();
+    let threads = threads.ok();
+    let entries = threads.iter().flat_map(|list| &list.entries);
     ProcessThreads {
         process: ProcessRef::at(kernel, process.address()),
         process_id: process.uint(Process::UniqueProcessId).into(),
-        threads: threads
-            .map(|list| list.entries)
-            .unwrap_or_default()
-            .into_iter()
-            .map(|address| receivers.thread(kernel, address))
+        found_by: None,
+        threads: entries
+            .map(|&address| ThreadRecord {
+                found_by: threads.as_ref().and_then(|list| list.found_by(address)),
+                ..receivers.thread(kernel, address)
+            })
             .collect(),
         complete,
     }

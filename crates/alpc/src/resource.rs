@@ -7,7 +7,7 @@ use kdump::{Gva, Gxa};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::blob::{self, BlobKind};
+use crate::blob::{self, BlobKind, Freed, plausible_kind};
 use crate::budget::{Owner, Part};
 use crate::contract::{
     AlpcHandleEntry, AlpcHandleTable, Blob, CommunicationInfo, DuplicateState, HandleData, ListEntry, Member,
@@ -58,6 +58,9 @@ pub struct ResourceRecord {
     pub cached_references: Value<u64>,
     /// The flags of its header, by the kernel's names.
     pub blob_flags: Value<Vec<&'static str>>,
+    /// Set when its header says that it is not in use any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freed: Option<Freed>,
     /// The members of its structure; none for a kind that has no structure.
     pub members: Members,
 }
@@ -117,7 +120,7 @@ pub struct HandleTable {
     /// Its array of entries.
     pub handles: Addr,
     /// How many entries the array has.
-    pub total_handles: u64,
+    pub total_handles: Value<u64>,
     /// The entries that are in use.
     pub entries: Vec<ResourceHandle>,
     /// Set when entries may be missing.
@@ -350,7 +353,7 @@ pub fn of_port(port: At<'_, '_>) -> Resources {
 }
 
 /// The resources that a port owns: the list links their blob headers.
-fn bodies_of_port(port: At<'_, '_>) -> Read<List> {
+pub(crate) fn bodies_of_port(port: At<'_, '_>) -> Read<List> {
     let kernel = port.kernel();
     let link = kernel.offset(Blob::ResourceList)?;
     let header = kernel.size_of(Type::Blob)?;
@@ -359,23 +362,6 @@ fn bodies_of_port(port: At<'_, '_>) -> Read<List> {
         *entry = offset(*entry, header);
     }
     Ok(list)
-}
-
-/// The kind of a blob, when the rest of its header can be that of a blob as well: no more than the four flag
-/// bits, and references that are held.
-fn plausible_kind(kernel: &Kernel<'_>, address: Gva) -> Read<BlobKind> {
-    let header = blob::header(kernel, address)?;
-    let kind = blob::kind(kernel, address)?;
-    let flags = header.uint(Blob::Flags)?;
-    let held = match header.uint(Blob::ReferenceCount) {
-        Ok(count) => (1..1 << 31).contains(&count),
-        Err(_) => true,
-    };
-    if kind.name().is_some() && flags < 0x10 && held {
-        return Ok(kind);
-    }
-    let at = kernel.addr(address);
-    Err(Hole::Implausible(format!("no blob header is before {at}")))
 }
 
 /// Reads resources and those in their lists, up to a number of them.
@@ -405,6 +391,10 @@ impl<'k, 'd> Gatherer<'k, 'd> {
                 (&Ok(kind), Some(expected)) if kind == expected => self.members(kernel.at(address), kind),
                 _ => Members::None,
             },
+            freed: kind
+                .as_ref()
+                .ok()
+                .and_then(|_| blob::freed(kernel, address).ok()?),
             kind: kind.into(),
             reference_count: number(Blob::ReferenceCount),
             cached_references: number(Blob::CachedReferences),
@@ -631,17 +621,17 @@ pub fn handle_table(info: At<'_, '_>) -> Read<HandleTable> {
     let kernel = info.kernel();
     let table = info.embedded(CommunicationInfo::HandleTable)?;
     let handles = table.pointer(AlpcHandleTable::Handles)?;
-    let total_handles = table.uint(AlpcHandleTable::TotalHandles)?;
+    let total_handles = table.uint(AlpcHandleTable::TotalHandles);
     let stride = kernel.size_of(Type::AlpcHandleEntry)?.max(1);
-    let (entries, complete) = if handles.u64() == 0 {
-        (Vec::new(), Ok(()))
-    } else {
-        handle_entries(kernel, handles, total_handles, stride)
+    let (entries, complete) = match &total_handles {
+        _ if handles.u64() == 0 => (Vec::new(), Ok(())),
+        Ok(total) => handle_entries(kernel, handles, *total, stride),
+        Err(hole) => (Vec::new(), Err(hole.clone())),
     };
     Ok(HandleTable {
         address: kernel.addr(table.address()),
         handles: kernel.addr(handles),
-        total_handles,
+        total_handles: total_handles.into(),
         entries,
         complete: complete.into(),
     })

@@ -12,6 +12,7 @@ use crate::kernel::{At, Kernel, Read, offset};
 use crate::list::{self, List};
 use crate::port::{self, PortRef};
 use crate::process::ProcessRef;
+use crate::roots::{FoundBy, Members};
 use crate::schema::schema_as_text;
 use crate::thread_details::ThreadDetails;
 use crate::value::{Addr, Hole, Value};
@@ -182,6 +183,9 @@ pub struct ThreadRecord {
     pub wait_objects: Value<Vec<WaitObject>>,
     /// What it waits for over ALPC.
     pub alpc_wait: Value<Option<AlpcWait>>,
+    /// What led to it, where its process's list of threads does not have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub found_by: Option<FoundBy>,
     /// What the debugger shows of a single thread only, when asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub details: Option<ThreadDetails>,
@@ -339,6 +343,7 @@ pub fn thread(kernel: &Kernel<'_>, address: Gva) -> ThreadRecord {
         freeze_count: number(ThreadControl::FreezeCount),
         wait_objects: wait_objects(thread).into(),
         alpc_wait: reply_wait(thread).map(|reply| reply.map(AlpcWait::Reply)).into(),
+        found_by: None,
         details: None,
     }
 }
@@ -522,11 +527,18 @@ fn says_thread(kernel: &Kernel<'_>, address: Gva) -> Read<bool> {
     Ok(kind & 0x7f == u64::from(THREAD_OBJECT))
 }
 
-/// The threads of a process, in the order of `_EPROCESS.ThreadListHead`.
+/// The threads of a process, in the order of `_EPROCESS.ThreadListHead`; at the end those that are known without it.
 ///
 /// # Errors
-/// When this kernel does not have the members.
-pub fn threads_of(process: At<'_, '_>) -> Read<List> {
+/// When this kernel does not have the members, and nothing else leads to any thread of the process.
+pub fn threads_of(process: At<'_, '_>) -> Read<Members> {
+    let kernel = process.kernel();
+    kernel
+        .roots()
+        .threads_of(kernel, process.address(), listed(process))
+}
+
+fn listed(process: At<'_, '_>) -> Read<List> {
     let kernel = process.kernel();
     let entry = kernel.offset(Thread::ThreadListEntry)?;
     Ok(list::walk(kernel, process.address_of(Process::ThreadListHead)?).containers(entry))

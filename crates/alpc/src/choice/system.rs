@@ -6,12 +6,13 @@ use kdump::{Gva, Gxa};
 
 use super::{Check, Examined, is_linked, is_pointer, unless};
 use crate::contract::{
-    ClientId, DispatcherHeader, HandleTable, Process, ProcessContext, ProcessControl, Queue, Thread,
+    ClientId, DispatcherHeader, Global, HandleTable, Process, ProcessContext, ProcessControl, Queue, Thread,
     ThreadControl, Type, WaitBlock,
 };
 use crate::kernel::{At, Kernel, Read};
 use crate::list;
 use crate::process;
+use crate::roots::Members;
 
 /// Processes that are looked at.
 const PROCESSES: usize = 128;
@@ -28,6 +29,7 @@ const QUEUE_OBJECTS: [u64; 2] = [4, 21];
 
 /// The process that every system has.
 const SYSTEM: (u64, &str) = (4, "System");
+const IDLE: &str = "Idle";
 
 /// Ids are handles: multiples of four, far below this.
 const ID_END: u64 = 1 << 31;
@@ -88,17 +90,17 @@ pub(super) fn debugger_data(examined: &mut Examined<'_>) {
 /// The processes of the kernel's list, and their threads.
 pub(super) fn processes(examined: &mut Examined<'_>) {
     let kernel = &examined.kernel;
-    let head = kernel.global(crate::contract::Global::PsActiveProcessHead);
-    let link = kernel.offset(Process::ActiveProcessLinks);
-    let (Ok(head), Ok(link)) = (head, link) else {
+    let Ok(found) = kernel.roots().processes(kernel, listed(kernel)) else {
         return;
     };
-    let found = list::walk_up_to(kernel, head, PROCESSES).containers(link);
     let mut process_ids = HashSet::new();
     for &address in &found.entries {
         let process = kernel.at(address);
         let id = process.uint(Process::UniqueProcessId);
-        let outcome = id.map(|id| Some(is_id(id) && process_ids.insert(id)));
+        let outcome = id.map(|id| match id {
+            0 => is_idle(process),
+            id => Some(is_id(id) && process_ids.insert(id)),
+        });
         examined.tally.read(Check::Processes, outcome);
         for outcome in process_outcomes(process) {
             examined.tally.note(Check::Processes, outcome);
@@ -122,6 +124,17 @@ pub(super) fn processes(examined: &mut Examined<'_>) {
     examined.processes = found.entries;
     examined.process_ids = process_ids;
     examined.threads = threads;
+}
+
+fn listed(kernel: &Kernel<'_>) -> Read<list::List> {
+    let head = kernel.global(Global::PsActiveProcessHead)?;
+    let link = kernel.offset(Process::ActiveProcessLinks)?;
+    Ok(list::walk_up_to(kernel, head, PROCESSES).containers(link))
+}
+
+/// The process that owns the idle threads is the only one without an id, and the kernel names it.
+fn is_idle(process: At<'_, '_>) -> Option<bool> {
+    Some(process::image_name(process).ok()? == IDLE)
 }
 
 fn is_id(id: u64) -> bool {
@@ -253,18 +266,21 @@ fn parent(process: At<'_, '_>) -> Read<Option<bool>> {
     Ok((parent != 0).then(|| is_id(parent)))
 }
 
-fn threads_of(process: At<'_, '_>) -> Read<list::List> {
+fn threads_of(process: At<'_, '_>) -> Read<Members> {
     let kernel = process.kernel();
-    let link = kernel.offset(Thread::ThreadListEntry)?;
-    let head = process.address_of(Process::ThreadListHead)?;
-    Ok(list::walk_up_to(kernel, head, THREADS_EACH).containers(link))
+    let listed = || {
+        let link = kernel.offset(Thread::ThreadListEntry)?;
+        let head = process.address_of(Process::ThreadListHead)?;
+        Ok(list::walk_up_to(kernel, head, THREADS_EACH).containers(link))
+    };
+    kernel.roots().threads_of(kernel, process.address(), listed())
 }
 
 /// A process counts those of its threads that have not ended.
-fn thread_count(process: At<'_, '_>, threads: &list::List) -> Read<Option<bool>> {
+fn thread_count(process: At<'_, '_>, threads: &Members) -> Read<Option<bool>> {
     let count = process.uint(Process::ActiveThreads)?;
     let listed = u64::try_from(threads.entries.len()).unwrap_or(u64::MAX);
-    Ok((threads.gap.is_none() && count != 0).then_some(count <= listed))
+    Ok((threads.complete("threads").is_ok() && count != 0).then_some(count <= listed))
 }
 
 /// Checks of one thread, each a reading of one of its members.
@@ -313,8 +329,13 @@ fn client_id(thread: At<'_, '_>, process: At<'_, '_>) -> Read<Option<bool>> {
 }
 
 fn thread_id(thread: At<'_, '_>) -> Read<Option<bool>> {
-    let id = thread.embedded(Thread::Cid)?.uint(ClientId::UniqueThread)?;
-    Ok(Some(is_id(id)))
+    let ids = thread.embedded(Thread::Cid)?;
+    let (process, id) = (
+        ids.uint(ClientId::UniqueProcess)?,
+        ids.uint(ClientId::UniqueThread)?,
+    );
+    // Idle threads have neither.
+    Ok((id != 0 || process != 0).then_some(is_id(id)))
 }
 
 fn owner(control: At<'_, '_>, process: At<'_, '_>) -> Read<Option<bool>> {
