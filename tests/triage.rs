@@ -1,9 +1,13 @@
-//! Triage dumps through the binary: real ones, which stand beside the repository, not in it.
+//! Triage dumps through the binary: real ones, which stand beside the repository, not in it, and synthetic ones.
 
 mod support;
 
 use serde_json::{Value, json};
-use support::{alpc_dump, shared};
+use support::synthetic::Sample;
+use support::{Run, alpc_dump, shared};
+use synth::address::Va;
+use synth::world::{BlobId, Built};
+use synth::worlds;
 
 fn ask(name: &str, command: &str) -> Option<Value> {
     let path = shared(&format!("samples/{name}"))?;
@@ -28,7 +32,7 @@ fn info_of_a_real_dump_of_x64() {
     assert_eq!(
         triage["crashed"],
         json!({
-            "thread": "ffffc08bde9e1640", "process": "ffffc08bdce94180", "process_id": 4, "image": "System",
+            "thread": "ffffc08bde9e1640", "idle": false, "process": "ffffc08bdce94180", "process_id": 4, "image": "System",
         })
     );
     assert_eq!(triage["modules"]["modules"].as_array().unwrap().len(), 151);
@@ -48,7 +52,7 @@ fn info_of_a_real_dump_of_arm64() {
     assert_eq!(
         triage["crashed"],
         json!({
-            "thread": "ffffbb8eb1719180", "process": "ffffbb8eb1690080", "process_id": 4, "image": "System",
+            "thread": "ffffbb8eb1719180", "idle": false, "process": "ffffbb8eb1690080", "process_id": 4, "image": "System",
         })
     );
     assert_eq!(triage["modules"]["modules"].as_array().unwrap().len(), 245);
@@ -120,4 +124,160 @@ fn modules_need_no_symbols() {
         )
     );
     assert_eq!(modules["modules"].as_array().unwrap().len(), 151);
+}
+
+const KERNEL: &str = "win10-2004-2022-x64";
+
+/// A triage dump of a world, with the kernel's symbols beside it.
+struct Small {
+    folder: tempfile::TempDir,
+}
+
+impl Small {
+    fn of(world: &Built, thread: Va, next: Va, idle: Va, pieces: &[(Va, u64)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let dump = world.triage_dump(thread, next, idle, pieces);
+        std::fs::write(folder.path().join("small.dmp"), dump).unwrap();
+        std::fs::write(folder.path().join("ntkrnlmp.pdb"), world.pdb()).unwrap();
+        Self { folder }
+    }
+
+    fn run(&self, args: &[&str]) -> Run {
+        let path = |name| self.folder.path().join(name).to_str().unwrap().to_owned();
+        let (dump, symbols) = (path("small.dmp"), path("ntkrnlmp.pdb"));
+        let mut line = vec![dump.as_str(), "-y", &symbols, "--format", "json"];
+        line.extend(args);
+        alpc_dump(&line)
+    }
+}
+
+/// The thread that runs, and one of another process.
+fn two_threads(world: &Built) -> (Va, Va) {
+    let threads = &world.truth.threads;
+    let running = threads
+        .iter()
+        .find(|thread| thread.state == 2)
+        .unwrap_or(&threads[0]);
+    let other = threads
+        .iter()
+        .find(|thread| thread.process != running.process)
+        .unwrap();
+    (running.address, other.address)
+}
+
+#[test]
+fn threads_that_the_dump_names_are_listed_without_any_list() {
+    let world = worlds::standard(KERNEL);
+    let (crashed, next) = two_threads(&world);
+    let small = Small::of(&world, crashed, next, Va::NULL, &[(next, 0x900)]);
+    let run = small.run(&["threads"]);
+    assert_eq!(run.status, 3, "{}", run.stderr);
+    let processes = run.json()["result"]["processes"].clone();
+    for (thread, kind) in [(crashed, "crashed"), (next, "next")] {
+        let owner = world.truth.thread(thread).process.to_string();
+        let process = processes
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|one| one["address"] == owner);
+        let process = process.unwrap_or_else(|| panic!("no {owner} in {processes}"));
+        assert_eq!(process["found_by"]["kind"], kind);
+        let threads = process["threads"].as_array().unwrap();
+        let found = threads
+            .iter()
+            .find(|one| one["address"] == thread.to_string())
+            .unwrap();
+        assert_eq!(found["found_by"]["kind"], kind);
+        assert_eq!(found["thread_id"], world.truth.thread(thread).tid);
+    }
+    let handles = small.run(&["handles"]);
+    let owner = world.truth.thread(crashed).process.to_string();
+    assert!(handles.stdout.contains(&owner), "{}", handles.stdout);
+    let hang = small.run(&["hang"]).json()["result"].clone();
+    assert_eq!(hang["threads"], 2);
+}
+
+#[test]
+fn the_idle_thread_is_called_that() {
+    let world = worlds::standard(KERNEL);
+    let (crashed, _) = two_threads(&world);
+    let small = Small::of(&world, crashed, Va::NULL, crashed, &[]);
+    let info = small.run(&["info"]).json()["result"].clone();
+    assert_eq!(info["triage"]["crashed"]["idle"], true);
+}
+
+/// A blob without references is told as freed, with its kind and whatever can still be read.
+#[test]
+fn freed_blobs_are_told_as_freed() {
+    let mut world = worlds::standard(KERNEL);
+    let (crashed, _) = two_threads(&world);
+    let message = world.truth.messages[0].address;
+    let mut blobs = world.truth.blobs.iter();
+    let resource = *blobs.find(|(_, blob)| blob.id == BlobId::Reserve).unwrap().0;
+    for (body, flags) in [(message, 8), (resource, 0)] {
+        let at = body - world.kernel.size("_BLOB");
+        world.set(at, "_BLOB", "ReferenceCount", 0);
+        world.set(at, "_BLOB", "u1.Flags", flags);
+    }
+    let pieces = [(message - 0x40, 0x200), (resource - 0x40, 0xc0)];
+    let small = Small::of(&world, crashed, Va::NULL, Va::NULL, &pieces);
+    let record = small.run(&["message", &message.to_string()]).json()["result"].clone();
+    assert_eq!(record["freed"], "deleted");
+    let record = small.run(&["resource", &resource.to_string()]).json()["result"].clone();
+    assert_eq!(record["resources"][0]["freed"], "no-references");
+    assert!(record["resources"][0]["type"].is_string());
+    let run = small.run(&["object", &resource.to_string()]);
+    assert_eq!(run.status, 1);
+    assert!(run.stderr.contains("freed"), "{}", run.stderr);
+}
+
+/// The blocks of ALPC in the file that nothing leads to are counted by their tags.
+#[test]
+fn what_nothing_leads_to_is_counted() {
+    let world = worlds::standard(KERNEL);
+    let (crashed, _) = two_threads(&world);
+    let (port, message) = (world.truth.ports[0].address, world.truth.messages[0].address);
+    let pieces = [(port - 0x100, 0x300), (message - 0x40, 0x200)];
+    let small = Small::of(&world, crashed, Va::NULL, Va::NULL, &pieces);
+    let run = small.run(&["ports"]);
+    assert_eq!(run.status, 3, "{}", run.stderr);
+    let rows = run.json()["result"]["not_reached"].clone();
+    let tags: Vec<&str> = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["tag"].as_str().unwrap())
+        .collect();
+    assert!(tags.contains(&"ALPC") && tags.contains(&"AlMs"), "{rows}");
+    assert!(run.stderr.contains("not reached"), "{}", run.stderr);
+    assert!(small.run(&["hang"]).stdout.contains("not reached"));
+}
+
+/// A process that was taken out of the system's list is found by the processor that runs its thread.
+#[test]
+fn a_hidden_process_is_found_by_its_processor() {
+    let mut world = worlds::standard(KERNEL);
+    let (running, _) = two_threads(&world);
+    let process = world.truth.thread(running).process;
+    let links = world.field(process, "_EPROCESS", "ActiveProcessLinks");
+    let at = |world: &Built, at: Va| Va(world.memory.read_uint(at, 8));
+    let (next, previous) = (at(&world, links), at(&world, links + 8));
+    world.write_pointer(previous, next);
+    world.write_pointer(next + 8, previous);
+    let sample = Sample::of(world);
+    let run = sample.run(&["--format", "json", "processes"]);
+    assert_eq!(run.status, 3, "{}", run.stderr);
+    let result = run.json()["result"].clone();
+    let all = result["processes"].as_array().unwrap();
+    let hidden = all
+        .iter()
+        .find(|one| one["address"] == process.to_string())
+        .unwrap();
+    assert_eq!(hidden["found_by"], json!({ "kind": "current", "processor": 0 }));
+    assert!(result["complete"].is_null());
+    let threads = sample.run(&["threads"]).stdout;
+    assert!(
+        threads.contains("found by the thread that processor 0 runs"),
+        "{threads}"
+    );
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::{Answer, modules};
 use crate::output::escape;
 use crate::output::evidence_lines;
-use crate::output::rows::{Rows, or_question};
+use crate::output::rows::{self, Rows, or_question};
 use crate::output::time;
 use crate::own_symbols::{self, TypesFrom};
 use crate::session::Session;
@@ -216,6 +216,9 @@ fn text(record: &InfoRecord<'_>, header: &Header) -> String {
     rows.text("Bug check", &bug_check(header));
     rows.text("Context", &context(header));
     rows.text("DirectoryTableBase", &hex(header, header.directory_table_base));
+    if let Some(attributes) = header.attributes {
+        rows.text("Attributes", &attribute_names(attributes));
+    }
     for (label, address) in [
         ("PsActiveProcessHead", header.ps_active_process_head),
         ("PsLoadedModuleList", header.ps_loaded_module_list),
@@ -249,6 +252,36 @@ fn text(record: &InfoRecord<'_>, header: &Header) -> String {
     rows.finish()
 }
 
+/// The bits of the header's Attributes, by the names of the published definition; those of newer systems have none.
+fn attribute_names(attributes: u32) -> String {
+    const NAMES: [&str; 10] = [
+        "HiberCrash",
+        "DumpDevicePowerOff",
+        "InsufficientDumpfileSize",
+        "KernelGeneratedTriageDump",
+        "LiveDumpGeneratedDump",
+        "DumpIsGeneratedOffline",
+        "FilterDumpFile",
+        "EarlyBootCrash",
+        "EncryptedDumpData",
+        "DecryptedDump",
+    ];
+    let mut words: Vec<String> = NAMES
+        .into_iter()
+        .enumerate()
+        .filter(|(bit, _)| attributes >> bit & 1 != 0)
+        .map(|(_, name)| name.to_owned())
+        .collect();
+    let unnamed = attributes >> NAMES.len() << NAMES.len();
+    if unnamed != 0 {
+        words.push(format!("bits without a known name: 0x{unnamed:x}"));
+    }
+    if words.is_empty() {
+        words.push("none".to_owned());
+    }
+    format!("0x{attributes:08x} ({})", words.join(", "))
+}
+
 fn triage_rows(rows: &mut Rows, triage: &TriageContents) {
     rows.text(
         "Virtual memory",
@@ -258,7 +291,13 @@ fn triage_rows(rows: &mut Rows, triage: &TriageContents) {
         ),
     );
     let crashed = &triage.crashed;
-    rows.address("Thread", &crashed.thread);
+    let idle = if crashed.idle {
+        " (the idle thread of its processor)"
+    } else {
+        ""
+    };
+    let thread = rows::address(&crashed.thread, rows.digits());
+    rows.text("Thread", &format!("{thread}{idle}"));
     let process = match &crashed.process {
         alpc::Value::Known(process) => format!(
             "{process} ({}, pid {})",

@@ -130,7 +130,7 @@ pub fn view(cli: &Cli, kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<Stri
     Ok(text(&record, cli.style))
 }
 
-/// The view, to the byte: an empty line, the header, 26 rows.
+/// The view, to the byte: an empty line, the header, 26 rows; a freed one has a row before them.
 fn text(record: &MessageRecord, style: Style) -> String {
     let at = match style {
         Style::Classic => "@ ",
@@ -139,6 +139,9 @@ fn text(record: &MessageRecord, style: Style) -> String {
     let mut rows = Rows::new(LABEL, record.address.digits());
     rows.line("");
     rows.line(&format!("Message {at}{}", record.address));
+    if let Some(freed) = record.freed {
+        rows.text("Freed", freed.text());
+    }
     rows.number("MessageID", &record.message_id, 4);
     rows.number("CallbackID", &record.callback_id, 4);
     rows.number("SequenceNumber", &record.sequence_number, 8);

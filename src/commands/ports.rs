@@ -3,6 +3,7 @@
 
 use alpc::connection::{self, ConnectedRecord, ProcessPortsRecord};
 use alpc::enumerate::{PortSource, Ports};
+use alpc::pool::NotReached;
 use alpc::portlist::{self, OrphanRecord, PortLine};
 use alpc::{Kernel, Value};
 use schemars::JsonSchema;
@@ -55,7 +56,8 @@ pub fn run(session: &Session, args: &PortsArgs) -> anyhow::Result<Answer> {
         return Ok(Answer::new(text, &record)?.served_by(&kernel).with_notes(notes));
     }
     let record = PortsRecord::new(portlist::lines(&kernel, &all.ports).collect(), &all);
-    let text: String = record.ports.iter().map(line).collect();
+    let mut text: String = record.ports.iter().map(line).collect();
+    text.extend(record.not_reached.iter().map(not_reached));
     Ok(Answer::new(text, &record)?.served_by(&kernel).with_notes(notes))
 }
 
@@ -90,6 +92,9 @@ pub struct Listed<T> {
     ports: Vec<T>,
     source: PortSource,
     complete: Value<()>,
+    /// ALPC's allocations in a triage dump that nothing in it leads to, by pool tag.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_reached: Vec<NotReached>,
 }
 
 pub type PortsRecord = Listed<PortLine>;
@@ -101,8 +106,19 @@ impl<T> Listed<T> {
             ports,
             source: all.source,
             complete: all.complete.clone(),
+            not_reached: all.not_reached.clone(),
         }
     }
+}
+
+/// Allocations that nothing leads to, with where what they hold is.
+fn not_reached(found: &NotReached) -> String {
+    let addresses: Vec<String> = found.addresses.iter().map(ToString::to_string).collect();
+    let more = match usize::try_from(found.count) {
+        Ok(count) if count == addresses.len() => "",
+        _ => " ...",
+    };
+    format!("not reached: {found}: {}{more}\n", addresses.join(" "))
 }
 
 /// What to say of a list of ports that was not the kernel's own.

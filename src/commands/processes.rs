@@ -51,6 +51,14 @@ pub fn records(cli: &Cli, session: &Session, records: &mut Records<'_>) -> anyho
     Ok(Answer::beside(&all)?.without("processes").served_by(&kernel))
 }
 
+/// Threads: those of the list, or those that the process counts itself where the list cannot be followed.
+fn threads(process: &ProcessRecord) -> String {
+    match (&process.thread_count, &process.active_threads) {
+        (Value::Missing(_), Value::Known(active)) => active.to_string(),
+        (listed, _) => or_question(listed, ToString::to_string),
+    }
+}
+
 fn listed(kernel: &Kernel<'_>) -> anyhow::Result<Processes> {
     process::all(kernel)
         .map_err(|hole| Failure::partial(hole.id(), format!("the processes cannot be listed: {hole}")))
@@ -81,10 +89,13 @@ fn table(record: &Processes, pointer_size: u32) -> String {
             process.address,
             id(&process.process_id),
             id(&process.parent_process_id),
-            count(&process.thread_count),
+            threads(process),
             count(&process.handle_count),
             process_lines::image(process),
         ));
+        if let Some(found_by) = process.found_by {
+            text.push_str(&format!("    {}\n", process_lines::not_listed(found_by)));
+        }
     }
     text
 }
@@ -155,10 +166,7 @@ fn text(record: &ProcessInFull, now: Option<FileTime>) -> String {
         value => or_question(value, |&wow64| if wow64 { "Yes" } else { "No" }.to_owned()),
     };
     row("Wow64", &wow64);
-    row(
-        "Threads",
-        &or_question(&process.thread_count, ToString::to_string),
-    );
+    row("Threads", &thread_count(process));
     text.push('\n');
     for thread in &record.threads {
         text.push_str(&format!("        {}\n", thread_line::short(thread)));
@@ -167,6 +175,16 @@ fn text(record: &ProcessInFull, now: Option<FileTime>) -> String {
         text.push_str(&format!("        {hole}\n"));
     }
     text
+}
+
+/// Threads in the list; where that cannot be followed, those that the process counts itself.
+fn thread_count(process: &ProcessRecord) -> String {
+    match (&process.thread_count, &process.active_threads) {
+        (Value::Missing(_), Value::Known(active)) => {
+            format!("? in the list, {active} that have not ended by ActiveThreads")
+        }
+        (listed, _) => or_question(listed, ToString::to_string),
+    }
 }
 
 /// How long a process has run, up to the dump or to its end.

@@ -65,6 +65,9 @@ fn block(resource: &ResourceRecord, manner: Manner) -> String {
     };
     rows.line(&format!("Resource {at}{}", resource.address));
     rows.known("Type", &resource.kind);
+    if let Some(freed) = resource.freed {
+        rows.text("Freed", freed.text());
+    }
     rows.wide_number("ReferenceCount", &resource.reference_count, 4);
     if manner.verbose {
         rows.wide_number("CachedReferences", &resource.cached_references, 4);
@@ -228,9 +231,9 @@ fn handle_table(rows: &mut Rows, table: &HandleTable) {
     rows.text(
         "  TotalHandles",
         &format!(
-            "0x{0:04X} ({0}), {1} in use",
-            table.total_handles,
-            table.entries.len()
+            "{}, {} in use",
+            rows::or_question(&table.total_handles, |total| format!("0x{total:04X} ({total})")),
+            rows::or_question(&table.total_handles, |_| table.entries.len().to_string())
         ),
     );
     for entry in &table.entries {

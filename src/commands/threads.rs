@@ -12,7 +12,7 @@ use crate::cli::{Cli, ThreadsArgs};
 use crate::output::records::Records;
 use crate::output::rows::{self, Rows};
 use crate::output::schema::of;
-use crate::output::{escape, thread_line};
+use crate::output::{escape, process_lines, thread_line};
 use crate::session::Session;
 
 /// The rows.
@@ -97,6 +97,9 @@ fn process_block(rows: &mut Rows, process: &ProcessThreads) {
         rows::or_question(&process.process_id, |id| format!("{id:04x}")),
         rows::or_question(&process.process.image, |image| escape::text(image)),
     ));
+    if let Some(found_by) = process.found_by {
+        rows.line(&format!("    {}", process_lines::not_listed(found_by)));
+    }
     rows.line("");
     for thread in &process.threads {
         thread_line::full(rows, thread);

@@ -2,6 +2,7 @@
 
 use alpc::Value;
 use alpc::process::ProcessRecord;
+use alpc::roots::FoundBy;
 
 use super::{escape, rows};
 
@@ -12,7 +13,7 @@ pub fn lines(process: &ProcessRecord) -> String {
     let session = rows::or_question(&process.session, |session| {
         session.map_or_else(|| "none".to_owned(), |session| session.to_string())
     });
-    format!(
+    let mut text = format!(
         "PROCESS {}\n    SessionId: {session}  Cid: {}    Peb: {}  ParentCid: {}\n    DirBase: {}  ObjectTable: {}  HandleCount: {}.\n    Image: {}\n",
         process.address,
         id(&process.process_id),
@@ -22,7 +23,16 @@ pub fn lines(process: &ProcessRecord) -> String {
         rows::address(&process.object_table, digits),
         rows::or_question(&process.handle_count, |count| format!("{count:>3}")),
         image(process),
-    )
+    );
+    if let Some(found_by) = process.found_by {
+        text.push_str(&format!("    {}\n", not_listed(found_by)));
+    }
+    text
+}
+
+/// That no list that could be read has a process, and what led to it.
+pub fn not_listed(found_by: FoundBy) -> String {
+    format!("In no list that could be read: found by {found_by}")
 }
 
 /// The image's file name in full, where it is known.

@@ -16,6 +16,9 @@ pub fn short(thread: &ThreadRecord) -> String {
 /// column the ALPC message whose reply it waits for.
 pub fn full(rows: &mut Rows, thread: &ThreadRecord) {
     rows.line(&format!("{} {}", head(thread), state_in_full(thread)));
+    if let Some(found_by) = thread.found_by {
+        rows.line(&format!("In no list that could be read: {found_by}"));
+    }
     if let Value::Known(count @ 1..) = thread.suspend_count {
         rows.line(&format!("SuspendCount {count}"));
     }
