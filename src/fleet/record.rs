@@ -103,7 +103,7 @@ pub struct Problem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Lacks {
-    /// The dump lacks pages, or the file is cut off: another dump.
+    /// Memory was paged out, is not in the dump, or is where the file is cut off: another dump.
     Pages,
     /// The symbols lack types, fields or variables: other symbols.
     Symbols,
@@ -123,8 +123,10 @@ impl Lacks {
     fn by_cause(cause: &str) -> Option<Self> {
         match cause {
             "no-member" | "no-global" | "not-told" | "disputed-member" => Some(Self::Symbols),
-            "implausible" | "null-pointer" | "withheld" | "walk-ended" => None,
-            _ => Some(Self::Pages),
+            "not-present" | "not-in-dump" | "out-of-file" | "not-in-triage-dump" | "header-only" | "io" => {
+                Some(Self::Pages)
+            }
+            _ => None,
         }
     }
 }
@@ -349,4 +351,31 @@ fn bug_check(header: &Header) -> Option<StopCode> {
         code: bug_check.code,
         parameters: bug_check.parameters.map(|value| format!("{value:0digits$x}")),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use alpc::Hole;
+
+    use super::*;
+
+    #[test]
+    fn what_is_lacking_follows_from_the_cause() {
+        let (ty, member) = ("_KTHREAD", "WaitTime");
+        for (hole, lacks) in [
+            (Hole::FileCut(String::new()), Some(Lacks::Pages)),
+            (Hole::NotTold { ty, member }, Some(Lacks::Symbols)),
+            (Hole::Disputed { ty, member }, Some(Lacks::Symbols)),
+            (Hole::NoGlobal { name: "x" }, Some(Lacks::Symbols)),
+            // Neither other symbols nor another dump of the same would help.
+            (Hole::Implausible(String::new()), None),
+            (Hole::OutOfProportion, None),
+            (Hole::Walk(String::new()), None),
+            (Hole::Withheld, None),
+        ] {
+            assert_eq!(Lacks::by_cause(hole.cause()), lacks, "{hole:?}");
+        }
+        assert_eq!(Lacks::Pages.and(None), Lacks::Pages);
+        assert_eq!(Lacks::Pages.and(Some(Lacks::Symbols)), Lacks::PagesAndSymbols);
+    }
 }
