@@ -50,7 +50,7 @@ fn not_run(error: &clap::Error) -> Status {
         let _ = if redacts() {
             writeln!(io::stderr(), "alpc-dump: {}", without_words(error.kind()))
         } else {
-            error.print()
+            say(error)
         };
         return Status::Fatal;
     }
@@ -69,6 +69,17 @@ fn unwritten(error: &io::Error, failed: Status, to: &str) -> Status {
     }
     let _ = writeln!(io::stderr(), "alpc-dump: {to}: cannot be written: {error}");
     Status::Fatal
+}
+
+/// Prints a usage error, or help. What acts on a terminal in the words that it repeats does not.
+fn say(error: &clap::Error) -> io::Result<()> {
+    let text = error.render().to_string();
+    let escaped = escape::lines(&text);
+    if escaped == text {
+        error.print()
+    } else {
+        write!(io::stderr(), "{escaped}")
+    }
 }
 
 /// Whether the command line asks for placeholders, although it cannot be understood.

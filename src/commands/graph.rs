@@ -16,6 +16,7 @@ use serde::Serialize;
 use super::{Answer, global, message, object, port, ports, processes, thread};
 use crate::cli::{Cli, Format, GraphArgs};
 use crate::failure::Failure;
+use crate::output::escape;
 use crate::output::graph::fit::LeftOut;
 use crate::output::graph::views::Views;
 use crate::output::graph::{Dot, Drawing, Parts, Subject, dot, html, mermaid};
@@ -100,7 +101,7 @@ fn page(
             None => Ok(String::new()),
         };
         // What cannot be read says why, as its command does.
-        let view = view.unwrap_or_else(|error| Failure::from_error(error).message);
+        let view = view.unwrap_or_else(|error| escape::lines(&Failure::from_error(error).message));
         let view = if kernel.pointer_size() == 4 {
             narrow::text(&view)
         } else {
@@ -113,7 +114,7 @@ fn page(
         .filter(|&dot| drawing.dots[dot].subject.is_some())
         .collect();
     let views = Views::pack(drawing.dots.len(), &viewed, html::room(&drawing), view)?;
-    let page = html::write(&drawing, left_out, &views, &hang.signature)?;
+    let page = html::write(&drawing, left_out, &views, &escape::text(&hang.signature))?;
     Ok((page, left_out))
 }
 

@@ -127,7 +127,7 @@ impl Output {
                 explain,
             });
         } else if cli.format.is_drawing() {
-            self.target.write_all(answer.text.as_bytes())?;
+            self.target.write_all(escape::lines(&answer.text).as_bytes())?;
         } else {
             self.text(&answer.text)?;
         }
@@ -318,7 +318,9 @@ impl Output {
     }
 
     fn text(&mut self, text: &str) -> io::Result<()> {
-        self.target.write_all(color::paint(text, self.color).as_bytes())?;
+        // Names are escaped where they enter a line; nothing may slip by.
+        self.target
+            .write_all(color::paint(&escape::lines(text), self.color).as_bytes())?;
         self.target.flush()
     }
 }

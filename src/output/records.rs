@@ -195,7 +195,7 @@ pub fn cell(record: &Json, column: &str) -> String {
         Some(Json::String(text)) => text_cell(text),
         Some(Json::Bool(flag)) => flag.to_string(),
         Some(Json::Number(number)) => number.to_string(),
-        Some(other) => other.to_string(),
+        Some(other) => escape::json(other),
     }
 }
 
