@@ -36,6 +36,13 @@ pub fn parse(token: &str) -> anyhow::Result<Gva> {
         })
 }
 
+/// A number as debuggers read it: hex, with or without `0x` and back-ticks.
+pub fn hex(token: &str) -> Option<u64> {
+    let digits = digits(token);
+    let plain = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    plain.then(|| u64::from_str_radix(&digits, 16).ok()).flatten()
+}
+
 fn digits(token: &str) -> String {
     let token = token
         .strip_prefix("0x")

@@ -168,7 +168,7 @@ pub enum Command {
     /// One process in full (!process)
     Process(ProcessArgs),
     /// Loaded kernel modules (lm)
-    Modules,
+    Modules(ModulesArgs),
     /// The whole of ALPC in one screen (!alpc /G); with -v every port and connection
     Global(GlobalArgs),
     /// Whether all ports and messages agree with each other (!alpc -analyze)
@@ -438,6 +438,18 @@ pub struct ThreadsArgs {
     /// Only threads that wait for an ALPC reply
     #[arg(long)]
     pub waiting: bool,
+
+    /// Only the threads of this process: its address (_EPROCESS), pid:N or image name
+    #[arg(long, value_name = "PROCESS")]
+    pub process: Option<String>,
+}
+
+/// Which modules to show.
+#[derive(Clone, Debug, Args)]
+pub struct ModulesArgs {
+    /// Only the modules of this name, with or without its ending; * and ? stand for any letters
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
 }
 
 /// Which thread to show.
@@ -645,7 +657,7 @@ impl Command {
             Self::Object(_) => "object",
             Self::Processes => "processes",
             Self::Process(_) => "process",
-            Self::Modules => "modules",
+            Self::Modules(_) => "modules",
             Self::Global(_) => "global",
             Self::Analyze => "analyze",
             Self::Hang(_) => "hang",

@@ -3,23 +3,56 @@
 //! `/m ADDR` and `-M ADDR` behind the dump become `message ADDR`. `!alpc …`, `!lpc …` and what else a
 //! debugger's command line may hold become steps, run one after the other over one opened dump.
 
+mod script;
+mod table;
+
 use std::ffi::OsString;
-use std::path::Path;
 
 use clap::{CommandFactory, Parser};
 
-use crate::cli::{Cli, Command, Style};
+use crate::cli::{Cli, Command, ProcessArgs, Style, ThreadsArgs};
 use crate::failure::{Failure, Status};
-use crate::reading;
+use crate::output::escape;
+use crate::{address, selector};
 
 /// Something that a command line asks for.
 pub enum Step {
     /// A command of ours.
     Run(Box<Cli>),
+    /// The process or its threads, for each process of an image.
+    Each(Box<Each>),
     /// Text that needs no dump.
     Print(String),
+    /// A command that passes without doing anything, and why.
+    Pass(String),
     /// A command line that is not understood.
     Refuse(Failure),
+}
+
+/// All processes of an image, under the options of the whole run.
+pub struct Each {
+    cli: Cli,
+    pub image: String,
+    with_threads: bool,
+}
+
+impl Each {
+    /// What is run for the process at an address.
+    pub fn run(&self, address: u64) -> Cli {
+        let process = format!("{address:#x}");
+        let command = if self.with_threads {
+            Command::Threads(ThreadsArgs {
+                waiting: false,
+                process: Some(process),
+            })
+        } else {
+            Command::Process(ProcessArgs { process })
+        };
+        Cli {
+            command: Some(command),
+            ..self.cli.clone()
+        }
+    }
 }
 
 impl Step {
@@ -27,17 +60,10 @@ impl Step {
     pub fn tells_verdict(&self) -> bool {
         match self {
             Self::Run(cli) => cli.command.as_ref().is_some_and(Command::tells_verdict),
-            Self::Print(_) | Self::Refuse(_) => false,
+            Self::Each(_) | Self::Print(_) | Self::Pass(_) | Self::Refuse(_) => false,
         }
     }
 }
-
-/// The debugger's commands that have one of ours, for those who typed another.
-const SUPPORTED: &str = "\
-supported: !alpc [/m|/p|/r|/lpc|/lpp|-section|-region|-view|-presl] [/v] ADDRESS, !alpc [/g|/graph|-lp|-lp0|-analyze], \
-!lpc message|port|thread ADDRESS, !thread ADDRESS, !process [PROCESS], !object ADDRESS|PATH, !handle 0 2 PROCESS TYPE, \
-lm, dt TYPE [ADDRESS], q; \
-separate several by ;";
 
 const CLASSIC_HELP: &str = "\
 Arguments:
@@ -160,6 +186,11 @@ fn is_verbose(token: &OsString) -> bool {
     token.eq_ignore_ascii_case("/v")
 }
 
+/// Whether a token is a switch of `!alpc`, or what stands with one.
+pub fn is_switch(token: &str) -> bool {
+    switch(token).is_some() || token.eq_ignore_ascii_case("/v")
+}
+
 /// What a switch of `!alpc` is called here: any case, `/` and `-` alike.
 fn switch(token: &str) -> Option<&'static [&'static str]> {
     let switch = token.strip_prefix(['/', '-'])?;
@@ -184,53 +215,28 @@ pub fn steps(cli: &Cli) -> Vec<Step> {
     if cli.command.is_some() {
         return vec![Step::Run(Box::new(cli.clone()))];
     }
-    let read = lines(&cli.commands).flat_map(|line| match file_of(line) {
-        Some(file) => lines_of(file),
-        None => vec![Ok(line.to_owned())],
-    });
     let mut refused = None;
+    let given = cli.commands.iter().flat_map(|text| script::lines(text));
+    let read = given.flat_map(|line| match script::named(line).map(|script| script.lines()) {
+        None => vec![Ok(line.to_owned())],
+        Some(Ok(lines)) => lines.into_iter().map(Ok).collect(),
+        Some(Err(failure)) => vec![Err(failure)],
+    });
     let mut steps: Vec<Step> = read
         .map_while(|line| line.map_err(|failure| refused = Some(Step::Refuse(failure))).ok())
-        .map(|line| words(&line))
-        .filter(|words| !words.is_empty() && !is_comment(words))
-        .take_while(|words| !matches!(words[0].to_ascii_lowercase().as_str(), "q" | "qd" | "qq"))
-        .flat_map(|words| line(cli, &words))
+        .map(|line| (words(&line), line))
+        .filter(|(words, _)| !words.is_empty() && !is_comment(words))
+        .take_while(|(words, _)| !matches!(words[0].to_ascii_lowercase().as_str(), "q" | "qd" | "qq"))
+        .flat_map(|(words, whole)| line(cli, &words, &whole))
         .collect();
     steps.extend(refused);
     steps
 }
 
-fn lines(commands: &[String]) -> impl Iterator<Item = &str> {
-    commands.iter().flat_map(|lines| lines.split([';', '\n']))
-}
-
 /// The files of commands that the lines name.
 pub fn files(commands: &[String]) -> impl Iterator<Item = &str> {
-    lines(commands).filter_map(file_of)
-}
-
-/// The file of commands that a line names, in the debugger's spellings: `$<FILE`, `$$<FILE`, `$><FILE`, `$$><FILE`.
-fn file_of(line: &str) -> Option<&str> {
-    let line = line.trim();
-    ["$$><", "$><", "$$<", "$<"]
-        .iter()
-        .find_map(|spelling| line.strip_prefix(spelling))
-        .map(str::trim)
-}
-
-/// The lines of a file of commands. Files do not name further files.
-fn lines_of(file: &str) -> Vec<Result<String, Failure>> {
-    match reading::file(Path::new(file), &reading::COMMANDS).and_then(reading::text) {
-        Ok(text) => text
-            .split([';', '\n'])
-            .map(|line| Ok(line.trim_end_matches('\r').to_owned()))
-            .collect(),
-        Err(error) => vec![Err(Failure::new(
-            Status::Fatal,
-            "no-command-file",
-            format!("{file}: the commands cannot be read: {error}"),
-        ))],
-    }
+    let lines = commands.iter().flat_map(|text| script::lines(text));
+    lines.filter_map(|line| Some(script::named(line)?.file))
 }
 
 /// `$$ text` and `* text` are comments to debuggers.
@@ -257,7 +263,7 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
-fn line(cli: &Cli, words: &[String]) -> Vec<Step> {
+fn line(cli: &Cli, words: &[String], whole: &str) -> Vec<Step> {
     match words[0].to_ascii_lowercase().as_str() {
         "!alpc" => vec![alpc(cli, words)],
         "!lpc" => lpc(cli, words),
@@ -265,9 +271,54 @@ fn line(cli: &Cli, words: &[String]) -> Vec<Step> {
         "!object" => vec![run_as("object", cli, &path_as_one(words))],
         "!process" => vec![process(cli, words)],
         "!handle" => vec![handle(cli, words)],
-        "lm" => vec![run_as("modules", cli, &words[..1])],
-        _ => vec![run(cli, words, words)],
+        ".echo" => vec![echo(cli, whole)],
+        word if word.starts_with("lm") => vec![modules(cli, words)],
+        word => match table::find(word) {
+            Some(table::Here::Passes(why)) => vec![Step::Pass(format!("{}: {why}", words[0]))],
+            _ => vec![run(cli, words, words)],
+        },
     }
+}
+
+/// Text, as the debugger prints it. Whoever hides what a dump says may have written it into a line as well.
+fn echo(cli: &Cli, whole: &str) -> Step {
+    if !cli.redact.is_empty() {
+        return Step::Pass(".echo: with --redact no text of a line is repeated".to_owned());
+    }
+    let text = whole
+        .trim_start()
+        .split_once(char::is_whitespace)
+        .map_or("", |(_, text)| text.trim());
+    let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    Step::Print(format!("{}\n", escape::text(inner.unwrap_or(text))))
+}
+
+/// `lm [OPTIONS] [m PATTERN]`. Options that only choose columns are none here; those that choose other modules than the
+/// kernel's, or by address, are refused.
+fn modules(cli: &Cli, words: &[String]) -> Step {
+    let options: Vec<char> = words[0].chars().skip(2).collect();
+    let rest = words.get(1..).unwrap_or_default();
+    let takes_columns = |option: &char| "vkftnolm1D".contains(*option);
+    if !options.iter().all(takes_columns) {
+        return refuse(cli, words);
+    }
+    let mut args = vec!["modules".to_owned()];
+    let mut pattern_next = options.contains(&'m');
+    for word in rest {
+        match word.as_str() {
+            pattern if pattern_next => {
+                args.push(pattern.to_owned());
+                pattern_next = false;
+            }
+            "m" => pattern_next = true,
+            option if option.chars().all(|option| "vkftnol1D".contains(option)) => {}
+            _ => return refuse(cli, words),
+        }
+    }
+    if pattern_next {
+        return refuse(cli, words);
+    }
+    run(cli, &args, words)
 }
 
 /// A line that is a command of ours but for its name.
@@ -296,19 +347,37 @@ fn path_as_one(words: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// `!process [PROCESS [FLAGS]] [IMAGE]`: process 0 is all of them, and so is -1 here, where no process is the
-/// current one. Bits 1 and 2 of the flags ask for threads and what they wait for. Numbers below 0x10000 are
-/// process ids, in hex as everything that a debugger reads.
+/// `!process [PROCESS [FLAGS]] [IMAGE]`: process 0 is all of them, and none and -1 are the current one, which a dump
+/// does not have here. Bits 1 and 2 of the flags ask for threads and what they wait for; without flags the debugger
+/// shows one process in full, and a list of all. Numbers below 0x10000 are process ids, in hex as everything that a
+/// debugger reads.
 fn process(cli: &Cli, words: &[String]) -> Step {
-    let flags = words.get(2).and_then(|flags| u32::from_str_radix(flags, 16).ok());
-    let with_threads = flags.is_some_and(|flags| flags & 6 != 0);
-    let args = match words.get(1).map(String::as_str) {
-        None | Some("0" | "-1") => match words.get(3) {
-            Some(image) => vec!["process".to_owned(), format!("name:{image}")],
-            None if with_threads => vec!["threads".to_owned()],
-            None => vec!["processes".to_owned(), "-v".to_owned()],
-        },
-        Some(process) => vec!["process".to_owned(), debugger_process(process)],
+    let Some(process) = words.get(1).filter(|word| !word.starts_with(['-', '/'])) else {
+        return refuse(cli, words);
+    };
+    let flags = words.get(2).map(|flags| address::hex(flags));
+    if flags.is_some_and(|flags| flags.is_none()) {
+        return refuse(cli, words);
+    }
+    let with_threads = flags.flatten().is_some_and(|flags| flags & 6 != 0);
+    let image = words.get(3..).unwrap_or_default().join(" ");
+    let all = address::hex(process) == Some(0);
+    let args = match (all, image.is_empty()) {
+        (true, false) => {
+            return Step::Each(Box::new(Each {
+                cli: cli.clone(),
+                image,
+                with_threads,
+            }));
+        }
+        (true, true) if with_threads => vec!["threads".to_owned()],
+        (true, true) => vec!["processes".to_owned(), "-v".to_owned()],
+        (false, true) if with_threads => {
+            let process = debugger_process(process);
+            vec!["threads".to_owned(), "--process".to_owned(), process]
+        }
+        (false, true) => vec!["process".to_owned(), debugger_process(process)],
+        (false, false) => return refuse(cli, words),
     };
     run(cli, &args, words)
 }
@@ -325,7 +394,7 @@ fn handle(cli: &Cli, words: &[String]) -> Step {
     }
     match words.get(1).map(String::as_str) {
         None | Some("0") => run(cli, &args, words),
-        Some(_) => refuse(words),
+        Some(_) => refuse(cli, words),
     }
 }
 
@@ -344,7 +413,7 @@ fn alpc(cli: &Cli, words: &[String]) -> Step {
             // As the debuggers do, whatever they do not understand gets the help.
             None | Some("/?" | "-?") => Step::Print(help(cli.style)),
             Some(_) if cli.style == Style::Modern => Step::Print(help(cli.style)),
-            Some(_) => refuse(words),
+            Some(_) => refuse(cli, words),
         };
     };
     let verb = switch(&words[position + 1]).unwrap_or_default();
@@ -407,15 +476,38 @@ fn run(cli: &Cli, args: &[String], words: &[String]) -> Step {
             command: Some(line.command),
             ..cli.clone()
         })),
-        Err(_) => refuse(words),
+        Err(_) => refuse(cli, words),
     }
 }
 
-fn refuse(words: &[String]) -> Step {
-    let message = format!(
-        "\"{}\" is not understood; {SUPPORTED}, or a command of --help",
-        words.join(" ")
-    );
+/// What comes nearest to a line that is not understood, in one line.
+fn refuse(cli: &Cli, words: &[String]) -> Step {
+    /// Characters of a line that are repeated.
+    const SHOWN: usize = 60;
+    let verb = words.first().map(String::as_str).unwrap_or_default();
+    let ours = Cli::command();
+    let known = ours.find_subcommand(verb).is_some();
+    let nearest = match table::find(verb.get(..2).filter(|start| *start == "lm").unwrap_or(verb)) {
+        Some(table::Here::Nearest(nearest) | table::Here::Passes(nearest)) => nearest.to_owned(),
+        None if known => format!("its arguments are not those of `{verb}`: see `{verb} --help`"),
+        None => {
+            let own = ours
+                .get_subcommands()
+                .map(|command| command.get_name().to_owned());
+            let names: Vec<String> = own.chain(table::names().map(str::to_owned)).collect();
+            let near = selector::nearest(verb, names.iter().map(String::as_str));
+            let near = near.map(|near| format!("did you mean {near}? "));
+            format!("{}see --help and docs/from-windbg.md", near.unwrap_or_default())
+        }
+    };
+    let whole = words.join(" ");
+    let shown: String = whole.chars().take(SHOWN).collect();
+    let cut = if shown.len() < whole.len() { "..." } else { "" };
+    let message = if cli.redact.is_empty() {
+        format!("\"{shown}{cut}\" is not understood; {nearest}")
+    } else {
+        format!("a line is not understood; {nearest}")
+    };
     Step::Refuse(Failure::new(Status::Fatal, "unknown-command", message))
 }
 
@@ -551,14 +643,41 @@ mod tests {
     #[test]
     fn the_other_commands_of_debuggers() {
         let cli = Cli::try_parse_from(["alpc-dump", "a.dmp", "-c", "x"]).unwrap();
-        let commands = |text: &str| match line(&cli, &words(text)).remove(0) {
+        let commands = |text: &str| match line(&cli, &words(text), text).remove(0) {
             Step::Run(cli) => format!("{:?}", cli.command.unwrap()),
-            _ => "refused".to_owned(),
+            Step::Each(each) => format!("each {} {}", each.image, each.with_threads),
+            Step::Print(text) => format!("prints {text:?}"),
+            Step::Pass(_) => "passes".to_owned(),
+            Step::Refuse(_) => "refused".to_owned(),
         };
         for (line, wanted) in [
-            ("lm", "Modules"),
+            ("lm", "Modules(ModulesArgs { name: None })"),
+            ("lm m afd", r#"Modules(ModulesArgs { name: Some("afd") })"#),
+            ("lmvm afd", r#"Modules(ModulesArgs { name: Some("afd") })"#),
+            ("lmv m a*", r#"Modules(ModulesArgs { name: Some("a*") })"#),
+            ("lm m", "refused"),
+            ("lm u", "refused"),
+            ("lm a fffff80000000000", "refused"),
+            ("!process", "refused"),
+            ("!process -1 0", "refused"),
+            ("!process /s 1 0 0", "refused"),
+            ("!process 0 zz", "refused"),
+            ("!process 0", "Processes"),
+            (
+                "!process 3e4 ff",
+                r#"Threads(ThreadsArgs { waiting: false, process: Some("pid:0x3e4") })"#,
+            ),
+            ("!process 0 7 svchost.exe", "each svchost.exe true"),
+            (".reload /f nt", "passes"),
+            (".sympath+ C:\\x", "passes"),
+            (".echo  a  b", r#"prints "a  b\n""#),
+            (".process /p fffffa801807b8f0", "refused"),
+            ("~*kv", "refused"),
             ("!process 0 0", "Processes"),
-            ("!process 0 ff", "Threads(ThreadsArgs { waiting: false })"),
+            (
+                "!process 0 ff",
+                "Threads(ThreadsArgs { waiting: false, process: None })",
+            ),
             (
                 "!thread fffffa801afae6f0 1f",
                 r#"Thread(ThreadArgs { thread: "fffffa801afae6f0" })"#,
@@ -568,10 +687,7 @@ mod tests {
                 "!process fffffa801807b8f0 1",
                 r#"Process(ProcessArgs { process: "fffffa801807b8f0" })"#,
             ),
-            (
-                "!process 0 0 smss.exe",
-                r#"Process(ProcessArgs { process: "name:smss.exe" })"#,
-            ),
+            ("!process 0 0 smss.exe", "each smss.exe false"),
             (
                 r"!object \RPC Control\x y",
                 r#"Object(ObjectArgs { object: "\\RPC Control\\x y" })"#,

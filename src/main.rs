@@ -27,7 +27,7 @@ use clap::error::ErrorKind;
 
 use crate::cli::{Cli, Command, DiffArgs, Format};
 use crate::failure::{Failure, Status};
-use crate::kd::Step;
+use crate::kd::{Each, Step};
 use crate::output::document::DumpRef;
 use crate::output::{Output, escape};
 use crate::redact::Veil;
@@ -196,10 +196,45 @@ fn run_steps(
     for step in steps {
         let status = match step {
             Step::Print(text) => output.print(cli, text)?,
+            Step::Pass(why) => {
+                output.note(why);
+                Status::Complete
+            }
             Step::Refuse(failure) => output.failure(cli, &about, failure)?,
+            Step::Each(each) => run_each(cli, each, &about, &session, output)?,
             Step::Run(cli) => run_step(cli, &about, &session, output)?,
         };
         worst = worst.combine(status);
+    }
+    Ok(worst)
+}
+
+/// Runs what is asked for each process of an image.
+fn run_each(
+    cli: &Cli,
+    each: &Each,
+    about: &DumpRef,
+    session: &Session,
+    output: &mut Output,
+) -> io::Result<Status> {
+    let found = session
+        .kernel()
+        .and_then(|kernel| selector::processes_of(&kernel, &each.image));
+    let (processes, gaps) = match found {
+        Ok(found) => found,
+        Err(error) => return output.failure(cli, about, &Failure::from_error(error)),
+    };
+    let mut worst = Status::Complete;
+    for process in processes {
+        worst = worst.combine(run_step(&each.run(process.into()), about, session, output)?);
+    }
+    if let Some(gap) = gaps.first() {
+        let failure = Failure::new(
+            Status::Partial,
+            gap.id(),
+            format!("there may be more of these processes: {gap}"),
+        );
+        worst = worst.combine(output.failure(cli, about, &failure)?);
     }
     Ok(worst)
 }

@@ -6,18 +6,20 @@
 
 use std::collections::BTreeSet;
 use std::env;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use alpc::redact::{Classes, Redaction};
+use clap::CommandFactory;
 use kdump::Dump;
+use ntlayout::{Looked, Outcome, Place};
 use serde_json::Value as Json;
 
-use crate::cli::{Class, Cli, Command};
+use crate::cli::{Class, Cli, Command, TriageArgs};
 use crate::failure::Failure;
-use crate::output::{document, escape};
-use crate::places;
-use crate::reading;
+use crate::output::{self, document, escape};
+use crate::{kd, places, reading};
 
 /// Bytes that a key has at least: fewer can be guessed.
 const KEY_BYTES: usize = 16;
@@ -101,6 +103,8 @@ pub struct Veil {
     paths: Vec<(String, String)>,
     /// What things were named by.
     tokens: Vec<(String, String)>,
+    /// Whether what was typed is kept back where nothing says that it may be told.
+    withholds: bool,
     learned: usize,
 }
 
@@ -114,6 +118,7 @@ impl Veil {
         if classes.paths {
             veil.add_paths(cli);
         }
+        veil.withholds = classes.names || classes.paths;
         for token in tokens(cli) {
             veil.add_token(&token, withheld(&token, classes));
         }
@@ -148,10 +153,22 @@ impl Veil {
         self.add_path(path, &placeholder);
     }
 
+    /// Learns of what the search for symbols looked at: the path, and what it found there.
+    pub fn learn_looked(&mut self, looked: &Looked) {
+        self.learn_symbols(&looked.path);
+        match &looked.outcome {
+            Outcome::Other(Some(identity)) => self.learn_symbols(Path::new(&identity.pdb_name)),
+            Outcome::PointsTo(target) | Outcome::LeadsOut(target) => self.learn_symbols(Path::new(target)),
+            _ => {}
+        }
+    }
+
     /// Learns of the file that symbols are read from, whose name can be all that they say of themselves.
     pub fn learn_symbols(&mut self, path: &Path) {
         self.learn(path);
-        let name = path.file_name().map(Path::new);
+        // A PDB may name itself as the system that made it did.
+        let name = path.to_str().and_then(|path| path.rsplit(['/', '\\']).next());
+        let name = name.map(Path::new);
         let known = |name: &Path| {
             KERNEL_PDBS
                 .iter()
@@ -187,7 +204,91 @@ impl Veil {
 
     /// A message with paths replaced, and what things were named by as well.
     pub fn message(&self, text: &str) -> String {
-        replaced(&self.view(text), &self.tokens)
+        // The longest first: part of one can be another.
+        let mut words: Vec<_> = self.paths.iter().chain(&self.tokens).cloned().collect();
+        words.sort_by_key(|(known, _)| std::cmp::Reverse(known.len()));
+        replaced(text, &words)
+    }
+
+    /// A command line without what was typed: names of commands and options stay, what chooses among words of ours,
+    /// addresses and numbers, and what has a placeholder stands as that.
+    pub fn command_line(&self, args: impl Iterator<Item = OsString>) -> Vec<String> {
+        let definition = Cli::command();
+        let args = args.map(|arg| arg.to_string_lossy().into_owned());
+        args.map(|arg| {
+            if self.withholds {
+                self.argument(&definition, &arg)
+            } else {
+                self.message(&arg)
+            }
+        })
+        .collect()
+    }
+
+    fn argument(&self, definition: &clap::Command, arg: &str) -> String {
+        let commands = || std::iter::once(definition).chain(definition.get_subcommands());
+        let mut options = commands().flat_map(clap::Command::get_arguments);
+        let long = arg.strip_prefix("--").filter(|long| !long.is_empty());
+        if let Some(long) = long {
+            let (name, value) = long.split_once('=').unzip();
+            let name = name.unwrap_or(long);
+            if !options.any(|option| option.get_long() == Some(name)) {
+                return WITHHELD.to_owned();
+            }
+            let value = value.map(|value| format!("={}", self.value(definition, value)));
+            return format!("--{name}{}", value.unwrap_or_default());
+        }
+        let Some(letters) = arg.strip_prefix('-').filter(|letters| !letters.is_empty()) else {
+            return self.value(definition, arg);
+        };
+        if kd::is_switch(arg) {
+            return arg.to_owned();
+        }
+        for (at, letter) in letters.char_indices() {
+            let mut options = commands().flat_map(clap::Command::get_arguments);
+            let Some(option) = options.find(|option| option.get_short() == Some(letter)) else {
+                return WITHHELD.to_owned();
+            };
+            let behind = at + letter.len_utf8();
+            if option.get_action().takes_values() && behind < letters.len() {
+                let (flags, value) = letters.split_at(behind);
+                return format!("-{flags}{}", self.value(definition, value));
+            }
+        }
+        arg.to_owned()
+    }
+
+    fn value(&self, definition: &clap::Command, value: &str) -> String {
+        let known = self
+            .paths
+            .iter()
+            .chain(&self.tokens)
+            .find(|(known, _)| known == value);
+        if let Some((_, placeholder)) = known {
+            return placeholder.clone();
+        }
+        let commands = || std::iter::once(definition).chain(definition.get_subcommands());
+        let is_choice = |word: &str| {
+            let mut options = commands().flat_map(clap::Command::get_arguments);
+            options.any(|option| {
+                option
+                    .get_possible_values()
+                    .iter()
+                    .any(|value| value.matches(word, false))
+            })
+        };
+        let is_ours = definition.find_subcommand(value).is_some()
+            || kd::is_switch(value)
+            || value.split(',').all(is_choice)
+            || crate::address::looks_like_address(value)
+            || output::time::parse_span(value).is_ok()
+            || value == "-"
+            || value.len() < 4 && value.bytes().all(|digit| digit.is_ascii_digit());
+        if is_ours {
+            value.to_owned()
+        } else {
+            WITHHELD.to_owned()
+        }
     }
 
     fn add_paths(&mut self, cli: &Cli) {
@@ -222,6 +323,18 @@ impl Veil {
         if let Some(output) = &cli.output {
             self.add_path(output, "output");
         }
+        if let Some(Command::Check(args)) = &cli.command {
+            self.add_path(&args.rules, "rules");
+        }
+        if let Some(Command::Triage(TriageArgs {
+            resume: Some(resume), ..
+        })) = &cli.command
+        {
+            self.add_path(resume, "records");
+        }
+        for file in kd::files(&cli.commands) {
+            self.add_path(Path::new(file), "commands");
+        }
     }
 
     fn add_names_of(&mut self, path: &Path, file: &str, folder: &str) {
@@ -241,6 +354,13 @@ impl Veil {
             return;
         }
         add(&mut self.paths, &text, placeholder);
+        // Messages may tell where it really is.
+        let whole = std::path::absolute(path)
+            .ok()
+            .filter(|whole| whole != path && path.components().count() > 1);
+        if let Some(whole) = whole {
+            add(&mut self.paths, &whole.to_string_lossy(), placeholder);
+        }
         self.paths
             .sort_by_key(|(known, _)| std::cmp::Reverse(known.len()));
     }
@@ -274,9 +394,17 @@ fn pieces(symbol_path: &str) -> Vec<PathBuf> {
         ["srv", "symsrv", "cache", "symsrv.dll"].contains(&piece.to_ascii_lowercase().as_str())
     };
     let whole = std::iter::once(symbol_path);
+    let parsed = ntlayout::parse_path(symbol_path, None)
+        .into_iter()
+        .filter_map(|place| match place {
+            Place::Path(path) | Place::Store(path) | Place::Beside(path) => Some(path),
+            Place::Remote(server) => Some(server.into()),
+            _ => None,
+        });
     whole
         .chain(pieces.filter(|piece| !keyword(piece)))
-        .map(PathBuf::from)
+        .map(|piece| PathBuf::from(piece.trim().trim_matches('"')))
+        .chain(parsed)
         .collect()
 }
 
@@ -292,7 +420,11 @@ fn tokens(cli: &Cli) -> Vec<String> {
         Some(Command::Chain(args)) => vec![args.start.clone()],
         Some(Command::Ports(args)) => args.process.iter().cloned().collect(),
         Some(Command::Graph(args)) => args.process.iter().cloned().collect(),
-        Some(Command::Handles(args)) => args.process.iter().cloned().collect(),
+        Some(Command::Handles(args)) => args.process.iter().chain(&args.object_type).cloned().collect(),
+        Some(Command::Dt(args)) => vec![args.type_name.clone()],
+        Some(Command::Schema(args) | Command::Man(args)) => args.command.iter().cloned().collect(),
+        Some(Command::Threads(args)) => args.process.iter().cloned().collect(),
+        Some(Command::Modules(args)) => args.name.iter().cloned().collect(),
         _ => Vec::new(),
     };
     // Of a debugger's line, everything behind its first word.
@@ -320,6 +452,9 @@ fn is_number(token: &str) -> bool {
         .iter()
         .any(|prefix| token.starts_with(prefix))
 }
+
+/// What stands for what was typed and has no placeholder.
+const WITHHELD: &str = "withheld";
 
 /// What stands for a token that has no placeholder of its own.
 fn withheld(token: &str, classes: Classes) -> String {

@@ -3,10 +3,10 @@
 //! A bare token with `0x`, a back-tick or at least eight hex digits is an address; anything else is a name.
 //! Numbers carry a prefix: `pid:`, `tid:`, `id:`, decimal or `0x`. `name:` forces a name.
 
-use alpc::Kernel;
 use alpc::near::{Near, Nearest};
 use alpc::redact::{Ids, Redaction};
 use alpc::select::{NotSelected, Selector};
+use alpc::{Hole, Kernel};
 use kdump::{Gva, TranslateError};
 
 use crate::address;
@@ -62,6 +62,15 @@ fn not_a_number(token: &str) -> anyhow::Error {
 /// The address of the process that a token names.
 pub fn process(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Gva> {
     resolve(kernel, token, alpc::select::process)
+}
+
+/// The addresses of all processes of an image, and why there may be more.
+pub fn processes_of(kernel: &Kernel<'_>, image: &str) -> anyhow::Result<(Vec<Gva>, Vec<Hole>)> {
+    let found = alpc::select::processes_of(&kernel.unredacted(), image);
+    found.map_err(|error| match kernel.redaction() {
+        None => failure(&error, false),
+        Some(redaction) => failure(&redacted(error, kernel, redaction), true),
+    })
 }
 
 /// The address of the port that a token names.

@@ -189,7 +189,10 @@ impl Session {
                 .files()
                 .for_each(|path| guard::reads(path, "a symbol file"));
             let mut veil = self.veil.borrow_mut();
-            chosen.looked().iter().for_each(|looked| veil.learn(&looked.path));
+            chosen
+                .looked()
+                .iter()
+                .for_each(|looked| veil.learn_looked(looked));
             chosen
                 .tables
                 .iter()

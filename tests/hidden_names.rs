@@ -212,7 +212,7 @@ fn arguments_do_not_act_on_the_terminal_either() {
     for args in [
         &["a\u{9b}.dmp", "info"][..],
         &["a\u{1b}[31m.dmp", "nothing\u{202e}"],
-        &["a.dmp", "info", "--x\u{1b}[31m"],
+        &["a.dmp", "info", "--x\u{202e}"],
         &["a.dmp", "--format", "x\u{3164}", "info"],
         &["a.dmp", "info", "-o", "/nowhere\u{85}/x"],
         &["a.dmp", "-c", "!x\u{2800}"],

@@ -257,7 +257,10 @@ pub fn table(command: &Command) -> Option<(Table, Fill<'_>)> {
             handles::TABLE,
             Box::new(|cli, session, records| handles::records(cli, session, args, records)),
         ),
-        Command::Modules => (modules::TABLE, Box::new(modules::records)),
+        Command::Modules(args) => (
+            modules::TABLE,
+            Box::new(|cli, session, records| modules::records(cli, session, args, records)),
+        ),
         Command::Waits => (waits::TABLE, Box::new(waits::records)),
         Command::Analyze => (analyze::TABLE, Box::new(analyze::records)),
         Command::Check(args) => (
@@ -287,7 +290,7 @@ fn dispatch(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
         Command::Object(args) => object::run(cli, session, args),
         Command::Processes => processes::all(cli, session),
         Command::Process(args) => processes::one(session, args),
-        Command::Modules => modules::run(session),
+        Command::Modules(args) => modules::run(session, args),
         Command::Global(args) => global::run(cli, session, args),
         Command::Resource(args) => resource::run(cli, session, args),
         Command::Analyze => analyze::run(session),

@@ -4,7 +4,7 @@ use alpc::Kernel;
 use alpc::module::{self, ModuleRecord, Modules};
 
 use super::{Answer, Table, open_kernel, symbol_source};
-use crate::cli::Cli;
+use crate::cli::{Cli, ModulesArgs};
 use crate::failure::Failure;
 use crate::output::escape;
 use crate::output::records::Records;
@@ -19,26 +19,36 @@ pub const TABLE: Table = Table {
     rest: (of::<Modules>, Some("modules")),
 };
 
-pub fn run(session: &Session) -> anyhow::Result<Answer> {
+pub fn run(session: &Session, args: &ModulesArgs) -> anyhow::Result<Answer> {
     if let Some(record) = of_triage(session) {
+        let record = named(record, module::of_triage(session.dump()).as_ref(), args)?;
         return Answer::new(text(&record, 16), &record);
     }
     let kernel = session.kernel()?;
     let record = of_kernel(&kernel)?;
+    let record = named(record, of_kernel(&kernel.unredacted()).ok().as_ref(), args)?;
     let digits = if kernel.pointer_size() == 4 { 8 } else { 16 };
     Ok(Answer::new(text(&record, digits), &record)?.served_by(&kernel))
 }
 
 /// The modules one by one.
-pub fn records(cli: &Cli, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
+pub fn records(
+    cli: &Cli,
+    session: &Session,
+    args: &ModulesArgs,
+    records: &mut Records<'_>,
+) -> anyhow::Result<Answer> {
     let (mut modules, symbols) = match of_triage(session) {
         Some(modules) => {
             records.head(cli, None)?;
-            (modules, None)
+            let truth = module::of_triage(session.dump());
+            (named(modules, truth.as_ref(), args)?, None)
         }
         None => {
             let kernel = open_kernel(cli, session, records)?;
-            (of_kernel(&kernel)?, Some(symbol_source(&kernel)))
+            let truth = of_kernel(&kernel.unredacted()).ok();
+            let modules = named(of_kernel(&kernel)?, truth.as_ref(), args)?;
+            (modules, Some(symbol_source(&kernel)))
         }
     };
     for module in modules.modules.drain(..) {
@@ -60,6 +70,43 @@ pub fn of_triage(session: &Session) -> Option<Modules> {
 fn of_kernel(kernel: &Kernel<'_>) -> anyhow::Result<Modules> {
     module::modules(kernel)
         .map_err(|hole| Failure::partial(hole.id(), format!("the modules cannot be listed: {hole}")))
+}
+
+/// Leaves the modules whose true name is asked for. The kernel is the first one, and `nt` whatever its file is called.
+fn named(mut modules: Modules, truth: Option<&Modules>, args: &ModulesArgs) -> anyhow::Result<Modules> {
+    let (Some(pattern), Some(truth)) = (&args.name, truth) else {
+        return Ok(modules);
+    };
+    let mut number = 0;
+    modules.modules.retain(|_| {
+        let name = truth.modules.get(number).and_then(|module| module.name.known());
+        let is_kernel = number == 0 && pattern.eq_ignore_ascii_case("nt");
+        number += 1;
+        let fits = |name: &String| {
+            let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
+            alpc::typed::matches(pattern, name) || alpc::typed::matches(pattern, stem)
+        };
+        is_kernel || name.is_some_and(fits)
+    });
+    if modules.modules.is_empty() {
+        let hidden = truth
+            .modules
+            .iter()
+            .filter(|module| module.name.hole().is_some())
+            .count();
+        let message = format!("no module is called \"{pattern}\"");
+        return Err(match (truth.complete.hole(), hidden) {
+            (None, 0) => Failure::not_there("no-such-module", message),
+            (Some(hole), _) => {
+                Failure::partial(hole.id(), format!("{message} as far as they can be read: {hole}"))
+            }
+            (None, _) => Failure::partial(
+                "no-such-module",
+                format!("{message}; the names of {hidden} cannot be read"),
+            ),
+        });
+    }
+    Ok(modules)
 }
 
 fn text(record: &Modules, digits: usize) -> String {

@@ -90,8 +90,11 @@ fn listing(contents: &Listing, digits: usize) -> String {
             name.as_deref().map(escape::text).unwrap_or_default()
         });
         text.push_str(&format!(
-            "     {:02}  {} {object_type:<25} {name}\n",
-            member.bucket, member.address
+            "     {}  {} {object_type:<25} {name}\n",
+            or_question(&member.bucket, |bucket| format!("{bucket:02}"))
+                .as_str()
+                .replace('?', "??"),
+            member.address
         ));
     }
     for gap in contents.gaps.iter().filter_map(Value::hole) {

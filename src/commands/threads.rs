@@ -1,18 +1,20 @@
 //! `threads`: every thread, process by process, as the debugger's `!process 0 ff` begins each of them.
 
-use alpc::Value;
-use alpc::process::ProcessRef;
-use alpc::receiver::{self, ProcessThreads, SystemThreads};
+use alpc::process::{self, ProcessRef};
+use alpc::receiver::{self, ProcessThreads, Receivers, SystemThreads};
 use alpc::thread::{AlpcWait, ThreadRecord};
+use alpc::{Kernel, Value};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Answer, Table, open_kernel};
 use crate::cli::{Cli, ThreadsArgs};
+use crate::failure::Failure;
 use crate::output::records::Records;
 use crate::output::rows::{self, Rows};
 use crate::output::schema::of;
 use crate::output::{escape, process_lines, thread_line};
+use crate::selector;
 use crate::session::Session;
 
 /// The rows.
@@ -42,7 +44,13 @@ struct Unread {
 
 pub fn run(session: &Session, args: &ThreadsArgs) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
-    let mut record = receiver::system_threads(&kernel);
+    let mut record = match &args.process {
+        None => receiver::system_threads(&kernel),
+        Some(process) => SystemThreads {
+            processes: vec![of_process(&kernel, process)?],
+            complete: Value::Known(()),
+        },
+    };
     if args.waiting {
         record.retain(waits_for_reply);
     }
@@ -59,7 +67,7 @@ pub fn records(
 ) -> anyhow::Result<Answer> {
     let kernel = open_kernel(cli, session, records)?;
     let mut unread = Vec::new();
-    let complete = receiver::each_process(&kernel, |process| {
+    let mut visit = |process: ProcessThreads| {
         if process.complete.hole().is_some() {
             unread.push(Unread {
                 process: process.process,
@@ -69,8 +77,26 @@ pub fn records(
         let wanted = |thread: &&ThreadRecord| !args.waiting || waits_for_reply(thread);
         let mut threads = process.threads.iter().filter(wanted);
         threads.try_for_each(|thread| records.record(TABLE.record, thread))
-    })?;
+    };
+    let complete = match &args.process {
+        None => receiver::each_process(&kernel, visit)?,
+        Some(process) => {
+            visit(of_process(&kernel, process)?)?;
+            Value::Known(())
+        }
+    };
     Ok(Answer::beside(&Rest { complete, unread })?.served_by(&kernel))
+}
+
+/// The threads of the process that a token names.
+fn of_process(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<ProcessThreads> {
+    let address = selector::process(kernel, token)?;
+    process::process(kernel, address)
+        .map_err(|error| Failure::not_there("not-a-process", error.to_string()))?;
+    Ok(receiver::threads_of(
+        kernel.at(address),
+        &Receivers::of_system(kernel),
+    ))
 }
 
 /// Whether a thread waits for an ALPC reply, or may.

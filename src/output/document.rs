@@ -214,10 +214,7 @@ impl Head {
                 version: env!("CARGO_PKG_VERSION"),
             },
             command: cli.command.as_ref().map(Command::name),
-            command_line: std::env::args_os()
-                .skip(1)
-                .map(|arg| dump.veil.message(&arg.to_string_lossy()))
-                .collect(),
+            command_line: dump.veil.command_line(std::env::args_os().skip(1)),
             dump: dump.clone(),
             symbols: symbols.cloned(),
         }

@@ -10,6 +10,7 @@ use crate::budget::{Owner, Part};
 use crate::contract::{Directory, DirectoryEntry};
 use crate::kernel::{At, Kernel, Read, offset};
 use crate::object::{self, TypeRef};
+use crate::redact::Redaction;
 use crate::value::{Addr, Hole, Value};
 
 /// Hash buckets of a directory in every kernel so far; the layout says how many there really are.
@@ -94,8 +95,9 @@ pub struct Listing {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "DirectoryMember")]
 pub struct MemberRecord {
-    /// The hash bucket that it is in.
-    pub bucket: usize,
+    /// The hash bucket that it is in. It follows from the name, and would tell which of a list of names it may be: where
+    /// names are replaced it is withheld.
+    pub bucket: Value<usize>,
     /// The object.
     pub address: Addr,
     /// Its type.
@@ -108,11 +110,17 @@ pub struct MemberRecord {
 /// Lists a directory with the types and names of its objects.
 #[must_use]
 pub fn listing(kernel: &Kernel<'_>, directory: Gva) -> Listing {
-    let inside = contents(kernel.at(directory));
-    let member = |(bucket, object)| {
+    let mut inside = contents(kernel.at(directory));
+    let withheld = kernel.redaction().is_some_and(Redaction::hides_names);
+    if withheld {
+        // So would their order.
+        inside.objects.sort_by_key(|&(_, object)| object);
+    }
+    let bucket = |bucket| if withheld { Err(Hole::Withheld) } else { Ok(bucket) };
+    let member = |(number, object)| {
         let header = object::header(kernel, object);
         MemberRecord {
-            bucket,
+            bucket: bucket(number).into(),
             address: kernel.addr(object),
             object_type: header.clone().and_then(object::object_type).into(),
             name: header.and_then(object::name).into(),

@@ -137,6 +137,12 @@ impl Redaction {
         self.classes
     }
 
+    /// Whether the names of objects are replaced, by themselves or as parts of paths.
+    #[must_use]
+    pub fn hides_names(&self) -> bool {
+        self.classes.names || self.classes.paths
+    }
+
     /// An object's name, a thread's, or anything else that somebody called something.
     #[must_use]
     pub fn name(&self, name: String) -> String {

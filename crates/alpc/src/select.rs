@@ -212,6 +212,22 @@ pub fn described(kernel: &Kernel<'_>, address: Addr) -> Candidate {
     Candidate { address, text }
 }
 
+/// All processes of an image, in the order of the system's list, and why there may be more of them.
+///
+/// # Errors
+/// There is none, as far as the processes can be read.
+pub fn processes_of(kernel: &Kernel<'_>, image: &str) -> Result<(Vec<Gva>, Vec<Hole>), NotSelected> {
+    let search = processes(kernel, |at| process::has_image(at, image))
+        .or_near(image, kernel, |nearest| offer_images(kernel, image, nearest));
+    if search.found.is_empty() {
+        let selector = Selector::Name(image.to_owned());
+        search.one(["process", "processes"], &selector)?;
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let addresses = search.found.iter().map(|found| found.address.gva()).collect();
+    Ok((addresses, search.gaps))
+}
+
 fn processes(kernel: &Kernel<'_>, matches: impl Fn(At<'_, '_>) -> Read<bool>) -> Search {
     let mut search = Search::default();
     let Some(list) = search.note(process::processes(kernel)) else {

@@ -174,9 +174,10 @@ pub fn matching(table: &dyn SymbolTable, pattern: &str) -> Result<TypeList, Symb
     })
 }
 
-/// Whether a name matches a pattern. Of several `*` only the last has to be tried again: what one before it would
+/// Whether a name matches a pattern of `*` and `?`, whatever its case. Of several `*` only the last has to be tried again: what one before it would
 /// take more, the last can take as well.
-fn matches(pattern: &str, name: &str) -> bool {
+#[must_use]
+pub fn matches(pattern: &str, name: &str) -> bool {
     let (mut pattern, mut name) = (pattern.chars(), name.chars());
     let mut retry = None;
     loop {
