@@ -444,7 +444,7 @@ fn tokens(cli: &Cli) -> Vec<String> {
 }
 
 fn is_switch(token: &str) -> bool {
-    token.len() < 2 || token.starts_with(['-', '/'])
+    token.len() < 2 || token.starts_with('-') || kd::is_switch(token)
 }
 
 fn is_number(token: &str) -> bool {

@@ -288,6 +288,12 @@ fn what_the_documentation_has_is_taken() {
                 });
             let line = if line.starts_with('/') {
                 format!("!alpc {line}")
+            } else if ["-section", "-region", "-view", "-presl"]
+                .iter()
+                .any(|end| line.ends_with(end))
+            {
+                // Written in a row of several.
+                format!("!alpc {} fffffa801afae6f0", line.trim_start_matches("!alpc "))
             } else {
                 line
             };

@@ -215,7 +215,6 @@ fn arguments_do_not_act_on_the_terminal_either() {
         &["a.dmp", "info", "--x\u{202e}"],
         &["a.dmp", "--format", "x\u{3164}", "info"],
         &["a.dmp", "info", "-o", "/nowhere\u{85}/x"],
-        &["a.dmp", "-c", "!x\u{2800}"],
         &["a\u{202e}.dmp", "triage"],
         &["a.dmp", "check", "--rules", "r\u{1b}.toml"],
     ] {
