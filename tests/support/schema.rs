@@ -22,17 +22,21 @@ pub fn ids() -> &'static BTreeSet<&'static str> {
     let page = PAGE.get_or_init(|| std::fs::read_to_string(super::root().join("docs/json.md")).unwrap());
     IDS.get_or_init(|| {
         let (_, lists) = page.split_once("## Ids of reasons").unwrap();
+        // What files are that are passed over is told under another name.
+        let lists = lists.split("\n\n").filter(|list| !list.starts_with("In records"));
         // What stands in parentheses explains an id.
         let mut depth = 0_usize;
-        let plain = lists.split_inclusive(['(', ')']).filter(|part| {
-            let inside = depth > 0;
-            if part.ends_with('(') {
-                depth += 1;
-            } else {
-                depth = depth.saturating_sub(1);
-            }
-            !inside
-        });
+        let plain = lists
+            .flat_map(|list| list.split_inclusive(['(', ')']))
+            .filter(|part| {
+                let inside = depth > 0;
+                if part.ends_with('(') {
+                    depth += 1;
+                } else {
+                    depth = depth.saturating_sub(1);
+                }
+                !inside
+            });
         plain
             .flat_map(|part| part.split('`').skip(1).step_by(2))
             .collect()
