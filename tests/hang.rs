@@ -285,7 +285,7 @@ fn what_the_server_does_is_why_the_chain_ends() {
         (Server::SwappedOut, "page-in"),
         (Server::Gate, "lock"),
         (Server::Receiving, "receiving"),
-        (Server::Missing, "no-server"),
+        (Server::Missing, "received"),
         (Server::Gone, "owner-gone"),
     ] {
         let stuck = Stuck::of(hang::served_by("vista-sp2-x64", doing));

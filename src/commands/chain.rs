@@ -7,6 +7,7 @@ use alpc::wait::edge::{Edge, EdgeKind};
 use alpc::wait::graph::Graph;
 use alpc::wait::hang;
 use alpc::wait::node::{Node, NodeId};
+use alpc::wait::root::RootKind;
 use alpc::{Addr, Kernel, Value};
 use kdump::Gva;
 use schemars::JsonSchema;
@@ -102,9 +103,10 @@ fn add_candidates(kernel: &Kernel<'_>, graph: &Graph, chain: &mut Chain) {
     let Some(last) = chain.steps.last() else {
         return;
     };
-    if let Node::Thread(server) = &last.node {
-        chain.candidates = Some(chain::candidates(kernel, graph, server).into());
-    }
+    chain.candidates = match &last.node {
+        Node::Thread(server) => Some(chain::candidates(kernel, graph, server).into()),
+        _ => chain::receivers(kernel, graph, chain).map(Value::from),
+    };
 }
 
 fn text(record: &ChainsRecord, graph: &Graph, digits: usize) -> String {
@@ -150,6 +152,7 @@ fn chain_lines(rows: &mut Rows, chain: &Chain, graph: &Graph, told: &HashMap<Nod
         super::hang::suspect(rows, suspect);
     }
     match &chain.candidates {
+        Some(Value::Known(candidates)) if chain.end == RootKind::Received => receiver_lines(rows, candidates),
         Some(Value::Known(candidates)) => candidate_lines(rows, candidates),
         Some(Value::Missing(hole)) => {
             rows.line(&format!("   candidates: ? {}", escape::text(&hole.to_string())));
@@ -264,6 +267,30 @@ fn sharers(rows: &mut Rows, graph: &Graph, lock: NodeId, followed: &Edge) {
 /// What to type in the debugger to see the same.
 fn commands(rows: &mut Rows, step: &Step) {
     rows.line(&format!("     {}", wait_lines::kd_command(&step.node)));
+}
+
+/// Threads of the process that received a message.
+fn receiver_lines(rows: &mut Rows, candidates: &[Candidate]) {
+    rows.line(&format!(
+        "   {} of the process may have received the message [inferred]",
+        wait_lines::plural(candidates.len(), "thread")
+    ));
+    for candidate in candidates {
+        let why: Vec<&str> = candidate
+            .evidence
+            .iter()
+            .map(|one| match one.field {
+                "_KTHREAD.WaitTime" => "wait begun within the same ticks as that for the reply",
+                _ => "received another request of the port",
+            })
+            .collect();
+        rows.line(&format!(
+            "     {}  {}  {}",
+            wait_lines::thread(&candidate.thread),
+            wait_lines::waited(&candidate.thread),
+            why.join(", ")
+        ));
+    }
 }
 
 fn candidate_lines(rows: &mut Rows, candidates: &[Candidate]) {

@@ -105,7 +105,11 @@ fn text(record: &Full, kernel: &Kernel<'_>) -> String {
         let text = format!("{} messages (ports count {}){cut}", count.messages, count.counted);
         rows.text(queue_label(count.queue), &text);
     }
-    rows.text("WaitingForReply", &global.waiting_for_reply.to_string());
+    let more = match global.waits_complete {
+        Value::Known(()) => "",
+        Value::Missing(_) => ", maybe more",
+    };
+    rows.text("WaitingForReply", &format!("{}{more}", global.waiting_for_reply));
     let longest = global.longest_queue.as_ref();
     rows.text(
         "LongestQueue",

@@ -117,7 +117,7 @@ fn deadlocks(rows: &mut Rows, title: &str, deadlocks: &[Deadlock], most: usize, 
         }
         rows.line(&format!("  signature: {}", deadlock.signature));
         if let Some(first) = deadlock.ring.first() {
-            next(rows, &first.node);
+            next(rows, &first.node, None);
         }
     }
     rest(rows, deadlocks.len(), most, "deadlock");
@@ -199,7 +199,8 @@ fn blockers(rows: &mut Rows, blockers: &[Blocker], most: usize, lines: usize) {
             }
             self::suspect(rows, suspect);
         }
-        next(rows, &blocker.node);
+        let first = blocker.chain.steps.first();
+        next(rows, &blocker.node, first.map(|step| &step.node));
     }
     rest(rows, blockers.len(), most, "blocker");
 }
@@ -228,8 +229,12 @@ pub(super) fn suspect(rows: &mut Rows, suspect: &Suspect) {
     }
 }
 
-fn next(rows: &mut Rows, node: &Node) {
+/// What to look at next; `first` is the deepest waiter.
+fn next(rows: &mut Rows, node: &Node, first: Option<&Node>) {
     let command = match node {
+        Node::Process(process) if process.is_receiver => {
+            format!("chain {} --candidates", first.map_or(process.address, Node::address))
+        }
         Node::Thread(_) | Node::Message(_) | Node::Process(_) => format!("chain {}", node.address()),
         Node::Port(_) => format!("port {}", node.address()),
         Node::Irp(_) => {

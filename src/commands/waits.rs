@@ -50,14 +50,14 @@ fn text(record: &WaitTable) -> String {
 
 fn cells(row: &WaitRow) -> [String; 7] {
     let server = match (&row.server, &row.server_process) {
-        (Some(server), _) => format!(
+        (Value::Known(Some(server)), _) => format!(
             "{} {}{}",
             wait_lines::who(server),
             server.address,
             wait_lines::service(server)
         ),
-        (None, Value::Known(None)) => "-".to_owned(),
-        (None, process) => wait_lines::image(process),
+        (Value::Known(None), Value::Known(None)) => "-".to_owned(),
+        (_, process) => wait_lines::image(process),
     };
     [
         wait_lines::who(&row.waiter) + &wait_lines::service(&row.waiter),

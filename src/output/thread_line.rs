@@ -71,8 +71,12 @@ fn waiting_for_reply(reply: &ReplyWait) -> String {
     let owner = rows::reference(&reply.owner_process, digits, |process| {
         process.address.to_string()
     });
+    let inferred = match reply.at_reply_semaphore {
+        Value::Known(()) => "",
+        Value::Missing(_) => " [inferred]",
+    };
     format!(
-        "Waiting for reply to ALPC Message {} : queued at port {port} : owned by process {owner}",
+        "Waiting for reply to ALPC Message {} : queued at port {port} : owned by process {owner}{inferred}",
         reply.message
     )
 }

@@ -403,7 +403,8 @@ impl Facts<'_, '_> {
         let found: Vec<(u64, Found)> = all
             .filter_map(|(deadlock, proven)| self::deadlock(deadlock, proven))
             .collect();
-        let servers = graph.nodes().filter(|_| possible).filter_map(unread_servers);
+        let servers = graph.nodes().filter(|_| possible);
+        let servers = servers.filter_map(|node| unread_servers(node).or_else(|| unnamed_receiver(node)));
         Gathered {
             broken: !found.is_empty(),
             found,
@@ -471,10 +472,12 @@ fn doubts(kernel: &Kernel<'_>, graph: &Graph) -> Vec<Unread> {
             let hole = match node {
                 Node::Message(message) => unread_message(kernel, message)?,
                 Node::Mutant(mutant) => mutant.owner.hole()?.clone(),
+                Node::Lock(lock) => lock.owners.hole()?.clone(),
                 _ => return None,
             };
             let what = match node {
                 Node::Message(_) => Part::Message,
+                Node::Lock(_) => Part::LockOwners,
                 _ => Part::Mutant,
             };
             Some(Unread::new(what, Some(node.address()), hole))
@@ -487,7 +490,20 @@ fn unread_message(kernel: &Kernel<'_>, message: &MessageNode) -> Option<Hole> {
     let at = kernel.at(message.address.gva());
     let members = [Message::PortQueue, Message::ServerThread, Message::QueueType];
     let own = members.into_iter().find_map(|member| at.uint(member).err());
-    own.or_else(|| message.queue.hole().cloned())
+    own.or_else(|| message.port.hole().cloned())
+        .or_else(|| message.queue.hole().cloned())
+        .or_else(|| message.server_thread.hole().cloned())
+}
+
+/// A process one of whose threads received a message: nothing tells through which of them a ring may go.
+fn unnamed_receiver((_, node): (NodeId, &Node)) -> Option<Unread> {
+    let Node::Process(process) = node else {
+        return None;
+    };
+    process.is_receiver.then(|| {
+        let hole = Hole::Walk("nothing names the thread that received a message".to_owned());
+        Unread::new(Part::ServerThread, Some(process.address), hole)
+    })
 }
 
 /// What hides who serves a port.
@@ -707,7 +723,7 @@ impl Wait<'_> {
 
 /// Whether a port has a name, or a path when that is what is wanted.
 fn is_named(kernel: &Kernel<'_>, port: Gva, wanted: &str) -> Result<bool, Hole> {
-    let own = object::header(kernel, port).and_then(object::name)?;
+    let own = port::own_name(kernel.at(port))?;
     let Some(own) = own.filter(|own| select::names(own, process::file_name(wanted))) else {
         return Ok(false);
     };

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::blob::BlobKind;
-use crate::contract::{BlobCounters, BlobType, Global, Message, ObjectHeader};
+use crate::contract::{BlobCounters, BlobType, Global, ObjectHeader};
 use crate::enumerate::{self, PortSource};
 use crate::kernel::{At, Kernel, Read, offset};
 use crate::object;
@@ -16,6 +16,7 @@ use crate::port::{self, NamedPort, PortKind};
 use crate::queue::{self, QueueKind};
 use crate::redact::Ids;
 use crate::value::{Addr, Hole, Value};
+use crate::wait;
 
 /// Kinds of blobs that the kernel has room to register: `BLOB_TYPE_MAX_ID` of its `_BLOB_ID`.
 const BLOB_KINDS: u8 = 10;
@@ -33,8 +34,10 @@ pub struct GlobalRecord {
     pub ports: PortCounts,
     /// Messages in the ports' queues, by queue.
     pub queued_messages: Vec<QueueCount>,
-    /// Messages in those queues that a thread waits to be answered.
+    /// Threads that wait for a reply: as many as the table of waits has.
     pub waiting_for_reply: usize,
+    /// Set when there may be more of these.
+    pub waits_complete: Value<()>,
     /// The port with most messages in its queues.
     pub longest_queue: Option<LongestQueue>,
     /// The registered kinds of blobs.
@@ -141,15 +144,17 @@ pub fn global(kernel: &Kernel<'_>) -> GlobalRecord {
         let next: Value<u32> = number(global);
         next.map(|id| kernel.redaction().map_or(id, |redaction| redaction.id32(ids, id)))
     };
-    let (queued_messages, waiting_for_reply) = queued_messages(kernel, &all.ports);
+    let waits = wait::waits(kernel);
+    let unread = waits.unread.first();
     GlobalRecord {
         port_list: kernel
             .global(Global::AlpcpPortList)
             .map(|at| kernel.addr(at))
             .into(),
         ports: count_ports(kernel, &all.ports),
-        queued_messages,
-        waiting_for_reply,
+        queued_messages: queued_messages(kernel, &all.ports),
+        waiting_for_reply: waits.reply_waits().count(),
+        waits_complete: unread.map_or(Value::Known(()), |part| part.complete.clone()),
         longest_queue: longest_queue(kernel, &all.ports),
         source: all.source,
         complete: all.complete,
@@ -232,22 +237,15 @@ fn bump(count: &mut usize) {
     *count = count.saturating_add(1);
 }
 
-fn queued_messages(kernel: &Kernel<'_>, ports: &[Gva]) -> (Vec<QueueCount>, usize) {
-    let mut waiting = BTreeSet::new();
-    let counts = QueueKind::ALL
+fn queued_messages(kernel: &Kernel<'_>, ports: &[Gva]) -> Vec<QueueCount> {
+    QueueKind::ALL
         .into_iter()
         .filter(|kind| kernel.has(kind.head()))
-        .map(|kind| count_queue(kernel, ports, kind, &mut waiting))
-        .collect();
-    (counts, waiting.len())
+        .map(|kind| count_queue(kernel, ports, kind))
+        .collect()
 }
 
-fn count_queue(
-    kernel: &Kernel<'_>,
-    ports: &[Gva],
-    kind: QueueKind,
-    waiting: &mut BTreeSet<Gva>,
-) -> QueueCount {
+fn count_queue(kernel: &Kernel<'_>, ports: &[Gva], kind: QueueKind) -> QueueCount {
     let mut count = QueueCount {
         queue: kind,
         messages: 0,
@@ -265,19 +263,8 @@ fn count_queue(
         if list.gap.is_some() {
             bump(&mut count.cut);
         }
-        waiting.extend(
-            list.entries
-                .into_iter()
-                .filter(|&message| is_waited_for(kernel.at(message))),
-        );
     }
     count
-}
-
-fn is_waited_for(message: At<'_, '_>) -> bool {
-    message
-        .pointer(Message::WaitingThread)
-        .is_ok_and(|thread| thread.u64() != 0)
 }
 
 fn longest_queue(kernel: &Kernel<'_>, ports: &[Gva]) -> Option<LongestQueue> {

@@ -17,17 +17,11 @@ use serde::{Serialize, Serializer};
 use crate::contract::{
     DeviceObject, DriverObject, FileObject, IoStackLocation, Irp, ListEntry, Thread, Type,
 };
+use crate::expected::{Expected, expect};
 use crate::kernel::{At, Kernel, Read, offset};
 use crate::list::{self, List};
 use crate::schema::schema_as_text;
 use crate::value::{Addr, Hole, Value};
-
-/// `IO_TYPE_DEVICE`.
-const DEVICE: u16 = 3;
-/// `IO_TYPE_DRIVER`.
-const DRIVER: u16 = 4;
-/// `IO_TYPE_IRP`.
-const IRP: u16 = 6;
 
 /// What a driver is asked to do: `IRP_MJ_*`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,14 +125,10 @@ impl<'k, 'd> Request<'k, 'd> {
     /// # Errors
     /// When it is not in the dump, or something else is there.
     pub(crate) fn at(kernel: &'k Kernel<'d>, address: Gva) -> Read<Self> {
+        expect(kernel, Expected::IoRequest, address)?;
         let at = kernel.at(address);
-        match at.u16(Irp::Type)? {
-            IRP => Ok(Self { at }),
-            other => Err(Hole::Implausible(format!(
-                "{} is no I/O request: its type is {other}, not {IRP}",
-                kernel.addr(address)
-            ))),
-        }
+        at.u16(Irp::Type)?;
+        Ok(Self { at })
     }
 
     /// The thread that it names.
@@ -300,9 +290,11 @@ fn device<'k, 'd>(location: At<'k, 'd>) -> Read<At<'k, 'd>> {
 
 fn driver(device: At<'_, '_>) -> Read<DriverNode> {
     let kernel = device.kernel();
-    let device = of_type(device, device.u16(DeviceObject::Type)?, DEVICE, "device")?;
+    device.u16(DeviceObject::Type)?;
+    expect(kernel, Expected::Device, device.address())?;
     let driver = kernel.at(device.pointer(DeviceObject::DriverObject)?);
-    let driver = of_type(driver, driver.u16(DriverObject::Type)?, DRIVER, "driver")?;
+    driver.u16(DriverObject::Type)?;
+    expect(kernel, Expected::Driver, driver.address())?;
     let name = driver
         .address_of(DriverObject::DriverName)
         .and_then(|name| kernel.text(name));
@@ -314,14 +306,4 @@ fn driver(device: At<'_, '_>) -> Read<DriverNode> {
         address: kernel.addr(driver.address()),
         name: name.into(),
     })
-}
-
-fn of_type<'k, 'd>(at: At<'k, 'd>, found: u16, wanted: u16, what: &str) -> Read<At<'k, 'd>> {
-    if found == wanted {
-        return Ok(at);
-    }
-    let at = at.kernel().addr(at.address());
-    Err(Hole::Implausible(format!(
-        "{at} is no {what}: its type is {found}, not {wanted}"
-    )))
 }

@@ -26,6 +26,7 @@ mod derived;
 pub mod diff;
 pub mod directory;
 pub mod enumerate;
+pub mod expected;
 pub mod global;
 pub mod handle;
 pub mod identify;

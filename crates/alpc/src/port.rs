@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 use crate::blob::{self, BlobKind};
 use crate::completion_list::{self, CompletionListRecord};
 use crate::contract::{CommunicationInfo, Global, ObjectHeader, Port, PortAttributes};
+use crate::expected::{self, Expected, expect};
 use crate::identify::{self, Identity};
 use crate::kernel::{At, Kernel, Read};
 use crate::list::{self, List};
@@ -130,6 +131,10 @@ pub fn kind(port: At<'_, '_>) -> Read<PortKind> {
         });
     };
     match (is_port_object(port), is_named_by_its_info(port, kind)) {
+        // Its state may have been overwritten: its info knows it as another kind.
+        (Ok(true), Ok(false)) if is_named_otherwise(port, kind) => {
+            Err(expected::not_there(port.kernel(), Expected::Port, port.address()))
+        }
         (Ok(true), _) | (_, Ok(true)) => Ok(kind),
         (Ok(false), _) | (_, Ok(false)) => Err(no_port()),
         (Err(_), Err(_)) if port.flag(Port::Initialized)? => Ok(kind),
@@ -185,6 +190,16 @@ pub(crate) fn is_tied(port: At<'_, '_>) -> Read<bool> {
         && blob::kind(kernel, info)? == BlobKind::CONNECTION_INFO)
 }
 
+fn is_named_otherwise(port: At<'_, '_>, kind: PortKind) -> bool {
+    let kinds = [
+        PortKind::Connection,
+        PortKind::ClientCommunication,
+        PortKind::ServerCommunication,
+    ];
+    let mut others = kinds.into_iter().filter(|other| *other != kind);
+    others.any(|other| is_named_by_its_info(port, other).unwrap_or(false))
+}
+
 fn is_named_by_its_info(port: At<'_, '_>, kind: PortKind) -> Read<bool> {
     let info = port.pointer(Port::CommunicationInfo)?;
     if info.u64() == 0 {
@@ -205,6 +220,17 @@ pub fn owner_process(port: At<'_, '_>) -> Read<(Gva, bool)> {
     Ok((Gva::new(raw & !1), raw & 1 != 0))
 }
 
+/// The name that a port was given, if any.
+///
+/// # Errors
+/// When its header or name is not in the dump, or the header is none of a live port: then it would tell no name.
+pub(crate) fn own_name(port: At<'_, '_>) -> Read<Option<String>> {
+    if let Ok(false) = is_port_object(port) {
+        return Err(expected::not_there(port.kernel(), Expected::Port, port.address()));
+    }
+    object::header(port.kernel(), port.address()).and_then(object::name)
+}
+
 /// A port with the name that it was given, if any.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct NamedPort {
@@ -218,7 +244,7 @@ impl NamedPort {
     /// The port at an address.
     #[must_use]
     pub fn at(kernel: &Kernel<'_>, address: Gva) -> Self {
-        let name = object::header(kernel, address).and_then(object::name);
+        let name = own_name(kernel.at(address));
         Self {
             address: kernel.addr(address),
             name: name.into(),
@@ -460,6 +486,7 @@ pub fn info<'k, 'd>(port: At<'k, 'd>) -> Read<At<'k, 'd>> {
             "the port {at} has no communication info"
         )));
     }
+    expect(port.kernel(), Expected::CommunicationInfo, info)?;
     Ok(port.kernel().at(info))
 }
 

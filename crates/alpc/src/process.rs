@@ -8,6 +8,7 @@ use crate::contract::{
     Global, ObjectNameInformation, Process, ProcessControl, PspSessionSpace, SessionSpace,
 };
 use crate::directory::same_name;
+use crate::expected::{Expected, expect};
 use crate::handle;
 use crate::identify::{self, Identity};
 use crate::kernel::{At, Kernel, Read};
@@ -35,7 +36,9 @@ impl ProcessRef {
     pub fn at(kernel: &Kernel<'_>, address: Gva) -> Self {
         Self {
             address: kernel.addr(address),
-            image: image_name(kernel.at(address)).into(),
+            image: expect(kernel, Expected::Process, address)
+                .and_then(|()| image_name(kernel.at(address)))
+                .into(),
         }
     }
 }
@@ -71,6 +74,7 @@ pub fn image_name(process: At<'_, '_>) -> Read<String> {
 /// # Errors
 /// When neither tells: the kernel's name is not in the dump, or it is cut and the path is not.
 pub fn has_image(process: At<'_, '_>, wanted: &str) -> Read<bool> {
+    expect(process.kernel(), Expected::Process, process.address())?;
     let short = image_name(process);
     if short.as_ref().is_ok_and(|short| same_name(short, wanted)) {
         return Ok(true);

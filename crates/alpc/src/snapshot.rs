@@ -7,6 +7,7 @@ use kdump::{FileTime, Gva, Gxa, TimeSpan};
 use crate::connection;
 use crate::contract::{CommunicationInfo, Message, Port};
 use crate::enumerate;
+use crate::expected::{self, Expected, expect};
 use crate::kernel::{At, Kernel, Read};
 use crate::object;
 use crate::port::{self, PortKind};
@@ -259,11 +260,19 @@ fn ports(kernel: &Kernel<'_>) -> (Listed<PortFact>, Listed<ConnectionFact>) {
     let mut connections = Vec::new();
     for address in found.ports {
         let port = kernel.at(address);
-        match port::kind(port) {
+        let kind = port::kind(port).and_then(|kind| expect(kernel, Expected::Port, address).map(|()| kind));
+        match kind {
             Ok(PortKind::Connection) => ports.push(port_fact(port)),
             Ok(PortKind::ClientCommunication) => connections.push(connection_fact(port)),
-            // A server's end is told with the client's; one that names no kind is not in use yet.
-            Ok(PortKind::ServerCommunication) | Err(Hole::Implausible(_)) => {}
+            // A server's end is told with the client's.
+            Ok(PortKind::ServerCommunication) => {}
+            // One that names no kind and leads nowhere is not in use yet.
+            Err(Hole::Implausible(_))
+                if port.pointer(Port::CommunicationInfo).is_ok_and(|info| info.u64() == 0) => {}
+            Err(Hole::Implausible(_)) => {
+                let hole = expected::not_there(kernel, Expected::Port, address);
+                hidden.push(Unread::new(Part::PortKind, Some(kernel.addr(address)), hole));
+            }
             Err(hole) => hidden.push(Unread::new(Part::PortKind, Some(kernel.addr(address)), hole)),
         }
     }
@@ -278,6 +287,12 @@ fn ports(kernel: &Kernel<'_>) -> (Listed<PortFact>, Listed<ConnectionFact>) {
     (listed, connected)
 }
 
+/// The full path of a port, unless its header is none.
+fn path(port: At<'_, '_>) -> Read<Option<String>> {
+    port::own_name(port)?;
+    object::path(port.kernel(), port.address())
+}
+
 fn port_fact(port: At<'_, '_>) -> PortFact {
     let kernel = port.kernel();
     let connections = connection::infos(port).and_then(|infos| {
@@ -286,7 +301,7 @@ fn port_fact(port: At<'_, '_>) -> PortFact {
     });
     PortFact {
         address: kernel.addr(port.address()),
-        path: object::path(kernel, port.address()).into(),
+        path: path(port).into(),
         owner: connection::owner(port).into(),
         info: port.addr(Port::CommunicationInfo),
         sequence_no: port.u32(Port::SequenceNo).into(),
@@ -301,7 +316,7 @@ fn connection_fact(client: At<'_, '_>) -> ConnectionFact {
     let of_port = |port: Gva| (port.u64() != 0).then_some(port);
     let path = connection_port.clone().and_then(|port| {
         let port = of_port(port);
-        port.map_or(Ok(None), |port| object::path(kernel, port))
+        port.map_or(Ok(None), |port| path(kernel.at(port)))
     });
     let server = connection_port.clone().and_then(|port| {
         let port = of_port(port);
@@ -365,7 +380,9 @@ fn wait_fact(kernel: &Kernel<'_>, row: &WaitRow, unconfirmed: Option<Hole>) -> O
         client: row.waiter.process.clone(),
         message: row.message.address,
         message_id: row.message.message_id.clone(),
-        sequence_no: message.u32(Message::SequenceNo).into(),
+        sequence_no: expect(kernel, Expected::Message, message.address())
+            .and_then(|()| message.u32(Message::SequenceNo))
+            .into(),
         port: label,
         server: row.server_process.clone(),
         waited,

@@ -8,6 +8,7 @@ use crate::contract::{
     ClientId, DispatcherHeader, Message, Mutant, Port, Process, Queue, Semaphore, Thread, ThreadControl,
     Type, WaitBlock,
 };
+use crate::expected::{self, Expected, Sight, expect};
 use crate::kernel::{At, Kernel, Read, offset};
 use crate::list::{self, List};
 use crate::port::{self, PortRef};
@@ -214,7 +215,10 @@ impl WaitObjectKind {
     pub(crate) const MUTANT: Self = Self(2);
     pub(crate) const PROCESS: Self = Self(3);
     const SEMAPHORE: Self = Self(5);
+    pub(crate) const QUEUE: Self = Self(4);
     pub(crate) const THREAD: Self = Self(6);
+    /// A queue that wakes the thread of the highest priority: since Windows 8.
+    pub(crate) const PRIORITY_QUEUE: Self = Self(21);
 
     /// Whether it is an event: of notification, or of synchronization.
     pub(crate) fn is_event(self) -> bool {
@@ -295,6 +299,8 @@ impl AlpcWait {
 pub struct ReplyWait {
     /// The message it sent.
     pub message: Addr,
+    /// That it waits at its own semaphore for replies, which proves the wait; else why that cannot be told.
+    pub at_reply_semaphore: Value<()>,
     /// The port in whose queue the message is.
     pub queue_port: Value<Option<PortRef>>,
     /// The process that owns that port.
@@ -306,11 +312,12 @@ pub struct ReplyWait {
 #[must_use]
 pub fn thread(kernel: &Kernel<'_>, address: Gva) -> ThreadRecord {
     let thread = kernel.at(address);
-    let control = thread.embedded(Thread::Tcb);
+    let there = expect(kernel, Expected::Thread, address);
+    let control = there.clone().and_then(|()| thread.embedded(Thread::Tcb));
     let id = |member| {
-        thread
-            .embedded(Thread::Cid)
-            .and_then(|cid| cid.uint(member))
+        there
+            .clone()
+            .and_then(|()| thread.embedded(Thread::Cid)?.uint(member))
             .into()
     };
     let pointer = |member| {
@@ -327,22 +334,25 @@ pub fn thread(kernel: &Kernel<'_>, address: Gva) -> ThreadRecord {
         address: kernel.addr(address),
         process_id: id(ClientId::UniqueProcess),
         thread_id: id(ClientId::UniqueThread),
-        process: process(thread).into(),
+        process: there.clone().and_then(|()| process(thread)).into(),
         teb: pointer(ThreadControl::Teb),
         win32_thread: pointer(ThreadControl::Win32Thread),
-        state: state(thread).into(),
+        state: there.clone().and_then(|()| state(thread)).into(),
         processor: control
             .clone()
             .and_then(|at| at.u32(ThreadControl::NextProcessor))
             .map(processor_number)
             .into(),
-        wait_reason: wait_reason(thread).into(),
+        wait_reason: there.clone().and_then(|()| wait_reason(thread)).into(),
         user_mode_wait: flag(ThreadControl::WaitMode),
         alertable: flag(ThreadControl::Alertable),
         suspend_count: number(ThreadControl::SuspendCount),
         freeze_count: number(ThreadControl::FreezeCount),
-        wait_objects: wait_objects(thread).into(),
-        alpc_wait: reply_wait(thread).map(|reply| reply.map(AlpcWait::Reply)).into(),
+        wait_objects: there.clone().and_then(|()| wait_objects(thread)).into(),
+        alpc_wait: there
+            .and_then(|()| reply_wait(thread))
+            .map(|reply| reply.map(AlpcWait::Reply))
+            .into(),
         found_by: None,
         details: None,
     }
@@ -431,8 +441,8 @@ fn counted_wait_objects(control: At<'_, '_>, first: Gva) -> Read<Vec<WaitObject>
 #[allow(clippy::cast_possible_truncation, reason = "the member has one byte")]
 fn wait_object(kernel: &Kernel<'_>, address: Gva) -> WaitObject {
     let object = kernel.at(address);
-    let kind = object
-        .uint(DispatcherHeader::Type)
+    let kind = expect(kernel, Expected::WaitObject, address)
+        .and_then(|()| object.uint(DispatcherHeader::Type))
         .map(|kind| WaitObjectKind(kind as u8 & 0x7f));
     let is = |wanted| matches!(kind, Ok(kind) if kind == wanted);
     WaitObject {
@@ -445,49 +455,92 @@ fn wait_object(kernel: &Kernel<'_>, address: Gva) -> WaitObject {
 
 /// The reply that a thread waits for; none when it does not.
 ///
-/// `_ETHREAD.AlpcMessageId` holds the address of the message that the thread sent, but nothing clears it
-/// when the reply arrives, and a thread that was suspended while it waits has another wait reason. So it is
-/// believed only when the message names this thread as the waiting one.
+/// `_ETHREAD.AlpcMessageId` holds the address of the message that the thread sent, but nothing clears it when the reply
+/// arrives, and messages are used again. So it is believed only when the message names this thread as the waiting one,
+/// and the thread waits at its own semaphore for replies. One that was suspended waits for the end of that instead:
+/// then the message alone says so, and the wait is inferred.
 ///
 /// # Errors
-/// When the thread is not in the dump, or the message that it may wait for is not: then nothing can confirm
-/// the wait.
+/// When the thread is not in the dump, or the message that it waits for, by all that the thread says of itself, is not,
+/// or something else is in its place: then nothing can confirm the wait.
 pub fn reply_wait(thread: At<'_, '_>) -> Read<Option<ReplyWait>> {
     let kernel = thread.kernel();
     let message = thread.pointer(Thread::AlpcMessageId)?;
-    if !is_kernel_address(kernel, message) || !state(thread)?.is_waiting() {
+    if !state(thread)?.is_waiting() {
         return Ok(None);
     }
-    match kernel.at(message).pointer(Message::WaitingThread) {
-        Ok(waiting) if waiting == thread.address() => Ok(Some(wait_for(kernel, message))),
-        Ok(_) => Ok(None),
-        Err(hole) if may_wait_for_reply(thread)? => Err(hole),
-        Err(_) => Ok(None),
+    let place = place(thread)?;
+    if !kernel.is_kernel_address(message) {
+        return match place {
+            Place::ReplySemaphore if wait_reason(thread)? == WaitReason::WR_LPC_REPLY => {
+                Err(expected::not_there(kernel, Expected::Message, message))
+            }
+            _ => Ok(None),
+        };
     }
+    let proof = match place {
+        Place::Elsewhere => return Ok(None),
+        Place::ReplySemaphore => Value::Known(()),
+        Place::Hidden(hole) => Value::Missing(Box::new(hole)),
+    };
+    expect(kernel, Expected::Message, message)?;
+    let waiting = kernel.at(message).pointer(Message::WaitingThread)?;
+    Ok((waiting == thread.address()).then(|| wait_for(kernel, message, proof)))
 }
 
-/// Whether an address is in the half of memory that is the kernel's: a small number there is a stale id.
-fn is_kernel_address(kernel: &Kernel<'_>, address: Gva) -> bool {
-    let top_bit = if kernel.pointer_size() == 4 { 31 } else { 63 };
-    (address.u64() >> top_bit) & 1 != 0
+/// Where a thread waits, as far as that tells whether it waits for a reply.
+enum Place {
+    /// At its own semaphore for replies.
+    ReplySemaphore,
+    /// At something else: then it waits for no reply, whatever a message says.
+    Elsewhere,
+    /// It cannot be told.
+    Hidden(Hole),
 }
 
-/// Whether a thread whose message cannot be read may wait for the reply to it: nothing says that it waits
-/// for something else than the semaphore for replies, or it was suspended, which hides what it waited for.
-fn may_wait_for_reply(thread: At<'_, '_>) -> Read<bool> {
-    match wait_reason(thread)? {
-        WaitReason::SUSPENDED | WaitReason::WR_SUSPENDED => Ok(true),
-        WaitReason::WR_LPC_REPLY => {
-            let semaphore = thread.address_of(Thread::AlpcWaitSemaphore)?;
-            let objects = wait_objects(thread)?;
-            Ok(objects.is_empty() || objects.iter().any(|object| object.address.gva() == semaphore))
+/// Where a waiting thread waits. Both who waits for a reply and who waits for a message to receive does so at the
+/// semaphore; only the reason tells them apart.
+fn place(thread: At<'_, '_>) -> Read<Place> {
+    let reason = wait_reason(thread)?;
+    let objects = match wait_objects(thread) {
+        Ok(objects) => objects,
+        Err(hole) if reason == WaitReason::WR_LPC_REPLY => return Ok(Place::Hidden(hole)),
+        Err(_) => Vec::new(),
+    };
+    let at = thread.kernel().addr(thread.address());
+    if !objects.is_empty() {
+        let semaphore = thread.address_of(Thread::AlpcWaitSemaphore)?;
+        if objects.iter().any(|object| object.address.gva() == semaphore) {
+            return Ok(if reason == WaitReason::WR_LPC_RECEIVE {
+                Place::Elsewhere
+            } else {
+                Place::ReplySemaphore
+            });
         }
-        _ => Ok(false),
     }
+    // A wait block that was overwritten leads to nothing that anybody could wait for.
+    let overwritten = objects.iter().find_map(|object| object.kind.hole());
+    if let (WaitReason::WR_LPC_REPLY, Some(hole)) = (reason, overwritten) {
+        return Ok(Place::Hidden(hole.clone()));
+    }
+    Ok(match reason {
+        WaitReason::SUSPENDED | WaitReason::WR_SUSPENDED => Place::Hidden(Hole::Implausible(format!(
+            "the thread {at} was suspended, which hides what it waits for"
+        ))),
+        WaitReason::WR_LPC_REPLY if objects.is_empty() => Place::Hidden(Hole::Implausible(format!(
+            "the thread {at} names nothing that it waits for"
+        ))),
+        _ => Place::Elsewhere,
+    })
 }
 
-fn wait_for(kernel: &Kernel<'_>, message: Gva) -> ReplyWait {
-    let port = kernel.at(message).pointer(Message::PortQueue);
+fn wait_for(kernel: &Kernel<'_>, message: Gva, proof: Value<()>) -> ReplyWait {
+    let port = kernel.at(message).pointer(Message::PortQueue).and_then(|port| {
+        if port.u64() != 0 {
+            expect(kernel, Expected::Port, port)?;
+        }
+        Ok(port)
+    });
     let owner = port.clone().and_then(|port| {
         if port.u64() == 0 {
             return Ok(None);
@@ -497,6 +550,7 @@ fn wait_for(kernel: &Kernel<'_>, message: Gva) -> ReplyWait {
     });
     ReplyWait {
         message: kernel.addr(message),
+        at_reply_semaphore: proof,
         queue_port: port
             .map(|port| (port.u64() != 0).then(|| PortRef::at(kernel, port)))
             .into(),
@@ -504,27 +558,17 @@ fn wait_for(kernel: &Kernel<'_>, message: Gva) -> ReplyWait {
     }
 }
 
-/// `_DISPATCHER_HEADER.Type` of a thread.
-const THREAD_OBJECT: u8 = 6;
-
 /// Whether a thread is at an address: its dispatcher header says so. One whose header is not in the dump is
 /// taken for a thread, so that the rest of it can be read.
 #[must_use]
 pub fn is_thread(kernel: &Kernel<'_>, address: Gva) -> bool {
-    says_thread(kernel, address).unwrap_or(true)
+    expect(kernel, Expected::Thread, address).is_ok()
 }
 
 /// The same, for telling a thread from other things: one whose header is not in the dump is not taken for one.
 #[must_use]
 pub fn is_certainly_thread(kernel: &Kernel<'_>, address: Gva) -> bool {
-    says_thread(kernel, address).unwrap_or(false)
-}
-
-fn says_thread(kernel: &Kernel<'_>, address: Gva) -> Read<bool> {
-    let control = kernel.at(address).embedded(Thread::Tcb)?;
-    let header = control.embedded(ThreadControl::Header)?;
-    let kind = header.uint(DispatcherHeader::Type)?;
-    Ok(kind & 0x7f == u64::from(THREAD_OBJECT))
+    matches!(expected::look(kernel, Expected::Thread, address), Sight::Is)
 }
 
 /// The threads of a process, in the order of `_EPROCESS.ThreadListHead`; at the end those that are known without it.

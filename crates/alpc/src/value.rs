@@ -5,6 +5,8 @@ use std::fmt;
 use kdump::{Gva, Gxa, ReadError};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use crate::expected::{Expected, Found};
+
 /// A kernel virtual address in a record: printed and serialized as lower-case hex, zero-padded to the
 /// pointer width of the system that was dumped.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -118,6 +120,17 @@ pub enum Hole {
          that was made to harm"
     )]
     OutOfProportion,
+    /// The memory is in the dump, but what should be there is not: it was overwritten, used again, or was not read when
+    /// the dump was written.
+    #[error("no {} is at {at}: {found}", expected.name())]
+    NotThere {
+        /// What should be there.
+        expected: Expected,
+        /// Where.
+        at: Addr,
+        /// What is there.
+        found: Found,
+    },
     /// Kept back on purpose: see [`Trace::hide`](crate::trace::Trace::hide).
     #[error("kept back")]
     Withheld,
@@ -148,6 +161,7 @@ impl Hole {
             Self::NoGlobal { .. } => "no-global",
             Self::Implausible(_) => "implausible",
             Self::OutOfProportion => "out-of-proportion",
+            Self::NotThere { .. } => "not-there",
             Self::Withheld => "withheld",
             Self::Walk(_) | Self::WalkStopped { .. } => "walk-ended",
         }
@@ -171,6 +185,21 @@ impl Hole {
             },
             None => Self::Walk(text),
         }
+    }
+
+    /// Whether the dump hides what another dump of the same system would tell: memory that it does not have, or that was
+    /// overwritten, and walks that ended early. What only the symbols lack is not hidden by the dump.
+    #[must_use]
+    pub fn hides(&self) -> bool {
+        matches!(
+            self,
+            Self::Memory(_)
+                | Self::FileCut(_)
+                | Self::NotThere { .. }
+                | Self::OutOfProportion
+                | Self::Walk(_)
+                | Self::WalkStopped { .. }
+        )
     }
 
     /// Whether the kernel simply does not have the thing, as opposed to hiding it.

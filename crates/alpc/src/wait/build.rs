@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use kdump::{Gva, Gxa};
+use kdump::{FileTime, Gva, Gxa};
 
 use crate::contract::{Message, Thread, ThreadControl, WaitBlock, WaitChainEntry};
+use crate::expected::{Expected, expect};
 use crate::irp::{self, IrpNode, Request, Tie};
 use crate::kernel::{At, Kernel, Read};
 use crate::port;
@@ -69,8 +70,36 @@ pub fn waits_with_thread(kernel: &Kernel<'_>, thread: Gva) -> (Graph, NodeId) {
     (builder.finish(), node)
 }
 
-/// The threads that note that they hold a lock, each with its entry, by lock.
-type Holders = HashMap<Gva, Vec<(Gva, Gva)>>;
+/// The threads that note that they hold a lock.
+#[derive(Default)]
+struct Holders {
+    /// Each with its entry, by lock.
+    by_lock: HashMap<Gva, Vec<(Gva, Gva)>>,
+    /// Why the notes of some threads cannot be read.
+    gap: Option<Hole>,
+}
+
+/// Why it is not told which lock a thread waits for, or who owns it.
+struct Unfollowed {
+    /// In words.
+    why: String,
+    /// What hides it, when memory does.
+    hole: Option<Hole>,
+}
+
+impl Unfollowed {
+    fn told(why: String) -> Self {
+        Self { why, hole: None }
+    }
+
+    /// The same with a hole, if that hides anything.
+    fn or(self, hole: Hole) -> Self {
+        Self {
+            hole: self.hole.or(Some(hole).filter(Hole::hides)),
+            ..self
+        }
+    }
+}
 
 /// Gathers the graph, and remembers what it has read.
 pub(crate) struct Builder<'k, 'd> {
@@ -214,7 +243,8 @@ impl<'k, 'd> Builder<'k, 'd> {
         self.records.remove(&thread);
     }
 
-    /// A thread waits for a reply: its own message pointer says so, and the message names it.
+    /// A thread waits for a reply: its own message pointer says so, the message names it, and it waits at its own
+    /// semaphore for replies, as far as that can be told.
     fn reply(&mut self, thread: Gva, reply: &ReplyWait) {
         let from = self.thread(thread);
         let at = self.kernel.addr(thread);
@@ -224,12 +254,21 @@ impl<'k, 'd> Builder<'k, 'd> {
             Evidence::address("_KALPC_MESSAGE.WaitingThread", reply.message, at),
         ];
         evidence.extend(self.wait_reason(thread));
-        evidence.extend(self.waits_at_semaphore(thread));
-        let edge = Edge::new(to, EdgeKind::Reply, Certainty::Proven, evidence);
+        let certainty = match &reply.at_reply_semaphore {
+            Value::Known(()) => {
+                evidence.extend(self.waits_at_semaphore(thread));
+                Certainty::Proven
+            }
+            Value::Missing(hole) => {
+                evidence.push(Evidence::hole("_KWAIT_BLOCK.Object", at, (**hole).clone()));
+                Certainty::Inferred
+            }
+        };
+        let edge = Edge::new(to, EdgeKind::Reply, certainty, evidence);
         self.graph.connect(from, edge);
     }
 
-    /// A thread seems to wait for a reply, but the message cannot be read: nothing confirms it.
+    /// A thread says that it waits for a reply, but the message cannot be read, or none is there: nothing confirms it.
     fn unconfirmed_reply(&mut self, thread: Gva, hole: &Hole) {
         let Ok(message) = self.kernel.at(thread).pointer(Thread::AlpcMessageId) else {
             self.unread(Part::Thread, Some(thread), hole.clone());
@@ -302,35 +341,37 @@ impl<'k, 'd> Builder<'k, 'd> {
                 let _ = self.resource(thread, objects);
                 return;
             }
-            "WrFastMutex" | "WrGuardedMutex" => self
-                .fast_mutex(thread, objects)
-                .or_else(|_| self.noted_lock(thread, LockKind::FastMutex)),
+            "WrFastMutex" | "WrGuardedMutex" => self.fast_mutex(thread, objects).or_else(|hole| {
+                let noted = self.noted_lock(thread, LockKind::FastMutex);
+                noted.map_err(|unfollowed| unfollowed.or(hole))
+            }),
             "WrPushLock" => self.noted_lock(thread, LockKind::PushLock),
             _ => return,
         };
-        if let Err(why) = found {
+        if let Err(Unfollowed { why, hole }) = found {
             self.unknown_locks.insert(thread, why);
+            if let Some(hole) = hole {
+                self.unread(Part::Lock, Some(thread), hole);
+            }
         }
     }
 
     /// The executive resource that a thread waits for.
-    fn resource(&mut self, thread: Gva, objects: &[WaitObject]) -> Result<(), String> {
+    fn resource(&mut self, thread: Gva, objects: &[WaitObject]) -> Result<(), Unfollowed> {
         let kernel = self.kernel;
         let resources = self
-            .resources
-            .get_or_insert_with(|| Resources::read(kernel).map(Rc::new))
-            .clone()
-            .map_err(|hole| format!("executive resource, not followed: {hole}"))?;
+            .resources()
+            .map_err(|hole| Unfollowed::told(format!("executive resource, not followed: {hole}")))?;
         let line = objects.iter().find_map(|object| {
             let line = resources.find(kernel, object.address.gva(), thread)?;
             Some((line, object.address))
         });
         let Some((line, object)) = line else {
-            return Err(match &resources.gap {
+            return Err(Unfollowed::told(match &resources.gap {
                 Some(hole) => format!("executive resource, not found: {hole}"),
                 None => "executive resource, not found: none of the system's list has the thread in line"
                     .to_owned(),
-            });
+            }));
         };
         let at = kernel.addr(thread);
         let mut evidence = vec![Evidence::address("_KWAIT_BLOCK.Object", at, object)];
@@ -356,6 +397,23 @@ impl<'k, 'd> Builder<'k, 'd> {
         Ok(())
     }
 
+    /// The executive resources. That some cannot be read is told once, for any thread may wait for one of these.
+    fn resources(&mut self) -> Read<Rc<Resources>> {
+        if let Some(known) = &self.resources {
+            return known.clone();
+        }
+        let resources = Resources::read(self.kernel).map(Rc::new);
+        let gap = match &resources {
+            Ok(resources) => resources.gap.as_ref(),
+            Err(hole) => Some(hole),
+        };
+        if let Some(hole) = gap.filter(|hole| hole.hides()).cloned() {
+            self.unread(Part::Resources, None, hole);
+        }
+        self.resources = Some(resources.clone());
+        resources
+    }
+
     fn resource_node(&mut self, address: Gva, resources: &Resources) -> NodeId {
         if let Some(known) = self.graph.find(Role::Lock, address) {
             return known;
@@ -372,6 +430,12 @@ impl<'k, 'd> Builder<'k, 'd> {
             }
             // Where memory hides that a thread only waits to share it, it would pass for an owner.
             let listed = owners.owners.len();
+            if u64::try_from(listed).unwrap_or(u64::MAX) < owners.active {
+                return Err(Hole::Walk(format!(
+                    "{} threads own the resource, but its table has {listed} of them",
+                    owners.active
+                )));
+            }
             if u64::try_from(listed).unwrap_or(u64::MAX) > owners.active {
                 return Err(Hole::Walk(format!(
                     "{} of the {listed} threads in the resource's table own it, but not which ones can be told",
@@ -472,16 +536,17 @@ impl<'k, 'd> Builder<'k, 'd> {
 
     /// The lock that a thread notes that it waits for, and the threads that note that they hold it. The notes serve
     /// the scheduler, not the lock, so all of this is inferred.
-    fn noted_lock(&mut self, thread: Gva, kind: LockKind) -> Result<(), String> {
+    fn noted_lock(&mut self, thread: Gva, kind: LockKind) -> Result<(), Unfollowed> {
         let kernel = self.kernel;
-        let entries = locks::entries(kernel.at(thread))
-            .map_err(|hole| format!("{}, no owner recorded: {hole}", kind.name()))?;
+        let entries = locks::entries(kernel.at(thread)).map_err(|hole| {
+            Unfollowed::told(format!("{}, no owner recorded: {hole}", kind.name())).or(hole)
+        })?;
         let mut waiting = entries.iter().filter(|entry| entry.waiting);
         let (Some(entry), None) = (waiting.next(), waiting.next()) else {
-            return Err(format!(
+            return Err(Unfollowed::told(format!(
                 "{}, no owner recorded: the thread's lock entries do not tell one lock that it waits for",
                 kind.name()
-            ));
+            )));
         };
         let (at, lock) = (kernel.addr(thread), kernel.addr(entry.lock));
         let mut evidence = vec![Evidence::address(
@@ -514,15 +579,18 @@ impl<'k, 'd> Builder<'k, 'd> {
             return known;
         }
         let kernel = self.kernel;
-        let holders = self.holders_of(lock);
+        let (holders, gap) = self.holders_of(lock);
+        let owners = match gap {
+            Some(hole) if holders.is_empty() => Err(hole),
+            _ => Ok(holders.iter().map(|&(thread, _)| kernel.addr(thread)).collect()),
+        };
         let node = Node::Lock(LockNode {
             address: kernel.addr(lock),
             lock: kind,
             exclusive: None,
-            owners: Value::Known(holders.iter().map(|&(thread, _)| kernel.addr(thread)).collect()),
-            unknown: holders
-                .is_empty()
+            unknown: (owners.is_ok() && holders.is_empty())
                 .then_some("no owner recorded: no thread has a lock entry that says that it holds it"),
+            owners: owners.into(),
         });
         let id = self.graph.add(Role::Lock, lock, node);
         for (thread, entry) in holders {
@@ -537,20 +605,25 @@ impl<'k, 'd> Builder<'k, 'd> {
         id
     }
 
-    /// The threads that note that they hold a lock, each with its entry.
-    fn holders_of(&mut self, lock: Gva) -> Vec<(Gva, Gva)> {
+    /// The threads that note that they hold a lock, each with its entry, and what hides that others do.
+    fn holders_of(&mut self, lock: Gva) -> (Vec<(Gva, Gva)>, Option<Hole>) {
         let (kernel, listed) = (self.kernel, &self.listed);
         let holders = self.holders.get_or_insert_with(|| {
-            let mut holders = Holders::new();
+            let mut holders = Holders::default();
             for &thread in listed {
-                let entries = locks::entries(kernel.at(thread)).unwrap_or_default();
+                let entries = locks::entries(kernel.at(thread)).unwrap_or_else(|hole| {
+                    holders.gap = holders.gap.take().or(Some(hole).filter(Hole::hides));
+                    Vec::new()
+                });
                 for entry in entries.into_iter().filter(|entry| entry.held) {
-                    holders.entry(entry.lock).or_default().push((thread, entry.at));
+                    let known = holders.by_lock.entry(entry.lock).or_default();
+                    known.push((thread, entry.at));
                 }
             }
             holders
         });
-        holders.get(&lock).cloned().unwrap_or_default()
+        let known = holders.by_lock.get(&lock).cloned().unwrap_or_default();
+        (known, holders.gap.clone())
     }
 
     /// The I/O requests that threads of the graph wait for. An idle system is full of threads that wait for a
@@ -601,7 +674,7 @@ impl<'k, 'd> Builder<'k, 'd> {
             let (request_read, names) = match read {
                 Ok(read) => read,
                 Err(hole) => {
-                    if matches!(hole, Hole::Memory(_)) {
+                    if hole.hides() {
                         lost.push((request, hole));
                     }
                     continue;
@@ -765,9 +838,6 @@ impl<'k, 'd> Builder<'k, 'd> {
     }
 
     fn held_by(&mut self, object: NodeId, owner: Gva, certainty: Certainty, evidence: Vec<Evidence>) {
-        if !thread::is_thread(self.kernel, owner) {
-            return;
-        }
         let to = self.thread(owner);
         let edge = Edge::new(to, EdgeKind::HeldBy, certainty, evidence);
         self.graph.connect(object, edge);
@@ -799,19 +869,34 @@ impl<'k, 'd> Builder<'k, 'd> {
         if let Some(known) = self.graph.find(Role::Message, address) {
             return known;
         }
-        let message = self.kernel.at(address);
-        let port = message.pointer(Message::PortQueue);
-        let place = port.clone().and_then(|port| match port.u64() {
-            0 => Ok(None),
-            _ => self.queues.find(self.kernel, port, address),
-        });
-        let label = port
+        let kernel = self.kernel;
+        let message = kernel.at(address);
+        let there = expect(kernel, Expected::Message, address);
+        let port = there
             .clone()
-            .map(|port| (port.u64() != 0).then(|| self.label(port)));
-        let node = Node::Message(MessageNode::new(message, place.clone(), label));
-        let id = self.graph.add(Role::Message, address, node);
-        if let Some(port) = port.ok().filter(|port| port.u64() != 0) {
-            self.answer(id, message, port, &place);
+            .and_then(|()| message.pointer(Message::PortQueue))
+            .and_then(|port| match port.u64() {
+                0 => Ok(None),
+                _ => expect(kernel, Expected::Port, port).map(|()| Some(port)),
+            });
+        let place = port
+            .clone()
+            .and_then(|port| port.map_or(Ok(None), |port| self.queues.find(kernel, port, address)));
+        let label = port.clone().map(|port| port.map(|port| self.label(port)));
+        let received = port.clone().and_then(|port| match (&place, port) {
+            (_, None) => Ok(false),
+            (Ok(Some(kind)), _) => Ok(*kind == QueueKind::Pending),
+            _ => says_pending(message),
+        });
+        let server = received.and_then(|received| {
+            let server = received.then(|| message.pointer(Message::ServerThread));
+            Ok((received, server.transpose()?.filter(|server| server.u64() != 0)))
+        });
+        let named = server.clone().map(|(_, server)| server);
+        let node = MessageNode::new(message, there, place.clone(), label, named);
+        let id = self.graph.add(Role::Message, address, Node::Message(node));
+        if let (Ok(Some(port)), Ok((received, server))) = (port, server) {
+            self.answer(id, message, port, &place, received, server);
         }
         id
     }
@@ -828,50 +913,77 @@ impl<'k, 'd> Builder<'k, 'd> {
     }
 
     /// The way on from a message that is queued at a port.
-    fn answer(&mut self, id: NodeId, message: At<'_, '_>, port: Gva, place: &Read<Option<QueueKind>>) {
-        let at = self.kernel.addr(message.address());
-        let on_port = self.kernel.addr(port);
-        let says_pending = message
-            .uint(Message::QueueType)
-            .is_ok_and(|kind| Some(kind) == QueueKind::Pending.queue_type());
-        let (received, certainty) = match place {
-            Ok(Some(kind)) => (*kind == QueueKind::Pending, Certainty::Proven),
-            Ok(None) => (says_pending, Certainty::Inferred),
-            Err(_) => (says_pending, Certainty::Inferred),
+    fn answer(
+        &mut self,
+        id: NodeId,
+        message: At<'_, '_>,
+        port: Gva,
+        place: &Read<Option<QueueKind>>,
+        received: bool,
+        server: Option<Gva>,
+    ) {
+        let kernel = self.kernel;
+        let (at, on_port) = (kernel.addr(message.address()), kernel.addr(port));
+        let certainty = match place {
+            Ok(Some(_)) => Certainty::Proven,
+            Ok(None) | Err(_) => Certainty::Inferred,
         };
-        let in_queue = match place {
+        let mut evidence = vec![match place {
             Ok(Some(kind)) => Evidence::word(list_of(*kind), on_port, "has the message"),
             Ok(None) => Evidence::word("_ALPC_PORT queues", on_port, "none has the message"),
             Err(hole) => Evidence::hole("_ALPC_PORT queues", on_port, hole.clone()),
+        }];
+        let (to, edge) = match (received, server) {
+            (true, Some(server)) => {
+                let named = kernel.addr(server);
+                evidence.push(Evidence::address("_KALPC_MESSAGE.ServerThread", at, named));
+                (self.thread(server), EdgeKind::ReceivedBy)
+            }
+            (true, None) => match self.receiver(kernel.at(port)) {
+                Ok(Some(owner)) => {
+                    let none = kernel.addr(Gva::new(0));
+                    evidence.push(Evidence::address("_KALPC_MESSAGE.ServerThread", at, none));
+                    evidence.push(Evidence::address(
+                        "_ALPC_PORT.OwnerProcess",
+                        on_port,
+                        kernel.addr(owner),
+                    ));
+                    (self.receiver_node(owner), EdgeKind::ReceivedBy)
+                }
+                Ok(None) => (self.port(port), EdgeKind::QueuedAt),
+                Err(_) => return,
+            },
+            (false, _) => (self.port(port), EdgeKind::QueuedAt),
         };
-        if received && let Some((server, evidence)) = self.server_thread(message) {
-            let to = self.thread(server);
-            let evidence = vec![in_queue, evidence];
-            let edge = Edge::new(to, EdgeKind::ReceivedBy, certainty, evidence);
-            self.graph.connect(id, edge);
-            return;
+        if edge == EdgeKind::QueuedAt {
+            evidence.push(Evidence::address("_KALPC_MESSAGE.PortQueue", at, on_port));
         }
-        let to = self.port(port);
-        let evidence = vec![
-            in_queue,
-            Evidence::address("_KALPC_MESSAGE.PortQueue", at, on_port),
-        ];
         self.graph
-            .connect(id, Edge::new(to, EdgeKind::QueuedAt, certainty, evidence));
+            .connect(id, Edge::new(to, edge, certainty, evidence));
     }
 
-    /// The thread that received a message, when there is such a thread.
-    fn server_thread(&self, message: At<'_, '_>) -> Option<(Gva, Evidence)> {
-        let server = message.pointer(Message::ServerThread).ok()?;
-        if server.u64() == 0 || !thread::is_thread(self.kernel, server) {
-            return None;
+    /// The process that received a port's pending messages: its owner. None when that one has closed it or ended.
+    fn receiver(&self, port: At<'_, '_>) -> Read<Option<Gva>> {
+        let (owner, closed) = port::owner_process(port)?;
+        if closed || owner.u64() == 0 {
+            return Ok(None);
         }
-        let at = self.kernel.addr(message.address());
-        let server_at = self.kernel.addr(server);
-        Some((
-            server,
-            Evidence::address("_KALPC_MESSAGE.ServerThread", at, server_at),
-        ))
+        let ended = matches!(
+            ProcessNode::new(self.kernel, owner).exit_time,
+            Value::Known(FileTime(1..))
+        );
+        Ok((!ended).then_some(owner))
+    }
+
+    fn receiver_node(&mut self, process: Gva) -> NodeId {
+        if let Some(known) = self.graph.find(Role::Receiver, process) {
+            return known;
+        }
+        let node = ProcessNode {
+            is_receiver: true,
+            ..ProcessNode::new(self.kernel, process)
+        };
+        self.graph.add(Role::Receiver, process, Node::Process(node))
     }
 
     /// A port, its owner, and the threads that serve it.
@@ -978,6 +1090,12 @@ impl<'k, 'd> Builder<'k, 'd> {
             self.graph.connect(id, edge);
         }
     }
+}
+
+/// Whether a message says of itself that it was received and not answered.
+fn says_pending(message: At<'_, '_>) -> Read<bool> {
+    let kind = message.uint(Message::QueueType)?;
+    Ok(Some(kind) == QueueKind::Pending.queue_type())
 }
 
 fn list_of(kind: QueueKind) -> &'static str {

@@ -1,13 +1,14 @@
 //! One way through the graph: from a waiter to where its chain ends.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use kdump::{Gva, Gxa};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::contract::{Thread, ThreadControl};
+use crate::contract::{Message, Thread, ThreadControl};
 use crate::kernel::{Kernel, Read};
+use crate::queue::{self, QueueKind};
 use crate::thread;
 use crate::value::Value;
 use crate::wait::edge::{Certainty, Edge, EdgeKind, Evidence};
@@ -44,7 +45,7 @@ pub struct Chain {
     pub joins: Option<NodeId>,
     /// The process that owns the port which it ends at.
     pub owner: Option<Step>,
-    /// Threads of the last one's process that may go on with its work, when asked for.
+    /// Threads that may go on with the last one's work, or that may have received the last message, when asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub candidates: Option<Value<Vec<Candidate>>>,
     /// What helps to find the culprit, for a thread that it ends at, or that waits for the I/O request that it ends
@@ -53,7 +54,7 @@ pub struct Chain {
     pub suspect: Option<Suspect>,
 }
 
-/// A thread that may go on with the work of another one.
+/// A thread that may go on with the work of another one, or that may have received a message.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Candidate {
     /// The thread.
@@ -191,9 +192,93 @@ pub fn candidates(kernel: &Kernel<'_>, graph: &Graph, server: &ThreadNode) -> Re
             (apart <= window).then(|| (apart, candidate(kernel, server, node)))
         })
         .collect();
+    if found.is_empty() {
+        threads.complete("the list of the process's threads")?;
+    }
     found.sort_by_key(|(apart, candidate)| (*apart, candidate.thread.address));
     found.truncate(CANDIDATES);
     Ok(found.into_iter().map(|(_, candidate)| candidate).collect())
+}
+
+/// Threads that may have received the message that a chain ends behind, where nothing names the thread that did: of
+/// the process that received it, and their waits began within the same ticks as that for the reply, or they serve other
+/// requests of the same port.
+///
+/// # Errors
+/// When the message, or the process's list of threads, cannot be read.
+pub fn receivers(kernel: &Kernel<'_>, graph: &Graph, chain: &Chain) -> Option<Read<Vec<Candidate>>> {
+    let mut steps = chain.steps.iter().rev().map(|step| &step.node);
+    match (steps.next(), steps.next()) {
+        (Some(Node::Process(process)), Some(Node::Message(message))) if process.is_receiver => Some(
+            receivers_of(kernel, graph, process.address.gva(), message.address.gva()),
+        ),
+        _ => None,
+    }
+}
+
+fn receivers_of(kernel: &Kernel<'_>, graph: &Graph, process: Gva, message: Gva) -> Read<Vec<Candidate>> {
+    let clock = *graph.clock.get()?;
+    let waiter = kernel.at(message).pointer(Message::WaitingThread)?;
+    let waited = match waiter.u64() {
+        0 => None,
+        _ => clock.waited(kernel.at(waiter))?,
+    };
+    let port = kernel.at(message).pointer(Message::PortQueue)?;
+    let serving = serving(kernel, port, message)?;
+    let window = clock.increment.saturating_mul(SAME_MOMENT);
+    let threads = thread::threads_of(kernel.at(process))?;
+    let mut found: Vec<(u64, Candidate)> = threads
+        .entries
+        .iter()
+        .filter_map(|&thread| {
+            let node = ThreadNode::new(kernel, &graph.clock, &thread::thread(kernel, thread));
+            let apart = node.waited().zip(waited).map(|(own, other)| own.abs_diff(other));
+            let apart = apart.filter(|apart| *apart <= window);
+            let mut evidence = Vec::new();
+            if apart.is_some() {
+                evidence.extend(wait_time(kernel, thread));
+            }
+            if let Some(&other) = serving.get(&thread) {
+                let other = kernel.addr(other);
+                evidence.push(Evidence::address(
+                    "_KALPC_MESSAGE.ServerThread",
+                    other,
+                    kernel.addr(thread),
+                ));
+            }
+            let candidate = Candidate {
+                thread: node,
+                certainty: Certainty::Inferred,
+                evidence,
+            };
+            let is_one = !candidate.evidence.is_empty();
+            is_one.then(|| (apart.unwrap_or(u64::MAX), candidate))
+        })
+        .collect();
+    if found.is_empty() {
+        threads.complete("the list of the process's threads")?;
+    }
+    found.sort_by_key(|(apart, candidate)| (*apart, candidate.thread.address));
+    found.truncate(CANDIDATES);
+    Ok(found.into_iter().map(|(_, candidate)| candidate).collect())
+}
+
+/// The threads that received the other pending messages of a port, each with one of these.
+fn serving(kernel: &Kernel<'_>, port: Gva, but: Gva) -> Read<HashMap<Gva, Gva>> {
+    let pending = queue::members(kernel.at(port), QueueKind::Pending)?;
+    let others = pending.entries.into_iter().filter(|&message| message != but);
+    Ok(others
+        .filter_map(|message| {
+            let server = kernel.at(message).pointer(Message::ServerThread).ok()?;
+            (server.u64() != 0).then_some((server, message))
+        })
+        .collect())
+}
+
+fn wait_time(kernel: &Kernel<'_>, thread: Gva) -> Option<Evidence> {
+    let control = kernel.at(thread).embedded(Thread::Tcb).ok()?;
+    let since = control.uint(ThreadControl::WaitTime).ok()?;
+    Some(Evidence::number("_KTHREAD.WaitTime", kernel.addr(thread), since))
 }
 
 fn candidate(kernel: &Kernel<'_>, server: &ThreadNode, thread: ThreadNode) -> Candidate {
@@ -203,11 +288,7 @@ fn candidate(kernel: &Kernel<'_>, server: &ThreadNode, thread: ThreadNode) -> Ca
             .and_then(|at| at.pointer(ThreadControl::Queue))
             .ok()
     };
-    let since = control(thread.address.gva()).and_then(|at| at.uint(ThreadControl::WaitTime));
-    let mut evidence = Vec::new();
-    if let Ok(since) = since {
-        evidence.push(Evidence::number("_KTHREAD.WaitTime", thread.address, since));
-    }
+    let mut evidence: Vec<Evidence> = wait_time(kernel, thread.address.gva()).into_iter().collect();
     if let Some(own) = queue(thread.address.gva())
         && own.u64() != 0
         && Some(own) == queue(server.address.gva())

@@ -39,7 +39,7 @@ impl Certainty {
 pub enum EdgeKind {
     /// A thread waits for the reply to a message.
     Reply,
-    /// A thread received the message and has not answered it.
+    /// A thread received the message and has not answered it, or some thread of a process.
     ReceivedBy,
     /// The message stands in a queue of the port and was not received.
     QueuedAt,

@@ -24,6 +24,8 @@ pub(crate) enum Role {
     Object,
     Lock,
     Process,
+    /// A process that stands for a thread of its own that nothing names.
+    Receiver,
     Irp,
     Driver,
 }
@@ -141,6 +143,38 @@ impl Graph {
     pub fn next(&self, from: NodeId) -> Option<&Edge> {
         let edges = self.edges(from);
         edges.iter().find(|edge| edge.is_binding())
+    }
+
+    /// The node that the chain which begins at each node ends at; none where it comes back to itself.
+    pub(crate) fn last_nodes(&self) -> Vec<Option<NodeId>> {
+        let mut last: Vec<Option<Option<NodeId>>> = vec![None; self.nodes.len()];
+        for start in 0..self.nodes.len() {
+            let mut way = Vec::new();
+            let mut at = NodeId(start);
+            let end = loop {
+                match last.get(at.0) {
+                    Some(Some(known)) => break *known,
+                    // What leads to itself has no end, and is met again as such.
+                    Some(None) => {
+                        if let Some(slot) = last.get_mut(at.0) {
+                            *slot = Some(None);
+                        }
+                    }
+                    None => break None,
+                }
+                way.push(at);
+                match self.next(at) {
+                    Some(edge) => at = edge.to,
+                    None => break Some(at),
+                }
+            };
+            for node in way {
+                if let Some(slot) = last.get_mut(node.0) {
+                    *slot = Some(end);
+                }
+            }
+        }
+        last.into_iter().map(Option::flatten).collect()
     }
 
     /// Whether a thread waits for another thread or process. One that waits for an I/O request does not.

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::kernel::Kernel;
 use crate::module;
-use crate::value::{Addr, Value};
+use crate::value::{Addr, Hole, Value};
 use crate::wait::build;
 use crate::wait::chain::{Chain, Step};
 use crate::wait::clock::Clock;
@@ -194,7 +194,10 @@ fn last_thread(chain: &Chain) -> Option<Addr> {
         Node::Irp(_) => steps.next()?,
         other => other,
     };
-    thread.thread().map(|thread| thread.address)
+    // Of what is no thread there is nothing to tell.
+    let thread = thread.thread()?;
+    let is_there = !matches!(thread.state.hole(), Some(Hole::NotThere { .. }));
+    is_there.then_some(thread.address)
 }
 
 fn modules(kernel: &Kernel<'_>) -> module::Modules {

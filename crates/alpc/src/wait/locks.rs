@@ -19,6 +19,7 @@ use kdump::{Gva, Gxa};
 use crate::contract::{
     ExecutiveResource, FastMutex, Global, LockEntry, OwnerEntry, Thread, ThreadControl, Type, WaitChainEntry,
 };
+use crate::expected::{Expected, expect};
 use crate::kernel::{At, Kernel, Read, before, offset};
 use crate::list;
 use crate::thread;
@@ -237,6 +238,10 @@ pub(crate) fn fast_mutex(kernel: &Kernel<'_>, event: Gva) -> Read<(Gva, Gva)> {
     let owner = kernel.at(mutex).pointer(FastMutex::Owner)?;
     if thread::is_certainly_thread(kernel, owner) {
         return Ok((mutex, owner));
+    }
+    // What is no pointer was never the owner of a fast mutex; what is one may lead to a page that was overwritten.
+    if kernel.is_kernel_address(owner) {
+        expect(kernel, Expected::Thread, owner)?;
     }
     Err(Hole::Implausible(format!(
         "no thread is at {}, where a fast mutex would name its owner",

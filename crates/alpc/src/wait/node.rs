@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::contract::{Message, PortMessage, Process};
+use crate::expected::{Expected, expect};
 use crate::irp::{DriverNode, IrpNode};
 use crate::kernel::{At, Kernel, Read};
 use crate::message::MessageType;
@@ -13,7 +14,7 @@ use crate::port::{self, PortKind};
 use crate::process::ProcessRef;
 use crate::queue::QueueKind;
 use crate::thread::{ThreadRecord, ThreadState, WaitObject, WaitReason};
-use crate::value::{Addr, Value};
+use crate::value::{Addr, Hole, Value};
 use crate::wait::clock::Clock;
 use crate::wait::servers::ServerCounts;
 use crate::wait::service::Service;
@@ -85,6 +86,34 @@ impl Node {
         owner.map(|process| process.address.gva())
     }
 
+    /// What hides its way on, where its chain ends as unreadable.
+    #[must_use]
+    pub fn hole(&self) -> Option<&Hole> {
+        match self {
+            Self::Thread(node) => {
+                let own = node.state.hole().or(node.wait_reason.hole());
+                own.or_else(|| node.hidden_object())
+            }
+            Self::Message(node) => {
+                let owner = node.port.known().and_then(Option::as_ref);
+                node.port
+                    .hole()
+                    .or(node.queue.hole())
+                    .or(node.server_thread.hole())
+                    .or(owner.and_then(|port| port.owner.hole()))
+            }
+            Self::Port(node) => node
+                .servers
+                .hole()
+                .or(node.servers.known().and_then(|servers| servers.complete.hole())),
+            Self::Mutant(node) => node.owner.hole(),
+            Self::Lock(node) => node.owners.hole(),
+            Self::Process(node) => node.exit_time.hole(),
+            Self::Irp(node) => node.thread.hole(),
+            Self::CompletionPort(_) | Self::Driver(_) => None,
+        }
+    }
+
     /// The thread, if it is one.
     #[must_use]
     pub fn thread(&self) -> Option<&ThreadNode> {
@@ -152,6 +181,16 @@ impl ThreadNode {
         self.waited.known().copied().flatten().map(|span| span.0)
     }
 
+    /// What hides what it waits for: such a thing may have an owner.
+    pub(crate) fn hidden_object(&self) -> Option<&Hole> {
+        let objects = self.wait_objects.known().map_or(&[][..], Vec::as_slice);
+        let kinds = objects.iter().map(|object| object.kind.hole());
+        std::iter::once(self.wait_objects.hole())
+            .chain(kinds)
+            .flatten()
+            .find(|hole| hole.hides())
+    }
+
     /// Whether it was suspended and not resumed.
     #[must_use]
     pub fn is_suspended(&self) -> bool {
@@ -175,6 +214,8 @@ pub struct MessageNode {
     pub queue: Value<Option<QueueKind>>,
     /// The port that the message names as the one whose queue it is in.
     pub port: Value<Option<PortLabel>>,
+    /// The thread that received it; none while nobody has, and where the message does not name it.
+    pub server_thread: Value<Option<Addr>>,
 }
 
 /// A port in short.
@@ -203,13 +244,16 @@ impl PortLabel {
 }
 
 impl MessageNode {
+    /// What is told of a message; `there` says why it is none.
     pub(crate) fn new(
         message: At<'_, '_>,
+        there: Read<()>,
         queue: Read<Option<QueueKind>>,
         port: Read<Option<PortLabel>>,
+        server_thread: Read<Option<Gva>>,
     ) -> Self {
         let kernel = message.kernel();
-        let header = message.embedded(Message::PortMessage);
+        let header = there.clone().and_then(|()| message.embedded(Message::PortMessage));
         Self {
             address: kernel.addr(message.address()),
             message_id: header
@@ -220,9 +264,12 @@ impl MessageNode {
                 .and_then(|header| header.u16(PortMessage::Type))
                 .map(MessageType::from_word)
                 .into(),
-            canceled: message.flag(Message::Canceled).into(),
+            canceled: there.and_then(|()| message.flag(Message::Canceled)).into(),
             queue: queue.into(),
             port: port.into(),
+            server_thread: server_thread
+                .map(|server| server.map(|server| kernel.addr(server)))
+                .into(),
         }
     }
 }
@@ -261,7 +308,7 @@ impl PortNode {
         let of_owner = |member: Process| {
             process
                 .clone()
-                .and_then(|owner| owner.map(|owner| kernel.at(owner).uint(member)).transpose())
+                .and_then(|owner| owner.map(|owner| of_process(kernel, owner, member)).transpose())
                 .into()
         };
         Self {
@@ -286,6 +333,11 @@ impl PortNode {
         let ended = matches!(self.owner_exit_time, Value::Known(Some(FileTime(1..))));
         closed || ended || matches!(self.owner, Value::Known(None))
     }
+}
+
+fn of_process(kernel: &Kernel<'_>, process: Gva, member: Process) -> Read<u64> {
+    expect(kernel, Expected::Process, process)?;
+    kernel.at(process).uint(member)
 }
 
 /// The name of a port's connection port; only that one has a name.
@@ -374,6 +426,9 @@ pub struct ProcessNode {
     pub image: Value<String>,
     /// When it ended, in 100 ns since 1601; 0 while it runs.
     pub exit_time: Value<FileTime>,
+    /// Whether it stands for a thread of its own that received a message, and that nothing names.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_receiver: bool,
 }
 
 impl ProcessNode {
@@ -381,11 +436,17 @@ impl ProcessNode {
     #[must_use]
     pub fn new(kernel: &Kernel<'_>, address: Gva) -> Self {
         let process = kernel.at(address);
+        let there = expect(kernel, Expected::Process, address);
+        let number = |member| there.clone().and_then(|()| process.uint(member));
         Self {
             address: kernel.addr(address),
-            process_id: process.uint(Process::UniqueProcessId).into(),
-            image: crate::process::image_name(process).into(),
-            exit_time: process.uint(Process::ExitTime).map(FileTime).into(),
+            process_id: number(Process::UniqueProcessId).into(),
+            image: there
+                .clone()
+                .and_then(|()| crate::process::image_name(process))
+                .into(),
+            exit_time: number(Process::ExitTime).map(FileTime).into(),
+            is_receiver: false,
         }
     }
 }

@@ -58,6 +58,8 @@ pub enum RootKind {
     Receiving,
     /// A thread that has ended.
     Terminated,
+    /// A process one of whose threads received a message and has not answered it: nothing tells which thread.
+    Received,
     /// A port whose messages nobody receives, although threads wait for them.
     NotReceived,
     /// A port whose completion port lets no more threads run.
@@ -102,6 +104,7 @@ impl RootKind {
             Self::Suspended => "suspended",
             Self::Delay => "delay",
             Self::Receiving => "receiving",
+            Self::Received => "received",
             Self::Terminated => "terminated",
             Self::NotReceived => "not-received",
             Self::AtLimit => "at-limit",
@@ -135,6 +138,7 @@ impl RootKind {
             Self::Delay => "waits for a time to pass",
             Self::Receiving => "waits for the next message, with this one unanswered",
             Self::Terminated => "has ended",
+            Self::Received => "has received the message and not answered it, and nothing names the thread that did",
             Self::NotReceived => "has messages that nobody receives, though threads wait for them",
             Self::AtLimit => "has messages, but its completion port lets no more threads run",
             Self::ServersBlocked => "is served only by threads that wait for something else",
@@ -204,6 +208,7 @@ impl Graph {
             Some("DelayExecution" | "WrDelayExecution") => RootKind::Delay,
             Some("Suspended" | "WrSuspended") => RootKind::Suspended,
             Some(reason) if LOCKS.contains(&reason) => RootKind::Lock,
+            Some(_) if thread.hidden_object().is_some() => RootKind::Unreadable,
             Some(_) => RootKind::NoOwner,
             None => RootKind::Unreadable,
         }
@@ -214,6 +219,8 @@ fn of_message(message: &MessageNode) -> RootKind {
     match (&message.port, &message.queue) {
         (Value::Known(None), _) => RootKind::NotQueued,
         (Value::Missing(_), _) | (_, Value::Missing(_)) => RootKind::Unreadable,
+        _ if message.server_thread.hole().is_some() => RootKind::Unreadable,
+        (Value::Known(Some(port)), _) if port.owner.hole().is_some() => RootKind::Unreadable,
         _ => RootKind::NotQueued,
     }
 }
@@ -232,10 +239,10 @@ pub(crate) fn of_port(port: &PortNode) -> RootKind {
             RootKind::NotReceived
         };
     }
-    if servers.running > 0 {
-        RootKind::ServersRunning
-    } else if servers.unreadable > 0 || servers.complete.hole().is_some() {
+    if servers.unreadable > 0 || servers.complete.hole().is_some() {
         RootKind::Unreadable
+    } else if servers.running > 0 {
+        RootKind::ServersRunning
     } else if servers.blocked > 0 {
         RootKind::ServersBlocked
     } else if servers.suspended > 0 {
@@ -263,8 +270,10 @@ fn of_lock(lock: &LockNode) -> RootKind {
 }
 
 fn of_process(process: &ProcessNode) -> RootKind {
-    match process.exit_time {
+    match &process.exit_time {
         Value::Known(FileTime(1..)) => RootKind::ProcessExited,
+        Value::Missing(hole) if !hole.is_absence() => RootKind::Unreadable,
+        _ if process.is_receiver => RootKind::Received,
         _ => RootKind::ProcessRuns,
     }
 }

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::contract::{Port, Queue};
+use crate::expected::{Expected, expect};
 use crate::kernel::{At, Kernel, Read};
 use crate::port::ServedBy;
 use crate::thread::{self, ThreadRecord, WaitReason};
@@ -157,6 +158,7 @@ pub(crate) fn of_completion_port(
     queue: Gva,
     mut record: impl FnMut(Gva) -> Read<ServerState>,
 ) -> Read<Servers> {
+    expect(kernel, Expected::CompletionPort, queue)?;
     let at = kernel.at(queue);
     let list = thread::threads_of_queue(at)?;
     let mut servers = Servers::none(ServedBy::CompletionPort);

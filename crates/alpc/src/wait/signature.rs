@@ -82,7 +82,10 @@ fn words(steps: &[Step], ring: bool) -> Vec<Word> {
             }
             Node::Process(process) => words.push(Word {
                 who: name(process.image.known().map(String::as_str)),
-                through: "{process}".to_owned(),
+                through: match std::mem::take(&mut through) {
+                    through if process.is_receiver => through,
+                    _ => "{process}".to_owned(),
+                },
             }),
             Node::Irp(irp) => words.push(Word {
                 who: driver(irp.known_driver().and_then(|driver| driver.name.known())),

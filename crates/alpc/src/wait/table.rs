@@ -49,8 +49,8 @@ pub struct WaitRow {
     pub waiter: ThreadNode,
     /// The message.
     pub message: MessageNode,
-    /// The thread that received it; none while nobody has, or when that thread is not known.
-    pub server: Option<ThreadNode>,
+    /// The thread that received it; none while nobody has, and where the message does not name it.
+    pub server: Value<Option<ThreadNode>>,
     /// The process that is to answer: the server thread's, else the port's owner.
     pub server_process: Value<Option<ProcessRef>>,
     /// What has become of the message.
@@ -59,6 +59,8 @@ pub struct WaitRow {
     pub certainty: Certainty,
     /// Why the chain that begins here ends.
     pub end: RootKind,
+    /// Set when it ends at what cannot be read: why that cannot.
+    pub end_reached: Value<()>,
 }
 
 /// All waits for ALPC replies, the longest first.
@@ -77,9 +79,21 @@ impl WaitTable {
     #[must_use]
     pub fn of(graph: &Graph) -> Self {
         let ends = graph.ends();
+        let last = graph.last_nodes();
+        let reached = |id: NodeId| {
+            let node = last.get(id.0).copied().flatten().and_then(|last| graph.node(last));
+            let hole = node.and_then(Node::hole).filter(|_| end(&ends, id) == RootKind::Unreadable);
+            hole.map_or(Value::Known(()), |hole| Value::Missing(Box::new(hole.clone())))
+        };
         let mut waits: Vec<WaitRow> = graph
             .reply_waits()
-            .filter_map(|(id, waiter, edge)| row(graph, waiter, edge.to, edge.certainty, end(&ends, id)))
+            .filter_map(|(id, waiter, edge)| {
+                let row = row(graph, waiter, edge.to, edge.certainty, end(&ends, id))?;
+                Some(WaitRow {
+                    end_reached: reached(id),
+                    ..row
+                })
+            })
             .collect();
         waits.sort_by_key(|row| {
             let waited = row.waiter.waited();
@@ -111,8 +125,8 @@ fn row(
         .edges(message)
         .iter()
         .find(|edge| edge.edge == EdgeKind::ReceivedBy);
-    let server = received.and_then(|edge| graph.thread(edge.to)).cloned();
-    let server_process = match (&server, &node.port) {
+    let thread = received.and_then(|edge| graph.thread(edge.to)).cloned();
+    let server_process = match (&thread, &node.port) {
         (Some(server), _) => server.process.clone(),
         (None, Value::Known(Some(port))) => port.owner.clone(),
         (None, Value::Known(None)) => Value::Known(None),
@@ -122,10 +136,11 @@ fn row(
         waiter: waiter.clone(),
         state: state(node),
         message: node.clone(),
-        server,
+        server: node.server_thread.clone().map(|_| thread),
         server_process,
         certainty,
         end,
+        end_reached: Value::Known(()),
     })
 }
 

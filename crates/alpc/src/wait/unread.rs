@@ -71,8 +71,16 @@ pub enum Part {
     Message,
     /// The number that its port gave a message.
     MessageNumber,
+    /// The thread that received a message.
+    ServerThread,
     /// A mutant.
     Mutant,
+    /// The system's list of executive resources.
+    Resources,
+    /// Which lock a thread waits for.
+    Lock,
+    /// Who owns a lock.
+    LockOwners,
     /// A process.
     Process,
     /// The process of a thread.
@@ -123,7 +131,11 @@ impl Part {
             Self::ConnectionEnds => "ends of a connection",
             Self::Message => "message",
             Self::MessageNumber => "number of a message",
+            Self::ServerThread => "server thread of a message",
             Self::Mutant => "mutant",
+            Self::Resources => "executive resources",
+            Self::Lock => "lock that a thread waits for",
+            Self::LockOwners => "owners of a lock",
             Self::Process => "process",
             Self::ProcessOfThread => "process of a thread",
             Self::ImageName => "image name of a process",
@@ -152,6 +164,9 @@ impl Part {
                 | Self::WaitObject
                 | Self::Message
                 | Self::Mutant
+                | Self::Resources
+                | Self::Lock
+                | Self::LockOwners
         )
     }
 
