@@ -38,8 +38,8 @@ impl Fill {
             Self::Zeros => 0,
             Self::Filler => 0xdead_feed_u32.to_le_bytes()[at % 4],
             Self::Text => b"The quick brown fox. "[at % 21],
-            // A multiplier of a linear congruence: the same on every run.
-            Self::Noise => (at.wrapping_mul(0x9e37_79b9) >> 13).to_le_bytes()[0] | 1,
+            // The same on every run, and never by chance an address of the kernel.
+            Self::Noise => (at.wrapping_mul(0x9e37_79b9) >> 13).to_le_bytes()[0] & 0x7f | 1,
         }
     }
 }
@@ -116,7 +116,12 @@ fn conditions() -> Vec<Condition> {
         Condition::NoDeadlock { possible: false },
         Condition::NoDeadlock { possible: true },
     ];
-    for whose in [Whose::default(), image("explorer.exe"), image("lsass.exe"), port("lsasspirpc")] {
+    for whose in [
+        Whose::default(),
+        image("explorer.exe"),
+        image("lsass.exe"),
+        port("lsasspirpc"),
+    ] {
         all.push(Condition::Wait {
             longest: TimeSpan(0),
             whose: whose.clone(),
@@ -181,15 +186,24 @@ fn lies(whole: &Said, said: &Said) -> Vec<String> {
             Some(now) if now == end => {}
             // A lock whose owner memory hides: the wait for it is one that was not read.
             Some(RootKind::Unreadable | RootKind::Lock) => {
-                hold(said.partial, format!("nothing says why the chain of {thread:x} ends"));
+                hold(
+                    said.partial,
+                    format!("nothing says why the chain of {thread:x} ends"),
+                );
             }
-            Some(now) => hold(false, format!("the chain of {thread:x} ends as {now:?}, not {end:?}")),
+            Some(now) => hold(
+                false,
+                format!("the chain of {thread:x} ends as {now:?}, not {end:?}"),
+            ),
         }
     }
     for thread in said.ends.keys() {
         hold(whole.ends.contains_key(thread), format!("{thread:x} waits"));
     }
-    hold(said.partial || said.deadlocks >= whole.deadlocks, "a deadlock is lost".to_owned());
+    hold(
+        said.partial || said.deadlocks >= whole.deadlocks,
+        "a deadlock is lost".to_owned(),
+    );
     for (at, (before, now)) in whole.verdicts.iter().zip(&said.verdicts).enumerate() {
         let silent = (*before, *now) == (Verdict::Fail, Verdict::Pass);
         hold(!silent, format!("condition {at} holds"));
@@ -197,15 +211,18 @@ fn lies(whole: &Said, said: &Said) -> Vec<String> {
     let diff = diff::diff(&whole.snapshot, &said.snapshot, Some(diff::By::Addresses));
     for section in [&diff.processes, &diff.ports, &diff.connections, &diff.waits] {
         for change in &section.changes {
-            hold(change.change != Became::Went, format!("gone: {:?} {:?}", change.subject, change.address));
+            hold(
+                change.change != Became::Went,
+                format!("gone: {:?} {:?}", change.subject, change.address),
+            );
         }
     }
     lies
 }
 
 /// What is overwritten alone: whatever a chain leads through, with the header before it.
-fn things(built: &Built) -> BTreeMap<String, (u64, u64)> {
-    let truth = &built.truth;
+fn things(scene: &Scene) -> BTreeMap<String, (u64, u64)> {
+    let truth = &scene.built.truth;
     let mut things = BTreeMap::new();
     let mut add = |what: &str, at: synth::address::Va, header: u64, len: u64| {
         if !at.is_null() {
@@ -234,6 +251,11 @@ fn things(built: &Built) -> BTreeMap<String, (u64, u64)> {
     for process in &truth.processes {
         add("head of process", process.address, 0, 0x80);
     }
+    for what in ["mutant", "lock", "request", "device", "driver"] {
+        if let Some(&at) = scene.cast.get(what) {
+            add(what, at, 0, 0x20);
+        }
+    }
     things
 }
 
@@ -251,11 +273,7 @@ fn sweep(name: &str, scene: &Scene) {
     let pages = world.pages.keys().filter(|page| !kernel_image.contains(page));
     let pages = pages.map(|&page| (format!("page {page:x}"), (page, 0x1000)));
     let mut found: Vec<String> = Vec::new();
-    let cast = scene
-        .cast
-        .iter()
-        .map(|(what, at)| (format!("{what} at {at}"), (at.0, 0x18)));
-    for (what, (from, len)) in pages.chain(things(&scene.built)).chain(cast) {
+    for (what, (from, len)) in pages.chain(things(scene)) {
         for fill in Fill::ALL {
             if let Some(file) = world.smeared(from, len, fill) {
                 let said = world.said(file);
@@ -287,7 +305,12 @@ fn a_deadlock_is_not_lost_in_what_was_overwritten() {
 fn servers_that_were_overwritten_do_not_run() {
     sweep("at the limit", &hang::at_limit("vista-sp2-x64"));
     sweep("blocked queue", &hang::blocked_queue("win10-2004-x64", 4, 2));
-    for doing in [Server::Suspended, Server::Receiving, Server::Missing, Server::Running] {
+    for doing in [
+        Server::Suspended,
+        Server::Receiving,
+        Server::Missing,
+        Server::Running,
+    ] {
         sweep(&format!("{doing:?}"), &hang::served_by("vista-sp2-x64", doing));
     }
 }

@@ -233,7 +233,10 @@ pub(super) fn suspect(rows: &mut Rows, suspect: &Suspect) {
 fn next(rows: &mut Rows, node: &Node, first: Option<&Node>) {
     let command = match node {
         Node::Process(process) if process.is_receiver => {
-            format!("chain {} --candidates", first.map_or(process.address, Node::address))
+            format!(
+                "chain {} --candidates",
+                first.map_or(process.address, Node::address)
+            )
         }
         Node::Thread(_) | Node::Message(_) | Node::Process(_) => format!("chain {}", node.address()),
         Node::Port(_) => format!("port {}", node.address()),

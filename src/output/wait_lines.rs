@@ -311,14 +311,21 @@ pub fn blocker(node: &Node, end: RootKind) -> String {
             why_unreadable(node, end)
         ),
         Node::Irp(irp) if end == RootKind::IoPending => pending(irp),
-        node => format!("{}; {}{}", end_line(node), end.meaning(), why_unreadable(node, end)),
+        node => format!(
+            "{}; {}{}",
+            end_line(node),
+            end.meaning(),
+            why_unreadable(node, end)
+        ),
     }
 }
 
 /// `: no message is at fffff8800f4cc950: only zeros are there`
 fn why_unreadable(node: &Node, end: RootKind) -> String {
     let hole = node.hole().filter(|_| end == RootKind::Unreadable);
-    hole.map_or_else(String::new, |hole| format!(": {}", escape::text(&hole.to_string())))
+    hole.map_or_else(String::new, |hole| {
+        format!(": {}", escape::text(&hole.to_string()))
+    })
 }
 
 fn of_thread(thread: &ThreadNode, end: RootKind) -> String {

@@ -604,9 +604,21 @@ impl Facts<'_, '_> {
     }
 
     /// Parts of the system that may hide such a wait.
-    fn hidden_waits(&self, whose: &Whose) -> Vec<Unread> {
-        let parts = self.waits().graph.unread.iter();
-        parts.filter(|part| self.may_hide(part, whose)).cloned().collect()
+    fn hidden_waits(&self, whose: &Whose, longest: Option<TimeSpan>) -> Vec<Unread> {
+        let Waits { graph, doubts, .. } = self.waits();
+        let parts = graph.unread.iter().filter(|part| self.may_hide(part, whose));
+        // Whether a thread waits for an I/O request is looked at when a message leads to it.
+        let messages = doubts
+            .iter()
+            .filter(|part| part.what == Part::Message && whose.port.is_none())
+            .filter(|_| longest.is_none_or(|longest| self.may_last_longer(longest)));
+        parts.chain(messages).cloned().collect()
+    }
+
+    /// Whether a wait may be longer than this: none is longer than the system is up.
+    fn may_last_longer(&self, than: TimeSpan) -> bool {
+        let clock = self.waits().graph.clock.known();
+        clock.is_none_or(|clock| clock.tick_count.saturating_mul(clock.increment) > than.0)
     }
 
     fn may_hide(&self, part: &Unread, whose: &Whose) -> bool {
@@ -630,7 +642,7 @@ impl Facts<'_, '_> {
 
     fn wait(&self, longest: TimeSpan, whose: &Whose) -> Outcome {
         let mut gathered = Gathered {
-            unread: self.hidden_waits(whose),
+            unread: self.hidden_waits(whose, Some(longest)),
             ..Gathered::default()
         };
         let mut held = Vec::new();
@@ -670,7 +682,7 @@ impl Facts<'_, '_> {
 
     fn waiting(&self, at_most: u64, whose: &Whose) -> Outcome {
         let mut gathered = Gathered {
-            unread: self.hidden_waits(whose),
+            unread: self.hidden_waits(whose, None),
             ..Gathered::default()
         };
         for wait in self.all_waits() {

@@ -792,6 +792,12 @@ impl Fact for PortFact {
             agree(&owner_address(&self.owner), &owner_address(&other.owner)),
             agree(&self.info, &other.info),
         ];
+        // No port is ever given another name: the name of one of the two was overwritten.
+        if same == [Some(false), Some(true), Some(true)]
+            && !order.went_back(&self.sequence_no, &other.sequence_no)
+        {
+            return Err(doubt(Part::PortName, self.address, &self.path, &other.path));
+        }
         if same.contains(&Some(false)) || order.went_back(&self.sequence_no, &other.sequence_no) {
             return Ok(false);
         }

@@ -16,8 +16,8 @@ use serde::Serialize;
 
 use crate::blob::{self, BlobKind};
 use crate::contract::{
-    CommunicationInfo, DeviceObject, DispatcherHeader, DriverObject, Irp, Member, Message, Port, PortMessage, Queue, Thread,
-    ThreadControl, Type,
+    CommunicationInfo, DeviceObject, DispatcherHeader, DriverObject, Irp, Member, Message, Port, PortMessage,
+    Queue, Thread, ThreadControl, Type,
 };
 use crate::kernel::{At, Kernel, Read};
 use crate::port;
@@ -163,10 +163,7 @@ pub(crate) fn look(kernel: &Kernel<'_>, expected: Expected, address: Gva) -> Sig
             is_of_type(at, &[WaitObjectKind::QUEUE, WaitObjectKind::PRIORITY_QUEUE]),
             is_pointer(at, Queue::ThreadListHead),
         ],
-        Expected::WaitObject => vec![
-            type_number(at).map(|kind| kind.name().is_some()),
-            has_waiters(at),
-        ],
+        Expected::WaitObject => vec![type_number(at).map(|kind| kind.name().is_some()), has_waiters(at)],
         Expected::IoRequest => vec![at.u16(Irp::Type).map(|found| found == IO_TYPE_IRP)],
         Expected::Device => vec![at.u16(DeviceObject::Type).map(|found| found == IO_TYPE_DEVICE)],
         Expected::Driver => vec![at.u16(DriverObject::Type).map(|found| found == IO_TYPE_DRIVER)],
@@ -198,9 +195,11 @@ fn found(kernel: &Kernel<'_>, address: Gva) -> Found {
     if kernel.cursor().read_partial(address, &mut bytes).read < LOOKED_AT {
         return Found::Other;
     }
-    let mut words = bytes
-        .chunks_exact(4)
-        .map(|word| word.iter().rev().fold(0_u32, |value, &byte| (value << 8) | u32::from(byte)));
+    let mut words = bytes.chunks_exact(4).map(|word| {
+        word.iter()
+            .rev()
+            .fold(0_u32, |value, &byte| (value << 8) | u32::from(byte))
+    });
     match words.next() {
         Some(first) if words.all(|word| word == first) => match first {
             0 => Found::Zeros,

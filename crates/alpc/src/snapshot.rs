@@ -268,7 +268,9 @@ fn ports(kernel: &Kernel<'_>) -> (Listed<PortFact>, Listed<ConnectionFact>) {
             Ok(PortKind::ServerCommunication) => {}
             // One that names no kind and leads nowhere is not in use yet.
             Err(Hole::Implausible(_))
-                if port.pointer(Port::CommunicationInfo).is_ok_and(|info| info.u64() == 0) => {}
+                if port
+                    .pointer(Port::CommunicationInfo)
+                    .is_ok_and(|info| info.u64() == 0) => {}
             Err(Hole::Implausible(_)) => {
                 let hole = expected::not_there(kernel, Expected::Port, address);
                 hidden.push(Unread::new(Part::PortKind, Some(kernel.addr(address)), hole));

@@ -958,8 +958,7 @@ impl<'k, 'd> Builder<'k, 'd> {
         if edge == EdgeKind::QueuedAt {
             evidence.push(Evidence::address("_KALPC_MESSAGE.PortQueue", at, on_port));
         }
-        self.graph
-            .connect(id, Edge::new(to, edge, certainty, evidence));
+        self.graph.connect(id, Edge::new(to, edge, certainty, evidence));
     }
 
     /// The process that received a port's pending messages: its owner. None when that one has closed it or ended.

@@ -239,10 +239,7 @@ pub(crate) fn fast_mutex(kernel: &Kernel<'_>, event: Gva) -> Read<(Gva, Gva)> {
     if thread::is_certainly_thread(kernel, owner) {
         return Ok((mutex, owner));
     }
-    // What is no pointer was never the owner of a fast mutex; what is one may lead to a page that was overwritten.
-    if kernel.is_kernel_address(owner) {
-        expect(kernel, Expected::Thread, owner)?;
-    }
+    expect(kernel, Expected::Thread, owner)?;
     Err(Hole::Implausible(format!(
         "no thread is at {}, where a fast mutex would name its owner",
         kernel.addr(owner)

@@ -253,7 +253,9 @@ impl MessageNode {
         server_thread: Read<Option<Gva>>,
     ) -> Self {
         let kernel = message.kernel();
-        let header = there.clone().and_then(|()| message.embedded(Message::PortMessage));
+        let header = there
+            .clone()
+            .and_then(|()| message.embedded(Message::PortMessage));
         Self {
             address: kernel.addr(message.address()),
             message_id: header

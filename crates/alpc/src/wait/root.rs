@@ -138,7 +138,9 @@ impl RootKind {
             Self::Delay => "waits for a time to pass",
             Self::Receiving => "waits for the next message, with this one unanswered",
             Self::Terminated => "has ended",
-            Self::Received => "has received the message and not answered it, and nothing names the thread that did",
+            Self::Received => {
+                "has received the message and not answered it, and nothing names the thread that did"
+            }
             Self::NotReceived => "has messages that nobody receives, though threads wait for them",
             Self::AtLimit => "has messages, but its completion port lets no more threads run",
             Self::ServersBlocked => "is served only by threads that wait for something else",

@@ -81,8 +81,14 @@ impl WaitTable {
         let ends = graph.ends();
         let last = graph.last_nodes();
         let reached = |id: NodeId| {
-            let node = last.get(id.0).copied().flatten().and_then(|last| graph.node(last));
-            let hole = node.and_then(Node::hole).filter(|_| end(&ends, id) == RootKind::Unreadable);
+            let node = last
+                .get(id.0)
+                .copied()
+                .flatten()
+                .and_then(|last| graph.node(last));
+            let hole = node
+                .and_then(Node::hole)
+                .filter(|_| end(&ends, id) == RootKind::Unreadable);
             hole.map_or(Value::Known(()), |hole| Value::Missing(Box::new(hole.clone())))
         };
         let mut waits: Vec<WaitRow> = graph
