@@ -299,7 +299,8 @@ impl AlpcWait {
 pub struct ReplyWait {
     /// The message it sent.
     pub message: Addr,
-    /// That it waits at its own semaphore for replies, which proves the wait; else why that cannot be told.
+    /// That it waits at its own semaphore for replies, which proves the wait, or at nothing that contradicts it; else why
+    /// that cannot be told.
     pub at_reply_semaphore: Value<()>,
     /// The port in whose queue the message is.
     pub queue_port: Value<Option<PortRef>>,
@@ -480,7 +481,7 @@ pub fn reply_wait(thread: At<'_, '_>) -> Read<Option<ReplyWait>> {
     }
     let proof = match place {
         Place::Elsewhere => return Ok(None),
-        Place::ReplySemaphore => Value::Known(()),
+        Place::ReplySemaphore | Place::Unnamed => Value::Known(()),
         Place::Hidden(hole) => Value::Missing(Box::new(hole)),
     };
     expect(kernel, Expected::Message, message)?;
@@ -492,6 +493,8 @@ pub fn reply_wait(thread: At<'_, '_>) -> Read<Option<ReplyWait>> {
 enum Place {
     /// At its own semaphore for replies.
     ReplySemaphore,
+    /// It names nothing that it waits at, and gives the reason of those who wait for a reply.
+    Unnamed,
     /// At something else: then it waits for no reply, whatever a message says.
     Elsewhere,
     /// It cannot be told.
@@ -527,9 +530,7 @@ fn place(thread: At<'_, '_>) -> Read<Place> {
         WaitReason::SUSPENDED | WaitReason::WR_SUSPENDED => Place::Hidden(Hole::Implausible(format!(
             "the thread {at} was suspended, which hides what it waits for"
         ))),
-        WaitReason::WR_LPC_REPLY if objects.is_empty() => Place::Hidden(Hole::Implausible(format!(
-            "the thread {at} names nothing that it waits for"
-        ))),
+        WaitReason::WR_LPC_REPLY if objects.is_empty() => Place::Unnamed,
         _ => Place::Elsewhere,
     })
 }
