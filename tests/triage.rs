@@ -199,7 +199,7 @@ fn threads_that_the_dump_names_are_listed_without_any_list() {
     let owner = world.truth.thread(crashed).process.to_string();
     assert!(handles.stdout.contains(&owner), "{}", handles.stdout);
     let hang = small.run(&["hang"]).json()["result"].clone();
-    assert_eq!(hang["threads"], 2);
+    assert!(hang["threads"].as_u64() >= Some(2), "{hang}");
 }
 
 #[test]
