@@ -171,6 +171,7 @@ fn cause(id: &str) -> String {
         "not-present" => "not present in the page tables".to_owned(),
         "not-in-dump" => "not in the dump".to_owned(),
         "out-of-file" => "where the file is cut off".to_owned(),
+        "filler-page" => "in pages that the writer of the dump could not read".to_owned(),
         "not-in-triage-dump" => "not in this triage dump".to_owned(),
         "null-pointer" => "behind a null pointer".to_owned(),
         "not-told" => "not told by the layouts in use".to_owned(),

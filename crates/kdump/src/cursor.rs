@@ -126,6 +126,7 @@ impl<'d> Cursor<'d> {
         if extent.up_to(len) == len
             && let Some(bytes) = self.space.dump().source().slice(extent.offset, len)
         {
+            self.refuse_filler(extent, gva, bytes)?;
             return Ok(Cow::Borrowed(bytes));
         }
         // The buffer grows with what was read, so that a length out of the dump costs no more than what
@@ -221,7 +222,17 @@ impl<'d> Cursor<'d> {
             .map_err(|error| ReadError::Io {
                 gva,
                 kind: error.kind(),
-            })
+            })?;
+        self.refuse_filler(extent, gva, buf)
+    }
+
+    /// Refuses bytes of a page that its writer could not read. What a triage dump holds are no pages.
+    fn refuse_filler(&self, extent: Extent, gva: Gva, bytes: &[u8]) -> Result<(), ReadError> {
+        let dump = self.space.dump();
+        if dump.triage().is_none() && dump.is_filler(gva.u64(), extent.offset, bytes) {
+            return Err(self.space.filler_at(gva));
+        }
+        Ok(())
     }
 
     /// Where the byte at `gva` is in the file, and how many follow it there. A page is remembered.

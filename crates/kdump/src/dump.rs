@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::error::{FrameError, OpenError, PhysicalError};
+use crate::filler;
 use crate::header::HEADER64_LEN;
 use crate::header32::{self, HEADER32_LEN};
 use crate::identify::{FOOTER_LEN, FileClass, FileKind, Foreign, identify};
@@ -264,6 +265,8 @@ impl Dump {
                 .offset_of(gpa)
                 .map_err(|source| PhysicalError::Frame { gpa, source })?;
             if let Some(bytes) = self.source.slice(offset, len) {
+                self.refuse_filler(gpa, offset, bytes)
+                    .map_err(|source| PhysicalError::Frame { gpa, source })?;
                 return Ok(Cow::Borrowed(bytes));
             }
         }
@@ -322,7 +325,32 @@ impl Dump {
             .map_err(|error| FrameError::Io {
                 pfn: gpa.pfn().into(),
                 kind: error.kind(),
-            })
+            })?;
+        self.refuse_filler(gpa, offset, buf)
+    }
+
+    /// Whether bytes that were read at an address, from `offset` of the file on, are of a page that holds only the
+    /// filler of a writer that could not read it. The page is looked at only when they begin as it would.
+    pub(crate) fn is_filler(&self, address: u64, offset: u64, bytes: &[u8]) -> bool {
+        filler::may_be(address, bytes) && self.is_page_of_filler(offset.saturating_sub(address & PAGE_MASK))
+    }
+
+    /// Whether the page at an offset of the file holds only that filler.
+    pub(crate) fn is_page_of_filler(&self, offset: u64) -> bool {
+        const LEN: usize = PAGE as usize;
+        if let Some(page) = self.source.slice(offset, LEN) {
+            return filler::fills(page);
+        }
+        let mut page = [0; LEN];
+        self.source.read_exact_at(offset, &mut page).is_ok() && filler::fills(&page)
+    }
+
+    fn refuse_filler(&self, gpa: Gpa, offset: u64, bytes: &[u8]) -> Result<(), FrameError> {
+        if self.is_filler(gpa.u64(), offset, bytes) {
+            let pfn = gpa.pfn().into();
+            return Err(FrameError::Filler { pfn });
+        }
+        Ok(())
     }
 
     /// The file offset of the byte at `gpa`, whose page is wholly inside the file.

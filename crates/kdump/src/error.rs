@@ -187,6 +187,12 @@ pub enum FrameError {
         /// Where its page would begin in the file, in bytes.
         offset: u64,
     },
+    /// The page is in the file, but its writer could not read it: it holds the word 0xdeadfeed and nothing else.
+    #[error("page frame {:#x} holds only the filler 0xdeadfeed: whoever wrote the dump could not read it", pfn.u64())]
+    Filler {
+        /// The frame.
+        pfn: Pfn,
+    },
     /// The system failed to read the frame's page or its place in the index.
     #[error("page frame {:#x}: the file cannot be read: {kind}", pfn.u64())]
     Io {
@@ -203,6 +209,7 @@ impl FrameError {
         match self {
             FrameError::NotInDump { .. } => "not-in-dump",
             FrameError::OutOfFile { .. } => "out-of-file",
+            FrameError::Filler { .. } => "filler-page",
             FrameError::Io { .. } => "io",
         }
     }
@@ -361,6 +368,24 @@ pub enum ReadError {
         #[serde(serialize_with = "hex::u64")]
         offset: u64,
     },
+    /// The page needed is in the file, but its writer could not read it: it holds the word 0xdeadfeed and nothing
+    /// else.
+    #[error(
+        "{:016x}: {what}, page frame {:#x}, holds only the filler 0xdeadfeed: whoever wrote the dump could not read it",
+        gva.u64(),
+        pfn.u64()
+    )]
+    #[serde(rename = "filler-page")]
+    Filler {
+        /// The address.
+        #[serde(serialize_with = "hex::gva")]
+        gva: Gva,
+        /// The frame.
+        #[serde(serialize_with = "hex::pfn")]
+        pfn: Pfn,
+        /// What it should hold.
+        what: FrameUse,
+    },
     /// A triage dump holds pieces of virtual memory, and this is in none of them.
     #[error("{:016x}: a triage dump does not hold this", gva.u64())]
     NotInTriageDump {
@@ -451,6 +476,7 @@ impl ReadError {
             ReadError::OutOfFile { .. } | ReadError::BlockCut { .. } | ReadError::BlockTableCut { .. } => {
                 "out-of-file"
             }
+            ReadError::Filler { .. } => "filler-page",
             ReadError::NotInTriageDump { .. } => "not-in-triage-dump",
             ReadError::HeaderOnly { .. } => "header-only",
             ReadError::Io { .. } => "io",
@@ -467,6 +493,7 @@ impl ReadError {
             | ReadError::NotPresent { gva, .. }
             | ReadError::NotInDump { gva, .. }
             | ReadError::OutOfFile { gva, .. }
+            | ReadError::Filler { gva, .. }
             | ReadError::NotInTriageDump { gva }
             | ReadError::BlockCut { gva, .. }
             | ReadError::BlockTableCut { gva }
@@ -488,6 +515,7 @@ impl ReadError {
                 what,
                 offset,
             },
+            FrameError::Filler { pfn } => ReadError::Filler { gva, pfn, what },
             FrameError::Io { kind, .. } => ReadError::Io { gva, kind },
         }
     }

@@ -32,6 +32,7 @@ mod cache;
 mod cursor;
 mod dump;
 mod error;
+mod filler;
 mod header;
 mod header32;
 mod hex;

@@ -3,7 +3,7 @@
 use kdmp_parser::gxa::{Gpa, Gva, Gxa};
 
 use crate::dump::{Contents, MAX_BYTES, PAGE_MASK, left_in_page};
-use crate::error::FrameUse;
+use crate::error::{FrameError, FrameUse};
 use crate::paging::Paging;
 use crate::{Cursor, Dump, FileOffset, ReadError, TranslateError, Translation};
 
@@ -186,7 +186,14 @@ impl<'d> AddressSpace<'d> {
         }
         let gpa = self.translate(at).map_err(|error| gone(None, error))?.gpa;
         let page = self.dump.frame(gpa.pfn().into());
-        let page = page.map_err(|error| gone(Some(gpa), ReadError::from_frame(error, at, FrameUse::Data)))?;
+        let page = page
+            .and_then(|page| match self.dump.is_page_of_filler(page.0) {
+                true => Err(FrameError::Filler {
+                    pfn: gpa.pfn().into(),
+                }),
+                false => Ok(page),
+            })
+            .map_err(|error| gone(Some(gpa), ReadError::from_frame(error, at, FrameUse::Data)))?;
         Ok(Piece {
             gva: at,
             gpa: Some(gpa),
@@ -205,6 +212,17 @@ impl<'d> AddressSpace<'d> {
             .frame(pfn)
             .map(Place::Page)
             .map_err(|error| ReadError::from_frame(error, gva, FrameUse::Data))
+    }
+
+    /// Why bytes at `gva` that read as the filler of a page are none of the system's.
+    pub(crate) fn filler_at(&self, gva: Gva) -> ReadError {
+        match self.translate(gva) {
+            Ok(Translation { gpa, .. }) => {
+                let pfn = gpa.pfn().into();
+                ReadError::from_frame(FrameError::Filler { pfn }, gva, FrameUse::Data)
+            }
+            Err(error) => error,
+        }
     }
 
     /// A reader with a translation cache of its own. Make one for each walk.
