@@ -1,12 +1,14 @@
 //! Doubly linked lists in a memory image that may be torn, cut or hostile.
 //!
-//! A list is followed by `Flink` as far as it goes, each link checked against the `Blink` of the next entry.
-//! When that does not come back to the head, it is followed by `Blink` from the other end as well: a single
-//! entry whose page is missing then costs nothing but that entry's own contents.
+//! A member of a list is what both its neighbours name. A list is followed by `Flink` as far as it goes, each
+//! link checked against the `Blink` of the next entry. When that does not come back to the head, it is followed
+//! by `Blink` from the other end as well: a single entry whose page is missing then costs nothing but that
+//! entry's own contents, for the entries on both its sides name it. Nothing is missing only where the two walks
+//! meet at the same entry and no link that can be read says otherwise.
 
 use std::collections::HashSet;
 
-use kdump::{Gva, Gxa};
+use kdump::{Gva, Gxa, NotPresentKind, ReadError};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -56,6 +58,29 @@ pub enum Stop {
     },
 }
 
+impl Stop {
+    /// The entry that it is about.
+    #[must_use]
+    pub fn at(&self) -> Addr {
+        match self {
+            Self::Unreadable { at, .. }
+            | Self::BrokenLink { at, .. }
+            | Self::Loop { at }
+            | Self::NullLink { at }
+            | Self::TooLong { at, .. } => *at,
+        }
+    }
+
+    /// Whether links that can be read contradict each other there, so that no dump of that list could be right.
+    #[must_use]
+    pub fn is_contradiction(&self) -> bool {
+        match self {
+            Self::BrokenLink { .. } | Self::Loop { .. } | Self::NullLink { .. } => true,
+            Self::Unreadable { .. } | Self::TooLong { .. } => false,
+        }
+    }
+}
+
 impl std::fmt::Display for Stop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -74,7 +99,7 @@ impl std::fmt::Display for Stop {
 #[derive(Clone, Debug)]
 pub struct List {
     /// The entries in list order, without the head. An entry may itself be unreadable: then only its address
-    /// is known, from its neighbours.
+    /// is known, from its neighbours, or from one of them beside a gap.
     pub entries: Vec<Gva>,
     /// Where entries are missing, if any are.
     pub gap: Option<Gap>,
@@ -92,6 +117,13 @@ pub struct Gap {
 }
 
 impl Gap {
+    /// What contradicts itself, on either side.
+    #[must_use]
+    pub fn contradiction(&self) -> Option<&Stop> {
+        let stops = [Some(&self.forward), self.backward.as_ref()];
+        stops.into_iter().flatten().find(|stop| stop.is_contradiction())
+    }
+
     /// What could not be read, on either side.
     fn unreadable(&self) -> Option<&Hole> {
         let stops = [Some(&self.forward), self.backward.as_ref()];
@@ -159,15 +191,19 @@ enum Direction {
     Backward,
 }
 
+/// A walk from one side, as far as it came.
 struct Half {
+    /// Entries that both their neighbours on this walk name.
     entries: Vec<Gva>,
+    /// What the last of them, or the head, names behind it, where that cannot be read but memory can be.
+    named: Option<Gva>,
     end: HalfEnd,
 }
 
 enum HalfEnd {
     /// Came back to the head.
     Head,
-    /// Met an entry that the walk from the other side had reached.
+    /// Met an entry that the walk from the other side had reached, and nothing contradicts that.
     Joined,
     Stopped(Stop),
 }
@@ -181,8 +217,8 @@ pub fn walk(kernel: &Kernel<'_>, head: Gva) -> List {
 /// The same, no further than `cap` entries from either side.
 #[must_use]
 pub(crate) fn walk_up_to(kernel: &Kernel<'_>, head: Gva, cap: usize) -> List {
-    let mut seen = HashSet::new();
-    let forward = half(kernel, head, Direction::Forward, cap, &mut seen);
+    let walker = Walker { kernel, head, cap };
+    let forward = walker.half(Direction::Forward, &HashSet::new(), None);
     let HalfEnd::Stopped(stop) = forward.end else {
         return List {
             entries: forward.entries,
@@ -192,73 +228,107 @@ pub(crate) fn walk_up_to(kernel: &Kernel<'_>, head: Gva, cap: usize) -> List {
     if forward.entries.is_empty() && matches!(&stop, Stop::Unreadable { at, .. } if at.gva() == head) {
         return List::unreadable(stop);
     }
-    let after = forward.entries.len();
-    let backward = half(kernel, head, Direction::Backward, cap, &mut seen);
-    let mut entries = forward.entries;
-    entries.extend(backward.entries.into_iter().rev());
-    let gap = match backward.end {
-        // Both walks ended at the same unreadable entry: nothing is missing.
-        HalfEnd::Joined if matches!(stop, Stop::Unreadable { .. }) => None,
-        HalfEnd::Joined | HalfEnd::Head => Some(Gap {
-            after,
-            forward: stop,
-            backward: None,
-        }),
-        HalfEnd::Stopped(back) => Some(Gap {
-            after,
-            forward: stop,
-            backward: Some(back),
-        }),
+    let met = forward.entries.iter().map(Gxa::u64).collect();
+    let backward = walker.half(Direction::Backward, &met, forward.named);
+    let back = match backward.end {
+        HalfEnd::Stopped(back) => Some(back),
+        HalfEnd::Joined | HalfEnd::Head => None,
     };
+    let is_whole = back.is_none() && !stop.is_contradiction();
+    // What one neighbour alone names is a member as long as nothing says that the links are wrong.
+    let is_torn = stop.is_contradiction() || back.as_ref().is_some_and(Stop::is_contradiction);
+    let mut entries = forward.entries;
+    entries.extend(forward.named.filter(|_| !is_torn));
+    let after = entries.len();
+    entries.extend(backward.named.filter(|_| !is_torn));
+    entries.extend(backward.entries.into_iter().rev());
+    let gap = (!is_whole).then_some(Gap {
+        after,
+        forward: stop,
+        backward: back,
+    });
     List { entries, gap }
 }
 
-fn half(kernel: &Kernel<'_>, head: Gva, direction: Direction, cap: usize, seen: &mut HashSet<u64>) -> Half {
-    let mut entries = Vec::new();
-    let mut at = head;
-    let end = loop {
-        match step(kernel, at, direction) {
-            Err(stop) => break HalfEnd::Stopped(stop),
-            Ok(Step { next, back }) => {
-                if next == head {
-                    break match back {
-                        Ok(back) if back != at => HalfEnd::Stopped(broken(kernel, next, at, back)),
-                        _ => HalfEnd::Head,
-                    };
-                }
-                if seen.contains(&next.u64()) {
-                    break match direction {
-                        Direction::Forward => HalfEnd::Stopped(Stop::Loop {
-                            at: kernel.addr(next),
-                        }),
-                        Direction::Backward => HalfEnd::Joined,
-                    };
-                }
-                match back {
-                    Ok(back) if back != at => break HalfEnd::Stopped(broken(kernel, next, at, back)),
-                    Ok(_) => {}
-                    Err(reason) => {
-                        seen.insert(next.u64());
-                        entries.push(next);
-                        break HalfEnd::Stopped(Stop::Unreadable {
-                            at: kernel.addr(next),
-                            reason,
-                        });
-                    }
-                }
-                if entries.len() >= cap {
-                    break HalfEnd::Stopped(Stop::TooLong {
-                        at: kernel.addr(next),
-                        after: cap,
-                    });
-                }
-                seen.insert(next.u64());
-                entries.push(next);
-                at = next;
+struct Walker<'k, 'd> {
+    kernel: &'k Kernel<'d>,
+    head: Gva,
+    cap: usize,
+}
+
+impl Walker<'_, '_> {
+    /// Walks from the head. `met` is what the walk from the other side has read, and `named` what it ended at.
+    fn half(&self, direction: Direction, met: &HashSet<u64>, named: Option<Gva>) -> Half {
+        let mut entries = Vec::new();
+        let mut seen = HashSet::new();
+        let mut at = self.head;
+        let stopped = |entries, stop| Half {
+            entries,
+            named: None,
+            end: HalfEnd::Stopped(stop),
+        };
+        loop {
+            let Step { next, back } = match step(self.kernel, at, direction) {
+                Ok(step) => step,
+                Err(stop) => return stopped(entries, stop),
+            };
+            if seen.contains(&next.u64()) {
+                let at = self.kernel.addr(next);
+                return stopped(entries, Stop::Loop { at });
             }
+            if let Ok(back) = back
+                && back != at
+            {
+                return stopped(entries, broken(self.kernel, next, at, back));
+            }
+            let end = match &back {
+                _ if next == self.head => Some(HalfEnd::Head),
+                _ if met.contains(&next.u64()) || named == Some(next) => Some(HalfEnd::Joined),
+                _ => None,
+            };
+            if let Some(end) = end {
+                return Half {
+                    entries,
+                    named: None,
+                    end,
+                };
+            }
+            if let Err(reason) = back {
+                let named = can_hold_an_entry(&reason).then_some(next);
+                let at = self.kernel.addr(next);
+                return Half {
+                    entries,
+                    named,
+                    end: HalfEnd::Stopped(Stop::Unreadable { at, reason }),
+                };
+            }
+            if entries.len() >= self.cap {
+                let at = self.kernel.addr(next);
+                return stopped(entries, Stop::TooLong { at, after: self.cap });
+            }
+            seen.insert(next.u64());
+            entries.push(next);
+            at = next;
         }
-    };
-    Half { entries, end }
+    }
+}
+
+/// Whether an entry can be where it cannot be read: the dump lacks the memory, but there was some. Where the
+/// page tables know of none, a link that leads there is wrong.
+fn can_hold_an_entry(reason: &Hole) -> bool {
+    match reason {
+        Hole::NullPointer(_) => false,
+        Hole::Memory(error) => !matches!(
+            error,
+            ReadError::NonCanonical { .. }
+                | ReadError::Wraps { .. }
+                | ReadError::NotPresent {
+                    state: NotPresentKind::Zero | NotPresentKind::DemandZero | NotPresentKind::Reserved,
+                    ..
+                }
+        ),
+        _ => true,
+    }
 }
 
 fn broken(kernel: &Kernel<'_>, at: Gva, expected: Gva, found: Gva) -> Stop {
