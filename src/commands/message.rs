@@ -4,12 +4,14 @@ use std::io;
 use std::sync::OnceLock;
 
 use alpc::message::{self, Detail, MessageDetails, MessageRecord};
-use alpc::{Kernel, Value};
+use alpc::payload::{Payload, PayloadGap};
+use alpc::{Addr, Kernel, Value};
 use kdump::Gva;
 
 use super::{Answer, Table, open_kernel};
 use crate::cli::{Cli, MessageArgs, Style};
 use crate::failure::{Failure, Status};
+use crate::output::escape;
 use crate::output::records::Records;
 use crate::output::rows::{self, Rows};
 use crate::output::schema::of;
@@ -202,16 +204,63 @@ fn details(rows: &mut Rows, record: &MessageRecord, more: &MessageDetails) {
             format!("0x{size:04X} ({size})")
         }),
     );
-    if let Value::Known(payload) = &more.payload {
-        rows.hex_dump(
-            "Payload",
-            payload.address,
-            &payload.bytes,
-            payload.complete.hole().is_some(),
-        );
-    } else {
-        rows.text("Payload", "?");
+    match &more.payload {
+        Value::Known(data) => payload(rows, data),
+        Value::Missing(_) => rows.text("Payload", "?"),
     }
+}
+
+/// The data where it is, in the order of its bytes: behind the message, then in the extension buffer. What could
+/// not be read stands between.
+fn payload(rows: &mut Rows, data: &Payload) {
+    if data.bytes.is_empty() && data.rest.is_empty() && data.gaps.is_empty() {
+        return rows.hex_dump("Payload", data.address, &[]);
+    }
+    let first = std::iter::once((0, data.bytes.as_slice()));
+    let pieces = first.chain(
+        data.rest
+            .iter()
+            .map(|piece| (piece.offset, piece.bytes.as_slice())),
+    );
+    let mut parts: Vec<(u64, Result<&[u8], &PayloadGap>)> = Vec::new();
+    for (offset, bytes) in pieces.filter(|(_, bytes)| !bytes.is_empty()) {
+        let inline = data.extension.as_ref().map_or(bytes.len(), |extension| {
+            let room = extension.offset.saturating_sub(offset);
+            usize::try_from(room).unwrap_or(bytes.len()).min(bytes.len())
+        });
+        let (behind, extended) = bytes.split_at(inline);
+        parts.push((offset, Ok(behind)));
+        parts.push((offset.saturating_add(inline as u64), Ok(extended)));
+    }
+    parts.retain(|(_, bytes)| bytes.is_ok_and(|bytes| !bytes.is_empty()));
+    parts.extend(data.gaps.iter().map(|gap| (gap.offset, Err(gap))));
+    parts.sort_by_key(|&(offset, _)| offset);
+    for (offset, part) in parts {
+        let label = if offset == 0 {
+            "Payload".to_owned()
+        } else {
+            format!("Payload+0x{offset:x}")
+        };
+        match part {
+            Ok(bytes) => rows.hex_dump(&label, place(data, offset), bytes),
+            Err(gap) => {
+                let reason = escape::text(&gap.reason.to_string());
+                rows.text(&label, &format!("? {} bytes: {reason}", gap.length));
+            }
+        }
+    }
+}
+
+/// Where a byte of the data is in memory.
+fn place(data: &Payload, offset: u64) -> Addr {
+    let (start, skipped) = match &data.extension {
+        Some(extension) if offset >= extension.offset => {
+            let buffer = extension.address.known().copied().unwrap_or(data.address);
+            (buffer, extension.offset)
+        }
+        _ => (data.address, 0),
+    };
+    start.plus(offset.saturating_sub(skipped))
 }
 
 /// Process and thread id as the debugger writes them: `033c.3c40`.

@@ -149,7 +149,7 @@ impl Rows {
     }
 
     /// Bytes in rows of sixteen, under a label.
-    pub fn hex_dump(&mut self, label: &str, start: Addr, bytes: &[u8], cut: bool) {
+    pub fn hex_dump(&mut self, label: &str, start: Addr, bytes: &[u8]) {
         self.text(label, &format!("{} bytes at {start}", bytes.len()));
         for (row, chunk) in bytes.chunks(16).enumerate() {
             let hex = chunk
@@ -170,9 +170,6 @@ impl Rows {
                 "    {at:0width$x} {hex:<48}  {ascii}",
                 width = self.digits
             ));
-        }
-        if cut {
-            self.line("    ?");
         }
     }
 

@@ -38,6 +38,7 @@ pub mod message_table;
 pub mod module;
 pub mod near;
 pub mod object;
+pub mod payload;
 pub mod pool;
 pub mod port;
 pub mod portlist;

@@ -9,17 +9,15 @@ use serde::{Serialize, Serializer};
 use crate::blob::{self, BlobKind, Freed};
 use crate::contract::{ClientId, Message, MessageAttributes, PortMessage, Type};
 use crate::identify::{self, Identity};
-use crate::kernel::{At, Kernel, Read, offset};
+use crate::kernel::{At, Kernel, Read};
+use crate::payload::{self, Payload};
 use crate::port::{self, PortRef};
 use crate::process::ProcessRef;
 use crate::schema::schema_as_text;
-use crate::value::{Addr, Hole, Value};
+use crate::value::{Addr, Value};
 
 /// Bits of `_PORT_MESSAGE.u2.s2.Type` above the type proper.
 const CONTINUATION_REQUIRED: u16 = 0x2000;
-
-/// Bytes of a message's data that a record carries at most; a message may have up to 64 KiB.
-const PAYLOAD_CAP: u64 = 0x1_0000;
 
 /// What a message is, from the low byte of its type word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -222,29 +220,6 @@ pub struct MessageDetails {
     pub payload: Value<Payload>,
 }
 
-/// A message's data, as far as the dump holds it.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Payload {
-    /// Where it begins.
-    pub address: Addr,
-    /// The bytes, in hex.
-    #[serde(serialize_with = "hex")]
-    #[schemars(with = "String", regex(pattern = "^([0-9a-f]{2})*$"))]
-    pub bytes: Vec<u8>,
-    /// Set when the bytes end before the data does.
-    pub complete: Value<()>,
-}
-
-fn hex<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    struct Hex<'a>(&'a [u8]);
-    impl fmt::Display for Hex<'_> {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-        }
-    }
-    serializer.collect_str(&Hex(bytes))
-}
-
 /// Why there is no message at an address.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("no ALPC message is at {address}: {what}")]
@@ -391,7 +366,7 @@ fn details(message: At<'_, '_>) -> MessageDetails {
             .and_then(|at| at.pointer(MessageAttributes::WorkOnBehalfData))
             .map(|ticket| Addr::new(ticket, 8))
             .into(),
-        payload: payload(message).into(),
+        payload: payload::payload(message).into(),
     }
 }
 
@@ -443,29 +418,4 @@ fn state_bits(message: At<'_, '_>) -> Read<Vec<&'static str>> {
         (Message::InCanceledQueue, "InCanceledQueue"),
         (Message::CommunicationInfoReference, "CommunicationInfoReference"),
     ])
-}
-
-/// The data stands in the extension buffer when there is one, else right behind the message.
-fn payload(message: At<'_, '_>) -> Read<Payload> {
-    let kernel = message.kernel();
-    // Nothing tells which of the bytes are a name or an id.
-    if kernel.redaction().is_some() {
-        return Err(Hole::Withheld);
-    }
-    let header = message.embedded(Message::PortMessage)?;
-    let length = u64::from(header.u16(PortMessage::DataLength)?).min(PAYLOAD_CAP);
-    let extension = message.pointer(Message::ExtensionBuffer)?;
-    let start = if extension.u64() == 0 {
-        offset(message.address(), kernel.size_of(Type::Message)?)
-    } else {
-        extension
-    };
-    let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
-    let partial = kernel.cursor().read_partial(start, &mut bytes);
-    bytes.truncate(partial.read);
-    Ok(Payload {
-        address: kernel.addr(start),
-        bytes,
-        complete: partial.stopped.map_or(Ok(()), Err).into(),
-    })
 }

@@ -37,6 +37,15 @@ impl Addr {
         Gva::new(self.value)
     }
 
+    /// The address so many bytes further on.
+    #[must_use]
+    pub fn plus(self, bytes: u64) -> Self {
+        Self {
+            value: self.value.wrapping_add(bytes),
+            ..self
+        }
+    }
+
     /// Whether this is the null pointer.
     #[must_use]
     pub fn is_null(self) -> bool {

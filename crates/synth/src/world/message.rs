@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::handle_table::Entry;
-use super::{BlobId, Message, Pool, Queue, World};
+use super::{BlobId, Message, Pool, Queue, Resource, World};
 use crate::address::Va;
 use crate::bytes::count;
 
@@ -278,12 +278,41 @@ impl World {
         }
     }
 
-    /// Gives a message an extension buffer that holds `payload`.
-    pub fn extend(&mut self, message: Va, payload: &[u8]) {
-        let buffer = self.allocate(Pool::Paged, count(payload.len()), *b"AlEB");
-        self.memory.write(buffer, payload);
+    /// Gives a message data, its lengths with it: as much as has room behind the message there, the rest in an
+    /// extension buffer.
+    ///
+    /// # Panics
+    /// Where the data is longer than a message can be.
+    pub fn extend(&mut self, message: Va, data: &[u8]) {
+        let (inline, rest) = data.split_at(self.room(message).min(data.len()));
+        let header = u16::try_from(self.kernel.size("_PORT_MESSAGE")).expect("small");
+        let buffer = if rest.is_empty() {
+            Va::NULL
+        } else {
+            self.allocate(Pool::Paged, count(data.len()), *b"AlEB")
+        };
+        self.memory.write(buffer, rest);
         let message = self.message_mut(message);
+        message.payload = inline.to_vec();
+        message.data_length = u16::try_from(data.len()).expect("a message has less than 64 KiB");
+        message.total_length = message.data_length + header;
         message.extension_buffer = buffer;
-        message.extension_buffer_size = count(payload.len());
+        message.extension_buffer_size = if rest.is_empty() { 0 } else { count(data.len()) };
+    }
+
+    /// Bytes of data that have room behind a message: 0x200, or 0x100 on 32-bit systems, or what its reserve says
+    /// where reserves do.
+    fn room(&self, message: Va) -> usize {
+        let of_reserve = self.truth.resources.iter().find_map(|resource| match resource {
+            Resource::Reserve {
+                message: of, size, ..
+            } if *of == message => {
+                let known = self.kernel.has("_KALPC_RESERVE", "Size");
+                known.then(|| size - self.kernel.size("_PORT_MESSAGE"))
+            }
+            _ => None,
+        });
+        let plain = if self.pointer_size() == 4 { 0x100 } else { 0x200 };
+        usize::try_from(of_reserve.unwrap_or(plain)).expect("small")
     }
 }

@@ -130,8 +130,6 @@ fn unreceived(world: &mut World, system: &System, lsa: Va) {
     let caller = caller(world, system.application, lsa, 0xb58);
     let message = request(world, &caller, Queue::Large, Va::NULL);
     world.extend(message, &payload(0xf0).repeat(4));
-    world.message_mut(message).data_length = 0xf0 * 4;
-    world.message_mut(message).total_length += 0xf0 * 4 - 0x40;
 }
 
 /// A datagram, and asynchronous requests: one not received, one pending.
