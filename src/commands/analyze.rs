@@ -5,6 +5,7 @@ use alpc::enumerate::PortSource;
 
 use super::{Answer, Table, open_kernel};
 use crate::cli::Cli;
+use crate::output::escape;
 use crate::output::records::Records;
 use crate::output::schema::of;
 use crate::session::Session;
@@ -45,6 +46,12 @@ fn text(record: &Analysis) -> String {
         .iter()
         .map(|finding| format!("{}: {}; {}\n", finding.id, finding.text, finding.meaning))
         .collect();
+    let hidden: String = record
+        .unchecked
+        .iter()
+        .filter_map(|unchecked| unchecked.hole())
+        .map(|hole| format!("could not be checked: {}\n", escape::text(&hole.to_string())))
+        .collect();
     let source = match record.source {
         PortSource::PortList => "",
         PortSource::Search => ", found by search",
@@ -55,7 +62,7 @@ fn text(record: &Analysis) -> String {
         count => format!("; {count} things could not be checked"),
     };
     format!(
-        "{findings}{} problems in {} ports{source} and {} messages{unchecked}\n",
+        "{findings}{hidden}{} problems in {} ports{source} and {} messages{unchecked}\n",
         record.findings.len(),
         record.ports,
         record.messages

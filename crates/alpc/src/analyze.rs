@@ -9,6 +9,8 @@ use kdump::{Gva, Gxa};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+mod lists;
+
 use crate::connection;
 use crate::contract::{CommunicationInfo, Message, ObjectHeader, Port, PortMessage, Type};
 use crate::enumerate::{self, PortSource};
@@ -53,12 +55,13 @@ pub struct Analysis {
 pub fn analyze(kernel: &Kernel<'_>) -> Analysis {
     let ports = enumerate::ports(kernel);
     let mut check = Check::new(kernel);
-    if let Value::Missing(hole) = &ports.complete {
-        check.list_of_ports(hole);
+    if let Some(list) = check.read(port::port_list(kernel)) {
+        let _ = check.links("port-list", &[], "the kernel's list of ports", &list);
     }
     for &address in &ports.ports {
         check.port(kernel.at(address));
     }
+    check.lists();
     check.unlisted(&ports);
     let messages = check.messages();
     Analysis {
@@ -74,26 +77,33 @@ struct Check<'k, 'd> {
     kernel: &'k Kernel<'d>,
     findings: Vec<Finding>,
     unchecked: Vec<Value<()>>,
-    /// The live processes; none when their list cannot be followed to its end.
-    processes: Option<BTreeSet<Gva>>,
+    /// What is among them: the same memory may hide several things.
+    told: BTreeSet<String>,
+    /// The live processes, or why some may be missing.
+    processes: Read<BTreeSet<Gva>>,
     /// In which queues of which ports each message was found.
     membership: BTreeMap<Gva, Vec<(Gva, QueueKind)>>,
-    /// Ports one of whose queues could not be followed to its end.
-    cut: BTreeSet<Gva>,
+    /// Ports whose queues were followed, and why that was not to their ends.
+    queues: BTreeMap<Gva, Option<Hole>>,
+    /// Completion ports that were looked at.
+    completion_ports: BTreeSet<Gva>,
 }
 
 impl<'k, 'd> Check<'k, 'd> {
     fn new(kernel: &'k Kernel<'d>) -> Self {
-        let processes = process::processes(kernel)
-            .ok()
-            .filter(|list| list.complete("the list of processes").is_ok());
+        let processes = process::processes(kernel).and_then(|list| {
+            list.complete("the list of processes")?;
+            Ok(list.entries.into_iter().collect())
+        });
         Self {
             kernel,
             findings: Vec::new(),
             unchecked: Vec::new(),
-            processes: processes.map(|list| list.entries.into_iter().collect()),
+            told: BTreeSet::new(),
+            processes,
             membership: BTreeMap::new(),
-            cut: BTreeSet::new(),
+            queues: BTreeMap::new(),
+            completion_ports: BTreeSet::new(),
         }
     }
 
@@ -116,30 +126,22 @@ impl<'k, 'd> Check<'k, 'd> {
             Ok(value) => Some(value),
             Err(hole) if hole.is_absence() => None,
             Err(hole) => {
-                self.unchecked.push(Value::Missing(Box::new(hole)));
+                self.could_not(hole);
                 None
             }
         }
     }
 
-    fn list_of_ports(&mut self, hole: &Hole) {
-        self.broken_list("port-list", &[], hole);
+    /// Something that could not be checked, and why.
+    fn could_not(&mut self, hole: Hole) {
+        if self.told.insert(hole.to_string()) {
+            self.unchecked.push(Value::Missing(Box::new(hole)));
+        }
     }
 
-    /// A list that ends at memory which is not there is a hole; one whose links contradict each other is a
-    /// finding.
-    fn broken_list(&mut self, id: &'static str, addresses: &[Gva], hole: &Hole) {
-        let text = hole.to_string();
-        if matches!(hole, Hole::Walk(_)) {
-            self.find(
-                id,
-                addresses,
-                text,
-                "the list was changed while the dump was written, or is damaged",
-            );
-        } else {
-            self.unchecked.push(Value::Missing(Box::new(hole.clone())));
-        }
+    /// The same, of a check for which `hole` hides one of the two sides.
+    fn could_not_tell(&mut self, what: &str, hole: &Hole) {
+        self.could_not(Hole::walk(format!("{what}: {hole}"), Some(hole)));
     }
 
     fn port(&mut self, port: At<'k, 'd>) {
@@ -149,10 +151,13 @@ impl<'k, 'd> Check<'k, 'd> {
         if kind == PortKind::Connection {
             self.connections(port);
         }
-        for queue in QueueKind::ALL {
-            self.queue(port, queue);
-        }
+        self.queues_of(port);
         self.wait_queue(port);
+        self.resources(port);
+        let queue = self.read(port.pointer(Port::CompletionPort));
+        if let Some(queue) = queue.filter(|queue| queue.u64() != 0 && self.completion_ports.insert(*queue)) {
+            self.completion_port(queue);
+        }
     }
 
     fn kind(&mut self, port: At<'k, 'd>) -> Option<PortKind> {
@@ -178,15 +183,20 @@ impl<'k, 'd> Check<'k, 'd> {
             return;
         };
         let at = self.kernel.addr(port.address());
-        if owner.u64() != 0 && self.processes.as_ref().is_some_and(|live| !live.contains(&owner)) {
-            let process = self.kernel.addr(owner);
-            let text = format!("the owner {process} of the port {at} is in no list of live processes");
-            self.find(
+        let process = self.kernel.addr(owner);
+        let is_live = match &self.processes {
+            Ok(live) => Ok(owner.u64() == 0 || live.contains(&owner)),
+            Err(hole) => Err(hole.clone()),
+        };
+        match is_live {
+            Ok(true) => {}
+            Ok(false) => self.find(
                 "owner-gone",
                 &[port.address(), owner],
-                text,
+                format!("the owner {process} of the port {at} is in no list of live processes"),
                 "the process exited and something keeps its port",
-            );
+            ),
+            Err(hole) => self.could_not_tell(&format!("the owner {process} of the port {at}"), &hole),
         }
         let is_closed = self.read(port.flag(Port::Closed));
         if closed && is_closed == Some(false) {
@@ -236,9 +246,11 @@ impl<'k, 'd> Check<'k, 'd> {
         let Some(infos) = self.read(connection::infos(port)) else {
             return;
         };
-        if let Err(hole) = infos.complete("the list of connections") {
-            self.broken_list("connection-list", &[port.address()], &hole);
-        }
+        let what = format!(
+            "the list of connections of the port {}",
+            self.kernel.addr(port.address())
+        );
+        let _ = self.links("connection-list", &[port.address()], &what, &infos);
         for info in infos.entries {
             self.connection(port, self.kernel.at(info));
         }
@@ -284,17 +296,28 @@ impl<'k, 'd> Check<'k, 'd> {
         }
     }
 
-    /// The members must say that they are in the queue, and be as many as the port counts.
-    fn queue(&mut self, port: At<'k, 'd>, kind: QueueKind) {
-        let Some(members) = self.read(queue::members(port, kind)) else {
-            return;
+    fn queues_of(&mut self, port: At<'k, 'd>) {
+        for kind in QueueKind::ALL {
+            let whole = self.queue(port, kind);
+            let known = self.queues.entry(port.address()).or_default();
+            *known = known.take().or(whole.err());
+        }
+    }
+
+    /// The members must say that they are in the queue, and be as many as the port counts. Why some may be
+    /// missing is returned.
+    fn queue(&mut self, port: At<'k, 'd>, kind: QueueKind) -> Read<()> {
+        let members = match queue::members(port, kind) {
+            Ok(members) => members,
+            Err(hole) if hole.is_absence() => return Ok(()),
+            Err(hole) => {
+                self.could_not(hole.clone());
+                return Err(hole);
+            }
         };
         let at = self.kernel.addr(port.address());
-        let complete = members.complete("the queue");
-        if let Err(hole) = &complete {
-            self.cut.insert(port.address());
-            self.broken_list("queue-links", &[port.address()], hole);
-        }
+        let what = format!("the {} queue of the port {at}", kind.name());
+        let complete = self.links("queue-links", &[port.address()], &what, &members);
         let count = self.read(port.uint(kind.counter()));
         let found = members.entries.len();
         if complete.is_ok() && count.is_some_and(|count| count != found as u64) {
@@ -317,6 +340,7 @@ impl<'k, 'd> Check<'k, 'd> {
                 .push((port.address(), kind));
             self.member(port, kind, self.kernel.at(message));
         }
+        complete
     }
 
     fn member(&mut self, port: At<'k, 'd>, kind: QueueKind, message: At<'k, 'd>) {
@@ -366,8 +390,12 @@ impl<'k, 'd> Check<'k, 'd> {
         let Some(waiting) = self.read(crate::thread::threads_waiting_at(port)) else {
             return;
         };
-        if let Err(hole) = waiting.complete("the wait queue") {
-            return self.broken_list("wait-queue-links", &[port.address()], &hole);
+        let what = format!("the wait queue of the port {}", self.kernel.addr(port.address()));
+        if self
+            .links("wait-queue-links", &[port.address()], &what, &waiting)
+            .is_err()
+        {
+            return;
         }
         let count = self.read(port.uint(Port::WaitQueueLength));
         if let Some(count) = count.filter(|&count| count != waiting.entries.len() as u64) {
@@ -392,10 +420,17 @@ impl<'k, 'd> Check<'k, 'd> {
         }
         let listed: BTreeSet<Gva> = ports.ports.iter().copied().collect();
         let mut elsewhere = enumerate::by_handle(self.kernel);
-        if let Some(named) = self.read(enumerate::by_name(self.kernel)) {
-            elsewhere.extend(named);
+        match enumerate::by_name(self.kernel) {
+            Ok(named) => {
+                elsewhere.ports.extend(named.ports);
+                elsewhere.gaps.extend(named.gaps);
+            }
+            Err(hole) => elsewhere.gaps.push(hole),
         }
-        for &port in elsewhere.difference(&listed) {
+        for hole in &elsewhere.gaps {
+            self.could_not(hole.clone());
+        }
+        for &port in elsewhere.ports.difference(&listed) {
             let text = format!(
                 "the port {} is not in the kernel's list of ports",
                 self.kernel.addr(port)
@@ -408,20 +443,25 @@ impl<'k, 'd> Check<'k, 'd> {
             );
         }
         for &port in &listed {
-            self.handle_count(port, elsewhere.contains(&port));
+            if !elsewhere.ports.contains(&port) {
+                self.handle_count(port, elsewhere.gaps.first());
+            }
         }
     }
 
-    /// A port that has handles, by its count, and is in no handle table.
-    fn handle_count(&mut self, port: Gva, found: bool) {
+    /// A port to which no handle and no name leads must count no handles. `gap` is what may hide one.
+    fn handle_count(&mut self, port: Gva, gap: Option<&Hole>) {
         let header = object::header(self.kernel, port);
         let handles = self.read(header.and_then(|header| header.uint(ObjectHeader::HandleCount)));
-        if !found && handles.is_some_and(|handles| handles > 0) && self.unchecked.is_empty() {
-            let at = self.kernel.addr(port);
-            let text = format!(
-                "the port {at} counts {} handles, but none leads to it",
-                handles.unwrap_or_default()
-            );
+        let at = self.kernel.addr(port);
+        if let Some(handles) = handles.filter(|&handles| handles > 0) {
+            if let Some(gap) = gap {
+                return self.could_not_tell(
+                    &format!("the handles of the port {at}, which counts {handles}"),
+                    gap,
+                );
+            }
+            let text = format!("the port {at} counts {handles} handles, but none leads to it");
             self.find(
                 "handle-count",
                 &[port],
@@ -465,28 +505,41 @@ impl<'k, 'd> Check<'k, 'd> {
         let Some(queue) = self.read(message.uint(Message::QueueType)) else {
             return;
         };
+        let has_queue = QueueKind::ALL
+            .into_iter()
+            .any(|kind| kind.queue_type() == Some(queue));
+        if !has_queue {
+            return;
+        }
+        // A port that is not among those that were found.
+        if !self.queues.contains_key(&port) {
+            match port::kind(self.kernel.at(port)) {
+                Ok(_) => self.queues_of(self.kernel.at(port)),
+                Err(Hole::Implausible(_)) => return,
+                Err(hole) => return self.could_not(hole),
+            }
+        }
         let queues = self.membership.get(&message.address());
         let is_member = queues.is_some_and(|queues| {
             queues
                 .iter()
                 .any(|&(at, kind)| at == port && kind != QueueKind::Canceled)
         });
-        let has_queue = QueueKind::ALL
-            .into_iter()
-            .any(|kind| kind.queue_type() == Some(queue));
-        if has_queue && !is_member && !self.cut.contains(&port) && port::kind(self.kernel.at(port)).is_ok() {
-            let text = format!(
-                "the message {} says that it is in a queue (type {queue}) of the port {}, which does not hold it",
-                self.kernel.addr(message.address()),
-                self.kernel.addr(port)
-            );
-            self.find(
-                "not-in-queue",
-                &[message.address(), port],
-                text,
-                "the message is being moved",
-            );
+        if is_member {
+            return;
         }
+        let (at, port_at) = (self.kernel.addr(message.address()), self.kernel.addr(port));
+        if let Some(Some(hole)) = self.queues.get(&port).cloned() {
+            return self.could_not_tell(&format!("the queue of the message {at}"), &hole);
+        }
+        self.find(
+            "not-in-queue",
+            &[message.address(), port],
+            format!(
+                "the message {at} says that it is in a queue (type {queue}) of the port {port_at}, which does not hold it"
+            ),
+            "the message is being moved",
+        );
     }
 
     fn lengths(&mut self, message: At<'k, 'd>) {

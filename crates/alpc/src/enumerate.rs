@@ -138,49 +138,96 @@ fn search(kernel: &Kernel<'_>, listed: Vec<Gva>) -> Vec<Gva> {
 
 /// Candidates from handle tables, the namespace and the message table.
 fn elsewhere(kernel: &Kernel<'_>) -> BTreeSet<Gva> {
-    let mut candidates = by_handle(kernel);
-    candidates.extend(by_name(kernel).unwrap_or_default());
+    let mut candidates = by_handle(kernel).ports;
+    candidates.extend(by_name(kernel).map(|found| found.ports).unwrap_or_default());
     candidates.extend(by_message(kernel));
     candidates.retain(|port| port.u64() != 0);
     candidates
 }
 
+/// Ports that something leads to.
+#[derive(Clone, Debug, Default)]
+pub struct Leads {
+    /// The ports.
+    pub ports: BTreeSet<Gva>,
+    /// What could not be read on the way: each may hide ports.
+    pub gaps: Vec<Hole>,
+}
+
 /// Ports that handles lead to.
 #[must_use]
-pub fn by_handle(kernel: &Kernel<'_>) -> BTreeSet<Gva> {
-    let mut found = BTreeSet::new();
-    for process in process::processes(kernel)
-        .map(|list| list.entries)
-        .unwrap_or_default()
-    {
-        let Ok(table) = kernel.at(process).pointer(Process::ObjectTable) else {
-            continue;
-        };
-        if handle::claim(kernel, process, table).is_err() {
-            continue;
+pub fn by_handle(kernel: &Kernel<'_>) -> Leads {
+    let mut found = Leads::default();
+    let processes = process::processes(kernel).and_then(|list| {
+        found.gaps.extend(list.complete("the list of processes").err());
+        Ok((list.entries, kernel.offset(ObjectHeader::Body)?))
+    });
+    let (processes, body) = match processes {
+        Ok(all) => all,
+        Err(hole) => {
+            found.gaps.push(hole);
+            return found;
         }
-        let Ok(body) = kernel.offset(ObjectHeader::Body) else {
-            continue;
-        };
-        // What cannot be read of a table hides its handles and nothing else.
-        let _ = handle::walk(kernel, table, |entry| {
-            let object = offset(entry.target, body);
-            if port::is_port(kernel.at(object)).unwrap_or(false) {
-                found.insert(object);
-            }
-        });
+    };
+    for process in processes {
+        if let Err(hole) = in_table(kernel, process, body, &mut found) {
+            found.gaps.push(hole);
+        }
     }
     found
+}
+
+/// What cannot be read of a table hides its handles and nothing else.
+fn in_table(kernel: &Kernel<'_>, process: Gva, body: u64, found: &mut Leads) -> Read<()> {
+    let table = kernel.at(process).pointer(Process::ObjectTable)?;
+    // A process that has ended has none.
+    if table.u64() == 0 {
+        return Ok(());
+    }
+    handle::claim(kernel, process, table)?;
+    let mut hidden = Vec::new();
+    let gaps = handle::walk(kernel, table, |entry| {
+        let object = offset(entry.target, body);
+        match is_surely_a_port(kernel.at(object)) {
+            Ok(true) => {
+                found.ports.insert(object);
+            }
+            Ok(false) => {}
+            Err(hole) => hidden.push(hole),
+        }
+    })?;
+    let at = kernel.addr(process);
+    let of_table = gaps
+        .iter()
+        .map(|gap| gap.hole_of(format!("the handle table of the process {at}: {gap}")));
+    found.gaps.extend(of_table);
+    found.gaps.extend(hidden);
+    Ok(())
+}
+
+/// Whether a port is at an address. Where its type cannot be read, what does not look like one may be one.
+fn is_surely_a_port(object: At<'_, '_>) -> Read<bool> {
+    match port::is_port_object(object) {
+        Err(hole @ Hole::Memory(_)) => match port::is_tied(object) {
+            Ok(true) => Ok(true),
+            _ => Err(hole),
+        },
+        Err(_) => port::is_tied(object),
+        known => known,
+    }
 }
 
 /// Ports in the object namespace.
 ///
 /// # Errors
 /// When the symbols do not say where the namespace or the type of ports is.
-pub fn by_name(kernel: &Kernel<'_>) -> Read<BTreeSet<Gva>> {
+pub fn by_name(kernel: &Kernel<'_>) -> Read<Leads> {
     let port_type = kernel.global_pointer(Global::AlpcPortObjectType)?;
     let found = directory::objects_of_type(kernel, port_type)?;
-    Ok(found.objects.into_iter().map(|named| named.object).collect())
+    Ok(Leads {
+        ports: found.objects.into_iter().map(|named| named.object).collect(),
+        gaps: found.gaps,
+    })
 }
 
 fn by_message(kernel: &Kernel<'_>) -> BTreeSet<Gva> {

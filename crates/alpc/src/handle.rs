@@ -86,6 +86,11 @@ pub struct Gap {
 }
 
 impl Gap {
+    /// Whether what was read of the table contradicts itself there, as opposed to memory that is missing.
+    pub(crate) fn is_contradiction(&self) -> bool {
+        matches!(self.reason, Hole::Walk(_) | Hole::Implausible(_))
+    }
+
     /// The gap as the reason why something is not known.
     fn hole(&self) -> Hole {
         self.hole_of(self.to_string())

@@ -38,12 +38,13 @@ pub fn messages(kernel: &Kernel<'_>) -> Read<Messages> {
     let primary = kernel.global_pointer(Global::AlpcMessageTable)?;
     collect(kernel, primary, &mut found)?;
     match secondary_tables(kernel) {
-        Ok(tables) => {
-            for table in tables {
+        Ok(secondary) => {
+            for table in secondary.tables {
                 if let Err(hole) = collect(kernel, table, &mut found) {
                     found.gaps.push(hole);
                 }
             }
+            found.gaps.extend(secondary.gap);
         }
         Err(Hole::NoGlobal { .. }) => {}
         Err(hole) => found.gaps.push(hole),
@@ -102,12 +103,13 @@ pub fn message_by_id(kernel: &Kernel<'_>, id: u32) -> Read<Option<Gva>> {
     if id <= HANDLE {
         return message_in(kernel, primary, handle, id);
     }
-    for table in secondary_tables(kernel)? {
+    let secondary = secondary_tables(kernel)?;
+    for table in secondary.tables {
         if let Some(message) = message_in(kernel, table, handle, id)? {
             return Ok(Some(message));
         }
     }
-    Ok(None)
+    secondary.gap.map_or(Ok(None), Err)
 }
 
 fn message_in(kernel: &Kernel<'_>, table: Gva, handle: u64, wanted: u32) -> Read<Option<Gva>> {
@@ -124,22 +126,31 @@ fn message_in(kernel: &Kernel<'_>, table: Gva, handle: u64, wanted: u32) -> Read
 /// `AlpcpSecondaryMessageTables` takes no more than a pointer in some kernels and has room for all tables in
 /// others, so it is read as an array where its first slots are tables, and as a pointer to one where they are
 /// not. What is no handle table is left out.
-fn secondary_tables(kernel: &Kernel<'_>) -> Read<Vec<Gva>> {
+fn secondary_tables(kernel: &Kernel<'_>) -> Read<Secondary> {
     let global = kernel.global(Global::AlpcpSecondaryMessageTables)?;
     let inline = tables_at(kernel, global)?;
-    if !inline.is_empty() {
+    if !inline.tables.is_empty() {
         return Ok(inline);
     }
     let array = kernel.cursor().pointer(global)?;
     if array.u64() == 0 {
-        return Ok(Vec::new());
+        return Ok(Secondary::default());
     }
-    tables_at(kernel, array).or_else(|_| Ok(Vec::new()))
+    // Where that is a table whose page is missing, it is no array either, and the reason is the same.
+    tables_at(kernel, array)
 }
 
-fn tables_at(kernel: &Kernel<'_>, array: Gva) -> Read<Vec<Gva>> {
+/// The tables beside the first.
+#[derive(Default)]
+struct Secondary {
+    tables: Vec<Gva>,
+    /// What hides whether there are more.
+    gap: Option<Hole>,
+}
+
+fn tables_at(kernel: &Kernel<'_>, array: Gva) -> Read<Secondary> {
     let width = u64::from(kernel.pointer_size());
-    let mut tables = Vec::new();
+    let mut found = Secondary::default();
     for slot in 0..SECONDARY_TABLES {
         let table = kernel
             .cursor()
@@ -147,12 +158,16 @@ fn tables_at(kernel: &Kernel<'_>, array: Gva) -> Read<Vec<Gva>> {
         if table.u64() == 0 {
             continue;
         }
-        if !handle::is_table(kernel.at(table)).unwrap_or(false) {
-            break;
-        }
-        if !tables.contains(&table) {
-            tables.push(table);
+        match handle::is_table(kernel.at(table)) {
+            Ok(true) if found.tables.contains(&table) => {}
+            Ok(true) => found.tables.push(table),
+            // Where it leads by links that lead nowhere, it is no table.
+            Ok(false) | Err(Hole::NullPointer(_)) => break,
+            Err(hole) => {
+                found.gap = Some(hole);
+                break;
+            }
         }
     }
-    Ok(tables)
+    Ok(found)
 }

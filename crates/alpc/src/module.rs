@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::contract::{Global, Module};
 use crate::kernel::{At, Kernel, Read};
-use crate::list;
+use crate::list::{self, List};
 use crate::process;
 use crate::redact::Redaction;
 use crate::value::{Addr, Hole, Value};
@@ -43,9 +43,7 @@ pub struct Modules {
 /// # Errors
 /// When neither the symbols nor the dump's header say where the list is.
 pub fn modules(kernel: &Kernel<'_>) -> Read<Modules> {
-    let head = kernel.global(Global::PsLoadedModuleList)?;
-    let links = kernel.offset(Module::InLoadOrderLinks)?;
-    let list = list::walk(kernel, head).containers(links);
+    let list = list(kernel)?;
     Ok(Modules {
         modules: list
             .entries
@@ -54,6 +52,13 @@ pub fn modules(kernel: &Kernel<'_>) -> Read<Modules> {
             .collect(),
         complete: list.complete("the list of loaded modules").into(),
     })
+}
+
+/// The entries of `PsLoadedModuleList`.
+pub(crate) fn list(kernel: &Kernel<'_>) -> Read<List> {
+    let head = kernel.global(Global::PsLoadedModuleList)?;
+    let links = kernel.offset(Module::InLoadOrderLinks)?;
+    Ok(list::walk(kernel, head).containers(links))
 }
 
 /// The modules that a triage dump lists, which needs no symbols; `None` for a dump of another kind.

@@ -337,7 +337,7 @@ impl Dump {
 
     /// Whether the page at an offset of the file holds only that filler.
     pub(crate) fn is_page_of_filler(&self, offset: u64) -> bool {
-        const LEN: usize = PAGE as usize;
+        const LEN: usize = 0x1000;
         if let Some(page) = self.source.slice(offset, LEN) {
             return filler::fills(page);
         }
