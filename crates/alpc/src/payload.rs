@@ -191,7 +191,7 @@ impl Gathered {
             let here = at.saturating_add(done);
             match kernel.cursor().read(start, &mut bytes) {
                 Ok(()) => self.piece(here, bytes),
-                Err(error) => self.gap(here, now, error.into()),
+                Err(error) => self.gap(here, now, error),
             }
             done = done.saturating_add(now);
         }

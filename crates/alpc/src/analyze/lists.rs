@@ -88,13 +88,17 @@ impl Check<'_, '_> {
 
     /// A handle table whose pages can be read must have one wherever its bound says so, and none of them twice.
     fn handle_table(&mut self, process: Gva, table: Gva) {
-        let gaps = handle::walk(self.kernel, table, |_| {});
+        const MEANING: &str = "the table was changed while the dump was written, or is damaged";
         let at = self.kernel.addr(process);
+        if let Err(hole) = handle::claim(self.kernel, process, table) {
+            let text = format!("the handle table of the process {at}: {hole}");
+            return self.find("handle-table", &[process, table], text, MEANING);
+        }
+        let gaps = handle::walk(self.kernel, table, |_| {});
         for gap in self.read(gaps).unwrap_or_default() {
             let text = format!("the handle table of the process {at}: {gap}");
             if gap.is_contradiction() {
-                let meaning = "the table was changed while the dump was written, or is damaged";
-                self.find("handle-table", &[process, table], text, meaning);
+                self.find("handle-table", &[process, table], text, MEANING);
             } else {
                 self.could_not(gap.hole_of(text));
             }
