@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::contract::{DispatcherHeader, Global, Process, Processor, Thread, ThreadControl};
 use crate::kernel::{Kernel, Read, offset};
-use crate::list::List;
+use crate::list::{Gap, List};
 use crate::thread;
 use crate::value::{Addr, Hole};
 
@@ -248,6 +248,11 @@ struct Added {
 }
 
 impl Members {
+    /// Where entries of the list itself are missing.
+    pub(crate) fn gap(&self) -> Option<&Gap> {
+        self.list.as_ref().ok()?.gap.as_ref()
+    }
+
     fn new(
         kernel: &Kernel<'_>,
         list: Read<List>,

@@ -10,7 +10,7 @@ use crate::contract::{Member, Process, Region, Section, View};
 use crate::handle;
 use crate::irp;
 use crate::kernel::{At, Read};
-use crate::list::{self, List};
+use crate::list::{self, Gap, List};
 use crate::module;
 use crate::process;
 use crate::resource;
@@ -18,14 +18,24 @@ use crate::thread;
 use crate::value::Hole;
 
 impl Check<'_, '_> {
-    /// Whether a list could be followed to its end. One that ends at memory which is not there could not be
-    /// checked; links that contradict each other are a finding.
+    /// Whether a list could be followed to its end: see [`Self::gap`].
     pub(super) fn links(&mut self, id: &'static str, addresses: &[Gva], what: &str, list: &List) -> Read<()> {
-        let complete = list.complete(what);
-        let (Some(gap), Err(hole)) = (&list.gap, &complete) else {
+        self.gap(id, addresses, list.complete(what), list.gap.as_ref())
+    }
+
+    /// Notes why a list is not complete. One that ends at memory which is not there could not be checked; links that
+    /// contradict each other are a finding.
+    fn gap(
+        &mut self,
+        id: &'static str,
+        addresses: &[Gva],
+        complete: Read<()>,
+        gap: Option<&Gap>,
+    ) -> Read<()> {
+        let Err(hole) = &complete else {
             return complete;
         };
-        if let Some(stop) = gap.contradiction() {
+        if let Some(stop) = gap.and_then(Gap::contradiction) {
             let mut addresses = addresses.to_vec();
             addresses.push(stop.at().gva());
             self.find(
@@ -44,7 +54,12 @@ impl Check<'_, '_> {
     pub(super) fn lists(&mut self) {
         let processes = process::processes(self.kernel);
         if let Some(list) = self.read(processes) {
-            let _ = self.links("process-links", &[], "the list of processes", &list);
+            let _ = self.gap(
+                "process-links",
+                &[],
+                list.complete("the list of processes"),
+                list.gap(),
+            );
             for process in list.entries {
                 self.process(self.kernel.at(process));
             }
@@ -76,7 +91,7 @@ impl Check<'_, '_> {
             return;
         };
         let what = format!("the list of threads of the process {at}");
-        let _ = self.links("thread-links", &[address], &what, &threads);
+        let _ = self.gap("thread-links", &[address], threads.complete(&what), threads.gap());
         for thread in threads.entries {
             let at = kernel.addr(thread);
             if let Some(requests) = self.known(irp::requests_of(kernel.at(thread))) {

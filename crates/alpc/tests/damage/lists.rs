@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alpc::list::List;
-use alpc::process;
+use alpc::list::{self, List};
+use kdump::Gva;
 use synth::address::Va;
 use synth::world::Built;
 use synth::worlds;
@@ -37,8 +37,9 @@ fn links(world: &Built) -> Vec<Va> {
     links
 }
 
-fn list_of(opened: &Opened) -> List {
-    process::processes(&opened.kernel()).unwrap()
+/// The list as it is walked: the entries are links.
+fn list_of(opened: &Opened, links: &[Va]) -> List {
+    list::walk(&opened.kernel(), Gva::new(links[0].0))
 }
 
 fn addresses(list: &List) -> Vec<u64> {
@@ -46,9 +47,8 @@ fn addresses(list: &List) -> Vec<u64> {
 }
 
 /// The entries of the truth.
-fn members(world: &Built, links: &[Va]) -> Vec<u64> {
-    let offset = world.kernel.offset("_EPROCESS", "ActiveProcessLinks");
-    links[1..].iter().map(|link| link.0 - offset).collect()
+fn members(links: &[Va]) -> Vec<u64> {
+    links[1..].iter().map(|link| link.0).collect()
 }
 
 /// Whatever one link is changed to, nothing is in the list that was not, in another order, or twice; all that was
@@ -58,9 +58,9 @@ fn a_wrong_link_invents_no_member_and_loses_none() {
     let world = world();
     let whole = Opened::of(&world);
     let links = links(&world);
-    let truth = members(&world, &links);
+    let truth = members(&links);
     assert!(truth.len() > 5);
-    assert_eq!(addresses(&list_of(&whole)), truth);
+    assert_eq!(addresses(&list_of(&whole, &links)), truth);
     let missing = missing_page(&world, &links);
     let kind = super::kind(&world);
     for (number, link) in links.iter().enumerate() {
@@ -74,7 +74,7 @@ fn a_wrong_link_invents_no_member_and_loses_none() {
                 let mut torn = world.clone();
                 torn.memory.write_uint(at, 8, wrong);
                 let opened = whole.in_bytes(torn.dump_without(kind, &[missing]));
-                let list = list_of(&opened);
+                let list = list_of(&opened, &links);
                 let case = format!("{wrong:x} at {at}");
                 assert_eq!(addresses(&list), truth, "{case}: {:?}", list.gap);
                 let gap = list.gap.as_ref().unwrap_or_else(|| panic!("{case}: complete"));
@@ -100,7 +100,7 @@ fn entries_in_missing_pages_are_members_as_far_as_they_are_named() {
     let world = world();
     let whole = Opened::of(&world);
     let links = links(&world);
-    let truth = members(&world, &links);
+    let truth = members(&links);
     let kind = super::kind(&world);
     let mut seen = BTreeMap::new();
     for first in 1..links.len() {
@@ -120,7 +120,7 @@ fn entries_in_missing_pages_are_members_as_far_as_they_are_named() {
             }
             let pages: Vec<Va> = pages.into_iter().collect();
             let opened = whole.in_bytes(world.dump_without(kind, &pages));
-            let list = list_of(&opened);
+            let list = list_of(&opened, &links);
             let mut expected = truth.clone();
             // All between the first and the last that are lost.
             expected.drain(first..(first + count - 1).saturating_sub(1).max(first));
@@ -145,13 +145,13 @@ fn a_place_where_nothing_can_be_is_no_member_whoever_names_it() {
     let world = world();
     let whole = Opened::of(&world);
     let links = links(&world);
-    let truth = members(&world, &links);
+    let truth = members(&links);
     for wrong in [NOT_CANONICAL, NOT_MAPPED] {
         let mut torn = world.clone();
         torn.memory.write_uint(links[2], 8, wrong);
         torn.memory.write_uint(Va(links[4].0 + 8), 8, wrong);
         let opened = whole.in_bytes(torn.dump(super::kind(&world)));
-        let list = list_of(&opened);
+        let list = list_of(&opened, &links);
         let mut expected = truth.clone();
         expected.remove(2);
         assert_eq!(addresses(&list), expected);
