@@ -5,7 +5,7 @@
 
 use alpc::near::{Near, Nearest};
 use alpc::redact::{Ids, Redaction};
-use alpc::select::{NotSelected, Selector};
+use alpc::select::{self, NotSelected, Nowhere, Selector, Thing};
 use alpc::{Hole, Kernel};
 use kdump::{Gva, TranslateError};
 
@@ -61,42 +61,55 @@ fn not_a_number(token: &str) -> anyhow::Error {
 
 /// The address of the process that a token names.
 pub fn process(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Gva> {
-    resolve(kernel, token, alpc::select::process)
+    resolve(kernel, token, Thing::Process, select::process)
 }
 
 /// The addresses of all processes of an image, and why there may be more.
 pub fn processes_of(kernel: &Kernel<'_>, image: &str) -> anyhow::Result<(Vec<Gva>, Vec<Hole>)> {
-    let found = alpc::select::processes_of(&kernel.unredacted(), image);
+    let found = select::processes_of(&kernel.unredacted(), image);
     found.map_err(|error| match kernel.redaction() {
-        None => failure(&error, false),
-        Some(redaction) => failure(&redacted(error, kernel, redaction), true),
+        None => failure(&error, "", false),
+        Some(redaction) => failure(&redacted(error, kernel, redaction), "", true),
     })
 }
 
 /// The address of the port that a token names.
 pub fn port(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Gva> {
-    resolve(kernel, token, alpc::select::port)
+    resolve(kernel, token, Thing::Port, select::port)
 }
 
 /// The address of the thread that a token names.
 pub fn thread(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Gva> {
-    resolve(kernel, token, alpc::select::thread)
+    resolve(kernel, token, Thing::Thread, select::thread)
 }
 
 /// The address of the object that a token names.
 pub fn object(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Gva> {
-    resolve(kernel, token, alpc::select::object)
+    resolve(kernel, token, Thing::Object, select::object)
+}
+
+/// The address of the port or resource that a token names.
+pub fn resource(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Gva> {
+    resolve(kernel, token, Thing::Resource, select::port)
+}
+
+/// The address of the structure that a token names: of an object, or of a message by its id.
+pub fn structure(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Gva> {
+    match parse(token)? {
+        Selector::MessageId(_) => message(kernel, token),
+        _ => resolve(kernel, token, Thing::Structure, select::object),
+    }
 }
 
 /// The address of the message that a token names.
 pub fn message(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Gva> {
-    resolve(kernel, token, alpc::select::message)
+    resolve(kernel, token, Thing::Message, select::message)
 }
 
 /// Refuses a type of objects that there is not.
 pub fn object_type(kernel: &Kernel<'_>, name: &str) -> anyhow::Result<()> {
     // Types are called alike on every Windows: none of their names is replaced.
-    alpc::select::object_type(&kernel.unredacted(), name).map_err(|error| failure(&error, false))
+    select::object_type(&kernel.unredacted(), name).map_err(|error| failure(&error, "", false))
 }
 
 /// The name that one may have been meant as.
@@ -129,19 +142,20 @@ pub fn did_you_mean(near: &[Near], redacted: bool) -> String {
 fn resolve(
     kernel: &Kernel<'_>,
     token: &str,
+    what: Thing,
     select: impl FnOnce(&Kernel<'_>, &Selector) -> Result<Gva, NotSelected>,
 ) -> anyhow::Result<Gva> {
     let mut selector = parse(token)?;
     if let Selector::Address(address) = &mut selector {
-        *address = narrowed(kernel, *address);
-        refuse_impossible(kernel, *address)?;
+        *address = self::address(kernel, *address, what)?;
     }
     let Some(redaction) = kernel.redaction() else {
-        return select(kernel, &selector).map_err(|error| failure(&error, false));
+        return select(kernel, &selector)
+            .map_err(|error| failure(&error, &meant_number(kernel, &error), false));
     };
     // Things are found by what they are really called.
     select(&kernel.unredacted(), &selector)
-        .map_err(|error| failure(&redacted(error, kernel, redaction), true))
+        .map_err(|error| failure(&redacted(error, kernel, redaction), "", true))
 }
 
 /// The error in the words of a redacted report.
@@ -170,7 +184,7 @@ fn redacted(error: NotSelected, kernel: &Kernel<'_>, redaction: &Redaction) -> N
             selector: redacted_selector(selector, redaction),
             candidates: candidates
                 .into_iter()
-                .map(|candidate| alpc::select::described(kernel, candidate.address))
+                .map(|candidate| select::described(kernel, candidate.address))
                 .collect(),
         },
         NotSelected::WrongKind {
@@ -187,8 +201,8 @@ fn redacted(error: NotSelected, kernel: &Kernel<'_>, redaction: &Redaction) -> N
 }
 
 /// A name that came from the dump, as a record would have it.
-fn redacted_near(near: Near, what: &str, redaction: &Redaction) -> Near {
-    let is_image = what == "process" || near.process_id.is_some();
+fn redacted_near(near: Near, what: Thing, redaction: &Redaction) -> Near {
+    let is_image = what == Thing::Process || near.process_id.is_some();
     Near {
         name: match is_image {
             true => redaction.image(near.name),
@@ -234,7 +248,7 @@ fn refuse_impossible(kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<()> {
 
 /// A selector that matches several things is no fault of the command line: the dump does not hold the one
 /// thing that was asked for.
-fn failure(error: &NotSelected, redacted: bool) -> anyhow::Error {
+fn failure(error: &NotSelected, number: &str, redacted: bool) -> anyhow::Error {
     match error {
         NotSelected::Ambiguous { candidates, .. } => {
             let listed = candidates
@@ -247,13 +261,16 @@ fn failure(error: &NotSelected, redacted: bool) -> anyhow::Error {
             Failure::not_there(error.id(), format!("{error}; give the address of one:{list}"))
         }
         NotSelected::None { what, gaps, near, .. } => {
-            let meant = did_you_mean(near, redacted);
+            let meant = match did_you_mean(near, redacted) {
+                none if none.is_empty() => number.to_owned(),
+                meant => meant,
+            };
             let failure = match gaps.as_slice() {
                 [] => Failure::not_there(
                     error.id(),
                     match &*meant {
-                        "" => format!("{error}; {} what there is", lister(what)),
-                        meant => format!("{error}{meant} {} what there is", lister(what)),
+                        "" => format!("{error}; {} what there is", lister(*what)),
+                        meant => format!("{error}{meant} {} what there is", lister(*what)),
                     },
                 ),
                 [first, rest @ ..] => Failure::partial(
@@ -270,19 +287,109 @@ fn failure(error: &NotSelected, redacted: bool) -> anyhow::Error {
             };
             Failure::suggesting(failure, near)
         }
-        _ => Failure::fatal(error.id(), error.to_string()),
+        _ => Failure::fatal(error.id(), format!("{error}{number}")),
+    }
+}
+
+/// Where a command looks for a thing whose address was given.
+///
+/// # Errors
+/// When nothing can be there: the likely meaning is told, where the number is an id.
+pub fn address(kernel: &Kernel<'_>, address: Gva, what: Thing) -> anyhow::Result<Gva> {
+    let address = narrowed(kernel, address);
+    refuse_impossible(kernel, address)?;
+    if let Some(why) = Nowhere::of(kernel, address) {
+        let meant = meant_id(kernel, u64::from(address), what);
+        return Err(Failure::not_there(
+            "nothing-there",
+            format!("no {what} is at {}: {why}{meant}", kernel.addr(address)),
+        ));
+    }
+    // Numbers of ids are short, and no kernel object is in the lower half.
+    if u32::try_from(u64::from(address)).is_ok()
+        && !kernel.is_kernel_address(address)
+        && let Err(why) = kernel.space().cursor().u8(address)
+    {
+        let meant = meant_id(kernel, u64::from(address), what);
+        if !meant.is_empty() {
+            let text = format!("what is at {} cannot be read: {why}{meant}", kernel.addr(address));
+            return Err(Failure::partial(why.id(), text));
+        }
+    }
+    Ok(address)
+}
+
+/// The question whether an id was meant by a number that was taken for a name.
+fn meant_number(kernel: &Kernel<'_>, error: &NotSelected) -> String {
+    let (NotSelected::None { selector, what, .. } | NotSelected::WrongKind { selector, what, .. }) = error
+    else {
+        return String::new();
+    };
+    let Selector::Name(name) = selector else {
+        return String::new();
+    };
+    let numbers = [name.parse().ok(), u64::from_str_radix(name, 16).ok()];
+    let meant = numbers
+        .into_iter()
+        .flatten()
+        .map(|number| meant_id(kernel, number, *what));
+    meant
+        .into_iter()
+        .find(|meant| !meant.is_empty())
+        .unwrap_or_default()
+}
+
+/// The question whether the id of a process, thread or message was meant; nothing where none has that id, or where
+/// records must not tell.
+fn meant_id(kernel: &Kernel<'_>, number: u64, what: Thing) -> String {
+    if kernel.redaction().is_some() {
+        return String::new();
+    }
+    let mut ids: Vec<String> = select::with_id(kernel, number)
+        .iter()
+        .map(|id| match is_taken(id, what) {
+            true => id.to_string(),
+            false => format!("{} {id}", command(id)),
+        })
+        .collect();
+    // What the command takes comes first.
+    ids.sort_by_key(|id| id.contains(' '));
+    match ids.split_last() {
+        None => String::new(),
+        Some((only, [])) => format!("; did you mean {only}?"),
+        Some((last, others)) => format!("; did you mean {} or {last}?", others.join(", ")),
+    }
+}
+
+/// Whether a command that looks for a thing takes such an id.
+fn is_taken(id: &Selector, what: Thing) -> bool {
+    match what {
+        Thing::Process | Thing::Object => matches!(id, Selector::ProcessId(_) | Selector::ThreadId(_)),
+        Thing::Thread => matches!(id, Selector::ThreadId(_)),
+        Thing::Message => matches!(id, Selector::MessageId(_)),
+        Thing::Waiter | Thing::Structure => true,
+        Thing::Port | Thing::Resource | Thing::ObjectType => false,
+    }
+}
+
+/// The command that shows what has such an id.
+fn command(id: &Selector) -> &'static str {
+    match id {
+        Selector::ProcessId(_) => "process",
+        Selector::ThreadId(_) => "thread",
+        _ => "message",
     }
 }
 
 /// The command that lists what could have been meant.
-fn lister(what: &str) -> &'static str {
+fn lister(what: Thing) -> &'static str {
     match what {
-        "process" => "`processes` lists",
-        "thread" => "`threads` lists",
-        "port" => "`ports` lists",
-        "message" => "`port` lists in its queues",
-        "type of objects" => "`object \\ObjectTypes` lists",
-        _ => "`object \\` lists",
+        Thing::Process | Thing::Waiter => "`processes` lists",
+        Thing::Thread => "`threads` lists",
+        Thing::Port | Thing::Resource => "`ports` lists",
+        Thing::Message => "`port` lists in its queues",
+        Thing::ObjectType => "`object \\ObjectTypes` lists",
+        Thing::Object | Thing::Structure => "`object \\` lists",
     }
 }
 

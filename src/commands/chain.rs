@@ -68,9 +68,9 @@ pub fn run(cli: &Cli, session: &Session, args: &ChainArgs) -> anyhow::Result<Ans
 }
 
 fn start(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Start> {
-    use alpc::select::Selector;
+    use alpc::select::{Selector, Thing};
     match selector::parse(token)? {
-        Selector::Address(address) => at(kernel, selector::narrowed(kernel, address)),
+        Selector::Address(address) => at(kernel, selector::address(kernel, address, Thing::Waiter)?),
         Selector::ThreadId(_) => selector::thread(kernel, token).map(Start::Thread),
         Selector::MessageId(_) => selector::message(kernel, token).map(Start::Message),
         _ => selector::process(kernel, token).map(Start::Process),

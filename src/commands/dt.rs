@@ -24,7 +24,7 @@ pub fn run(cli: &Cli, session: &Session, args: &DtArgs) -> anyhow::Result<Answer
     let address = args
         .address
         .as_deref()
-        .map(|token| selector::object(&kernel, token))
+        .map(|token| selector::structure(&kernel, token))
         .transpose()?;
     for name in spellings(&args.type_name)? {
         for table in session.whole_types()? {

@@ -13,9 +13,10 @@ use serde::Serialize;
 
 use super::{Answer, Table, connections, open_kernel, ports};
 use crate::cli::{Cli, GlobalArgs};
+use crate::failure::Status;
 use crate::output::escape;
 use crate::output::records::Records;
-use crate::output::rows::{Rows, or_question};
+use crate::output::rows::{Rows, or_question, short_kind};
 use crate::output::schema::of;
 use crate::session::Session;
 
@@ -62,7 +63,16 @@ pub fn run(cli: &Cli, session: &Session, args: &GlobalArgs) -> anyhow::Result<An
     };
     let notes = ports::source_note(record.global.source, &record.global.complete);
     let text = text(&record, &kernel);
-    Ok(Answer::new(text, &record)?.served_by(&kernel).with_notes(notes))
+    let counted = &record.global;
+    let is_short = counted.ports.name_unknown > 0 || counted.queued_messages.iter().any(|one| one.cut > 0);
+    let status = match is_short {
+        true => Status::Partial,
+        false => Status::Complete,
+    };
+    Ok(Answer::new(text, &record)?
+        .served_by(&kernel)
+        .with_notes(notes)
+        .ends_with(status))
 }
 
 /// The connections of all ports one by one.
@@ -81,12 +91,17 @@ fn one_table(kernel: &Kernel<'_>, graph: bool) -> anyhow::Result<Answer> {
     let notes = ports::source_note(all.source, &all.complete);
     let answer = if graph {
         let edges = connection::graph(kernel, &all.ports);
-        Answer::new(edges.iter().map(edge).collect(), &edges)?
+        let lines = edges.iter().map(edge).chain(ports::gap(&all.complete));
+        Answer::new(lines.collect(), &edges)?
     } else {
         let lines: Vec<PortLine> = portlist::lines(kernel, &all.ports).collect();
-        Answer::new(lines.iter().map(three_columns).collect(), &lines)?
+        let text = lines.iter().map(three_columns).chain(ports::gap(&all.complete));
+        Answer::new(text.collect(), &lines)?
     };
-    Ok(answer.served_by(kernel).with_notes(notes))
+    Ok(answer
+        .as_far_as(&all.complete)
+        .served_by(kernel)
+        .with_notes(notes))
 }
 
 fn text(record: &Full, kernel: &Kernel<'_>) -> String {
@@ -133,6 +148,7 @@ fn text(record: &Full, kernel: &Kernel<'_>) -> String {
         Value::Known(types) => types.iter().for_each(|blob_type| blob_row(&mut rows, blob_type)),
         Value::Missing(_) => rows.text("BlobTypes", "?"),
     }
+    rows.end_of_list(&global.complete);
     let mut text = rows.finish();
     if let (Some(list), Some(graph)) = (&record.list, &record.graph) {
         // Writing to a string cannot fail.
@@ -201,7 +217,11 @@ fn optional(rows: &mut Rows, label: &str, value: &Value<u32>) {
 }
 
 fn blob_row(rows: &mut Rows, blob_type: &BlobTypeRecord) {
-    let number = |value: &Value<u32>| or_question(value, ToString::to_string);
+    let number = |value: &Value<Option<u32>>| {
+        or_question(value, |number| {
+            number.map_or_else(|| "-".to_owned(), |number| number.to_string())
+        })
+    };
     let tag = or_question(&blob_type.pool_tag, |tag| escape::text(tag));
     let name = blob_type.holds.to_string();
     // Without the prefix the longest name fits the label.
@@ -219,10 +239,11 @@ fn blob_row(rows: &mut Rows, blob_type: &BlobTypeRecord) {
 /// The five columns of `/graph`.
 pub fn edge(edge: &EdgeRecord) -> String {
     let digits = edge.client_port.digits();
-    let id = |value: &Value<u64>| {
-        value
-            .known()
-            .map_or_else(|| "?".repeat(digits), |id| format!("{id:0digits$x}"))
+    let id = |value: &Value<Option<u64>>| {
+        value.known().map_or_else(
+            || "?".repeat(digits),
+            |id| format!("{:0digits$x}", id.unwrap_or(0)),
+        )
     };
     let (port, name) = match &edge.connection_port {
         Value::Known(Some(port)) => (
@@ -244,7 +265,7 @@ pub fn edge(edge: &EdgeRecord) -> String {
 
 /// The three columns of `-lp`.
 fn three_columns(port: &PortLine) -> String {
-    let kind = or_question(&port.kind, |kind| kind.short().to_owned());
+    let kind = or_question(&port.kind, short_kind);
     format!(
         "{} {kind} {}\n",
         port.address,

@@ -5,9 +5,12 @@ use std::collections::HashMap;
 use alpc::connection::{self, EdgeRecord};
 use alpc::enumerate;
 use alpc::receiver::Receivers;
+use alpc::wait::doubt::Doubt;
 use alpc::wait::graph::GraphRecord;
 use alpc::wait::hang::{self, Deadlock, Hang};
 use alpc::wait::node::ProcessNode;
+use alpc::wait::signature::Signature;
+use alpc::wait::unread::Unread;
 use alpc::{Kernel, Value};
 use kdump::Gva;
 use schemars::JsonSchema;
@@ -27,8 +30,16 @@ use crate::session::Session;
 #[derive(Serialize, JsonSchema)]
 pub struct GraphsRecord<'r> {
     connections: &'r [EdgeRecord],
+    /// Set when connections may be missing.
+    connections_complete: &'r Value<()>,
     waits: &'r GraphRecord<'r>,
     deadlocks: &'r [Deadlock],
+    /// The signature of the waits: see `hang`.
+    signature: &'r Signature,
+    /// Why there may be more waits than were found; null when all could be looked at.
+    doubt: &'r Option<Doubt>,
+    /// Parts of the system that could not be looked at, so that waits may be missing.
+    unread: &'r [Unread],
 }
 
 pub fn run(cli: &Cli, session: &Session, args: &GraphArgs) -> anyhow::Result<Answer> {
@@ -51,9 +62,17 @@ pub fn run(cli: &Cli, session: &Session, args: &GraphArgs) -> anyhow::Result<Ans
     };
     let record = GraphsRecord {
         connections: &connections,
+        connections_complete: &all.complete,
         waits: &waits,
         deadlocks: &hang.deadlocks,
+        signature: &hang.signature,
+        doubt: &hang.doubt,
+        unread: &hang.unread,
     };
+    let caption = hang
+        .doubt
+        .as_ref()
+        .map(|doubt| format!("there may be more waits: {}", doubt.text));
     let draw = || {
         Drawing::of(&Parts {
             connections: record.connections,
@@ -64,10 +83,11 @@ pub fn run(cli: &Cli, session: &Session, args: &GraphArgs) -> anyhow::Result<Ans
     };
     let text = match cli.format {
         Format::Text | Format::Json | Format::Ndjson | Format::Csv | Format::Junit => {
-            connections.iter().map(global::edge).collect()
+            let edges = connections.iter().map(global::edge);
+            edges.chain(ports::gap(&all.complete)).collect()
         }
-        Format::Dot => dot::write(&draw()),
-        Format::Mermaid => mermaid::write(&draw()),
+        Format::Dot => dot::write(&draw(), caption.as_deref()),
+        Format::Mermaid => mermaid::write(&draw(), caption.as_deref()),
         Format::Html => {
             let (page, left_out) = page(cli, session, &kernel, draw(), &hang)?;
             notes.extend(left_out.text());
@@ -114,7 +134,7 @@ fn page(
         .filter(|&dot| drawing.dots[dot].subject.is_some())
         .collect();
     let views = Views::pack(drawing.dots.len(), &viewed, html::room(&drawing), view)?;
-    let page = html::write(&drawing, left_out, &views, &escape::text(&hang.signature))?;
+    let page = html::write(&drawing, left_out, &views, &escape::text(&hang.headline()))?;
     Ok((page, left_out))
 }
 
@@ -150,6 +170,6 @@ fn keep_of(kernel: &Kernel<'_>, process: Gva, connections: &mut Vec<EdgeRecord>)
     let Value::Known(id) = ProcessNode::new(kernel, process).process_id else {
         return;
     };
-    let is = |end: &Value<u64>| end.known() == Some(&id);
+    let is = |end: &Value<Option<u64>>| end.known() == Some(&Some(id));
     connections.retain(|edge| is(&edge.client_process_id) || is(&edge.server_process_id));
 }

@@ -150,11 +150,10 @@ fn of_process(kernel: &Kernel<'_>, process: ProcessRecord, args: &HandlesArgs) -
         })
     };
     let handles = process.object_table.get().and_then(|table| {
-        let table = (!table.is_null()).then(|| table.gva());
         table
             .map(|table| {
-                handle::claim(kernel, process.address.gva(), table)?;
-                handle::handles(kernel, table, wanted)
+                handle::claim(kernel, process.address.gva(), table.gva())?;
+                handle::handles(kernel, table.gva(), wanted)
             })
             .transpose()
     });

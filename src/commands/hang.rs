@@ -5,6 +5,7 @@ use alpc::wait::graph::{Graph, GraphRecord};
 use alpc::wait::hang::{self, Blocker, Deadlock, Hang};
 use alpc::wait::node::Node;
 use alpc::wait::root::Suspect;
+use alpc::wait::signature::Signature;
 use alpc::wait::trouble::PortTrouble;
 use alpc::wait::unread::Unread;
 use schemars::JsonSchema;
@@ -69,7 +70,7 @@ fn text(hang: &Hang, graph: &Graph, verbose: bool, digits: usize) -> String {
 }
 
 fn head(rows: &mut Rows, hang: &Hang) {
-    rows.line(&format!("Hang @ {}", hang.signature));
+    rows.line(&format!("Hang @ {}", escape::text(&hang.headline())));
     let longest = match (hang.longest_wait, &hang.clock) {
         (Some(span), _) => format!(", the longest for {}", time::lasted(span)),
         (None, Value::Missing(_)) if hang.stuck > 0 => ", for how long cannot be told".to_owned(),
@@ -82,7 +83,18 @@ fn head(rows: &mut Rows, hang: &Hang) {
         hang.waiting_for_reply
     ));
     if hang.deadlocks.is_empty() {
-        rows.line("  no deadlock");
+        rows.line(match &hang.doubt {
+            None => "  no deadlock",
+            Some(_) => "  no deadlock was found in what could be read",
+        });
+    }
+    if let Some(doubt) = &hang.doubt
+        && hang.signature != Signature::Unknown
+    {
+        rows.line(&format!(
+            "  there may be more waits: {}",
+            escape::text(&doubt.text)
+        ));
     }
 }
 
@@ -221,11 +233,17 @@ pub(super) fn suspect(rows: &mut Rows, suspect: &Suspect) {
         )),
         Value::Missing(_) => rows.line("  modules on its stack: ?"),
     }
-    if let Value::Known(irps) = &suspect.irps
-        && !irps.requests.is_empty()
-    {
-        let requests: Vec<String> = irps.requests.iter().map(|irp| irp.address.to_string()).collect();
-        rows.line(&format!("  I/O requests: {}", requests.join(", ")));
+    match &suspect.irps {
+        Value::Known(irps) => {
+            let requests = irps.requests.iter().map(|irp| irp.address.to_string());
+            let rest = irps.complete.hole().map(|_| "?".to_owned());
+            let requests: Vec<String> = requests.chain(rest).collect();
+            if !requests.is_empty() {
+                rows.line(&format!("  I/O requests: {}", requests.join(", ")));
+            }
+        }
+        Value::Missing(hole) if hole.is_absence() => {}
+        Value::Missing(_) => rows.line("  I/O requests: ?"),
     }
 }
 

@@ -27,7 +27,7 @@ mod threads;
 mod triage;
 mod waits;
 
-use alpc::Kernel;
+use alpc::{Kernel, Value};
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -49,6 +49,8 @@ pub struct Answer {
     pub text: String,
     /// The record; of a table that was written record by record, what there is to say beside them.
     pub record: Json,
+    /// Why a record that is a bare list may be short: what has no member to say it in.
+    pub short: Option<Json>,
     /// Where its values come from, when that was asked for.
     pub explain: Option<Vec<Json>>,
     /// Where the symbols came from, when any served.
@@ -66,6 +68,7 @@ impl Answer {
         Ok(Self {
             text,
             record: serde_json::to_value(record)?,
+            short: None,
             explain: None,
             symbols: None,
             notes: Vec::new(),
@@ -98,6 +101,7 @@ impl Answer {
             symbols: None,
             notes: Vec::new(),
             errors: Vec::new(),
+            short: None,
             explain: None,
             status: Status::Complete,
         })
@@ -105,6 +109,14 @@ impl Answer {
 
     fn served_by(mut self, kernel: &Kernel<'_>) -> Self {
         self.symbols = Some(symbol_source(kernel));
+        self
+    }
+
+    /// The same of a bare list, with whether it is whole.
+    fn as_far_as(mut self, complete: &Value<()>) -> Self {
+        if complete.hole().is_some() {
+            self.short = Some(serde_json::json!({ "complete": complete }));
+        }
         self
     }
 
@@ -128,6 +140,7 @@ impl Answer {
         let said = self.notes.iter_mut().chain(&mut self.errors);
         said.for_each(|line| *line = narrow::text(line));
         narrow::reasons(&mut self.record);
+        self.short.iter_mut().for_each(narrow::reasons);
         self.explain.iter_mut().flatten().for_each(narrow::reasons);
         self
     }

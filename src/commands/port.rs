@@ -43,7 +43,12 @@ fn text(record: &PortRecord, style: Style) -> String {
         Style::Modern => "Port  ",
     };
     rows.line(&format!("{at}{}", record.address));
-    rows.known("Type", &record.kind);
+    rows.text(
+        "Type",
+        &rows::or_question(&record.kind, |kind| {
+            kind.map_or_else(|| "none".to_owned(), |kind| kind.to_string())
+        }),
+    );
     rows.address("CommunicationInfo", &record.communication_info);
     let digits = record.address.digits();
     rows.nested("ConnectionPort", &named_port(&record.connection_port, digits));

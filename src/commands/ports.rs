@@ -13,7 +13,7 @@ use super::{Answer, Table, connections, open_kernel};
 use crate::cli::{Cli, PortsArgs};
 use crate::output::escape;
 use crate::output::records::Records;
-use crate::output::rows::or_question;
+use crate::output::rows::{or_question, short_kind};
 use crate::output::schema::of;
 use crate::selector;
 use crate::session::Session;
@@ -52,11 +52,12 @@ pub fn run(session: &Session, args: &PortsArgs) -> anyhow::Result<Answer> {
     let notes = source_note(all.source, &all.complete);
     if args.orphans {
         let record = OrphansRecord::new(portlist::orphans(&kernel, &all.ports).collect(), &all);
-        let text: String = record.ports.iter().map(orphan_line).collect();
+        let lines = record.ports.iter().map(orphan_line);
+        let text: String = lines.chain(gap(&all.complete)).collect();
         return Ok(Answer::new(text, &record)?.served_by(&kernel).with_notes(notes));
     }
     let record = PortsRecord::new(portlist::lines(&kernel, &all.ports).collect(), &all);
-    let mut text: String = record.ports.iter().map(line).collect();
+    let mut text: String = record.ports.iter().map(line).chain(gap(&all.complete)).collect();
     text.extend(record.not_reached.iter().map(not_reached));
     Ok(Answer::new(text, &record)?.served_by(&kernel).with_notes(notes))
 }
@@ -121,6 +122,12 @@ fn not_reached(found: &NotReached) -> String {
     format!("not reached: {found}: {}{more}\n", addresses.join(" "))
 }
 
+/// The line that says why ports may be missing, when some may.
+pub fn gap(complete: &Value<()>) -> Option<String> {
+    let hole = complete.hole()?;
+    Some(format!("? {}\n", escape::text(&hole.to_string())))
+}
+
 /// What to say of a list of ports that was not the kernel's own.
 pub fn source_note(source: PortSource, complete: &Value<()>) -> Vec<String> {
     let Some(hole) = complete.hole() else {
@@ -146,8 +153,9 @@ fn of_process(record: &ProcessPortsRecord) -> String {
         .iter()
         .map(|port| connected_line(port, process.digits()))
         .collect();
+    let gap = gap(&record.complete).unwrap_or_default();
     format!(
-        "\nPorts created by the process {process}:\n\n{created}Ports the process {process} is connected to:\n\n{connected}\n\n"
+        "\nPorts created by the process {process}:\n\n{created}Ports the process {process} is connected to:\n\n{connected}{gap}\n\n"
     )
 }
 
@@ -175,7 +183,7 @@ fn connected_line(record: &ConnectedRecord, digits: usize) -> String {
 
 /// One port in one line: the three columns of `-lp`, then its owner and its path.
 pub fn line(port: &PortLine) -> String {
-    let kind = or_question(&port.kind, |kind| kind.short().to_owned());
+    let kind = or_question(&port.kind, short_kind);
     let queued = or_question(&port.queued, ToString::to_string);
     let owner = match &port.owner_process {
         Value::Known(Some(process)) => or_question(&process.image, |image| escape::text(image)),
@@ -194,7 +202,7 @@ fn orphan_line(port: &OrphanRecord) -> String {
     format!(
         "{} {} | {} {} | {} | {}\n",
         port.address,
-        or_question(&port.kind, |kind| kind.short().to_owned()),
+        or_question(&port.kind, short_kind),
         number(&port.handle_count),
         number(&port.pointer_count),
         lengths.join(" "),

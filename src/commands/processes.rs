@@ -149,14 +149,9 @@ fn text(record: &ProcessInFull, now: Option<FileTime>) -> String {
             path.as_deref().map_or_else(|| "none".to_owned(), escape::text)
         }),
     );
-    row(
-        "CreateTime",
-        &or_question(&process.create_time, FileTime::to_string),
-    );
-    let ended = |exit: &FileTime| match exit {
-        FileTime(0) => "still running".to_owned(),
-        exit => exit.to_string(),
-    };
+    row("CreateTime", &or_question(&process.create_time, time::moment));
+    let ended =
+        |exit: &Option<FileTime>| exit.map_or_else(|| "still running".to_owned(), |exit| exit.to_string());
     row("ExitTime", &or_question(&process.exit_time, ended));
     if let Some(elapsed) = elapsed(process, now) {
         row("ElapsedTime", &time::span(elapsed));
@@ -189,10 +184,7 @@ fn thread_count(process: &ProcessRecord) -> String {
 
 /// How long a process has run, up to the dump or to its end.
 fn elapsed(process: &ProcessRecord, now: Option<FileTime>) -> Option<TimeSpan> {
-    let end = match *process.exit_time.known()? {
-        FileTime(0) => now?,
-        exit => exit,
-    };
-    let began = process.create_time.known()?;
+    let end = process.exit_time.known()?.or(now)?;
+    let began = (*process.create_time.known()?)?;
     end.0.checked_sub(began.0).map(TimeSpan)
 }

@@ -30,7 +30,7 @@ struct Manner {
 
 pub fn run(cli: &Cli, session: &Session, args: &ResourceArgs) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
-    let address = selector::port(&kernel, &args.resource)?;
+    let address = selector::resource(&kernel, &args.resource)?;
     let record = resource::resources(&kernel, address)
         .map_err(|error| Failure::not_there("not-a-resource", error.to_string()))?;
     let manner = Manner {
@@ -58,7 +58,7 @@ fn text(record: &Resources, manner: Manner) -> String {
 }
 
 fn block(resource: &ResourceRecord, manner: Manner) -> String {
-    let mut rows = Rows::new(label_width(&resource.members), manner.digits);
+    let mut rows = Rows::new(resource.members.known().map_or(LABEL, label_width), manner.digits);
     let at = match manner.style {
         Style::Classic => "@ ",
         Style::Modern => "",
@@ -76,7 +76,14 @@ fn block(resource: &ResourceRecord, manner: Manner) -> String {
             &rows::or_question(&resource.blob_flags, |flags| flags.join(" ")),
         );
     }
-    match &resource.members {
+    let members = match &resource.members {
+        Value::Known(members) => members,
+        Value::Missing(_) => {
+            rows.text("Members", "?");
+            return rows.finish();
+        }
+    };
+    match members {
         Members::CommunicationInfo(members) => communication_info(&mut rows, members),
         Members::Section(members) => section(&mut rows, members, manner),
         Members::Region(members) => region(&mut rows, members, manner),

@@ -5,13 +5,13 @@ use alpc::receiver::Receivers;
 use alpc::thread::{AlpcWait, ThreadRecord};
 use alpc::thread_details::{Irps, ThreadDetails};
 use alpc::{Kernel, Value};
-use kdump::{FileTime, Gva};
+use kdump::Gva;
 
 use super::Answer;
 use crate::cli::ThreadArgs;
 use crate::failure::Failure;
 use crate::output::rows::{self, Rows};
-use crate::output::{escape, thread_line};
+use crate::output::{escape, thread_line, time};
 use crate::selector;
 use crate::session::Session;
 
@@ -46,8 +46,13 @@ fn text(record: &ThreadRecord) -> String {
     thread_line::full(&mut rows, record);
     receiving(&mut rows, record);
     if let Some(details) = &record.details {
-        if let Value::Known(irps) = &details.irps {
-            irp_list(&mut rows, irps);
+        match &details.irps {
+            Value::Known(irps) => irp_list(&mut rows, irps),
+            Value::Missing(hole) if hole.is_absence() => {}
+            Value::Missing(hole) => {
+                rows.line("IRP List:");
+                rows.line(&format!("    ? {}", escape::text(&hole.to_string())));
+            }
         }
         process(&mut rows, "Owning Process", &record.process);
         process(&mut rows, "Attached Process", &details.attached_process);
@@ -67,6 +72,12 @@ fn receiving(rows: &mut Rows, record: &ThreadRecord) {
             rows.line(&format!(
                 "Waiting to receive at completion port {queue} of port {}",
                 ports.join(", ")
+            ));
+        }
+        Value::Missing(hole) if hole.is_partial() => {
+            rows.line(&format!(
+                "What it waits for over ALPC: ? {}",
+                escape::text(&hole.to_string())
             ));
         }
         _ => {}
@@ -118,15 +129,21 @@ fn detail_lines(rows: &mut Rows, details: &ThreadDetails) {
     let digits = rows.digits();
     let address = |value| rows::address(value, digits);
     let number = |value: &Value<i8>| rows::or_question(value, ToString::to_string);
-    if let Value::Known(Some(name)) = &details.name {
-        rows.line(&labelled("Name", &escape::text(name)));
+    match &details.name {
+        Value::Known(Some(name)) => rows.line(&labelled("Name", &escape::text(name))),
+        missing if missing.is_unreadable() => rows.line(&labelled("Name", "?")),
+        _ => {}
     }
     let ticks = rows::or_question(&details.wait_start_tick_count, ToString::to_string);
     rows.line(&labelled("Wait Start TickCount", &ticks));
     let switches = rows::or_question(&details.context_switches, ToString::to_string);
     rows.line(&labelled("Context Switch Count", &switches));
-    if let Value::Known(created @ FileTime(1..)) = details.create_time {
-        rows.line(&labelled("Create Time", &created.to_string()));
+    match &details.create_time {
+        Value::Known(None) => {}
+        created => rows.line(&labelled(
+            "Create Time",
+            &rows::or_question(created, time::moment),
+        )),
     }
     rows.line(&labelled("Queue", &address(&details.queue)));
     rows.line(&labelled("AlpcMessageId", &address(&details.alpc_message_id)));

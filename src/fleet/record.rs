@@ -83,7 +83,8 @@ pub struct Record {
     possible_deadlocks: Option<usize>,
     /// Where the chains of most threads end.
     root_blocker: Option<RootBlocker>,
-    /// One line that is the same for the same hang on two machines.
+    /// One line that is the same for the same hang on two machines; `unknown` when no wait was found, but not all of
+    /// the system could be looked at. None of a dump that could not be opened.
     signature: Option<String>,
     /// What is wrong with the dump, its symbols or the system.
     problems: Vec<Problem>,
@@ -315,7 +316,7 @@ impl Record {
         self.deadlocks = Some(summary.deadlocks);
         self.possible_deadlocks = Some(summary.possible_deadlocks);
         self.root_blocker = summary.root_blocker;
-        self.signature = summary.signature;
+        self.signature = Some(summary.signature.to_string());
         self.problems.extend(summary.troubles.iter().map(trouble));
     }
 }

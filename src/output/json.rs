@@ -15,8 +15,6 @@ pub struct Holes {
     list: Vec<HoleRecord>,
     /// All of them, by the id of their cause.
     causes: BTreeMap<String, Count>,
-    /// Whether memory was missing, as opposed to things that are not what they should be.
-    unreadable: bool,
 }
 
 /// How many values have one cause.
@@ -29,19 +27,22 @@ struct Count {
 
 impl Holes {
     /// Replaces each missing value of a record by `null` and puts its reason into the map `unreadable` (or
-    /// the list `absent`, when this kernel has no such thing) of the object around it.
+    /// the list `absent`, when this kernel has no such thing) of the object around it. What is kept back on request
+    /// has its reason there too, but is no hole.
     pub fn hoist(record: &mut Json) -> Self {
         let mut holes = Self::default();
-        holes.visit(record, "");
+        let mut own = Beside::default();
+        holes.visit(record, "", "", &mut own);
         holes
     }
 
-    /// The status that follows for a command that printed them.
+    /// The status that follows for a command that printed them: which reasons are holes says
+    /// [`alpc::Hole::is_partial`], and a run that has one is partial.
     pub fn status(&self) -> Status {
-        if self.unreadable {
-            Status::Partial
-        } else {
+        if self.causes.is_empty() {
             Status::Complete
+        } else {
+            Status::Partial
         }
     }
 
@@ -62,9 +63,14 @@ impl Holes {
             .collect()
     }
 
+    /// Adds those of what stands beside the record.
+    pub fn extend(&mut self, mut beside: Self) {
+        self.list.append(&mut beside.list);
+        self.add(beside);
+    }
+
     /// Counts those of one more record, and forgets where each of them stood.
     pub fn add(&mut self, record: Self) {
-        self.unreadable |= record.unreadable;
         for (cause, count) in record.causes {
             match self.causes.entry(cause) {
                 Entry::Vacant(entry) => {
@@ -97,18 +103,27 @@ impl Holes {
         (total > 0).then(|| format!("{total} {values} could not be told: {}", list.join("; ")))
     }
 
-    fn visit(&mut self, value: &mut Json, path: &str) {
+    /// Looks for missing values in a value at `path`, which is called `name` in the object around it.
+    fn visit(&mut self, value: &mut Json, path: &str, name: &str, beside: &mut Beside) {
         match value {
-            Json::Object(map) => self.visit_object(map, path),
+            Json::Object(map) => match missing(map) {
+                Some((kind, reason)) => {
+                    match kind {
+                        Kind::Absent => beside.absent.push(Json::from(name)),
+                        Kind::Withheld => beside.note(name, reason),
+                        Kind::Unreadable => {
+                            self.note(path, &reason);
+                            beside.note(name, reason);
+                        }
+                    }
+                    *value = Json::Null;
+                }
+                None => self.visit_object(map, path),
+            },
             Json::Array(items) => {
                 for (index, item) in items.iter_mut().enumerate() {
-                    let path = format!("{path}[{index}]");
-                    if let Some((_, reason)) = missing(item) {
-                        self.note(&path, &reason);
-                        *item = Json::Null;
-                    } else {
-                        self.visit(item, &path);
-                    }
+                    let at = |of: &str| format!("{of}[{index}]");
+                    self.visit(item, &at(path), &at(name), beside);
                 }
             }
             _ => {}
@@ -116,32 +131,20 @@ impl Holes {
     }
 
     fn visit_object(&mut self, map: &mut Map<String, Json>, path: &str) {
-        let mut reasons = Map::new();
-        let mut absent = Vec::new();
+        let mut beside = Beside::default();
         for (key, value) in map.iter_mut() {
             let path = if path.is_empty() {
                 key.clone()
             } else {
                 format!("{path}.{key}")
             };
-            match missing(value) {
-                Some((Kind::Absent, _)) => {
-                    absent.push(Json::from(key.as_str()));
-                    *value = Json::Null;
-                }
-                Some((Kind::Unreadable, reason)) => {
-                    self.note(&path, &reason);
-                    reasons.insert(key.clone(), reason);
-                    *value = Json::Null;
-                }
-                None => self.visit(value, &path),
-            }
+            self.visit(value, &path, key, &mut beside);
         }
-        if !reasons.is_empty() {
-            map.insert("unreadable".to_owned(), reasons.into());
+        if !beside.reasons.is_empty() {
+            map.insert("unreadable".to_owned(), beside.reasons.into());
         }
-        if !absent.is_empty() {
-            map.insert("absent".to_owned(), absent.into());
+        if !beside.absent.is_empty() {
+            map.insert("absent".to_owned(), beside.absent.into());
         }
     }
 
@@ -154,8 +157,6 @@ impl Holes {
             cause: text(cause),
             text: text("text"),
         };
-        // What is kept back on request is no hole in the dump.
-        self.unreadable |= !matches!(hole.id.as_str(), "implausible" | "null-pointer" | "withheld");
         let count = self.causes.entry(hole.cause.clone()).or_insert_with(|| Count {
             values: 0,
             first: hole.text.clone(),
@@ -180,18 +181,38 @@ fn cause(id: &str) -> String {
     }
 }
 
+/// What stands beside the members of an object.
+#[derive(Default)]
+struct Beside {
+    reasons: Map<String, Json>,
+    absent: Vec<Json>,
+}
+
+impl Beside {
+    fn note(&mut self, name: &str, reason: Json) {
+        self.reasons.insert(name.to_owned(), reason);
+    }
+}
+
 enum Kind {
     Absent,
+    Withheld,
     Unreadable,
 }
 
 /// The reason in a value that is missing.
-fn missing(value: &Json) -> Option<(Kind, Json)> {
-    let map = value.as_object().filter(|map| map.len() == 1)?;
-    if let Some(reason) = map.get("$unreadable") {
-        return Some((Kind::Unreadable, reason.clone()));
+fn missing(map: &mut Map<String, Json>) -> Option<(Kind, Json)> {
+    if map.len() != 1 {
+        return None;
     }
-    map.get("$absent").map(|reason| (Kind::Absent, reason.clone()))
+    let (key, reason) = map.iter_mut().next()?;
+    let kind = match key.as_str() {
+        "$unreadable" => Kind::Unreadable,
+        "$withheld" => Kind::Withheld,
+        "$absent" => Kind::Absent,
+        _ => return None,
+    };
+    Some((kind, reason.take()))
 }
 
 #[cfg(test)]
@@ -219,6 +240,29 @@ mod tests {
             holes.summary().unwrap(),
             "2 values could not be told: 2 not in the dump (frame 12 is not in the dump)"
         );
+    }
+
+    #[test]
+    fn an_element_that_is_missing_has_its_reason_beside_the_list() {
+        let reason = json!({ "id": "implausible", "text": "it cannot be" });
+        let mut record = json!({ "a": { "gaps": [1, { "$unreadable": reason }] } });
+        let holes = Holes::hoist(&mut record);
+        assert_eq!(
+            record,
+            json!({ "a": { "gaps": [1, null], "unreadable": { "gaps[1]": reason } } })
+        );
+        assert_eq!(holes.list()[0].path, "a.gaps[1]");
+        assert_eq!(holes.status(), Status::Partial);
+    }
+
+    #[test]
+    fn what_is_kept_back_on_request_is_no_hole() {
+        let reason = json!({ "id": "withheld", "text": "kept back" });
+        let mut record = json!({ "a": { "$withheld": reason } });
+        let holes = Holes::hoist(&mut record);
+        assert_eq!(record, json!({ "a": null, "unreadable": { "a": reason } }));
+        assert!(holes.list().is_empty() && holes.summary().is_none());
+        assert_eq!(holes.status(), Status::Complete);
     }
 
     #[test]

@@ -110,7 +110,10 @@ impl Output {
             return self.answer_as_line(cli, dump, answer);
         }
         let mut record = answer.record.take();
-        let holes = Holes::hoist(&mut record);
+        let mut holes = Holes::hoist(&mut record);
+        if let Some(mut short) = answer.short.take() {
+            holes.extend(Holes::hoist(&mut short));
+        }
         let status = holes.status().combine(answer.status);
         if matches!(cli.format, Format::Json | Format::Junit) {
             let explain = answer.explain.as_ref().map(|explain| {

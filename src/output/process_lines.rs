@@ -20,7 +20,7 @@ pub fn lines(process: &ProcessRecord) -> String {
         rows::or_question(&process.peb, |peb| format!("{:08x}", peb.u64())),
         id(&process.parent_process_id),
         rows::or_question(&process.directory_table_base, |base| format!("{base:08x}")),
-        rows::address(&process.object_table, digits),
+        rows::reference(&process.object_table, digits, ToString::to_string),
         rows::or_question(&process.handle_count, |count| format!("{count:>3}")),
         image(process),
     );

@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write};
 
-use alpc::port::PortRef;
+use alpc::port::{PortKind, PortRef};
 use alpc::process::ProcessRef;
 use alpc::{Addr, Value};
 
@@ -15,6 +15,11 @@ pub fn or_question<T>(value: &Value<T>, text: impl FnOnce(&T) -> String) -> Stri
         Value::Missing(hole) if hole.is_absence() => "-".to_owned(),
         Value::Missing(_) => "?".to_owned(),
     }
+}
+
+/// The three letters of a port's kind; `-` while it is of none.
+pub fn short_kind(kind: &Option<PortKind>) -> String {
+    kind.map_or("-", PortKind::short).to_owned()
 }
 
 /// Text of an address; question marks over its whole width where memory hides it, `-` where this kernel has
@@ -132,9 +137,9 @@ impl Rows {
     /// A port with its kind in brackets; the address alone where no port is any more.
     pub fn port(&mut self, label: &str, value: &Value<Option<PortRef>>) {
         let text = self.reference(value, |port| match &port.kind {
-            Value::Known(kind) => format!("{} [{kind}]", port.address),
-            missing if missing.is_unreadable() => format!("{} [?]", port.address),
-            _ => port.address.to_string(),
+            Value::Known(Some(kind)) => format!("{} [{kind}]", port.address),
+            Value::Known(None) => port.address.to_string(),
+            Value::Missing(_) => format!("{} [?]", port.address),
         });
         self.text(label, &text);
     }

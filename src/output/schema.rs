@@ -301,7 +301,12 @@ fn say_what_may_be_missing(root: &mut Json) {
             .filter(|(_, value)| may_be_missing(value))
             .map(|(name, _)| name.as_str().into())
             .collect();
-        if names.is_empty() {
+        let lists: Vec<Json> = properties
+            .iter()
+            .filter(|(_, value)| value.get("items").is_some_and(may_be_missing))
+            .map(|(name, _)| format!("^{name}\\[\\d+\\]$").into())
+            .collect();
+        if names.is_empty() && lists.is_empty() {
             return;
         }
         debug_assert!(
@@ -313,10 +318,13 @@ fn say_what_may_be_missing(root: &mut Json) {
             json!({
                 "description": "Why members are null that could not be read.",
                 "type": "object",
-                "propertyNames": { "enum": names },
+                "propertyNames": named(&names, &lists),
                 "additionalProperties": { "$ref": "#/$defs/Reason" },
             }),
         );
+        if names.is_empty() {
+            return;
+        }
         properties.insert(
             "absent".to_owned(),
             json!({
@@ -329,6 +337,19 @@ fn say_what_may_be_missing(root: &mut Json) {
     // The reason is used by what was just added, also where no record has one itself.
     let mut generator = generator();
     root["$defs"]["Reason"] = alpc::Hole::json_schema(&mut generator).to_value();
+}
+
+/// The names of these members, and of the elements of these lists.
+fn named(names: &[Json], lists: &[Json]) -> Json {
+    let patterns = lists.iter().map(|pattern| json!({ "pattern": pattern }));
+    match (names, lists) {
+        (names, []) => json!({ "enum": names }),
+        ([], [only]) => json!({ "pattern": only }),
+        (names, _) => {
+            let forms = std::iter::once(json!({ "enum": names })).filter(|_| !names.is_empty());
+            json!({ "anyOf": forms.chain(patterns).collect::<Vec<_>>() })
+        }
+    }
 }
 
 /// Also where a member is left out when there is nothing to tell: one form then is that of the value.

@@ -1,8 +1,13 @@
 //! Spans of time in words, and as users write them.
 
-use kdump::TimeSpan;
+use kdump::{FileTime, TimeSpan};
 
 const UNITS_PER_SECOND: u64 = 10_000_000;
+
+/// A point in time; `none` for one that has not come.
+pub fn moment(time: &Option<FileTime>) -> String {
+    time.map_or_else(|| "none".to_owned(), |time| time.to_string())
+}
 
 /// A span as days and hours:minutes:seconds.
 pub fn span(span: TimeSpan) -> String {

@@ -7,7 +7,7 @@
 use std::cell::OnceCell;
 use std::cmp::Reverse;
 
-use kdump::{Coverage, FileTime, Gva, TimeSpan};
+use kdump::{Coverage, Gva, TimeSpan};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -371,7 +371,7 @@ impl<'k, 'd> Facts<'k, 'd> {
         self.waits.get_or_init(|| {
             let graph = wait::waits(self.kernel);
             Waits {
-                hang: Hang::of_graph(&graph),
+                hang: Hang::of_graph(self.kernel.dump(), &graph),
                 doubts: doubts(self.kernel, &graph),
                 graph,
             }
@@ -421,10 +421,10 @@ impl Facts<'_, '_> {
 
     fn signature(&self, wanted: &Signature) -> Outcome {
         let Waits { graph, hang, doubts } = self.waits();
-        let line = &hang.signature;
+        let line = hang.signature.as_str();
         let holds = match wanted {
-            Signature::Is(wanted) => line == wanted,
-            Signature::IsNot(other) => line != other,
+            Signature::Is(wanted) => line == *wanted,
+            Signature::IsNot(other) => line != *other,
             Signature::Matches(pattern) => pattern.is_match(line),
             Signature::MatchesNot(pattern) => !pattern.is_match(line),
         };
@@ -434,14 +434,16 @@ impl Facts<'_, '_> {
             // Of two blockers with as many threads behind them, the longer wait comes first.
             unread.push(Unread::new(Part::Clock, None, hole.clone()));
         }
-        if line.contains('?') {
+        if hang.signature.lacks_names() {
             let hole = Hole::Walk("a name in the signature cannot be read".to_owned());
             unread.push(Unread::new(Part::Signature, None, hole));
         }
-        // Whoever waits is there, whatever is hidden: only `none` is certainly wrong.
-        let certain = matches!(wanted, Signature::Is(wanted) if wanted == "none") || unread.is_empty();
+        // Whoever waits is there, whatever is hidden: only `none` is certainly wrong then.
+        let none = wait::signature::Signature::None;
+        let is_none_wanted = matches!(wanted, Signature::Is(wanted) if wanted == none.as_str());
+        let certain = (is_none_wanted && hang.signature.is_of_waits()) || unread.is_empty();
         let signature = SignatureFound {
-            signature: line.clone(),
+            signature: line.to_owned(),
         };
         Gathered {
             broken: !holds && certain,
@@ -753,7 +755,7 @@ impl Facts<'_, '_> {
         if line
             .kind
             .known()
-            .is_some_and(|kind| *kind != PortKind::Connection)
+            .is_some_and(|kind| *kind != Some(PortKind::Connection))
         {
             return Belongs::No;
         }
@@ -956,8 +958,8 @@ impl Facts<'_, '_> {
     fn runs_as(&self, process: &ProcessRecord, image: &str) -> Belongs {
         let has = process::has_image(self.kernel.at(process.address.gva()), image);
         let runs = || match &process.exit_time {
-            Value::Known(FileTime(0)) => Belongs::Yes,
-            Value::Known(_) => Belongs::No,
+            Value::Known(None) => Belongs::Yes,
+            Value::Known(Some(_)) => Belongs::No,
             Value::Missing(hole) if hole.is_absence() => Belongs::Yes,
             Value::Missing(hole) => Belongs::Maybe(Unread::new(
                 Part::Process,

@@ -6,7 +6,7 @@ use kdump::{Gva, Gxa};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::contract::{CommunicationInfo, Port};
+use crate::contract::{CommunicationInfo, Port, Process};
 use crate::enumerate::{self, PortSource};
 use crate::kernel::{At, Kernel, Read};
 use crate::list::{self, List};
@@ -217,16 +217,21 @@ fn kind_of_own(port: At<'_, '_>, process: Gva) -> Read<Option<PortKind>> {
 
 fn connected_to(client: At<'_, '_>) -> ConnectedRecord {
     let kernel = client.kernel();
-    let connection = port::info(client).and_then(|info| info.pointer(CommunicationInfo::ConnectionPort));
-    let server = connection.clone().map(|address| kernel.at(address));
+    let connection = port::connection_address(client);
+    let server = connection
+        .clone()
+        .map(|address| address.map(|address| kernel.at(address)));
     let info = port::info(client).map_or(Gva::new(0), At::address);
     ConnectedRecord {
         client: end(kernel, client.address(), info),
         connection_port: connection
-            .map(|address| (address.u64() != 0).then(|| NamedPort::at(kernel, address)))
+            .map(|address| address.map(|address| NamedPort::at(kernel, address)))
             .into(),
-        queued: server.clone().and_then(queue::total_length).into(),
-        server_process: server.and_then(owner).into(),
+        queued: server
+            .clone()
+            .and_then(|server| server.map_or(Ok(0), queue::total_length))
+            .into(),
+        server_process: server.and_then(|server| server.map_or(Ok(None), owner)).into(),
     }
 }
 
@@ -235,12 +240,12 @@ fn connected_to(client: At<'_, '_>) -> ConnectedRecord {
 pub struct EdgeRecord {
     /// The client's port.
     pub client_port: Addr,
-    /// Process id of its owner.
-    pub client_process_id: Value<u64>,
+    /// Process id of its owner; none when nobody owns it.
+    pub client_process_id: Value<Option<u64>>,
     /// The connection port.
     pub connection_port: Value<Option<NamedPort>>,
-    /// Process id of that port's owner.
-    pub server_process_id: Value<u64>,
+    /// Process id of that port's owner; none when nobody owns it, and without such a port.
+    pub server_process_id: Value<Option<u64>>,
 }
 
 /// All connections of the system, one for each client port among `ports`.
@@ -252,11 +257,12 @@ pub fn graph(kernel: &Kernel<'_>, ports: &[Gva]) -> Vec<EdgeRecord> {
         .map(|&address| kernel.at(address))
         .filter(|&port| matches!(port::kind(port), Ok(PortKind::ClientCommunication)))
         .map(|client| {
-            let connection =
-                port::info(client).and_then(|info| info.pointer(CommunicationInfo::ConnectionPort));
-            let server = connection.clone().map(|address| kernel.at(address));
+            let connection = port::connection_address(client);
+            let server = connection
+                .clone()
+                .map(|address| address.map(|address| kernel.at(address)));
             let named = connection.map(|address| {
-                (address.u64() != 0).then(|| {
+                address.map(|address| {
                     let known = names
                         .entry(address)
                         .or_insert_with(|| NamedPort::at(kernel, address));
@@ -270,16 +276,18 @@ pub fn graph(kernel: &Kernel<'_>, ports: &[Gva]) -> Vec<EdgeRecord> {
                 client_port: kernel.addr(client.address()),
                 client_process_id: owner_id(client).into(),
                 connection_port: named.into(),
-                server_process_id: server.and_then(owner_id).into(),
+                server_process_id: server.and_then(|server| server.map_or(Ok(None), owner_id)).into(),
             }
         })
         .collect()
 }
 
-/// Process id of a port's owner.
-fn owner_id(port: At<'_, '_>) -> Read<u64> {
+/// Process id of a port's owner; none when nobody owns it.
+fn owner_id(port: At<'_, '_>) -> Read<Option<u64>> {
     let (owner, _) = port::owner_process(port)?;
-    port.kernel()
-        .at(owner)
-        .uint(crate::contract::Process::UniqueProcessId)
+    if owner.u64() == 0 {
+        return Ok(None);
+    }
+    let id = port.kernel().at(owner).uint(Process::UniqueProcessId);
+    id.map(Some)
 }

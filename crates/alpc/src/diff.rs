@@ -319,7 +319,7 @@ pub fn diff(first: &Snapshot, second: &Snapshot, asked: Option<By>) -> Diff {
 /// as far as both tell. The time of that creation is then enough; where one of the dumps does not tell it, the start
 /// of the system by the headers' clocks must be the same within [`TOLERANCE`].
 fn boots(first: &Boot, second: &Boot) -> (Option<bool>, Vec<BootEvidence>) {
-    let time = |time: &Value<FileTime>| time.known().copied().filter(|time| time.0 != 0).map(Said::Time);
+    let time = |time: &Value<Option<FileTime>>| time.known().copied().flatten().map(Said::Time);
     let kernel = evidence(
         "kernel",
         first.kernel.clone().map(Said::Text),

@@ -4,8 +4,8 @@ use std::cell::OnceCell;
 use std::fmt;
 use std::sync::Arc;
 
-use kdump::{AddressSpace, Cursor, Dump, FileOffset, Gva, Gxa};
-use ntlayout::{Field, Layout, Missing};
+use kdump::{AddressSpace, Cursor, Dump, FileOffset, FileTime, Gva, Gxa, ReadError};
+use ntlayout::{Field, Layout, Missing, Need};
 
 use crate::budget::{Budget, Claims};
 use crate::choice::Choice;
@@ -222,11 +222,14 @@ impl<'d> Kernel<'d> {
         let index = contract::field_index(member);
         self.layout.field(index).ok_or_else(|| {
             let ty = M::TYPE.name();
-            let member = contract::field_spec(member).map_or("?", |spec| spec.name);
+            let spec = contract::field_spec(member);
+            let member = spec.map_or("?", |spec| spec.name);
             if self.layout.is_disputed(index) {
                 Hole::Disputed { ty, member }
             } else if self.layout.is_untold(index) {
                 Hole::NotTold { ty, member }
+            } else if spec.is_some_and(|spec| spec.need == Need::Required) {
+                Hole::Lacking { ty, member }
             } else {
                 Hole::NoMember { ty, member }
             }
@@ -347,6 +350,16 @@ pub(crate) fn offset(gva: Gva, by: u64) -> Gva {
     Gva::new(gva.u64().wrapping_add(by))
 }
 
+/// The address of what is `by` bytes from the beginning of a structure. No structure goes on at the other end of the
+/// address space, where small addresses would pass for null pointers.
+fn within(gva: Gva, by: u64) -> Read<Gva> {
+    let at = gva.u64().checked_add(by).map(Gva::new);
+    at.ok_or_else(|| {
+        let len = usize::try_from(by).unwrap_or(usize::MAX);
+        Hole::Memory(ReadError::Wraps { gva, len })
+    })
+}
+
 /// An address `by` bytes before.
 #[must_use]
 pub(crate) fn before(gva: Gva, by: u64) -> Gva {
@@ -379,7 +392,7 @@ impl<'k, 'd> At<'k, 'd> {
     /// [`Hole::NoMember`] when this kernel does not have it.
     pub fn address_of<M: Member>(self, member: M) -> Read<Gva> {
         let field = self.kernel.field(member)?;
-        let at = offset(self.address, field.offset.into());
+        let at = within(self.address, field.offset.into())?;
         if let Some(trace) = self.kernel.trace() {
             trace.place_member(contract::field_index(member), self.address, at, field.size);
         }
@@ -409,7 +422,7 @@ impl<'k, 'd> At<'k, 'd> {
     /// The member's value also where it is an id that records must not tell.
     pub(crate) fn true_uint<M: Member>(self, member: M) -> Read<u64> {
         let field = self.kernel.field(member)?;
-        let at = offset(self.address, field.offset.into());
+        let at = within(self.address, field.offset.into())?;
         if let Some(trace) = self.kernel.trace() {
             trace.member(contract::field_index(member), self.address, at, field)?;
         }
@@ -475,6 +488,20 @@ impl<'k, 'd> At<'k, 'd> {
     /// As [`At::uint`].
     pub fn pointer<M: Member>(self, member: M) -> Read<Gva> {
         self.uint(member).map(Gva::new)
+    }
+
+    /// A member that is a point in time, in 100 ns since 1601; none for 0, which means that it has not come.
+    pub(crate) fn time<M: Member>(self, member: M) -> Value<Option<FileTime>> {
+        let time = self.uint(member);
+        time.map(|ticks| (ticks != 0).then_some(FileTime(ticks))).into()
+    }
+
+    /// A pointer to a thing that there need not be: none for a null pointer.
+    pub(crate) fn addr_of_thing<M: Member>(self, member: M) -> Value<Option<Addr>> {
+        let pointer = self.pointer(member);
+        pointer
+            .map(|gva| (gva.u64() != 0).then(|| self.kernel.addr(gva)))
+            .into()
     }
 
     /// A pointer member, as an address for a record.

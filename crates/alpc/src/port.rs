@@ -95,8 +95,8 @@ schema_as_text!(
 pub struct PortRef {
     /// Its `_ALPC_PORT`.
     pub address: Addr,
-    /// Its kind; unreadable also when there is no port at the address any more.
-    pub kind: Value<PortKind>,
+    /// Its kind; none when there is no port at the address any more.
+    pub kind: Value<Option<PortKind>>,
 }
 
 impl PortRef {
@@ -105,7 +105,10 @@ impl PortRef {
     pub fn at(kernel: &Kernel<'_>, address: Gva) -> Self {
         Self {
             address: kernel.addr(address),
-            kind: kind(kernel.at(address)).into(),
+            kind: match kind_if_any(kernel.at(address)) {
+                Err(Hole::Implausible(_)) => Value::Known(None),
+                kind => kind.into(),
+            },
         }
     }
 }
@@ -140,6 +143,18 @@ pub fn kind(port: At<'_, '_>) -> Read<PortKind> {
         (Err(_), Err(_)) if port.flag(Port::Initialized)? => Ok(kind),
         (Err(_), Err(_)) => Err(no_port()),
     }
+}
+
+/// The kind of the port at an address; none between its creation and its connection.
+///
+/// # Errors
+/// As [`kind`].
+pub fn kind_if_any(port: At<'_, '_>) -> Read<Option<PortKind>> {
+    let is_of_none = PortKind::from_bits(port.uint(Port::Type)?).is_none();
+    if is_of_none && is_port_object(port).is_ok_and(|is| is) {
+        return Ok(None);
+    }
+    kind(port).map(Some)
 }
 
 /// Whether a port is at an address, and something else than its own bits says so.
@@ -268,7 +283,7 @@ pub struct PortRecord {
     pub address: Addr,
     /// What it is in its connection.
     #[serde(rename = "type")]
-    pub kind: Value<PortKind>,
+    pub kind: Value<Option<PortKind>>,
     /// The communication info that it shares with its peers.
     pub communication_info: Value<Addr>,
     /// The named port of the connection.
@@ -408,7 +423,7 @@ pub struct NotAPort {
 /// its record says so, value by value.
 pub fn port(kernel: &Kernel<'_>, address: Gva, detail: Detail) -> Result<PortRecord, NotAPort> {
     let port = kernel.at(address);
-    let kind = kind(port);
+    let kind = kind_if_any(port);
     if let Err(Hole::Implausible(_)) = &kind
         && !is_port_object(port).unwrap_or(false)
     {
@@ -420,15 +435,16 @@ pub fn port(kernel: &Kernel<'_>, address: Gva, detail: Detail) -> Result<PortRec
     Ok(record(port, kind, detail))
 }
 
-fn record(port: At<'_, '_>, kind: Read<PortKind>, detail: Detail) -> PortRecord {
+fn record(port: At<'_, '_>, kind: Read<Option<PortKind>>, detail: Detail) -> PortRecord {
     let kernel = port.kernel();
-    let info = info(port);
+    // A port that is just being made has no communication info, and none of what stands in there.
+    let info = port.pointer(Port::CommunicationInfo);
     let in_info = |member| {
-        Value::from(
-            info.clone()
-                .and_then(|at| at.pointer(member))
-                .map(|gva| kernel.addr(gva)),
-        )
+        let pointer = info.clone().and_then(|info| match info.u64() {
+            0 => Ok(info),
+            _ => kernel.at(info).pointer(member),
+        });
+        Value::from(pointer.map(|gva| kernel.addr(gva)))
     };
     let owner = owner_process(port);
     PortRecord {
@@ -490,13 +506,24 @@ pub fn info<'k, 'd>(port: At<'k, 'd>) -> Read<At<'k, 'd>> {
     Ok(port.kernel().at(info))
 }
 
-/// The connection port of a port's connection; none when its info names none.
+/// The connection port of a port's connection; none when it has no info, or that names none.
 ///
 /// # Errors
 /// When the info is not in the dump.
 pub fn connection_port(port: At<'_, '_>) -> Read<Option<NamedPort>> {
+    Ok(connection_address(port)?.map(|address| NamedPort::at(port.kernel(), address)))
+}
+
+/// Where the connection port of a port's connection is; none when it has no info, or that names none.
+///
+/// # Errors
+/// When the info is not in the dump.
+pub(crate) fn connection_address(port: At<'_, '_>) -> Read<Option<Gva>> {
+    if port.pointer(Port::CommunicationInfo)?.u64() == 0 {
+        return Ok(None);
+    }
     let connection = info(port)?.pointer(CommunicationInfo::ConnectionPort)?;
-    Ok((connection.u64() != 0).then(|| NamedPort::at(port.kernel(), connection)))
+    Ok((connection.u64() != 0).then_some(connection))
 }
 
 /// The threads that serve a port: those in its wait queue, or those registered with its completion port.

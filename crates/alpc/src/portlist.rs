@@ -18,9 +18,9 @@ use crate::value::{Addr, Value};
 pub struct PortLine {
     /// Its `_ALPC_PORT`.
     pub address: Addr,
-    /// What it is in its connection.
+    /// What it is in its connection; none while it is in none.
     #[serde(rename = "type")]
-    pub kind: Value<PortKind>,
+    pub kind: Value<Option<PortKind>>,
     /// Messages in its main, large, pending and canceled queues, by their counters.
     pub queued: Value<u64>,
     /// The process that owns it.
@@ -34,9 +34,9 @@ pub struct PortLine {
 pub struct OrphanRecord {
     /// Its `_ALPC_PORT`.
     pub address: Addr,
-    /// What it is in its connection.
+    /// What it is in its connection; none while it is in none.
     #[serde(rename = "type")]
-    pub kind: Value<PortKind>,
+    pub kind: Value<Option<PortKind>>,
     /// Handles open to it: zero, or unreadable.
     pub handle_count: Value<u64>,
     /// References to it.
@@ -56,7 +56,7 @@ fn line(port: At<'_, '_>) -> PortLine {
     let kernel = port.kernel();
     PortLine {
         address: kernel.addr(port.address()),
-        kind: port::kind(port).into(),
+        kind: port::kind_if_any(port).into(),
         queued: queue::total_length(port).into(),
         owner_process: connection::owner(port).into(),
         path: object::path(kernel, port.address()).into(),
@@ -84,9 +84,9 @@ fn orphan(port: At<'_, '_>, handle_count: Read<u64>) -> OrphanRecord {
         Port::CanceledQueueLength,
     ];
     let kernel = port.kernel();
-    let kind = port::kind(port);
+    let kind = port::kind_if_any(port);
     let connections = match kind {
-        Ok(PortKind::Connection) => connections(port),
+        Ok(Some(PortKind::Connection)) => connections(port),
         _ => Ok(0),
     };
     let header = object::header(kernel, port.address());

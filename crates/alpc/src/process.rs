@@ -106,19 +106,19 @@ pub struct ProcessRecord {
     pub image: Value<String>,
     /// Full path of its image file; none for processes without a file of their own.
     pub image_path: Value<Option<String>>,
-    /// When it began, in 100 ns since 1601.
-    pub create_time: Value<FileTime>,
-    /// When it ended, in 100 ns since 1601; 0 for one that runs.
-    pub exit_time: Value<FileTime>,
+    /// When it began, in 100 ns since 1601; none for the Idle process, which was never made.
+    pub create_time: Value<Option<FileTime>>,
+    /// When it ended, in 100 ns since 1601; none for one that runs.
+    pub exit_time: Value<Option<FileTime>>,
     /// Its session; none for processes that belong to none.
     pub session: Value<Option<u32>>,
     /// Its process environment block, in its own memory.
     pub peb: Value<Addr>,
     /// Its top page table with the address space id in the low bits, as the processor takes it.
     pub directory_table_base: Value<u64>,
-    /// Its handle table; null once it has ended.
-    pub object_table: Value<Addr>,
-    /// Handles in use, counted in the table.
+    /// Its handle table; none once it has ended.
+    pub object_table: Value<Option<Addr>>,
+    /// Handles in use, counted in the table; 0 without one.
     pub handle_count: Value<u64>,
     /// Threads, counted in its list of them.
     pub thread_count: Value<u64>,
@@ -188,19 +188,22 @@ fn record(process: At<'_, '_>) -> ProcessRecord {
         parent_process_id: process.uint(Process::InheritedFromUniqueProcessId).into(),
         image: image_name(process).into(),
         image_path: image_path(process).into(),
-        create_time: process.uint(Process::CreateTime).map(FileTime).into(),
-        exit_time: process.uint(Process::ExitTime).map(FileTime).into(),
+        create_time: process.time(Process::CreateTime),
+        exit_time: process.time(Process::ExitTime),
         session: session(process).into(),
         peb: process.addr(Process::Peb),
         directory_table_base: process
             .embedded(Process::Pcb)
             .and_then(|control| control.uint(ProcessControl::DirectoryTableBase))
             .into(),
-        object_table: object_table.clone().map(|table| kernel.addr(table)).into(),
+        object_table: process.addr_of_thing(Process::ObjectTable),
         handle_count: object_table
-            .and_then(|table| {
-                handle::claim(kernel, process.address(), table)?;
-                handle::count(kernel, table)
+            .and_then(|table| match table.u64() {
+                0 => Ok(0),
+                _ => {
+                    handle::claim(kernel, process.address(), table)?;
+                    handle::count(kernel, table)
+                }
             })
             .into(),
         thread_count: thread_count(process).into(),

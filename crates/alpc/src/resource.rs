@@ -62,7 +62,7 @@ pub struct ResourceRecord {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub freed: Option<Freed>,
     /// The members of its structure; none for a kind that has no structure.
-    pub members: Members,
+    pub members: Value<Members>,
 }
 
 /// The members of a resource's structure.
@@ -386,11 +386,15 @@ impl<'k, 'd> Gatherer<'k, 'd> {
             address: kernel.addr(address),
             members: match (&kind, expected) {
                 (&Ok(kind), None) | (Err(Hole::Memory(_)), Some(kind)) => {
-                    self.members(kernel.at(address), kind)
+                    Ok(self.members(kernel.at(address), kind))
                 }
-                (&Ok(kind), Some(expected)) if kind == expected => self.members(kernel.at(address), kind),
-                _ => Members::None,
-            },
+                (&Ok(kind), Some(expected)) if kind == expected => Ok(self.members(kernel.at(address), kind)),
+                (Ok(kind), Some(expected)) => Err(Hole::Walk(format!(
+                    "it is {kind} in a list of {expected}, and not followed"
+                ))),
+                (Err(hole), _) => Err(hole.clone()),
+            }
+            .into(),
             freed: kind
                 .as_ref()
                 .ok()

@@ -46,6 +46,128 @@ impl fmt::Display for Selector {
     }
 }
 
+/// What is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thing {
+    /// A process.
+    Process,
+    /// A thread.
+    Thread,
+    /// A port.
+    Port,
+    /// An executive object.
+    Object,
+    /// A type of executive objects.
+    ObjectType,
+    /// A message.
+    Message,
+    /// A resource, or a port that owns some.
+    Resource,
+    /// A structure of whatever type.
+    Structure,
+    /// What can wait: a thread, a message, a process.
+    Waiter,
+}
+
+impl Thing {
+    /// The word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Process => "process",
+            Self::Thread => "thread",
+            Self::Port => "port",
+            Self::Object => "object",
+            Self::ObjectType => "type of objects",
+            Self::Message => "message",
+            Self::Resource => "resource",
+            Self::Structure => "structure",
+            Self::Waiter => "thread, message or process",
+        }
+    }
+
+    /// The word for several.
+    #[must_use]
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::Process => "processes",
+            Self::Thread => "threads",
+            Self::Port => "ports",
+            Self::Object => "objects",
+            Self::ObjectType => "types of objects",
+            Self::Message => "messages",
+            Self::Resource => "resources",
+            Self::Structure => "structures",
+            Self::Waiter => "threads, messages and processes",
+        }
+    }
+}
+
+impl fmt::Display for Thing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The first 64 KiB of every address space, of which Windows never maps a page: whoever gives an address there meant a
+/// number.
+pub const NULL_REGION: u64 = 0x1_0000;
+
+/// Bytes before the end of the address space in which nothing can begin: it would run past the last address.
+const LAST: u64 = 0x100;
+
+/// Why nothing can be at an address, whatever the dump holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Nowhere {
+    /// It is in the first 64 KiB.
+    #[error("Windows maps nothing in the first 64 KiB of an address space")]
+    NullRegion,
+    /// It is at the end of the address space.
+    #[error("it would run past the last address")]
+    PastTheEnd,
+}
+
+impl Nowhere {
+    /// Why nothing can be at an address; none where something may be.
+    #[must_use]
+    pub fn of(kernel: &Kernel<'_>, address: Gva) -> Option<Self> {
+        let last = match kernel.pointer_size() {
+            4 => u64::from(u32::MAX),
+            _ => u64::MAX,
+        };
+        match address.u64() {
+            ..NULL_REGION => Some(Self::NullRegion),
+            at if at > last.saturating_sub(LAST) => Some(Self::PastTheEnd),
+            _ => None,
+        }
+    }
+}
+
+/// What a number is the id of, in this system: those of its processes, threads and messages that have it.
+#[must_use]
+pub fn with_id(kernel: &Kernel<'_>, number: u64) -> Vec<Selector> {
+    let message = u32::try_from(number).ok().map(Selector::MessageId);
+    let is_there = |selector: &Selector| {
+        let found = match selector {
+            Selector::ProcessId(_) => process(kernel, selector),
+            Selector::ThreadId(_) => thread(kernel, selector),
+            _ => self::message(kernel, selector),
+        };
+        match found {
+            Ok(_) | Err(NotSelected::Ambiguous { .. }) => true,
+            Err(_) => false,
+        }
+    };
+    // Id 0 is nobody's, but what has no id has it.
+    let all = [
+        message,
+        Some(Selector::ThreadId(number)),
+        Some(Selector::ProcessId(number)),
+    ];
+    let all = all.into_iter().flatten().filter(|_| number != 0);
+    all.filter(is_there).collect()
+}
+
 /// Something that a selector could mean.
 #[derive(Clone, Debug)]
 pub struct Candidate {
@@ -63,7 +185,7 @@ pub enum NotSelected {
     #[error("no {what} matches {selector}")]
     None {
         /// What was looked for.
-        what: &'static str,
+        what: Thing,
         /// What the user gave.
         selector: Selector,
         /// What could not be searched.
@@ -72,10 +194,10 @@ pub enum NotSelected {
         near: Vec<Near>,
     },
     /// More than one thing matches.
-    #[error("{} {what} match {selector}", candidates.len())]
+    #[error("{} {} match {selector}", candidates.len(), what.plural())]
     Ambiguous {
-        /// What was looked for, in the plural.
-        what: &'static str,
+        /// What was looked for.
+        what: Thing,
         /// What the user gave.
         selector: Selector,
         /// All that match.
@@ -85,7 +207,7 @@ pub enum NotSelected {
     #[error("no {what} can be named by {selector}: give {instead}")]
     WrongKind {
         /// What was looked for.
-        what: &'static str,
+        what: Thing,
         /// What the user gave.
         selector: Selector,
         /// What can be given.
@@ -131,18 +253,18 @@ impl Search {
         self
     }
 
-    fn one(self, what: [&'static str; 2], selector: &Selector) -> Result<Gva, NotSelected> {
+    fn one(self, what: Thing, selector: &Selector) -> Result<Gva, NotSelected> {
         let selector = selector.clone();
         match self.found.as_slice() {
             [one] => Ok(one.address.gva()),
             [] => Err(NotSelected::None {
-                what: what[0],
+                what,
                 selector,
                 gaps: self.gaps,
                 near: self.near,
             }),
             _ => Err(NotSelected::Ambiguous {
-                what: what[1],
+                what,
                 selector,
                 candidates: self.found,
             }),
@@ -157,7 +279,7 @@ impl Search {
 /// # Errors
 /// When no process or more than one matches.
 pub fn process(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelected> {
-    let what = ["process", "processes"];
+    let what = Thing::Process;
     match selector {
         Selector::Address(address) => Ok(*address),
         Selector::ProcessId(wanted) => {
@@ -187,7 +309,7 @@ pub fn process(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelec
             search.one(what, selector)
         }
         Selector::MessageId(_) => Err(NotSelected::WrongKind {
-            what: what[0],
+            what,
             selector: selector.clone(),
             instead: "its address, pid:N or its image name",
         }),
@@ -221,7 +343,7 @@ pub fn processes_of(kernel: &Kernel<'_>, image: &str) -> Result<(Vec<Gva>, Vec<H
         .or_near(image, kernel, |nearest| offer_images(kernel, image, nearest));
     if search.found.is_empty() {
         let selector = Selector::Name(image.to_owned());
-        search.one(["process", "processes"], &selector)?;
+        search.one(Thing::Process, &selector)?;
         return Ok((Vec::new(), Vec::new()));
     }
     let addresses = search.found.iter().map(|found| found.address.gva()).collect();
@@ -298,7 +420,7 @@ fn by_client_id(kernel: &Kernel<'_>, id: u64) -> Option<Gva> {
 /// # Errors
 /// When no thread or more than one matches.
 pub fn thread(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelected> {
-    let what = ["thread", "threads"];
+    let what = Thing::Thread;
     match selector {
         Selector::Address(address) => Ok(*address),
         Selector::ThreadId(wanted) => {
@@ -316,7 +438,7 @@ pub fn thread(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelect
             search.one(what, selector)
         }
         _ => Err(NotSelected::WrongKind {
-            what: what[0],
+            what,
             selector: selector.clone(),
             instead: "its address or tid:N",
         }),
@@ -361,14 +483,14 @@ fn thread_id(kernel: &Kernel<'_>, thread: Gva) -> Read<u64> {
 /// # Errors
 /// When no port or more than one matches.
 pub fn port(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelected> {
-    let what = ["port", "ports"];
+    let what = Thing::Port;
     match selector {
         Selector::Address(address) => Ok(*address),
         Selector::Name(name) => ports(kernel, name)
             .or_near(name, kernel, |nearest| offer_ports(kernel, name, nearest))
             .one(what, selector),
         _ => Err(NotSelected::WrongKind {
-            what: what[0],
+            what,
             selector: selector.clone(),
             instead: "its address, its name or its full path",
         }),
@@ -464,7 +586,7 @@ pub(crate) fn names(path: &str, wanted: &str) -> bool {
 /// # Errors
 /// When no object or more than one matches.
 pub fn object(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelected> {
-    let what = ["object", "objects"];
+    let what = Thing::Object;
     match selector {
         Selector::Address(address) => Ok(*address),
         Selector::Name(path) if path.starts_with('\\') => {
@@ -505,7 +627,7 @@ pub fn object(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelect
         Selector::ProcessId(_) => process(kernel, selector),
         Selector::ThreadId(_) => thread(kernel, selector),
         Selector::MessageId(_) => Err(NotSelected::WrongKind {
-            what: what[0],
+            what,
             selector: selector.clone(),
             instead: "its address, its name or its full path, as in \\RPC Control\\ntsvcs",
         }),
@@ -548,7 +670,7 @@ pub fn object_type(kernel: &Kernel<'_>, name: &str) -> Result<(), NotSelected> {
         return Ok(());
     }
     Err(NotSelected::None {
-        what: "type of objects",
+        what: Thing::ObjectType,
         selector: Selector::Name(name.to_owned()),
         gaps,
         near: nearest.names(),
@@ -562,12 +684,12 @@ pub fn object_type(kernel: &Kernel<'_>, name: &str) -> Result<(), NotSelected> {
 /// # Errors
 /// When no message or more than one matches.
 pub fn message(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelected> {
-    let what = ["message", "messages"];
+    let what = Thing::Message;
     match selector {
         Selector::Address(address) => Ok(*address),
         Selector::MessageId(id) => messages(kernel, *id).one(what, selector),
         _ => Err(NotSelected::WrongKind {
-            what: what[0],
+            what,
             selector: selector.clone(),
             instead: "its address in hex digits, as in fffff8800f4cc950, or its id as id:N",
         }),

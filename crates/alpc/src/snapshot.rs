@@ -58,7 +58,7 @@ pub struct Boot {
     /// The System process.
     pub system: Value<Addr>,
     /// When that was made.
-    pub system_created: Value<FileTime>,
+    pub system_created: Value<Option<FileTime>>,
     /// Clock ticks since the system started.
     pub ticks: Value<u64>,
 }
@@ -75,7 +75,7 @@ pub struct ProcessFact {
     /// The image name of the process that made it; none when that one is gone.
     pub parent: Value<Option<String>>,
     /// When it was made.
-    pub created: Value<FileTime>,
+    pub created: Value<Option<FileTime>>,
     /// Whether it has not ended yet.
     pub running: Value<bool>,
 }
@@ -216,7 +216,7 @@ fn processes(all: Read<process::Processes>) -> Listed<ProcessFact> {
         image: process.image.clone(),
         parent: parent(process, &by_id, &all_ids).into(),
         created: process.create_time.clone(),
-        running: process.exit_time.clone().map(|exit| exit.0 == 0),
+        running: process.exit_time.clone().map(|exit| exit.is_none()),
     });
     Listed {
         all: facts.collect(),

@@ -40,8 +40,8 @@ pub struct ThreadDetails {
     pub context_switches: Value<u32>,
     /// The process that it works in; none when that is its own.
     pub attached_process: Value<Option<ProcessRef>>,
-    /// When it was made, in 100 ns since 1601.
-    pub create_time: Value<FileTime>,
+    /// When it was made, in 100 ns since 1601; none for those that the kernel starts with.
+    pub create_time: Value<Option<FileTime>>,
     /// The queue that it is registered with, such as a completion port.
     pub queue: Value<Addr>,
     /// `_ETHREAD.AlpcMessageId`, stale or not.
@@ -111,7 +111,7 @@ pub fn details(thread: At<'_, '_>) -> ThreadDetails {
             .and_then(|at| at.u32(ThreadControl::ContextSwitches))
             .into(),
         attached_process: control.clone().and_then(attached_process).into(),
-        create_time: thread.uint(Thread::CreateTime).map(FileTime).into(),
+        create_time: thread.time(Thread::CreateTime),
         queue: pointer(ThreadControl::Queue),
         alpc_message_id: thread.addr(Thread::AlpcMessageId),
         alpc_message: thread.addr(Thread::AlpcMessage),

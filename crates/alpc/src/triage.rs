@@ -11,6 +11,7 @@ use crate::value::{Addr, Value};
 use crate::wait::hang::{self, Blocker, Hang};
 use crate::wait::node::Node;
 use crate::wait::root::RootKind;
+use crate::wait::signature::Signature;
 use crate::wait::trouble::{PortTrouble, Trouble};
 
 /// A system in few words.
@@ -33,9 +34,8 @@ pub struct Summary {
     /// Where the chains of most threads end; none in a system in which nothing waits, or all that does is in
     /// or behind a ring.
     pub root_blocker: Option<RootBlocker>,
-    /// The same for the same hang on two machines; its rules are those of [`Hang::signature`]. `None` when no wait
-    /// was found and not all places could be looked at: that is no proof that nothing waits.
-    pub signature: Option<String>,
+    /// The same for the same hang on two machines: [`Hang::signature`].
+    pub signature: Signature,
     /// What is wrong with ports, each kind of trouble once.
     pub troubles: Vec<TroubleCount>,
 }
@@ -87,7 +87,6 @@ pub fn summary(kernel: &Kernel<'_>) -> (Summary, Hang) {
     let (_, hang) = hang::hang(kernel);
     let ports = enumerate::ports(kernel);
     let no_ports = ports.ports.is_empty() && ports.complete.hole().is_some();
-    let no_waits = hang.stuck == 0 && !hang.unread.is_empty();
     let summary = Summary {
         ports: (!no_ports).then_some(ports.ports.len()),
         threads: hang.threads,
@@ -97,7 +96,7 @@ pub fn summary(kernel: &Kernel<'_>) -> (Summary, Hang) {
         deadlocks: hang.deadlocks.len(),
         possible_deadlocks: hang.possible_deadlocks.len(),
         root_blocker: hang.blockers.first().map(root_blocker),
-        signature: (!no_waits).then(|| hang.signature.clone()),
+        signature: hang.signature.clone(),
         troubles: troubles(&hang.ports_in_trouble),
     };
     (summary, hang)

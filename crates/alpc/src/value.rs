@@ -6,6 +6,7 @@ use kdump::{Gva, Gxa, ReadError};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::expected::{Expected, Found};
+use crate::select::NULL_REGION;
 
 /// A kernel virtual address in a record: printed and serialized as lower-case hex, zero-padded to the
 /// pointer width of the system that was dumped.
@@ -98,6 +99,14 @@ pub enum Hole {
         /// The member, by its preferred spelling.
         member: &'static str,
     },
+    /// The symbols in use have no such member, but every kernel does: they are not whole.
+    #[error("the symbols in use lack {ty}.{member}, which every kernel has")]
+    Lacking {
+        /// The structure.
+        ty: &'static str,
+        /// The member, by its preferred spelling.
+        member: &'static str,
+    },
     /// The symbols in use are layouts of some types only, and say nothing of this one.
     #[error("the layouts in use do not tell {ty}.{member}: the kernel's own symbols do")]
     NotTold {
@@ -165,6 +174,7 @@ impl Hole {
             Self::NullPointer(_) => "null-pointer",
             Self::FileCut(_) => "out-of-file",
             Self::NoMember { .. } => "no-member",
+            Self::Lacking { .. } => "symbols-lack",
             Self::NotTold { .. } => "not-told",
             Self::Disputed { .. } => "disputed-member",
             Self::NoGlobal { .. } => "no-global",
@@ -176,13 +186,68 @@ impl Hole {
         }
     }
 
-    /// The id of what is at the bottom of it: of the memory that a walk ended at, else the id itself.
+    /// What is at the bottom of it: the memory that a walk ended at, else itself.
+    #[must_use]
+    pub fn bottom(&self) -> &Self {
+        match self {
+            Self::WalkStopped { reason, .. } => reason.bottom(),
+            other => other,
+        }
+    }
+
+    /// The id of what is at the bottom of it.
     #[must_use]
     pub fn cause(&self) -> &'static str {
+        self.bottom().id()
+    }
+
+    /// Whether a run that met it is partial: its status is not 0, and its documents do not say `complete`. Of all
+    /// reasons for a value not to be known, two take nothing from a report: that the kernel has no such thing, and
+    /// that the one who asked wanted it kept back. This is the one place that decides it, for text and data alike.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
         match self {
-            Self::WalkStopped { reason, .. } => reason.cause(),
-            other => other.id(),
+            Self::NoMember { .. } | Self::Withheld => false,
+            Self::Memory(_)
+            | Self::NullPointer(_)
+            | Self::FileCut(_)
+            | Self::NotTold { .. }
+            | Self::Lacking { .. }
+            | Self::Disputed { .. }
+            | Self::NoGlobal { .. }
+            | Self::Implausible(_)
+            | Self::NotThere { .. }
+            | Self::OutOfProportion
+            | Self::Walk(_)
+            | Self::WalkStopped { .. } => true,
         }
+    }
+
+    /// Whether the symbols in use are the reason, and not what the dump holds.
+    #[must_use]
+    pub fn is_of_symbols(&self) -> bool {
+        matches!(
+            self.bottom(),
+            Self::NoMember { .. }
+                | Self::NotTold { .. }
+                | Self::Lacking { .. }
+                | Self::Disputed { .. }
+                | Self::NoGlobal { .. }
+        )
+    }
+
+    /// Whether the end of the file is the reason.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        matches!(
+            self.bottom(),
+            Self::FileCut(_)
+                | Self::Memory(
+                    ReadError::OutOfFile { .. }
+                        | ReadError::BlockCut { .. }
+                        | ReadError::BlockTableCut { .. }
+                )
+        )
     }
 
     /// Why a walk ended, told in `text`; `reason` is what could not be read, if anything.
@@ -217,9 +282,6 @@ impl Hole {
         matches!(self, Self::NoMember { .. })
     }
 }
-
-/// The first 64 KiB of every address space, of which Windows never maps a page.
-const NULL_REGION: u64 = 0x1_0000;
 
 impl From<ReadError> for Hole {
     /// Where memory could not be read. What is asked for just above address 0 is a member of something that a null
@@ -268,12 +330,9 @@ impl<T> Value<T> {
         }
     }
 
-    /// Whether memory hides the value, as opposed to there being none.
+    /// Whether the value should be there and is not known: see [`Hole::is_partial`].
     pub fn is_unreadable(&self) -> bool {
-        self.hole().is_some_and(|hole| {
-            let is_told = matches!(hole, Hole::Implausible(_) | Hole::NullPointer(_));
-            !is_told && !hole.is_absence()
-        })
+        self.hole().is_some_and(Hole::is_partial)
     }
 
     /// Applies `f` to a known value.
@@ -305,8 +364,8 @@ impl<T> From<Result<T, Hole>> for Value<T> {
     }
 }
 
-/// A known value serializes as itself. A missing one is a map with the single key `$unreadable` or, when the
-/// kernel has no such thing, `$absent`; the front end turns these into `null` with a reason beside it.
+/// A known value serializes as itself. A missing one is a map with a single key: `$unreadable`; `$absent`, when the
+/// kernel has no such thing; or `$withheld`. The front end turns these into `null` with a reason beside it.
 impl<T: Serialize> Serialize for Value<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -314,10 +373,10 @@ impl<T: Serialize> Serialize for Value<T> {
             Self::Known(value) => value.serialize(serializer),
             Self::Missing(hole) => {
                 let mut map = serializer.serialize_map(Some(1))?;
-                let key = if hole.is_absence() {
-                    "$absent"
-                } else {
-                    "$unreadable"
+                let key = match &**hole {
+                    hole if hole.is_absence() => "$absent",
+                    hole if hole.is_partial() => "$unreadable",
+                    _ => "$withheld",
                 };
                 map.serialize_entry(key, &**hole)?;
                 map.end()

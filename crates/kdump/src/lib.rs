@@ -65,7 +65,7 @@ pub use image::{ImageError, KernelImage, Rsds, image_at};
 pub use index::PageRun;
 pub use kdbg::{DebuggerData, DebuggerDataError, debugger_data};
 pub use kernel::{BaseAttempt, BaseError, BaseSource, KernelImageError, kernel_image};
-pub use notes::Note;
+pub use notes::{Lost, Note};
 pub use paging::{Level, PageSize, Translation};
 pub use secondary::{SecondaryBlob, SecondaryData, SecondaryEnd, secondary_data};
 pub use space::{AddressSpace, Gone, Piece, Whereabouts};

@@ -14,6 +14,23 @@ pub struct Note {
     pub id: &'static str,
     /// The finding in words, with its numbers.
     pub text: String,
+    /// What it says of the dump's memory, when that is why parts of it cannot be read.
+    #[serde(skip)]
+    pub lost: Option<Lost>,
+}
+
+/// Why memory that a dump should have cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Lost {
+    /// The file ends before it.
+    Cut,
+    /// Only the header of this kind of dump can be read.
+    HeaderOnly,
+    /// The page tables that the header names do not lead to the kernel.
+    NotMapped,
+    /// The pages are encrypted.
+    Encrypted,
 }
 
 impl Note {
@@ -21,6 +38,15 @@ impl Note {
         Note {
             id,
             text: text.into(),
+            lost: None,
+        }
+    }
+
+    /// The same, where it is why memory cannot be read.
+    pub(crate) fn losing(self, lost: Lost) -> Note {
+        Note {
+            lost: Some(lost),
+            ..self
         }
     }
 }
@@ -102,6 +128,7 @@ fn header_only(header: &Header) -> Note {
             header.kind, header.machine
         ),
     )
+    .losing(Lost::HeaderOnly)
 }
 
 fn lengths(header: &Header, index: &PageIndex, file_len: u64, notes: &mut Vec<Note>) {
@@ -129,13 +156,14 @@ fn lengths(header: &Header, index: &PageIndex, file_len: u64, notes: &mut Vec<No
 fn cut(index: &PageIndex, file_len: u64, notes: &mut Vec<Note>) {
     let share = coverage(index, file_len);
     if share.missing != 0 {
-        notes.push(Note::new(
+        let cut = Note::new(
             "truncated",
             format!(
                 "the file is cut short: {} of {} pages are there, {} are missing; copy the dump again",
                 share.present, share.claimed, share.missing
             ),
-        ));
+        );
+        notes.push(cut.losing(Lost::Cut));
     }
 }
 
@@ -170,10 +198,11 @@ fn attributes(attributes: u32, notes: &mut Vec<Note>) {
         }
     }
     if attributes & (ENCRYPTED | DECRYPTED) == ENCRYPTED {
-        notes.push(Note::new(
+        let encrypted = Note::new(
             "encrypted",
             "the pages are encrypted (Attributes bit 8): nothing in them can be read; decrypt the dump first",
-        ));
+        );
+        notes.push(encrypted.losing(Lost::Encrypted));
     }
 }
 
@@ -188,11 +217,12 @@ fn tables(dump: &Dump) -> Option<Note> {
     if matches!(error, ReadError::OutOfFile { .. }) {
         return None;
     }
-    Some(Note::new(
+    let note = Note::new(
         "kernel-not-mapped",
         format!(
             "PsActiveProcessHead does not translate ({error}): no kernel structure will be found; the header's \
              DirectoryTableBase is wrong, or its tables are damaged"
         ),
-    ))
+    );
+    Some(note.losing(Lost::NotMapped))
 }

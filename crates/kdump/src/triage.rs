@@ -12,7 +12,7 @@ use crate::header::HEADER64_LEN;
 use crate::index::IndexError;
 use crate::source::ByteSource;
 use crate::space::Extent;
-use crate::{DebuggerData, Header, Note, ReadError, hex, kdbg, le};
+use crate::{DebuggerData, Header, Lost, Note, ReadError, hex, kdbg, le};
 
 /// Where `TRIAGE_DUMP64` is, and as much of it as is used.
 const DATA: u64 = HEADER64_LEN as u64;
@@ -199,13 +199,14 @@ impl Triage {
     /// What is worth saying.
     pub(crate) fn notes(&self, notes: &mut Vec<Note>) {
         if self.is_cut() {
-            notes.push(Note::new(
+            let cut = Note::new(
                 "truncated",
                 format!(
                     "the file is cut short: {} of {} bytes are there; copy the dump again",
                     self.file_len, self.end
                 ),
-            ));
+            );
+            notes.push(cut.losing(Lost::Cut));
         } else if self.finished == Some(false) {
             notes.push(Note::new(
                 "triage-not-finished",

@@ -4,9 +4,13 @@ use std::fmt::Write;
 
 use super::{Drawing, Shape, Stroke};
 
-/// The drawing in the language of Graphviz.
-pub fn write(drawing: &Drawing) -> String {
+/// The drawing in the language of Graphviz, with a line below it that says why it may not be whole.
+pub fn write(drawing: &Drawing, caption: Option<&str>) -> String {
     let mut text = String::from("digraph alpc {\n  rankdir=LR;\n  node [fontname=\"monospace\"];\n");
+    if let Some(caption) = caption {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  label={};", quote(caption));
+    }
     for (number, dot) in drawing.dots.iter().enumerate() {
         let shape = match dot.shape {
             Shape::Process => "box3d",

@@ -4,9 +4,13 @@ use std::fmt::Write;
 
 use super::{Drawing, Shape, Stroke};
 
-/// The drawing in the language of Mermaid.
-pub fn write(drawing: &Drawing) -> String {
+/// The drawing in the language of Mermaid, with a node that says why it may not be whole.
+pub fn write(drawing: &Drawing, caption: Option<&str>) -> String {
     let mut text = String::from("flowchart LR\n");
+    if let Some(caption) = caption {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  note[/\"{}\"/]", escape(caption));
+    }
     for (number, dot) in drawing.dots.iter().enumerate() {
         let (open, close) = match dot.shape {
             Shape::Process => ("[[", "]]"),

@@ -243,9 +243,9 @@ impl Drawing {
         &mut self,
         parts: &Parts<'_>,
         numbers: &mut BTreeMap<String, usize>,
-        id: &Value<u64>,
+        id: &Value<Option<u64>>,
     ) -> Option<usize> {
-        let id = id.known()?;
+        let id = id.known()?.as_ref()?;
         let process = parts
             .processes
             .iter()
@@ -326,7 +326,7 @@ fn dot(node: &Node, deadlock: bool) -> Dot {
                 vec![format!("process {address}")],
                 label,
                 match process.exit_time {
-                    Value::Known(kdump::FileTime(1..)) => "ended".to_owned(),
+                    Value::Known(Some(_)) => "ended".to_owned(),
                     _ => String::new(),
                 },
                 format!("process {address}"),

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use kdump::{FileTime, Gva, Gxa};
+use kdump::{Gva, Gxa};
 
 use crate::contract::{Message, Thread, ThreadControl, WaitBlock, WaitChainEntry};
 use crate::expected::{Expected, expect};
@@ -969,7 +969,7 @@ impl<'k, 'd> Builder<'k, 'd> {
         }
         let ended = matches!(
             ProcessNode::new(self.kernel, owner).exit_time,
-            Value::Known(FileTime(1..))
+            Value::Known(Some(_))
         );
         Ok((!ended).then_some(owner))
     }

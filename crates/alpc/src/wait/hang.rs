@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use kdump::TimeSpan;
+use kdump::{Dump, TimeSpan};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -14,11 +14,12 @@ use crate::wait::build;
 use crate::wait::chain::{Chain, Step};
 use crate::wait::clock::Clock;
 use crate::wait::cycle::{self, Adjacency, Components};
+use crate::wait::doubt::Doubt;
 use crate::wait::edge::{Certainty, Edge};
 use crate::wait::graph::Graph;
 use crate::wait::node::{Node, NodeId, ThreadNode};
 use crate::wait::root::{self, RootKind, Suspect};
-use crate::wait::signature;
+use crate::wait::signature::{self, Signature};
 use crate::wait::trouble::PortTrouble;
 use crate::wait::unread::Unread;
 
@@ -31,8 +32,11 @@ const COUNTING: usize = 1 << 23;
 /// A report on all waits of a system.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Hang {
-    /// One line that is the same for the same hang on two machines; see the documentation for its rules.
-    pub signature: String,
+    /// One line that is the same for the same hang on two machines; see the documentation for its rules. `unknown` when
+    /// no wait was found, but not all could be looked at.
+    pub signature: Signature,
+    /// Why there may be more waits than were found; null when all could be looked at.
+    pub doubt: Option<Doubt>,
     /// The system's clock at the moment of the dump.
     pub clock: Value<Clock>,
     /// Threads that were looked at.
@@ -122,7 +126,7 @@ pub struct ServersBehind {
 #[must_use]
 pub fn hang(kernel: &Kernel<'_>) -> (Graph, Hang) {
     let (graph, ports_in_trouble) = build::waits_with_trouble(kernel);
-    let mut report = report(&graph, ports_in_trouble);
+    let mut report = report(Some(kernel.dump()), &graph, ports_in_trouble);
     add_suspects(kernel, &mut report.blockers);
     (graph, report)
 }
@@ -140,8 +144,19 @@ impl Hang {
     /// The report on a graph, without the ports in trouble and without what helps to find culprits: those are not in
     /// the graph.
     #[must_use]
-    pub fn of_graph(graph: &Graph) -> Self {
-        report(graph, Vec::new())
+    pub fn of_graph(dump: &Dump, graph: &Graph) -> Self {
+        report(Some(dump), graph, Vec::new())
+    }
+
+    /// The signature; of a system of which it is not known, with why that is so.
+    #[must_use]
+    pub fn headline(&self) -> String {
+        match &self.doubt {
+            Some(doubt) if self.signature == Signature::Unknown => {
+                format!("{}: {}", self.signature, doubt.text)
+            }
+            _ => self.signature.to_string(),
+        }
     }
 
     /// Every node that waits, below what it waits for: first the deadlocks, then the blockers as they are
@@ -218,14 +233,17 @@ fn add_suspects(kernel: &Kernel<'_>, blockers: &mut [Blocker]) {
     }
 }
 
-fn report(graph: &Graph, ports_in_trouble: Vec<PortTrouble>) -> Hang {
+fn report(dump: Option<&Dump>, graph: &Graph, ports_in_trouble: Vec<PortTrouble>) -> Hang {
     let analysis = Analysis::of(graph);
     let deadlocks = analysis.deadlocks();
     let possible_deadlocks = analysis.possible_deadlocks();
     let blockers = analysis.blockers();
     let stuck = analysis.stuck();
+    let ends_unread = blockers.iter().filter(|one| one.end == RootKind::Unreadable);
+    let doubt = Doubt::of(dump, &graph.unread, ends_unread.count());
     Hang {
-        signature: signature_of(&deadlocks, &blockers),
+        signature: signature_of(&deadlocks, &blockers, doubt.is_some()),
+        doubt,
         clock: graph.clock.clone(),
         threads: graph.threads,
         waiting_for_reply: graph.reply_waits().count(),
@@ -243,17 +261,14 @@ fn report(graph: &Graph, ports_in_trouble: Vec<PortTrouble>) -> Hang {
     }
 }
 
-fn signature_of(deadlocks: &[Deadlock], blockers: &[Blocker]) -> String {
+fn signature_of(deadlocks: &[Deadlock], blockers: &[Blocker], doubted: bool) -> Signature {
     let deadlock = deadlocks.iter().map(|deadlock| &deadlock.signature).min();
-    let blocker = || {
-        blockers
-            .first()
-            .map(|one| signature::of_chain(&one.chain.steps, one.end))
-    };
-    deadlock
-        .cloned()
-        .or_else(blocker)
-        .unwrap_or_else(|| "none".to_owned())
+    match (deadlock, blockers.first()) {
+        (Some(deadlock), _) => Signature::Deadlock(deadlock.clone()),
+        (None, Some(one)) => Signature::Blocked(signature::of_chain(&one.chain.steps, one.end)),
+        (None, None) if doubted => Signature::Unknown,
+        (None, None) => Signature::None,
+    }
 }
 
 impl Graph {
@@ -722,7 +737,7 @@ mod tests {
     }
 
     fn reported(graph: &Graph) -> Hang {
-        report(graph, Vec::new())
+        report(None, graph, Vec::new())
     }
 
     #[test]
@@ -752,7 +767,7 @@ mod tests {
         assert_eq!(report.deadlocks.len(), 1);
         assert_eq!(report.deadlocks[0].members, MANY);
         assert!(report.blockers.is_empty());
-        assert!(report.signature.len() < 400, "{}", report.signature);
+        assert!(report.signature.as_str().len() < 400, "{}", report.signature);
         assert!(graph.ends().iter().all(|end| *end == RootKind::Deadlock));
     }
 

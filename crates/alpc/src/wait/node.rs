@@ -283,7 +283,7 @@ pub struct PortNode {
     pub address: Addr,
     /// What it is in its connection.
     #[serde(rename = "type")]
-    pub kind: Value<PortKind>,
+    pub kind: Value<Option<PortKind>>,
     /// The name of the connection port of its connection; none when that has none.
     pub name: Value<Option<String>>,
     /// The process that owns it, or owned it before it closed it.
@@ -292,7 +292,7 @@ pub struct PortNode {
     pub owner_process_id: Value<Option<u64>>,
     /// Whether the owner closed it.
     pub owner_closed: Value<bool>,
-    /// When the owner ended, in 100 ns since 1601; 0 while it runs, none without an owner.
+    /// When the owner ended, in 100 ns since 1601; none while it runs, and without an owner.
     pub owner_exit_time: Value<Option<FileTime>>,
     /// Messages in its queues that were not received yet.
     pub unreceived: Value<u64>,
@@ -315,10 +315,11 @@ impl PortNode {
         };
         Self {
             address: kernel.addr(port.address()),
-            kind: port::kind(port).into(),
+            kind: port::kind_if_any(port).into(),
             name: name(port).into(),
             owner_process_id: of_owner(Process::UniqueProcessId),
-            owner_exit_time: of_owner(Process::ExitTime).map(|time| time.map(FileTime)),
+            owner_exit_time: of_owner(Process::ExitTime)
+                .map(|time| time.filter(|&ticks| ticks != 0).map(FileTime)),
             owner: process
                 .map(|owner| owner.map(|owner| ProcessRef::at(kernel, owner)))
                 .into(),
@@ -332,7 +333,7 @@ impl PortNode {
     #[must_use]
     pub fn is_abandoned(&self) -> bool {
         let closed = self.owner_closed.known().is_some_and(|&closed| closed);
-        let ended = matches!(self.owner_exit_time, Value::Known(Some(FileTime(1..))));
+        let ended = matches!(self.owner_exit_time, Value::Known(Some(_)));
         closed || ended || matches!(self.owner, Value::Known(None))
     }
 }
@@ -426,8 +427,8 @@ pub struct ProcessNode {
     pub process_id: Value<u64>,
     /// Its image name.
     pub image: Value<String>,
-    /// When it ended, in 100 ns since 1601; 0 while it runs.
-    pub exit_time: Value<FileTime>,
+    /// When it ended, in 100 ns since 1601; none while it runs.
+    pub exit_time: Value<Option<FileTime>>,
     /// Whether it stands for a thread of its own that received a message, and that nothing names.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_receiver: bool,
@@ -447,7 +448,9 @@ impl ProcessNode {
                 .clone()
                 .and_then(|()| crate::process::image_name(process))
                 .into(),
-            exit_time: number(Process::ExitTime).map(FileTime).into(),
+            exit_time: number(Process::ExitTime)
+                .map(|ticks| (ticks != 0).then_some(FileTime(ticks)))
+                .into(),
             is_receiver: false,
         }
     }

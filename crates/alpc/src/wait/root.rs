@@ -1,6 +1,6 @@
 //! Where a chain of waits ends, and what to know of that end.
 
-use kdump::{FileTime, Gva, Gxa};
+use kdump::{Gva, Gxa};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -273,7 +273,7 @@ fn of_lock(lock: &LockNode) -> RootKind {
 
 fn of_process(process: &ProcessNode) -> RootKind {
     match &process.exit_time {
-        Value::Known(FileTime(1..)) => RootKind::ProcessExited,
+        Value::Known(Some(_)) => RootKind::ProcessExited,
         Value::Missing(hole) if !hole.is_absence() => RootKind::Unreadable,
         _ if process.is_receiver => RootKind::Received,
         _ => RootKind::ProcessRuns,

@@ -8,14 +8,18 @@
 //! * `blocked:A>B>C:end` is the deepest chain to the root blocker with most threads behind it, and why it ends
 //!   there (the names of [`RootKind`]). Like steps in a row count once.
 //!   An I/O request is told by the driver that has it: `driver/disk{irp}`.
-//! * `none` is a system in which no thread waits for another.
+//! * `none` is a system in which no thread waits for another, all of which could be looked at.
+//! * `unknown` is one in which no such thread was found, but not all of it could be looked at.
 //! * Names are in lower case. In names of ports, runs of at least four hex digits with a decimal digit among
 //!   them become `*`, for such parts are drawn at run time. What could be mistaken for the line's own signs, and
 //!   what is not printable ASCII, is written as `%` and two hex digits of its UTF-8; `?` is what cannot be read.
 
 use std::cmp::Ordering;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
+use serde::{Serialize, Serializer};
+
+use crate::schema::schema_as_text;
 use crate::value::Value;
 use crate::wait::chain::Step;
 use crate::wait::edge::EdgeKind;
@@ -24,6 +28,64 @@ use crate::wait::root::RootKind;
 
 /// Steps that a line has at most, the last ones.
 const STEPS: usize = 16;
+
+/// What stands for a name that cannot be read.
+const NOT_READ: &str = "?";
+
+/// The signature of a system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signature {
+    /// Threads wait for each other: the line of the ring.
+    Deadlock(String),
+    /// Threads wait: the line of the chain.
+    Blocked(String),
+    /// No thread waits for another.
+    None,
+    /// None was found that does, but there may be some.
+    Unknown,
+}
+
+impl Signature {
+    /// The line.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Deadlock(line) | Self::Blocked(line) => line,
+            Self::None => "none",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Whether waits were found: whatever is hidden, the system is not one in which no thread waits.
+    #[must_use]
+    pub fn is_of_waits(&self) -> bool {
+        matches!(self, Self::Deadlock(_) | Self::Blocked(_))
+    }
+
+    /// Whether the line has the sign for a name that cannot be read. Names themselves never have it, for it is escaped
+    /// in them.
+    #[must_use]
+    pub fn lacks_names(&self) -> bool {
+        self.as_str().contains(NOT_READ)
+    }
+}
+
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Serialize for Signature {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+schema_as_text!(
+    Signature,
+    "A line that begins with `deadlock:` or `blocked:`; or `none`, or `unknown`."
+);
 
 /// The signature of a ring.
 pub(crate) fn of_cycle(steps: &[Step]) -> String {
@@ -108,7 +170,7 @@ fn words(steps: &[Step], ring: bool) -> Vec<Word> {
     // A message that leads nowhere: the port that it was sent to is all there is.
     if !through.is_empty() && !ring {
         words.push(Word {
-            who: "?".to_owned(),
+            who: NOT_READ.to_owned(),
             through,
         });
     }
@@ -153,10 +215,10 @@ fn port_of(message: &MessageNode) -> String {
         Value::Known(Some(port)) => match &port.name {
             Value::Known(Some(name)) => stable(name),
             Value::Known(None) => String::new(),
-            Value::Missing(_) => "?".to_owned(),
+            Value::Missing(_) => NOT_READ.to_owned(),
         },
         Value::Known(None) => String::new(),
-        Value::Missing(_) => "?".to_owned(),
+        Value::Missing(_) => NOT_READ.to_owned(),
     }
 }
 
@@ -183,13 +245,13 @@ fn turn(words: &mut [Word]) {
 }
 
 fn name(text: Option<&str>) -> String {
-    text.map_or_else(|| "?".to_owned(), |text| escape(&text.to_lowercase()))
+    text.map_or_else(|| NOT_READ.to_owned(), |text| escape(&text.to_lowercase()))
 }
 
 /// A driver's name, whose parts `/` divides: the sign between them in the namespace has a meaning in too many shells.
 fn driver(name: Option<&String>) -> String {
     let Some(name) = name else {
-        return "?".to_owned();
+        return NOT_READ.to_owned();
     };
     let parts = name.to_lowercase();
     let parts = parts

@@ -151,6 +151,30 @@ impl Part {
         }
     }
 
+    /// So many of them, in words.
+    pub(crate) fn counted(self, count: usize) -> String {
+        let (one, many) = match self {
+            Self::Processes => return "the list of processes".to_owned(),
+            Self::Threads => return "the list of threads".to_owned(),
+            Self::ThreadsOfProcess => ("the threads of a process", "the threads of {} processes"),
+            Self::Thread => ("a thread", "{} threads"),
+            Self::WaitBlocks => ("what a thread waits for", "what {} threads wait for"),
+            Self::WaitObject => (
+                "an object that a thread waits for",
+                "{} objects that threads wait for",
+            ),
+            Self::Message => (
+                "a message that a thread waits for",
+                "{} messages that threads wait for",
+            ),
+            other => return format!("{count} of: {other}"),
+        };
+        match count {
+            1 => one.to_owned(),
+            _ => many.replace("{}", &count.to_string()),
+        }
+    }
+
     /// Whether threads that wait may be behind it: a signature `none` needs all such parts.
     #[must_use]
     pub fn hides_waits(self) -> bool {
