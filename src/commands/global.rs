@@ -217,11 +217,7 @@ fn optional(rows: &mut Rows, label: &str, value: &Value<u32>) {
 }
 
 fn blob_row(rows: &mut Rows, blob_type: &BlobTypeRecord) {
-    let number = |value: &Value<Option<u32>>| {
-        or_question(value, |number| {
-            number.map_or_else(|| "-".to_owned(), |number| number.to_string())
-        })
-    };
+    let number = |value: &Value<u32>| or_question(value, ToString::to_string);
     let tag = or_question(&blob_type.pool_tag, |tag| escape::text(tag));
     let name = blob_type.holds.to_string();
     // Without the prefix the longest name fits the label.

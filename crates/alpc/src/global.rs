@@ -116,12 +116,12 @@ pub struct BlobTypeRecord {
     pub address: Addr,
     /// Its pool tag.
     pub pool_tag: Value<String>,
-    /// Blobs made since the system started; none where the kernel does not count.
-    pub created: Value<Option<u32>>,
+    /// Blobs made since the system started.
+    pub created: Value<u32>,
     /// Blobs deleted since.
-    pub deleted: Value<Option<u32>>,
+    pub deleted: Value<u32>,
     /// Blobs there are: made and not deleted.
-    pub live: Value<Option<u32>>,
+    pub live: Value<u32>,
 }
 
 /// Gathers the whole of ALPC.
@@ -300,10 +300,9 @@ fn blob_types(kernel: &Kernel<'_>) -> Read<Vec<BlobTypeRecord>> {
 fn blob_type(blob: At<'_, '_>, holds: BlobKind) -> BlobTypeRecord {
     let created = counter(blob, BlobType::CreatedObjects, BlobCounters::CreatedObjects);
     let deleted = counter(blob, BlobType::DeletedObjects, BlobCounters::DeletedObjects);
-    let live = created.clone().and_then(|created| {
-        let both = created.zip(deleted.clone()?);
-        Ok(both.map(|(created, deleted)| created.wrapping_sub(deleted)))
-    });
+    let live = created
+        .clone()
+        .and_then(|created| Ok(created.wrapping_sub(deleted.clone()?)));
     BlobTypeRecord {
         holds,
         address: blob.kernel().addr(blob.address()),
@@ -314,16 +313,16 @@ fn blob_type(blob: At<'_, '_>, holds: BlobKind) -> BlobTypeRecord {
     }
 }
 
-/// Up to Windows 7 a type counts in itself, from Windows 8 on in a structure that it may point to.
-fn counter(blob: At<'_, '_>, own: BlobType, pointed_to: BlobCounters) -> Read<Option<u32>> {
+/// Up to Windows 7 a type counts in itself, from Windows 8 on in a structure that it points to.
+fn counter(blob: At<'_, '_>, own: BlobType, pointed_to: BlobCounters) -> Read<u32> {
     if blob.kernel().has(own) {
-        return blob.u32(own).map(Some);
+        return blob.u32(own);
     }
     let counters = blob.pointer(BlobType::Counters)?;
     if counters.u64() == 0 {
-        return Ok(None);
+        return Err(Hole::NullPointer("_BLOB_TYPE.Counters is null".into()));
     }
-    blob.kernel().at(counters).u32(pointed_to).map(Some)
+    blob.kernel().at(counters).u32(pointed_to)
 }
 
 fn pool_tag(tag: u32) -> String {

@@ -9,7 +9,7 @@ pub fn write(drawing: &Drawing, caption: Option<&str>) -> String {
     let mut text = String::from("digraph alpc {\n  rankdir=LR;\n  node [fontname=\"monospace\"];\n");
     if let Some(caption) = caption {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "  label={};", quote(caption));
+        let _ = writeln!(text, "  graph [label={}];", quote(caption));
     }
     for (number, dot) in drawing.dots.iter().enumerate() {
         let shape = match dot.shape {
