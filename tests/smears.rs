@@ -135,7 +135,7 @@ impl Said {
     fn of(kernel: &Kernel<'_>) -> Self {
         let graph = wait::waits(kernel);
         let table = WaitTable::of(&graph);
-        let hang = Hang::of_graph(&graph);
+        let hang = Hang::of_graph(kernel.dump(), &graph);
         let facts = Facts::new(kernel);
         let json = serde_json::to_value(&table).unwrap();
         Self {
