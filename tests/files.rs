@@ -529,7 +529,7 @@ mod unix {
     /// Commands with their status when all goes well, and when nobody reads stdout.
     const LINES: [(&str, i32, i32); 24] = [
         ("second.dmp hang", 0, 0),
-        ("second.dmp threads --format csv", 0, 0),
+        ("second.dmp processes --format csv", 0, 0),
         ("second.dmp ports --format ndjson", 0, 0),
         ("second.dmp ports --format json", 0, 0),
         ("second.dmp graph --format html", 0, 0),
