@@ -256,7 +256,11 @@ impl Table {
         // What has two dumps, children or a result that is no text is no line of a script.
         let other = fixture("vista-sp2-x64.dmp");
         let pack = self.path("out.pack");
-        for words in [&["triage"][..], &[other.to_str().unwrap(), "diff"], &["pack"]] {
+        for words in [
+            &["triage"][..],
+            &[other.to_str().unwrap(), "diff"],
+            &["pack", "-o", pack.to_str().unwrap()],
+        ] {
             lines.push(Line {
                 alone: true,
                 ..Line::words(words)
@@ -417,13 +421,17 @@ struct Deserts {
 
 impl Deserts {
     fn of(document: &Value, line: &Line) -> Self {
-        let some = |list: &Value| list.as_array().is_some_and(|list| !list.is_empty());
         let mut deserts = Self {
             error: error(document).map(str::to_owned),
             finding: has_finding(document, line),
             holes: Vec::new(),
         };
-        if some(&document["result"]["problems"]) {
+        // A port in trouble is a problem of the system, not of the dump.
+        let problems = document["result"]["problems"].as_array();
+        if problems.is_some_and(|all| {
+            all.iter()
+                .any(|one| !one["id"].as_str().unwrap().starts_with("port-"))
+        }) {
             deserts.holes.push("problems".to_owned());
         }
         deserts.look(&document["result"], "result");
