@@ -102,9 +102,11 @@ fn clean_up() -> MutexGuard<'static, Vec<PathBuf>> {
 
 #[cfg(unix)]
 mod system {
+    use std::sync::Arc;
     use std::thread;
 
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXCPU};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXCPU, SIGXFSZ};
+    use signal_hook::flag;
     use signal_hook::iterator::Signals;
     use signal_hook::low_level::emulate_default_handler;
 
@@ -127,6 +129,8 @@ mod system {
             }
         };
         let _ = thread::Builder::new().name("signals".to_owned()).spawn(watcher);
+        // Where files may not grow on, writing fails then, as on a full disk, and leaves nothing behind.
+        let _ = flag::register(SIGXFSZ, Arc::default());
     }
 
     /// The signals that are ignored, a bit each. Where the system does not tell, those that shells and `nohup`

@@ -224,6 +224,29 @@ fn quiet_hides_no_error() {
 }
 
 #[test]
+fn placeholders_leave_the_words_of_a_drawing_alone() {
+    let bench = Bench::new();
+    for folder in ["a", "digraph", "flowchart", "data"] {
+        fs::create_dir(bench.path(folder)).unwrap();
+        fs::copy(bench.path("second.dmp"), bench.path(&format!("{folder}/x.dmp"))).unwrap();
+        for format in ["dot", "mermaid", "html"] {
+            let line = format!("{folder}/x.dmp -y vista-sp2-x64.pdb graph -q --format {format}");
+            let plain = bench.run(&line);
+            let redacted = bench.run(&format!("{line} --redact paths"));
+            assert_eq!((plain.status, redacted.status), (0, 0));
+            // Names stand in quotes, and in the data of a page.
+            let frame = |drawing: &str| -> Vec<String> {
+                let lines = drawing.lines().filter(|line| !line.starts_with("const title"));
+                lines
+                    .map(|line| line.split('"').step_by(2).collect::<Vec<_>>().join("\"\""))
+                    .collect()
+            };
+            assert_eq!(frame(&redacted.stdout), frame(&plain.stdout), "{folder} {format}");
+        }
+    }
+}
+
+#[test]
 fn lines_beside_a_command_are_refused() {
     for line in [
         &[DUMP, "-c", "info", "hang"][..],
@@ -447,6 +470,23 @@ mod unix {
                 run.stderr
             );
         }
+    }
+
+    #[test]
+    fn a_file_that_may_not_grow_is_no_file() {
+        let bench = Bench::new();
+        bench.write("report", "old");
+        for (line, file) in [
+            ("vista-sp2-x64.pdb pack", "pack"),
+            ("second.dmp graph --format html", "new.html"),
+            ("second.dmp graph --format html", "report"),
+        ] {
+            let run = sh(&bench, "sh", &format!("ulimit -f 4; $exe {line} -q -o {file}"));
+            assert_eq!(run.status.code(), Some(2), "{line}: {run:?}");
+            assert!(file == "report" || !bench.path(file).exists());
+        }
+        assert_eq!(bench.read("report"), b"old");
+        assert!(!bench.names().iter().any(|name| name.starts_with('.')));
     }
 
     /// What stdin is read from is an input too.

@@ -72,14 +72,16 @@ pub fn run(cli: &Cli, session: &Session, args: &GraphArgs) -> anyhow::Result<Ans
     let caption = hang
         .doubt
         .as_ref()
-        .map(|doubt| format!("there may be more waits: {}", doubt.text));
+        .map(|doubt| format!("there may be more waits: {}", doubt.text))
+        .map(|caption| session.veil().view(&caption));
     let draw = || {
-        Drawing::of(&Parts {
+        let drawing = Drawing::of(&Parts {
             connections: record.connections,
             waits: record.waits,
             deadlocks: record.deadlocks,
             processes: &nodes_of_processes(&kernel),
-        })
+        });
+        drawing.reworded(|text| session.veil().view(text))
     };
     let text = match cli.format {
         Format::Text | Format::Json | Format::Ndjson | Format::Csv | Format::Junit => {
@@ -134,7 +136,8 @@ fn page(
         .filter(|&dot| drawing.dots[dot].subject.is_some())
         .collect();
     let views = Views::pack(drawing.dots.len(), &viewed, html::room(&drawing), view)?;
-    let page = html::write(&drawing, left_out, &views, &escape::text(&hang.headline()))?;
+    let title = veil.view(&escape::text(&hang.headline()));
+    let page = html::write(&drawing, left_out, &views, &title)?;
     Ok((page, left_out))
 }
 

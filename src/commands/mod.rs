@@ -47,6 +47,8 @@ pub use shapes::{Shape, Table, shapes};
 pub struct Answer {
     /// The text view, with its last line feed.
     pub text: String,
+    /// Whether the text is a drawing: words are replaced before it is drawn, for it has words of its own.
+    drawn: bool,
     /// The record; of a table that was written record by record, what there is to say beside them.
     pub record: Json,
     /// Why a record that is a bare list may be short: what has no member to say it in.
@@ -67,6 +69,7 @@ impl Answer {
     fn new(text: String, record: &impl Serialize) -> anyhow::Result<Self> {
         Ok(Self {
             text,
+            drawn: false,
             record: serde_json::to_value(record)?,
             short: None,
             explain: None,
@@ -97,6 +100,7 @@ impl Answer {
         }
         Ok(Self {
             text: text(),
+            drawn: cli.format.is_drawing(),
             record: scan::holes(record)?,
             symbols: None,
             notes: Vec::new(),
@@ -147,7 +151,9 @@ impl Answer {
 
     /// The same without what the command line and this machine must not tell.
     fn veiled(mut self, veil: &Veil) -> Self {
-        self.text = veil.view(&self.text);
+        if !self.drawn {
+            self.text = veil.view(&self.text);
+        }
         let said = self.notes.iter_mut().chain(&mut self.errors);
         said.for_each(|line| *line = veil.message(line));
         veil.record(&mut self.record);
