@@ -272,6 +272,7 @@ fn what_the_documentation_has_is_taken() {
         let cells: Vec<&str> = row.split(" | ").collect();
         let taken = matches!(cells[2].trim(), "same" | "differs");
         for spelled in cells[0].split('`').skip(1).step_by(2) {
+            let spelled = spelled.replace("dt TYPE", "dt _EPROCESS");
             let line = ["ADDR", "PROCESS", "TYPE", "PATH", "NAME", "FILE", "TEXT"]
                 .iter()
                 .zip([

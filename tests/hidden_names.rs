@@ -215,7 +215,7 @@ fn arguments_do_not_act_on_the_terminal_either() {
         &["a.dmp", "info", "--x\u{202e}"],
         &["a.dmp", "--format", "x\u{3164}", "info"],
         &["a.dmp", "info", "-o", "/nowhere\u{85}/x"],
-        &["a\u{202e}.dmp", "triage"],
+        &["a\u{202e}.dmp", "triage", "--format", "csv"],
         &["a.dmp", "check", "--rules", "r\u{1b}.toml"],
     ] {
         let run = alpc_dump_in(folder.path(), args);

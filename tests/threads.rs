@@ -109,7 +109,13 @@ fn every_thread_of_every_readable_world() {
         let lost = truth
             .iter()
             .any(|thread| is_lost(&world, &thread["alpc_wait"]["message"]));
-        assert_eq!(run.status, if lost { 3 } else { 0 }, "{}", run.stderr);
+        // Some objects that threads of these worlds wait at were never written: nothing is there, which is told.
+        let zeros = run.json()["holes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|hole| hole["id"] == "not-there");
+        assert_eq!(run.status, if lost || zeros { 3 } else { 0 }, "{}", run.stderr);
     }
     support::say_if_none(checked, "threads");
 }

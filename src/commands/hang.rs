@@ -242,7 +242,8 @@ pub(super) fn suspect(rows: &mut Rows, suspect: &Suspect) {
                 rows.line(&format!("  I/O requests: {}", requests.join(", ")));
             }
         }
-        Value::Missing(hole) if hole.is_absence() => {}
+        // Layouts that are built in say nothing of requests: that is told once, not of each thread.
+        Value::Missing(hole) if hole.is_of_symbols() => {}
         Value::Missing(_) => rows.line("  I/O requests: ?"),
     }
 }

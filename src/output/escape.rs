@@ -38,6 +38,11 @@ pub fn json(record: &Json) -> String {
     escaped
 }
 
+/// A view that is laid out: the line feeds and tabs of its layout are kept. Names were escaped where they entered it.
+pub fn laid_out(text: &str) -> String {
+    escape(text, |c| matches!(c, '\n' | '\t'))
+}
+
 fn escape(text: &str, keep: impl Fn(char) -> bool) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

@@ -130,7 +130,7 @@ impl Output {
                 explain,
             });
         } else if cli.format.is_drawing() {
-            self.target.write_all(escape::lines(&answer.text).as_bytes())?;
+            self.target.write_all(escape::laid_out(&answer.text).as_bytes())?;
         } else {
             self.text(&answer.text)?;
         }
@@ -323,7 +323,7 @@ impl Output {
     fn text(&mut self, text: &str) -> io::Result<()> {
         // Names are escaped where they enter a line; nothing may slip by.
         self.target
-            .write_all(color::paint(&escape::lines(text), self.color).as_bytes())?;
+            .write_all(color::paint(&escape::laid_out(text), self.color).as_bytes())?;
         self.target.flush()
     }
 }

@@ -72,8 +72,8 @@ fn waiting_for_reply(reply: &ReplyWait) -> String {
         process.address.to_string()
     });
     let inferred = match reply.at_reply_semaphore {
-        Value::Known(()) => "",
-        Value::Missing(_) => " [inferred]",
+        Value::Known(true) => "",
+        Value::Known(false) | Value::Missing(_) => " [inferred]",
     };
     format!(
         "Waiting for reply to ALPC Message {} : queued at port {port} : owned by process {owner}{inferred}",

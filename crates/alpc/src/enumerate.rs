@@ -81,6 +81,7 @@ fn not_reached(kernel: &Kernel<'_>, ports: &[Gva]) -> Vec<NotReached> {
     if kernel.dump().triage().is_none() {
         return Vec::new();
     }
+    let kernel = &kernel.untraced();
     let mut reached: BTreeSet<Gva> = ports.iter().copied().collect();
     for &address in ports {
         let port = kernel.at(address);

@@ -85,6 +85,15 @@ impl<'d> Kernel<'d> {
         }
     }
 
+    /// The same kernel with no read noted, for a search through all that is in the file: where a value comes from is a
+    /// place, not each place that was passed on the way to it.
+    pub(crate) fn untraced(&self) -> Self {
+        Self {
+            trace: None,
+            ..self.unredacted()
+        }
+    }
+
     /// What is replaced in records, if anything is.
     #[must_use]
     pub fn redaction(&self) -> Option<&Redaction> {

@@ -299,9 +299,9 @@ impl AlpcWait {
 pub struct ReplyWait {
     /// The message it sent.
     pub message: Addr,
-    /// That it waits at its own semaphore for replies, which proves the wait, or at nothing that contradicts it; else why
-    /// that cannot be told.
-    pub at_reply_semaphore: Value<()>,
+    /// Whether it waits at its own semaphore for replies, or at nothing that contradicts it, which proves the wait. False
+    /// of a thread that was suspended: it waits for the end of that, and only the message says that it waits for a reply.
+    pub at_reply_semaphore: Value<bool>,
     /// The port in whose queue the message is.
     pub queue_port: Value<Option<PortRef>>,
     /// The process that owns that port.
@@ -481,7 +481,8 @@ pub fn reply_wait(thread: At<'_, '_>) -> Read<Option<ReplyWait>> {
     }
     let proof = match place {
         Place::Elsewhere => return Ok(None),
-        Place::ReplySemaphore | Place::Unnamed => Value::Known(()),
+        Place::ReplySemaphore | Place::Unnamed => Value::Known(true),
+        Place::Suspended => Value::Known(false),
         Place::Hidden(hole) => Value::Missing(Box::new(hole)),
     };
     expect(kernel, Expected::Message, message)?;
@@ -497,6 +498,8 @@ enum Place {
     Unnamed,
     /// At something else: then it waits for no reply, whatever a message says.
     Elsewhere,
+    /// At what it was suspended with, in place of what it waited at before.
+    Suspended,
     /// It cannot be told.
     Hidden(Hole),
 }
@@ -510,7 +513,6 @@ fn place(thread: At<'_, '_>) -> Read<Place> {
         Err(hole) if reason == WaitReason::WR_LPC_REPLY => return Ok(Place::Hidden(hole)),
         Err(_) => Vec::new(),
     };
-    let at = thread.kernel().addr(thread.address());
     if !objects.is_empty() {
         let semaphore = thread.address_of(Thread::AlpcWaitSemaphore)?;
         if objects.iter().any(|object| object.address.gva() == semaphore) {
@@ -527,15 +529,13 @@ fn place(thread: At<'_, '_>) -> Read<Place> {
         return Ok(Place::Hidden(hole.clone()));
     }
     Ok(match reason {
-        WaitReason::SUSPENDED | WaitReason::WR_SUSPENDED => Place::Hidden(Hole::Implausible(format!(
-            "the thread {at} was suspended, which hides what it waits for"
-        ))),
+        WaitReason::SUSPENDED | WaitReason::WR_SUSPENDED => Place::Suspended,
         WaitReason::WR_LPC_REPLY if objects.is_empty() => Place::Unnamed,
         _ => Place::Elsewhere,
     })
 }
 
-fn wait_for(kernel: &Kernel<'_>, message: Gva, proof: Value<()>) -> ReplyWait {
+fn wait_for(kernel: &Kernel<'_>, message: Gva, proof: Value<bool>) -> ReplyWait {
     let port = kernel.at(message).pointer(Message::PortQueue).and_then(|port| {
         if port.u64() != 0 {
             expect(kernel, Expected::Port, port)?;

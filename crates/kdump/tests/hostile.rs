@@ -24,7 +24,7 @@ fn paths_that_are_no_files_are_named() {
     assert_eq!(Dump::open(folder.path()).unwrap_err().id(), "folder");
     assert_eq!(
         Dump::open(&folder.path().join("none.dmp")).unwrap_err().id(),
-        "io"
+        "not-found"
     );
     let empty = folder.path().join("empty.dmp");
     std::fs::write(&empty, b"").unwrap();

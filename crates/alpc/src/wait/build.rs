@@ -255,9 +255,17 @@ impl<'k, 'd> Builder<'k, 'd> {
         ];
         evidence.extend(self.wait_reason(thread));
         let certainty = match &reply.at_reply_semaphore {
-            Value::Known(()) => {
+            Value::Known(true) => {
                 evidence.extend(self.waits_at_semaphore(thread));
                 Certainty::Proven
+            }
+            Value::Known(false) => {
+                evidence.push(Evidence::word(
+                    "_KWAIT_BLOCK.Object",
+                    at,
+                    "what it is suspended with",
+                ));
+                Certainty::Inferred
             }
             Value::Missing(hole) => {
                 evidence.push(Evidence::hole("_KWAIT_BLOCK.Object", at, (**hole).clone()));
