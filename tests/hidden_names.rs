@@ -216,7 +216,7 @@ fn arguments_do_not_act_on_the_terminal_either() {
         &["a.dmp", "--format", "x\u{3164}", "info"],
         &["a.dmp", "info", "-o", "/nowhere\u{85}/x"],
         &["a\u{202e}.dmp", "triage", "--format", "csv"],
-        &["a.dmp", "check", "--rules", "r\u{1b}.toml"],
+        &["a\u{1b}.dmp", "check", "--rules", "r.toml"],
     ] {
         let run = alpc_dump_in(folder.path(), args);
         assert_seen(&run, &args.join(" "));
