@@ -272,7 +272,7 @@ fn the_choice_is_told() {
     }
     let evidence =
         &sample.run(&["--format", "json", "info"]).json()["result"]["symbols"]["found"]["evidence"];
-    assert_eq!(evidence["tried"], 41);
+    assert_eq!(evidence["tried"], 43);
     let sum = |name: &str| {
         let checks = evidence["checks"].as_array().unwrap().iter();
         checks.map(|check| check[name].as_u64().unwrap()).sum::<u64>()
@@ -287,7 +287,7 @@ fn the_choice_is_told() {
         .sum();
     assert_eq!(
         left_out + evidence["explained_by"].as_array().unwrap().len() as u64,
-        41
+        43
     );
 }
 
@@ -309,6 +309,8 @@ fn without_lost_rows(text: &str) -> String {
         LOST.iter().any(|row| line.starts_with(row))
             || line.contains(" created, ")
             || line.starts_with("BlobTypes")
+            // The heads of the lists of requests are zeros in these worlds, which only their own symbols tell.
+            || line == "I/O requests: ?"
     };
     text.lines()
         .filter(|line| !is_lost(line))

@@ -290,8 +290,29 @@ fn merge(schema: &mut Map<String, Json>, other: &Map<String, Json>) {
     }
 }
 
+/// How far definitions are followed to a list.
+const DEPTH: usize = 4;
+
+/// Whether a value may be a list some of whose elements are missing.
+fn may_lack_elements(value: &Json, definitions: &Json, depth: usize) -> bool {
+    if value.get("items").is_some_and(may_be_missing) {
+        return true;
+    }
+    let Some(depth) = depth.checked_sub(1) else {
+        return false;
+    };
+    let named = value["$ref"]
+        .as_str()
+        .and_then(|name| definitions.get(name.rsplit('/').next()?));
+    let forms = value["anyOf"].as_array().into_iter().flatten();
+    forms
+        .chain(named)
+        .any(|form| may_lack_elements(form, definitions, depth))
+}
+
 /// An object with a value that may be missing may say why.
 fn say_what_may_be_missing(root: &mut Json) {
+    let definitions = root["$defs"].clone();
     visit(root, &mut |schema| {
         let Some(Json::Object(properties)) = schema.get_mut("properties") else {
             return;
@@ -303,7 +324,7 @@ fn say_what_may_be_missing(root: &mut Json) {
             .collect();
         let lists: Vec<Json> = properties
             .iter()
-            .filter(|(_, value)| value.get("items").is_some_and(may_be_missing))
+            .filter(|(_, value)| may_lack_elements(value, &definitions, DEPTH))
             .map(|(name, _)| format!("^{name}\\[\\d+\\]$").into())
             .collect();
         if names.is_empty() && lists.is_empty() {

@@ -65,16 +65,17 @@ fn check_ids(value: &Value) {
             if members.get("record").is_some_and(|record| record == "error") {
                 check(&members["id"]);
             }
-            for list in ["holes", "problems"]
-                .iter()
-                .filter_map(|name| members.get(*name)?.as_array())
+            // The problems of `triage` are of more kinds: notes on the dump, ports in trouble.
+            for hole in members
+                .get("holes")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
             {
-                for hole in list {
-                    ["id", "cause"]
-                        .iter()
-                        .filter_map(|name| hole.get(*name))
-                        .for_each(check);
-                }
+                ["id", "cause"]
+                    .iter()
+                    .filter_map(|name| hole.get(*name))
+                    .for_each(check);
             }
             members.values().for_each(check_ids);
         }
