@@ -98,10 +98,7 @@ fn one_table(kernel: &Kernel<'_>, graph: bool) -> anyhow::Result<Answer> {
         let text = lines.iter().map(three_columns).chain(ports::gap(&all.complete));
         Answer::new(text.collect(), &lines)?
     };
-    Ok(answer
-        .as_far_as(&all.complete)
-        .served_by(kernel)
-        .with_notes(notes))
+    Ok(answer.whole_if(&all.complete).served_by(kernel).with_notes(notes))
 }
 
 fn text(record: &Full, kernel: &Kernel<'_>) -> String {

@@ -117,7 +117,7 @@ impl Answer {
     }
 
     /// The same of a bare list, with whether it is whole.
-    fn as_far_as(mut self, complete: &Value<()>) -> Self {
+    fn whole_if(mut self, complete: &Value<()>) -> Self {
         if complete.hole().is_some() {
             self.short = Some(serde_json::json!({ "complete": complete }));
         }

@@ -242,10 +242,10 @@ pub fn find(word: &str) -> Option<Here> {
         _ => word,
     };
     let bare = word.trim_end_matches('+');
-    let known = |name: &&str| *name == word || *name == bare;
+    let known = |name: &str| name == word || name == bare;
     TABLE
         .iter()
-        .find_map(|(names, here)| names.iter().any(|name| known(&name)).then_some(*here))
+        .find_map(|(names, here)| names.iter().any(|name| known(name)).then_some(*here))
 }
 
 /// The names of all, for those who mistyped one.
