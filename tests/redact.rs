@@ -647,6 +647,163 @@ fn the_worlds_of_another_generator() {
     }
 }
 
+/// What somebody typed, in whatever way a command line takes it, is nobody else's to read: neither in results nor in
+/// what is said about mistakes. The options are those that the help has, so that a new one is among them.
+#[test]
+fn nothing_that_was_typed_is_told() {
+    const SECRET: &str = "ZebraSecret";
+    let sample = Sample::standard("win10-2004-x64");
+    let secret = BTreeSet::from([SECRET.to_owned(), SECRET.to_lowercase()]);
+    let folder = sample.dump().parent().unwrap().to_string_lossy().into_owned();
+    let value = format!("{folder}/{SECRET}/x");
+    let options = |help: &str| -> BTreeSet<(String, Option<char>)> {
+        let lines = help
+            .lines()
+            .map(str::trim_start)
+            .filter(|line| line.starts_with('-'));
+        lines
+            .filter_map(|line| {
+                let (_, rest) = line.split_once("--")?;
+                let (name, behind) = rest.split_once([' ', '=']).unwrap_or((rest, ""));
+                let short = line
+                    .strip_prefix('-')
+                    .and_then(|line| line.chars().next())
+                    .filter(|c| *c != '-');
+                behind.starts_with('<').then(|| (name.to_owned(), short))
+            })
+            .collect()
+    };
+    let top = alpc_dump(&["--help"]).stdout;
+    let known: Vec<&str> = top
+        .lines()
+        .filter_map(|line| line.strip_prefix("  ")?.split_once(' '))
+        .map(|(command, _)| command)
+        .filter(|command| command.chars().all(|c| c.is_ascii_lowercase()) && command.len() > 1)
+        .filter(|command| !["help", "schema", "completions", "man"].contains(command))
+        .collect();
+    assert!(
+        known.contains(&"triage") && known.contains(&"port") && known.len() > 20,
+        "{known:?}"
+    );
+    let global = options(&top);
+    assert!(
+        global
+            .iter()
+            .any(|(name, short)| name == "symbols" && *short == Some('y')),
+        "{global:?}"
+    );
+    let mut count = 0;
+    let mut tried = |command: &[&str], format: &str| {
+        let run = sample.run(&[ALL, &["--format", format], command].concat());
+        assert_without(&written(&run), &secret, &format!("{command:?} {format}"));
+        count += 1;
+    };
+    for command in &known {
+        let mut these = options(&alpc_dump(&[command, "--help"]).stdout);
+        if *command != "info" {
+            these.retain(|option| !global.contains(option));
+        }
+        for (name, short) in these {
+            let mut forms = vec![
+                vec![format!("--{name}"), value.clone()],
+                vec![format!("--{name}={value}")],
+                vec![format!("--{name}={SECRET}")],
+            ];
+            forms.extend(short.map(|short| vec![format!("-{short}{value}")]));
+            forms.extend(short.map(|short| vec![format!("-{short}={value}")]));
+            forms.extend(short.map(|short| vec![format!("-v{short}{value}")]));
+            for form in &forms {
+                let line: Vec<&str> = [*command]
+                    .into_iter()
+                    .chain(form.iter().map(String::as_str))
+                    .collect();
+                for format in ["text", "json", "ndjson"] {
+                    tried(&line, format);
+                }
+            }
+        }
+        for line in [
+            vec![*command, SECRET],
+            vec![*command, SECRET, &value],
+            vec![*command, "-"],
+            vec![*command, "--ZebraSecret"],
+        ] {
+            tried(&line, "json");
+        }
+    }
+    // Lines, and files of them, whatever stands in them.
+    let script = format!("{folder}/{SECRET}.txt");
+    fs::write(
+        &script,
+        format!("!{SECRET}; .echo {SECRET}; port {SECRET}\n.reload /f {SECRET}; lm m {SECRET}\n!process 0 0 {SECRET}\n\
+                 !process {SECRET} 7\ndt {SECRET}; object \\{SECRET}; $<{SECRET}; * {SECRET}"),
+    )
+    .unwrap();
+    let (missing, plain) = (format!("$<{value}"), format!("$<{script}"));
+    let with_args = format!("$$>a<{script} {SECRET}");
+    let lines: [&str; 8] = [
+        &missing,
+        &plain,
+        &with_args,
+        SECRET,
+        "!ZebraSecret",
+        ".echo ZebraSecret",
+        "q ZebraSecret",
+        "lm m ZebraSecret",
+    ];
+    for line in lines {
+        for format in ["text", "json", "ndjson"] {
+            tried(&["-c", line], format);
+            tried(&[&format!("-c{line}")], format);
+            tried(&[&format!("--commands={line}")], format);
+        }
+    }
+    assert!(count > 150, "{count}");
+    // Rules that are wrong are quoted otherwise.
+    let rules = format!("{folder}/{SECRET}.toml");
+    for text in [
+        "[[ZebraSecret]]",
+        "[[signature]]\nname = \"ZebraSecret\"\nis = \"ZebraSecret\"",
+        "ZebraSecret",
+    ] {
+        fs::write(&rules, text).unwrap();
+        for format in ["text", "json", "ndjson", "csv", "junit"] {
+            let run = sample.run(&[ALL, &["--format", format, "check", "--rules", &rules]].concat());
+            assert_without(&written(&run), &secret, text);
+        }
+    }
+    // Symbols of another build under a name of somebody's own, in a folder of somebody's own, found in the folder.
+    let symbols = format!("{folder}/{SECRET}");
+    fs::create_dir(&symbols).unwrap();
+    let other = Sample::standard("vista-sp2-x64");
+    fs::copy(
+        other.dump().with_file_name("kernel.pdb"),
+        format!("{symbols}/{SECRET}.pdb"),
+    )
+    .unwrap();
+    let pointer = format!("{symbols}/file.ptr");
+    fs::write(&pointer, format!("PATH:/nowhere/{SECRET}.pdb")).unwrap();
+    for places in [
+        format!("-y{symbols}"),
+        format!("-y{symbols}/{SECRET}.pdb"),
+        format!("-y{pointer}"),
+        format!("-ysrv*{symbols}*https://{SECRET}/x"),
+    ] {
+        for command in [
+            &["symbols"][..],
+            &["info"],
+            &["processes"],
+            &["hang", "--exact-symbols"],
+            &["triage"],
+        ] {
+            for format in ["text", "json", "ndjson"] {
+                let run = sample.run(&[ALL, &["--format", format, &places], command].concat());
+                assert_without(&written(&run), &secret, &format!("{places} {command:?}"));
+            }
+        }
+    }
+}
+
 /// The bucket of a name is what the system makes of its letters: it would tell which of a list of names it may be.
 #[test]
 fn buckets_of_directories_are_withheld() {
