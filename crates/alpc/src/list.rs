@@ -4,7 +4,8 @@
 //! link checked against the `Blink` of the next entry. When that does not come back to the head, it is followed
 //! by `Blink` from the other end as well: a single entry whose page is missing then costs nothing but that
 //! entry's own contents, for the entries on both its sides name it. Nothing is missing only where the two walks
-//! meet at the same entry and no link that can be read says otherwise.
+//! meet at the same entry, that entry can be read, and no link that can be read says otherwise: of an entry that
+//! cannot be read nobody knows what else it may lead to.
 
 use std::collections::HashSet;
 
@@ -124,6 +125,13 @@ impl Gap {
         stops.into_iter().flatten().find(|stop| stop.is_contradiction())
     }
 
+    /// Whether both walks ended at one entry, which cannot be read: it is the list's, whatever it may hold.
+    #[must_use]
+    pub fn is_one_entry(&self) -> bool {
+        let backward = self.backward.as_ref();
+        matches!((&self.forward, backward), (Stop::Unreadable { at, .. }, Some(Stop::Unreadable { at: back, .. })) if at == back)
+    }
+
     /// What could not be read, on either side.
     fn unreadable(&self) -> Option<&Hole> {
         let stops = [Some(&self.forward), self.backward.as_ref()];
@@ -138,6 +146,7 @@ impl std::fmt::Display for Gap {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.forward)?;
         match &self.backward {
+            Some(_) if self.is_one_entry() => write!(f, ", though both its neighbours name it"),
             Some(backward) => write!(f, "; from the other end, {backward}"),
             None => Ok(()),
         }
@@ -149,6 +158,10 @@ impl List {
     pub fn complete(&self, what: &str) -> Read<()> {
         match &self.gap {
             None => Ok(()),
+            Some(gap) if gap.is_one_entry() => Err(Hole::walk(
+                format!("{what} cannot be followed through entry {}: {gap}", gap.after),
+                gap.unreadable(),
+            )),
             Some(gap) => Err(Hole::walk(
                 format!("{what} has a gap after {} entries: {gap}", gap.after),
                 gap.unreadable(),
@@ -232,7 +245,9 @@ pub(crate) fn walk_up_to(kernel: &Kernel<'_>, head: Gva, cap: usize) -> List {
     let backward = walker.half(Direction::Backward, &met, forward.named);
     let back = match backward.end {
         HalfEnd::Stopped(back) => Some(back),
-        HalfEnd::Joined | HalfEnd::Head => None,
+        // They met where the one could not read on; nor can the other.
+        HalfEnd::Joined => matches!(stop, Stop::Unreadable { .. }).then(|| stop.clone()),
+        HalfEnd::Head => None,
     };
     let is_whole = back.is_none() && !stop.is_contradiction();
     // What one neighbour alone names is a member as long as nothing says that the links are wrong.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::contract::{ClientId, Message, Port, PortMessage};
 use crate::kernel::{At, Kernel, Read};
-use crate::list::{self, List};
+use crate::list::{self, Gap, List};
 use crate::message::MessageType;
 use crate::value::{Addr, Value};
 
@@ -150,7 +150,16 @@ pub fn queue(port: At<'_, '_>, kind: QueueKind) -> Option<QueueRecord> {
 /// When this kernel has no such queue.
 pub fn members(port: At<'_, '_>, kind: QueueKind) -> Read<List> {
     let link = port.kernel().offset(kind.link())?;
-    Ok(list::walk(port.kernel(), port.address_of(kind.head())?).containers(link))
+    let mut list = list::walk(port.kernel(), port.address_of(kind.head())?).containers(link);
+    // Where an entry cannot be read that both its neighbours name, the port's own count proves that nothing is missing.
+    if list.gap.as_ref().is_some_and(Gap::is_one_entry)
+        && port
+            .uint(kind.counter())
+            .is_ok_and(|count| count == list.entries.len() as u64)
+    {
+        list.gap = None;
+    }
+    Ok(list)
 }
 
 /// The lengths of the queues that the debugger sums up in its lists of ports.
