@@ -13,7 +13,6 @@ use serde::Serialize;
 
 use super::{Answer, Table, connections, open_kernel, ports};
 use crate::cli::{Cli, GlobalArgs};
-use crate::failure::Status;
 use crate::output::escape;
 use crate::output::records::Records;
 use crate::output::rows::{Rows, or_question, short_kind};
@@ -63,16 +62,7 @@ pub fn run(cli: &Cli, session: &Session, args: &GlobalArgs) -> anyhow::Result<An
     };
     let notes = ports::source_note(record.global.source, &record.global.complete);
     let text = text(&record, &kernel);
-    let counted = &record.global;
-    let is_short = counted.ports.name_unknown > 0 || counted.queued_messages.iter().any(|one| one.cut > 0);
-    let status = match is_short {
-        true => Status::Partial,
-        false => Status::Complete,
-    };
-    Ok(Answer::new(text, &record)?
-        .served_by(&kernel)
-        .with_notes(notes)
-        .ends_with(status))
+    Ok(Answer::new(text, &record)?.served_by(&kernel).with_notes(notes))
 }
 
 /// The connections of all ports one by one.
@@ -108,11 +98,11 @@ fn text(record: &Full, kernel: &Kernel<'_>) -> String {
     rows.address("PortList", &global.port_list);
     port_rows(&mut rows, global);
     for count in &global.queued_messages {
-        let cut = if count.cut == 0 {
-            String::new()
-        } else {
-            let queues = if count.cut == 1 { "queue" } else { "queues" };
-            format!(", {} {queues} cut off", count.cut)
+        let cut = match (count.cut, count.complete.hole()) {
+            (0, None) => String::new(),
+            (0, Some(_)) => ", maybe more".to_owned(),
+            (1, _) => ", 1 queue cut off".to_owned(),
+            (cut, _) => format!(", {cut} queues cut off"),
         };
         let text = format!("{} messages (ports count {}){cut}", count.messages, count.counted);
         rows.text(queue_label(count.queue), &text);
@@ -125,13 +115,20 @@ fn text(record: &Full, kernel: &Kernel<'_>) -> String {
     let longest = global.longest_queue.as_ref();
     rows.text(
         "LongestQueue",
-        &longest.map_or("none".to_owned(), |longest| {
-            format!(
-                "{} messages at {}",
-                longest.queued,
-                connections::port(&longest.port)
-            )
-        }),
+        &longest.map_or(
+            if counters_are_read(global) { "none" } else { "?" }.to_owned(),
+            |longest| {
+                let maybe = match counters_are_read(global) {
+                    true => "",
+                    false => ", as far as the counters can be read",
+                };
+                format!(
+                    "{} messages at {}{maybe}",
+                    longest.queued,
+                    connections::port(&longest.port)
+                )
+            },
+        ),
     );
     rows.address("MessageTable", &global.message_table);
     rows.address("SecondaryTables", &global.secondary_message_tables);
@@ -175,11 +172,12 @@ fn port_rows(rows: &mut Rows, global: &GlobalRecord) {
     rows.text(
         "Ports",
         &format!(
-            "{} ({} connection, {} client, {} server{})",
+            "{} ({} connection, {} client, {} server{}{})",
             ports.total,
             ports.connection,
             ports.client_communication,
             ports.server_communication,
+            unknown(ports.none, "not connected yet"),
             unknown(ports.unknown, "unknown")
         ),
     );
@@ -192,8 +190,17 @@ fn port_rows(rows: &mut Rows, global: &GlobalRecord) {
             unknown(ports.name_unknown, "unreadable")
         ),
     );
-    rows.text("WithoutHandles", &ports.without_handles.to_string());
-    rows.text("OwnerProcesses", &ports.owners.to_string());
+    let handles = unknown(ports.handles_unknown, "unreadable");
+    rows.text("WithoutHandles", &format!("{}{handles}", ports.without_handles));
+    let owner = unknown(ports.owner_unknown, "ports without a readable one");
+    rows.text("OwnerProcesses", &format!("{}{owner}", ports.owners));
+}
+
+fn counters_are_read(global: &GlobalRecord) -> bool {
+    global
+        .queued_messages
+        .iter()
+        .all(|count| count.complete.hole().is_none())
 }
 
 fn queue_label(kind: QueueKind) -> &'static str {

@@ -61,7 +61,7 @@ pub struct GlobalRecord {
 }
 
 /// How many ports there are.
-#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PortCounts {
     /// All of them.
     pub total: usize,
@@ -71,6 +71,8 @@ pub struct PortCounts {
     pub client_communication: usize,
     /// Servers' ends.
     pub server_communication: usize,
+    /// Those of no kind: between their creation and their connection.
+    pub none: usize,
     /// Those whose kind cannot be told.
     pub unknown: usize,
     /// Those with a name.
@@ -81,8 +83,14 @@ pub struct PortCounts {
     pub name_unknown: usize,
     /// Those that no handle leads to.
     pub without_handles: usize,
+    /// Those of which it cannot be read whether handles lead to them.
+    pub handles_unknown: usize,
     /// Processes that own ports.
     pub owners: usize,
+    /// Ports whose owner cannot be read.
+    pub owner_unknown: usize,
+    /// Set when something that is counted here could not be read of some port: the first reason met.
+    pub complete: Value<()>,
 }
 
 /// How many messages are in the queues of one kind.
@@ -96,6 +104,9 @@ pub struct QueueCount {
     pub counted: u64,
     /// Queues that could not be followed to their end.
     pub cut: usize,
+    /// Set when a queue of that kind, or its counter, could not be read: the first reason met. The longest queue
+    /// may be another one then.
+    pub complete: Value<()>,
 }
 
 /// The port with most messages in its queues.
@@ -201,36 +212,72 @@ fn absent(kernel: &Kernel<'_>, hole: Hole) -> Hole {
 fn count_ports(kernel: &Kernel<'_>, ports: &[Gva]) -> PortCounts {
     let mut counts = PortCounts {
         total: ports.len(),
-        ..PortCounts::default()
+        connection: 0,
+        client_communication: 0,
+        server_communication: 0,
+        none: 0,
+        unknown: 0,
+        named: 0,
+        unnamed: 0,
+        name_unknown: 0,
+        without_handles: 0,
+        handles_unknown: 0,
+        owners: 0,
+        owner_unknown: 0,
+        complete: Value::Known(()),
     };
     let mut owners = BTreeSet::new();
     for port in ports.iter().map(|&address| kernel.at(address)) {
-        bump(match port::kind(port) {
-            Ok(PortKind::Connection) => &mut counts.connection,
-            Ok(PortKind::ClientCommunication) => &mut counts.client_communication,
-            Ok(PortKind::ServerCommunication) => &mut counts.server_communication,
-            Err(_) => &mut counts.unknown,
-        });
-        let header = object::header(kernel, port.address());
-        bump(match header.clone().and_then(object::name) {
-            Ok(Some(_)) => &mut counts.named,
-            Ok(None) => &mut counts.unnamed,
-            Err(_) => &mut counts.name_unknown,
-        });
-        if header
-            .and_then(|header| header.uint(ObjectHeader::HandleCount))
-            .is_ok_and(|handles| handles == 0)
-        {
-            bump(&mut counts.without_handles);
-        }
-        if let Ok((owner, _)) = port::owner_process(port)
-            && owner.u64() != 0
-        {
-            owners.insert(owner);
+        counts.count_kind(port);
+        counts.count_header(port);
+        match first_reason(&mut counts.complete, port::owner_process(port)) {
+            Some((owner, _)) if owner.u64() != 0 => {
+                owners.insert(owner);
+            }
+            Some(_) => {}
+            None => bump(&mut counts.owner_unknown),
         }
     }
     counts.owners = owners.len();
     counts
+}
+
+impl PortCounts {
+    fn count_kind(&mut self, port: At<'_, '_>) {
+        bump(match first_reason(&mut self.complete, port::kind_if_any(port)) {
+            Some(Some(PortKind::Connection)) => &mut self.connection,
+            Some(Some(PortKind::ClientCommunication)) => &mut self.client_communication,
+            Some(Some(PortKind::ServerCommunication)) => &mut self.server_communication,
+            Some(None) => &mut self.none,
+            None => &mut self.unknown,
+        });
+    }
+
+    fn count_header(&mut self, port: At<'_, '_>) {
+        let header = object::header(port.kernel(), port.address());
+        let name = header.clone().and_then(object::name);
+        bump(match first_reason(&mut self.complete, name) {
+            Some(Some(_)) => &mut self.named,
+            Some(None) => &mut self.unnamed,
+            None => &mut self.name_unknown,
+        });
+        let handles = header.and_then(|header| header.uint(ObjectHeader::HandleCount));
+        match first_reason(&mut self.complete, handles) {
+            Some(0) => bump(&mut self.without_handles),
+            Some(_) => {}
+            None => bump(&mut self.handles_unknown),
+        }
+    }
+}
+
+/// What was read; `complete` keeps the first reason why something was not.
+fn first_reason<T>(complete: &mut Value<()>, read: Read<T>) -> Option<T> {
+    read.map_err(|hole| {
+        if complete.hole().is_none() {
+            *complete = Value::from(Err(hole));
+        }
+    })
+    .ok()
 }
 
 fn bump(count: &mut usize) {
@@ -251,16 +298,17 @@ fn count_queue(kernel: &Kernel<'_>, ports: &[Gva], kind: QueueKind) -> QueueCoun
         messages: 0,
         counted: 0,
         cut: 0,
+        complete: Value::Known(()),
     };
     for port in ports.iter().map(|&address| kernel.at(address)) {
-        count.counted = count
-            .counted
-            .saturating_add(port.uint(kind.counter()).unwrap_or(0));
-        let Ok(list) = queue::members(port, kind) else {
+        let counted = first_reason(&mut count.complete, port.uint(kind.counter()));
+        count.counted = count.counted.saturating_add(counted.unwrap_or(0));
+        let Some(list) = first_reason(&mut count.complete, queue::members(port, kind)) else {
+            bump(&mut count.cut);
             continue;
         };
         count.messages = count.messages.saturating_add(list.entries.len());
-        if list.gap.is_some() {
+        if first_reason(&mut count.complete, list.complete("a queue")).is_none() {
             bump(&mut count.cut);
         }
     }
