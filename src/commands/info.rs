@@ -5,7 +5,7 @@ use alpc::crashed::{self, Crashed};
 use alpc::module::Modules;
 use alpc::{Addr, DerivedGlobal};
 use anyhow::Context;
-use kdump::{Coverage, Header, KernelImage, Machine, Note, SecondaryData, SecondaryEnd};
+use kdump::{Coverage, Header, KernelImage, Machine, Note, SecondaryData, SecondaryEnd, Trailing};
 use ntlayout::Identity;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -29,6 +29,9 @@ pub struct InfoRecord<'a> {
     pages: Coverage,
     triage: Option<TriageContents>,
     secondary_data: Option<SecondaryData>,
+    /// What the file of a dump without secondary data holds behind its memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    behind_memory: Option<Trailing>,
     notes: &'a [Note],
     kernel: Found<KernelFound>,
     symbols: Found<SymbolsFound>,
@@ -101,6 +104,8 @@ pub fn run(session: &Session) -> anyhow::Result<Answer> {
         triage: triage(session),
         secondary_data: kdump::secondary_data(dump)
             .with_context(|| format!("the secondary data of {}", dump.path().display()))?,
+        behind_memory: kdump::behind_memory(dump)
+            .with_context(|| format!("what is behind the memory of {}", dump.path().display()))?,
         notes: dump.notes(),
         kernel: Found::new(image.map(|image| kernel_record(&image, &header))),
         symbols: Found::new(symbols),
@@ -239,6 +244,10 @@ fn text(record: &InfoRecord<'_>, header: &Header) -> String {
     if let Some(data) = &record.secondary_data {
         secondary_rows(&mut rows, data);
     }
+    let behind = record.secondary_data.as_ref().and_then(|data| data.behind);
+    if let Some(behind) = behind.or(record.behind_memory) {
+        rows.text("Trailing bytes", &trailing(behind));
+    }
     for note in record.notes {
         rows.text("Note", &escape::text(&note.text));
     }
@@ -337,6 +346,16 @@ fn secondary_rows(rows: &mut Rows, data: &SecondaryData) {
         };
         rows.text("", &format!("{{{}}} {:#x} bytes{cut}", blob.guid, blob.size));
     }
+}
+
+/// What is at the end of the file and belongs to nothing that is known.
+fn trailing(behind: Trailing) -> String {
+    let what = match behind.zeros {
+        Some(true) => "all zero",
+        Some(false) => "of no known kind",
+        None => "not looked at",
+    };
+    format!("{} at file offset {:#x}, {what}", behind.bytes, behind.offset.0)
 }
 
 fn optional<T>(value: Option<T>, text: impl FnOnce(T) -> String) -> String {

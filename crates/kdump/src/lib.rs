@@ -67,7 +67,7 @@ pub use kdbg::{DebuggerData, DebuggerDataError, debugger_data};
 pub use kernel::{BaseAttempt, BaseError, BaseSource, KernelImageError, kernel_image};
 pub use notes::{Lost, Note};
 pub use paging::{Level, PageSize, Translation};
-pub use secondary::{SecondaryBlob, SecondaryData, SecondaryEnd, secondary_data};
+pub use secondary::{SecondaryBlob, SecondaryData, SecondaryEnd, Trailing, behind_memory, secondary_data};
 pub use space::{AddressSpace, Gone, Piece, Whereabouts};
 pub use time::{FileTime, TimeSpan};
 pub use triage::{Triage, TriageModule};

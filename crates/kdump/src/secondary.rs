@@ -52,6 +52,73 @@ pub struct SecondaryData {
     pub blobs: Vec<SecondaryBlob>,
     /// Why there are no more.
     pub ended: SecondaryEnd,
+    /// What the file holds behind them.
+    pub behind: Option<Trailing>,
+}
+
+/// Bytes at the end of a file that belong to nothing that is known of dumps. Writers of recent Windows leave up to
+/// 1.7 MB of zeros there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Trailing {
+    /// Where they begin in the file.
+    pub offset: FileOffset,
+    /// How many they are.
+    pub bytes: u64,
+    /// Whether all of them are zero; none where they are too many to look at.
+    pub zeros: Option<bool>,
+}
+
+/// The most trailing bytes that are looked at.
+const MOST_LOOKED_AT: u64 = 16 << 20;
+
+/// What the file holds from `start` on.
+fn trailing(source: &ByteSource, start: u64) -> io::Result<Option<Trailing>> {
+    let bytes = source.len().saturating_sub(start);
+    if bytes == 0 {
+        return Ok(None);
+    }
+    let zeros = match bytes {
+        ..=MOST_LOOKED_AT => Some(is_zero(source, start, bytes)?),
+        _ => None,
+    };
+    let offset = FileOffset(start);
+    Ok(Some(Trailing { offset, bytes, zeros }))
+}
+
+fn is_zero(source: &ByteSource, start: u64, bytes: u64) -> io::Result<bool> {
+    const STEP: usize = 1 << 16;
+    let mut buffer = vec![0; STEP];
+    for at in (0..bytes).step_by(STEP) {
+        let len = usize::try_from(bytes.saturating_sub(at))
+            .unwrap_or(STEP)
+            .min(STEP);
+        let piece = &mut buffer[..len];
+        if !read(source, start.saturating_add(at), piece)? || piece.iter().any(|byte| *byte != 0) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// What the file of a dump without secondary data holds behind its memory; `None` when it ends there, is cut off
+/// before, or where its memory ends is not known.
+///
+/// # Errors
+/// What the system says when it fails to read the file.
+pub fn behind_memory(dump: &Dump) -> io::Result<Option<Trailing>> {
+    match (secondary_data(dump)?, end(dump)) {
+        (None, Some(end)) => trailing(dump.source(), end),
+        _ => Ok(None),
+    }
+}
+
+/// Where a dump's memory ends in its file.
+fn end(dump: &Dump) -> Option<u64> {
+    match dump.contents() {
+        Contents::Pages(index) => Some(index.end()),
+        Contents::Pieces(triage) => Some(triage.end()),
+        Contents::HeaderOnly => None,
+    }
 }
 
 /// The secondary data behind a dump's memory; `None` when it has none, or where its memory ends is not known.
@@ -60,10 +127,8 @@ pub struct SecondaryData {
 /// What the system says when it fails to read the file.
 pub fn secondary_data(dump: &Dump) -> io::Result<Option<SecondaryData>> {
     let source = dump.source();
-    let start = match dump.contents() {
-        Contents::Pages(index) => index.end(),
-        Contents::Pieces(triage) => triage.end(),
-        Contents::HeaderOnly => return Ok(None),
+    let Some(start) = end(dump) else {
+        return Ok(None);
     };
     let mut header = [0; FILE_HEADER];
     if !read(source, start, &mut header)? || !header.starts_with(b"DumpBlob") {
@@ -112,7 +177,8 @@ fn blobs(source: &ByteSource, first: u64) -> io::Result<SecondaryData> {
         });
         at = offset.saturating_add(size).saturating_add(behind);
     };
-    Ok(SecondaryData { blobs, ended })
+    let behind = trailing(source, at)?;
+    Ok(SecondaryData { blobs, ended, behind })
 }
 
 /// Whether all of the bytes were in the file.

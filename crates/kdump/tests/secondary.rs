@@ -6,7 +6,7 @@ mod common;
 use std::path::Path;
 
 use common::World;
-use kdump::{Dump, SecondaryData, SecondaryEnd, secondary_data};
+use kdump::{Dump, SecondaryData, SecondaryEnd, Trailing, behind_memory, secondary_data};
 
 const GUID: [u8; 16] = [
     0x21, 0x43, 0x65, 0x87, 0xcd, 0xab, 0x01, 0xef, 0x10, 0x32, 0x54, 0x76, 0x98, 0xba, 0xdc, 0xfe,
@@ -173,5 +173,35 @@ fn it_is_read_of_real_dumps() {
             );
             assert_eq!(blob.present, size);
         }
+    }
+}
+
+/// What writers leave at the end of the file is told, with its place: of no piece, and of no secondary data at all.
+#[test]
+fn bytes_behind_everything_are_told() {
+    for dump in kinds() {
+        let end = dump.len() as u64;
+        let alone = |bytes: Vec<u8>| behind_memory(&Dump::from_bytes("dump", bytes).unwrap()).unwrap();
+        assert_eq!(alone(dump.clone()), None);
+        let mut padded = dump.clone();
+        padded.resize(dump.len() + 0x1_2345, 0);
+        let trailing = |offset, bytes, zeros| Trailing {
+            offset: kdump::FileOffset(offset),
+            bytes,
+            zeros: Some(zeros),
+        };
+        assert_eq!(alone(padded.clone()), Some(trailing(end, 0x1_2345, true)));
+        *padded.last_mut().unwrap() = 1;
+        assert_eq!(alone(padded), Some(trailing(end, 0x1_2345, false)));
+        let mut whole = dump.clone();
+        whole.extend(file_header());
+        whole.extend(blob(&[1, 2, 3], 0, 5));
+        let pieces_end = whole.len() as u64;
+        assert_eq!(read(whole.clone()).unwrap().behind, None);
+        whole.resize(whole.len() + 0x5000, 0);
+        assert_eq!(alone(whole.clone()), None);
+        let data = read(whole).unwrap();
+        assert_eq!(data.ended, SecondaryEnd::Complete);
+        assert_eq!(data.behind, Some(trailing(pieces_end, 0x5000, true)));
     }
 }
