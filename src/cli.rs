@@ -22,6 +22,7 @@ How things are named:
   fffff8800f4cc950    an address: at least eight hex digits, or any with 0x or a back-tick
   pid:828 pid:0x33c   a process by its id; tid:N a thread, id:N a message
   svchost.exe         a process by its image name
+  current             the thread that crashed or ran where the dump was written, or its process
   ntsvcs              a port by its name, or by its full path: '\\RPC Control\\ntsvcs'
   name:deadbeef       a name that would be taken for something else
 A name that several things have is refused with the list of them.
@@ -447,15 +448,16 @@ pub struct ThreadsArgs {
 /// Which modules to show.
 #[derive(Clone, Debug, Args)]
 pub struct ModulesArgs {
-    /// Only the modules of this name, with or without its ending; * and ? stand for any letters
-    #[arg(value_name = "NAME")]
+    /// Only the modules of this name, with or without its ending (* and ? stand for any letters), or the one that
+    /// an address is in
+    #[arg(value_name = "NAME|ADDR")]
     pub name: Option<String>,
 }
 
 /// Which thread to show.
 #[derive(Clone, Debug, Args)]
 pub struct ThreadArgs {
-    /// Address of the thread (_ETHREAD), or its id as tid:1234 or tid:0x4d2
+    /// Address of the thread (_ETHREAD), its id as tid:1234 or tid:0x4d2, or current
     #[arg(value_name = "ADDR|tid:N")]
     pub thread: String,
 }
@@ -483,7 +485,8 @@ pub struct ObjectArgs {
 /// Which process to show.
 #[derive(Clone, Debug, Args)]
 pub struct ProcessArgs {
-    /// Address of the process (_EPROCESS), pid:1234 or pid:0x4d2, tid:N of one of its threads, or its image name
+    /// Address of the process (_EPROCESS), pid:1234 or pid:0x4d2, tid:N of one of its threads, its image name, or
+    /// current
     #[arg(value_name = "PROCESS")]
     pub process: String,
 }

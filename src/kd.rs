@@ -88,6 +88,9 @@ Usage:
 
 ";
 
+/// What the debugger's -1 is called here.
+const CURRENT: &str = "current";
+
 const REDIRECTION: &str = "LPC is now emulated over ALPC. Use !alpc\n";
 
 /// Replaces debugger spellings in the arguments.
@@ -267,7 +270,7 @@ fn line(cli: &Cli, words: &[String], whole: &str) -> Vec<Step> {
     match words[0].to_ascii_lowercase().as_str() {
         "!alpc" => vec![alpc(cli, words)],
         "!lpc" => lpc(cli, words),
-        "!thread" => vec![run_as("thread", cli, thread(words))],
+        "!thread" => vec![run_as("thread", cli, &thread(words))],
         "!object" => vec![run_as("object", cli, &path_as_one(words))],
         "!process" => vec![process(cli, words)],
         "!handle" => vec![handle(cli, words)],
@@ -293,24 +296,24 @@ fn echo(cli: &Cli, whole: &str) -> Step {
     Step::Print(format!("{}\n", escape::text(inner.unwrap_or(text))))
 }
 
-/// `lm [OPTIONS] [m PATTERN]`. Options that only choose columns are none here; those that choose other modules than the
-/// kernel's, or by address, are refused.
+/// `lm [OPTIONS] [m PATTERN|a ADDRESS]`. Options that only choose columns are none here; those that choose other modules
+/// than the kernel's are refused.
 fn modules(cli: &Cli, words: &[String]) -> Step {
     let options: Vec<char> = words[0].chars().skip(2).collect();
     let rest = words.get(1..).unwrap_or_default();
-    let takes_columns = |option: &char| "vkftnolm1D".contains(*option);
+    let takes_columns = |option: &char| "vkftnolma1D".contains(*option);
     if !options.iter().all(takes_columns) {
         return refuse(cli, words);
     }
     let mut args = vec!["modules".to_owned()];
-    let mut pattern_next = options.contains(&'m');
+    let mut pattern_next = options.contains(&'m') || options.contains(&'a');
     for word in rest {
         match word.as_str() {
             pattern if pattern_next => {
                 args.push(pattern.to_owned());
                 pattern_next = false;
             }
-            "m" => pattern_next = true,
+            "m" | "a" => pattern_next = true,
             option if option.chars().all(|option| "vkftnol1D".contains(option)) => {}
             _ => return refuse(cli, words),
         }
@@ -328,13 +331,32 @@ fn run_as(verb: &str, cli: &Cli, words: &[String]) -> Step {
     run(cli, &args, words)
 }
 
-/// The flags of `!thread` choose how much of a stack is shown, and no stack is shown here.
-fn thread(words: &[String]) -> &[String] {
-    match words {
-        [verb_and_thread @ .., flags] if words.len() == 3 && u32::from_str_radix(flags, 16).is_ok() => {
-            verb_and_thread
+/// `!thread [THREAD [FLAGS]]`: none and -1 are the current one. The flags choose how much of a stack is shown, and no
+/// stack is shown here. Numbers below 0x10000 are no addresses; the debugger takes an id with `-t`.
+fn thread(words: &[String]) -> Vec<String> {
+    let (thread, rest) = match words.get(1..).unwrap_or_default() {
+        [] => ("-1", &[][..]),
+        [by_id, id, rest @ ..] if by_id == "-t" => {
+            let id = address::hex(id).map(|id| format!("tid:{id:#x}"));
+            return [Some(words[0].clone()), id]
+                .into_iter()
+                .flatten()
+                .chain(without_flags(rest))
+                .collect();
         }
-        _ => words,
+        [thread, rest @ ..] => (thread.as_str(), rest),
+    };
+    let thread = if thread == "-1" { CURRENT } else { thread };
+    [words[0].clone(), thread.to_owned()]
+        .into_iter()
+        .chain(without_flags(rest))
+        .collect()
+}
+
+fn without_flags(rest: &[String]) -> Vec<String> {
+    match rest {
+        [flags] if address::hex(flags).is_some() => Vec::new(),
+        rest => rest.to_vec(),
     }
 }
 
@@ -347,14 +369,14 @@ fn path_as_one(words: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// `!process [PROCESS [FLAGS]] [IMAGE]`: process 0 is all of them, and none and -1 are the current one, which a dump
-/// does not have here. Bits 1 and 2 of the flags ask for threads and what they wait for; without flags the debugger
-/// shows one process in full, and a list of all. Numbers below 0x10000 are process ids, in hex as everything that a
-/// debugger reads.
+/// `!process [PROCESS [FLAGS]] [IMAGE]`: process 0 is all of them, and none and -1 are the current one. Bits 1 and 2 of
+/// the flags ask for threads and what they wait for; without flags the debugger shows one process in full, and a list
+/// of all. Numbers below 0x10000 are process ids, in hex as everything that a debugger reads.
 fn process(cli: &Cli, words: &[String]) -> Step {
-    let Some(process) = words.get(1).filter(|word| !word.starts_with(['-', '/'])) else {
+    let process = words.get(1).map_or("-1", String::as_str);
+    if process.starts_with(['-', '/']) && process != "-1" {
         return refuse(cli, words);
-    };
+    }
     let flags = words.get(2).map(|flags| address::hex(flags));
     if flags.is_some_and(|flags| flags.is_none()) {
         return refuse(cli, words);
@@ -400,6 +422,9 @@ fn handle(cli: &Cli, words: &[String]) -> Step {
 
 /// A process as debuggers take it: an address, or an id in hex.
 fn debugger_process(token: &str) -> String {
+    if token == "-1" {
+        return CURRENT.to_owned();
+    }
     let digits = token.strip_prefix("0x").unwrap_or(token);
     match u64::from_str_radix(digits, 16) {
         Ok(id) if id < 0x1_0000 => format!("pid:{id:#x}"),
@@ -657,9 +682,21 @@ mod tests {
             ("lmv m a*", r#"Modules(ModulesArgs { name: Some("a*") })"#),
             ("lm m", "refused"),
             ("lm u", "refused"),
-            ("lm a fffff80000000000", "refused"),
-            ("!process", "refused"),
-            ("!process -1 0", "refused"),
+            (
+                "lm a fffff80000000000",
+                r#"Modules(ModulesArgs { name: Some("fffff80000000000") })"#,
+            ),
+            ("!process", r#"Process(ProcessArgs { process: "current" })"#),
+            ("!process -1 0", r#"Process(ProcessArgs { process: "current" })"#),
+            (
+                "!process -1 7",
+                r#"Threads(ThreadsArgs { waiting: false, process: Some("current") })"#,
+            ),
+            ("!thread", r#"Thread(ThreadArgs { thread: "current" })"#),
+            (
+                "!thread -t 25c 1f",
+                r#"Thread(ThreadArgs { thread: "tid:0x25c" })"#,
+            ),
             ("!process /s 1 0 0", "refused"),
             ("!process 0 zz", "refused"),
             ("!process 0", "Processes"),

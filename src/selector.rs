@@ -1,7 +1,8 @@
 //! How users name things: one rule for every command.
 //!
 //! A bare token with `0x`, a back-tick or at least eight hex digits is an address; anything else is a name.
-//! Numbers carry a prefix: `pid:`, `tid:`, `id:`, decimal or `0x`. `name:` forces a name.
+//! Numbers carry a prefix: `pid:`, `tid:`, `id:`, decimal or `0x`. `name:` forces a name. `current` is the thread
+//! that crashed, or ran where the dump was written, and its process.
 
 use alpc::near::{Near, Nearest};
 use alpc::redact::{Ids, Redaction};
@@ -27,6 +28,7 @@ pub fn parse(token: &str) -> anyhow::Result<Selector> {
             Ok(Selector::MessageId(id))
         }
         Some(("name", name)) => Ok(Selector::Name(name.to_owned())),
+        None if token.eq_ignore_ascii_case("current") => Ok(Selector::Current),
         _ if is_meant_as_address(token) => address::parse(token).map(Selector::Address),
         _ => Ok(Selector::Name(token.to_owned())),
     }

@@ -75,20 +75,51 @@ fn every_process_of_a_name_is_shown() {
     assert_eq!((none.status, none.stdout.as_str()), (1, ""));
 }
 
+/// The debugger begins with the thread on whose stack the dump was written, and with its process.
 #[test]
-fn there_is_no_current_process() {
+fn the_current_process_and_thread_are_those_that_ran() {
     let sample = Sample::standard("win10-2004-x64");
+    let truth = &sample.world.truth;
+    let running: Vec<_> = truth.threads.iter().filter(|thread| thread.state == 2).collect();
+    let [running] = running[..] else {
+        panic!("one thread runs");
+    };
+    let (thread, process) = (running.address.to_string(), running.process.to_string());
+    for line in ["!process", "!process -1 0", "!process -1 7", "process current"] {
+        let run = lines(&sample, line);
+        assert_eq!(run.status, 0, "{line}: {}", run.stderr);
+        assert!(
+            run.stdout.starts_with(&format!("PROCESS {process}")),
+            "{}",
+            run.stdout
+        );
+        assert_eq!(run.stdout.matches("PROCESS ").count(), 1);
+    }
+    let by_id = format!("!thread -t {:x}", running.tid);
     for line in [
-        "!process",
-        "!process -1 0",
-        "!process -1 7",
         "!thread",
-        "!process /s 1 0 0",
+        "!thread -1",
+        "!thread -1 16",
+        "thread current",
+        &by_id,
+        "!thread -t zz",
     ] {
         let run = lines(&sample, line);
-        assert_eq!((run.status, run.stdout.as_str()), (2, ""), "{line}");
-        assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+        match line.ends_with("zz") {
+            true => assert_eq!((run.status, run.stdout.as_str()), (2, "")),
+            false => {
+                assert_eq!(run.status, 0, "{line}: {}", run.stderr);
+                assert!(
+                    run.stdout.starts_with(&format!("THREAD {thread}")),
+                    "{}",
+                    run.stdout
+                );
+            }
+        }
     }
+    let run = lines(&sample, "!process /s 1 0 0");
+    assert_eq!((run.status, run.stdout.as_str()), (2, ""));
+    assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
 }
 
 #[test]
@@ -123,7 +154,22 @@ fn modules_are_those_of_the_name() {
     assert_eq!(lines(&sample, "lm m *").stdout, lines(&sample, "lm").stdout);
     let none = lines(&sample, "lm m nothere");
     assert_eq!((none.status, none.stdout.as_str()), (1, ""));
-    assert_eq!(lines(&sample, "lm a fffff80000000000").status, 2);
+    for module in &sample.world.truth.modules {
+        for (at, fits) in [
+            (module.base, true),
+            (module.base + (u64::from(module.size) - 1), true),
+            (module.base + u64::from(module.size), false),
+        ] {
+            let run = lines(&sample, &format!("lm a {at}"));
+            let shown = run.stdout.contains(&*module.name);
+            assert_eq!(shown, fits, "{at}: {}{}", run.stdout, run.stderr);
+            assert!(run.stdout.lines().count() < 3);
+        }
+    }
+    let none = lines(&sample, "lm a ffffffff`fffff000");
+    assert_eq!((none.status, none.stdout.as_str()), (1, ""));
+    let user = lines(&sample, "lm u");
+    assert_eq!((user.status, user.stderr.lines().count()), (2, 1));
 }
 
 #[test]
@@ -242,7 +288,7 @@ fn what_is_not_understood_names_the_nearest_in_one_line() {
         ("!alcp /m 1", "!alpc"),
         ("threds", "threads"),
         ("port", "port --help"),
-        ("!thread", "!thread ADDRESS"),
+        ("!thread -p", "!thread [ADDRESS"),
         ("!object", "ADDRESS|PATH"),
         ("!nothing at all", "from-windbg"),
         ("!for_each_process \"x\"", "hang"),
@@ -276,7 +322,7 @@ fn what_the_documentation_has_is_taken() {
             .is_some_and(|cell| matches!(cell.trim(), "same" | "differs"));
         for spelled in cells[0].split('`').skip(1).step_by(2) {
             let spelled = spelled.replace("dt TYPE", "dt _EPROCESS");
-            let line = ["ADDR", "PROCESS", "TYPE", "PATH", "NAME", "FILE", "TEXT"]
+            let line = ["ADDR", "PROCESS", "TYPE", "PATH", "NAME", "FILE", "TEXT", "ID"]
                 .iter()
                 .zip([
                     "fffffa801afae6f0",
@@ -286,6 +332,7 @@ fn what_the_documentation_has_is_taken() {
                     "afd",
                     "none.txt",
                     "a",
+                    "8",
                 ])
                 .fold(spelled.to_owned(), |line, (word, value)| {
                     line.replace(word, value)

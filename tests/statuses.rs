@@ -299,7 +299,7 @@ impl Table {
 const PACK: &str = "PACK";
 
 /// What is asked of a whole system.
-const WHOLE_SYSTEM: [&str; 24] = [
+const WHOLE_SYSTEM: [&str; 27] = [
     "hang",
     "hang -v",
     "hang --longer-than 1s",
@@ -323,6 +323,9 @@ const WHOLE_SYSTEM: [&str; 24] = [
     "connections ntsvcs",
     r"object \",
     "chain lsass.exe",
+    "process current",
+    "thread current",
+    "chain current",
     "dt _EPROCESS",
 ];
 

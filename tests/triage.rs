@@ -209,6 +209,24 @@ fn the_idle_thread_is_called_that() {
     let small = Small::of(&world, crashed, Va::NULL, crashed, &[]);
     let info = small.run(&["info"]).json()["result"].clone();
     assert_eq!(info["triage"]["crashed"]["idle"], true);
+    let thread = small.run(&["thread", "current"]).json()["result"].clone();
+    assert_eq!(thread["address"], crashed.to_string());
+    assert_eq!(thread["idle"], true);
+    let process = small.run(&["process", "current"]).json()["result"].clone();
+    assert_eq!(
+        process["address"],
+        world.truth.thread(crashed).process.to_string()
+    );
+    assert_eq!(process["idle"], true);
+    // Of a thread that is not idle nothing says so.
+    let busy = Small::of(&world, crashed, Va::NULL, Va::NULL, &[]);
+    for view in ["thread", "process"] {
+        assert!(
+            busy.run(&[view, "current"]).json()["result"]
+                .get("idle")
+                .is_none()
+        );
+    }
 }
 
 /// A blob without references is told as freed, with its kind and whatever can still be read.

@@ -71,7 +71,7 @@ fn start(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Start> {
     use alpc::select::{Selector, Thing};
     match selector::parse(token)? {
         Selector::Address(address) => at(kernel, selector::address(kernel, address, Thing::Waiter)?),
-        Selector::ThreadId(_) => selector::thread(kernel, token).map(Start::Thread),
+        Selector::ThreadId(_) | Selector::Current => selector::thread(kernel, token).map(Start::Thread),
         Selector::MessageId(_) => selector::message(kernel, token).map(Start::Message),
         _ => selector::process(kernel, token).map(Start::Process),
     }

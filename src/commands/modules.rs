@@ -2,8 +2,10 @@
 
 use alpc::Kernel;
 use alpc::module::{self, ModuleRecord, Modules};
+use kdump::Gva;
 
 use super::{Answer, Table, open_kernel, symbol_source};
+use crate::address;
 use crate::cli::{Cli, ModulesArgs};
 use crate::failure::Failure;
 use crate::output::escape;
@@ -21,12 +23,12 @@ pub const TABLE: Table = Table {
 
 pub fn run(session: &Session, args: &ModulesArgs) -> anyhow::Result<Answer> {
     if let Some(record) = of_triage(session) {
-        let record = named(record, module::of_triage(session.dump()).as_ref(), args)?;
+        let record = chosen(record, module::of_triage(session.dump()).as_ref(), args)?;
         return Answer::new(text(&record, 16), &record);
     }
     let kernel = session.kernel()?;
     let record = of_kernel(&kernel)?;
-    let record = named(record, of_kernel(&kernel.unredacted()).ok().as_ref(), args)?;
+    let record = chosen(record, of_kernel(&kernel.unredacted()).ok().as_ref(), args)?;
     let digits = if kernel.pointer_size() == 4 { 8 } else { 16 };
     Ok(Answer::new(text(&record, digits), &record)?.served_by(&kernel))
 }
@@ -42,12 +44,12 @@ pub fn records(
         Some(modules) => {
             records.head(cli, None)?;
             let truth = module::of_triage(session.dump());
-            (named(modules, truth.as_ref(), args)?, None)
+            (chosen(modules, truth.as_ref(), args)?, None)
         }
         None => {
             let kernel = open_kernel(cli, session, records)?;
             let truth = of_kernel(&kernel.unredacted()).ok();
-            let modules = named(of_kernel(&kernel)?, truth.as_ref(), args)?;
+            let modules = chosen(of_kernel(&kernel)?, truth.as_ref(), args)?;
             (modules, Some(symbol_source(&kernel)))
         }
     };
@@ -70,6 +72,41 @@ pub fn of_triage(session: &Session) -> Option<Modules> {
 fn of_kernel(kernel: &Kernel<'_>) -> anyhow::Result<Modules> {
     module::modules(kernel)
         .map_err(|hole| Failure::partial(hole.id(), format!("the modules cannot be listed: {hole}")))
+}
+
+/// Leaves the modules that are asked for.
+fn chosen(modules: Modules, truth: Option<&Modules>, args: &ModulesArgs) -> anyhow::Result<Modules> {
+    match args.name.as_deref().map(|token| (token, address::parse(token))) {
+        Some((token, Ok(at))) if address::looks_like_address(token) => around(modules, at),
+        _ => named(modules, truth, args),
+    }
+}
+
+/// Leaves the module that an address is in.
+fn around(mut modules: Modules, at: Gva) -> anyhow::Result<Modules> {
+    let range = |module: &ModuleRecord| Some(module.base.known()?.gva()..module.end.known()?.gva());
+    let unknown = modules
+        .modules
+        .iter()
+        .filter(|module| range(module).is_none())
+        .count();
+    modules
+        .modules
+        .retain(|module| range(module).is_some_and(|range| range.contains(&at)));
+    if !modules.modules.is_empty() {
+        return Ok(modules);
+    }
+    let message = format!("no kernel module is around {:016x}", u64::from(at));
+    Err(match (modules.complete.hole(), unknown) {
+        (None, 0) => Failure::not_there("no-such-module", message),
+        (Some(hole), _) => {
+            Failure::partial(hole.id(), format!("{message} as far as they can be read: {hole}"))
+        }
+        (None, _) => Failure::partial(
+            "no-such-module",
+            format!("{message}; where {unknown} are cannot be read"),
+        ),
+    })
 }
 
 /// Leaves the modules whose true name is asked for. The kernel is the first one, and `nt` whatever its file is called.

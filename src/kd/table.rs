@@ -22,8 +22,9 @@ const STACKS: Here =
 const MEMORY: Here = Nearest("memory is not shown here: `dt TYPE ADDRESS` shows a type's members");
 const RUNNING: Here = Nearest("a dump does not run: `threads` lists what each thread does");
 const CODE: Here = Nearest("no code is shown here: `modules` lists what is loaded");
-const CONTEXT: Here =
-    Nearest("there is no current process or thread here: name it in each line, as in `!process ADDRESS 7`");
+const CONTEXT: Here = Nearest(
+    "the current process and thread stay those of the crash: name others in each line, as in `!process ADDRESS 7`",
+);
 const SCRIPT: Here = Nearest(
     "scripts that decide and repeat are not run: `hang`, `ports` and `threads` look at the whole system",
 );
@@ -212,20 +213,21 @@ const TABLE: &[(&[&str], Here)] = &[
     (&["!lpc"], Nearest("!lpc message|port|thread ADDRESS")),
     (
         &["!thread"],
-        Nearest("!thread ADDRESS; no thread is the current one in a dump here: `threads` lists all"),
+        Nearest("!thread [ADDRESS|-1|-t ID [FLAGS]]; `threads` lists all"),
     ),
     (
         &["!process"],
-        Nearest(
-            "!process PROCESS [FLAGS] or !process 0 FLAGS [IMAGE]; no process is the current one here: `info` tells of the crash",
-        ),
+        Nearest("!process [PROCESS|-1 [FLAGS]] or !process 0 FLAGS [IMAGE]"),
     ),
     (&["!object"], Nearest("!object ADDRESS|PATH")),
     (
         &["!handle"],
         Nearest("!handle 0 FLAGS [PROCESS [TYPE]]: all handles, not one"),
     ),
-    (&["lm"], Nearest("lm, or lm m NAME: kernel modules only")),
+    (
+        &["lm"],
+        Nearest("lm, lm m NAME or lm a ADDRESS: kernel modules only"),
+    ),
     (
         &["dt", "dx", "!dso", "dv"],
         Nearest("`dt TYPE [ADDRESS]`: no fields, no expressions"),

@@ -24,10 +24,20 @@ pub fn lines(process: &ProcessRecord) -> String {
         rows::or_question(&process.handle_count, |count| format!("{count:>3}")),
         image(process),
     );
+    if let Some(label) = idle(process) {
+        text.push_str(&format!("    {label}\n"));
+    }
     if let Some(found_by) = process.found_by {
         text.push_str(&format!("    {}\n", not_listed(found_by)));
     }
     text
+}
+
+/// What the Idle process is, which has neither image file nor place in the system's list.
+pub fn idle(process: &ProcessRecord) -> Option<&'static str> {
+    const WHAT: &str =
+        "The Idle process: it owns the threads that processors run when they have nothing else to do";
+    process.idle.then_some(WHAT)
 }
 
 /// That no list that could be read has a process, and what led to it.
@@ -37,5 +47,9 @@ pub fn not_listed(found_by: FoundBy) -> String {
 
 /// The image's file name in full, where it is known.
 pub fn image(process: &ProcessRecord) -> String {
-    process.image_file().map_or_else(|| "?".to_owned(), escape::text)
+    let unknown = if process.idle { "Idle" } else { "?" };
+    let name = process
+        .image_file()
+        .filter(|name| !process.idle || !name.is_empty());
+    name.map_or_else(|| unknown.to_owned(), escape::text)
 }

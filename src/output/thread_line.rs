@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use alpc::Value;
+use alpc::roots::FoundBy;
 use alpc::thread::{AlpcWait, ReplyWait, ThreadRecord, WaitObject};
 
 use super::rows::{self, Rows};
@@ -16,6 +17,9 @@ pub fn short(thread: &ThreadRecord) -> String {
 /// column the ALPC message whose reply it waits for.
 pub fn full(rows: &mut Rows, thread: &ThreadRecord) {
     rows.line(&format!("{} {}", head(thread), state_in_full(thread)));
+    if thread.idle && !matches!(thread.found_by, Some(FoundBy::Idle { .. })) {
+        rows.line("The idle thread of its processor, which has nothing else to do");
+    }
     if let Some(found_by) = thread.found_by {
         rows.line(&format!("In no list that could be read: {found_by}"));
     }

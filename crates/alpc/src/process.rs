@@ -126,6 +126,9 @@ pub struct ProcessRecord {
     pub active_threads: Value<u32>,
     /// Whether it is a 32-bit process of a 64-bit system.
     pub wow64: Value<bool>,
+    /// Whether it is the Idle process, which owns the threads that processors run when they have nothing else to do.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub idle: bool,
     /// What led to it, where the system's list of processes does not have it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found_by: Option<FoundBy>,
@@ -212,6 +215,7 @@ fn record(process: At<'_, '_>) -> ProcessRecord {
             .pointer(Process::Wow64Process)
             .map(|wow64| wow64.u64() != 0)
             .into(),
+        idle: kernel.roots().is_idle_process(process.address()),
         found_by: None,
     }
 }

@@ -83,6 +83,8 @@ pub(crate) struct Roots {
     processes: Vec<(Gva, FoundBy)>,
     /// The process that owns the idle threads: it is in no list of processes, nor are they in its own.
     idle_process: Option<Gva>,
+    /// The threads that processors run when they have nothing else to do, whatever led to them first.
+    idle_threads: HashSet<Gva>,
 }
 
 impl Roots {
@@ -90,7 +92,12 @@ impl Roots {
     pub(crate) fn read(kernel: &Kernel<'_>) -> Self {
         let mut roots = Self::default();
         let mut seen = HashSet::new();
-        for (thread, found_by) in crashed(kernel).into_iter().chain(by_processors(kernel)) {
+        let known: Vec<_> = crashed(kernel).into_iter().chain(by_processors(kernel)).collect();
+        let idle = known
+            .iter()
+            .filter(|(_, found_by)| matches!(found_by, FoundBy::Idle { .. }));
+        roots.idle_threads = idle.map(|(thread, _)| *thread).collect();
+        for (thread, found_by) in known {
             if kernel.is_kernel_address(thread) && seen.insert(thread) {
                 roots.add(kernel, thread, found_by);
             }
@@ -117,7 +124,7 @@ impl Roots {
         let Some(process) = owner.or_else(|| attached().filter(|_| is_crashed)) else {
             return;
         };
-        if matches!(found_by, FoundBy::Idle { .. }) || is_idle(kernel, process) {
+        if self.idle_threads.contains(&thread) || is_idle(kernel, process) {
             self.idle_process.get_or_insert(process);
         }
         self.threads.push(Root {
@@ -132,6 +139,34 @@ impl Roots {
         if self.processes.iter().all(|(known, _)| *known != process) {
             self.processes.push((process, found_by));
         }
+    }
+
+    /// Whether a process is the one that owns the idle threads.
+    pub(crate) fn is_idle_process(&self, process: Gva) -> bool {
+        self.idle_process == Some(process)
+    }
+
+    /// Whether a thread is one that a processor runs when it has nothing else to do.
+    pub(crate) fn is_idle_thread(&self, thread: Gva) -> bool {
+        self.idle_threads.contains(&thread)
+    }
+
+    /// The thread that crashed, or those that the processors run, each with the process that is current with it. Of
+    /// those that processors run it is the one alone on whose stack the dump was written, where the header says so.
+    pub(crate) fn current(&self, kernel: &Kernel<'_>) -> Vec<(Gva, Gva)> {
+        let of = |is: fn(FoundBy) -> bool| self.threads.iter().filter(move |root| is(root.found_by));
+        let crashed: Vec<&Root> = of(|by| by == FoundBy::Crashed).collect();
+        let running: Vec<&Root> = of(|by| matches!(by, FoundBy::Current { .. })).collect();
+        let wrote = running.iter().filter(|root| wrote_the_dump(kernel, root.thread));
+        let wrote: Vec<&Root> = wrote.copied().collect();
+        let attached = kernel.dump().triage().and_then(kdump::Triage::process);
+        [crashed, wrote, running]
+            .into_iter()
+            .find(|threads| !threads.is_empty())
+            .unwrap_or_default()
+            .into_iter()
+            .map(|root| (root.thread, attached.unwrap_or(root.process)))
+            .collect()
     }
 
     /// Adds to the list of processes those that it lacks.
@@ -174,6 +209,20 @@ fn owner(kernel: &Kernel<'_>, thread: Gva) -> Read<Gva> {
         return Err(Hole::Implausible(format!("no process is at {at}")));
     }
     Ok(process)
+}
+
+/// Whether the stack pointer of the header's context record is on a thread's kernel stack: the processor that wrote
+/// the dump ran it.
+fn wrote_the_dump(kernel: &Kernel<'_>, thread: Gva) -> bool {
+    let Some(context) = kernel.dump().header().context else {
+        return false;
+    };
+    let stack = || {
+        let control = kernel.at(thread).embedded(Thread::Tcb)?;
+        let limit = control.pointer(ThreadControl::StackLimit)?;
+        Ok::<_, Hole>((limit, control.pointer(ThreadControl::StackBase)?))
+    };
+    stack().is_ok_and(|(limit, base)| (limit..=base).contains(&context.rsp))
 }
 
 /// What a triage dump says itself.

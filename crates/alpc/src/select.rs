@@ -32,6 +32,9 @@ pub enum Selector {
     MessageId(u32),
     /// By a name: an image's, a port's, or the full path of an object.
     Name(String),
+    /// The one that a debugger would begin with: the thread that crashed, or that ran where the dump was written,
+    /// and its process.
+    Current,
 }
 
 impl fmt::Display for Selector {
@@ -42,6 +45,7 @@ impl fmt::Display for Selector {
             Self::ThreadId(id) => write!(f, "tid:{id:#x}"),
             Self::MessageId(id) => write!(f, "id:{id:#x}"),
             Self::Name(name) => f.write_str(name),
+            Self::Current => f.write_str("current"),
         }
     }
 }
@@ -308,12 +312,37 @@ pub fn process(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelec
             }
             search.one(what, selector)
         }
+        Selector::Current => {
+            let mut search = Search::default();
+            let mut seen = BTreeSet::new();
+            for (_, process) in current(kernel, &mut search) {
+                if seen.insert(process) {
+                    search.found.push(process_candidate(kernel, process));
+                }
+            }
+            search.one(what, selector)
+        }
         Selector::MessageId(_) => Err(NotSelected::WrongKind {
             what,
             selector: selector.clone(),
-            instead: "its address, pid:N or its image name",
+            instead: "its address, pid:N, its image name or current",
         }),
     }
+}
+
+/// The threads that a debugger could begin with, and their processes. That there is none has a reason.
+fn current(kernel: &Kernel<'_>, search: &mut Search) -> Vec<(Gva, Gva)> {
+    let current = kernel.roots().current(kernel);
+    if current.is_empty() {
+        let table = kernel
+            .global(Global::KiProcessorBlock)
+            .and_then(|table| kernel.cursor().pointer(table));
+        let reason = table.err().unwrap_or_else(|| {
+            Hole::Walk("no processor's control block leads to a thread that can be read".into())
+        });
+        search.gaps.push(reason);
+    }
+    current
 }
 
 /// What is at an address, in the words of a list of candidates.
@@ -437,10 +466,17 @@ pub fn thread(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelect
             }
             search.one(what, selector)
         }
+        Selector::Current => {
+            let mut search = Search::default();
+            for (thread, _) in current(kernel, &mut search) {
+                search.found.push(described(kernel, kernel.addr(thread)));
+            }
+            search.one(what, selector)
+        }
         _ => Err(NotSelected::WrongKind {
             what,
             selector: selector.clone(),
-            instead: "its address or tid:N",
+            instead: "its address, tid:N or current",
         }),
     }
 }
@@ -625,7 +661,7 @@ pub fn object(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelect
                 .one(what, selector)
         }
         Selector::ProcessId(_) => process(kernel, selector),
-        Selector::ThreadId(_) => thread(kernel, selector),
+        Selector::ThreadId(_) | Selector::Current => thread(kernel, selector),
         Selector::MessageId(_) => Err(NotSelected::WrongKind {
             what,
             selector: selector.clone(),

@@ -184,6 +184,9 @@ pub struct ThreadRecord {
     pub wait_objects: Value<Vec<WaitObject>>,
     /// What it waits for over ALPC.
     pub alpc_wait: Value<Option<AlpcWait>>,
+    /// Whether it is the one that a processor runs when it has nothing else to do.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub idle: bool,
     /// What led to it, where its process's list of threads does not have it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found_by: Option<FoundBy>,
@@ -354,6 +357,7 @@ pub fn thread(kernel: &Kernel<'_>, address: Gva) -> ThreadRecord {
             .and_then(|()| reply_wait(thread))
             .map(|reply| reply.map(AlpcWait::Reply))
             .into(),
+        idle: kernel.roots().is_idle_thread(address),
         found_by: None,
         details: None,
     }
