@@ -7,7 +7,8 @@ use crate::bytes::{count, low32};
 use crate::memory::Backing;
 use crate::world::message::kind;
 use crate::world::{
-    Built, ConnectionSpec, ExecutiveResource, Message, Pool, Port, Process, Queue, Request, Thread, World,
+    Built, ConnectionSpec, ExecutiveResource, Message, Pool, Port, Process, Queue, Request, Thread, Wait,
+    World,
 };
 
 use super::system::{self, System};
@@ -245,6 +246,69 @@ pub fn self_call(kernel: &str) -> Scene {
     let thread = stage.thread(lsass, "first");
     let port = stage.port(lsass, "lsasspirpc");
     stage.call(thread, port, Queue::Pending, thread);
+    stage.finish()
+}
+
+/// Threads that still name a message and that the message names, and of which one alone waits for its reply. `first`
+/// does, of `second`, whose own call came back: it waits for an event now, and would close a ring. So would each of
+/// `queued` (at a completion port, for the reason of one that waits for a reply), `pool` (at a completion port, for the
+/// reason of its threads), `ready` and `running`. The message of `reused` is another thread's by now, `held`'s. `held`
+/// is suspended, so that only the message says that it waits for a reply.
+#[must_use]
+pub fn stale_waits(kernel: &str) -> Scene {
+    let mut stage = Stage::new(kernel);
+    let System { csrss, lsass, .. } = stage.system;
+    let threads = stage.chain(&[(csrss, "first", ""), (lsass, "second", "lsasspirpc")]);
+    let port = stage.port(csrss, "ApiPort");
+    stage.call(threads[1], port, Queue::Pending, threads[0]);
+    let event = stage.world.event(None);
+    stage.wait_on(threads[1], event);
+    let queue = stage.world.completion_port();
+    for name in ["queued", "pool", "ready", "running", "held", "reused"] {
+        let thread = stage.thread(lsass, name);
+        let message = stage.call(thread, port, Queue::Pending, threads[0]);
+        stage.name(&format!("{name}'s message"), message);
+        match name {
+            "queued" => stage.world.thread_mut(thread).wait = Wait::Object(queue),
+            "pool" => stage.world.serve(thread, queue, true),
+            "ready" | "running" => {
+                let thread = stage.world.thread_mut(thread);
+                thread.state = if name == "ready" { 1 } else { 2 };
+                thread.wait = Wait::None;
+            }
+            "held" => stage.world.suspend(thread, true),
+            _ => {
+                let message = stage.cast["held's message"];
+                stage.world.thread_mut(thread).alpc_message_id = message.0;
+            }
+        }
+        if name != "held" {
+            stage.world.thread_mut(thread).alpc_wait = None;
+        }
+    }
+    stage.world.thread_mut(threads[1]).alpc_wait = None;
+    stage.finish()
+}
+
+/// A request that a process has received, and no thread of it is named: `likely` began to wait at the same tick as the
+/// client, `other` did not.
+#[must_use]
+pub fn received_by_nobody(kernel: &str) -> Scene {
+    let mut stage = Stage::new(kernel);
+    let System {
+        explorer, netsvcs, ..
+    } = stage.system;
+    let client = stage.thread(explorer, "client");
+    let port = stage.port(netsvcs, "senssvc");
+    stage.name("process", netsvcs);
+    stage.call(client, port, Queue::Pending, Va::NULL);
+    let since = stage.world.truth.thread(client).wait_time;
+    for (name, ticks) in [("other", 700), ("likely", 0)] {
+        let thread = stage.thread(netsvcs, name);
+        let event = stage.world.event(None);
+        stage.wait_on(thread, event);
+        stage.world.thread_mut(thread).wait_time = since - ticks;
+    }
     stage.finish()
 }
 
