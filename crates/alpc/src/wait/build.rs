@@ -172,6 +172,8 @@ impl<'k, 'd> Builder<'k, 'd> {
     fn follow_unlisted(&mut self) {
         while let Some(thread) = self.unlisted.pop() {
             if self.followed.len() >= CAP {
+                let hole = Hole::Walk(format!("gave up after {CAP} threads"));
+                self.unread(Part::Threads, None, hole);
                 break;
             }
             self.follow(thread);
@@ -375,11 +377,17 @@ impl<'k, 'd> Builder<'k, 'd> {
             Some((line, object.address))
         });
         let Some((line, object)) = line else {
-            return Err(Unfollowed::told(match &resources.gap {
-                Some(hole) => format!("executive resource, not found: {hole}"),
-                None => "executive resource, not found: none of the system's list has the thread in line"
-                    .to_owned(),
-            }));
+            return Err(match &resources.gap {
+                Some(hole) => Unfollowed::told(format!("executive resource, not found: {hole}")),
+                // Its owner may wait in turn, whoever that is.
+                None => {
+                    let why = "none of the system's list has the thread in line";
+                    Unfollowed {
+                        why: format!("executive resource, not found: {why}"),
+                        hole: Some(Hole::Walk(why.to_owned())),
+                    }
+                }
+            });
         };
         let at = kernel.addr(thread);
         let mut evidence = vec![Evidence::address("_KWAIT_BLOCK.Object", at, object)];
