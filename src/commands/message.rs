@@ -213,6 +213,12 @@ fn details(rows: &mut Rows, record: &MessageRecord, more: &MessageDetails) {
 /// The data where it is, in the order of its bytes: behind the message, then in the extension buffer. What could
 /// not be read stands between.
 fn payload(rows: &mut Rows, data: &Payload) {
+    if let Some(at) = data.sender_address {
+        rows.text(
+            "Payload",
+            &format!("? in the sender's memory at {at}, not copied; what is here is older:"),
+        );
+    }
     if data.bytes.is_empty() && data.rest.is_empty() && data.gaps.is_empty() {
         return rows.hex_dump("Payload", data.address, &[]);
     }

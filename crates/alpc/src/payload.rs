@@ -6,6 +6,12 @@
 //! message; Windows 8.1 and later). Sources: the kernel's own capture of message data, as read in ten builds of
 //! Windows 10 and 11. That 32-bit systems have room for 0x100 bytes follows from the limit of their port messages
 //! and was not seen in a kernel.
+//!
+//! A message whose `DataUserVa` is not null has no data of its own yet: it still is in the memory of the sender, where
+//! that says, and what is behind the message is of whoever used that memory before. Windows copies the data before a
+//! message is queued, but for requests to connect, and for messages to ports with a completion list, which get it
+//! straight from the sender. Newer kernels keep a flag in its lowest bit. Sources: as above; the two exceptions were
+//! seen in fewer builds.
 
 use kdump::{Gva, Gxa};
 use schemars::JsonSchema;
@@ -35,6 +41,10 @@ pub struct Payload {
     pub bytes: Vec<u8>,
     /// Set when some of the data could not be read.
     pub complete: Value<()>,
+    /// Where the data is in the memory of the sender, when it was not copied into the message. The bytes here are then
+    /// what the message's own memory holds, perhaps of a message before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sender_address: Option<Addr>,
     /// Where the data goes on that has no room behind the message; none when all of it has.
     pub extension: Option<Extension>,
     /// What could not be read.
@@ -116,7 +126,29 @@ pub(crate) fn payload(message: At<'_, '_>) -> Read<Payload> {
             address: buffer.map(|buffer| kernel.addr(buffer)).into(),
         }
     });
-    Ok(gathered.finish(kernel.addr(start), extension))
+    let mut payload = gathered.finish(kernel.addr(start), extension);
+    if length > 0 {
+        payload.not_captured_at(in_sender(message)?);
+    }
+    Ok(payload)
+}
+
+/// The flag in `DataUserVa` of newer kernels.
+const USER_FLAG: u64 = 1;
+
+/// Where the data of a message is in its sender's memory; none when it was copied, as by far most is.
+fn in_sender(message: At<'_, '_>) -> Read<Option<Addr>> {
+    let at = message.pointer(Message::DataUserVa)?.u64() & !USER_FLAG;
+    Ok((at != 0).then(|| message.kernel().addr(Gva::new(at))))
+}
+
+impl Payload {
+    fn not_captured_at(&mut self, at: Option<Addr>) {
+        if let Some(at) = at {
+            self.complete = Value::from(Err(Hole::NotCaptured { at }));
+            self.sender_address = Some(at);
+        }
+    }
 }
 
 /// How many bytes of data have room behind a message.
@@ -228,6 +260,7 @@ impl Gathered {
             address,
             bytes,
             complete: reason.map_or(Ok(()), Err).into(),
+            sender_address: None,
             extension,
             gaps: self.gaps,
             rest,

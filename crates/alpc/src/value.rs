@@ -149,6 +149,12 @@ pub enum Hole {
         /// What is there.
         found: Found,
     },
+    /// The data of a message was not copied into it: it is in the memory of the process that sent it.
+    #[error("the data was not copied into the message: it is in the sender's memory at {at}")]
+    NotCaptured {
+        /// `_KALPC_MESSAGE.DataUserVa`.
+        at: Addr,
+    },
     /// Kept back on purpose: see [`Trace::hide`](crate::trace::Trace::hide).
     #[error("kept back")]
     Withheld,
@@ -181,6 +187,7 @@ impl Hole {
             Self::Implausible(_) => "implausible",
             Self::OutOfProportion => "out-of-proportion",
             Self::NotThere { .. } => "not-there",
+            Self::NotCaptured { .. } => "not-captured",
             Self::Withheld => "withheld",
             Self::Walk(_) | Self::WalkStopped { .. } => "walk-ended",
         }
@@ -218,6 +225,7 @@ impl Hole {
             | Self::Implausible(_)
             | Self::NotThere { .. }
             | Self::OutOfProportion
+            | Self::NotCaptured { .. }
             | Self::Walk(_)
             | Self::WalkStopped { .. } => true,
         }

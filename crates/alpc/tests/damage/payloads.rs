@@ -2,7 +2,7 @@
 
 use alpc::message::{self, Detail};
 use alpc::payload::Payload;
-use kdump::Gva;
+use kdump::{Gva, Gxa};
 use synth::address::Va;
 use synth::layout::Kernel as Layouts;
 use synth::world::{Built, Message, Resource, message::kind};
@@ -82,6 +82,28 @@ fn data_begins_behind_the_message_and_goes_on_in_the_buffer() {
             let room = if number == 0 { of_reserve } else { plain };
             let split = found.extension.as_ref().map(|extension| extension.offset);
             assert_eq!(split, (length > room).then_some(room as u64), "{case}");
+        }
+    }
+}
+
+/// Data that was not copied into its message is told to be elsewhere: what is behind the message is of another time.
+#[test]
+fn data_in_the_senders_memory_is_no_data_of_the_message() {
+    for kernel in Layouts::names() {
+        for (at, told) in [
+            (0x12_3450, Some(0x12_3450)),
+            (0x12_3451, Some(0x12_3450)),
+            (1, None),
+            (0, None),
+        ] {
+            let (mut world, messages) = world(kernel, &[0x40, 0x40]);
+            world.set(messages[1], "_KALPC_MESSAGE", "DataUserVa", at);
+            let found = payload(&Opened::of(&world), messages[1]);
+            let sender = found.sender_address.map(|addr| addr.gva().u64());
+            assert_eq!(sender, told, "{kernel} {at:#x}");
+            let reason = found.complete.hole().map(alpc::Hole::id);
+            assert_eq!(reason, told.map(|_| "not-captured"), "{kernel} {at:#x}");
+            assert_eq!(found.bytes, data(0x40));
         }
     }
 }
