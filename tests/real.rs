@@ -175,6 +175,9 @@ fn processes_and_threads_have_the_values_of_the_truth() {
     }
 }
 
+/// Members of resources that no view has.
+const NOT_SHOWN: &[&str] = &["HandleTable.Flags", "ViewListHead", "ProcessViewListEntry"];
+
 #[test]
 fn resources_have_the_values_of_the_truth() {
     for case in Case::all() {
@@ -189,9 +192,20 @@ fn resources_have_the_values_of_the_truth() {
                     "Type" => Some(&record["type"]),
                     "ReferenceCount" => Some(&record["reference_count"]),
                     "CachedReferences" => Some(&record["cached_references"]),
+                    // The type's name and the flags' names tell these; told by the view of the port itself; the list it is in, not shown.
+                    "ResourceId" | "BlobFlags" | "Deleted" | "ResourceList" => continue,
+                    name if name.ends_with("->TypeName") => continue,
                     _ => member(&record["members"], &snake(name)),
                 };
-                let Some(ours) = ours else { continue };
+                let disputed_whole = record["members"].is_null();
+                let Some(ours) = ours else {
+                    assert!(
+                        disputed_whole || NOT_SHOWN.contains(&name.as_str()),
+                        "{}: no {name} in {record}",
+                        case.name()
+                    );
+                    continue;
+                };
                 // What the layouts dispute is withheld, with that as its reason.
                 let text = document["holes"].to_string();
                 let disputed = ours.is_null() && text.contains("disputed-member");
@@ -209,6 +223,7 @@ fn resources_have_the_values_of_the_truth() {
                     case.name()
                 );
             }
+            check_unreadable(&case, object, &document);
             assert_eq!(document["holes"].as_array().unwrap().is_empty(), run.status == 0);
             let freed = object["fields"]["ReferenceCount"] == 0;
             assert_eq!(!record["freed"].is_null(), freed, "{} {address}", case.name());
@@ -220,6 +235,183 @@ fn resources_have_the_values_of_the_truth() {
                 case.name()
             );
         }
+    }
+}
+
+/// Members of a port, and where its record has them. A name without a place is not shown by any view; why stands beside it.
+const PORT: &[(&str, &str)] = &[
+    ("TypeName", "type"),
+    ("CommunicationInfo", "communication_info"),
+    ("OwnerProcess", "owner_process"),
+    ("SequenceNo", "sequence_no"),
+    ("CompletionPort", "completion_port"),
+    ("CompletionList", "completion_list"),
+    ("ConnectionPending", "connection_pending"),
+    ("ConnectionRefused", "connection_refused"),
+    ("Disconnected", "disconnected"),
+    ("Closed", "closed"),
+    ("ReturnExtendedInfo", "return_extended_info"),
+    ("Waitable", "waitable"),
+    ("Wow64CompletionList", "wow64_completion_list"),
+    ("State", "details.state"),
+    ("CompletionKey", "details.completion_key"),
+    ("PortContext", "details.port_context"),
+    ("TargetQueuePort", "details.target_queue_port"),
+    ("TargetSequencePort", "details.target_sequence_port"),
+    ("Semaphore", "details.semaphore"),
+    ("WaitQueueLength", "details.wait_queue_length"),
+    ("PortAttributes.Flags", "details.attribute_flags"),
+    ("PortAttributes.MaxMessageLength", "details.max_message_length"),
+    ("PortAttributes.MaxPoolUsage", "details.max_pool_usage"),
+    ("PortAttributes.MaxSectionSize", "details.max_section_size"),
+    ("PortAttributes.MaxViewSize", "details.max_view_size"),
+    (
+        "PortAttributes.MaxTotalSectionSize",
+        "details.max_total_section_size",
+    ),
+    ("Header.PointerCount", "details.pointer_count"),
+    ("Header.HandleCount", "details.handle_count"),
+    // The text of the name is not in the dump.
+    ("Name.Directory", ""),
+    ("Name.Length", ""),
+    ("Name.Buffer", ""),
+    // Bits of State, which is compared whole.
+    ("Type", ""),
+    ("OwnerPortClosed", ""),
+    ("Initialized", ""),
+    ("NoFlushOnClose", ""),
+    ("DynamicSecurity", ""),
+    ("Lpc", ""),
+    ("LpcToLpc", ""),
+    ("HasCompletionList", ""),
+    ("HadCompletionList", ""),
+    ("EnableCompletionList", ""),
+    // Of no use to who looks for a wait, and in no view of the debugger's.
+    ("CompletionPacketLookaside", ""),
+    ("CallbackObject", ""),
+    ("CallbackContext", ""),
+    ("CachedMessage", ""),
+    ("PortListEntry", ""),
+    ("ReferenceNo", ""),
+    ("PortAttributes.MemoryBandwidth", ""),
+    ("PortAttributes.DupObjectTypes", ""),
+    ("Header.TypeIndex", ""),
+    ("Header.InfoMask", ""),
+    ("Header.Flags", ""),
+    ("Header.SecurityDescriptor", ""),
+    ("Header.Optional", ""),
+    // The members of these lists are; see below.
+    ("ResourceListHead", ""),
+    ("WaitQueue", ""),
+];
+
+/// The queues of a port, and what our records call them.
+const QUEUES: &[(&str, &str)] = &[
+    ("MainQueue", "main"),
+    ("DirectQueue", "direct"),
+    ("LargeMessageQueue", "large"),
+    ("PendingQueue", "pending"),
+    ("CanceledQueue", "canceled"),
+];
+
+/// A queue and its counter, if the member is one of these.
+fn check_queue(case: &Case, name: &str, truth: &Value, record: &Value) -> bool {
+    let kind = |member: &str| {
+        QUEUES
+            .iter()
+            .find(|(theirs, _)| *theirs == member)
+            .map(|(_, ours)| *ours)
+    };
+    let counter = name.strip_suffix("Length").and_then(kind);
+    let Some(kind) = counter.or_else(|| kind(name)) else {
+        return false;
+    };
+    let queues = record["queues"].as_array().unwrap();
+    let queue = queues.iter().find(|queue| queue["queue"] == kind).unwrap();
+    if counter.is_some() {
+        assert!(
+            same(truth, &queue["length"]),
+            "{}: {name} {truth} {queue}",
+            case.name()
+        );
+    } else {
+        assert_eq!(truth, "empty", "{}: {name}", case.name());
+        assert_eq!(
+            queue["messages"],
+            serde_json::json!([]),
+            "{}: {name}",
+            case.name()
+        );
+        assert_eq!(queue["complete"], true, "{}: {name}", case.name());
+    }
+    true
+}
+
+#[test]
+fn ports_have_the_values_of_the_truth() {
+    let mut compared = 0;
+    for case in Case::all() {
+        let objects = case.truth["objects"].as_array().unwrap();
+        for object in objects.iter().filter(|object| object["view"] == "port") {
+            let address = object["address"].as_str().unwrap();
+            let run = case.run(&["-v", "port", address]);
+            let document = run.json();
+            let record = &document["result"];
+            assert_eq!(run.status, 3, "{} {address}", case.name());
+            for (name, truth) in object["fields"].as_object().unwrap() {
+                if check_queue(&case, name, truth, record) {
+                    continue;
+                }
+                let place = PORT.iter().find(|(theirs, _)| theirs == name);
+                let (_, ours) =
+                    place.unwrap_or_else(|| panic!("{}: nothing is known of {name}", case.name()));
+                if ours.is_empty() {
+                    continue;
+                }
+                let value = member(record, ours).unwrap_or_else(|| panic!("{}: no {ours}", case.name()));
+                let why = || format!("{} {address}: {name} is {truth}, not {value}", case.name());
+                assert!(same(truth, value), "{}", why());
+                compared += 1;
+            }
+            check_unreadable(&case, object, &document);
+        }
+    }
+    assert!(compared > 100 || Case::all().is_empty(), "{compared}");
+}
+
+/// What the truth could not read has a reason here as well: at the member itself, or in what it leads to.
+fn check_unreadable(case: &Case, object: &Value, document: &Value) {
+    let holes = document["holes"].as_array().unwrap();
+    for (name, why) in object["unreadable"].as_object().unwrap() {
+        if NOT_SHOWN.contains(&name.as_str()) {
+            continue;
+        }
+        // What a kernel does not have is in no record of it.
+        let Some((_, at)) = why.as_str().unwrap().split_once('(') else {
+            assert_eq!(why, "this kernel has no such member", "{name}");
+            continue;
+        };
+        let at = u64::from_str_radix(at.trim_end_matches(')'), 16).unwrap();
+        // One who reads a thing from its beginning says where that is; none of them is larger than a page.
+        let path = snake(name.split("->").next().unwrap());
+        let is_told = holes.iter().any(|hole| {
+            // What the layouts dispute is not read at all.
+            if hole["id"] == "disputed-member" && hole["path"].as_str().unwrap().contains(&path) {
+                return true;
+            }
+            let text = hole["text"].as_str().unwrap();
+            let words = text.split(|c: char| !c.is_ascii_hexdigit());
+            words
+                .filter(|word| word.len() == 16)
+                .filter_map(|word| u64::from_str_radix(word, 16).ok())
+                .any(|told| told.abs_diff(at) < 0x1000)
+        });
+        assert!(
+            is_told,
+            "{} {}: {name} at {at:x} in {holes:?}",
+            case.name(),
+            object["address"]
+        );
     }
 }
 
