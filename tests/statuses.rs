@@ -592,8 +592,18 @@ fn number(status: &Value) -> i32 {
 /// What is wrong with how a case's commands ended.
 fn judge(case: &Case, lines: &[Line]) -> Vec<String> {
     let mut wrong = Vec::new();
+    let mut signatures: Vec<String> = Vec::new();
     for (line, document, status) in documents(case, lines) {
         let mut note = |what: String| wrong.push(format!("{}: {}: {what}", case.name, line.text()));
+        // A verdict has one word, whoever asks, and none only where all was looked at.
+        if let Some(signature) = document["result"]["signature"].as_str()
+            && !line.words.iter().any(|word| word == "--longer-than")
+        {
+            if signature == "none" && status == 3 {
+                note("none, and something could not be read".to_owned());
+            }
+            signatures.push(signature.to_owned());
+        }
         if let Err(why) = Deserts::of(&document, &line).judge(status) {
             note(why);
         }
@@ -602,6 +612,10 @@ fn judge(case: &Case, lines: &[Line]) -> Vec<String> {
         }
         let words: Vec<&str> = line.words.iter().map(String::as_str).collect();
         let text = case.run(&words);
+        // The year of a time that nobody wrote.
+        if text.stdout.contains("1601-") || document.to_string().contains("1601-") {
+            note("a time of the year 1601".to_owned());
+        }
         if text.status != status {
             note(format!("text ends with {}, JSON with {status}", text.status));
         }
@@ -615,6 +629,10 @@ fn judge(case: &Case, lines: &[Line]) -> Vec<String> {
         if text.stdout.is_empty() && text.stderr.is_empty() {
             note("says nothing".to_owned());
         }
+    }
+    signatures.dedup();
+    if signatures.len() > 1 {
+        wrong.push(format!("{}: signatures differ: {signatures:?}", case.name));
     }
     wrong
 }
