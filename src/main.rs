@@ -240,9 +240,10 @@ fn run_each(
 }
 
 fn run_step(cli: &Cli, about: &DumpRef, session: &Session, output: &mut Output) -> io::Result<Status> {
-    if matches!(cli.format, Format::Ndjson | Format::Csv)
-        && !cli.explain
-        && let Some(table) = cli.command.as_ref().and_then(commands::table)
+    if !cli.explain
+        && let Some(command) = &cli.command
+        && commands::streams(command, cli.format)
+        && let Some(table) = commands::table(command)
     {
         return output.stream(cli, about, session, table);
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use alpc::connection::{self, EdgeRecord};
-use alpc::enumerate;
+use alpc::enumerate::{self, Ports};
 use alpc::global::{self, BlobTypeRecord, GlobalRecord};
 use alpc::portlist::{self, PortLine};
 use alpc::queue::QueueKind;
@@ -69,24 +69,35 @@ pub fn run(cli: &Cli, session: &Session, args: &GlobalArgs) -> anyhow::Result<An
 pub fn edge_records(cli: &Cli, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
     let kernel = open_kernel(cli, session, records)?;
     let all = enumerate::ports(&kernel);
-    for edge in connection::graph(&kernel, &all.ports) {
-        records.record(EDGES.record, &edge)?;
+    for one in connection::graph(&kernel, &all.ports) {
+        records.row(EDGES.record, &one, edge)?;
     }
-    ports::beside(&kernel, &ports::PortsRecord::new(Vec::new(), &all), &all)
+    beside(&kernel, &all)
 }
 
-/// `/graph` or `-lp` alone.
+/// All ports one by one, as text in three columns.
+pub fn list_records(cli: &Cli, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
+    let kernel = open_kernel(cli, session, records)?;
+    let all = enumerate::ports(&kernel);
+    for port in portlist::lines(&kernel, &all.ports) {
+        records.row(LIST.record, &port, three_columns)?;
+    }
+    beside(&kernel, &all)
+}
+
+fn beside(kernel: &Kernel<'_>, all: &Ports) -> anyhow::Result<Answer> {
+    let end = ports::gap(&all.complete).unwrap_or_default();
+    Ok(ports::beside(kernel, &ports::PortsRecord::new(Vec::new(), all), all)?.with_text(end))
+}
+
+/// `/graph` or `-lp` alone, as one document.
 fn one_table(kernel: &Kernel<'_>, graph: bool) -> anyhow::Result<Answer> {
     let all = enumerate::ports(kernel);
     let notes = ports::source_note(all.source, &all.complete);
     let answer = if graph {
-        let edges = connection::graph(kernel, &all.ports);
-        let lines = edges.iter().map(edge).chain(ports::gap(&all.complete));
-        Answer::new(lines.collect(), &edges)?
+        Answer::of(&connection::graph(kernel, &all.ports))?
     } else {
-        let lines: Vec<PortLine> = portlist::lines(kernel, &all.ports).collect();
-        let text = lines.iter().map(three_columns).chain(ports::gap(&all.complete));
-        Answer::new(text.collect(), &lines)?
+        Answer::of(&portlist::lines(kernel, &all.ports).collect::<Vec<PortLine>>())?
     };
     Ok(answer.whole_if(&all.complete).served_by(kernel).with_notes(notes))
 }

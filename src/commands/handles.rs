@@ -73,7 +73,7 @@ struct Unread {
     gaps: Vec<Value<()>>,
 }
 
-pub fn run(cli: &Cli, session: &Session, args: &HandlesArgs) -> anyhow::Result<Answer> {
+pub fn run(session: &Session, args: &HandlesArgs) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
     let (processes, complete) = processes(&kernel, args)?;
     let record = HandlesRecord {
@@ -84,11 +84,10 @@ pub fn run(cli: &Cli, session: &Session, args: &HandlesArgs) -> anyhow::Result<A
             .collect(),
         complete,
     };
-    let text = || text(&record, args.process.is_none(), cli.verbose);
-    Ok(Answer::large(cli, &record, text)?.served_by(&kernel))
+    Ok(Answer::of(&record)?.served_by(&kernel))
 }
 
-/// The handles one by one.
+/// The handles one by one; as text process by process.
 pub fn records(
     cli: &Cli,
     session: &Session,
@@ -98,8 +97,14 @@ pub fn records(
     let kernel = open_kernel(cli, session, records)?;
     let (processes, complete) = processes(&kernel, args)?;
     let mut unread = Vec::new();
+    records.say(&heading(args))?;
     for process in processes {
-        let ProcessHandles { process, handles } = of_process(&kernel, process, args);
+        let found = of_process(&kernel, process, args);
+        if records.is_text() {
+            records.show(&found, &process_text(&found, cli.verbose))?;
+            continue;
+        }
+        let ProcessHandles { process, handles } = found;
         let owner = ProcessRef {
             address: process.address,
             image: process.image.clone(),
@@ -123,7 +128,9 @@ pub fn records(
             unread.push(Unread { process: owner, gaps });
         }
     }
-    Ok(Answer::beside(&Rest { complete, unread })?.served_by(&kernel))
+    let end = complete.hole().map(|hole| format!("{hole}\n"));
+    let answer = Answer::beside(&Rest { complete, unread })?.served_by(&kernel);
+    Ok(answer.with_text(end.unwrap_or_default()))
 }
 
 fn processes(kernel: &Kernel<'_>, args: &HandlesArgs) -> anyhow::Result<(Vec<ProcessRecord>, Value<()>)> {
@@ -163,22 +170,16 @@ fn of_process(kernel: &Kernel<'_>, process: ProcessRecord, args: &HandlesArgs) -
     }
 }
 
-fn text(record: &HandlesRecord, all: bool, verbose: bool) -> String {
+fn heading(args: &HandlesArgs) -> String {
     let mut text = String::from("\n");
-    if all {
+    if args.process.is_none() {
         text.push_str("**** NT ACTIVE PROCESS HANDLE DUMP ****\n\n");
     }
-    if let Some(object_type) = &record.searched_type {
+    if let Some(object_type) = &args.object_type {
         text.push_str(&format!(
             "Searching for handles of type {}\n\n",
             escape::text(object_type)
         ));
-    }
-    for process in &record.processes {
-        text.push_str(&process_text(process, verbose));
-    }
-    if let Some(hole) = record.complete.hole() {
-        text.push_str(&format!("{hole}\n"));
     }
     text
 }

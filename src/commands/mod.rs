@@ -80,6 +80,17 @@ impl Answer {
         })
     }
 
+    /// The same of a table whose text its rows write themselves.
+    fn of(record: &impl Serialize) -> anyhow::Result<Self> {
+        Self::new(String::new(), record)
+    }
+
+    /// The same with text behind the rows.
+    fn with_text(mut self, text: String) -> Self {
+        self.text = text;
+        self
+    }
+
     /// What there is to say beside the records of a table.
     fn beside(record: &impl Serialize) -> anyhow::Result<Self> {
         Self::new(String::new(), record)
@@ -265,7 +276,7 @@ pub fn table(command: &Command) -> Option<(Table, Fill<'_>)> {
             connections::TABLE,
             Box::new(|cli, session, records| connections::records(cli, session, args, records)),
         ),
-        Command::Global(args) if args.list => (global::LIST, Box::new(ports::records)),
+        Command::Global(args) if args.list => (global::LIST, Box::new(global::list_records)),
         Command::Global(args) if args.graph => (global::EDGES, Box::new(global::edge_records)),
         Command::Threads(args) => (
             threads::TABLE,
@@ -290,6 +301,21 @@ pub fn table(command: &Command) -> Option<(Table, Fill<'_>)> {
     })
 }
 
+/// Whether a command that fills a table writes each of its rows as soon as it is read. As text that are those whose
+/// columns are as wide whatever is in them; the others have to know all of their rows first.
+pub fn streams(command: &Command, format: Format) -> bool {
+    match format {
+        Format::Ndjson | Format::Csv => true,
+        Format::Text => match command {
+            Command::Ports(args) => args.process.is_none(),
+            Command::Global(args) => args.list || args.graph,
+            Command::Threads(_) | Command::Processes | Command::Handles(_) => true,
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
 /// The commands that fill a table, for those who asked another for one.
 const TABLES: &str = "message, ports, connections, global --list, global --graph, threads, processes, handles, modules, waits, \
 analyze, check, diff";
@@ -305,9 +331,9 @@ fn dispatch(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
         Command::Port(args) => port::run(cli, session, args),
         Command::Connections(args) => connections::run(session, args),
         Command::Ports(args) => ports::run(session, args),
-        Command::Handles(args) => handles::run(cli, session, args),
+        Command::Handles(args) => handles::run(session, args),
         Command::Object(args) => object::run(cli, session, args),
-        Command::Processes => processes::all(cli, session),
+        Command::Processes => processes::all(session),
         Command::Process(args) => processes::one(session, args),
         Command::Modules(args) => modules::run(session, args),
         Command::Global(args) => global::run(cli, session, args),

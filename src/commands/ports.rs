@@ -52,30 +52,34 @@ pub fn run(session: &Session, args: &PortsArgs) -> anyhow::Result<Answer> {
     let notes = source_note(all.source, &all.complete);
     if args.orphans {
         let record = OrphansRecord::new(portlist::orphans(&kernel, &all.ports).collect(), &all);
-        let lines = record.ports.iter().map(orphan_line);
-        let text: String = lines.chain(gap(&all.complete)).collect();
-        return Ok(Answer::new(text, &record)?.served_by(&kernel).with_notes(notes));
+        return Ok(Answer::of(&record)?.served_by(&kernel).with_notes(notes));
     }
     let record = PortsRecord::new(portlist::lines(&kernel, &all.ports).collect(), &all);
-    let mut text: String = record.ports.iter().map(line).chain(gap(&all.complete)).collect();
-    text.extend(record.not_reached.iter().map(not_reached));
-    Ok(Answer::new(text, &record)?.served_by(&kernel).with_notes(notes))
+    Ok(Answer::of(&record)?.served_by(&kernel).with_notes(notes))
 }
 
 /// All ports one by one.
 pub fn records(cli: &Cli, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
     let kernel = open_kernel(cli, session, records)?;
     let all = alpc::enumerate::ports(&kernel);
-    portlist::lines(&kernel, &all.ports).try_for_each(|port| records.record(TABLE.record, &port))?;
-    beside(&kernel, &PortsRecord::new(Vec::new(), &all), &all)
+    for port in portlist::lines(&kernel, &all.ports) {
+        records.row(TABLE.record, &port, line)?;
+    }
+    let record = PortsRecord::new(Vec::new(), &all);
+    let not_reached = record.not_reached.iter().map(not_reached);
+    let end = gap(&all.complete).into_iter().chain(not_reached).collect();
+    Ok(beside(&kernel, &record, &all)?.with_text(end))
 }
 
 /// The ports that no handle leads to, one by one.
 pub fn orphan_records(cli: &Cli, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
     let kernel = open_kernel(cli, session, records)?;
     let all = alpc::enumerate::ports(&kernel);
-    portlist::orphans(&kernel, &all.ports).try_for_each(|port| records.record(ORPHANS.record, &port))?;
-    beside(&kernel, &OrphansRecord::new(Vec::new(), &all), &all)
+    for port in portlist::orphans(&kernel, &all.ports) {
+        records.row(ORPHANS.record, &port, orphan_line)?;
+    }
+    let end = gap(&all.complete).unwrap_or_default();
+    Ok(beside(&kernel, &OrphansRecord::new(Vec::new(), &all), &all)?.with_text(end))
 }
 
 /// What stands beside the records of ports.

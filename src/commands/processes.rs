@@ -18,7 +18,6 @@ use crate::output::{escape, process_lines, thread_line, time};
 use crate::selector;
 use crate::session::Session;
 
-/// All processes: a table, or with `-v` the debugger's lines of each.
 /// The rows.
 pub const TABLE: Table = Table {
     record: "process-line",
@@ -26,29 +25,25 @@ pub const TABLE: Table = Table {
     rest: (of::<Processes>, Some("processes")),
 };
 
-/// All processes: a table, or with `-v` the debugger's lines of each.
-pub fn all(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
+/// All processes, as one document.
+pub fn all(session: &Session) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
-    let record = listed(&kernel)?;
-    let mut text = if cli.verbose {
-        blocks(&record)
-    } else {
-        table(&record, kernel.pointer_size())
-    };
-    if let Some(hole) = record.complete.hole() {
-        text.push_str(&format!("{hole}\n"));
-    }
-    Ok(Answer::new(text, &record)?.served_by(&kernel))
+    Ok(Answer::of(&listed(&kernel)?)?.served_by(&kernel))
 }
 
-/// The processes one by one.
+/// The processes one by one: as text a table, or with `-v` the debugger's lines of each.
 pub fn records(cli: &Cli, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
     let kernel = open_kernel(cli, session, records)?;
     let mut all = listed(&kernel)?;
-    for process in all.processes.drain(..) {
-        records.record(TABLE.record, &process)?;
+    if !cli.verbose {
+        records.say(&heading(kernel.pointer_size()))?;
     }
-    Ok(Answer::beside(&all)?.without("processes").served_by(&kernel))
+    for process in all.processes.drain(..) {
+        records.row(TABLE.record, &process, if cli.verbose { block } else { line })?;
+    }
+    let end = all.complete.hole().map(|hole| format!("{hole}\n"));
+    let answer = Answer::beside(&all)?.without("processes").served_by(&kernel);
+    Ok(answer.with_text(end.unwrap_or_default()))
 }
 
 /// Threads: those of the list, or those that the process counts itself where the list cannot be followed.
@@ -64,38 +59,35 @@ fn listed(kernel: &Kernel<'_>) -> anyhow::Result<Processes> {
         .map_err(|hole| Failure::partial(hole.id(), format!("the processes cannot be listed: {hole}")))
 }
 
-fn blocks(record: &Processes) -> String {
-    record
-        .processes
-        .iter()
-        .map(|process| format!("{}\n", process_lines::lines(process)))
-        .collect()
+fn block(process: &ProcessRecord) -> String {
+    format!("{}\n", process_lines::lines(process))
 }
 
-fn table(record: &Processes, pointer_size: u32) -> String {
+fn heading(pointer_size: u32) -> String {
     let digits = if pointer_size == 4 { 8 } else { 16 };
-    let mut text = format!(
+    format!(
         "{:<digits$}   Cid ParentCid Session Threads Handles Image\n",
         "PROCESS"
+    )
+}
+
+fn line(process: &ProcessRecord) -> String {
+    let id = |value: &Value<u64>| or_question(value, |id| format!("{id:04x}"));
+    let count = |value: &Value<u64>| or_question(value, ToString::to_string);
+    let session = or_question(&process.session, |session| {
+        session.map_or_else(|| "none".to_owned(), |session| session.to_string())
+    });
+    let mut text = format!(
+        "{} {:>5} {:>9} {session:>7} {:>7} {:>7} {}\n",
+        process.address,
+        id(&process.process_id),
+        id(&process.parent_process_id),
+        threads(process),
+        count(&process.handle_count),
+        process_lines::image(process),
     );
-    for process in &record.processes {
-        let id = |value: &Value<u64>| or_question(value, |id| format!("{id:04x}"));
-        let count = |value: &Value<u64>| or_question(value, ToString::to_string);
-        let session = or_question(&process.session, |session| {
-            session.map_or_else(|| "none".to_owned(), |session| session.to_string())
-        });
-        text.push_str(&format!(
-            "{} {:>5} {:>9} {session:>7} {:>7} {:>7} {}\n",
-            process.address,
-            id(&process.process_id),
-            id(&process.parent_process_id),
-            threads(process),
-            count(&process.handle_count),
-            process_lines::image(process),
-        ));
-        if let Some(found_by) = process.found_by {
-            text.push_str(&format!("    {}\n", process_lines::not_listed(found_by)));
-        }
+    if let Some(found_by) = process.found_by {
+        text.push_str(&format!("    {}\n", process_lines::not_listed(found_by)));
     }
     text
 }

@@ -54,11 +54,10 @@ pub fn run(session: &Session, args: &ThreadsArgs) -> anyhow::Result<Answer> {
     if args.waiting {
         record.retain(waits_for_reply);
     }
-    let digits = kernel.addr(kernel.base()).digits();
-    Ok(Answer::new(text(&record, digits), &record)?.served_by(&kernel))
+    Ok(Answer::of(&record)?.served_by(&kernel))
 }
 
-/// The threads one by one.
+/// The threads one by one; as text process by process.
 pub fn records(
     cli: &Cli,
     session: &Session,
@@ -66,8 +65,15 @@ pub fn records(
     records: &mut Records<'_>,
 ) -> anyhow::Result<Answer> {
     let kernel = open_kernel(cli, session, records)?;
+    let digits = kernel.addr(kernel.base()).digits();
     let mut unread = Vec::new();
-    let mut visit = |process: ProcessThreads| {
+    let mut visit = |mut process: ProcessThreads| {
+        if records.is_text() {
+            if args.waiting && !process.retain(waits_for_reply) {
+                return Ok(());
+            }
+            return records.show(&process, &block(&process, digits));
+        }
         if process.complete.hole().is_some() {
             unread.push(Unread {
                 process: process.process,
@@ -85,7 +91,10 @@ pub fn records(
             Value::Known(())
         }
     };
-    Ok(Answer::beside(&Rest { complete, unread })?.served_by(&kernel))
+    let mut end = Rows::new(0, digits);
+    end.end_of_list(&complete);
+    let answer = Answer::beside(&Rest { complete, unread })?.served_by(&kernel);
+    Ok(answer.with_text(end.finish()))
 }
 
 /// The threads of the process that a token names.
@@ -107,12 +116,9 @@ fn waits_for_reply(thread: &ThreadRecord) -> bool {
     }
 }
 
-fn text(record: &SystemThreads, digits: usize) -> String {
+fn block(process: &ProcessThreads, digits: usize) -> String {
     let mut rows = Rows::new(0, digits);
-    for process in &record.processes {
-        process_block(&mut rows, process);
-    }
-    rows.end_of_list(&record.complete);
+    process_block(&mut rows, process);
     rows.finish()
 }
 

@@ -142,7 +142,7 @@ impl Output {
     fn answer_as_line(&mut self, cli: &Cli, dump: &DumpRef, mut answer: Answer) -> io::Result<Status> {
         let name = cli.command.as_ref().map_or("result", Command::name);
         let record = answer.record.take();
-        let mut records = Records::new(cli, dump, None, false, &mut self.target)?;
+        let mut records = Records::new(cli, dump, None, false, false, &mut self.target)?;
         let written = records
             .head(cli, answer.symbols.as_ref())
             .map_err(Into::into)
@@ -170,7 +170,7 @@ impl Output {
         (table, fill): (Table, Fill<'_>),
     ) -> io::Result<Status> {
         let heading = self.heading.replace(table.record) != Some(table.record);
-        let mut records = Records::new(cli, dump, Some(&table), heading, &mut self.target)?;
+        let mut records = Records::new(cli, dump, Some(&table), heading, self.color, &mut self.target)?;
         match commands::stream(cli, session, fill, &mut records) {
             Ok(answer) => {
                 self.any = true;
@@ -199,7 +199,7 @@ impl Output {
         answer: &Answer,
     ) -> io::Result<Status> {
         self.any = true;
-        let mut records = Records::new(cli, dump, Some(table), true, &mut self.target)?;
+        let mut records = Records::new(cli, dump, Some(table), true, false, &mut self.target)?;
         for row in rows {
             records.record(table.record, row).map_err(write_error)?;
         }
@@ -235,7 +235,7 @@ impl Output {
                 explain: None,
             }),
             Format::Ndjson => {
-                let mut records = Records::new(cli, dump, None, false, &mut self.target)?;
+                let mut records = Records::new(cli, dump, None, false, false, &mut self.target)?;
                 records.failure(failure).map_err(|WriteError(error)| error)?;
             }
             _ => {}

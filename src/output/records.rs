@@ -1,4 +1,4 @@
-//! Records one by one: lines of JSON, or rows of CSV.
+//! Records one by one: lines of JSON, rows of CSV, or the text that shows them.
 
 use std::io::{self, Write};
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use super::document::{DumpRef, End, ErrorRecord, First, Head, Line, SymbolSource};
 use super::json::Holes;
-use super::{escape, narrow, schema};
+use super::{color, escape, narrow, scan, schema};
 use crate::cli::{Cli, Command, Format};
 use crate::commands::{Answer, Table};
 use crate::failure::{Failure, Status};
@@ -28,6 +28,10 @@ enum Form<'o> {
     Rows {
         writer: Box<csv::Writer<&'o mut dyn Write>>,
         columns: Vec<String>,
+    },
+    Text {
+        writer: &'o mut dyn Write,
+        color: bool,
     },
 }
 
@@ -50,6 +54,7 @@ impl<'o> Records<'o> {
         dump: &'o DumpRef,
         table: Option<&Table>,
         heading: bool,
+        color: bool,
         writer: &'o mut dyn Write,
     ) -> io::Result<Self> {
         let form = match (cli.format, table) {
@@ -66,6 +71,7 @@ impl<'o> Records<'o> {
                     columns,
                 }
             }
+            (Format::Text, _) => Form::Text { writer, color },
             _ => Form::Lines(writer),
         };
         Ok(Self {
@@ -98,6 +104,55 @@ impl<'o> Records<'o> {
         self.narrow = narrow;
     }
 
+    /// Whether text is what is written: then [`show`](Self::show) and [`say`](Self::say) write it, else
+    /// [`record`](Self::record).
+    pub fn is_text(&self) -> bool {
+        matches!(self.form, Form::Text { .. })
+    }
+
+    /// Writes the text that shows a value, and counts what that could not tell.
+    pub fn show(&mut self, value: &impl Serialize, text: &str) -> anyhow::Result<()> {
+        let mut missing = scan::holes(value)?;
+        if self.narrow {
+            narrow::reasons(&mut missing);
+        }
+        self.dump.veil.record(&mut missing);
+        self.holes.add(Holes::hoist(&mut missing));
+        self.count += 1;
+        self.say(text)
+    }
+
+    /// Writes a record, as text by the line that shows it.
+    pub fn row<T: Serialize>(
+        &mut self,
+        record: &'static str,
+        value: &T,
+        line: impl FnOnce(&T) -> String,
+    ) -> anyhow::Result<()> {
+        if self.is_text() {
+            self.show(value, &line(value))
+        } else {
+            self.record(record, value)
+        }
+    }
+
+    /// Writes text that shows no value.
+    pub fn say(&mut self, text: &str) -> anyhow::Result<()> {
+        let text = self.dump.veil.view(text);
+        let text = if self.narrow { narrow::text(&text) } else { text };
+        Ok(self.write_text(&text).map_err(WriteError)?)
+    }
+
+    /// Names are escaped where they enter a line; nothing may slip by.
+    fn write_text(&mut self, text: &str) -> io::Result<()> {
+        match &mut self.form {
+            Form::Text { writer, color } => {
+                writer.write_all(color::paint(&escape::laid_out(text), *color).as_bytes())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether there was any record.
     pub fn any(&self) -> bool {
         self.count > 0
@@ -117,6 +172,7 @@ impl<'o> Records<'o> {
         self.count += 1;
         let written = match &mut self.form {
             Form::Lines(_) => self.write_value(record, value),
+            Form::Text { .. } => Ok(()),
             Form::Rows { writer, columns } => {
                 let cells = columns.iter().map(|column| cell(&value, column));
                 let fixed = [record.to_owned(), text_cell(&self.dump.name)].into_iter();
@@ -153,6 +209,10 @@ impl<'o> Records<'o> {
                 rest,
             };
             self.write_line("end", &end)?;
+        }
+        self.write_text(&answer.text)?;
+        if let Form::Text { writer, .. } = &mut self.form {
+            writer.flush()?;
         }
         Ok((status, self.holes))
     }

@@ -178,11 +178,15 @@ pub struct SystemThreads {
 impl SystemThreads {
     /// Leaves only the threads that `keep` wants, and the processes that have any or may have more.
     pub fn retain(&mut self, keep: impl Fn(&ThreadRecord) -> bool) {
-        for process in &mut self.processes {
-            process.threads.retain(&keep);
-        }
-        self.processes
-            .retain(|process| !process.threads.is_empty() || process.complete.hole().is_some());
+        self.processes.retain_mut(|process| process.retain(&keep));
+    }
+}
+
+impl ProcessThreads {
+    /// Leaves only the threads that `keep` wants. Whether it has any, or may have more.
+    pub fn retain(&mut self, keep: impl Fn(&ThreadRecord) -> bool) -> bool {
+        self.threads.retain(keep);
+        !self.threads.is_empty() || self.complete.hole().is_some()
     }
 }
 
