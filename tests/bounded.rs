@@ -28,7 +28,7 @@ const MEMORY_KIB: u64 = 512 << 10;
 /// A world and how it is made.
 type Bomb = (&'static str, fn(&str) -> Built);
 
-const BOMBS: [Bomb; 10] = [
+const BOMBS: [Bomb; 12] = [
     ("long paths", bombs::long_paths),
     ("long names", bombs::long_names),
     ("long parent", bombs::long_parent),
@@ -39,9 +39,11 @@ const BOMBS: [Bomb; 10] = [
     ("one chain", bombs::one_chain),
     ("one port everywhere", bombs::one_port_everywhere),
     ("many handles", bombs::many_handles),
+    ("one stack", bombs::one_stack),
+    ("one wait list", bombs::one_wait_list),
 ];
 
-const LINES: [&str; 22] = [
+const LINES: [&str; 23] = [
     "info",
     "ports",
     "ports --orphans",
@@ -64,6 +66,7 @@ const LINES: [&str; 22] = [
     "object \\",
     "port name:senssvc",
     "ports --process pid:4",
+    "thread current",
 ];
 
 struct Sample {
@@ -85,10 +88,36 @@ impl Sample {
         }
     }
 
+    /// Commands that are no line of a script: those of rules, of two dumps, and of many messages.
+    fn gates(&self, name: &str, most: u64) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        let (rules, messages) = (path("rules.toml"), path("messages"));
+        fs::write(&rules, "[[no-deadlock]]\n[[wait]]\nlongest = \"1s\"\n").unwrap();
+        fs::write(&messages, "id:4\n".repeat(4000)).unwrap();
+        let check = self.run(&["--format", "json", "check", "--rules", &rules]);
+        let diff = self.run(&[&self.dump, "--format", "json", "diff"]);
+        let batch = self.run_with(&messages, &["--format", "json", "message", "-"]);
+        for (verb, (status, written, said)) in [("check", check), ("diff", diff), ("message -", batch)] {
+            let said: String = said.chars().take(2000).collect();
+            assert!(
+                matches!(status, Some(0..=3)),
+                "{name}: {verb}: {status:?}: {said}"
+            );
+            assert!(written <= most, "{name}: {verb} writes {written} bytes");
+        }
+    }
+
     /// Runs the binary with a limit of its address space: where memory ends it aborts.
     fn run(&self, args: &[&str]) -> (Option<i32>, u64, String) {
+        self.run_with("/dev/null", args)
+    }
+
+    /// The same with what a file holds on stdin.
+    fn run_with(&self, stdin: &str, args: &[&str]) -> (Option<i32>, u64, String) {
         let output = Command::new("sh")
             .args(["-c", &format!("ulimit -v {MEMORY_KIB}; exec \"$0\" \"$@\"")])
+            .stdin(fs::File::open(stdin).unwrap())
             .arg(env!("CARGO_BIN_EXE_alpc-dump"))
             .arg(&self.dump)
             .args(args)
@@ -104,6 +133,7 @@ fn memory_and_output_of_every_command_are_in_proportion_to_the_file() {
     for (name, make) in BOMBS {
         let sample = Sample::of(&make(KERNEL));
         let most = OUTPUT_BESIDE + OUTPUT_FACTOR * sample.size;
+        sample.gates(name, most);
         for line in LINES {
             // JSON gathers more than text does: of what is no table it stands for both.
             let is_table = matches!(line, "ports" | "handles" | "waits" | "global --graph");

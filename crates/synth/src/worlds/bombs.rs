@@ -265,3 +265,52 @@ pub fn many_handles(kernel: &str) -> Built {
         }
     })
 }
+
+/// Threads that wait, all on one kernel stack of 16 MiB, which is one page full of addresses of code.
+#[must_use]
+pub fn one_stack(kernel: &str) -> Built {
+    const PAGES: u64 = 4096;
+    let scene = hang::blocked_queue(kernel, 60, 400);
+    let mut built = scene.built;
+    let page = built.allocate_pages(Pool::NonPaged, 1);
+    let code = built.truth.modules[0].base + 0x1000;
+    (0..PAGE_SIZE / 8).for_each(|slot| built.write_pointer(page + slot * 8, code));
+    built.memory.alias(AGAIN, PAGES, page);
+    let threads: Vec<Va> = built.truth.threads.iter().map(|thread| thread.address).collect();
+    for thread in threads {
+        built.point(thread, "_KTHREAD", "StackLimit", AGAIN);
+        built.point(thread, "_KTHREAD", "KernelStack", AGAIN + 0x40);
+        built.point(thread, "_KTHREAD", "StackBase", AGAIN + PAGES * PAGE_SIZE);
+        built.point(thread, "_KTHREAD", "InitialStack", AGAIN + PAGES * PAGE_SIZE);
+    }
+    built
+}
+
+/// Threads that all wait by one list of wait blocks, a page of them, for a port of the longest name.
+#[must_use]
+pub fn one_wait_list(kernel: &str) -> Built {
+    let mut built = waits_at_long_name(kernel);
+    let port = objects(&built, |name| name == "senssvc")[0];
+    let size = built.kernel.size("_KWAIT_BLOCK");
+    let blocks = built.allocate_pages(Pool::NonPaged, 1);
+    let count = PAGE_SIZE / size;
+    for number in 0..count {
+        let block = blocks + number * size;
+        built.point(block, "_KWAIT_BLOCK", "Object", port);
+        if built.kernel.has("_KWAIT_BLOCK", "NextWaitBlock") {
+            built.point(
+                block,
+                "_KWAIT_BLOCK",
+                "NextWaitBlock",
+                blocks + (number + 1) % count * size,
+            );
+        }
+    }
+    let threads: Vec<Va> = built.truth.threads.iter().map(|thread| thread.address).collect();
+    for thread in threads {
+        built.point(thread, "_KTHREAD", "WaitBlockList", blocks);
+        built.set(thread, "_KTHREAD", "WaitBlockCount", 0xff);
+        built.set(thread, "_KTHREAD", "State", 5);
+    }
+    built
+}
