@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use support::synthetic::{Sample, lines_and_messages};
-use support::{Run, alpc_dump};
+use support::{Run, alpc_dump, fixture};
 use synth::world::{Built, PortKind};
 use synth::worlds;
 use synth::worlds::hang::Io;
@@ -826,5 +826,50 @@ fn buckets_of_directories_are_withheld() {
         assert_eq!(redacted.status, 0, "{}", redacted.stderr);
         let text = run(&sample, &["--redact", classes], root).stdout;
         assert!(text.contains("     ??  "), "{text}");
+    }
+}
+
+/// What this machine is called by is in the symbol path of the environment, and in the names of a folder's dumps.
+#[test]
+fn the_environment_and_the_names_of_a_folder_are_withheld() {
+    const SECRET: &str = "xyzzyplugh";
+    let folder = tempfile::tempdir().unwrap();
+    let named = folder.path().join(SECRET);
+    std::fs::create_dir_all(named.join(SECRET)).unwrap();
+    let dump = named.join(format!("{SECRET}.dmp"));
+    std::fs::copy(fixture("vista-sp2-x64.dmp"), &dump).unwrap();
+    std::fs::write(named.join(format!("{SECRET}-empty.dmp")), []).unwrap();
+    std::fs::write(named.join(format!("{SECRET}.dmp.gz")), [0x1f, 0x8b, 8, 0]).unwrap();
+    std::fs::write(named.join(format!("{SECRET}.txt")), "text").unwrap();
+    let file = dump.to_str().unwrap();
+    let of_folder = named.to_str().unwrap();
+    let lines: &[(&str, &[&str])] = &[
+        (file, &["symbols"]),
+        (file, &["symbols", "--check"]),
+        (file, &["info"]),
+        (file, &["hang"]),
+        (file, &["dt", "_EPROCESS"]),
+        (of_folder, &["triage"]),
+        (of_folder, &["triage", "-v"]),
+        (of_folder, &["triage", "-v", "--recursive"]),
+        (of_folder, &["triage", "--groups"]),
+    ];
+    for (path, line) in lines {
+        for format in ["text", "json", "ndjson", "csv"] {
+            let output = std::process::Command::new(env!("CARGO_BIN_EXE_alpc-dump"))
+                .arg(path)
+                .args(["--redact", "names,paths,ids", "--format", format])
+                .args(*line)
+                .env(
+                    "_NT_SYMBOL_PATH",
+                    format!("srv*/{SECRET}*https://{SECRET}.example/;/none/{SECRET}"),
+                )
+                .output()
+                .unwrap();
+            let said = [output.stdout, output.stderr].concat();
+            let said = String::from_utf8_lossy(&said);
+            assert!(!said.is_empty(), "{line:?} {format}");
+            assert!(!said.contains(SECRET), "{line:?} {format}: {said}");
+        }
     }
 }
