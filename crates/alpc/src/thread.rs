@@ -73,16 +73,44 @@ schema_as_text!(
 pub struct WaitReason(pub u8);
 
 impl WaitReason {
+    /// For something of the executive: which reason a driver gives is its own affair.
+    pub const EXECUTIVE: Self = Self(0);
+    /// For a page to be read.
+    pub const PAGE_IN: Self = Self(2);
+    /// For time to pass.
+    pub const DELAY_EXECUTION: Self = Self(4);
     /// Suspended in kernel mode.
-    const SUSPENDED: Self = Self(5);
+    pub const SUSPENDED: Self = Self(5);
+    /// As [`EXECUTIVE`](Self::EXECUTIVE), given by the kernel for a user.
+    pub const WR_EXECUTIVE: Self = Self(7);
+    /// For a page to be read.
+    pub const WR_PAGE_IN: Self = Self(9);
+    /// For time to pass.
+    pub const WR_DELAY_EXECUTION: Self = Self(11);
     /// Suspended in user mode.
-    const WR_SUSPENDED: Self = Self(12);
+    pub const WR_SUSPENDED: Self = Self(12);
+    /// For input, in the window manager.
+    pub const WR_USER_REQUEST: Self = Self(13);
     /// At a queue of work, such as a completion port.
-    pub(crate) const WR_QUEUE: Self = Self(15);
+    pub const WR_QUEUE: Self = Self(15);
     /// For an ALPC message to receive. There are no reasons of their own for ALPC.
-    pub(crate) const WR_LPC_RECEIVE: Self = Self(16);
+    pub const WR_LPC_RECEIVE: Self = Self(16);
     /// For an ALPC reply.
-    const WR_LPC_REPLY: Self = Self(17);
+    pub const WR_LPC_REPLY: Self = Self(17);
+    /// At a keyed event: a lock of user mode, up to Windows 7.
+    pub const WR_KEYED_EVENT: Self = Self(21);
+    /// For an executive resource.
+    pub const WR_RESOURCE: Self = Self(27);
+    /// For a push lock.
+    pub const WR_PUSH_LOCK: Self = Self(28);
+    /// For a fast mutex.
+    pub const WR_FAST_MUTEX: Self = Self(34);
+    /// For a guarded mutex.
+    pub const WR_GUARDED_MUTEX: Self = Self(35);
+    /// For another thread to wake it by its id: a lock of user mode, from Windows 8 on.
+    pub const WR_ALERT_BY_THREAD_ID: Self = Self(37);
+    /// For a page of physical memory.
+    pub const WR_PHYSICAL_FAULT: Self = Self(39);
 
     /// The kernel's name for the reason; none for a number without one. Number 14 is `WrEventPair` up to
     /// Windows 7 and spare after it; the rest never moved.

@@ -16,6 +16,7 @@ use crate::process;
 use crate::resource;
 use crate::thread;
 use crate::value::Hole;
+use crate::wait::locks;
 
 impl Check<'_, '_> {
     /// Whether a list could be followed to its end: see [`Self::gap`].
@@ -66,6 +67,9 @@ impl Check<'_, '_> {
         }
         if let Some(list) = self.known(module::list(self.kernel)) {
             let _ = self.links("module-links", &[], "the list of loaded modules", &list);
+        }
+        if let Some(list) = self.known(locks::list_of_resources(self.kernel)) {
+            let _ = self.links("lock-links", &[], "the list of executive resources", &list);
         }
     }
 

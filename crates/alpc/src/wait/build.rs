@@ -12,12 +12,12 @@ use crate::kernel::{At, Kernel, Read};
 use crate::port;
 use crate::process;
 use crate::queue::QueueKind;
-use crate::thread::{self, AlpcWait, ReplyWait, ThreadRecord, WaitObject, WaitObjectKind};
+use crate::thread::{self, AlpcWait, ReplyWait, ThreadRecord, WaitObject, WaitObjectKind, WaitReason};
 use crate::value::{Hole, Value};
 use crate::wait::clock::Clock;
 use crate::wait::edge::{Certainty, Edge, EdgeKind, Evidence};
 use crate::wait::graph::{Graph, Role};
-use crate::wait::locks::{self, Resources};
+use crate::wait::locks::{self, Resources, Waiters};
 use crate::wait::node::{
     CompletionPortNode, LockKind, LockNode, MessageNode, Node, NodeId, ObjectNode, PortLabel, PortNode,
     ProcessNode, ThreadNode,
@@ -341,21 +341,23 @@ impl<'k, 'd> Builder<'k, 'd> {
         if !record.state.known().is_some_and(|state| state.is_waiting()) {
             return;
         }
-        let Some(reason) = record.wait_reason.known().and_then(|reason| reason.name()) else {
+        let Some(&reason) = record.wait_reason.known() else {
             return;
         };
         let found = match reason {
-            "WrResource" => self.resource(thread, objects),
+            WaitReason::WR_RESOURCE => self.resource(thread, objects),
             // Which reason a thread gives before a resource is the kernel's own affair.
-            "Executive" | "WrExecutive" => {
+            WaitReason::EXECUTIVE | WaitReason::WR_EXECUTIVE => {
                 let _ = self.resource(thread, objects);
                 return;
             }
-            "WrFastMutex" | "WrGuardedMutex" => self.fast_mutex(thread, objects).or_else(|hole| {
-                let noted = self.noted_lock(thread, LockKind::FastMutex);
-                noted.map_err(|unfollowed| unfollowed.or(hole))
-            }),
-            "WrPushLock" => self.noted_lock(thread, LockKind::PushLock),
+            WaitReason::WR_FAST_MUTEX | WaitReason::WR_GUARDED_MUTEX => {
+                self.fast_mutex(thread, objects).or_else(|hole| {
+                    let noted = self.noted_lock(thread, LockKind::FastMutex);
+                    noted.map_err(|unfollowed| unfollowed.or(hole))
+                })
+            }
+            WaitReason::WR_PUSH_LOCK => self.noted_lock(thread, LockKind::PushLock),
             _ => return,
         };
         if let Err(Unfollowed { why, hole }) = found {
@@ -393,14 +395,18 @@ impl<'k, 'd> Builder<'k, 'd> {
         let mut evidence = vec![Evidence::address("_KWAIT_BLOCK.Object", at, object)];
         let resource = kernel.addr(line.resource);
         match line.entry {
-            None => evidence.push(Evidence::address(line.member, resource, object)),
+            None => evidence.push(Evidence::address(line.waiters.member(), resource, object)),
             Some(entry) => {
                 let entry = kernel.addr(entry);
                 evidence.push(Evidence::address("_KWAIT_CHAIN_ENTRY.Event", entry, object));
                 if kernel.has(WaitChainEntry::Thread) {
                     evidence.push(Evidence::address("_KWAIT_CHAIN_ENTRY.Thread", entry, at));
                 }
-                evidence.push(Evidence::word(line.member, resource, "has the entry in its line"));
+                evidence.push(Evidence::word(
+                    line.waiters.member(),
+                    resource,
+                    "has the entry in its line",
+                ));
             }
         }
         evidence.extend(self.wait_reason(thread));
@@ -512,7 +518,7 @@ impl<'k, 'd> Builder<'k, 'd> {
         objects.iter().any(|object| {
             resources
                 .find(self.kernel, object.address.gva(), thread)
-                .is_some_and(|line| line.resource == resource && line.member == "_ERESOURCE.SharedWaiters")
+                .is_some_and(|line| line.resource == resource && line.waiters == Waiters::Shared)
         })
     }
 

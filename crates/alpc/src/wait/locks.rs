@@ -21,7 +21,7 @@ use crate::contract::{
 };
 use crate::expected::{Expected, expect};
 use crate::kernel::{At, Kernel, Read, before, offset};
-use crate::list;
+use crate::list::{self, List};
 use crate::thread;
 use crate::value::Hole;
 
@@ -53,10 +53,38 @@ pub(crate) struct Resources {
 pub(crate) struct Line {
     /// The resource.
     pub(crate) resource: Gva,
-    /// The member that the line begins at.
-    pub(crate) member: &'static str,
+    /// What those in it wait for.
+    pub(crate) waiters: Waiters,
     /// The entry of the line, where it has entries.
     pub(crate) entry: Option<Gva>,
+}
+
+/// The two lines before a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waiters {
+    /// Of those who would share it.
+    Shared,
+    /// Of those who would have it alone.
+    Exclusive,
+}
+
+impl Waiters {
+    /// The member that the line begins at.
+    pub(crate) fn member(self) -> &'static str {
+        match self {
+            Self::Shared => "_ERESOURCE.SharedWaiters",
+            Self::Exclusive => "_ERESOURCE.ExclusiveWaiters",
+        }
+    }
+}
+
+/// The system's list of executive resources.
+///
+/// # Errors
+/// When it cannot be found, or the symbols do not describe them.
+pub(crate) fn list_of_resources(kernel: &Kernel<'_>) -> Read<List> {
+    let link = kernel.offset(ExecutiveResource::SystemResourcesList)?;
+    Ok(list::walk(kernel, list_head(kernel)?).containers(link))
 }
 
 impl Resources {
@@ -65,24 +93,23 @@ impl Resources {
     /// # Errors
     /// When their list cannot be found, or the symbols do not describe them.
     pub(crate) fn read(kernel: &Kernel<'_>) -> Read<Self> {
-        let link = kernel.offset(ExecutiveResource::SystemResourcesList)?;
-        let list = list::walk(kernel, list_head(kernel)?).containers(link);
+        let list = list_of_resources(kernel)?;
         let mut resources = Self {
             gap: list.complete("the list of executive resources").err(),
             ..Self::default()
         };
         let members = [
-            (ExecutiveResource::SharedWaiters, "_ERESOURCE.SharedWaiters"),
-            (ExecutiveResource::ExclusiveWaiters, "_ERESOURCE.ExclusiveWaiters"),
+            (ExecutiveResource::SharedWaiters, Waiters::Shared),
+            (ExecutiveResource::ExclusiveWaiters, Waiters::Exclusive),
         ];
         for &resource in &list.entries {
-            for (member, name) in members {
+            for (member, waiters) in members {
                 match kernel
                     .at(resource)
                     .address_of(member)
                     .and_then(|at| kernel.cursor().pointer(at))
                 {
-                    Ok(first) => resources.line(kernel, resource, name, first),
+                    Ok(first) => resources.line(kernel, resource, waiters, first),
                     Err(hole) => {
                         resources.gap.get_or_insert(hole);
                     }
@@ -92,13 +119,13 @@ impl Resources {
         Ok(resources)
     }
 
-    fn line(&mut self, kernel: &Kernel<'_>, resource: Gva, member: &'static str, first: Gva) {
+    fn line(&mut self, kernel: &Kernel<'_>, resource: Gva, waiters: Waiters, first: Gva) {
         if !kernel.is_kernel_address(first) {
             return;
         }
         let own = Line {
             resource,
-            member,
+            waiters,
             entry: None,
         };
         self.by_object.entry(first).or_insert(own);

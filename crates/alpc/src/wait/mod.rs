@@ -13,7 +13,7 @@ pub mod doubt;
 pub mod edge;
 pub mod graph;
 pub mod hang;
-mod locks;
+pub(crate) mod locks;
 pub mod node;
 mod queues;
 pub mod root;

@@ -7,19 +7,20 @@ use serde::Serialize;
 use crate::contract::{Thread, ThreadControl};
 use crate::kernel::{Kernel, Read};
 use crate::module::{CodeAddress, Modules};
+use crate::thread::WaitReason;
 use crate::thread_details::{self, Irps};
 use crate::value::{Addr, Hole, Value};
 use crate::wait::graph::Graph;
 use crate::wait::node::{LockNode, MessageNode, Node, NodeId, ObjectNode, PortNode, ProcessNode, ThreadNode};
 
 /// Wait reasons of locks, which have owners, but not where a waiting thread leads to.
-const LOCKS: [&str; 6] = [
-    "WrResource",
-    "WrPushLock",
-    "WrFastMutex",
-    "WrGuardedMutex",
-    "WrKeyedEvent",
-    "WrAlertByThreadId",
+const LOCKS: [WaitReason; 6] = [
+    WaitReason::WR_RESOURCE,
+    WaitReason::WR_PUSH_LOCK,
+    WaitReason::WR_FAST_MUTEX,
+    WaitReason::WR_GUARDED_MUTEX,
+    WaitReason::WR_KEYED_EVENT,
+    WaitReason::WR_ALERT_BY_THREAD_ID,
 ];
 
 /// Bytes of a kernel stack that are looked through; the largest are 72 KiB.
@@ -202,13 +203,15 @@ impl Graph {
         if self.edges(id).iter().any(|edge| edge.any && edge.edge.is_wait()) {
             return RootKind::AnyOf;
         }
-        let reason = thread.wait_reason.known().and_then(|reason| reason.name());
-        match reason {
-            Some("WrQueue" | "WrLpcReceive") => RootKind::Receiving,
-            Some("WrUserRequest") => RootKind::UserInput,
-            Some("PageIn" | "WrPageIn" | "WrPhysicalFault") => RootKind::PageIn,
-            Some("DelayExecution" | "WrDelayExecution") => RootKind::Delay,
-            Some("Suspended" | "WrSuspended") => RootKind::Suspended,
+        let reason = thread.wait_reason.known().copied();
+        match reason.filter(|reason| reason.name().is_some()) {
+            Some(WaitReason::WR_QUEUE | WaitReason::WR_LPC_RECEIVE) => RootKind::Receiving,
+            Some(WaitReason::WR_USER_REQUEST) => RootKind::UserInput,
+            Some(WaitReason::PAGE_IN | WaitReason::WR_PAGE_IN | WaitReason::WR_PHYSICAL_FAULT) => {
+                RootKind::PageIn
+            }
+            Some(WaitReason::DELAY_EXECUTION | WaitReason::WR_DELAY_EXECUTION) => RootKind::Delay,
+            Some(WaitReason::SUSPENDED | WaitReason::WR_SUSPENDED) => RootKind::Suspended,
             Some(reason) if LOCKS.contains(&reason) => RootKind::Lock,
             Some(_) if thread.hidden_object().is_some() => RootKind::Unreadable,
             Some(_) => RootKind::NoOwner,
