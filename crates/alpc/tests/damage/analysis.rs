@@ -158,3 +158,21 @@ fn worn_pages_end_no_analysis() {
         }
     }
 }
+
+/// The links of the system's list of executive resources: a wrong one is found, a page without which it cannot be
+/// followed is none.
+#[test]
+fn a_wrong_link_of_a_resource_is_found() {
+    let mut world = worlds::hang::two_resources("win10-2004-x64").built;
+    let opened = Opened::of(&world);
+    let about_locks =
+        |analysis: &Analysis| analysis.findings.iter().any(|finding| finding.id == "lock-links");
+    assert!(!about_locks(&analysis(&opened)));
+    let head = world.global("ExpSystemResourcesList");
+    let first = synth::address::Va(world.memory.read_uint(head, 8));
+    let kind = super::kind(&world);
+    let without = opened.in_bytes(world.dump_without(kind, &[first.page()]));
+    assert!(!about_locks(&analysis(&without)));
+    world.write_pointer(first + 8, first);
+    assert!(about_locks(&analysis(&opened.in_bytes(world.dump(kind)))));
+}
