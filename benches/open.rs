@@ -24,7 +24,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use alpc::Kernel;
 use alpc::message::{self, Detail};
 use kdmp_parser::parse::KernelDumpParser;
 use kdump::{Dump, Gva};
@@ -280,7 +279,7 @@ fn open_and_read(path: &Path) -> Sample {
         let base = kdump::kernel_image(&dump).unwrap().base;
         let pdb = Pdb::open(Path::new(PDB)).unwrap();
         let layout = pdb.resolve(&alpc::contract::CONTRACT).unwrap();
-        let kernel = Kernel::new(&dump, base, layout);
+        let kernel = alpc::kernel(&dump, base, layout);
         let message = message::message(&kernel, Gva::new(MESSAGE), Detail::Rows).unwrap();
         drop(kernel);
         (dump, pdb, message)

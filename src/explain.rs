@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use alpc::Value;
-use alpc::trace::{self, Source, SourceRecord, Trace};
+use alpc::source::{self, SourceRecord};
+use alpc::trace::{Source, Trace};
 use anyhow::bail;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -86,7 +87,7 @@ fn explanations(session: &Session, found: Vec<Found<'_>>) -> anyhow::Result<Vec<
     let table = session.table().ok();
     let explanation = |found: Found<'_>| Explanation {
         value: found.path,
-        source: trace::source(&kernel, found.source, table),
+        source: source::source(&kernel, found.source, table),
     };
     Ok(found.into_iter().map(explanation).collect())
 }

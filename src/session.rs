@@ -433,14 +433,19 @@ impl Session {
         resolved.map_or(&[], |resolved| &resolved.notes)
     }
 
+    /// Why the layout in use was chosen, where it is not that of the kernel's own symbols.
+    pub fn choice(&self) -> Option<&Choice> {
+        let resolved = self.layout.get().and_then(|layout| layout.as_ref().ok());
+        resolved.and_then(|resolved| resolved.choice.as_ref())
+    }
+
     /// The kernel, ready to be walked.
     pub fn kernel(&self) -> anyhow::Result<Kernel<'_>> {
         let resolved = self
             .layout
             .get_or_init(|| self.resolve().map_err(Failure::from_error));
         let resolved = resolved.as_ref().map_err(Failure::clone)?;
-        let kernel = Kernel::new(&self.dump, resolved.base, resolved.layout.clone())
-            .with_choice(resolved.choice.clone());
+        let kernel = alpc::kernel(&self.dump, resolved.base, resolved.layout.clone());
         let kernel = match &self.redaction {
             Some(redaction) => kernel.redacted(Arc::clone(redaction)),
             None => kernel,

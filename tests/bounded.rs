@@ -7,7 +7,6 @@ mod support;
 use std::fs;
 use std::process::Command;
 
-use alpc::Kernel;
 use alpc::contract::CONTRACT;
 use kdump::{Dump, Gva};
 use ntlayout::{Pdb, SymbolTable};
@@ -171,7 +170,7 @@ fn what_windows_writes_is_far_within_the_bounds() {
         let dump = Dump::from_bytes("memory.dmp", world.dump(Kind::BitmapKernel)).unwrap();
         let pdb = Pdb::from_bytes("ntkrnlmp.pdb", world.pdb()).unwrap();
         let layout = pdb.resolve(&CONTRACT).unwrap();
-        let kernel = Kernel::new(&dump, Gva::new(world.truth.kernel_base.0), layout);
+        let kernel = alpc::kernel(&dump, Gva::new(world.truth.kernel_base.0), layout);
         let _ = alpc::triage::summary(&kernel);
         let _ = alpc::process::all(&kernel);
         let (spent, most) = (kernel.budget().spent(), kernel.budget().most());

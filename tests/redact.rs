@@ -835,12 +835,12 @@ fn the_environment_and_the_names_of_a_folder_are_withheld() {
     const SECRET: &str = "xyzzyplugh";
     let folder = tempfile::tempdir().unwrap();
     let named = folder.path().join(SECRET);
-    std::fs::create_dir_all(named.join(SECRET)).unwrap();
+    fs::create_dir_all(named.join(SECRET)).unwrap();
     let dump = named.join(format!("{SECRET}.dmp"));
-    std::fs::copy(fixture("vista-sp2-x64.dmp"), &dump).unwrap();
-    std::fs::write(named.join(format!("{SECRET}-empty.dmp")), []).unwrap();
-    std::fs::write(named.join(format!("{SECRET}.dmp.gz")), [0x1f, 0x8b, 8, 0]).unwrap();
-    std::fs::write(named.join(format!("{SECRET}.txt")), "text").unwrap();
+    fs::copy(fixture("vista-sp2-x64.dmp"), &dump).unwrap();
+    fs::write(named.join(format!("{SECRET}-empty.dmp")), []).unwrap();
+    fs::write(named.join(format!("{SECRET}.dmp.gz")), [0x1f, 0x8b, 8, 0]).unwrap();
+    fs::write(named.join(format!("{SECRET}.txt")), "text").unwrap();
     let file = dump.to_str().unwrap();
     let of_folder = named.to_str().unwrap();
     let lines: &[(&str, &[&str])] = &[

@@ -75,7 +75,7 @@ impl World {
 
     fn said(&self, file: Vec<u8>) -> Said {
         let dump = Dump::from_bytes("world", file).unwrap();
-        Said::of(&Kernel::new(&dump, self.base, self.layout.clone()))
+        Said::of(&alpc::kernel(&dump, self.base, self.layout.clone()))
     }
 
     /// The dump with some of its memory overwritten; none where that is not in it.

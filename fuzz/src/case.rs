@@ -79,7 +79,7 @@ impl Case {
     /// Never: it was opened before.
     pub fn unharmed(&self, look: impl FnOnce(&Kernel<'_>)) {
         let dump = Dump::from_bytes("case", self.file.clone()).expect("the case is a dump");
-        look(&Kernel::new(&dump, self.base, self.layout.clone()));
+        look(&alpc::kernel(&dump, self.base, self.layout.clone()));
     }
 
     fn of(built: &Built) -> Case {
@@ -153,7 +153,7 @@ fn overwrite(case: &Case, mut input: Input<'_>, look: impl FnOnce(&Kernel<'_>)) 
         write(case, &mut file, &mut input);
     }
     if let Ok(dump) = Dump::from_bytes("fuzz.dmp", file) {
-        look(&Kernel::new(&dump, case.base, case.layout.clone()));
+        look(&alpc::kernel(&dump, case.base, case.layout.clone()));
     }
 }
 

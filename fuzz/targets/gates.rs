@@ -9,8 +9,8 @@ use alpc::check::{Condition, Facts, Whose};
 use alpc::diff::{By, Diff, diff};
 use alpc::message::{self, Detail};
 use alpc::snapshot::Snapshot;
-use alpc::trace::{self, Trace};
-use alpc::{Kernel, object, port, process, thread};
+use alpc::trace::Trace;
+use alpc::{Kernel, object, port_record, process, source, thread};
 use alpc_dump_fuzz::case::{Case, with_overwritten_world};
 use kdump::{Gva, Gxa, TimeSpan};
 use libfuzzer_sys::fuzz_target;
@@ -98,17 +98,17 @@ fn sources(kernel: &Kernel<'_>, case: &Case, choice: usize) {
     let traced = kernel.unredacted().traced(Arc::clone(&trace));
     match choice % 5 {
         0 => drop(black_box(message::message(&traced, at, Detail::Full))),
-        1 => drop(black_box(port::port(&traced, at, port::Detail::Full))),
+        1 => drop(black_box(port_record::port(&traced, at, port_record::Detail::Full))),
         2 => drop(black_box(process::process(&traced, at))),
         3 => drop(black_box(thread::thread(&traced, at))),
         _ => drop(black_box(object::record(&traced, at))),
     }
     let (sources, _) = trace.sources();
-    for source in sources.into_iter().take(SOURCES) {
-        let record = trace::source(kernel, &source, Some(&case.pdb));
+    for one in sources.into_iter().take(SOURCES) {
+        let record = source::source(kernel, &one, Some(&case.pdb));
         let told: u64 = record.pieces.iter().map(|piece| piece.size).sum();
         assert!(told <= record.size, "{record:?}");
         assert!(record.pieces.iter().all(|piece| piece.size != 0), "{record:?}");
-        black_box(source.base().u64());
+        black_box(one.base().u64());
     }
 }

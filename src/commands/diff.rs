@@ -215,7 +215,7 @@ fn side(cli: &Cli, path: &Path) -> anyhow::Result<Side> {
     let kernel = session.kernel()?;
     Ok(Side {
         snapshot: Snapshot::of(&kernel),
-        symbols: super::symbol_source(&kernel),
+        symbols: super::symbol_source(&kernel, session.choice()),
         narrow: kernel.pointer_size() == 4,
     })
 }

@@ -194,7 +194,7 @@ fn symbols(session: &Session) -> anyhow::Result<SymbolsFound> {
         source: layout.origin().to_string(),
         identity: layout.identity().map(Identity::to_string),
         certainty: layout.certainty().to_string(),
-        evidence: kernel.choice().cloned(),
+        evidence: session.choice().cloned(),
         types_from: own_symbols::types_from(layout),
         types_untold: own_symbols::types_untold(&kernel),
         derived: kernel.derived_globals(),

@@ -27,6 +27,7 @@ mod threads;
 mod triage;
 mod waits;
 
+use alpc::choice::Choice;
 use alpc::{Kernel, Value};
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -123,7 +124,8 @@ impl Answer {
     }
 
     fn served_by(mut self, kernel: &Kernel<'_>) -> Self {
-        self.symbols = Some(symbol_source(kernel));
+        // Whoever chose the layout knows why: see `noted`.
+        self.symbols = Some(symbol_source(kernel, None));
         self
     }
 
@@ -178,13 +180,13 @@ impl Answer {
     }
 }
 
-pub fn symbol_source(kernel: &Kernel<'_>) -> SymbolSource {
+pub fn symbol_source(kernel: &Kernel<'_>, choice: Option<&Choice>) -> SymbolSource {
     let layout = kernel.layout();
     SymbolSource {
         source: layout.origin().to_string(),
         identity: layout.identity().map(ToString::to_string),
         certainty: layout.certainty().to_string(),
-        evidence: kernel.choice().cloned(),
+        evidence: choice.cloned(),
         types_from: own_symbols::types_from(layout),
         types_untold: own_symbols::types_untold(kernel),
     }
@@ -205,7 +207,8 @@ pub fn run(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
 /// The same with what there is to say of the symbols.
 fn noted(session: &Session, answer: anyhow::Result<Answer>) -> anyhow::Result<Answer> {
     answer.map(|mut answer| {
-        if answer.symbols.is_some() {
+        if let Some(symbols) = &mut answer.symbols {
+            symbols.evidence = session.choice().cloned();
             answer.notes.splice(0..0, session.notes().iter().cloned());
         }
         answer
@@ -256,7 +259,8 @@ fn reworded(error: anyhow::Error, reword: impl FnOnce(&str) -> String) -> anyhow
 /// The kernel, once the first of its records can be written.
 fn open_kernel<'s>(cli: &Cli, session: &'s Session, records: &mut Records<'_>) -> anyhow::Result<Kernel<'s>> {
     let kernel = session.kernel()?;
-    records.head(cli, Some(&symbol_source(&kernel).veiled(&session.veil())))?;
+    let symbols = symbol_source(&kernel, session.choice());
+    records.head(cli, Some(&symbols.veiled(&session.veil())))?;
     Ok(kernel)
 }
 

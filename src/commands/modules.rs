@@ -50,7 +50,7 @@ pub fn records(
             let kernel = open_kernel(cli, session, records)?;
             let truth = of_kernel(&kernel.unredacted()).ok();
             let modules = chosen(of_kernel(&kernel)?, truth.as_ref(), args)?;
-            (modules, Some(symbol_source(&kernel)))
+            (modules, Some(symbol_source(&kernel, session.choice())))
         }
     };
     for module in modules.modules.drain(..) {

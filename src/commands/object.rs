@@ -1,7 +1,8 @@
 //! `object`: the debugger's `!object`.
 
 use alpc::directory::{self, Listing};
-use alpc::object::{self, ObjectRecord};
+use alpc::identify;
+use alpc::object::ObjectRecord;
 use alpc::{Kernel, Value};
 use kdump::Gva;
 use schemars::JsonSchema;
@@ -40,7 +41,7 @@ pub fn view(cli: &Cli, kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<Stri
 }
 
 fn in_full(kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<ObjectInFull> {
-    let object = object::object(kernel, address)
+    let object = identify::object(kernel, address)
         .map_err(|error| Failure::not_there("not-an-object", error.to_string()))?;
     let is_directory = object
         .object_type

@@ -1,7 +1,8 @@
 //! `port`: the debugger's `!alpc /P`.
 
 use alpc::completion_list::{CompletionListRecord, SharedRecord};
-use alpc::port::{self, Detail, NamedPort, PortDetails, PortRecord, Security, ServedBy, Servers};
+use alpc::port::NamedPort;
+use alpc::port_record::{self, Detail, PortDetails, PortRecord, Security, ServedBy, Servers};
 use alpc::queue::{QueueKind, QueueRecord, QueuedMessage};
 use alpc::{Kernel, Value};
 
@@ -22,7 +23,7 @@ pub fn run(cli: &Cli, session: &Session, args: &PortArgs) -> anyhow::Result<Answ
     let kernel = session.kernel()?;
     let address = selector::port(&kernel, &args.port)?;
     let detail = if cli.in_full() { Detail::Full } else { Detail::Rows };
-    let record = port::port(&kernel, address, detail)
+    let record = port_record::port(&kernel, address, detail)
         .map_err(|error| Failure::not_there("not-a-port", error.to_string()))?;
     let text = text(&record, cli.style);
     Ok(Answer::new(text, &record)?.served_by(&kernel))
@@ -31,7 +32,7 @@ pub fn run(cli: &Cli, session: &Session, args: &PortArgs) -> anyhow::Result<Answ
 /// The view of the port at an address.
 pub fn view(cli: &Cli, kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<String> {
     let detail = if cli.in_full() { Detail::Full } else { Detail::Rows };
-    let record = port::port(kernel, address, detail)?;
+    let record = port_record::port(kernel, address, detail)?;
     Ok(text(&record, cli.style))
 }
 

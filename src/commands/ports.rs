@@ -3,7 +3,7 @@
 
 use alpc::connection::{self, ConnectedRecord, ProcessPortsRecord};
 use alpc::enumerate::{PortSource, Ports};
-use alpc::pool::NotReached;
+use alpc::not_reached::NotReached;
 use alpc::portlist::{self, OrphanRecord, PortLine};
 use alpc::{Kernel, Value};
 use schemars::JsonSchema;

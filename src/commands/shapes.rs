@@ -4,7 +4,7 @@ use alpc::analyze::Analysis;
 use alpc::connection::{ConnectionsRecord, EdgeRecord, ProcessPortsRecord};
 use alpc::message::MessageRecord;
 use alpc::module::Modules;
-use alpc::port::PortRecord;
+use alpc::port_record::PortRecord;
 use alpc::portlist::PortLine;
 use alpc::process::Processes;
 use alpc::receiver::SystemThreads;

@@ -99,7 +99,7 @@ fn in_use(session: &Session) -> anyhow::Result<SymbolsInUse> {
     Ok(SymbolsInUse {
         source: layout.origin().to_string(),
         certainty: layout.certainty().to_string(),
-        evidence: kernel.choice().cloned(),
+        evidence: session.choice().cloned(),
         types_from: own_symbols::types_from(layout),
         types_untold: own_symbols::types_untold(&kernel),
         missing: missing.iter().map(ToString::to_string).collect(),

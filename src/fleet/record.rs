@@ -231,7 +231,7 @@ impl Record {
             .and_then(|image| Session::wanted(&image))
             .map(|wanted| wanted.to_string());
         match session.kernel() {
-            Ok(kernel) => record.add_system(&kernel),
+            Ok(kernel) => record.add_system(&kernel, session),
             Err(error) => {
                 let failure = Failure::from_error(error);
                 record.fail(failure.status, Problem::new(failure.id, failure.message));
@@ -262,8 +262,8 @@ impl Record {
             .extend(notes.map(|note| Problem::new(note.id, note.text.clone())));
     }
 
-    fn add_system(&mut self, kernel: &Kernel<'_>) {
-        self.add_symbols(kernel);
+    fn add_system(&mut self, kernel: &Kernel<'_>, session: &Session) {
+        self.add_symbols(kernel, session);
         let (summary, hang) = triage::summary(kernel);
         let holes = holes(&hang);
         let found = if summary.deadlocks > 0 {
@@ -287,9 +287,9 @@ impl Record {
         self.problems.extend(holes);
     }
 
-    fn add_symbols(&mut self, kernel: &Kernel<'_>) {
+    fn add_symbols(&mut self, kernel: &Kernel<'_>, session: &Session) {
         let layout = kernel.layout();
-        self.symbols = Some(commands::symbol_source(kernel));
+        self.symbols = Some(commands::symbol_source(kernel, session.choice()));
         let mut lost = alpc::contract::views_lost(layout.missing());
         lost.retain(|view| NEEDED.contains(view));
         if !lost.is_empty() {

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 mod lists;
 
-use crate::connection;
+use crate::communication;
 use crate::contract::{CommunicationInfo, Message, ObjectHeader, Port, PortMessage, Type};
 use crate::enumerate::{self, PortSource};
 use crate::kernel::{At, Kernel, Read};
@@ -243,7 +243,7 @@ impl<'k, 'd> Check<'k, 'd> {
 
     /// Both ends of each connection must name its communication info, and that its connection port.
     fn connections(&mut self, port: At<'k, 'd>) {
-        let Some(infos) = self.read(connection::infos(port)) else {
+        let Some(infos) = self.read(communication::infos(port)) else {
             return;
         };
         let what = format!(

@@ -12,8 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use kdump::{FileOffset, Gva};
 
-use crate::kernel::{Kernel, Read};
-use crate::value::Hole;
+use crate::value::{Hole, Read};
 
 /// Reads of small files: those of a whole small system by all the layouts that there are.
 const LEAST_READS: u64 = 8 << 20;
@@ -127,14 +126,11 @@ pub(crate) struct Owner {
 }
 
 impl Claims {
-    /// Gives the thing at an address to an owner, who may come back for it. What cannot be read belongs to nobody.
+    /// Gives the thing at a place to an owner, who may come back for it.
     ///
     /// # Errors
     /// The owner that it has already.
-    pub(crate) fn claim(&self, kernel: &Kernel<'_>, part: Part, at: Gva, owner: Owner) -> Result<(), Owner> {
-        let Ok(place) = kernel.place(at) else {
-            return Ok(());
-        };
+    pub(crate) fn claim(&self, part: Part, place: FileOffset, owner: Owner) -> Result<(), Owner> {
         match self.0.borrow_mut().entry((part, place)) {
             Entry::Vacant(free) => {
                 free.insert(owner);

@@ -11,7 +11,7 @@ use kdump::{Coverage, Gva, TimeSpan};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::connection;
+use crate::communication;
 use crate::contract::Message;
 use crate::enumerate;
 use crate::kernel::Kernel;
@@ -893,7 +893,7 @@ impl Facts<'_, '_> {
 
     /// Whether a port has at most so many connections, as far as that can be told.
     fn has_few(&self, line: &PortLine, most: u64, finding: &mut PortFound, unread: &mut Vec<Unread>) -> bool {
-        let infos = connection::infos(self.kernel.at(line.address.gva()));
+        let infos = communication::infos(self.kernel.at(line.address.gva()));
         let complete = infos
             .clone()
             .and_then(|infos| infos.complete("the list of connections"));

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::contract::{CompletionList, CompletionListHeader, Port};
 use crate::kernel::{At, Read};
 use crate::port;
-use crate::process::ProcessRef;
+use crate::process_ref::ProcessRef;
 use crate::value::{Addr, Hole, Value};
 
 /// A port's `_ALPC_COMPLETION_LIST`, member by member.

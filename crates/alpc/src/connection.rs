@@ -6,10 +6,10 @@ use kdump::{Gva, Gxa};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub use crate::communication::infos;
 use crate::contract::{CommunicationInfo, Port, Process};
 use crate::enumerate::{self, PortSource};
 use crate::kernel::{At, Kernel, Read};
-use crate::list::{self, List};
 use crate::port::{self, NamedPort, PortKind};
 use crate::process::ProcessRef;
 use crate::queue;
@@ -121,16 +121,6 @@ fn record(port: At<'_, '_>) -> ConnectionsRecord {
             .map(|info| connection(kernel.at(info)))
             .collect(),
     }
-}
-
-/// The communication infos of a connection port's connections, in list order.
-///
-/// # Errors
-/// When the port's own info, which has the head of the list, is not in the dump.
-pub fn infos(port: At<'_, '_>) -> Read<List> {
-    let kernel = port.kernel();
-    let head = port::info(port)?.address_of(CommunicationInfo::CommunicationList)?;
-    Ok(list::walk(kernel, head).containers(kernel.offset(CommunicationInfo::CommunicationList)?))
 }
 
 /// The two ends of a connection.

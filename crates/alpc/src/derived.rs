@@ -9,22 +9,21 @@
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
-use kdump::{Gva, Gxa};
-use schemars::JsonSchema;
-use serde::{Serialize, Serializer};
+use kdump::{Dump, Gva, Gxa};
+use ntlayout::Layout;
 
 use crate::contract::{Global, Module, ObjectHeader, ObjectType, Port, Process};
 use crate::directory;
+use crate::globals::{DerivedGlobal, Evidence};
 use crate::handle;
-use crate::kernel::{At, Kernel, Read, offset};
+use crate::kernel::{At, Globals, Kernel, Read, offset};
 use crate::list;
 use crate::object;
 use crate::port;
 use crate::process;
 use crate::thread;
-use crate::value::{Addr, Hole};
+use crate::value::Hole;
 
 /// Handles of one process that are looked at on the way to something.
 const HANDLES: u64 = 1 << 16;
@@ -53,67 +52,6 @@ const FEWEST_TYPES: usize = 8;
 /// The largest image that is searched. The largest kernels have about 20 MiB.
 const IMAGE: u64 = 64 << 20;
 const PAGE: usize = 0x1000;
-
-/// What led to a global without symbols.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Evidence {
-    /// The header of the dump has its address.
-    Header,
-    /// The kernel's debugger data block has its address.
-    DebuggerData,
-    /// Named objects lead up to it.
-    Namespace,
-    /// The directory `\ObjectTypes` has the type by name.
-    ObjectTypes,
-    /// A table in the kernel's image has the types in the order of their indices.
-    TypeTable,
-    /// The headers of objects lead to it.
-    Headers,
-    /// The links of a port lead around to it.
-    PortLinks,
-}
-
-impl Evidence {
-    /// The evidence in words.
-    #[must_use]
-    pub fn text(self) -> &'static str {
-        match self {
-            Self::Header => "the dump's header",
-            Self::DebuggerData => "the debugger data block",
-            Self::Namespace => "the directories above named objects",
-            Self::ObjectTypes => "\\ObjectTypes",
-            Self::TypeTable => "the table of types in the kernel's image",
-            Self::Headers => "the headers of objects",
-            Self::PortLinks => "the links of the ports",
-        }
-    }
-}
-
-impl fmt::Display for Evidence {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.text())
-    }
-}
-
-impl Serialize for Evidence {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.text())
-    }
-}
-
-/// A global that was found without symbols.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct DerivedGlobal {
-    /// Its name.
-    pub name: &'static str,
-    /// Where it is; none when only what it holds is known.
-    pub address: Option<Addr>,
-    /// The pointer that it holds; none when only its place is known.
-    pub holds: Option<Addr>,
-    /// What led to it.
-    #[schemars(with = "String")]
-    pub evidence: Evidence,
-}
 
 /// What was derived so far, each part when it is first asked for.
 #[derive(Default)]
@@ -163,103 +101,66 @@ fn plainly<T>(kernel: &Kernel<'_>, look: impl FnOnce(&Kernel<'_>) -> T) -> T {
     }
 }
 
-/// Address of a global.
-pub(crate) fn address(kernel: &Kernel<'_>, global: Global) -> Option<(Gva, Evidence)> {
-    if global == Global::AlpcpPortList {
-        let found = kernel
-            .derived()
-            .port_list
-            .get_or_init(|| plainly(kernel, port_list));
-        return found.map(|head| (head, Evidence::PortLinks));
-    }
-    let told = kernel.derived().addresses.get_or_init(|| plainly(kernel, told));
-    told.get(global.name()).copied()
+/// Ties a dump to the layout of its kernel, whose image begins at `base`: what a symbol table resolved of
+/// [`CONTRACT`](crate::contract::CONTRACT). What variables the symbols lack is looked for in the dump.
+#[must_use]
+pub fn kernel<'d>(dump: &'d Dump, base: Gva, layout: Layout) -> Kernel<'d> {
+    Kernel::new(dump, base, layout, Box::new(Derived::default()))
 }
 
-/// How the types of objects were found, where the symbols do not say how.
-fn type_table(kernel: &Kernel<'_>) -> Option<DerivedGlobal> {
-    let types = types(kernel);
-    types.encoding?;
-    Some(DerivedGlobal {
-        name: Global::ObTypeIndexTable.name(),
-        address: types.table.map(|at| kernel.addr(at)),
-        holds: None,
-        evidence: types.evidence?,
-    })
-}
-
-/// The pointer that a global holds whose address nothing tells.
-pub(crate) fn pointer(kernel: &Kernel<'_>, global: Global) -> Option<(Gva, Evidence)> {
-    let name = match global {
-        Global::ObpRootDirectoryObject => {
-            let root = kernel.derived().root.get_or_init(|| plainly(kernel, root));
-            return root.map(|root| (root, Evidence::Namespace));
+impl Globals for Derived {
+    fn address(&self, kernel: &Kernel<'_>, global: Global) -> Option<(Gva, Evidence)> {
+        if global == Global::AlpcpPortList {
+            let found = self.port_list.get_or_init(|| plainly(kernel, port_list));
+            return found.map(|head| (head, Evidence::PortLinks));
         }
-        Global::AlpcPortObjectType => "ALPC Port",
-        Global::ObpTypeObjectType => "Type",
-        Global::ObpDirectoryObjectType => "Directory",
-        Global::PsProcessType => "Process",
-        Global::PsThreadType => "Thread",
-        _ => return None,
-    };
-    let types = types(kernel);
-    types.by_name.get(name).copied().zip(types.evidence)
-}
+        let told = self.addresses.get_or_init(|| plainly(kernel, told));
+        told.get(global.name()).copied()
+    }
 
-/// The type whose index a header holds; where the symbols have no table of types.
-///
-/// # Errors
-/// When the types were not found, or the index is that of none.
-pub(crate) fn type_of(header: At<'_, '_>, held: u64) -> Read<Gva> {
-    let kernel = header.kernel();
-    let types = types(kernel);
-    let missing = || Hole::NoGlobal {
-        name: Global::ObTypeIndexTable.name(),
-    };
-    let index = decode(types.encoding.ok_or_else(missing)?, header.address(), held);
-    types.by_index.get(&index).copied().ok_or_else(|| {
-        let at = kernel.addr(header.address());
-        types.gap.clone().unwrap_or_else(|| {
-            Hole::Implausible(format!("the object header at {at} has no valid type index"))
-        })
-    })
-}
+    fn pointer(&self, kernel: &Kernel<'_>, global: Global) -> Option<(Gva, Evidence)> {
+        let name = match global {
+            Global::ObpRootDirectoryObject => {
+                let root = self.root.get_or_init(|| plainly(kernel, root));
+                return root.map(|root| (root, Evidence::Namespace));
+            }
+            Global::AlpcPortObjectType => "ALPC Port",
+            Global::ObpTypeObjectType => "Type",
+            Global::ObpDirectoryObjectType => "Directory",
+            Global::PsProcessType => "Process",
+            Global::PsThreadType => "Thread",
+            _ => return None,
+        };
+        let types = self.types(kernel);
+        types.by_name.get(name).copied().zip(types.evidence)
+    }
 
-/// The globals that the symbols do not have and that were found all the same.
-pub(crate) fn all(kernel: &Kernel<'_>) -> Vec<DerivedGlobal> {
-    const GLOBALS: [Global; 13] = [
-        Global::PsActiveProcessHead,
-        Global::PsLoadedModuleList,
-        Global::KdDebuggerDataBlock,
-        Global::PspCidTable,
-        Global::KeTimeIncrement,
-        Global::KiProcessorBlock,
-        Global::ObpRootDirectoryObject,
-        Global::ObpTypeObjectType,
-        Global::ObpDirectoryObjectType,
-        Global::PsProcessType,
-        Global::PsThreadType,
-        Global::AlpcPortObjectType,
-        Global::AlpcpPortList,
-    ];
-    let unknown = GLOBALS.into_iter().filter(|global| !kernel.is_told(*global));
-    let found = unknown.filter_map(|global| {
-        let (address, held) = (address(kernel, global), pointer(kernel, global));
-        let (_, evidence) = address.or(held)?;
-        Some(DerivedGlobal {
-            name: global.name(),
-            address: address.map(|(at, _)| kernel.addr(at)),
-            holds: held.map(|(at, _)| kernel.addr(at)),
-            evidence,
+    fn type_of_index(&self, kernel: &Kernel<'_>, header: Gva, held: u64) -> Read<Gva> {
+        let types = self.types(kernel);
+        let missing = || Hole::NoGlobal {
+            name: Global::ObTypeIndexTable.name(),
+        };
+        let index = decode(types.encoding.ok_or_else(missing)?, header, held);
+        types.by_index.get(&index).copied().ok_or_else(|| {
+            let at = kernel.addr(header);
+            types.gap.clone().unwrap_or_else(|| {
+                Hole::Implausible(format!("the object header at {at} has no valid type index"))
+            })
         })
-    });
-    let types = (!kernel.is_told(Global::ObTypeIndexTable)).then(|| type_table(kernel));
-    found.chain(types.flatten()).collect()
+    }
+
+    fn all(&self, kernel: &Kernel<'_>) -> Vec<DerivedGlobal> {
+        self.found(kernel)
+    }
+
+    fn afresh(&self) -> Box<dyn Globals> {
+        Box::new(Self::default())
+    }
 }
 
 /// The first type, as the debugger data block leads to it.
 fn type_of_types(kernel: &Kernel<'_>) -> Option<Gva> {
-    let (at, _) = address(kernel, Global::ObpTypeObjectType)?;
+    let at = kernel.global(Global::ObpTypeObjectType).ok()?;
     kernel.cursor().pointer(at).ok().filter(|held| held.u64() != 0)
 }
 
@@ -338,10 +239,6 @@ fn handle_tables(kernel: &Kernel<'_>) -> Vec<Gva> {
         .filter_map(|process| kernel.at(process).pointer(Process::ObjectTable).ok())
         .filter(|table| table.u64() != 0)
         .collect()
-}
-
-fn types<'k>(kernel: &'k Kernel<'_>) -> &'k Types {
-    kernel.derived().types.get_or_init(|| plainly(kernel, read_types))
 }
 
 /// The types in `\ObjectTypes`; where there is nothing of it or not all, those of the kernel's table; where headers
@@ -701,4 +598,54 @@ fn image(kernel: &Kernel<'_>) -> Option<(u64, u64)> {
         first.uint(Module::DllBase).ok()?,
         first.uint(Module::SizeOfImage).ok()?,
     )
+}
+
+impl Derived {
+    /// The globals that the symbols do not have and that were found all the same.
+    fn found(&self, kernel: &Kernel<'_>) -> Vec<DerivedGlobal> {
+        const GLOBALS: [Global; 13] = [
+            Global::PsActiveProcessHead,
+            Global::PsLoadedModuleList,
+            Global::KdDebuggerDataBlock,
+            Global::PspCidTable,
+            Global::KeTimeIncrement,
+            Global::KiProcessorBlock,
+            Global::ObpRootDirectoryObject,
+            Global::ObpTypeObjectType,
+            Global::ObpDirectoryObjectType,
+            Global::PsProcessType,
+            Global::PsThreadType,
+            Global::AlpcPortObjectType,
+            Global::AlpcpPortList,
+        ];
+        let unknown = GLOBALS.into_iter().filter(|global| !kernel.is_told(*global));
+        let found = unknown.filter_map(|global| {
+            let (address, held) = (self.address(kernel, global), self.pointer(kernel, global));
+            let (_, evidence) = address.or(held)?;
+            Some(DerivedGlobal {
+                name: global.name(),
+                address: address.map(|(at, _)| kernel.addr(at)),
+                holds: held.map(|(at, _)| kernel.addr(at)),
+                evidence,
+            })
+        });
+        let types = (!kernel.is_told(Global::ObTypeIndexTable)).then(|| self.type_table(kernel));
+        found.chain(types.flatten()).collect()
+    }
+
+    /// How the types of objects were found, where the symbols do not say how.
+    fn type_table(&self, kernel: &Kernel<'_>) -> Option<DerivedGlobal> {
+        let types = self.types(kernel);
+        types.encoding?;
+        Some(DerivedGlobal {
+            name: Global::ObTypeIndexTable.name(),
+            address: types.table.map(|at| kernel.addr(at)),
+            holds: None,
+            evidence: types.evidence?,
+        })
+    }
+
+    fn types(&self, kernel: &Kernel<'_>) -> &Types {
+        self.types.get_or_init(|| plainly(kernel, read_types))
+    }
 }

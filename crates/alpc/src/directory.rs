@@ -65,7 +65,7 @@ fn chain(kernel: &Kernel<'_>, bucket: Gva, mut found: impl FnMut(Gva)) -> Read<(
             owner: bucket,
             number,
         };
-        let claimed = kernel.claims().claim(kernel, Part::DirectoryEntry, entry, owner);
+        let claimed = kernel.claim(Part::DirectoryEntry, entry, owner);
         if claimed.is_err() {
             let at = kernel.addr(entry);
             return Err(Hole::Walk(format!("the directory entries lead around at {at}")));

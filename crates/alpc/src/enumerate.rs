@@ -11,13 +11,13 @@ use kdump::{Gva, Gxa};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::connection;
+use crate::communication;
 use crate::contract::{CommunicationInfo, Global, Message, ObjectHeader, Process};
 use crate::directory;
 use crate::handle;
 use crate::kernel::{At, Kernel, Read, offset};
 use crate::message_table;
-use crate::pool::{self, NotReached};
+use crate::not_reached::{self, NotReached};
 use crate::port::{self, PortKind};
 use crate::process;
 use crate::queue;
@@ -98,7 +98,7 @@ fn not_reached(kernel: &Kernel<'_>, ports: &[Gva]) -> Vec<NotReached> {
     }
     let messages = message_table::messages(kernel).map(|table| table.messages);
     reached.extend(messages.unwrap_or_default());
-    pool::not_reached(kernel, &reached)
+    not_reached::not_reached(kernel, &reached)
 }
 
 /// Why ports are missing, with what is in the file all the same.
@@ -268,7 +268,7 @@ fn infos(port: At<'_, '_>) -> Vec<Gva> {
     let mut infos: Vec<Gva> = own.into_iter().collect();
     if matches!(port::kind(port), Ok(PortKind::Connection)) {
         infos.extend(
-            connection::infos(port)
+            communication::infos(port)
                 .map(|list| list.entries)
                 .unwrap_or_default(),
         );

@@ -12,7 +12,7 @@ use crate::budget::{Owner, Part};
 use crate::contract::{HandleTable, HandleTableEntry, ListEntry, ObjectHeader, Type};
 use crate::kernel::{At, Kernel, Read, offset};
 use crate::object::{self, ObjectRecord, TypeRef};
-use crate::process::ProcessRef;
+use crate::process_ref::ProcessRef;
 use crate::value::{Addr, Hole, Value};
 
 /// Bytes of a table of any level.
@@ -220,7 +220,7 @@ impl Shape {
             owner: self.table,
             number,
         };
-        let claimed = kernel.claims().claim(kernel, Part::HandleTablePage, page, owner);
+        let claimed = kernel.claim(Part::HandleTablePage, page, owner);
         claimed.map_err(|taken| {
             let at = kernel.addr(page);
             Hole::Walk(if taken.owner == self.table {
@@ -376,7 +376,7 @@ pub fn claim(kernel: &Kernel<'_>, process: Gva, table: Gva) -> Read<()> {
         owner: process,
         number: 0,
     };
-    let claimed = kernel.claims().claim(kernel, Part::HandleTable, table, owner);
+    let claimed = kernel.claim(Part::HandleTable, table, owner);
     claimed.map_err(|taken| {
         let (at, other) = (kernel.addr(table), kernel.addr(taken.owner));
         Hole::Walk(format!(

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::blob::{self, BlobKind, Freed};
 use crate::contract::ObjectHeader;
 use crate::kernel::Kernel;
-use crate::object::{self, TypeRef};
+use crate::object::{self, ObjectRecord, TypeRef};
 use crate::value::{Addr, Hole};
 
 /// What the memory at an address looks like.
@@ -96,5 +96,34 @@ pub fn identify(kernel: &Kernel<'_>, address: Gva) -> Identity {
             freed: blob::freed(kernel, address).ok().flatten(),
         },
         _ => Identity::Unknown,
+    }
+}
+
+/// Why there is no object at an address.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("no object is at {address}: {what}")]
+pub struct NotAnObject {
+    /// The address asked for.
+    pub address: Addr,
+    /// What is there instead.
+    pub what: Identity,
+}
+
+/// Reads the object whose body is at `body`.
+///
+/// # Errors
+/// [`NotAnObject`] when the header before the address is in the dump and names no type. A header that is not
+/// in the dump is no error: the record says so.
+pub fn object(kernel: &Kernel<'_>, body: Gva) -> Result<ObjectRecord, NotAnObject> {
+    let record = object::record(kernel, body);
+    match record.object_type.hole() {
+        // Where types cannot be told, the tag of an allocation tells at least that no object is in it.
+        Some(hole) if matches!(hole, Hole::Implausible(_)) || blob::is_tagged(kernel, body) => {
+            Err(NotAnObject {
+                address: kernel.addr(body),
+                what: identify(kernel, body),
+            })
+        }
+        _ => Ok(record),
     }
 }

@@ -17,9 +17,10 @@ use serde::{Serialize, Serializer};
 use crate::contract::{
     DeviceObject, DriverObject, FileObject, IoStackLocation, Irp, ListEntry, Thread, Type,
 };
-use crate::expected::{Expected, expect};
+use crate::expected::Expected;
 use crate::kernel::{At, Kernel, Read, offset};
 use crate::list::{self, List};
+use crate::marks::expect;
 use crate::schema::schema_as_text;
 use crate::value::{Addr, Hole, Value};
 

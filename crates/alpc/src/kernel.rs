@@ -4,21 +4,40 @@ use std::cell::OnceCell;
 use std::fmt;
 use std::sync::Arc;
 
-use kdump::{AddressSpace, Cursor, Dump, FileOffset, FileTime, Gva, Gxa, ReadError};
-use ntlayout::{Field, Layout, Missing, Need};
+use kdump::{AddressSpace, Cursor, Dump, FileOffset, FileTime, Gva, Gxa};
+use ntlayout::{Certainty, Field, Layout, Missing, Need};
 
-use crate::budget::{Budget, Claims};
-use crate::choice::Choice;
+use crate::budget::{Budget, Claims, Owner, Part};
 use crate::contract::{self, Global, Member, Type};
-use crate::derived::{self, Derived, DerivedGlobal};
+use crate::globals::{DerivedGlobal, Evidence};
 use crate::raw::Raw;
 use crate::redact::Redaction;
-use crate::roots::Roots;
+use crate::root_set::Roots;
 use crate::trace::Trace;
-use crate::value::{Addr, Hole, Value};
+pub use crate::value::Read;
+use crate::value::{Addr, Hole, Value, within};
+pub(crate) use crate::value::{before, offset};
 
-/// What reads of kernel memory give.
-pub type Read<T> = Result<T, Hole>;
+/// Finds what the symbols of a kernel lack. A kernel asks it, and does not care how it looks.
+pub trait Globals: Send {
+    /// Address of a global.
+    fn address(&self, kernel: &Kernel<'_>, global: Global) -> Option<(Gva, Evidence)>;
+
+    /// The pointer that a global holds whose address nothing tells.
+    fn pointer(&self, kernel: &Kernel<'_>, global: Global) -> Option<(Gva, Evidence)>;
+
+    /// The type whose index the object header at an address holds; where the symbols have no table of types.
+    ///
+    /// # Errors
+    /// When the types were not found, or the index is that of none.
+    fn type_of_index(&self, kernel: &Kernel<'_>, header: Gva, held: u64) -> Read<Gva>;
+
+    /// The globals that the symbols do not have and that were found all the same.
+    fn all(&self, kernel: &Kernel<'_>) -> Vec<DerivedGlobal>;
+
+    /// The same that has found nothing yet.
+    fn afresh(&self) -> Box<dyn Globals>;
+}
 
 /// The kernel in a dump: all walks start here.
 ///
@@ -30,9 +49,8 @@ pub struct Kernel<'d> {
     base: Gva,
     trace: Option<Arc<Trace>>,
     redaction: Option<Arc<Redaction>>,
-    derived: Derived,
+    globals: Box<dyn Globals>,
     roots: OnceCell<Roots>,
-    choice: Option<Choice>,
     budget: Arc<Budget>,
     claims: Claims,
 }
@@ -42,18 +60,17 @@ impl<'d> Kernel<'d> {
     /// [`CONTRACT`](contract::CONTRACT).
     ///
     /// Members and globals that the symbols lack do not matter here; they are in [`Layout::missing`], and
-    /// whatever needs them says so.
+    /// whatever needs them says so. `globals` finds the variables that they lack.
     #[must_use]
-    pub fn new(dump: &'d Dump, base: Gva, layout: Layout) -> Self {
+    pub fn new(dump: &'d Dump, base: Gva, layout: Layout, globals: Box<dyn Globals>) -> Self {
         Self {
             cursor: dump.kernel_space().cursor(),
             layout,
             base,
             trace: None,
             redaction: None,
-            derived: Derived::default(),
+            globals,
             roots: OnceCell::new(),
-            choice: None,
             budget: Arc::new(Budget::of(dump.file_len())),
             claims: Claims::default(),
         }
@@ -77,9 +94,8 @@ impl<'d> Kernel<'d> {
             base: self.base,
             trace: self.trace.clone(),
             redaction: None,
-            derived: Derived::default(),
+            globals: self.globals.afresh(),
             roots: OnceCell::new(),
-            choice: self.choice.clone(),
             budget: Arc::clone(&self.budget),
             claims: Claims::default(),
         }
@@ -111,18 +127,6 @@ impl<'d> Kernel<'d> {
 
     pub(crate) fn trace(&self) -> Option<&Trace> {
         self.trace.as_deref()
-    }
-
-    /// The same, with why its layout was chosen.
-    #[must_use]
-    pub fn with_choice(self, choice: Option<Choice>) -> Self {
-        Self { choice, ..self }
-    }
-
-    /// Why the layout in use was chosen, where it is not that of the kernel's own symbols.
-    #[must_use]
-    pub fn choice(&self) -> Option<&Choice> {
-        self.choice.as_ref()
     }
 
     /// The dump that is read.
@@ -201,9 +205,23 @@ impl<'d> Kernel<'d> {
         }
     }
 
-    /// Whose the things are that belong to one owner.
-    pub(crate) fn claims(&self) -> &Claims {
-        &self.claims
+    /// Gives the thing at an address to an owner, who may come back for it. What cannot be read belongs to nobody.
+    ///
+    /// # Errors
+    /// The owner that it has already.
+    pub(crate) fn claim(&self, part: Part, at: Gva, owner: Owner) -> Result<(), Owner> {
+        match self.place(at) {
+            Ok(place) => self.claims.claim(part, place, owner),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// The type whose index the object header at an address holds, where the symbols have no table of types.
+    ///
+    /// # Errors
+    /// When the types were not found, or the index is that of none.
+    pub(crate) fn type_of_index(&self, header: Gva, held: u64) -> Read<Gva> {
+        self.globals.type_of_index(self, header, held)
     }
 
     /// What tells a thing from others however page tables show it: its place in the file, or where it is not in the
@@ -218,13 +236,9 @@ impl<'d> Kernel<'d> {
         Ok(self.cursor.place(at)?)
     }
 
-    pub(crate) fn derived(&self) -> &Derived {
-        &self.derived
-    }
-
-    /// The threads that are known without any list, and their processes.
-    pub(crate) fn roots(&self) -> &Roots {
-        self.roots.get_or_init(|| Roots::read(self))
+    /// Where the threads that are known without any list are kept, once they are read.
+    pub(crate) fn roots(&self) -> &OnceCell<Roots> {
+        &self.roots
     }
 
     pub(crate) fn field<M: Member>(&self, member: M) -> Read<Field> {
@@ -280,7 +294,7 @@ impl<'d> Kernel<'d> {
     pub fn global(&self, global: Global) -> Read<Gva> {
         let at = match self.layout.global(global as usize) {
             Some(rva) => offset(self.base, rva.into()),
-            None => derived::address(self, global)
+            None => (self.globals.address(self, global))
                 .map(|(address, _)| address)
                 .ok_or(Hole::NoGlobal { name: global.name() })?,
         };
@@ -299,7 +313,7 @@ impl<'d> Kernel<'d> {
         let held = self.global(global).and_then(|at| self.cursor().pointer(at));
         match held {
             Err(_) if !self.is_told(global) => {
-                let derived = derived::pointer(self, global);
+                let derived = self.globals.pointer(self, global);
                 derived.map_or(held, |(pointer, _)| Ok(pointer))
             }
             held => held,
@@ -317,7 +331,7 @@ impl<'d> Kernel<'d> {
     pub fn missing(&self) -> Vec<Missing> {
         let derived = self.derived_globals();
         // A layout without an image tells no global at all, and most of them matter to no view.
-        let chosen = self.choice.is_some();
+        let chosen = self.layout.certainty() == Certainty::Invariants;
         let is_missing = |missing: &&Missing| match missing {
             Missing::Global { name } => {
                 let matters = !chosen || !contract::views_lost(&[(*missing).clone()]).is_empty();
@@ -331,7 +345,7 @@ impl<'d> Kernel<'d> {
     /// The globals that the symbols lack and the dump itself tells, each with what led to it.
     #[must_use]
     pub fn derived_globals(&self) -> Vec<DerivedGlobal> {
-        derived::all(self)
+        self.globals.all(self)
     }
 
     /// The text of a `_UNICODE_STRING`, with U+FFFD for what is not valid UTF-16. It is as its creator wrote
@@ -351,28 +365,6 @@ impl fmt::Debug for Kernel<'_> {
             .field("identity", &self.layout.identity())
             .finish()
     }
-}
-
-/// An address `by` bytes further. Addresses wrap as the processor's do; reading the result is checked anyway.
-#[must_use]
-pub(crate) fn offset(gva: Gva, by: u64) -> Gva {
-    Gva::new(gva.u64().wrapping_add(by))
-}
-
-/// The address of what is `by` bytes from the beginning of a structure. No structure goes on at the other end of the
-/// address space, where small addresses would pass for null pointers.
-fn within(gva: Gva, by: u64) -> Read<Gva> {
-    let at = gva.u64().checked_add(by).map(Gva::new);
-    at.ok_or_else(|| {
-        let len = usize::try_from(by).unwrap_or(usize::MAX);
-        Hole::Memory(ReadError::Wraps { gva, len })
-    })
-}
-
-/// An address `by` bytes before.
-#[must_use]
-pub(crate) fn before(gva: Gva, by: u64) -> Gva {
-    Gva::new(gva.u64().wrapping_sub(by))
 }
 
 /// A structure in kernel memory, read member by member.

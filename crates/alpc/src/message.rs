@@ -12,7 +12,7 @@ use crate::identify::{self, Identity};
 use crate::kernel::{At, Kernel, Read};
 use crate::payload::{self, Payload};
 use crate::port::{self, PortRef};
-use crate::process::ProcessRef;
+use crate::process_ref::ProcessRef;
 use crate::schema::schema_as_text;
 use crate::value::{Addr, Value};
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::contract::{Global, Module};
 use crate::kernel::{At, Kernel, Read};
 use crate::list::{self, List};
-use crate::process;
+use crate::process_ref;
 use crate::redact::Redaction;
 use crate::value::{Addr, Hole, Value};
 
@@ -80,7 +80,7 @@ pub fn of_triage(dump: &Dump) -> Option<Modules> {
             end: Ok(Addr::new(Gva::new(end), width)).into(),
             name: path
                 .clone()
-                .map(|path| process::file_name(&path).to_owned())
+                .map(|path| process_ref::file_name(&path).to_owned())
                 .into(),
             path: path.into(),
         }
@@ -116,7 +116,7 @@ fn module(entry: At<'_, '_>) -> ModuleRecord {
         .ok()
         .filter(|name| !name.is_empty())
         .map_or_else(
-            || path.clone().map(|path| process::file_name(&path).to_owned()),
+            || path.clone().map(|path| process_ref::file_name(&path).to_owned()),
             Ok,
         );
     let name = name.map(|name| match redaction {

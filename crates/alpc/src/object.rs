@@ -6,10 +6,7 @@ use kdump::{Gva, Gxa};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::blob;
 use crate::contract::{Global, ObjectHeader, ObjectNameInfo, ObjectType, Type};
-use crate::derived;
-use crate::identify::{self, Identity};
 use crate::kernel::{At, Kernel, Read, before, offset};
 use crate::value::{Addr, Hole, Value};
 
@@ -76,7 +73,7 @@ pub fn type_address(header: At<'_, '_>) -> Read<Gva> {
     }
     let mut index = header.uint(ObjectHeader::TypeIndex)? & 0xff;
     if !kernel.is_told(Global::ObTypeIndexTable) {
-        return derived::type_of(header, index);
+        return kernel.type_of_index(header.address(), index);
     }
     if let Ok(cookie) = kernel.global(Global::ObHeaderCookie) {
         let salt = (header.address().u64() >> 8) & 0xff;
@@ -351,35 +348,6 @@ pub struct ObjectRecord {
     pub flags: Value<u32>,
     /// Its security descriptor, without the reference count that the pointer carries in its low bits.
     pub security_descriptor: Value<Option<Addr>>,
-}
-
-/// Why there is no object at an address.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("no object is at {address}: {what}")]
-pub struct NotAnObject {
-    /// The address asked for.
-    pub address: Addr,
-    /// What is there instead.
-    pub what: Identity,
-}
-
-/// Reads the object whose body is at `body`.
-///
-/// # Errors
-/// [`NotAnObject`] when the header before the address is in the dump and names no type. A header that is not
-/// in the dump is no error: the record says so.
-pub fn object(kernel: &Kernel<'_>, body: Gva) -> Result<ObjectRecord, NotAnObject> {
-    let record = record(kernel, body);
-    match record.object_type.hole() {
-        // Where types cannot be told, the tag of an allocation tells at least that no object is in it.
-        Some(hole) if matches!(hole, Hole::Implausible(_)) || blob::is_tagged(kernel, body) => {
-            Err(NotAnObject {
-                address: kernel.addr(body),
-                what: identify::identify(kernel, body),
-            })
-        }
-        _ => Ok(record),
-    }
 }
 
 /// What the memory before `body` says as the headers of an object.

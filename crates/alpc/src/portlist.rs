@@ -4,6 +4,7 @@ use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::communication;
 use crate::connection;
 use crate::contract::{ObjectHeader, Port};
 use crate::kernel::{At, Kernel, Read};
@@ -103,7 +104,7 @@ fn orphan(port: At<'_, '_>, handle_count: Read<u64>) -> OrphanRecord {
 }
 
 fn connections(port: At<'_, '_>) -> Read<u64> {
-    let infos = connection::infos(port)?;
+    let infos = communication::infos(port)?;
     infos.complete("the list of connections")?;
     Ok(infos.entries.len().try_into().unwrap_or(u64::MAX))
 }

@@ -8,65 +8,18 @@ use crate::contract::{
     Global, ObjectNameInformation, Process, ProcessControl, PspSessionSpace, SessionSpace,
 };
 use crate::directory::same_name;
-use crate::expected::{Expected, expect};
+use crate::expected::Expected;
 use crate::handle;
 use crate::identify::{self, Identity};
 use crate::kernel::{At, Kernel, Read};
 use crate::list;
+use crate::marks::expect;
 use crate::object;
-use crate::roots::{FoundBy, Members};
+pub(crate) use crate::process_ref::{IMAGE_NAME_CHARS, file_name};
+pub use crate::process_ref::{ProcessRef, image_name};
+use crate::roots::{self, FoundBy, Members};
 use crate::thread;
 use crate::value::{Addr, Value};
-
-/// Characters of an image name that the kernel keeps: 15 bytes, the last of them NUL.
-const IMAGE_NAME_CHARS: u64 = 14;
-
-/// A process as other objects refer to it.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct ProcessRef {
-    /// Its `_EPROCESS`.
-    pub address: Addr,
-    /// Its image name: at most 14 characters, which is all that the kernel keeps.
-    pub image: Value<String>,
-}
-
-impl ProcessRef {
-    /// The process at an address.
-    #[must_use]
-    pub fn at(kernel: &Kernel<'_>, address: Gva) -> Self {
-        Self {
-            address: kernel.addr(address),
-            image: expect(kernel, Expected::Process, address)
-                .and_then(|()| image_name(kernel.at(address)))
-                .into(),
-        }
-    }
-}
-
-/// The image name of a process, from `_EPROCESS.ImageFileName`.
-///
-/// The kernel narrows the name to single bytes; they are shown as Latin-1, so that no byte is lost.
-///
-/// # Errors
-/// When the memory is not in the dump.
-pub fn image_name(process: At<'_, '_>) -> Read<String> {
-    let start = process.address_of(Process::ImageFileName)?;
-    let mut name = String::new();
-    for index in 0..IMAGE_NAME_CHARS {
-        match process
-            .kernel()
-            .cursor()
-            .u8(crate::kernel::offset(start, index))?
-        {
-            0 => break,
-            byte => name.push(char::from(byte)),
-        }
-    }
-    Ok(match process.kernel().redaction() {
-        Some(redaction) => redaction.image(name),
-        None => name,
-    })
-}
 
 /// Whether a process is of an image, by the last part of its image file's path or by the name that the kernel keeps of
 /// it.
@@ -145,11 +98,6 @@ impl ProcessRecord {
     }
 }
 
-/// The last part of a path.
-pub(crate) fn file_name(path: &str) -> &str {
-    path.rsplit('\\').next().unwrap_or(path)
-}
-
 /// Why there is no process at an address.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("no process is at {address}: {what}")]
@@ -215,7 +163,7 @@ fn record(process: At<'_, '_>) -> ProcessRecord {
             .pointer(Process::Wow64Process)
             .map(|wow64| wow64.u64() != 0)
             .into(),
-        idle: kernel.roots().is_idle_process(process.address()),
+        idle: roots::of(kernel).is_idle_process(process.address()),
         found_by: None,
     }
 }
@@ -293,7 +241,7 @@ pub fn all(kernel: &Kernel<'_>) -> Read<Processes> {
 /// # Errors
 /// When neither the symbols nor the dump's header say where the list is, and nothing else leads to any.
 pub fn processes(kernel: &Kernel<'_>) -> Read<Members> {
-    kernel.roots().processes(kernel, listed(kernel))
+    roots::of(kernel).processes(kernel, listed(kernel))
 }
 
 fn listed(kernel: &Kernel<'_>) -> Read<list::List> {

@@ -3,9 +3,8 @@
 use kdump::{Cursor, Gva, Gxa};
 
 use crate::budget::Budget;
-use crate::kernel::{Read, offset};
 use crate::trace::Trace;
-use crate::value::Hole;
+use crate::value::{Hole, Read, offset};
 
 /// How far a read came.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use crate::identify::{self, Identity};
 use crate::kernel::{At, Kernel, Read, offset};
 use crate::list::{self, List};
 use crate::port::{self, PortRef};
-use crate::process::ProcessRef;
+use crate::process_ref::ProcessRef;
 use crate::value::{Addr, Hole, Value};
 
 /// Resources that one view gathers at most. Each list is bounded as well, but in a hostile dump every region
@@ -686,7 +686,7 @@ fn own_page(kernel: &Kernel<'_>, handles: Gva, entry: Gva, stride: u64, number: 
         owner: handles,
         number,
     };
-    let claimed = kernel.claims().claim(kernel, Part::ResourceHandle, entry, owner);
+    let claimed = kernel.claim(Part::ResourceHandle, entry, owner);
     claimed.map_err(|taken| {
         let (at, other) = (kernel.addr(entry), kernel.addr(taken.owner));
         Hole::Walk(format!("the handles at {at} are those of the table at {other}"))

@@ -6,16 +6,15 @@
 //! somebody took a process out of it to hide it.
 
 use std::collections::HashSet;
-use std::fmt;
 
 use kdump::Gva;
-use schemars::JsonSchema;
-use serde::Serialize;
 
 use crate::contract::{DispatcherHeader, Global, Process, Processor, Thread, ThreadControl};
 use crate::kernel::{Kernel, Read, offset};
 use crate::list::{Gap, List};
-use crate::thread;
+use crate::marks::{is_certainly_thread, is_thread};
+pub use crate::root_set::FoundBy;
+use crate::root_set::{Root, Roots};
 use crate::value::{Addr, Hole};
 
 /// Processors that are looked at: as many as any Windows supports.
@@ -24,67 +23,9 @@ const PROCESSORS: u32 = 1 << 11;
 /// `_DISPATCHER_HEADER.Type` of a process.
 const PROCESS_OBJECT: u64 = 3;
 
-/// What led to a thread, or to its process, that the system's list of them does not have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum FoundBy {
-    /// The thread is the one that crashed, as the dump itself says.
-    Crashed,
-    /// A processor runs the thread.
-    Current {
-        /// The processor.
-        processor: u32,
-    },
-    /// A processor is about to run the thread.
-    Next {
-        /// The processor; `null` in a triage dump, which holds only that of the thread that crashed.
-        processor: Option<u32>,
-    },
-    /// The thread is the one that a processor runs when it has nothing else to do.
-    Idle {
-        /// The processor; `null` in a triage dump, which holds only that of the thread that crashed.
-        processor: Option<u32>,
-    },
-}
-
-/// What the thread is: `the thread that crashed`.
-impl fmt::Display for FoundBy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Crashed => f.write_str("the thread that crashed"),
-            Self::Current { processor } => write!(f, "the thread that processor {processor} runs"),
-            Self::Next {
-                processor: Some(number),
-            } => {
-                write!(f, "the thread that processor {number} runs next")
-            }
-            Self::Next { processor: None } => f.write_str("the thread that runs next where it crashed"),
-            Self::Idle {
-                processor: Some(number),
-            } => write!(f, "the idle thread of processor {number}"),
-            Self::Idle { processor: None } => f.write_str("the idle thread of the processor that crashed"),
-        }
-    }
-}
-
-/// A thread that is known without a list.
-#[derive(Clone, Copy, Debug)]
-struct Root {
-    thread: Gva,
-    process: Gva,
-    found_by: FoundBy,
-}
-
-/// The threads that are known without lists, and their processes.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Roots {
-    threads: Vec<Root>,
-    /// Each process once, by the first thread that led to it.
-    processes: Vec<(Gva, FoundBy)>,
-    /// The process that owns the idle threads: it is in no list of processes, nor are they in its own.
-    idle_process: Option<Gva>,
-    /// The threads that processors run when they have nothing else to do, whatever led to them first.
-    idle_threads: HashSet<Gva>,
+/// The threads that are known without lists, read when they are first asked for.
+pub(crate) fn of<'k>(kernel: &'k Kernel<'_>) -> &'k Roots {
+    kernel.roots().get_or_init(|| Roots::read(kernel))
 }
 
 impl Roots {
@@ -113,9 +54,9 @@ impl Roots {
         let is_crashed = found_by == FoundBy::Crashed;
         // What cannot be read may be anything; of the crashed thread the dump says what it is.
         if !(if is_crashed {
-            thread::is_thread(kernel, thread)
+            is_thread(kernel, thread)
         } else {
-            thread::is_certainly_thread(kernel, thread)
+            is_certainly_thread(kernel, thread)
         }) {
             return;
         }

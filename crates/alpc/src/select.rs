@@ -17,7 +17,7 @@ use crate::port;
 use crate::process;
 use crate::queue::{self, QueueKind};
 use crate::thread;
-use crate::value::{Addr, Hole};
+use crate::value::{Addr, Hole, NULL_REGION};
 
 /// How a user names something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,10 +112,6 @@ impl fmt::Display for Thing {
         f.pad(self.name())
     }
 }
-
-/// The first 64 KiB of every address space, of which Windows never maps a page: whoever gives an address there meant a
-/// number.
-pub const NULL_REGION: u64 = 0x1_0000;
 
 /// Bytes before the end of the address space in which nothing can begin: it would run past the last address.
 const LAST: u64 = 0x100;
@@ -332,7 +328,7 @@ pub fn process(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelec
 
 /// The threads that a debugger could begin with, and their processes. That there is none has a reason.
 fn current(kernel: &Kernel<'_>, search: &mut Search) -> Vec<(Gva, Gva)> {
-    let current = kernel.roots().current(kernel);
+    let current = crate::roots::of(kernel).current(kernel);
     if current.is_empty() {
         let table = kernel
             .global(Global::KiProcessorBlock)

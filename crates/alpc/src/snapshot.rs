@@ -4,11 +4,13 @@ use std::collections::HashMap;
 
 use kdump::{FileTime, Gva, Gxa, TimeSpan};
 
+use crate::communication;
 use crate::connection;
 use crate::contract::{CommunicationInfo, Message, Port};
 use crate::enumerate;
-use crate::expected::{self, Expected, expect};
+use crate::expected::Expected;
 use crate::kernel::{At, Kernel, Read};
+use crate::marks::{self, expect};
 use crate::object;
 use crate::port::{self, PortKind};
 use crate::process::{self, ProcessRecord, ProcessRef};
@@ -260,7 +262,7 @@ fn ports(kernel: &Kernel<'_>) -> (Listed<PortFact>, Listed<ConnectionFact>) {
     let mut connections = Vec::new();
     for address in found.ports {
         let port = kernel.at(address);
-        let kind = port::kind(port).and_then(|kind| expect(kernel, Expected::Port, address).map(|()| kind));
+        let kind = port::kind(port).and_then(|kind| port::expect(kernel, address).map(|()| kind));
         match kind {
             Ok(PortKind::Connection) => ports.push(port_fact(port)),
             Ok(PortKind::ClientCommunication) => connections.push(connection_fact(port)),
@@ -272,7 +274,7 @@ fn ports(kernel: &Kernel<'_>) -> (Listed<PortFact>, Listed<ConnectionFact>) {
                     .pointer(Port::CommunicationInfo)
                     .is_ok_and(|info| info.u64() == 0) => {}
             Err(Hole::Implausible(_)) => {
-                let hole = expected::not_there(kernel, Expected::Port, address);
+                let hole = marks::not_there(kernel, Expected::Port, address);
                 hidden.push(Unread::new(Part::PortKind, Some(kernel.addr(address)), hole));
             }
             Err(hole) => hidden.push(Unread::new(Part::PortKind, Some(kernel.addr(address)), hole)),
@@ -297,7 +299,7 @@ fn path(port: At<'_, '_>) -> Read<Option<String>> {
 
 fn port_fact(port: At<'_, '_>) -> PortFact {
     let kernel = port.kernel();
-    let connections = connection::infos(port).and_then(|infos| {
+    let connections = communication::infos(port).and_then(|infos| {
         infos.complete("the list of connections")?;
         Ok(u64::try_from(infos.entries.len()).unwrap_or(u64::MAX))
     });

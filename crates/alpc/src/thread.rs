@@ -8,12 +8,15 @@ use crate::contract::{
     ClientId, DispatcherHeader, Message, Mutant, Port, Process, Queue, Semaphore, Thread, ThreadControl,
     Type, WaitBlock,
 };
-use crate::expected::{self, Expected, Sight, expect};
+use crate::dispatcher::WaitObjectKind;
+use crate::expected::Expected;
 use crate::kernel::{At, Kernel, Read, offset};
 use crate::list::{self, List};
+use crate::marks::{self, expect};
+pub use crate::marks::{is_certainly_thread, is_thread};
 use crate::port::{self, PortRef};
-use crate::process::ProcessRef;
-use crate::roots::{FoundBy, Members};
+use crate::process_ref::ProcessRef;
+use crate::roots::{self, FoundBy, Members};
 use crate::schema::schema_as_text;
 use crate::thread_details::ThreadDetails;
 use crate::value::{Addr, Hole, Value};
@@ -238,61 +241,6 @@ pub struct WaitObject {
     pub owner: Option<Value<Addr>>,
 }
 
-/// `_DISPATCHER_HEADER.Type`, by the kernel's `_KOBJECTS`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WaitObjectKind(pub u8);
-
-impl WaitObjectKind {
-    pub(crate) const MUTANT: Self = Self(2);
-    pub(crate) const PROCESS: Self = Self(3);
-    const SEMAPHORE: Self = Self(5);
-    pub(crate) const QUEUE: Self = Self(4);
-    pub(crate) const THREAD: Self = Self(6);
-    /// A queue that wakes the thread of the highest priority: since Windows 8.
-    pub(crate) const PRIORITY_QUEUE: Self = Self(21);
-
-    /// Whether it is an event: of notification, or of synchronization.
-    pub(crate) fn is_event(self) -> bool {
-        self.0 <= 1
-    }
-
-    /// The debugger's name; none for a number that nothing can wait for.
-    #[must_use]
-    pub fn name(self) -> Option<&'static str> {
-        Some(match self.0 & 0x7f {
-            0 => "NotificationEvent",
-            1 => "SynchronizationEvent",
-            2 => "Mutant",
-            3 => "ProcessObject",
-            4 => "QueueObject",
-            5 => "Semaphore",
-            6 => "Thread",
-            7 => "Gate",
-            8 => "NotificationTimer",
-            9 => "SynchronizationTimer",
-            // From Windows 8 on; before that nothing could wait for what had these numbers.
-            21 => "PriQueueObject",
-            24 => "Timer2NotificationObject",
-            25 => "Timer2SynchronizationObject",
-            _ => return None,
-        })
-    }
-}
-
-impl Serialize for WaitObjectKind {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.name() {
-            Some(name) => serializer.serialize_str(name),
-            None => serializer.collect_str(&format_args!("0x{:02X}", self.0)),
-        }
-    }
-}
-
-schema_as_text!(
-    WaitObjectKind,
-    "The kind of a dispatcher object, as Semaphore; 0xNN for a number without a name."
-);
-
 /// What a thread waits for over ALPC.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -385,7 +333,7 @@ pub fn thread(kernel: &Kernel<'_>, address: Gva) -> ThreadRecord {
             .and_then(|()| reply_wait(thread))
             .map(|reply| reply.map(AlpcWait::Reply))
             .into(),
-        idle: kernel.roots().is_idle_thread(address),
+        idle: roots::of(kernel).is_idle_thread(address),
         found_by: None,
         details: None,
     }
@@ -506,7 +454,7 @@ pub fn reply_wait(thread: At<'_, '_>) -> Read<Option<ReplyWait>> {
     if !kernel.is_kernel_address(message) {
         return match place {
             Place::ReplySemaphore if wait_reason(thread)? == WaitReason::WR_LPC_REPLY => {
-                Err(expected::not_there(kernel, Expected::Message, message))
+                Err(marks::not_there(kernel, Expected::Message, message))
             }
             _ => Ok(None),
         };
@@ -570,7 +518,7 @@ fn place(thread: At<'_, '_>) -> Read<Place> {
 fn wait_for(kernel: &Kernel<'_>, message: Gva, proof: Value<bool>) -> ReplyWait {
     let port = kernel.at(message).pointer(Message::PortQueue).and_then(|port| {
         if port.u64() != 0 {
-            expect(kernel, Expected::Port, port)?;
+            port::expect(kernel, port)?;
         }
         Ok(port)
     });
@@ -591,28 +539,13 @@ fn wait_for(kernel: &Kernel<'_>, message: Gva, proof: Value<bool>) -> ReplyWait 
     }
 }
 
-/// Whether a thread is at an address: its dispatcher header says so. One whose header is not in the dump is
-/// taken for a thread, so that the rest of it can be read.
-#[must_use]
-pub fn is_thread(kernel: &Kernel<'_>, address: Gva) -> bool {
-    expect(kernel, Expected::Thread, address).is_ok()
-}
-
-/// The same, for telling a thread from other things: one whose header is not in the dump is not taken for one.
-#[must_use]
-pub fn is_certainly_thread(kernel: &Kernel<'_>, address: Gva) -> bool {
-    matches!(expected::look(kernel, Expected::Thread, address), Sight::Is)
-}
-
 /// The threads of a process, in the order of `_EPROCESS.ThreadListHead`; at the end those that are known without it.
 ///
 /// # Errors
 /// When this kernel does not have the members, and nothing else leads to any thread of the process.
 pub fn threads_of(process: At<'_, '_>) -> Read<Members> {
     let kernel = process.kernel();
-    kernel
-        .roots()
-        .threads_of(kernel, process.address(), listed(process))
+    roots::of(kernel).threads_of(kernel, process.address(), listed(process))
 }
 
 fn listed(process: At<'_, '_>) -> Read<List> {

@@ -8,7 +8,7 @@ use crate::contract::{Irp, Thread, ThreadControl};
 use crate::irp;
 use crate::kernel::{At, Kernel, Read};
 use crate::module::{self, CodeAddress};
-use crate::process::ProcessRef;
+use crate::process_ref::ProcessRef;
 use crate::value::{Addr, Value};
 
 /// What is known of a thread beside its line.

@@ -6,7 +6,35 @@ use kdump::{Gva, Gxa, ReadError};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::expected::{Expected, Found};
-use crate::select::NULL_REGION;
+
+/// What reads of kernel memory give.
+pub type Read<T> = Result<T, Hole>;
+
+/// The first 64 KiB of every address space, of which Windows never maps a page: whoever gives an address there meant a
+/// number.
+pub const NULL_REGION: u64 = 0x1_0000;
+
+/// An address `by` bytes further. Addresses wrap as the processor's do; reading the result is checked anyway.
+#[must_use]
+pub(crate) fn offset(gva: Gva, by: u64) -> Gva {
+    Gva::new(gva.u64().wrapping_add(by))
+}
+
+/// An address `by` bytes before.
+#[must_use]
+pub(crate) fn before(gva: Gva, by: u64) -> Gva {
+    Gva::new(gva.u64().wrapping_sub(by))
+}
+
+/// The address of what is `by` bytes from the beginning of a structure. No structure goes on at the other end of the
+/// address space, where small addresses would pass for null pointers.
+pub(crate) fn within(gva: Gva, by: u64) -> Read<Gva> {
+    let at = gva.u64().checked_add(by).map(Gva::new);
+    at.ok_or_else(|| {
+        let len = usize::try_from(by).unwrap_or(usize::MAX);
+        Hole::Memory(ReadError::Wraps { gva, len })
+    })
+}
 
 /// A kernel virtual address in a record: printed and serialized as lower-case hex, zero-padded to the
 /// pointer width of the system that was dumped.

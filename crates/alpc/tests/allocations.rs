@@ -84,7 +84,7 @@ fn memory_is_in_proportion_to_the_file() {
         let pdb = Pdb::from_bytes("ntkrnlmp.pdb", world.pdb()).unwrap();
         let layout = pdb.resolve(&CONTRACT).unwrap();
         for (what, walk) in WALKS {
-            let kernel = Kernel::new(&dump, Gva::new(world.truth.kernel_base.0), layout.clone());
+            let kernel = alpc::kernel(&dump, Gva::new(world.truth.kernel_base.0), layout.clone());
             let taken = peak(&kernel, walk);
             if std::env::var_os("SHOW_BOUNDS").is_some() {
                 println!(

@@ -68,7 +68,9 @@ impl Check<'_, '_> {
         if let Some(list) = self.known(module::list(self.kernel)) {
             let _ = self.links("module-links", &[], "the list of loaded modules", &list);
         }
-        if let Some(list) = self.known(locks::list_of_resources(self.kernel)) {
+        // Where the kernel never began its list of resources, no link contradicts another.
+        let resources = self.known(locks::list_of_resources(self.kernel));
+        if let Some(list) = resources.filter(|list| !list.was_never_linked()) {
             let _ = self.links("lock-links", &[], "the list of executive resources", &list);
         }
     }

@@ -25,6 +25,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::contract::{self, ListEntry};
+use crate::derived;
 use crate::kernel::{Kernel, Read};
 use tally::Tally;
 pub use tally::{Check, Count};
@@ -246,7 +247,7 @@ impl<'d> Examined<'d> {
     fn new(dump: &'d Dump, base: Gva, number: usize, layout: &Layout) -> Self {
         Self {
             number,
-            kernel: Kernel::new(dump, base, layout.clone()),
+            kernel: derived::kernel(dump, base, layout.clone()),
             tally: Tally::default(),
             processes: Vec::new(),
             process_ids: HashSet::new(),

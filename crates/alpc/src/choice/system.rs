@@ -90,7 +90,7 @@ pub(super) fn debugger_data(examined: &mut Examined<'_>) {
 /// The processes of the kernel's list, and their threads.
 pub(super) fn processes(examined: &mut Examined<'_>) {
     let kernel = &examined.kernel;
-    let Ok(found) = kernel.roots().processes(kernel, listed(kernel)) else {
+    let Ok(found) = crate::roots::of(kernel).processes(kernel, listed(kernel)) else {
         return;
     };
     let mut process_ids = HashSet::new();
@@ -273,7 +273,7 @@ fn threads_of(process: At<'_, '_>) -> Read<Members> {
         let head = process.address_of(Process::ThreadListHead)?;
         Ok(list::walk_up_to(kernel, head, THREADS_EACH).containers(link))
     };
-    kernel.roots().threads_of(kernel, process.address(), listed())
+    crate::roots::of(kernel).threads_of(kernel, process.address(), listed())
 }
 
 /// A process counts those of its threads that have not ended.

@@ -6,13 +6,15 @@ use std::rc::Rc;
 use kdump::{Gva, Gxa};
 
 use crate::contract::{Message, Thread, ThreadControl, WaitBlock, WaitChainEntry};
-use crate::expected::{Expected, expect};
+use crate::dispatcher::WaitObjectKind;
+use crate::expected::Expected;
 use crate::irp::{self, IrpNode, Request, Tie};
 use crate::kernel::{At, Kernel, Read};
+use crate::marks::expect;
 use crate::port;
 use crate::process;
 use crate::queue::QueueKind;
-use crate::thread::{self, AlpcWait, ReplyWait, ThreadRecord, WaitObject, WaitObjectKind, WaitReason};
+use crate::thread::{self, AlpcWait, ReplyWait, ThreadRecord, WaitObject, WaitReason};
 use crate::value::{Hole, Value};
 use crate::wait::clock::Clock;
 use crate::wait::edge::{Certainty, Edge, EdgeKind, Evidence};
@@ -25,7 +27,6 @@ use crate::wait::node::{
 use crate::wait::queues::Queues;
 use crate::wait::servers::{self, Servers};
 use crate::wait::service::Services;
-use crate::wait::trouble::{self, PortTrouble};
 use crate::wait::unread::{Part, Unread};
 
 /// Threads after which gathering gives up; far more than any live system has. In a hostile dump the list of
@@ -50,15 +51,6 @@ pub fn waits_with_message(kernel: &Kernel<'_>, message: Gva) -> (Graph, NodeId) 
     builder.follow_all();
     let node = builder.message(message);
     (builder.finish(), node)
-}
-
-/// Gathers all waits of the system, and the ports that are in trouble.
-#[must_use]
-pub fn waits_with_trouble(kernel: &Kernel<'_>) -> (Graph, Vec<PortTrouble>) {
-    let mut builder = Builder::new(kernel);
-    builder.follow_all();
-    let trouble = trouble::find(&mut builder);
-    (builder.finish(), trouble)
 }
 
 /// Gathers the way on from a thread that nothing may wait for, and that may wait for nothing.
@@ -127,7 +119,7 @@ pub(crate) struct Builder<'k, 'd> {
 }
 
 impl<'k, 'd> Builder<'k, 'd> {
-    fn new(kernel: &'k Kernel<'d>) -> Self {
+    pub(crate) fn new(kernel: &'k Kernel<'d>) -> Self {
         Self {
             kernel,
             graph: Graph::new(Clock::read(kernel).into()),
@@ -146,7 +138,7 @@ impl<'k, 'd> Builder<'k, 'd> {
         }
     }
 
-    fn follow_all(&mut self) {
+    pub(crate) fn follow_all(&mut self) {
         self.listed = self.list_threads();
         self.graph.threads = self.listed.len();
         for at in 0..self.listed.len() {
@@ -157,7 +149,7 @@ impl<'k, 'd> Builder<'k, 'd> {
         self.follow_unlisted();
     }
 
-    fn finish(mut self) -> Graph {
+    pub(crate) fn finish(mut self) -> Graph {
         self.follow_unlisted();
         self.requests();
         for (thread, why) in std::mem::take(&mut self.unknown_locks) {
@@ -899,7 +891,7 @@ impl<'k, 'd> Builder<'k, 'd> {
             .and_then(|()| message.pointer(Message::PortQueue))
             .and_then(|port| match port.u64() {
                 0 => Ok(None),
-                _ => expect(kernel, Expected::Port, port).map(|()| Some(port)),
+                _ => port::expect(kernel, port).map(|()| Some(port)),
             });
         let place = port
             .clone()

@@ -7,7 +7,6 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::value::Value;
-use crate::wait::chain::Chain;
 use crate::wait::clock::Clock;
 use crate::wait::cycle::{self, Adjacency};
 use crate::wait::edge::{Certainty, Edge, EdgeKind};
@@ -185,36 +184,8 @@ impl Graph {
                 .is_some_and(|edge| edge.edge != EdgeKind::EndOfRequest)
     }
 
-    /// The chains of all threads of a process that wait for another thread or process, or for an I/O request while
-    /// others wait for them. A thread that stands in another one's chain has none of its own, and what chains share
-    /// is told once.
-    #[must_use]
-    pub fn chains_of_process(&self, process: Gva) -> Vec<Chain> {
-        let waits = |id: NodeId, node: &Node| {
-            node.thread().is_some() && node.process() == Some(process) && self.next(id).is_some()
-        };
-        let own: Vec<NodeId> = self
-            .nodes()
-            .filter(|&(id, node)| waits(id, node))
-            .map(|(id, _)| id)
-            .collect();
-        let behind = self.after(&own);
-        let ends = self.ends();
-        let mut told = HashSet::new();
-        let firsts = own.iter().filter(|id| !behind.contains(id));
-        // Threads that only wait for each other are all behind one another.
-        let rings = own.iter().filter(|id| behind.contains(id));
-        let mut chains = Vec::new();
-        for &id in firsts.chain(rings) {
-            if !told.contains(&id) {
-                chains.push(Chain::until_told(self, id, &mut told, &ends));
-            }
-        }
-        chains
-    }
-
     /// All nodes that chains lead to from these, which themselves are among them only if a chain leads there.
-    fn after(&self, from: &[NodeId]) -> HashSet<NodeId> {
+    pub(crate) fn after(&self, from: &[NodeId]) -> HashSet<NodeId> {
         let mut after = HashSet::new();
         for &start in from {
             let mut at = start;

@@ -10,7 +10,6 @@ use serde::Serialize;
 use crate::kernel::Kernel;
 use crate::module;
 use crate::value::{Addr, Hole, Value};
-use crate::wait::build;
 use crate::wait::chain::{Chain, Step};
 use crate::wait::clock::Clock;
 use crate::wait::cycle::{self, Adjacency, Components};
@@ -20,6 +19,7 @@ use crate::wait::graph::Graph;
 use crate::wait::node::{Node, NodeId, ThreadNode};
 use crate::wait::root::{self, RootKind, Suspect};
 use crate::wait::signature::{self, Signature};
+use crate::wait::trouble;
 use crate::wait::trouble::PortTrouble;
 use crate::wait::unread::Unread;
 
@@ -125,7 +125,7 @@ pub struct ServersBehind {
 /// Looks at all waits of a system.
 #[must_use]
 pub fn hang(kernel: &Kernel<'_>) -> (Graph, Hang) {
-    let (graph, ports_in_trouble) = build::waits_with_trouble(kernel);
+    let (graph, ports_in_trouble) = trouble::waits_with_trouble(kernel);
     let mut report = report(Some(kernel.dump()), &graph, ports_in_trouble);
     add_suspects(kernel, &mut report.blockers);
     (graph, report)

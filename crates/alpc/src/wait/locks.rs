@@ -19,9 +19,10 @@ use kdump::{Gva, Gxa};
 use crate::contract::{
     ExecutiveResource, FastMutex, Global, LockEntry, OwnerEntry, Thread, ThreadControl, Type, WaitChainEntry,
 };
-use crate::expected::{Expected, expect};
+use crate::expected::Expected;
 use crate::kernel::{At, Kernel, Read, before, offset};
 use crate::list::{self, List};
+use crate::marks::expect;
 use crate::thread;
 use crate::value::Hole;
 

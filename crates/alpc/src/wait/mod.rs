@@ -6,6 +6,7 @@
 //! several objects) the chain ends, and the alternatives are told beside it: nothing is guessed.
 
 mod build;
+mod certainty;
 pub mod chain;
 pub mod clock;
 mod cycle;

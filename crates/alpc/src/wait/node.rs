@@ -6,9 +6,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::contract::{Message, PortMessage, Process};
-use crate::expected::{Expected, expect};
+use crate::expected::Expected;
 use crate::irp::{DriverNode, IrpNode};
 use crate::kernel::{At, Kernel, Read};
+use crate::marks::expect;
 use crate::message::MessageType;
 use crate::port::{self, PortKind};
 use crate::process::ProcessRef;

@@ -7,9 +7,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::contract::{Port, Queue};
-use crate::expected::{Expected, expect};
+use crate::expected::Expected;
 use crate::kernel::{At, Kernel, Read};
-use crate::port::ServedBy;
+use crate::marks::expect;
+use crate::port_record::ServedBy;
 use crate::thread::{self, ThreadRecord, WaitReason};
 use crate::value::Value;
 

@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::contract::{Peb, Process, ProcessControl, ProcessParameters, Teb, Thread, ThreadControl};
 use crate::kernel::{Kernel, Read, offset};
 use crate::thread::ThreadRecord;
-use crate::wait::edge::Certainty;
+use crate::wait::certainty::Certainty;
 
 /// Characters of a service's name at most, as the control manager has it.
 const LONGEST: usize = 256;

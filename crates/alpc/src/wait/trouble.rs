@@ -8,10 +8,11 @@ use serde::Serialize;
 
 use crate::contract::{CommunicationInfo, Port};
 use crate::enumerate;
-use crate::kernel::{At, Read};
+use crate::kernel::{At, Kernel, Read};
 use crate::port;
 use crate::queue;
 use crate::wait::build::Builder;
+use crate::wait::graph::Graph;
 use crate::wait::node::{self, PortNode};
 use crate::wait::root::RootKind;
 use crate::wait::unread::Part;
@@ -91,8 +92,17 @@ pub struct PortTrouble {
     pub port: PortNode,
 }
 
+/// Gathers all waits of the system, and the ports that are in trouble.
+#[must_use]
+pub fn waits_with_trouble(kernel: &Kernel<'_>) -> (Graph, Vec<PortTrouble>) {
+    let mut builder = Builder::new(kernel);
+    builder.follow_all();
+    let trouble = find(&mut builder);
+    (builder.finish(), trouble)
+}
+
 /// Looks at every port of the system; the worst first.
-pub(crate) fn find(builder: &mut Builder<'_, '_>) -> Vec<PortTrouble> {
+fn find(builder: &mut Builder<'_, '_>) -> Vec<PortTrouble> {
     let kernel = builder.kernel;
     let ports = enumerate::ports(kernel);
     if let Some(hole) = ports.complete.hole() {

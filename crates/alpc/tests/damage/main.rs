@@ -64,6 +64,6 @@ impl Opened {
     }
 
     fn kernel(&self) -> Kernel<'_> {
-        Kernel::new(&self.dump, self.base, self.layout.clone())
+        alpc::kernel(&self.dump, self.base, self.layout.clone())
     }
 }

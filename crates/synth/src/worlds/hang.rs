@@ -893,7 +893,7 @@ impl Crowd {
         let thread = world.truth.threads.last_mut().expect("the client");
         assert_eq!(thread.address, client);
         thread.wait_reason = 17;
-        thread.wait = crate::world::Wait::AlpcSemaphore;
+        thread.wait = Wait::AlpcSemaphore;
         thread.alpc_message_id = message.0;
         thread.alpc_wait = Some(message);
     }
