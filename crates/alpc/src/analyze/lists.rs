@@ -68,9 +68,11 @@ impl Check<'_, '_> {
         if let Some(list) = self.known(module::list(self.kernel)) {
             let _ = self.links("module-links", &[], "the list of loaded modules", &list);
         }
-        // Where the kernel never began its list of resources, no link contradicts another.
+        // No port or message depends on this list: it is held against itself as far as it is there, and that it is
+        // not there is told by whoever needs it. Where the kernel never began it no link contradicts another.
         let resources = self.known(locks::list_of_resources(self.kernel));
-        if let Some(list) = resources.filter(|list| !list.was_never_linked()) {
+        let contradicts = |list: &List| list.gap.as_ref().is_some_and(|gap| gap.contradiction().is_some());
+        if let Some(list) = resources.filter(|list| !list.was_never_linked() && contradicts(list)) {
             let _ = self.links("lock-links", &[], "the list of executive resources", &list);
         }
     }
