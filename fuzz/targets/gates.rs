@@ -5,6 +5,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
+use alpc::waiter;
 use alpc::check::{Condition, Facts, Whose};
 use alpc::diff::{By, Diff, diff};
 use alpc::message::{self, Detail};
@@ -100,7 +101,7 @@ fn sources(kernel: &Kernel<'_>, case: &Case, choice: usize) {
         0 => drop(black_box(message::message(&traced, at, Detail::Full))),
         1 => drop(black_box(port_record::port(&traced, at, port_record::Detail::Full))),
         2 => drop(black_box(process::process(&traced, at))),
-        3 => drop(black_box(thread::thread(&traced, at))),
+        3 => drop(black_box(waiter::thread(&traced, at))),
         _ => drop(black_box(object::record(&traced, at))),
     }
     let (sources, _) = trace.sources();

@@ -3,6 +3,7 @@
 
 use std::hint::black_box;
 
+use alpc::waiter;
 use alpc::message::{self, Detail};
 use alpc::{port, thread};
 use alpc_dump_fuzz::case::{KNOWN, with_overwritten};
@@ -16,7 +17,7 @@ fuzz_target!(|data: &[u8]| {
             let address = Gva::new(address);
             black_box(format!("{:?}", message::message(kernel, address, Detail::Full)));
             black_box(format!("{:?}", port_record::port(kernel, address, port_record::Detail::Full)));
-            black_box(format!("{:?}", thread::thread(kernel, address)));
+            black_box(format!("{:?}", waiter::thread(kernel, address)));
         }
     });
 });

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::hint::black_box;
 
+use alpc::waiter;
 use alpc::wait::chain::{self, Chain};
 use alpc::wait::graph::Graph;
 use alpc::wait::hang::{self, Hang};
@@ -115,7 +116,7 @@ fn things(kernel: &Kernel<'_>, chosen: &[Gva]) {
         black_box(format!("{:?}", object::record(kernel, at)));
         black_box(format!("{:?}", resource::resources(kernel, at)));
         black_box(format!("{:?}", process::process(kernel, at)));
-        black_box(format!("{:?}", thread::thread(kernel, at)));
+        black_box(format!("{:?}", waiter::thread(kernel, at)));
         black_box(format!("{:?}", thread_details::details(kernel.at(at))));
         black_box(format!("{}", identify::identify(kernel, at)));
         black_box(format!("{:?}", directory::listing(kernel, at)));

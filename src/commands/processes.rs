@@ -2,7 +2,7 @@
 
 use alpc::process::{self, ProcessRecord, Processes};
 use alpc::receiver::{self, Receivers};
-use alpc::thread::ThreadRecord;
+use alpc::waiter::ThreadRecord;
 use alpc::{Kernel, Value};
 use kdump::{FileTime, Gva, TimeSpan};
 use schemars::JsonSchema;

@@ -9,9 +9,9 @@ use alpc::portlist::PortLine;
 use alpc::process::Processes;
 use alpc::receiver::SystemThreads;
 use alpc::resource::Resources;
-use alpc::thread::ThreadRecord;
 use alpc::typed::{TypeList, TypeRecord};
 use alpc::wait::table::WaitTable;
+use alpc::waiter::ThreadRecord;
 
 use super::*;
 use crate::fleet::record::Record;

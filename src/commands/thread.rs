@@ -2,8 +2,8 @@
 
 use alpc::process::ProcessRef;
 use alpc::receiver::Receivers;
-use alpc::thread::{AlpcWait, ThreadRecord};
 use alpc::thread_details::{Irps, ThreadDetails};
+use alpc::waiter::{AlpcWait, ThreadRecord};
 use alpc::{Kernel, Value};
 use kdump::Gva;
 

@@ -2,7 +2,7 @@
 
 use alpc::process::{self, ProcessRef};
 use alpc::receiver::{self, ProcessThreads, Receivers, SystemThreads};
-use alpc::thread::{AlpcWait, ThreadRecord};
+use alpc::waiter::{AlpcWait, ThreadRecord};
 use alpc::{Kernel, Value};
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use alpc::Value;
 use alpc::roots::FoundBy;
-use alpc::thread::{AlpcWait, ReplyWait, ThreadRecord, WaitObject};
+use alpc::thread::WaitObject;
+use alpc::waiter::{AlpcWait, ReplyWait, ThreadRecord};
 
 use super::rows::{self, Rows};
 

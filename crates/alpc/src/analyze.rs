@@ -387,7 +387,7 @@ impl<'k, 'd> Check<'k, 'd> {
     }
 
     fn wait_queue(&mut self, port: At<'k, 'd>) {
-        let Some(waiting) = self.read(crate::thread::threads_waiting_at(port)) else {
+        let Some(waiting) = self.read(crate::waiter::threads_waiting_at(port)) else {
             return;
         };
         let what = format!("the wait queue of the port {}", self.kernel.addr(port.address()));

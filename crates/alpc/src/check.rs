@@ -633,7 +633,7 @@ impl Facts<'_, '_> {
         let other = match part.what {
             Part::ThreadsOfProcess => Some(at),
             _ => {
-                let thread = crate::thread::thread(self.kernel, at.gva());
+                let thread = crate::waiter::thread(self.kernel, at.gva());
                 let process = thread.process.known().and_then(Option::as_ref);
                 process.map(|process| process.address)
             }

@@ -69,6 +69,7 @@ pub mod triage;
 pub mod typed;
 mod value;
 pub mod wait;
+pub mod waiter;
 
 pub use derived::kernel;
 pub use globals::{DerivedGlobal, Evidence};

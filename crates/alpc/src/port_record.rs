@@ -16,8 +16,9 @@ use crate::process_ref::ProcessRef;
 use crate::queue::{self, QueueKind, QueueRecord};
 use crate::receiver::Receivers;
 use crate::resource::{self, Resources, SecurityContextMembers};
-use crate::thread::{self, ThreadRecord};
+use crate::thread;
 use crate::value::{Addr, Hole, Value};
+use crate::waiter::{self, ThreadRecord};
 
 /// What captures the security of a port's clients, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -242,7 +243,7 @@ fn servers(port: At<'_, '_>) -> Read<Servers> {
     let kernel = port.kernel();
     let completion_port = port.pointer(Port::CompletionPort)?;
     let (served_by, list) = if completion_port.u64() == 0 {
-        (ServedBy::WaitQueue, thread::threads_waiting_at(port)?)
+        (ServedBy::WaitQueue, waiter::threads_waiting_at(port)?)
     } else {
         (
             ServedBy::CompletionPort,

@@ -13,9 +13,10 @@ use crate::kernel::{At, Kernel, Read};
 use crate::port::PortRef;
 use crate::process::{self, ProcessRef};
 use crate::roots::{FoundBy, Members};
-use crate::thread::{self, AlpcWait, ThreadRecord, WaitReason};
+use crate::thread::{self, WaitReason};
 use crate::thread_details;
 use crate::value::{Hole, Value};
+use crate::waiter::{self, AlpcWait, ThreadRecord};
 
 /// Threads after which a walk over several lists gives up; far more than any live system has. Each list is
 /// bounded as well, but in a hostile dump every one of them may lead through all threads.
@@ -74,7 +75,7 @@ impl Receivers {
             let ports = self.completion.entry(completion_port).or_default();
             ports.push(port.address());
         }
-        let threads = thread::threads_waiting_at(port)?;
+        let threads = waiter::threads_waiting_at(port)?;
         for &thread in &threads.entries {
             self.waiting.insert(thread, port.address());
         }
@@ -87,7 +88,7 @@ impl Receivers {
     /// Reads a thread, with its wait if it is a receiver.
     #[must_use]
     pub fn thread(&self, kernel: &Kernel<'_>, address: Gva) -> ThreadRecord {
-        let mut record = thread::thread(kernel, address);
+        let mut record = waiter::thread(kernel, address);
         if let Value::Known(None) = record.alpc_wait {
             record.alpc_wait = self.wait(kernel.at(address)).into();
         }

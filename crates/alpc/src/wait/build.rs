@@ -14,7 +14,7 @@ use crate::marks::expect;
 use crate::port;
 use crate::process;
 use crate::queue::QueueKind;
-use crate::thread::{self, AlpcWait, ReplyWait, ThreadRecord, WaitObject, WaitReason};
+use crate::thread::{self, WaitObject, WaitReason};
 use crate::value::{Hole, Value};
 use crate::wait::clock::Clock;
 use crate::wait::edge::{Certainty, Edge, EdgeKind, Evidence};
@@ -28,6 +28,7 @@ use crate::wait::queues::Queues;
 use crate::wait::servers::{self, Servers};
 use crate::wait::service::Services;
 use crate::wait::unread::{Part, Unread};
+use crate::waiter::{self, AlpcWait, ReplyWait, ThreadRecord};
 
 /// Threads after which gathering gives up; far more than any live system has. In a hostile dump the list of
 /// every process may lead through all threads.
@@ -214,7 +215,7 @@ impl<'k, 'd> Builder<'k, 'd> {
 
     fn record(&mut self, thread: Gva) -> Rc<ThreadRecord> {
         let kernel = self.kernel;
-        let read = || Rc::new(thread::thread(kernel, thread));
+        let read = || Rc::new(waiter::thread(kernel, thread));
         Rc::clone(self.records.entry(thread).or_insert_with(read))
     }
 

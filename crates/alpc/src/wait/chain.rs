@@ -15,6 +15,7 @@ use crate::wait::edge::{Certainty, Edge, EdgeKind, Evidence};
 use crate::wait::graph::Graph;
 use crate::wait::node::{Node, NodeId, ThreadNode};
 use crate::wait::root::{RootKind, Suspect};
+use crate::waiter;
 
 /// Ticks between which two threads count as having begun to wait together.
 const SAME_MOMENT: u64 = 2;
@@ -217,7 +218,7 @@ pub fn candidates(kernel: &Kernel<'_>, graph: &Graph, server: &ThreadNode) -> Re
         .iter()
         .filter(|&&thread| thread != server.address.gva())
         .filter_map(|&thread| {
-            let node = ThreadNode::new(kernel, &graph.clock, &thread::thread(kernel, thread));
+            let node = ThreadNode::new(kernel, &graph.clock, &waiter::thread(kernel, thread));
             let apart = node.waited()?.abs_diff(waited.0);
             (apart <= window).then(|| (apart, candidate(kernel, server, node)))
         })
@@ -261,7 +262,7 @@ fn receivers_of(kernel: &Kernel<'_>, graph: &Graph, process: Gva, message: Gva) 
         .entries
         .iter()
         .filter_map(|&thread| {
-            let node = ThreadNode::new(kernel, &graph.clock, &thread::thread(kernel, thread));
+            let node = ThreadNode::new(kernel, &graph.clock, &waiter::thread(kernel, thread));
             let apart = node.waited().zip(waited).map(|(own, other)| own.abs_diff(other));
             let apart = apart.filter(|apart| *apart <= window);
             let mut evidence = Vec::new();

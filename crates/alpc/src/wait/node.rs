@@ -14,11 +14,12 @@ use crate::message::MessageType;
 use crate::port::{self, PortKind};
 use crate::process::ProcessRef;
 use crate::queue::QueueKind;
-use crate::thread::{ThreadRecord, ThreadState, WaitObject, WaitReason};
+use crate::thread::{ThreadState, WaitObject, WaitReason};
 use crate::value::{Addr, Hole, Value};
 use crate::wait::clock::Clock;
 use crate::wait::servers::ServerCounts;
 use crate::wait::service::Service;
+use crate::waiter::ThreadRecord;
 
 /// Number of a node in the graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]

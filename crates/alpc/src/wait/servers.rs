@@ -11,8 +11,9 @@ use crate::expected::Expected;
 use crate::kernel::{At, Kernel, Read};
 use crate::marks::expect;
 use crate::port_record::ServedBy;
-use crate::thread::{self, ThreadRecord, WaitReason};
+use crate::thread::{self, WaitReason};
 use crate::value::Value;
+use crate::waiter::{self, ThreadRecord};
 
 /// What a server thread is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -178,7 +179,7 @@ pub(crate) fn of_wait_queue(
     serving: &BTreeSet<Gva>,
     mut state: impl FnMut(Gva) -> Read<ServerState>,
 ) -> Read<Servers> {
-    let list = thread::threads_waiting_at(port)?;
+    let list = waiter::threads_waiting_at(port)?;
     let mut servers = Servers::none(ServedBy::WaitQueue);
     for &thread in &list.entries {
         let state = match state(thread) {

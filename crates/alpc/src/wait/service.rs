@@ -15,8 +15,8 @@ use serde::Serialize;
 
 use crate::contract::{Peb, Process, ProcessControl, ProcessParameters, Teb, Thread, ThreadControl};
 use crate::kernel::{Kernel, Read, offset};
-use crate::thread::ThreadRecord;
 use crate::wait::certainty::Certainty;
+use crate::waiter::ThreadRecord;
 
 /// Characters of a service's name at most, as the control manager has it.
 const LONGEST: usize = 256;
