@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use alpc::message::{self, Detail};
+use alpc::port::message::{self, Detail};
 use kdmp_parser::parse::KernelDumpParser;
 use kdump::{Dump, Gva};
 use ntlayout::{Pdb, SymbolTable};
@@ -278,7 +278,7 @@ fn open_and_read(path: &Path) -> Sample {
         let dump = Dump::open(path).unwrap();
         let base = kdump::kernel_image(&dump).unwrap().base;
         let pdb = Pdb::open(Path::new(PDB)).unwrap();
-        let layout = pdb.resolve(&alpc::contract::CONTRACT).unwrap();
+        let layout = pdb.resolve(&alpc::image::contract::CONTRACT).unwrap();
         let kernel = alpc::kernel(&dump, base, layout);
         let message = message::message(&kernel, Gva::new(MESSAGE), Detail::Rows).unwrap();
         drop(kernel);

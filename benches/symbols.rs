@@ -23,8 +23,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use alpc::choice;
-use alpc::contract::CONTRACT;
+use alpc::image::contract::CONTRACT;
+use alpc::locate::choice;
 use kdump::Dump;
 use ntlayout::{Guid, Identity, Layout};
 use pdb::FallibleIterator;

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use alpc::Value;
-use alpc::source::{self, SourceRecord};
-use alpc::trace::{Source, Trace};
+use alpc::image::source::{self, SourceRecord};
+use alpc::image::trace::{Source, Trace};
 use anyhow::bail;
 use schemars::JsonSchema;
 use serde::Serialize;

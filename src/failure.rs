@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use alpc::near::Near;
+use alpc::report::near::Near;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

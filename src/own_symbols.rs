@@ -2,7 +2,7 @@
 //! comes from elsewhere, type by type, and is told.
 
 use alpc::Kernel;
-use alpc::contract::{self, CONTRACT};
+use alpc::image::contract::{self, CONTRACT};
 use ntlayout::{Certainty, Layout, Table, built_in};
 use schemars::JsonSchema;
 use serde::Serialize;

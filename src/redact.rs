@@ -1,6 +1,6 @@
 //! `--redact`: placeholders for what a report must not tell.
 //!
-//! What comes out of the dump is replaced where it enters the records ([`alpc::redact`]). What comes from the command
+//! What comes out of the dump is replaced where it enters the records ([`alpc::image::redact`]). What comes from the command
 //! line and from this machine is replaced here, in all that is written: the paths of the dump and of symbols, and
 //! what a user named a thing by.
 
@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use alpc::redact::{Classes, Redaction};
+use alpc::image::redact::{Classes, Redaction};
 use clap::CommandFactory;
 use kdump::Dump;
 use ntlayout::{Looked, Outcome, Place};

@@ -7,8 +7,8 @@
 use std::ops::Range;
 use std::path::Path;
 
-use alpc::check::{Condition, Signature, Whose};
-use alpc::queue::QueueKind;
+use alpc::port::queue::QueueKind;
+use alpc::report::check::{Condition, Signature, Whose};
 use kdump::TimeSpan;
 use serde::Deserialize;
 use toml::Spanned;

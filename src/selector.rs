@@ -4,9 +4,9 @@
 //! Numbers carry a prefix: `pid:`, `tid:`, `id:`, decimal or `0x`. `name:` forces a name. `current` is the thread
 //! that crashed, or ran where the dump was written, and its process.
 
-use alpc::near::{Near, Nearest};
-use alpc::redact::{Ids, Redaction};
-use alpc::select::{self, NotSelected, Nowhere, Selector, Thing};
+use alpc::image::redact::{Ids, Redaction};
+use alpc::report::near::{Near, Nearest};
+use alpc::report::select::{self, NotSelected, Nowhere, Selector, Thing};
 use alpc::{Hole, Kernel};
 use kdump::{Gva, TranslateError};
 

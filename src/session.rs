@@ -6,10 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alpc::Kernel;
-use alpc::choice::{self, Choice, Unexplained};
-use alpc::contract::CONTRACT;
-use alpc::redact::Redaction;
-use alpc::trace::Trace;
+use alpc::image::contract::CONTRACT;
+use alpc::image::redact::Redaction;
+use alpc::image::trace::Trace;
+use alpc::locate::choice::{self, Choice, Unexplained};
 use kdump::{Dump, Gva, KernelImage, KernelImageError, OpenOptions};
 use ntlayout::{
     Certainty, Found, Guid, Identity, Layout, Looked, NotFound, Origin, Outcome, Place, SymbolTable, Table,
@@ -283,8 +283,8 @@ impl Session {
             return chosen;
         };
         // How sure all is would suffer for what only some views show: that is not told then.
-        let lacking = alpc::contract::stripped(&own);
-        if alpc::contract::are_required(&lacking) && !self.exact_only {
+        let lacking = alpc::image::contract::stripped(&own);
+        if alpc::image::contract::are_required(&lacking) && !self.exact_only {
             let base = chosen.base.unwrap_or_default();
             let candidates = own_symbols::candidates(&own, self.pointer_size());
             match choice::choose(&self.dump, base, &candidates) {
@@ -393,7 +393,8 @@ impl Session {
     /// Whether the kernel's own symbols were found and lack types.
     pub fn lacks_types(&self) -> anyhow::Result<bool> {
         let chosen = self.choose()?;
-        let lacks = |own: &Layout| !own.filled().is_empty() || !alpc::contract::stripped(own).is_empty();
+        let lacks =
+            |own: &Layout| !own.filled().is_empty() || !alpc::image::contract::stripped(own).is_empty();
         Ok(chosen.own.as_ref().is_some_and(lacks))
     }
 

@@ -7,7 +7,7 @@ mod support;
 use std::fs;
 use std::process::Command;
 
-use alpc::contract::CONTRACT;
+use alpc::image::contract::CONTRACT;
 use kdump::{Dump, Gva};
 use ntlayout::{Pdb, SymbolTable};
 use synth::dump::Kind;
@@ -171,7 +171,7 @@ fn what_windows_writes_is_far_within_the_bounds() {
         let pdb = Pdb::from_bytes("ntkrnlmp.pdb", world.pdb()).unwrap();
         let layout = pdb.resolve(&CONTRACT).unwrap();
         let kernel = alpc::kernel(&dump, Gva::new(world.truth.kernel_base.0), layout);
-        let _ = alpc::triage::summary(&kernel);
+        let _ = alpc::report::triage::summary(&kernel);
         let _ = alpc::process::all(&kernel);
         let (spent, most) = (kernel.budget().spent(), kernel.budget().most());
         assert!(spent.reads > 1000 && spent.text > 0, "{spent:?}");

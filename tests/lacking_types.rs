@@ -6,7 +6,7 @@ mod support;
 use std::fs;
 use std::path::PathBuf;
 
-use alpc::contract::{self, CONTRACT};
+use alpc::image::contract::{self, CONTRACT};
 use ntlayout::{Layout, Pdb, SymbolTable, built_in};
 use serde_json::Value;
 use support::{Run, alpc_dump, say_if_none, shared};

@@ -7,9 +7,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alpc::check::{Condition, Facts, Verdict, Whose};
-use alpc::diff::{self, Became};
-use alpc::snapshot::Snapshot;
+use alpc::report::check::{Condition, Facts, Verdict, Whose};
+use alpc::report::diff::{self, Became};
+use alpc::report::snapshot::Snapshot;
 use alpc::wait::hang::Hang;
 use alpc::wait::root::RootKind;
 use alpc::wait::table::WaitTable;
@@ -68,7 +68,7 @@ impl World {
                 .filter_map(|page| Some((page.0, place(&page.0)?)))
                 .collect(),
             base: kdump::kernel_image(&dump).unwrap().base,
-            layout: pdb.resolve(&alpc::contract::CONTRACT).unwrap(),
+            layout: pdb.resolve(&alpc::image::contract::CONTRACT).unwrap(),
             file,
         }
     }

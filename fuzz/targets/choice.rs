@@ -5,9 +5,9 @@
 use std::hint::black_box;
 use std::sync::LazyLock;
 
-use alpc::choice::choose;
-use alpc::contract::CONTRACT;
-use alpc::{Kernel, enumerate};
+use alpc::locate::choice::choose;
+use alpc::image::contract::CONTRACT;
+use alpc::{Kernel, port::enumerate};
 use alpc_dump_fuzz::case::with_overwritten_world;
 use libfuzzer_sys::fuzz_target;
 use ntlayout::Layout;

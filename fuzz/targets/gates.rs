@@ -5,13 +5,13 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use alpc::waiter;
-use alpc::check::{Condition, Facts, Whose};
-use alpc::diff::{By, Diff, diff};
-use alpc::message::{self, Detail};
-use alpc::snapshot::Snapshot;
-use alpc::trace::Trace;
-use alpc::{Kernel, object, port_record, process, source, thread};
+use alpc::port::waiter;
+use alpc::report::check::{Condition, Facts, Whose};
+use alpc::report::diff::{By, Diff, diff};
+use alpc::port::message::{self, Detail};
+use alpc::report::snapshot::Snapshot;
+use alpc::image::trace::Trace;
+use alpc::{Kernel, object, port::port_record, process, image::source, process::thread};
 use alpc_dump_fuzz::case::{Case, with_overwritten_world};
 use kdump::{Gva, Gxa, TimeSpan};
 use libfuzzer_sys::fuzz_target;

@@ -3,9 +3,9 @@
 
 use std::hint::black_box;
 
-use alpc::waiter;
-use alpc::message::{self, Detail};
-use alpc::{port, thread};
+use alpc::port::waiter;
+use alpc::port::message::{self, Detail};
+use alpc::{port, process::thread};
 use alpc_dump_fuzz::case::{KNOWN, with_overwritten};
 use kdump::Gva;
 use libfuzzer_sys::fuzz_target;

@@ -4,15 +4,12 @@
 use std::collections::HashSet;
 use std::hint::black_box;
 
-use alpc::waiter;
+use alpc::port::waiter;
 use alpc::wait::chain::{self, Chain};
 use alpc::wait::graph::Graph;
 use alpc::wait::hang::{self, Hang};
 use alpc::wait::table::WaitTable;
-use alpc::{
-    Kernel, connection, directory, enumerate, handle, identify, object, portlist, process, receiver,
-    resource, select, thread, thread_details, typed, wait,
-};
+use alpc::{Kernel, port::connection, object::directory, port::enumerate, object::handle, object::identify, object, report::portlist, process, port::receiver, port::resource, report::select, process::thread, process::thread_details, process::typed, wait};
 use alpc_dump_fuzz::case::{Case, with_overwritten_world};
 use kdump::{Gva, Gxa};
 use libfuzzer_sys::fuzz_target;

@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 
-use alpc::{analyze, global};
+use alpc::{report::analyze, report::global};
 use alpc_dump_fuzz::case::with_overwritten;
 use libfuzzer_sys::fuzz_target;
 

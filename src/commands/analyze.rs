@@ -1,7 +1,7 @@
 //! `analyze`: the debugger's undocumented `!alpc -analyze`: do all ports and messages agree with each other?
 
-use alpc::analyze::{self, Analysis, Finding};
-use alpc::enumerate::PortSource;
+use alpc::port::enumerate::PortSource;
+use alpc::report::analyze::{self, Analysis, Finding};
 
 use super::{Answer, Table, open_kernel};
 use crate::cli::Cli;

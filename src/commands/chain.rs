@@ -68,7 +68,7 @@ pub fn run(cli: &Cli, session: &Session, args: &ChainArgs) -> anyhow::Result<Ans
 }
 
 fn start(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Start> {
-    use alpc::select::{Selector, Thing};
+    use alpc::report::select::{Selector, Thing};
     match selector::parse(token)? {
         Selector::Address(address) => at(kernel, selector::address(kernel, address, Thing::Waiter)?),
         Selector::ThreadId(_) | Selector::Current => selector::thread(kernel, token).map(Start::Thread),
@@ -83,17 +83,17 @@ fn at(kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<Start> {
         return Ok(Start::Process(address));
     }
     let token = format!("{:016x}", u64::from(address));
-    if alpc::thread::is_certainly_thread(kernel, address) {
+    if alpc::process::thread::is_certainly_thread(kernel, address) {
         return selector::thread(kernel, &token).map(Start::Thread);
     }
-    match alpc::message::message(kernel, address, alpc::message::Detail::Rows) {
+    match alpc::port::message::message(kernel, address, alpc::port::message::Detail::Rows) {
         Ok(_) => selector::message(kernel, &token).map(Start::Message),
         Err(_) => Err(Failure::not_there(
             "not-a-waiter",
             format!(
                 "no thread, message or process is at {}: {}",
                 kernel.addr(address),
-                alpc::identify::identify(kernel, address)
+                alpc::object::identify::identify(kernel, address)
             ),
         )),
     }

@@ -1,7 +1,9 @@
 //! `check`: conditions that a dump is held against, as a gate of CI does.
 
-use alpc::check::{Condition, Facts, Found, Outcome, PortFound, Signature, Verdict, WaitFound, Whose};
-use alpc::queue::QueueKind;
+use alpc::port::queue::QueueKind;
+use alpc::report::check::{
+    Condition, Facts, Found, Outcome, PortFound, Signature, Verdict, WaitFound, Whose,
+};
 use alpc::wait::unread::Unread;
 use schemars::JsonSchema;
 use serde::Serialize;

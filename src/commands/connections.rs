@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use alpc::connection::{self, ConnectionRecord, ConnectionsRecord, End};
 use alpc::port::NamedPort;
+use alpc::port::connection::{self, ConnectionRecord, ConnectionsRecord, End};
 use alpc::process::ProcessRef;
 use alpc::{Kernel, Value};
 
@@ -48,7 +48,7 @@ pub fn records(
 
 fn of_port(kernel: &Kernel<'_>, args: &PortArgs) -> anyhow::Result<ConnectionsRecord> {
     let address = selector::port(kernel, &args.port)?;
-    alpc::port_record::port(kernel, address, alpc::port_record::Detail::Rows)
+    alpc::port::port_record::port(kernel, address, alpc::port::port_record::Detail::Rows)
         .map_err(|error| Failure::not_there("not-a-port", error.to_string()))?;
     connection::connections(kernel, address)
         .map_err(|hole| Failure::partial(hole.id(), format!("the connection port cannot be told: {hole}")))

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use alpc::Addr;
-use alpc::diff::{
+use alpc::report::diff::{
     self, Amount, Became, BootEvidence, By, Change, Changes, Diff, Doubt, Measure, Said, Subject, Which,
 };
-use alpc::snapshot::Snapshot;
+use alpc::report::snapshot::Snapshot;
 use schemars::JsonSchema;
 use serde::Serialize;
 

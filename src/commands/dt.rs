@@ -1,7 +1,7 @@
 //! `dt`: the debugger's command of that name.
 
-use alpc::near::Nearest;
-use alpc::typed::{self, EnumerationRecord, MemberRecord, StructureRecord, TypeRecord, TypedValue};
+use alpc::process::typed::{self, EnumerationRecord, MemberRecord, StructureRecord, TypeRecord, TypedValue};
+use alpc::report::near::Nearest;
 use alpc::{Addr, Kernel, Value};
 use ntlayout::SymbolTable;
 

@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use alpc::connection::{self, EdgeRecord};
-use alpc::enumerate::{self, Ports};
-use alpc::global::{self, BlobTypeRecord, GlobalRecord};
-use alpc::portlist::{self, PortLine};
-use alpc::queue::QueueKind;
+use alpc::port::connection::{self, EdgeRecord};
+use alpc::port::enumerate::{self, Ports};
+use alpc::port::queue::QueueKind;
+use alpc::report::global::{self, BlobTypeRecord, GlobalRecord};
+use alpc::report::portlist::{self, PortLine};
 use alpc::{Kernel, Value};
 use schemars::JsonSchema;
 use serde::Serialize;

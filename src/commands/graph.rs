@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use alpc::connection::{self, EdgeRecord};
-use alpc::enumerate;
-use alpc::receiver::Receivers;
+use alpc::port::connection::{self, EdgeRecord};
+use alpc::port::enumerate;
+use alpc::port::receiver::Receivers;
 use alpc::wait::doubt::Doubt;
 use alpc::wait::graph::GraphRecord;
 use alpc::wait::hang::{self, Deadlock, Hang};

@@ -1,7 +1,7 @@
 //! `handles`: the debugger's `!handle 0 2 0 TYPE` and `!handle 0 2 PROCESS TYPE`.
 
-use alpc::handle::{self, HandleRecord, Handles};
 use alpc::object::TypeRef;
+use alpc::object::handle::{self, HandleRecord, Handles};
 use alpc::process::{self, ProcessRecord, ProcessRef};
 use alpc::{Kernel, Value};
 use schemars::JsonSchema;

@@ -1,8 +1,8 @@
 //! `info`: what the dump is, which kernel it is of, and whether its symbols are at hand.
 
-use alpc::choice::Choice;
-use alpc::crashed::{self, Crashed};
-use alpc::module::Modules;
+use alpc::locate::choice::Choice;
+use alpc::process::crashed::{self, Crashed};
+use alpc::process::module::Modules;
 use alpc::{Addr, DerivedGlobal};
 use anyhow::Context;
 use kdump::{Coverage, Header, KernelImage, Machine, Note, SecondaryData, SecondaryEnd, Trailing};
@@ -199,7 +199,7 @@ fn symbols(session: &Session) -> anyhow::Result<SymbolsFound> {
         types_untold: own_symbols::types_untold(&kernel),
         derived: kernel.derived_globals(),
         missing: missing.iter().map(ToString::to_string).collect(),
-        views_lost: alpc::contract::views_lost(&missing),
+        views_lost: alpc::image::contract::views_lost(&missing),
     })
 }
 

@@ -3,8 +3,8 @@
 use std::io;
 use std::sync::OnceLock;
 
-use alpc::message::{self, Detail, MessageDetails, MessageRecord};
-use alpc::payload::{Payload, PayloadGap};
+use alpc::port::message::{self, Detail, MessageDetails, MessageRecord};
+use alpc::port::payload::{Payload, PayloadGap};
 use alpc::{Addr, Kernel, Value};
 use kdump::Gva;
 

@@ -27,7 +27,7 @@ mod threads;
 mod triage;
 mod waits;
 
-use alpc::choice::Choice;
+use alpc::locate::choice::Choice;
 use alpc::{Kernel, Value};
 use serde::Serialize;
 use serde_json::Value as Json;

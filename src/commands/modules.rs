@@ -1,7 +1,7 @@
 //! `modules`: the debugger's `lm`.
 
 use alpc::Kernel;
-use alpc::module::{self, ModuleRecord, Modules};
+use alpc::process::module::{self, ModuleRecord, Modules};
 use kdump::Gva;
 
 use super::{Answer, Table, open_kernel, symbol_source};
@@ -121,7 +121,7 @@ fn named(mut modules: Modules, truth: Option<&Modules>, args: &ModulesArgs) -> a
         number += 1;
         let fits = |name: &String| {
             let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
-            alpc::typed::matches(pattern, name) || alpc::typed::matches(pattern, stem)
+            alpc::process::typed::matches(pattern, name) || alpc::process::typed::matches(pattern, stem)
         };
         is_kernel || name.is_some_and(fits)
     });

@@ -1,8 +1,8 @@
 //! `object`: the debugger's `!object`.
 
-use alpc::directory::{self, Listing};
-use alpc::identify;
 use alpc::object::ObjectRecord;
+use alpc::object::directory::{self, Listing};
+use alpc::object::identify;
 use alpc::{Kernel, Value};
 use kdump::Gva;
 use schemars::JsonSchema;

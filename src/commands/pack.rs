@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use alpc::contract::{self, CONTRACT};
+use alpc::image::contract::{self, CONTRACT};
 use ntlayout::{Certainty, Layout};
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -1,9 +1,9 @@
 //! `port`: the debugger's `!alpc /P`.
 
-use alpc::completion_list::{CompletionListRecord, SharedRecord};
 use alpc::port::NamedPort;
-use alpc::port_record::{self, Detail, PortDetails, PortRecord, Security, ServedBy, Servers};
-use alpc::queue::{QueueKind, QueueRecord, QueuedMessage};
+use alpc::port::completion_list::{CompletionListRecord, SharedRecord};
+use alpc::port::port_record::{self, Detail, PortDetails, PortRecord, Security, ServedBy, Servers};
+use alpc::port::queue::{QueueKind, QueueRecord, QueuedMessage};
 use alpc::{Kernel, Value};
 
 use kdump::Gva;

@@ -1,10 +1,10 @@
 //! `ports`: the debugger's `!alpc /LPP` for one process; without one, all ports; `-lp0` for those that no
 //! handle leads to.
 
-use alpc::connection::{self, ConnectedRecord, ProcessPortsRecord};
-use alpc::enumerate::{PortSource, Ports};
-use alpc::not_reached::NotReached;
-use alpc::portlist::{self, OrphanRecord, PortLine};
+use alpc::port::connection::{self, ConnectedRecord, ProcessPortsRecord};
+use alpc::port::enumerate::{PortSource, Ports};
+use alpc::port::not_reached::NotReached;
+use alpc::report::portlist::{self, OrphanRecord, PortLine};
 use alpc::{Kernel, Value};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -48,7 +48,7 @@ pub fn run(session: &Session, args: &PortsArgs) -> anyhow::Result<Answer> {
             .served_by(&kernel)
             .with_notes(notes));
     }
-    let all = alpc::enumerate::ports(&kernel);
+    let all = alpc::port::enumerate::ports(&kernel);
     let notes = source_note(all.source, &all.complete);
     if args.orphans {
         let record = OrphansRecord::new(portlist::orphans(&kernel, &all.ports).collect(), &all);
@@ -61,7 +61,7 @@ pub fn run(session: &Session, args: &PortsArgs) -> anyhow::Result<Answer> {
 /// All ports one by one.
 pub fn records(cli: &Cli, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
     let kernel = open_kernel(cli, session, records)?;
-    let all = alpc::enumerate::ports(&kernel);
+    let all = alpc::port::enumerate::ports(&kernel);
     for port in portlist::lines(&kernel, &all.ports) {
         records.row(TABLE.record, &port, line)?;
     }
@@ -74,7 +74,7 @@ pub fn records(cli: &Cli, session: &Session, records: &mut Records<'_>) -> anyho
 /// The ports that no handle leads to, one by one.
 pub fn orphan_records(cli: &Cli, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
     let kernel = open_kernel(cli, session, records)?;
-    let all = alpc::enumerate::ports(&kernel);
+    let all = alpc::port::enumerate::ports(&kernel);
     for port in portlist::orphans(&kernel, &all.ports) {
         records.row(ORPHANS.record, &port, orphan_line)?;
     }

@@ -1,8 +1,8 @@
 //! `processes` and `process`: the debugger's `!process 0 0` and `!process`.
 
+use alpc::port::receiver::{self, Receivers};
+use alpc::port::waiter::ThreadRecord;
 use alpc::process::{self, ProcessRecord, Processes};
-use alpc::receiver::{self, Receivers};
-use alpc::waiter::ThreadRecord;
 use alpc::{Kernel, Value};
 use kdump::{FileTime, Gva, TimeSpan};
 use schemars::JsonSchema;

@@ -1,8 +1,8 @@
 //! `resource`: the debugger's `!alpc /R`, of which only the name is known; the layout is ours.
 
 use alpc::Value;
-use alpc::blob::BlobKind;
-use alpc::resource::{
+use alpc::object::blob::BlobKind;
+use alpc::port::resource::{
     self, CommunicationInfoMembers, DuplicateContext, HandleDataMembers, HandleTable, Links, Members, Nested,
     RegionMembers, ReserveMembers, ResourceRecord, Resources, SectionMembers, SecurityMembers, ViewMembers,
 };

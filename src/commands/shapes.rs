@@ -1,17 +1,17 @@
 //! What each command writes as JSON, for its schema.
 
-use alpc::analyze::Analysis;
-use alpc::connection::{ConnectionsRecord, EdgeRecord, ProcessPortsRecord};
-use alpc::message::MessageRecord;
-use alpc::module::Modules;
-use alpc::port_record::PortRecord;
-use alpc::portlist::PortLine;
+use alpc::port::connection::{ConnectionsRecord, EdgeRecord, ProcessPortsRecord};
+use alpc::port::message::MessageRecord;
+use alpc::port::port_record::PortRecord;
+use alpc::port::receiver::SystemThreads;
+use alpc::port::resource::Resources;
+use alpc::port::waiter::ThreadRecord;
 use alpc::process::Processes;
-use alpc::receiver::SystemThreads;
-use alpc::resource::Resources;
-use alpc::typed::{TypeList, TypeRecord};
+use alpc::process::module::Modules;
+use alpc::process::typed::{TypeList, TypeRecord};
+use alpc::report::analyze::Analysis;
+use alpc::report::portlist::PortLine;
 use alpc::wait::table::WaitTable;
-use alpc::waiter::ThreadRecord;
 
 use super::*;
 use crate::fleet::record::Record;

@@ -1,7 +1,7 @@
 //! `symbols`: which symbols the kernel asks for, where they were looked for, which are in use, and how to get
 //! the right ones.
 
-use alpc::choice::Choice;
+use alpc::locate::choice::Choice;
 use ntlayout::Identity;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -80,7 +80,7 @@ pub fn run(session: &Session, args: &SymbolsArgs) -> anyhow::Result<Answer> {
         in_use,
         get: wanted.as_ref().filter(|_| !chosen.is_complete()).and_then(get),
     };
-    let lacks = |used: &SymbolsInUse| alpc::contract::are_lost(&used.types_untold);
+    let lacks = |used: &SymbolsInUse| alpc::image::contract::are_lost(&used.types_untold);
     let failed = args.check && record.in_use.as_ref().is_none_or(lacks);
     Ok(Answer::new(text(&record), &record)?.finding(failed))
 }
@@ -103,7 +103,7 @@ fn in_use(session: &Session) -> anyhow::Result<SymbolsInUse> {
         types_from: own_symbols::types_from(layout),
         types_untold: own_symbols::types_untold(&kernel),
         missing: missing.iter().map(ToString::to_string).collect(),
-        views_lost: alpc::contract::views_lost(&missing),
+        views_lost: alpc::image::contract::views_lost(&missing),
     })
 }
 

@@ -1,9 +1,9 @@
 //! `thread`: the debugger's `!thread`.
 
+use alpc::port::receiver::Receivers;
+use alpc::port::waiter::{AlpcWait, ThreadRecord};
 use alpc::process::ProcessRef;
-use alpc::receiver::Receivers;
-use alpc::thread_details::{Irps, ThreadDetails};
-use alpc::waiter::{AlpcWait, ThreadRecord};
+use alpc::process::thread_details::{Irps, ThreadDetails};
 use alpc::{Kernel, Value};
 use kdump::Gva;
 
@@ -21,7 +21,7 @@ const LABEL: usize = 25;
 pub fn run(session: &Session, args: &ThreadArgs) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
     let address = selector::thread(&kernel, &args.thread)?;
-    if !alpc::thread::is_thread(&kernel, address) {
+    if !alpc::process::thread::is_thread(&kernel, address) {
         return Err(not_a_thread(&kernel, address));
     }
     let record = Receivers::of_system(&kernel).thread_in_full(&kernel, address);
@@ -34,7 +34,7 @@ pub fn view(kernel: &Kernel<'_>, receivers: &Receivers, address: Gva) -> String 
 }
 
 fn not_a_thread(kernel: &Kernel<'_>, address: Gva) -> anyhow::Error {
-    let what = alpc::identify::identify(kernel, address);
+    let what = alpc::object::identify::identify(kernel, address);
     Failure::not_there(
         "not-a-thread",
         format!("no thread is at {}: {what}", kernel.addr(address)),

@@ -1,8 +1,8 @@
 //! `threads`: every thread, process by process, as the debugger's `!process 0 ff` begins each of them.
 
+use alpc::port::receiver::{self, ProcessThreads, Receivers, SystemThreads};
+use alpc::port::waiter::{AlpcWait, ThreadRecord};
 use alpc::process::{self, ProcessRef};
-use alpc::receiver::{self, ProcessThreads, Receivers, SystemThreads};
-use alpc::waiter::{AlpcWait, ThreadRecord};
 use alpc::{Kernel, Value};
 use schemars::JsonSchema;
 use serde::Serialize;

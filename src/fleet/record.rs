@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use alpc::Kernel;
-use alpc::triage::{self, RootBlocker, Summary, TroubleCount};
+use alpc::report::triage::{self, RootBlocker, Summary, TroubleCount};
 use alpc::wait::hang::Hang;
 use kdump::{Dump, FileTime, Header, Machine, TimeSpan};
 use schemars::JsonSchema;
@@ -290,7 +290,7 @@ impl Record {
     fn add_symbols(&mut self, kernel: &Kernel<'_>, session: &Session) {
         let layout = kernel.layout();
         self.symbols = Some(commands::symbol_source(kernel, session.choice()));
-        let mut lost = alpc::contract::views_lost(layout.missing());
+        let mut lost = alpc::image::contract::views_lost(layout.missing());
         lost.retain(|view| NEEDED.contains(view));
         if !lost.is_empty() {
             self.status = self.status.combine(Status::Partial);

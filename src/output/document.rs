@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use alpc::choice::Choice;
-use alpc::near::Near;
+use alpc::locate::choice::Choice;
+use alpc::report::near::Near;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value as Json;

@@ -1,13 +1,13 @@
 //! Why a layout was chosen, in rows: of `info` and `symbols`.
 
 use alpc::DerivedGlobal;
-use alpc::choice::Choice;
+use alpc::locate::choice::Choice;
 
 use crate::output::rows::Rows;
 
 /// What was checked, what that left out, and what stays undecided.
 pub fn choice(rows: &mut Rows, choice: &Choice) {
-    let of = |count: &alpc::choice::Count| {
+    let of = |count: &alpc::locate::choice::Count| {
         let all = count.passed.saturating_add(count.contradicted);
         format!("{} of {all}", count.passed)
     };

@@ -2,7 +2,7 @@
 
 use alpc::Value;
 use alpc::process::ProcessRecord;
-use alpc::roots::FoundBy;
+use alpc::process::roots::FoundBy;
 
 use super::{escape, rows};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alpc::schema::MAY_BE_MISSING;
+use alpc::image::schema::MAY_BE_MISSING;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value as Json, json};

@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use alpc::Value;
-use alpc::roots::FoundBy;
-use alpc::thread::WaitObject;
-use alpc::waiter::{AlpcWait, ReplyWait, ThreadRecord};
+use alpc::port::waiter::{AlpcWait, ReplyWait, ThreadRecord};
+use alpc::process::roots::FoundBy;
+use alpc::process::thread::WaitObject;
 
 use super::rows::{self, Rows};
 

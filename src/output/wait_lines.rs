@@ -1,9 +1,9 @@
 //! Chains of waits, one line a thread.
 
 use alpc::Value;
-use alpc::irp::{DriverNode, IrpNode, MajorFunction};
 use alpc::process::ProcessRef;
-use alpc::thread::WaitObject;
+use alpc::process::irp::{DriverNode, IrpNode, MajorFunction};
+use alpc::process::thread::WaitObject;
 use alpc::wait::chain::{Chain, Step};
 use alpc::wait::edge::{Certainty, EdgeKind, Evidence};
 use alpc::wait::hang::Behind;

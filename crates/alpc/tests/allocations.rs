@@ -3,7 +3,7 @@
 //! A binary of its own, for the allocator counts what the whole process has; its one test runs alone.
 #![allow(missing_docs)]
 
-use alpc::contract::CONTRACT;
+use alpc::image::contract::CONTRACT;
 use alpc::{Kernel, wait};
 use kdump::{Dump, Gva};
 use ntlayout::{Pdb, SymbolTable};
@@ -26,24 +26,24 @@ type Walk = (&'static str, fn(&Kernel<'_>));
 
 const WALKS: [Walk; 8] = [
     ("ports", |kernel| {
-        let all = alpc::enumerate::ports(kernel);
-        alpc::portlist::lines(kernel, &all.ports).for_each(drop);
+        let all = alpc::port::enumerate::ports(kernel);
+        alpc::report::portlist::lines(kernel, &all.ports).for_each(drop);
     }),
     ("graph of ports", |kernel| {
-        let all = alpc::enumerate::ports(kernel);
-        drop(alpc::connection::graph(kernel, &all.ports));
+        let all = alpc::port::enumerate::ports(kernel);
+        drop(alpc::port::connection::graph(kernel, &all.ports));
     }),
     ("processes", |kernel| drop(alpc::process::all(kernel))),
     ("threads", |kernel| {
-        let Ok(_) = alpc::receiver::each_process(kernel, |process| {
+        let Ok(_) = alpc::port::receiver::each_process(kernel, |process| {
             drop(process);
             Ok::<(), std::convert::Infallible>(())
         });
     }),
     ("waits", |kernel| drop(wait::waits(kernel))),
-    ("hang", |kernel| drop(alpc::triage::summary(kernel))),
-    ("global", |kernel| drop(alpc::global::global(kernel))),
-    ("analyze", |kernel| drop(alpc::analyze::analyze(kernel))),
+    ("hang", |kernel| drop(alpc::report::triage::summary(kernel))),
+    ("global", |kernel| drop(alpc::report::global::global(kernel))),
+    ("analyze", |kernel| drop(alpc::report::analyze::analyze(kernel))),
 ];
 
 /// What a walk takes at most beside what was there before it.

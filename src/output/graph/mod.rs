@@ -10,7 +10,7 @@ pub mod views;
 use std::collections::{BTreeMap, BTreeSet};
 
 use alpc::Value;
-use alpc::connection::EdgeRecord;
+use alpc::port::connection::EdgeRecord;
 use alpc::process::ProcessRef;
 use alpc::wait::graph::GraphRecord;
 use alpc::wait::hang::Deadlock;

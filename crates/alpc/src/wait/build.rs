@@ -5,17 +5,18 @@ use std::rc::Rc;
 
 use kdump::{Gva, Gxa};
 
-use crate::contract::{Message, Thread, ThreadControl, WaitBlock, WaitChainEntry};
-use crate::dispatcher::WaitObjectKind;
-use crate::expected::Expected;
-use crate::irp::{self, IrpNode, Request, Tie};
-use crate::kernel::{At, Kernel, Read};
-use crate::marks::expect;
+use crate::image::contract::{Message, Thread, ThreadControl, WaitBlock, WaitChainEntry};
+use crate::image::expected::Expected;
+use crate::image::kernel::{At, Kernel, Read};
+use crate::image::value::{Hole, Value};
+use crate::object::dispatcher::WaitObjectKind;
+use crate::object::marks::expect;
 use crate::port;
+use crate::port::queue::QueueKind;
+use crate::port::waiter::{self, AlpcWait, ReplyWait, ThreadRecord};
 use crate::process;
-use crate::queue::QueueKind;
-use crate::thread::{self, WaitObject, WaitReason};
-use crate::value::{Hole, Value};
+use crate::process::irp::{self, IrpNode, Request, Tie};
+use crate::process::thread::{self, WaitObject, WaitReason};
 use crate::wait::clock::Clock;
 use crate::wait::edge::{Certainty, Edge, EdgeKind, Evidence};
 use crate::wait::graph::{Graph, Role};
@@ -28,7 +29,6 @@ use crate::wait::queues::Queues;
 use crate::wait::servers::{self, Servers};
 use crate::wait::service::Services;
 use crate::wait::unread::{Part, Unread};
-use crate::waiter::{self, AlpcWait, ReplyWait, ThreadRecord};
 
 /// Threads after which gathering gives up; far more than any live system has. In a hostile dump the list of
 /// every process may lead through all threads.

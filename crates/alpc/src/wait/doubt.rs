@@ -6,7 +6,7 @@ use kdump::{Dump, DumpKind, Lost};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::value::Hole;
+use crate::image::value::Hole;
 use crate::wait::unread::{Part, Unread};
 
 /// Why there may be more waits than were found, in one line: what is wrong with the dump or its symbols where that

@@ -5,8 +5,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-use crate::schema::schema_as_text;
-use crate::value::{Addr, Hole};
+use crate::image::schema::schema_as_text;
+use crate::image::value::{Addr, Hole};
 pub use crate::wait::certainty::Certainty;
 use crate::wait::node::NodeId;
 

@@ -6,7 +6,7 @@ use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::value::Value;
+use crate::image::value::Value;
 use crate::wait::clock::Clock;
 use crate::wait::cycle::{self, Adjacency};
 use crate::wait::edge::{Certainty, Edge, EdgeKind};

@@ -7,9 +7,9 @@ use kdump::{Dump, TimeSpan};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::kernel::Kernel;
-use crate::module;
-use crate::value::{Addr, Hole, Value};
+use crate::image::kernel::Kernel;
+use crate::image::value::{Addr, Hole, Value};
+use crate::process::module;
 use crate::wait::chain::{Chain, Step};
 use crate::wait::clock::Clock;
 use crate::wait::cycle::{self, Adjacency, Components};
@@ -679,7 +679,7 @@ mod tests {
 
     use super::*;
     use crate::process::ProcessRef;
-    use crate::thread::{ThreadState, WaitReason};
+    use crate::process::thread::{ThreadState, WaitReason};
     use crate::wait::edge::EdgeKind;
     use crate::wait::graph::Role;
     use crate::wait::node::ThreadNode;

@@ -16,15 +16,15 @@ use std::collections::HashMap;
 
 use kdump::{Gva, Gxa};
 
-use crate::contract::{
+use crate::image::contract::{
     ExecutiveResource, FastMutex, Global, LockEntry, OwnerEntry, Thread, ThreadControl, Type, WaitChainEntry,
 };
-use crate::expected::Expected;
-use crate::kernel::{At, Kernel, Read, before, offset};
-use crate::list::{self, List};
-use crate::marks::expect;
-use crate::thread;
-use crate::value::Hole;
+use crate::image::expected::Expected;
+use crate::image::kernel::{At, Kernel, Read, before, offset};
+use crate::image::list::{self, List};
+use crate::image::value::Hole;
+use crate::object::marks::expect;
+use crate::process::thread;
 
 /// Threads in line before all resources after which looking for more gives up; far more than any live system has.
 const IN_LINE: usize = 1 << 20;

@@ -5,21 +5,21 @@ use kdump::{FileTime, Gva, Gxa, TimeSpan};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::contract::{Message, PortMessage, Process};
-use crate::expected::Expected;
-use crate::irp::{DriverNode, IrpNode};
-use crate::kernel::{At, Kernel, Read};
-use crate::marks::expect;
-use crate::message::MessageType;
+use crate::image::contract::{Message, PortMessage, Process};
+use crate::image::expected::Expected;
+use crate::image::kernel::{At, Kernel, Read};
+use crate::image::value::{Addr, Hole, Value};
+use crate::object::marks::expect;
+use crate::port::message::MessageType;
+use crate::port::queue::QueueKind;
+use crate::port::waiter::ThreadRecord;
 use crate::port::{self, PortKind};
 use crate::process::ProcessRef;
-use crate::queue::QueueKind;
-use crate::thread::{ThreadState, WaitObject, WaitReason};
-use crate::value::{Addr, Hole, Value};
+use crate::process::irp::{DriverNode, IrpNode};
+use crate::process::thread::{ThreadState, WaitObject, WaitReason};
 use crate::wait::clock::Clock;
 use crate::wait::servers::ServerCounts;
 use crate::wait::service::Service;
-use crate::waiter::ThreadRecord;
 
 /// Number of a node in the graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]

@@ -4,10 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use kdump::{Gva, Gxa};
 
-use crate::contract::Message;
-use crate::kernel::{Kernel, Read};
-use crate::queue::{self, QueueKind};
-use crate::value::Hole;
+use crate::image::contract::Message;
+use crate::image::kernel::{Kernel, Read};
+use crate::image::value::Hole;
+use crate::port::queue::{self, QueueKind};
 
 /// The queues that a message is linked into by its `Entry`, so that it is in one of them at most.
 const QUEUES: [QueueKind; 4] = [

@@ -4,12 +4,12 @@ use kdump::{Gva, Gxa};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::contract::{Thread, ThreadControl};
-use crate::kernel::{Kernel, Read};
-use crate::module::{CodeAddress, Modules};
-use crate::thread::WaitReason;
-use crate::thread_details::{self, Irps};
-use crate::value::{Addr, Hole, Value};
+use crate::image::contract::{Thread, ThreadControl};
+use crate::image::kernel::{Kernel, Read};
+use crate::image::value::{Addr, Hole, Value};
+use crate::process::module::{CodeAddress, Modules};
+use crate::process::thread::WaitReason;
+use crate::process::thread_details::{self, Irps};
 use crate::wait::graph::Graph;
 use crate::wait::node::{LockNode, MessageNode, Node, NodeId, ObjectNode, PortNode, ProcessNode, ThreadNode};
 

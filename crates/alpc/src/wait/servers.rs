@@ -6,14 +6,14 @@ use kdump::{Gva, Gxa};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::contract::{Port, Queue};
-use crate::expected::Expected;
-use crate::kernel::{At, Kernel, Read};
-use crate::marks::expect;
-use crate::port_record::ServedBy;
-use crate::thread::{self, WaitReason};
-use crate::value::Value;
-use crate::waiter::{self, ThreadRecord};
+use crate::image::contract::{Port, Queue};
+use crate::image::expected::Expected;
+use crate::image::kernel::{At, Kernel, Read};
+use crate::image::value::Value;
+use crate::object::marks::expect;
+use crate::port::port_record::ServedBy;
+use crate::port::waiter::{self, ThreadRecord};
+use crate::process::thread::{self, WaitReason};
 
 /// What a server thread is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]

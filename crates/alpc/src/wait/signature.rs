@@ -19,8 +19,8 @@ use std::fmt::{self, Write};
 
 use serde::{Serialize, Serializer};
 
-use crate::schema::schema_as_text;
-use crate::value::Value;
+use crate::image::schema::schema_as_text;
+use crate::image::value::Value;
 use crate::wait::chain::Step;
 use crate::wait::edge::EdgeKind;
 use crate::wait::node::{LockKind, MessageNode, Node};

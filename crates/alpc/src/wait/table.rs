@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::image::value::Value;
+use crate::port::queue::QueueKind;
 use crate::process::ProcessRef;
-use crate::queue::QueueKind;
-use crate::value::Value;
 use crate::wait::edge::{Certainty, EdgeKind};
 use crate::wait::graph::Graph;
 use crate::wait::node::{MessageNode, Node, NodeId, ThreadNode};

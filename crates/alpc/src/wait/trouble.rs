@@ -6,11 +6,11 @@ use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::contract::{CommunicationInfo, Port};
-use crate::enumerate;
-use crate::kernel::{At, Kernel, Read};
+use crate::image::contract::{CommunicationInfo, Port};
+use crate::image::kernel::{At, Kernel, Read};
 use crate::port;
-use crate::queue;
+use crate::port::enumerate;
+use crate::port::queue;
 use crate::wait::build::Builder;
 use crate::wait::graph::Graph;
 use crate::wait::node::{self, PortNode};

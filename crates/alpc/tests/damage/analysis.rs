@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use alpc::analyze::{self, Analysis};
+use alpc::report::analyze::{self, Analysis};
 use kdump::{Dump, Pfn};
 use ntlayout::{Guid, Identity, Place};
 use synth::layout::Kernel as Layouts;
@@ -98,7 +98,7 @@ fn independent() -> Vec<(PathBuf, Opened)> {
         let table = ntlayout::find(&identity, &places).unwrap().table;
         let opened = Opened {
             base: image.base,
-            layout: table.resolve(&alpc::contract::CONTRACT).unwrap(),
+            layout: table.resolve(&alpc::image::contract::CONTRACT).unwrap(),
             dump,
         };
         (path, opened)

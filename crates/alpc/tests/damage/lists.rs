@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alpc::list::{self, List};
+use alpc::image::list::{self, List};
 use kdump::Gva;
 use synth::address::Va;
 use synth::world::Built;

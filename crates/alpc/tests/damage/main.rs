@@ -6,7 +6,7 @@ mod lists;
 mod payloads;
 
 use alpc::Kernel;
-use alpc::contract::CONTRACT;
+use alpc::image::contract::CONTRACT;
 use kdump::{Dump, Gva};
 use ntlayout::{Layout, Pdb, SymbolTable};
 use synth::dump::Kind;

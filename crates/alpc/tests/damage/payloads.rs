@@ -1,7 +1,7 @@
 //! The data of messages: behind the message first, then in the extension buffer.
 
-use alpc::message::{self, Detail};
-use alpc::payload::Payload;
+use alpc::port::message::{self, Detail};
+use alpc::port::payload::Payload;
 use kdump::{Gva, Gxa};
 use synth::address::Va;
 use synth::layout::Kernel as Layouts;

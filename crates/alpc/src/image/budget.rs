@@ -1,0 +1,161 @@
+//! How much is read of a dump, in proportion to its file.
+//!
+//! Page tables can show one page at any number of addresses, names can share one buffer, and any number of tables can
+//! name one part: what is bounded in each walk is not bounded in all of them together. A dump that was written by
+//! Windows has each thing at one place, and a command reads it a few times. So what one command may read is bounded by
+//! what the file can hold, generously, whatever leads to it.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use kdump::{FileOffset, Gva};
+
+use crate::image::value::{Hole, Read};
+
+/// Reads of small files: those of a whole small system by all the layouts that there are.
+const LEAST_READS: u64 = 8 << 20;
+
+/// Bytes of the file that pay for one more read.
+const BYTES_PER_READ: u64 = 4;
+
+/// Bytes of text of small files.
+const LEAST_TEXT: u64 = 4 << 20;
+
+/// Bytes that are read at once for one read.
+const PIECE: u64 = 64;
+
+/// What a command may still read of a dump.
+#[derive(Debug)]
+pub struct Budget {
+    reads: AtomicU64,
+    text: AtomicU64,
+    most: Spent,
+}
+
+/// How much was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spent {
+    /// Members and pieces of 64 bytes.
+    pub reads: u64,
+    /// Bytes of names and paths, each as often as it was read.
+    pub text: u64,
+}
+
+impl Budget {
+    /// What may be read of a file of that many bytes: a read for every four of them and eight Mi beside, and as much
+    /// text as it has bytes and four MiB beside.
+    #[must_use]
+    pub fn of(file_len: u64) -> Self {
+        Self {
+            reads: AtomicU64::new(0),
+            text: AtomicU64::new(0),
+            most: Spent {
+                reads: LEAST_READS.saturating_add(file_len.checked_div(BYTES_PER_READ).unwrap_or(0)),
+                text: LEAST_TEXT.saturating_add(file_len),
+            },
+        }
+    }
+
+    /// The most that may be read.
+    #[must_use]
+    pub fn most(&self) -> Spent {
+        self.most
+    }
+
+    /// What was read so far, or asked for in vain.
+    #[must_use]
+    pub fn spent(&self) -> Spent {
+        Spent {
+            reads: self.reads.load(Ordering::Relaxed),
+            text: self.text.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Pays for a member.
+    pub(crate) fn member(&self) -> Read<()> {
+        pay(&self.reads, 1, self.most.reads)
+    }
+
+    /// Pays for so many bytes at once.
+    pub(crate) fn bytes(&self, len: u64) -> Read<()> {
+        let pieces = len.checked_div(PIECE).unwrap_or(0).saturating_add(1);
+        pay(&self.reads, pieces, self.most.reads)
+    }
+
+    /// Pays for so many bytes of a name, or of a path that is put together.
+    pub(crate) fn text(&self, len: usize) -> Read<()> {
+        pay(&self.text, u64::try_from(len).unwrap_or(u64::MAX), self.most.text)
+    }
+}
+
+/// One walk at a time reads, so that nothing is lost between the two halves; and were it, it would not matter.
+fn pay(spent: &AtomicU64, price: u64, most: u64) -> Read<()> {
+    let sum = spent.load(Ordering::Relaxed).saturating_add(price);
+    spent.store(sum, Ordering::Relaxed);
+    if sum > most {
+        return Err(Hole::OutOfProportion);
+    }
+    Ok(())
+}
+
+/// What a place in the file is a part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Part {
+    /// A page of a handle table.
+    HandleTablePage,
+    /// A whole handle table.
+    HandleTable,
+    /// A handle of a connection that is the first in its page.
+    ResourceHandle,
+    /// An entry of a directory of the namespace.
+    DirectoryEntry,
+}
+
+/// Whose the places in the file are, for things that belong to one owner: by what is in the file, since page tables
+/// can show it at many addresses.
+#[derive(Debug, Default)]
+pub(crate) struct Claims(RefCell<HashMap<(Part, FileOffset), Owner>>);
+
+/// Who has a thing, and as which of those that it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Owner {
+    pub(crate) owner: Gva,
+    pub(crate) number: u64,
+}
+
+impl Claims {
+    /// Gives the thing at a place to an owner, who may come back for it.
+    ///
+    /// # Errors
+    /// The owner that it has already.
+    pub(crate) fn claim(&self, part: Part, place: FileOffset, owner: Owner) -> Result<(), Owner> {
+        match self.0.borrow_mut().entry((part, place)) {
+            Entry::Vacant(free) => {
+                free.insert(owner);
+                Ok(())
+            }
+            Entry::Occupied(taken) if *taken.get() == owner => Ok(()),
+            Entry::Occupied(taken) => Err(*taken.get()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_read_grows_with_the_file_and_ends() {
+        let small = Budget::of(0);
+        assert_eq!(small.most().text, LEAST_TEXT);
+        assert!(small.text(usize::try_from(LEAST_TEXT).unwrap()).is_ok());
+        assert!(matches!(small.text(1), Err(Hole::OutOfProportion)));
+        assert!(small.member().is_ok());
+        assert!(small.bytes(64 * LEAST_READS).is_err());
+        assert!(matches!(small.member(), Err(Hole::OutOfProportion)));
+        assert_eq!(Budget::of(1 << 30).most().text, LEAST_TEXT + (1 << 30));
+        assert_eq!(Budget::of(u64::MAX).most().text, u64::MAX);
+    }
+}

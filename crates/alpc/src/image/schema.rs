@@ -1,0 +1,86 @@
+//! JSON Schemas of what serializes by hand.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::image::value::{Addr, Hole, Value};
+
+/// What marks the schema of a value that may be missing: `null` then, and the object around it says why under
+/// `unreadable`, or names it under `absent`.
+pub const MAY_BE_MISSING: &str = "x-may-be-missing";
+
+impl JsonSchema for Addr {
+    fn schema_name() -> Cow<'static, str> {
+        "Address".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "An address in lower-case hex, as many digits as the dumped system's addresses have.",
+            "pattern": "^([0-9a-f]{8}|[0-9a-f]{16})$",
+        })
+    }
+}
+
+/// As it stands in a document, where missing values are `null`.
+impl<T: JsonSchema> JsonSchema for Value<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("Value_of_{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = if Self::IS_FACT {
+            json_schema!({ "enum": [true, null] })
+        } else {
+            generator.subschema_for::<Option<T>>()
+        };
+        schema.insert(MAY_BE_MISSING.to_owned(), true.into());
+        schema
+    }
+}
+
+impl JsonSchema for Hole {
+    fn schema_name() -> Cow<'static, str> {
+        "Reason".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "description": "Why a value is not known.",
+            "properties": {
+                "id": { "type": "string", "description": "A stable id.", "pattern": "^[a-z0-9-]+$" },
+                "cause": {
+                    "type": "string",
+                    "description": "The id of what could not be read, where that ended a walk.",
+                    "pattern": "^[a-z0-9-]+$",
+                },
+                "text": { "type": "string", "description": "The reason in words; these may change." },
+            },
+            "required": ["id", "text"],
+        })
+    }
+}
+
+/// Gives types the schema of a text, with what it says.
+macro_rules! schema_as_text {
+    ($type:ty, $about:literal) => {
+        impl schemars::JsonSchema for $type {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "description": $about })
+            }
+        }
+    };
+}
+
+pub(crate) use schema_as_text;

@@ -1,0 +1,16 @@
+//! The communication infos that tie the ports of connections together.
+
+use crate::image::contract::CommunicationInfo;
+use crate::image::kernel::{At, Read};
+use crate::image::list::{self, List};
+use crate::port;
+
+/// The communication infos of a connection port's connections, in list order.
+///
+/// # Errors
+/// When the port's own info, which has the head of the list, is not in the dump.
+pub fn infos(port: At<'_, '_>) -> Read<List> {
+    let kernel = port.kernel();
+    let head = port::info(port)?.address_of(CommunicationInfo::CommunicationList)?;
+    Ok(list::walk(kernel, head).containers(kernel.offset(CommunicationInfo::CommunicationList)?))
+}

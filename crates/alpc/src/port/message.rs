@@ -1,0 +1,421 @@
+//! ALPC messages.
+
+use std::fmt;
+
+use kdump::{Gva, Gxa};
+use schemars::JsonSchema;
+use serde::{Serialize, Serializer};
+
+use crate::image::contract::{ClientId, Message, MessageAttributes, PortMessage, Type};
+use crate::image::kernel::{At, Kernel, Read};
+use crate::image::schema::schema_as_text;
+use crate::image::value::{Addr, Value};
+use crate::object::blob::{self, BlobKind, Freed};
+use crate::object::identify::{self, Identity};
+use crate::object::process_ref::ProcessRef;
+use crate::port::payload::{self, Payload};
+use crate::port::{self, PortRef};
+
+/// Bits of `_PORT_MESSAGE.u2.s2.Type` above the type proper.
+const CONTINUATION_REQUIRED: u16 = 0x2000;
+
+/// What a message is, from the low byte of its type word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MessageType(pub u8);
+
+impl MessageType {
+    /// The type in the low byte of a type word.
+    #[must_use]
+    pub fn from_word(word: u16) -> Self {
+        Self(word.to_le_bytes()[0])
+    }
+
+    /// The debugger's name for the type; none for a number that has no name.
+    #[must_use]
+    pub fn name(self) -> Option<&'static str> {
+        const NAMES: [&str; 12] = [
+            "LPC_REQUEST",
+            "LPC_REPLY",
+            "LPC_DATAGRAM",
+            "LPC_LOST_REPLY",
+            "LPC_PORT_CLOSED",
+            "LPC_CLIENT_DIED",
+            "LPC_EXCEPTION",
+            "LPC_DEBUG_EVENT",
+            "LPC_ERROR_EVENT",
+            "LPC_CONNECTION_REQUEST",
+            "LPC_CONNECTION_REPLY",
+            "LPC_CANCELED",
+        ];
+        NAMES.get(usize::from(self.0).checked_sub(1)?).copied()
+    }
+}
+
+impl fmt::Display for MessageType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => f.write_str(name),
+            None => write!(f, "0x{:02X}", self.0),
+        }
+    }
+}
+
+impl Serialize for MessageType {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+schema_as_text!(
+    MessageType,
+    "The name of a message type, as LPC_REQUEST; 0xNN for a number without one."
+);
+
+/// The queue that a message says it is in.
+///
+/// The debugger's names are known for 1 and 3 only; the others follow their pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueType(pub u8);
+
+impl QueueType {
+    /// The queue's name; none for a number that has no name.
+    #[must_use]
+    pub fn name(self) -> Option<&'static str> {
+        const NAMES: [&str; 6] = [
+            "ALPC_MSGQUEUE_NONE",
+            "ALPC_MSGQUEUE_MAIN",
+            "ALPC_MSGQUEUE_LARGE",
+            "ALPC_MSGQUEUE_PENDING",
+            "ALPC_MSGQUEUE_DIRECT",
+            "ALPC_MSGQUEUE_WAITING",
+        ];
+        NAMES.get(usize::from(self.0)).copied()
+    }
+}
+
+impl fmt::Display for QueueType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => f.write_str(name),
+            None => write!(f, "0x{:X}", self.0),
+        }
+    }
+}
+
+impl Serialize for QueueType {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+schema_as_text!(
+    QueueType,
+    "The name of a queue, as ALPC_MSGQUEUE_MAIN; 0xN for a number without one."
+);
+
+/// A message: what the debugger's message view shows, and what is known beside it.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct MessageRecord {
+    /// Its `_KALPC_MESSAGE`.
+    pub address: Addr,
+    /// Set when the blob header before it says that it is not in use any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freed: Option<Freed>,
+    /// `_PORT_MESSAGE.MessageId`.
+    pub message_id: Value<u32>,
+    /// `_PORT_MESSAGE.CallbackId`.
+    pub callback_id: Value<u32>,
+    /// The number that its sequence port gave it.
+    pub sequence_number: Value<u32>,
+    /// The type, without the flag bits of its word.
+    #[serde(rename = "type")]
+    pub message_type: Value<MessageType>,
+    /// The whole type word, flag bits included.
+    pub type_word: Value<u16>,
+    /// Bytes of data.
+    pub data_length: Value<u16>,
+    /// Bytes of data and header.
+    pub total_length: Value<u16>,
+    /// The sender gave up waiting.
+    pub canceled: Value<bool>,
+    /// Freed after the reply was received.
+    pub release: Value<bool>,
+    /// The sender used the reply-then-wait form.
+    pub reply_wait_reply: Value<bool>,
+    /// The sender expects a reply: bit 0x2000 of the type word.
+    pub continuation: Value<bool>,
+    /// The port through which it was sent.
+    pub owner_port: Value<Option<PortRef>>,
+    /// The thread that waits for the reply.
+    pub waiting_thread: Value<Addr>,
+    /// The queue that it says it is in.
+    pub queue_type: Value<QueueType>,
+    /// The port in whose queue it is.
+    pub queue_port: Value<Option<PortRef>>,
+    /// The process that owns that port.
+    pub queue_port_owner_process: Value<Option<ProcessRef>>,
+    /// The thread that received it; meaningless before that.
+    pub server_thread: Value<Addr>,
+    /// Whether quota is charged for it. Inferred: no source says what the debugger looks at.
+    pub quota_charged: Value<bool>,
+    /// The port that is told of its cancellation.
+    pub cancel_queue_port: Value<Addr>,
+    /// The port that numbered its cancellation.
+    pub cancel_sequence_port: Value<Addr>,
+    /// The number of its cancellation.
+    pub cancel_sequence_number: Value<u32>,
+    /// `_KALPC_MESSAGE_ATTRIBUTES.ClientContext`.
+    pub client_context: Value<Addr>,
+    /// `_KALPC_MESSAGE_ATTRIBUTES.ServerContext`.
+    pub server_context: Value<Addr>,
+    /// `_KALPC_MESSAGE_ATTRIBUTES.PortContext`.
+    pub port_context: Value<Addr>,
+    /// `_KALPC_MESSAGE_ATTRIBUTES.CancelPortContext`.
+    pub cancel_port_context: Value<Addr>,
+    /// `_KALPC_MESSAGE_ATTRIBUTES.SecurityData`.
+    pub security_data: Value<Addr>,
+    /// `_KALPC_MESSAGE_ATTRIBUTES.View`.
+    pub view: Value<Addr>,
+    /// What the debugger's view does not show, when asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<MessageDetails>,
+}
+
+/// What is known of a message beside the debugger's rows.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct MessageDetails {
+    /// Process id of the sender.
+    pub client_process_id: Value<u64>,
+    /// Thread id of the sender.
+    pub client_thread_id: Value<u64>,
+    /// `_PORT_MESSAGE.u2.s2.DataInfoOffset`.
+    pub data_info_offset: Value<u16>,
+    /// The whole state word.
+    pub state: Value<u32>,
+    /// The state bits that are set, by the kernel's names.
+    pub state_bits: Value<Vec<&'static str>>,
+    /// Kind of the port in whose queue it is, as the message has it: 1 to 3.
+    pub queue_port_type: Value<u32>,
+    /// The reserve that it belongs to.
+    pub reserve: Value<Addr>,
+    /// The process or quota block charged.
+    pub quota: Value<Addr>,
+    /// The sender's data, where it was not copied yet.
+    pub data_user_va: Value<Addr>,
+    /// The communication info of its connection.
+    pub communication_info: Value<Addr>,
+    /// The connection port, while it is a connection request.
+    pub connection_port: Value<Addr>,
+    /// Buffer for data that does not fit behind the message.
+    pub extension_buffer: Value<Addr>,
+    /// Bytes of that buffer.
+    pub extension_buffer_size: Value<u64>,
+    /// `_KALPC_MESSAGE_ATTRIBUTES.HandleData`.
+    pub handle_data: Value<Addr>,
+    /// `_KALPC_MESSAGE_ATTRIBUTES.DirectEvent`.
+    pub direct_event: Value<Addr>,
+    /// `_KALPC_MESSAGE_ATTRIBUTES.WorkOnBehalfData`, a ticket of 64 bits on every machine.
+    pub work_on_behalf: Value<Addr>,
+    /// The data itself.
+    pub payload: Value<Payload>,
+}
+
+/// Why there is no message at an address.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("no ALPC message is at {address}: {what}")]
+pub struct NotAMessage {
+    /// The address asked for.
+    pub address: Addr,
+    /// What is there instead.
+    pub what: Identity,
+}
+
+/// How much of a message to gather.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// What the debugger's view shows.
+    Rows,
+    /// Everything, the data included.
+    Full,
+}
+
+/// Reads the message at an address.
+///
+/// # Errors
+/// [`NotAMessage`] when the blob header before the address is in the dump and says something else, or when
+/// that header is missing and the lengths behind it contradict each other. A message whose memory is not in
+/// the dump is no error: its record says so, value by value.
+pub fn message(kernel: &Kernel<'_>, address: Gva, detail: Detail) -> Result<MessageRecord, NotAMessage> {
+    let is_message = match blob::kind(kernel, address) {
+        Ok(kind) => kind == BlobKind::MESSAGE,
+        Err(_) => lengths_agree(kernel.at(address)).unwrap_or(true),
+    };
+    if is_message {
+        return Ok(record(kernel.at(address), detail));
+    }
+    Err(NotAMessage {
+        address: kernel.addr(address),
+        what: identify::identify(kernel, address),
+    })
+}
+
+/// Whether total length and data length differ by a message header.
+pub(crate) fn lengths_agree(message: At<'_, '_>) -> Read<bool> {
+    let header = message.embedded(Message::PortMessage)?;
+    let data = u64::from(header.u16(PortMessage::DataLength)?);
+    let total = u64::from(header.u16(PortMessage::TotalLength)?);
+    Ok(total == data.saturating_add(message.kernel().size_of(Type::PortMessage)?))
+}
+
+/// A message whose header is not in the dump may be in use or not.
+fn freed(message: At<'_, '_>) -> Option<Freed> {
+    blob::freed(message.kernel(), message.address()).ok()?
+}
+
+fn record(message: At<'_, '_>, detail: Detail) -> MessageRecord {
+    let kernel = message.kernel();
+    let header = message.embedded(Message::PortMessage);
+    let attributes = message.embedded(Message::MessageAttributes);
+    let in_header = |member| header.clone().and_then(|header| header.u32(member)).into();
+    let half_word = |member| header.clone().and_then(|header| header.u16(member));
+    let type_word = half_word(PortMessage::Type);
+    let attribute = |member| {
+        Value::from(
+            attributes
+                .clone()
+                .and_then(|at| at.pointer(member))
+                .map(|gva| kernel.addr(gva)),
+        )
+    };
+    MessageRecord {
+        address: kernel.addr(message.address()),
+        freed: freed(message),
+        message_id: in_header(PortMessage::MessageId),
+        callback_id: in_header(PortMessage::CallbackId),
+        sequence_number: message.u32(Message::SequenceNo).into(),
+        message_type: type_word.clone().map(MessageType::from_word).into(),
+        continuation: type_word
+            .clone()
+            .map(|word| word & CONTINUATION_REQUIRED != 0)
+            .into(),
+        type_word: type_word.into(),
+        data_length: half_word(PortMessage::DataLength).into(),
+        total_length: half_word(PortMessage::TotalLength).into(),
+        canceled: message.flag(Message::Canceled).into(),
+        release: message.flag(Message::ReleaseMessage).into(),
+        reply_wait_reply: message.flag(Message::ReplyWaitReply).into(),
+        owner_port: port_ref(message, Message::OwnerPort).into(),
+        waiting_thread: message.addr(Message::WaitingThread),
+        queue_type: queue_type(message).into(),
+        queue_port: port_ref(message, Message::PortQueue).into(),
+        queue_port_owner_process: queue_port_owner(message).into(),
+        server_thread: message.addr(Message::ServerThread),
+        quota_charged: quota_charged(message).into(),
+        cancel_queue_port: message.addr(Message::CancelQueuePort),
+        cancel_sequence_port: message.addr(Message::CancelSequencePort),
+        cancel_sequence_number: message.u32(Message::CancelSequenceNo).into(),
+        client_context: attribute(MessageAttributes::ClientContext),
+        server_context: attribute(MessageAttributes::ServerContext),
+        port_context: attribute(MessageAttributes::PortContext),
+        cancel_port_context: attribute(MessageAttributes::CancelPortContext),
+        security_data: attribute(MessageAttributes::SecurityData),
+        view: attribute(MessageAttributes::View),
+        details: (detail == Detail::Full).then(|| details(message)),
+    }
+}
+
+fn details(message: At<'_, '_>) -> MessageDetails {
+    let kernel = message.kernel();
+    let header = message.embedded(Message::PortMessage);
+    let attributes = message.embedded(Message::MessageAttributes);
+    let attribute = |member| {
+        Value::from(
+            attributes
+                .clone()
+                .and_then(|at| at.pointer(member))
+                .map(|gva| kernel.addr(gva)),
+        )
+    };
+    let client = |member| {
+        header
+            .clone()
+            .and_then(|at| at.embedded(PortMessage::ClientId)?.uint(member))
+            .into()
+    };
+    MessageDetails {
+        client_process_id: client(ClientId::UniqueProcess),
+        client_thread_id: client(ClientId::UniqueThread),
+        data_info_offset: header
+            .clone()
+            .and_then(|header| header.u16(PortMessage::DataInfoOffset))
+            .into(),
+        state: message.u32(Message::State).into(),
+        state_bits: state_bits(message).into(),
+        queue_port_type: message.u32(Message::QueuePortType).into(),
+        reserve: message.addr(Message::Reserve),
+        quota: message.addr(Message::Quota),
+        data_user_va: message.addr(Message::DataUserVa),
+        communication_info: message.addr(Message::CommunicationInfo),
+        connection_port: message.addr(Message::ConnectionPort),
+        extension_buffer: message.addr(Message::ExtensionBuffer),
+        extension_buffer_size: message.uint(Message::ExtensionBufferSize).into(),
+        handle_data: attribute(MessageAttributes::HandleData),
+        direct_event: attribute(MessageAttributes::DirectEvent),
+        work_on_behalf: attributes
+            .clone()
+            .and_then(|at| at.pointer(MessageAttributes::WorkOnBehalfData))
+            .map(|ticket| Addr::new(ticket, 8))
+            .into(),
+        payload: payload::payload(message).into(),
+    }
+}
+
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "the bit field has at most three bits"
+)]
+fn queue_type(message: At<'_, '_>) -> Read<QueueType> {
+    message.uint(Message::QueueType).map(|bits| QueueType(bits as u8))
+}
+
+fn port_ref(message: At<'_, '_>, member: Message) -> Read<Option<PortRef>> {
+    let port = message.pointer(member)?;
+    Ok((port.u64() != 0).then(|| PortRef::at(message.kernel(), port)))
+}
+
+fn queue_port_owner(message: At<'_, '_>) -> Read<Option<ProcessRef>> {
+    let kernel = message.kernel();
+    let port = message.pointer(Message::PortQueue)?;
+    if port.u64() == 0 {
+        return Ok(None);
+    }
+    let (owner, _) = port::owner_process(kernel.at(port))?;
+    Ok((owner.u64() != 0).then(|| ProcessRef::at(kernel, owner)))
+}
+
+/// Inference: the published view prints "No" for a message with neither a shared quota nor a process or
+/// block charged; nothing shows what makes it print "Yes".
+fn quota_charged(message: At<'_, '_>) -> Read<bool> {
+    Ok(message.flag(Message::SharedQuota)? || message.pointer(Message::Quota)?.u64() != 0)
+}
+
+fn state_bits(message: At<'_, '_>) -> Read<Vec<&'static str>> {
+    message.set_bits(&[
+        (Message::Canceled, "Canceled"),
+        (Message::Ready, "Ready"),
+        (Message::ReleaseMessage, "ReleaseMessage"),
+        (Message::SharedQuota, "SharedQuota"),
+        (Message::ReplyWaitReply, "ReplyWaitReply"),
+        (Message::OwnerPortReference, "OwnerPortReference"),
+        (Message::ReserveReference, "ReserveReference"),
+        (Message::ReceiverReference, "ReceiverReference"),
+        (Message::ViewAttributeRetrieved, "ViewAttributeRetrieved"),
+        (
+            Message::ViewAttributeDeleteOnRelease,
+            "ViewAttributeDeleteOnRelease",
+        ),
+        (Message::InDispatch, "InDispatch"),
+        (Message::InCanceledQueue, "InCanceledQueue"),
+        (Message::CommunicationInfoReference, "CommunicationInfoReference"),
+    ])
+}

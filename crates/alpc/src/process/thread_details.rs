@@ -1,0 +1,177 @@
+//! What the debugger shows of a single thread only.
+
+use kdump::{FileTime, Gva, Gxa};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::image::contract::{Irp, Thread, ThreadControl};
+use crate::image::kernel::{At, Kernel, Read};
+use crate::image::value::{Addr, Value};
+use crate::object::process_ref::ProcessRef;
+use crate::process::irp;
+use crate::process::module::{self, CodeAddress};
+
+/// What is known of a thread beside its line.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ThreadDetails {
+    /// Its name, which some kernels have.
+    pub name: Value<Option<String>>,
+    /// Where it started.
+    pub start_address: Value<Addr>,
+    /// The same by the kernel module that it is in; none when no module is known to be there.
+    pub start_module: Option<CodeAddress>,
+    /// Where its user-mode part started; of a system thread, the same as the start address or null.
+    pub win32_start_address: Value<Addr>,
+    /// Top of its kernel stack.
+    pub stack_base: Value<Addr>,
+    /// Lowest address of its kernel stack.
+    pub stack_limit: Value<Addr>,
+    /// Where its kernel stack began to be used.
+    pub initial_stack: Value<Addr>,
+    /// Its kernel stack pointer when it was last switched away from.
+    pub kernel_stack: Value<Addr>,
+    /// Its priority now.
+    pub priority: Value<i8>,
+    /// Its priority without boosts.
+    pub base_priority: Value<i8>,
+    /// Clock ticks since the system started, when its wait began.
+    pub wait_start_tick_count: Value<u32>,
+    /// How often it was switched to.
+    pub context_switches: Value<u32>,
+    /// The process that it works in; none when that is its own.
+    pub attached_process: Value<Option<ProcessRef>>,
+    /// When it was made, in 100 ns since 1601; none for those that the kernel starts with.
+    pub create_time: Value<Option<FileTime>>,
+    /// The queue that it is registered with, such as a completion port.
+    pub queue: Value<Addr>,
+    /// `_ETHREAD.AlpcMessageId`, stale or not.
+    pub alpc_message_id: Value<Addr>,
+    /// `_ETHREAD.AlpcMessage` or, in the same place, `AlpcReceiveAttributeSet`.
+    pub alpc_message: Value<Addr>,
+    /// Its I/O requests.
+    pub irps: Value<Irps>,
+}
+
+/// I/O requests of a thread.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Irps {
+    /// The requests, in list order.
+    pub requests: Vec<IrpRecord>,
+    /// Set when the list could not be followed to its end.
+    pub complete: Value<()>,
+}
+
+/// An I/O request, as the debugger's thread view lists it.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct IrpRecord {
+    /// Its `_IRP`.
+    pub address: Addr,
+    /// `_IRP.Type`: 6.
+    #[serde(rename = "type")]
+    pub irp_type: Value<u16>,
+    /// Bytes.
+    pub size: Value<u16>,
+    /// `_IRP.Flags`.
+    pub flags: Value<u32>,
+    /// Its memory descriptor list.
+    pub mdl: Value<Addr>,
+}
+
+/// Reads what is known of a thread beside its line.
+#[must_use]
+pub fn details(thread: At<'_, '_>) -> ThreadDetails {
+    let kernel = thread.kernel();
+    let control = thread.embedded(Thread::Tcb);
+    let pointer = |member| {
+        Value::from(
+            control
+                .clone()
+                .and_then(|at| at.pointer(member))
+                .map(|gva| kernel.addr(gva)),
+        )
+    };
+    let priority = |member| control.clone().and_then(|at| signed_byte(at, member)).into();
+    ThreadDetails {
+        name: name(thread).into(),
+        start_address: thread.addr(Thread::StartAddress),
+        start_module: start_module(thread),
+        win32_start_address: thread.addr(Thread::Win32StartAddress),
+        stack_base: pointer(ThreadControl::StackBase),
+        stack_limit: pointer(ThreadControl::StackLimit),
+        initial_stack: pointer(ThreadControl::InitialStack),
+        kernel_stack: pointer(ThreadControl::KernelStack),
+        priority: priority(ThreadControl::Priority),
+        base_priority: priority(ThreadControl::BasePriority),
+        wait_start_tick_count: control
+            .clone()
+            .and_then(|at| at.u32(ThreadControl::WaitTime))
+            .into(),
+        context_switches: control
+            .clone()
+            .and_then(|at| at.u32(ThreadControl::ContextSwitches))
+            .into(),
+        attached_process: control.clone().and_then(attached_process).into(),
+        create_time: thread.time(Thread::CreateTime),
+        queue: pointer(ThreadControl::Queue),
+        alpc_message_id: thread.addr(Thread::AlpcMessageId),
+        alpc_message: thread.addr(Thread::AlpcMessage),
+        irps: irps(thread).into(),
+    }
+}
+
+fn attached_process(control: At<'_, '_>) -> Read<Option<ProcessRef>> {
+    let attached = control.pointer(ThreadControl::AttachedProcess)?;
+    let is_own = attached == control.pointer(ThreadControl::Process)? || attached.u64() == 0;
+    Ok((!is_own).then(|| ProcessRef::at(control.kernel(), attached)))
+}
+
+fn start_module(thread: At<'_, '_>) -> Option<CodeAddress> {
+    let kernel = thread.kernel();
+    let start = thread.pointer(Thread::StartAddress).ok()?;
+    let modules = module::modules(kernel).ok()?;
+    let located = modules.locate(kernel.addr(start));
+    located.module.is_some().then_some(located)
+}
+
+/// Some kernels' symbols declare priorities without a sign.
+fn signed_byte(control: At<'_, '_>, member: ThreadControl) -> Read<i8> {
+    let [byte, ..] = control.uint(member)?.to_le_bytes();
+    Ok(byte.cast_signed())
+}
+
+fn name(thread: At<'_, '_>) -> Read<Option<String>> {
+    let string = thread.pointer(Thread::ThreadName)?;
+    if string.u64() == 0 {
+        return Ok(None);
+    }
+    let name = thread.kernel().text(string)?;
+    Ok(Some(match thread.kernel().redaction() {
+        Some(redaction) => redaction.name(name),
+        None => name,
+    }))
+}
+
+fn irps(thread: At<'_, '_>) -> Read<Irps> {
+    let kernel = thread.kernel();
+    let list = irp::requests_of(thread)?;
+    let complete = list.complete("the list of I/O requests").into();
+    Ok(Irps {
+        requests: list
+            .entries
+            .into_iter()
+            .map(|address| irp(kernel, address))
+            .collect(),
+        complete,
+    })
+}
+
+fn irp(kernel: &Kernel<'_>, address: Gva) -> IrpRecord {
+    let irp = kernel.at(address);
+    IrpRecord {
+        address: kernel.addr(address),
+        irp_type: irp.u16(Irp::Type).into(),
+        size: irp.u16(Irp::Size).into(),
+        flags: irp.u32(Irp::Flags).into(),
+        mdl: irp.addr(Irp::MdlAddress),
+    }
+}

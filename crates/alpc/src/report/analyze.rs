@@ -1,0 +1,568 @@
+//! Consistency: does everything that refers to something else agree with it?
+//!
+//! A finding is a contradiction between two readable things. What cannot be read contradicts nothing; it is
+//! counted apart, so that "no problems" is not said of what was not seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kdump::{Gva, Gxa};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+mod lists;
+
+use crate::image::contract::{CommunicationInfo, Message, ObjectHeader, Port, PortMessage, Type};
+use crate::image::kernel::{At, Kernel, Read};
+use crate::image::value::{Addr, Hole, Value};
+use crate::object;
+use crate::port::communication;
+use crate::port::enumerate::{self, PortSource};
+use crate::port::message_table;
+use crate::port::queue::{self, QueueKind};
+use crate::port::{self, PortKind};
+use crate::process;
+
+/// A contradiction.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Finding {
+    /// A stable id of its kind.
+    pub id: &'static str,
+    /// What it is about: the thing first, then what contradicts it.
+    pub addresses: Vec<Addr>,
+    /// What contradicts what.
+    pub text: String,
+    /// What it may mean.
+    pub meaning: &'static str,
+}
+
+/// All contradictions of a system.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Analysis {
+    /// The findings, in the order of the ports and messages that they are about.
+    pub findings: Vec<Finding>,
+    /// Ports that were looked at.
+    pub ports: usize,
+    /// Messages that were looked at.
+    pub messages: usize,
+    /// Where the ports were found.
+    pub source: PortSource,
+    /// Things that could not be checked because they cannot be read.
+    pub unchecked: Vec<Value<()>>,
+}
+
+/// Checks all ports and messages.
+#[must_use]
+pub fn analyze(kernel: &Kernel<'_>) -> Analysis {
+    let ports = enumerate::ports(kernel);
+    let mut check = Check::new(kernel);
+    if let Some(list) = check.read(port::port_list(kernel)) {
+        let _ = check.links("port-list", &[], "the kernel's list of ports", &list);
+    }
+    for &address in &ports.ports {
+        check.port(kernel.at(address));
+    }
+    check.lists();
+    check.unlisted(&ports);
+    let messages = check.messages();
+    Analysis {
+        findings: check.findings,
+        ports: ports.ports.len(),
+        messages,
+        source: ports.source,
+        unchecked: check.unchecked,
+    }
+}
+
+struct Check<'k, 'd> {
+    kernel: &'k Kernel<'d>,
+    findings: Vec<Finding>,
+    unchecked: Vec<Value<()>>,
+    /// What is among them: the same memory may hide several things.
+    told: BTreeSet<String>,
+    /// The live processes, or why some may be missing.
+    processes: Read<BTreeSet<Gva>>,
+    /// In which queues of which ports each message was found.
+    membership: BTreeMap<Gva, Vec<(Gva, QueueKind)>>,
+    /// Ports whose queues were followed, and why that was not to their ends.
+    queues: BTreeMap<Gva, Option<Hole>>,
+    /// Completion ports that were looked at.
+    completion_ports: BTreeSet<Gva>,
+}
+
+impl<'k, 'd> Check<'k, 'd> {
+    fn new(kernel: &'k Kernel<'d>) -> Self {
+        let processes = process::processes(kernel).and_then(|list| {
+            list.complete("the list of processes")?;
+            Ok(list.entries.into_iter().collect())
+        });
+        Self {
+            kernel,
+            findings: Vec::new(),
+            unchecked: Vec::new(),
+            told: BTreeSet::new(),
+            processes,
+            membership: BTreeMap::new(),
+            queues: BTreeMap::new(),
+            completion_ports: BTreeSet::new(),
+        }
+    }
+
+    fn find(&mut self, id: &'static str, addresses: &[Gva], text: String, meaning: &'static str) {
+        let addresses = addresses
+            .iter()
+            .map(|&address| self.kernel.addr(address))
+            .collect();
+        self.findings.push(Finding {
+            id,
+            addresses,
+            text,
+            meaning,
+        });
+    }
+
+    /// A value to check; what hides it is noted, and nothing is found.
+    fn read<T>(&mut self, read: Read<T>) -> Option<T> {
+        match read {
+            Ok(value) => Some(value),
+            Err(hole) if hole.is_absence() => None,
+            Err(hole) => {
+                self.could_not(hole);
+                None
+            }
+        }
+    }
+
+    /// Something that could not be checked, and why.
+    fn could_not(&mut self, hole: Hole) {
+        if self.told.insert(hole.to_string()) {
+            self.unchecked.push(Value::Missing(Box::new(hole)));
+        }
+    }
+
+    /// The same, of a check for which `hole` hides one of the two sides.
+    fn could_not_tell(&mut self, what: &str, hole: &Hole) {
+        self.could_not(Hole::walk(format!("{what}: {hole}"), Some(hole)));
+    }
+
+    fn port(&mut self, port: At<'k, 'd>) {
+        let Some(kind) = self.kind(port) else { return };
+        self.owner(port);
+        self.info(port, kind);
+        if kind == PortKind::Connection {
+            self.connections(port);
+        }
+        self.queues_of(port);
+        self.wait_queue(port);
+        self.resources(port);
+        let queue = self.read(port.pointer(Port::CompletionPort));
+        if let Some(queue) = queue.filter(|queue| queue.u64() != 0 && self.completion_ports.insert(*queue)) {
+            self.completion_port(queue);
+        }
+    }
+
+    fn kind(&mut self, port: At<'k, 'd>) -> Option<PortKind> {
+        match port::kind(port) {
+            Err(Hole::Implausible(text)) if port.flag(Port::Initialized).is_ok_and(|set| set) => {
+                self.find(
+                    "port-kind",
+                    &[port.address()],
+                    text,
+                    "the port is being made or torn down",
+                );
+                None
+            }
+            // A port that is not initialized yet has nothing to agree with.
+            Err(Hole::Implausible(_)) => None,
+            kind => self.read(kind),
+        }
+    }
+
+    /// The owner must be a process, and a port that its owner closed must be closed.
+    fn owner(&mut self, port: At<'k, 'd>) {
+        let Some((owner, closed)) = self.read(port::owner_process(port)) else {
+            return;
+        };
+        let at = self.kernel.addr(port.address());
+        let process = self.kernel.addr(owner);
+        let is_live = match &self.processes {
+            Ok(live) => Ok(owner.u64() == 0 || live.contains(&owner)),
+            Err(hole) => Err(hole.clone()),
+        };
+        match is_live {
+            Ok(true) => {}
+            Ok(false) => self.find(
+                "owner-gone",
+                &[port.address(), owner],
+                format!("the owner {process} of the port {at} is in no list of live processes"),
+                "the process exited and something keeps its port",
+            ),
+            Err(hole) => self.could_not_tell(&format!("the owner {process} of the port {at}"), &hole),
+        }
+        let is_closed = self.read(port.flag(Port::Closed));
+        if closed && is_closed == Some(false) {
+            let text = format!("the owner closed the port {at}, but its state does not say so");
+            self.find(
+                "closed-by-owner",
+                &[port.address()],
+                text,
+                "the port is being closed",
+            );
+        }
+    }
+
+    /// The communication info must name the port in the place of its kind.
+    fn info(&mut self, port: At<'k, 'd>, kind: PortKind) {
+        let Some(info) = self.read(port.pointer(Port::CommunicationInfo)) else {
+            return;
+        };
+        let at = self.kernel.addr(port.address());
+        if info.u64() == 0 {
+            let text = format!("the port {at} has no communication info");
+            return self.find(
+                "info-missing",
+                &[port.address()],
+                text,
+                "the port is being made or torn down",
+            );
+        }
+        let named = self.read(self.kernel.at(info).pointer(kind.place()));
+        if let Some(named) = named.filter(|&named| named != port.address()) {
+            let text = format!(
+                "the communication info {} of the port {at} names {} in the place of {kind}",
+                self.kernel.addr(info),
+                self.kernel.addr(named)
+            );
+            self.find(
+                "info-wrong",
+                &[port.address(), info, named],
+                text,
+                "one of the two is damaged or was freed",
+            );
+        }
+    }
+
+    /// Both ends of each connection must name its communication info, and that its connection port.
+    fn connections(&mut self, port: At<'k, 'd>) {
+        let Some(infos) = self.read(communication::infos(port)) else {
+            return;
+        };
+        let what = format!(
+            "the list of connections of the port {}",
+            self.kernel.addr(port.address())
+        );
+        let _ = self.links("connection-list", &[port.address()], &what, &infos);
+        for info in infos.entries {
+            self.connection(port, self.kernel.at(info));
+        }
+    }
+
+    fn connection(&mut self, port: At<'k, 'd>, info: At<'k, 'd>) {
+        const ENDS: [CommunicationInfo; 2] = [
+            CommunicationInfo::ServerCommunicationPort,
+            CommunicationInfo::ClientCommunicationPort,
+        ];
+        let at = self.kernel.addr(info.address());
+        let connection = self.read(info.pointer(CommunicationInfo::ConnectionPort));
+        if let Some(named) = connection.filter(|&named| named != port.address()) {
+            let text = format!(
+                "the connection {at} is in the list of the port {} but names the connection port {}",
+                self.kernel.addr(port.address()),
+                self.kernel.addr(named)
+            );
+            self.find(
+                "connection-wrong",
+                &[info.address(), port.address(), named],
+                text,
+                "one of the two is damaged",
+            );
+        }
+        for end in ENDS {
+            let Some(end) = self.read(info.pointer(end)).filter(|end| end.u64() != 0) else {
+                continue;
+            };
+            let named = self.read(self.kernel.at(end).pointer(Port::CommunicationInfo));
+            if let Some(named) = named.filter(|&named| named != info.address()) {
+                let (end_at, wrong) = (self.kernel.addr(end), self.kernel.addr(named));
+                let text = format!(
+                    "the port {end_at} of the connection {at} points to wrong communication info {wrong}"
+                );
+                self.find(
+                    "end-wrong",
+                    &[info.address(), end, named],
+                    text,
+                    "the two ends disagree on their connection",
+                );
+            }
+        }
+    }
+
+    fn queues_of(&mut self, port: At<'k, 'd>) {
+        for kind in QueueKind::ALL {
+            let whole = self.queue(port, kind);
+            let known = self.queues.entry(port.address()).or_default();
+            *known = known.take().or(whole.err());
+        }
+    }
+
+    /// The members must say that they are in the queue, and be as many as the port counts. Why some may be
+    /// missing is returned.
+    fn queue(&mut self, port: At<'k, 'd>, kind: QueueKind) -> Read<()> {
+        let members = match queue::members(port, kind) {
+            Ok(members) => members,
+            Err(hole) if hole.is_absence() => return Ok(()),
+            Err(hole) => {
+                self.could_not(hole.clone());
+                return Err(hole);
+            }
+        };
+        let at = self.kernel.addr(port.address());
+        let what = format!("the {} queue of the port {at}", kind.name());
+        let complete = self.links("queue-links", &[port.address()], &what, &members);
+        let count = self.read(port.uint(kind.counter()));
+        let found = members.entries.len();
+        if complete.is_ok() && count.is_some_and(|count| count != found as u64) {
+            let text = format!(
+                "the port {at} counts {} messages in its {} queue, which holds {found}",
+                count.unwrap_or_default(),
+                kind.name()
+            );
+            self.find(
+                "queue-length",
+                &[port.address()],
+                text,
+                "the queue was changed while the dump was written",
+            );
+        }
+        for message in members.entries {
+            self.membership
+                .entry(message)
+                .or_default()
+                .push((port.address(), kind));
+            self.member(port, kind, self.kernel.at(message));
+        }
+        complete
+    }
+
+    fn member(&mut self, port: At<'k, 'd>, kind: QueueKind, message: At<'k, 'd>) {
+        let member = match kind {
+            QueueKind::Canceled => Message::CancelQueuePort,
+            _ => Message::PortQueue,
+        };
+        let Some(named) = self.read(message.pointer(member)) else {
+            return;
+        };
+        let (at, message_at) = (
+            self.kernel.addr(port.address()),
+            self.kernel.addr(message.address()),
+        );
+        if named != port.address() {
+            let text = format!(
+                "the message {message_at} is in the {} queue of the port {at} but names the port {}",
+                kind.name(),
+                self.kernel.addr(named)
+            );
+            self.find(
+                "queue-port",
+                &[message.address(), port.address(), named],
+                text,
+                "the message is being moved",
+            );
+        }
+        let Some(expected) = kind.queue_type() else { return };
+        let Some(said) = self.read(message.uint(Message::QueueType)) else {
+            return;
+        };
+        if said != expected {
+            let text = format!(
+                "the message {message_at} is in the {} queue of the port {at} but says queue type {said}",
+                kind.name()
+            );
+            self.find(
+                "queue-type",
+                &[message.address(), port.address()],
+                text,
+                "the message is being moved",
+            );
+        }
+    }
+
+    fn wait_queue(&mut self, port: At<'k, 'd>) {
+        let Some(waiting) = self.read(port::waiter::threads_waiting_at(port)) else {
+            return;
+        };
+        let what = format!("the wait queue of the port {}", self.kernel.addr(port.address()));
+        if self
+            .links("wait-queue-links", &[port.address()], &what, &waiting)
+            .is_err()
+        {
+            return;
+        }
+        let count = self.read(port.uint(Port::WaitQueueLength));
+        if let Some(count) = count.filter(|&count| count != waiting.entries.len() as u64) {
+            let at = self.kernel.addr(port.address());
+            let text = format!(
+                "the port {at} counts {count} waiting threads, its list holds {}",
+                waiting.entries.len()
+            );
+            self.find(
+                "wait-queue-length",
+                &[port.address()],
+                text,
+                "a thread is about to wait or to wake",
+            );
+        }
+    }
+
+    /// Ports that handles or names lead to must be in the kernel's list.
+    fn unlisted(&mut self, ports: &enumerate::Ports) {
+        if ports.source != PortSource::PortList {
+            return;
+        }
+        let listed: BTreeSet<Gva> = ports.ports.iter().copied().collect();
+        let mut elsewhere = enumerate::by_handle(self.kernel);
+        match enumerate::by_name(self.kernel) {
+            Ok(named) => {
+                elsewhere.ports.extend(named.ports);
+                elsewhere.gaps.extend(named.gaps);
+            }
+            Err(hole) => elsewhere.gaps.push(hole),
+        }
+        for hole in &elsewhere.gaps {
+            self.could_not(hole.clone());
+        }
+        for &port in elsewhere.ports.difference(&listed) {
+            let text = format!(
+                "the port {} is not in the kernel's list of ports",
+                self.kernel.addr(port)
+            );
+            self.find(
+                "unlisted",
+                &[port],
+                text,
+                "the port was taken off the list: it is being made or deleted, or hidden",
+            );
+        }
+        for &port in &listed {
+            if !elsewhere.ports.contains(&port) {
+                self.handle_count(port, elsewhere.gaps.first());
+            }
+        }
+    }
+
+    /// A port to which no handle and no name leads must count no handles. `gap` is what may hide one.
+    fn handle_count(&mut self, port: Gva, gap: Option<&Hole>) {
+        let header = object::header(self.kernel, port);
+        let handles = self.read(header.and_then(|header| header.uint(ObjectHeader::HandleCount)));
+        let at = self.kernel.addr(port);
+        if let Some(handles) = handles.filter(|&handles| handles > 0) {
+            if let Some(gap) = gap {
+                return self.could_not_tell(
+                    &format!("the handles of the port {at}, which counts {handles}"),
+                    gap,
+                );
+            }
+            let text = format!("the port {at} counts {handles} handles, but none leads to it");
+            self.find(
+                "handle-count",
+                &[port],
+                text,
+                "its process is going away, or a handle table is damaged",
+            );
+        }
+    }
+
+    /// Messages of the message table: those that say they are in a queue must be, and their lengths must agree.
+    fn messages(&mut self) -> usize {
+        let table = message_table::messages(self.kernel);
+        let Some(table) = self.read(table) else {
+            return self.membership.len();
+        };
+        self.unchecked
+            .extend(table.gaps.into_iter().map(|hole| Value::Missing(Box::new(hole))));
+        let all: BTreeSet<Gva> = table
+            .messages
+            .into_iter()
+            .chain(self.membership.keys().copied())
+            .collect();
+        for &message in &all {
+            self.message(self.kernel.at(message));
+        }
+        all.len()
+    }
+
+    fn message(&mut self, message: At<'k, 'd>) {
+        self.queue_of(message);
+        self.lengths(message);
+    }
+
+    fn queue_of(&mut self, message: At<'k, 'd>) {
+        let Some(port) = self
+            .read(message.pointer(Message::PortQueue))
+            .filter(|port| port.u64() != 0)
+        else {
+            return;
+        };
+        let Some(queue) = self.read(message.uint(Message::QueueType)) else {
+            return;
+        };
+        let has_queue = QueueKind::ALL
+            .into_iter()
+            .any(|kind| kind.queue_type() == Some(queue));
+        if !has_queue {
+            return;
+        }
+        // A port that is not among those that were found.
+        if !self.queues.contains_key(&port) {
+            match port::kind(self.kernel.at(port)) {
+                Ok(_) => self.queues_of(self.kernel.at(port)),
+                Err(Hole::Implausible(_)) => return,
+                Err(hole) => return self.could_not(hole),
+            }
+        }
+        let queues = self.membership.get(&message.address());
+        let is_member = queues.is_some_and(|queues| {
+            queues
+                .iter()
+                .any(|&(at, kind)| at == port && kind != QueueKind::Canceled)
+        });
+        if is_member {
+            return;
+        }
+        let (at, port_at) = (self.kernel.addr(message.address()), self.kernel.addr(port));
+        if let Some(Some(hole)) = self.queues.get(&port).cloned() {
+            return self.could_not_tell(&format!("the queue of the message {at}"), &hole);
+        }
+        self.find(
+            "not-in-queue",
+            &[message.address(), port],
+            format!(
+                "the message {at} says that it is in a queue (type {queue}) of the port {port_at}, which does not hold it"
+            ),
+            "the message is being moved",
+        );
+    }
+
+    fn lengths(&mut self, message: At<'k, 'd>) {
+        let Some((data, total)) = self.read(lengths(message)) else {
+            return;
+        };
+        let Some(header) = self.read(self.kernel.size_of(Type::PortMessage)) else {
+            return;
+        };
+        if total != data.saturating_add(header) {
+            let text = format!(
+                "the message {} has {data} bytes of data and {total} in all, with a header of {header}",
+                self.kernel.addr(message.address())
+            );
+            self.find("lengths", &[message.address()], text, "the message is damaged");
+        }
+    }
+}
+
+fn lengths(message: At<'_, '_>) -> Read<(u64, u64)> {
+    let header = message.embedded(Message::PortMessage)?;
+    Ok((
+        header.uint(PortMessage::DataLength)?,
+        header.uint(PortMessage::TotalLength)?,
+    ))
+}

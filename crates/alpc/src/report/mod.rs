@@ -1,0 +1,11 @@
+//! Answers that look at the whole system.
+
+pub mod analyze;
+pub mod check;
+pub mod diff;
+pub mod global;
+pub mod near;
+pub mod portlist;
+pub mod select;
+pub mod snapshot;
+pub mod triage;
