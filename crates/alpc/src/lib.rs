@@ -13,15 +13,13 @@
     )
 )]
 
-pub mod image;
 pub mod locate;
-pub mod object;
 pub mod port;
-pub mod process;
 pub mod report;
 pub mod wait;
 
-pub use image::globals::{DerivedGlobal, Evidence};
-pub use image::kernel::{At, Globals, Kernel, Read};
-pub use image::value::{Addr, Hole, Value};
 pub use locate::derived::kernel;
+/// What lies below: the kernel's object model.
+pub use ntkernel::{
+    Addr, At, DerivedGlobal, Evidence, Globals, Hole, Kernel, Read, Value, image, object, process,
+};

@@ -92,7 +92,9 @@ fn is_zero(source: &ByteSource, start: u64, bytes: u64) -> io::Result<bool> {
         let len = usize::try_from(bytes.saturating_sub(at))
             .unwrap_or(STEP)
             .min(STEP);
-        let piece = &mut buffer[..len];
+        let Some(piece) = buffer.get_mut(..len) else {
+            return Ok(false);
+        };
         if !read(source, start.saturating_add(at), piece)? || piece.iter().any(|byte| *byte != 0) {
             return Ok(false);
         }

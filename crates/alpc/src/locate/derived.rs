@@ -13,17 +13,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use kdump::{Dump, Gva, Gxa};
 use ntlayout::Layout;
 
-use crate::image::contract::{Global, Module, ObjectHeader, ObjectType, Port, Process};
-use crate::image::globals::{DerivedGlobal, Evidence};
-use crate::image::kernel::{At, Globals, Kernel, Read, offset};
-use crate::image::list;
-use crate::image::value::Hole;
-use crate::object;
-use crate::object::directory;
-use crate::object::handle;
 use crate::port;
-use crate::process;
-use crate::process::thread;
+use ntkernel::image::contract::{Global, Module, ObjectHeader, ObjectType, Port, Process};
+use ntkernel::image::globals::{DerivedGlobal, Evidence};
+use ntkernel::image::kernel::{At, Globals, Kernel, Read, offset};
+use ntkernel::image::list;
+use ntkernel::image::value::Hole;
+use ntkernel::object;
+use ntkernel::object::directory;
+use ntkernel::object::handle;
+use ntkernel::process;
+use ntkernel::process::thread;
 
 /// Handles of one process that are looked at on the way to something.
 const HANDLES: u64 = 1 << 16;
@@ -102,7 +102,7 @@ fn plainly<T>(kernel: &Kernel<'_>, look: impl FnOnce(&Kernel<'_>) -> T) -> T {
 }
 
 /// Ties a dump to the layout of its kernel, whose image begins at `base`: what a symbol table resolved of
-/// [`CONTRACT`](crate::image::contract::CONTRACT). What variables the symbols lack is looked for in the dump.
+/// [`CONTRACT`](ntkernel::image::contract::CONTRACT). What variables the symbols lack is looked for in the dump.
 #[must_use]
 pub fn kernel<'d>(dump: &'d Dump, base: Gva, layout: Layout) -> Kernel<'d> {
     Kernel::new(dump, base, layout, Box::new(Derived::default()))

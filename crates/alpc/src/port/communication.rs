@@ -1,9 +1,9 @@
 //! The communication infos that tie the ports of connections together.
 
-use crate::image::contract::CommunicationInfo;
-use crate::image::kernel::{At, Read};
-use crate::image::list::{self, List};
 use crate::port;
+use ntkernel::image::contract::CommunicationInfo;
+use ntkernel::image::kernel::{At, Read};
+use ntkernel::image::list::{self, List};
 
 /// The communication infos of a connection port's connections, in list order.
 ///

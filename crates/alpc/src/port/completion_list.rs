@@ -4,11 +4,11 @@ use kdump::Gxa;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::image::contract::{CompletionList, CompletionListHeader, Port};
-use crate::image::kernel::{At, Read};
-use crate::image::value::{Addr, Hole, Value};
-use crate::object::process_ref::ProcessRef;
 use crate::port;
+use ntkernel::image::contract::{CompletionList, CompletionListHeader, Port};
+use ntkernel::image::kernel::{At, Read};
+use ntkernel::image::value::{Addr, Hole, Value};
+use ntkernel::object::process_ref::ProcessRef;
 
 /// A port's `_ALPC_COMPLETION_LIST`, member by member.
 #[derive(Clone, Debug, Serialize, JsonSchema)]

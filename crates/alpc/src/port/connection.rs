@@ -6,14 +6,14 @@ use kdump::{Gva, Gxa};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::image::contract::{CommunicationInfo, Port, Process};
-use crate::image::kernel::{At, Kernel, Read};
-use crate::image::value::{Addr, Hole, Value};
 pub use crate::port::communication::infos;
 use crate::port::enumerate::{self, PortSource};
 use crate::port::queue;
 use crate::port::{self, NamedPort, PortKind};
-use crate::process::ProcessRef;
+use ntkernel::image::contract::{CommunicationInfo, Port, Process};
+use ntkernel::image::kernel::{At, Kernel, Read};
+use ntkernel::image::value::{Addr, Hole, Value};
+use ntkernel::process::ProcessRef;
 
 /// A port of a connection, as the debugger's lists show it.
 #[derive(Clone, Debug, Serialize, JsonSchema)]

@@ -11,18 +11,18 @@ use kdump::{Gva, Gxa};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::image::contract::{CommunicationInfo, Global, Message, ObjectHeader, Process};
-use crate::image::kernel::{At, Kernel, Read, offset};
-use crate::image::value::{Hole, Value};
-use crate::object::directory;
-use crate::object::handle;
 use crate::port::communication;
 use crate::port::message_table;
 use crate::port::not_reached::{self, NotReached};
 use crate::port::queue;
 use crate::port::resource;
 use crate::port::{self, PortKind};
-use crate::process;
+use ntkernel::image::contract::{CommunicationInfo, Global, Message, ObjectHeader, Process};
+use ntkernel::image::kernel::{At, Kernel, Read, offset};
+use ntkernel::image::value::{Hole, Value};
+use ntkernel::object::directory;
+use ntkernel::object::handle;
+use ntkernel::process;
 
 /// Where ports were found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]

@@ -6,15 +6,15 @@ use kdump::{Gva, Gxa};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-use crate::image::contract::{ClientId, Message, MessageAttributes, PortMessage, Type};
-use crate::image::kernel::{At, Kernel, Read};
-use crate::image::schema::schema_as_text;
-use crate::image::value::{Addr, Value};
-use crate::object::blob::{self, BlobKind, Freed};
-use crate::object::identify::{self, Identity};
-use crate::object::process_ref::ProcessRef;
 use crate::port::payload::{self, Payload};
 use crate::port::{self, PortRef};
+use ntkernel::image::contract::{ClientId, Message, MessageAttributes, PortMessage, Type};
+use ntkernel::image::kernel::{At, Kernel, Read};
+use ntkernel::image::schema::schema_as_text;
+use ntkernel::image::value::{Addr, Value};
+use ntkernel::object::blob::{self, BlobKind, Freed};
+use ntkernel::object::identify::{self, Identity};
+use ntkernel::object::process_ref::ProcessRef;
 
 /// Bits of `_PORT_MESSAGE.u2.s2.Type` above the type proper.
 const CONTINUATION_REQUIRED: u16 = 0x2000;

@@ -6,10 +6,10 @@
 
 use kdump::{Gva, Gxa};
 
-use crate::image::contract::{Global, Message, PortMessage};
-use crate::image::kernel::{At, Kernel, Read, offset};
-use crate::image::value::Hole;
-use crate::object::handle::{self, Entry};
+use ntkernel::image::contract::{Global, Message, PortMessage};
+use ntkernel::image::kernel::{At, Kernel, Read, offset};
+use ntkernel::image::value::Hole;
+use ntkernel::object::handle::{self, Entry};
 
 /// Bits of an id that are a handle.
 const HANDLE: u32 = 0x03ff_ffff;

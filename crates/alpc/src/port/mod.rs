@@ -20,16 +20,16 @@ use kdump::{Gva, Gxa};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-use crate::image::contract::{CommunicationInfo, Global, ObjectHeader, Port};
-use crate::image::expected::Expected;
-use crate::image::kernel::{At, Kernel, Read};
-use crate::image::list::{self, List};
-use crate::image::schema::schema_as_text;
-use crate::image::value::{Addr, Hole, Value};
-use crate::object;
-use crate::object::blob::{self, BlobKind};
-use crate::object::marks;
-use crate::object::process_ref::ProcessRef;
+use ntkernel::image::contract::{CommunicationInfo, Global, ObjectHeader, Port};
+use ntkernel::image::expected::Expected;
+use ntkernel::image::kernel::{At, Kernel, Read};
+use ntkernel::image::list::{self, List};
+use ntkernel::image::schema::schema_as_text;
+use ntkernel::image::value::{Addr, Hole, Value};
+use ntkernel::object;
+use ntkernel::object::blob::{self, BlobKind};
+use ntkernel::object::marks;
+use ntkernel::object::process_ref::ProcessRef;
 
 /// What a port is in its connection, from bits 1 and 2 of `_ALPC_PORT.u1.State`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,12 +7,12 @@ use kdump::{Gva, Gxa};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::image::contract::{PoolHeader, Type};
-use crate::image::kernel::{At, Kernel};
-use crate::image::value::Addr;
-use crate::object::blob;
-use crate::object::pool::{Block, PORTS, PoolTag, TAGS, TagKind, block, unit};
 use crate::port;
+use ntkernel::image::contract::{PoolHeader, Type};
+use ntkernel::image::kernel::{At, Kernel};
+use ntkernel::image::value::Addr;
+use ntkernel::object::blob;
+use ntkernel::object::pool::{Block, PORTS, PoolTag, TAGS, TagKind, block, unit};
 
 /// Blocks with one tag that are in the dump and that nothing led to.
 #[derive(Clone, Debug, Serialize, JsonSchema)]

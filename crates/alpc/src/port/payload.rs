@@ -17,9 +17,9 @@ use kdump::{Gva, Gxa};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::image::contract::{Message, PortMessage, Reserve, Type};
-use crate::image::kernel::{At, Kernel, Read, offset};
-use crate::image::value::{Addr, Hole, Value};
+use ntkernel::image::contract::{Message, PortMessage, Reserve, Type};
+use ntkernel::image::kernel::{At, Kernel, Read, offset};
+use ntkernel::image::value::{Addr, Hole, Value};
 
 /// Bytes of data behind a message of 64-bit and of 32-bit systems.
 const ROOM: u64 = 0x200;

@@ -4,12 +4,6 @@ use kdump::{Gva, Gxa};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::image::contract::{CommunicationInfo, ObjectHeader, Port, PortAttributes};
-use crate::image::kernel::{At, Kernel, Read};
-use crate::image::value::{Addr, Hole, Value};
-use crate::object;
-use crate::object::identify::{self, Identity};
-use crate::object::process_ref::ProcessRef;
 use crate::port::completion_list::{self, CompletionListRecord};
 use crate::port::queue::{self, QueueKind, QueueRecord};
 use crate::port::receiver::Receivers;
@@ -18,7 +12,13 @@ use crate::port::waiter::{self, ThreadRecord};
 use crate::port::{
     NamedPort, PortKind, connection_port, is_port_object, kind_if_any, owner_process, process_ref,
 };
-use crate::process::thread;
+use ntkernel::image::contract::{CommunicationInfo, ObjectHeader, Port, PortAttributes};
+use ntkernel::image::kernel::{At, Kernel, Read};
+use ntkernel::image::value::{Addr, Hole, Value};
+use ntkernel::object;
+use ntkernel::object::identify::{self, Identity};
+use ntkernel::object::process_ref::ProcessRef;
+use ntkernel::process::thread;
 
 /// What captures the security of a port's clients, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]

@@ -4,11 +4,11 @@ use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::image::contract::{ClientId, Message, Port, PortMessage};
-use crate::image::kernel::{At, Kernel, Read};
-use crate::image::list::{self, Gap, List};
-use crate::image::value::{Addr, Value};
 use crate::port::message::MessageType;
+use ntkernel::image::contract::{ClientId, Message, Port, PortMessage};
+use ntkernel::image::kernel::{At, Kernel, Read};
+use ntkernel::image::list::{self, Gap, List};
+use ntkernel::image::value::{Addr, Value};
 
 /// A queue of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]

@@ -7,16 +7,16 @@ use kdump::{Gva, Gxa};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::image::contract::{Port, Process, Thread, ThreadControl};
-use crate::image::kernel::{At, Kernel, Read};
-use crate::image::value::{Hole, Value};
 use crate::port::PortRef;
 use crate::port::enumerate;
 use crate::port::waiter::{self, AlpcWait, ThreadRecord};
-use crate::process::roots::{FoundBy, Members};
-use crate::process::thread::{self, WaitReason};
-use crate::process::thread_details;
-use crate::process::{self, ProcessRef};
+use ntkernel::image::contract::{Port, Process, Thread, ThreadControl};
+use ntkernel::image::kernel::{At, Kernel, Read};
+use ntkernel::image::value::{Hole, Value};
+use ntkernel::process::roots::{FoundBy, Members};
+use ntkernel::process::thread::{self, WaitReason};
+use ntkernel::process::thread_details;
+use ntkernel::process::{self, ProcessRef};
 
 /// Threads after which a walk over several lists gives up; far more than any live system has. Each list is
 /// bounded as well, but in a hostile dump every one of them may lead through all threads.

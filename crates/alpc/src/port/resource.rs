@@ -7,18 +7,18 @@ use kdump::{Gva, Gxa};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::image::budget::{Owner, Part};
-use crate::image::contract::{
+use crate::port::{self, PortRef};
+use ntkernel::image::budget::{Owner, Part};
+use ntkernel::image::contract::{
     AlpcHandleEntry, AlpcHandleTable, Blob, CommunicationInfo, DuplicateState, HandleData, ListEntry, Member,
     Port, Region, Reserve, Section, SecurityContext, SecurityData, Type, View,
 };
-use crate::image::kernel::{At, Kernel, Read, offset};
-use crate::image::list::{self, List};
-use crate::image::value::{Addr, Hole, Value};
-use crate::object::blob::{self, BlobKind, Freed, plausible_kind};
-use crate::object::identify::{self, Identity};
-use crate::object::process_ref::ProcessRef;
-use crate::port::{self, PortRef};
+use ntkernel::image::kernel::{At, Kernel, Read, offset};
+use ntkernel::image::list::{self, List};
+use ntkernel::image::value::{Addr, Hole, Value};
+use ntkernel::object::blob::{self, BlobKind, Freed, plausible_kind};
+use ntkernel::object::identify::{self, Identity};
+use ntkernel::object::process_ref::ProcessRef;
 
 /// Resources that one view gathers at most. Each list is bounded as well, but in a hostile dump every region
 /// of a section may lead to the same views.

@@ -4,18 +4,18 @@ use kdump::{Gva, Gxa};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::image::contract::{ClientId, Message, Port, Thread, ThreadControl};
-use crate::image::expected::Expected;
-use crate::image::kernel::{At, Kernel, Read};
-use crate::image::list::{self, List};
-use crate::image::root_set::FoundBy;
-use crate::image::value::{Addr, Hole, Value};
-use crate::object::marks::{self, expect};
-use crate::object::process_ref::ProcessRef;
 use crate::port::{self, PortRef};
-use crate::process::roots;
-use crate::process::thread::{ThreadState, WaitObject, WaitReason, state, wait_objects, wait_reason};
-use crate::process::thread_details::ThreadDetails;
+use ntkernel::image::contract::{ClientId, Message, Port, Thread, ThreadControl};
+use ntkernel::image::expected::Expected;
+use ntkernel::image::kernel::{At, Kernel, Read};
+use ntkernel::image::list::{self, List};
+use ntkernel::image::root_set::FoundBy;
+use ntkernel::image::value::{Addr, Hole, Value};
+use ntkernel::object::marks::{self, expect};
+use ntkernel::object::process_ref::ProcessRef;
+use ntkernel::process::roots;
+use ntkernel::process::thread::{ThreadState, WaitObject, WaitReason, state, wait_objects, wait_reason};
+use ntkernel::process::thread_details::ThreadDetails;
 
 /// A thread, as the debugger's thread line shows it.
 #[derive(Clone, Debug, Serialize, JsonSchema)]

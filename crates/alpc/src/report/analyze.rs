@@ -11,16 +11,16 @@ use serde::Serialize;
 
 mod lists;
 
-use crate::image::contract::{CommunicationInfo, Message, ObjectHeader, Port, PortMessage, Type};
-use crate::image::kernel::{At, Kernel, Read};
-use crate::image::value::{Addr, Hole, Value};
-use crate::object;
 use crate::port::communication;
 use crate::port::enumerate::{self, PortSource};
 use crate::port::message_table;
 use crate::port::queue::{self, QueueKind};
 use crate::port::{self, PortKind};
-use crate::process;
+use ntkernel::image::contract::{CommunicationInfo, Message, ObjectHeader, Port, PortMessage, Type};
+use ntkernel::image::kernel::{At, Kernel, Read};
+use ntkernel::image::value::{Addr, Hole, Value};
+use ntkernel::object;
+use ntkernel::process;
 
 /// A contradiction.
 #[derive(Clone, Debug, Serialize, JsonSchema)]

@@ -11,15 +11,10 @@ use kdump::{Coverage, Gva, TimeSpan};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::image::contract::Message;
-use crate::image::kernel::Kernel;
-use crate::image::value::{Addr, Hole, Value};
-use crate::object;
 use crate::port::communication;
 use crate::port::enumerate;
 use crate::port::queue::QueueKind;
 use crate::port::{self, PortKind};
-use crate::process::{self, ProcessRecord};
 use crate::report::portlist::{self, PortLine};
 use crate::report::select;
 use crate::wait;
@@ -28,6 +23,11 @@ use crate::wait::graph::Graph;
 use crate::wait::hang::{Deadlock, Hang};
 use crate::wait::node::{MessageNode, Node, NodeId, ThreadNode};
 use crate::wait::unread::{Part, Unread};
+use ntkernel::image::contract::Message;
+use ntkernel::image::kernel::Kernel;
+use ntkernel::image::value::{Addr, Hole, Value};
+use ntkernel::object;
+use ntkernel::process::{self, ProcessRecord};
 
 /// Things that one condition names; it counts all of them.
 const NAMED: usize = 16;

@@ -12,11 +12,11 @@ use kdump::{FileTime, TimeSpan};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::image::value::{Addr, Hole, Value};
-use crate::process::ProcessRef;
 use crate::report::snapshot::{Boot, ConnectionFact, Listed, PortFact, ProcessFact, Snapshot, WaitFact};
 use crate::wait::signature::without_drawn;
 use crate::wait::unread::{Part, Unread};
+use ntkernel::image::value::{Addr, Hole, Value};
+use ntkernel::process::ProcessRef;
 
 /// Two boots whose starts are nearer than this, by the headers' clocks, may be one: clocks are set and slewed while a
 /// system runs. In 100 ns.
@@ -934,7 +934,7 @@ mod tests {
     use kdump::Gva;
 
     use super::*;
-    use crate::image::value::Hole;
+    use ntkernel::image::value::Hole;
 
     fn unread<T>() -> Value<T> {
         Value::Missing(Box::new(Hole::Implausible("of a test".into())))

@@ -7,16 +7,16 @@ use ntlayout::Certainty;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::image::contract::{BlobCounters, BlobType, Global, ObjectHeader};
-use crate::image::kernel::{At, Kernel, Read, offset};
-use crate::image::redact::Ids;
-use crate::image::value::{Addr, Hole, Value};
-use crate::object;
-use crate::object::blob::BlobKind;
 use crate::port::enumerate::{self, PortSource};
 use crate::port::queue::{self, QueueKind};
 use crate::port::{self, NamedPort, PortKind};
 use crate::wait;
+use ntkernel::image::contract::{BlobCounters, BlobType, Global, ObjectHeader};
+use ntkernel::image::kernel::{At, Kernel, Read, offset};
+use ntkernel::image::redact::Ids;
+use ntkernel::image::value::{Addr, Hole, Value};
+use ntkernel::object;
+use ntkernel::object::blob::BlobKind;
 
 /// Kinds of blobs that the kernel has room to register: `BLOB_TYPE_MAX_ID` of its `_BLOB_ID`.
 const BLOB_KINDS: u8 = 10;

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::image::value::Addr;
+use ntkernel::image::value::Addr;
 
 /// Names that are told; of more nobody would find the right one.
 const MOST: usize = 3;

@@ -4,15 +4,15 @@ use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::image::contract::{ObjectHeader, Port};
-use crate::image::kernel::{At, Kernel, Read};
-use crate::image::value::{Addr, Value};
-use crate::object;
 use crate::port::communication;
 use crate::port::connection;
 use crate::port::queue;
 use crate::port::{self, PortKind};
-use crate::process::ProcessRef;
+use ntkernel::image::contract::{ObjectHeader, Port};
+use ntkernel::image::kernel::{At, Kernel, Read};
+use ntkernel::image::value::{Addr, Value};
+use ntkernel::object;
+use ntkernel::process::ProcessRef;
 
 /// A port in a list of ports.
 #[derive(Clone, Debug, Serialize, JsonSchema)]

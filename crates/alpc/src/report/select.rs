@@ -5,19 +5,19 @@ use std::fmt;
 
 use kdump::{Gva, Gxa};
 
-use crate::image::contract::{ClientId, Global, Message, PortMessage, Process, Thread, ThreadControl};
-use crate::image::kernel::{At, Kernel, Read};
-use crate::image::value::{Addr, Hole, NULL_REGION};
-use crate::object;
-use crate::object::directory::{self, same_name};
-use crate::object::handle;
 use crate::port;
 use crate::port::enumerate;
 use crate::port::message_table;
 use crate::port::queue::{self, QueueKind};
-use crate::process;
-use crate::process::thread;
 use crate::report::near::{Near, Nearest};
+use ntkernel::image::contract::{ClientId, Global, Message, PortMessage, Process, Thread, ThreadControl};
+use ntkernel::image::kernel::{At, Kernel, Read};
+use ntkernel::image::value::{Addr, Hole, NULL_REGION};
+use ntkernel::object;
+use ntkernel::object::directory::{self, same_name};
+use ntkernel::object::handle;
+use ntkernel::process;
+use ntkernel::process::thread;
 
 /// How a user names something.
 #[derive(Clone, Debug, PartialEq, Eq)]

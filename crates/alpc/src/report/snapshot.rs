@@ -4,22 +4,22 @@ use std::collections::HashMap;
 
 use kdump::{FileTime, Gva, Gxa, TimeSpan};
 
-use crate::image::contract::{CommunicationInfo, Message, Port};
-use crate::image::expected::Expected;
-use crate::image::kernel::{At, Kernel, Read};
-use crate::image::value::{Addr, Hole, Value};
-use crate::object;
-use crate::object::marks::{self, expect};
 use crate::port::communication;
 use crate::port::connection;
 use crate::port::enumerate;
 use crate::port::queue;
 use crate::port::{self, PortKind};
-use crate::process::{self, ProcessRecord, ProcessRef};
 use crate::wait;
 use crate::wait::edge::{Certainty, Says};
 use crate::wait::table::{WaitRow, WaitTable};
 use crate::wait::unread::{Part, Unread};
+use ntkernel::image::contract::{CommunicationInfo, Message, Port};
+use ntkernel::image::expected::Expected;
+use ntkernel::image::kernel::{At, Kernel, Read};
+use ntkernel::image::value::{Addr, Hole, Value};
+use ntkernel::object;
+use ntkernel::object::marks::{self, expect};
+use ntkernel::process::{self, ProcessRecord, ProcessRef};
 
 /// `_EPROCESS.UniqueProcessId` of System, in every version.
 const SYSTEM: u64 = 4;

@@ -4,15 +4,15 @@ use kdump::TimeSpan;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::image::kernel::Kernel;
-use crate::image::value::{Addr, Value};
 use crate::port::enumerate;
-use crate::process::ProcessRef;
 use crate::wait::hang::{self, Blocker, Hang};
 use crate::wait::node::Node;
 use crate::wait::root::RootKind;
 use crate::wait::signature::Signature;
 use crate::wait::trouble::{PortTrouble, Trouble};
+use ntkernel::image::kernel::Kernel;
+use ntkernel::image::value::{Addr, Value};
+use ntkernel::process::ProcessRef;
 
 /// A system in few words.
 #[derive(Clone, Debug)]

@@ -5,18 +5,9 @@ use std::rc::Rc;
 
 use kdump::{Gva, Gxa};
 
-use crate::image::contract::{Message, Thread, ThreadControl, WaitBlock, WaitChainEntry};
-use crate::image::expected::Expected;
-use crate::image::kernel::{At, Kernel, Read};
-use crate::image::value::{Hole, Value};
-use crate::object::dispatcher::WaitObjectKind;
-use crate::object::marks::expect;
 use crate::port;
 use crate::port::queue::QueueKind;
 use crate::port::waiter::{self, AlpcWait, ReplyWait, ThreadRecord};
-use crate::process;
-use crate::process::irp::{self, IrpNode, Request, Tie};
-use crate::process::thread::{self, WaitObject, WaitReason};
 use crate::wait::clock::Clock;
 use crate::wait::edge::{Certainty, Edge, EdgeKind, Evidence};
 use crate::wait::graph::{Graph, Role};
@@ -29,6 +20,15 @@ use crate::wait::queues::Queues;
 use crate::wait::servers::{self, Servers};
 use crate::wait::service::Services;
 use crate::wait::unread::{Part, Unread};
+use ntkernel::image::contract::{Message, Thread, ThreadControl, WaitBlock, WaitChainEntry};
+use ntkernel::image::expected::Expected;
+use ntkernel::image::kernel::{At, Kernel, Read};
+use ntkernel::image::value::{Hole, Value};
+use ntkernel::object::dispatcher::WaitObjectKind;
+use ntkernel::object::marks::expect;
+use ntkernel::process;
+use ntkernel::process::irp::{self, IrpNode, Request, Tie};
+use ntkernel::process::thread::{self, WaitObject, WaitReason};
 
 /// Threads after which gathering gives up; far more than any live system has. In a hostile dump the list of
 /// every process may lead through all threads.

@@ -6,16 +6,16 @@ use kdump::{Gva, Gxa};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::image::contract::{Message, Thread, ThreadControl};
-use crate::image::kernel::{Kernel, Read};
-use crate::image::value::Value;
 use crate::port::queue::{self, QueueKind};
 use crate::port::waiter;
-use crate::process::thread;
 use crate::wait::edge::{Certainty, Edge, EdgeKind, Evidence};
 use crate::wait::graph::Graph;
 use crate::wait::node::{Node, NodeId, ThreadNode};
 use crate::wait::root::{RootKind, Suspect};
+use ntkernel::image::contract::{Message, Thread, ThreadControl};
+use ntkernel::image::kernel::{Kernel, Read};
+use ntkernel::image::value::Value;
+use ntkernel::process::thread;
 
 /// Ticks between which two threads count as having begun to wait together.
 const SAME_MOMENT: u64 = 2;

@@ -4,10 +4,10 @@ use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::image::contract::{Global, Thread, ThreadControl};
-use crate::image::kernel::{At, Kernel, Read, offset};
-use crate::image::value::Hole;
-use crate::process::thread;
+use ntkernel::image::contract::{Global, Thread, ThreadControl};
+use ntkernel::image::kernel::{At, Kernel, Read, offset};
+use ntkernel::image::value::Hole;
+use ntkernel::process::thread;
 
 /// Where the kernel maps the page that it shares with every process, `KUSER_SHARED_DATA`.
 const SHARED_DATA_64: u64 = 0xffff_f780_0000_0000;

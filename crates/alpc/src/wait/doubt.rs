@@ -6,8 +6,8 @@ use kdump::{Dump, DumpKind, Lost};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::image::value::Hole;
 use crate::wait::unread::{Part, Unread};
+use ntkernel::image::value::Hole;
 
 /// Why there may be more waits than were found, in one line: what is wrong with the dump or its symbols where that
 /// is the cause, else which parts could not be read.

@@ -5,10 +5,10 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-use crate::image::schema::schema_as_text;
-use crate::image::value::{Addr, Hole};
 pub use crate::wait::certainty::Certainty;
 use crate::wait::node::NodeId;
+use ntkernel::image::schema::schema_as_text;
+use ntkernel::image::value::{Addr, Hole};
 
 /// What binds a node to the one that it waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]

@@ -6,12 +6,12 @@ use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::image::value::Value;
 use crate::wait::clock::Clock;
 use crate::wait::cycle::{self, Adjacency};
 use crate::wait::edge::{Certainty, Edge, EdgeKind};
 use crate::wait::node::{Node, NodeId, ThreadNode};
 use crate::wait::unread::Unread;
+use ntkernel::image::value::Value;
 
 /// What an address is taken for, so that a hostile dump cannot pass one thing off as two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

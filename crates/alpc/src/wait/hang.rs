@@ -7,9 +7,6 @@ use kdump::{Dump, TimeSpan};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::image::kernel::Kernel;
-use crate::image::value::{Addr, Hole, Value};
-use crate::process::module;
 use crate::wait::chain::{Chain, Step};
 use crate::wait::clock::Clock;
 use crate::wait::cycle::{self, Adjacency, Components};
@@ -22,6 +19,9 @@ use crate::wait::signature::{self, Signature};
 use crate::wait::trouble;
 use crate::wait::trouble::PortTrouble;
 use crate::wait::unread::Unread;
+use ntkernel::image::kernel::Kernel;
+use ntkernel::image::value::{Addr, Hole, Value};
+use ntkernel::process::module;
 
 /// Root blockers that are looked at closely: their stacks are read.
 const SUSPECTS: usize = 1 << 12;
@@ -678,11 +678,11 @@ mod tests {
     use kdump::Gva;
 
     use super::*;
-    use crate::process::ProcessRef;
-    use crate::process::thread::{ThreadState, WaitReason};
     use crate::wait::edge::EdgeKind;
     use crate::wait::graph::Role;
     use crate::wait::node::ThreadNode;
+    use ntkernel::process::ProcessRef;
+    use ntkernel::process::thread::{ThreadState, WaitReason};
 
     const MANY: usize = 100_000;
 

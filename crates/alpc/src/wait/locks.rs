@@ -16,15 +16,15 @@ use std::collections::HashMap;
 
 use kdump::{Gva, Gxa};
 
-use crate::image::contract::{
+use ntkernel::image::contract::{
     ExecutiveResource, FastMutex, Global, LockEntry, OwnerEntry, Thread, ThreadControl, Type, WaitChainEntry,
 };
-use crate::image::expected::Expected;
-use crate::image::kernel::{At, Kernel, Read, before, offset};
-use crate::image::list::{self, List};
-use crate::image::value::Hole;
-use crate::object::marks::expect;
-use crate::process::thread;
+use ntkernel::image::expected::Expected;
+use ntkernel::image::kernel::{At, Kernel, Read, before, offset};
+use ntkernel::image::list::{self, List};
+use ntkernel::image::value::Hole;
+use ntkernel::object::marks::expect;
+use ntkernel::process::thread;
 
 /// Threads in line before all resources after which looking for more gives up; far more than any live system has.
 const IN_LINE: usize = 1 << 20;

@@ -5,21 +5,21 @@ use kdump::{FileTime, Gva, Gxa, TimeSpan};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::image::contract::{Message, PortMessage, Process};
-use crate::image::expected::Expected;
-use crate::image::kernel::{At, Kernel, Read};
-use crate::image::value::{Addr, Hole, Value};
-use crate::object::marks::expect;
 use crate::port::message::MessageType;
 use crate::port::queue::QueueKind;
 use crate::port::waiter::ThreadRecord;
 use crate::port::{self, PortKind};
-use crate::process::ProcessRef;
-use crate::process::irp::{DriverNode, IrpNode};
-use crate::process::thread::{ThreadState, WaitObject, WaitReason};
 use crate::wait::clock::Clock;
 use crate::wait::servers::ServerCounts;
 use crate::wait::service::Service;
+use ntkernel::image::contract::{Message, PortMessage, Process};
+use ntkernel::image::expected::Expected;
+use ntkernel::image::kernel::{At, Kernel, Read};
+use ntkernel::image::value::{Addr, Hole, Value};
+use ntkernel::object::marks::expect;
+use ntkernel::process::ProcessRef;
+use ntkernel::process::irp::{DriverNode, IrpNode};
+use ntkernel::process::thread::{ThreadState, WaitObject, WaitReason};
 
 /// Number of a node in the graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -448,7 +448,7 @@ impl ProcessNode {
             process_id: number(Process::UniqueProcessId).into(),
             image: there
                 .clone()
-                .and_then(|()| crate::process::image_name(process))
+                .and_then(|()| ntkernel::process::image_name(process))
                 .into(),
             exit_time: number(Process::ExitTime)
                 .map(|ticks| (ticks != 0).then_some(FileTime(ticks)))

@@ -4,10 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use kdump::{Gva, Gxa};
 
-use crate::image::contract::Message;
-use crate::image::kernel::{Kernel, Read};
-use crate::image::value::Hole;
 use crate::port::queue::{self, QueueKind};
+use ntkernel::image::contract::Message;
+use ntkernel::image::kernel::{Kernel, Read};
+use ntkernel::image::value::Hole;
 
 /// The queues that a message is linked into by its `Entry`, so that it is in one of them at most.
 const QUEUES: [QueueKind; 4] = [

@@ -4,14 +4,14 @@ use kdump::{Gva, Gxa};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::image::contract::{Thread, ThreadControl};
-use crate::image::kernel::{Kernel, Read};
-use crate::image::value::{Addr, Hole, Value};
-use crate::process::module::{CodeAddress, Modules};
-use crate::process::thread::WaitReason;
-use crate::process::thread_details::{self, Irps};
 use crate::wait::graph::Graph;
 use crate::wait::node::{LockNode, MessageNode, Node, NodeId, ObjectNode, PortNode, ProcessNode, ThreadNode};
+use ntkernel::image::contract::{Thread, ThreadControl};
+use ntkernel::image::kernel::{Kernel, Read};
+use ntkernel::image::value::{Addr, Hole, Value};
+use ntkernel::process::module::{CodeAddress, Modules};
+use ntkernel::process::thread::WaitReason;
+use ntkernel::process::thread_details::{self, Irps};
 
 /// Wait reasons of locks, which have owners, but not where a waiting thread leads to.
 const LOCKS: [WaitReason; 6] = [

@@ -6,14 +6,14 @@ use kdump::{Gva, Gxa};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::image::contract::{Port, Queue};
-use crate::image::expected::Expected;
-use crate::image::kernel::{At, Kernel, Read};
-use crate::image::value::Value;
-use crate::object::marks::expect;
 use crate::port::port_record::ServedBy;
 use crate::port::waiter::{self, ThreadRecord};
-use crate::process::thread::{self, WaitReason};
+use ntkernel::image::contract::{Port, Queue};
+use ntkernel::image::expected::Expected;
+use ntkernel::image::kernel::{At, Kernel, Read};
+use ntkernel::image::value::Value;
+use ntkernel::object::marks::expect;
+use ntkernel::process::thread::{self, WaitReason};
 
 /// What a server thread is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]

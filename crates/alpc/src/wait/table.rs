@@ -3,14 +3,14 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::image::value::Value;
 use crate::port::queue::QueueKind;
-use crate::process::ProcessRef;
 use crate::wait::edge::{Certainty, EdgeKind};
 use crate::wait::graph::Graph;
 use crate::wait::node::{MessageNode, Node, NodeId, ThreadNode};
 use crate::wait::root::RootKind;
 use crate::wait::unread::Unread;
+use ntkernel::image::value::Value;
+use ntkernel::process::ProcessRef;
 
 /// What has become of a message whose reply is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]

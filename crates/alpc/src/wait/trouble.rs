@@ -6,8 +6,6 @@ use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::image::contract::{CommunicationInfo, Port};
-use crate::image::kernel::{At, Kernel, Read};
 use crate::port;
 use crate::port::enumerate;
 use crate::port::queue;
@@ -16,6 +14,8 @@ use crate::wait::graph::Graph;
 use crate::wait::node::{self, PortNode};
 use crate::wait::root::RootKind;
 use crate::wait::unread::Part;
+use ntkernel::image::contract::{CommunicationInfo, Port};
+use ntkernel::image::kernel::{At, Kernel, Read};
 
 /// A queue this long is worth a word when it is also far longer than the rest.
 const LONG: u64 = 32;

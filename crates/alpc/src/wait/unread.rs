@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-use crate::image::value::{Addr, Hole, Value};
+use ntkernel::image::value::{Addr, Hole, Value};
 
 /// A part of the system that could not be looked at, so that something may be missing.
 #[derive(Clone, Debug, Serialize, JsonSchema)]

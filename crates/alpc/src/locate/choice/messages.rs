@@ -7,13 +7,13 @@ use kdump::{Gva, Gxa};
 use super::ports::{counts, is_blob};
 use super::tally::Tally;
 use super::{Check, Examined, is_linked, is_pointer};
-use crate::image::contract::{ClientId, Message, MessageAttributes, Port, PortMessage, Thread, Type};
-use crate::image::kernel::{At, Kernel, Read};
-use crate::image::list;
-use crate::object::blob::BlobKind;
 use crate::port::message;
 use crate::port::queue::QueueKind;
-use crate::process::thread;
+use ntkernel::image::contract::{ClientId, Message, MessageAttributes, Port, PortMessage, Thread, Type};
+use ntkernel::image::kernel::{At, Kernel, Read};
+use ntkernel::image::list;
+use ntkernel::object::blob::BlobKind;
+use ntkernel::process::thread;
 
 /// Messages of one queue that are looked at.
 const MESSAGES_EACH: usize = 1024;

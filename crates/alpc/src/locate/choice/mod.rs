@@ -24,9 +24,9 @@ use ntlayout::{Certainty, Layout, Origin};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::image::contract::{self, ListEntry};
-use crate::image::kernel::{Kernel, Read};
 use crate::locate::derived;
+use ntkernel::image::contract::{self, ListEntry};
+use ntkernel::image::kernel::{Kernel, Read};
 use tally::Tally;
 pub use tally::{Check, Count};
 

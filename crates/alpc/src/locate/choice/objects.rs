@@ -3,12 +3,12 @@
 use kdump::{Gva, Gxa, NotPresentKind, ReadError};
 
 use super::{Check, Examined};
-use crate::image::contract::{Global, ObjectHeader, Process};
-use crate::image::kernel::{Kernel, Read, offset};
-use crate::image::value::Hole;
-use crate::object;
-use crate::object::handle;
 use crate::port;
+use ntkernel::image::contract::{Global, ObjectHeader, Process};
+use ntkernel::image::kernel::{Kernel, Read, offset};
+use ntkernel::image::value::Hole;
+use ntkernel::object;
+use ntkernel::object::handle;
 
 /// Handles of one process that are looked at, used or not.
 const HANDLES_EACH: u64 = 4096;

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use kdump::{Gva, Gxa};
 
 use super::{Check, Examined, is_linked, is_pointer, unless};
-use crate::image::contract::{
+use crate::port::{self, PortKind};
+use ntkernel::image::contract::{
     AlpcHandleEntry, AlpcHandleTable, Blob, CommunicationInfo, DispatcherHeader, Message, Port,
     PortAttributes, Queue, Region, Reserve, Section, SecurityData, Type, View,
 };
-use crate::image::kernel::{At, Kernel, Read, offset};
-use crate::image::list;
-use crate::object::blob::{self, BlobKind};
-use crate::port::{self, PortKind};
+use ntkernel::image::kernel::{At, Kernel, Read, offset};
+use ntkernel::image::list;
+use ntkernel::object::blob::{self, BlobKind};
 
 /// Ports that are looked at.
 const PORTS: usize = 2048;
@@ -69,7 +69,7 @@ fn gather(examined: &mut Examined<'_>) {
     ];
     let kernel = &examined.kernel;
     let ports = &mut examined.ports;
-    let head = kernel.global(crate::image::contract::Global::AlpcpPortList);
+    let head = kernel.global(ntkernel::image::contract::Global::AlpcpPortList);
     if let (Ok(head), Ok(link)) = (head, kernel.offset(Port::PortListEntry)) {
         ports.extend(list::walk_up_to(kernel, head, PORTS).containers(link).entries);
     }

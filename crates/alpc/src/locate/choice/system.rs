@@ -5,14 +5,14 @@ use std::collections::HashSet;
 use kdump::{Gva, Gxa};
 
 use super::{Check, Examined, is_linked, is_pointer, unless};
-use crate::image::contract::{
+use ntkernel::image::contract::{
     ClientId, DispatcherHeader, Global, HandleTable, Process, ProcessContext, ProcessControl, Queue, Thread,
     ThreadControl, Type, WaitBlock,
 };
-use crate::image::kernel::{At, Kernel, Read};
-use crate::image::list;
-use crate::process;
-use crate::process::roots::Members;
+use ntkernel::image::kernel::{At, Kernel, Read};
+use ntkernel::image::list;
+use ntkernel::process;
+use ntkernel::process::roots::Members;
 
 /// Processes that are looked at.
 const PROCESSES: usize = 128;

@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-use crate::image::kernel::Read;
+use ntkernel::image::kernel::Read;
 
 /// What a layout is checked against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

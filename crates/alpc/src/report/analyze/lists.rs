@@ -5,18 +5,18 @@ use std::collections::BTreeSet;
 use kdump::Gva;
 
 use super::Check;
-use crate::image::contract::{Member, Process, Region, Section, View};
-use crate::image::kernel::{At, Read};
-use crate::image::list::{self, Gap, List};
-use crate::image::value::Hole;
-use crate::object::blob::{self, BlobKind};
-use crate::object::handle;
 use crate::port::resource;
-use crate::process;
-use crate::process::irp;
-use crate::process::module;
-use crate::process::thread;
 use crate::wait::locks;
+use ntkernel::image::contract::{Member, Process, Region, Section, View};
+use ntkernel::image::kernel::{At, Read};
+use ntkernel::image::list::{self, Gap, List};
+use ntkernel::image::value::Hole;
+use ntkernel::object::blob::{self, BlobKind};
+use ntkernel::object::handle;
+use ntkernel::process;
+use ntkernel::process::irp;
+use ntkernel::process::module;
+use ntkernel::process::thread;
 
 impl Check<'_, '_> {
     /// Whether a list could be followed to its end: see [`Self::gap`].

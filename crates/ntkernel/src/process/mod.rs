@@ -24,7 +24,8 @@ use crate::object::directory::same_name;
 use crate::object::handle;
 use crate::object::identify::{self, Identity};
 use crate::object::marks::expect;
-pub(crate) use crate::object::process_ref::{IMAGE_NAME_CHARS, file_name};
+use crate::object::process_ref::IMAGE_NAME_CHARS;
+pub use crate::object::process_ref::file_name;
 pub use crate::object::process_ref::{ProcessRef, image_name};
 use crate::process::roots::{FoundBy, Members};
 

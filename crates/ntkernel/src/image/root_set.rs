@@ -53,17 +53,17 @@ impl fmt::Display for FoundBy {
 /// A thread that is known without a list.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Root {
-    pub(crate) thread: Gva,
+    pub thread: Gva,
     pub(crate) process: Gva,
     pub(crate) found_by: FoundBy,
 }
 
 /// The threads that are known without lists, and their processes.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Roots {
+pub struct Roots {
     pub(crate) threads: Vec<Root>,
     /// Each process once, by the first thread that led to it.
-    pub(crate) processes: Vec<(Gva, FoundBy)>,
+    pub processes: Vec<(Gva, FoundBy)>,
     /// The process that owns the idle threads: it is in no list of processes, nor are they in its own.
     pub(crate) idle_process: Option<Gva>,
     /// The threads that processors run when they have nothing else to do, whatever led to them first.

@@ -69,6 +69,7 @@ impl JsonSchema for Hole {
 }
 
 /// Gives types the schema of a text, with what it says.
+#[macro_export]
 macro_rules! schema_as_text {
     ($type:ty, $about:literal) => {
         impl schemars::JsonSchema for $type {
@@ -83,4 +84,4 @@ macro_rules! schema_as_text {
     };
 }
 
-pub(crate) use schema_as_text;
+pub use crate::schema_as_text;

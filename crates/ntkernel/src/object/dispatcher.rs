@@ -9,16 +9,21 @@ use crate::image::schema::schema_as_text;
 pub struct WaitObjectKind(pub u8);
 
 impl WaitObjectKind {
-    pub(crate) const MUTANT: Self = Self(2);
-    pub(crate) const PROCESS: Self = Self(3);
+    /// A mutant.
+    pub const MUTANT: Self = Self(2);
+    /// A process, which is waited for until it ends.
+    pub const PROCESS: Self = Self(3);
+    /// A semaphore.
     pub(crate) const SEMAPHORE: Self = Self(5);
+    /// A queue of work.
     pub(crate) const QUEUE: Self = Self(4);
-    pub(crate) const THREAD: Self = Self(6);
+    /// A thread, which is waited for until it ends.
+    pub const THREAD: Self = Self(6);
     /// A queue that wakes the thread of the highest priority: since Windows 8.
     pub(crate) const PRIORITY_QUEUE: Self = Self(21);
 
     /// Whether it is an event: of notification, or of synchronization.
-    pub(crate) fn is_event(self) -> bool {
+    pub fn is_event(self) -> bool {
         self.0 <= 1
     }
 

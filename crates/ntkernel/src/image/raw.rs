@@ -8,23 +8,24 @@ use crate::image::value::{Hole, Read, offset};
 
 /// How far a read came.
 #[derive(Debug)]
-pub(crate) struct Partial {
+pub struct Partial {
     /// How many bytes were read, from the first on.
-    pub(crate) read: usize,
+    pub read: usize,
     /// Why no more were; none when all were.
-    pub(crate) stopped: Option<Hole>,
+    pub stopped: Option<Hole>,
 }
 
 /// A cursor whose reads are noted where a [`Trace`] is kept.
 #[derive(Clone, Copy)]
-pub(crate) struct Raw<'k, 'd> {
+pub struct Raw<'k, 'd> {
     cursor: &'k Cursor<'d>,
     trace: Option<&'k Trace>,
     budget: &'k Budget,
 }
 
 impl<'k, 'd> Raw<'k, 'd> {
-    pub(crate) fn new(cursor: &'k Cursor<'d>, trace: Option<&'k Trace>, budget: &'k Budget) -> Self {
+    /// Reads through `cursor`, noted in `trace` and paid for by `budget`.
+    pub fn new(cursor: &'k Cursor<'d>, trace: Option<&'k Trace>, budget: &'k Budget) -> Self {
         Self {
             cursor,
             trace,
@@ -32,32 +33,53 @@ impl<'k, 'd> Raw<'k, 'd> {
         }
     }
 
-    pub(crate) fn u8(self, gva: Gva) -> Read<u8> {
+    /// A byte.
+    ///
+    /// # Errors
+    /// When it is not in the dump, or no more may be read.
+    pub fn u8(self, gva: Gva) -> Read<u8> {
         self.note(gva, 1)?;
         Ok(self.cursor.u8(gva)?)
     }
 
-    pub(crate) fn u32(self, gva: Gva) -> Read<u32> {
+    /// Four bytes, the least significant first.
+    ///
+    /// # Errors
+    /// As [`Raw::u8`].
+    pub fn u32(self, gva: Gva) -> Read<u32> {
         self.note(gva, 4)?;
         Ok(self.cursor.u32(gva)?)
     }
 
-    pub(crate) fn uint(self, gva: Gva, size: u32) -> Read<u64> {
+    /// A number of 1, 2, 4 or 8 bytes, the least significant first.
+    ///
+    /// # Errors
+    /// As [`Raw::u8`].
+    pub fn uint(self, gva: Gva, size: u32) -> Read<u64> {
         self.note(gva, size.into())?;
         Ok(self.cursor.uint(gva, size)?)
     }
 
-    pub(crate) fn pointer(self, gva: Gva) -> Read<Gva> {
+    /// A pointer, as wide as those of the system.
+    ///
+    /// # Errors
+    /// As [`Raw::u8`].
+    pub fn pointer(self, gva: Gva) -> Read<Gva> {
         self.note(gva, self.cursor.space().pointer_width().into())?;
         Ok(self.cursor.pointer(gva)?)
     }
 
-    pub(crate) fn read(self, gva: Gva, buf: &mut [u8]) -> Read<()> {
+    /// As many bytes as there is room for.
+    ///
+    /// # Errors
+    /// As [`Raw::u8`], of any of them.
+    pub fn read(self, gva: Gva, buf: &mut [u8]) -> Read<()> {
         self.note(gva, buf.len() as u64)?;
         Ok(self.cursor.read(gva, buf)?)
     }
 
-    pub(crate) fn read_partial(self, gva: Gva, buf: &mut [u8]) -> Partial {
+    /// As many bytes as can be read, up to the first that cannot.
+    pub fn read_partial(self, gva: Gva, buf: &mut [u8]) -> Partial {
         if let Err(hole) = self.note(gva, buf.len() as u64) {
             return Partial {
                 read: 0,
@@ -72,7 +94,7 @@ impl<'k, 'd> Raw<'k, 'd> {
     }
 
     /// The text of a `_UNICODE_STRING`: two reads, of the structure and of its buffer.
-    pub(crate) fn text(self, gva: Gva) -> Read<String> {
+    pub fn text(self, gva: Gva) -> Read<String> {
         let width = self.cursor.space().pointer_width();
         self.note(gva, u64::from(width).saturating_mul(2))?;
         if let Some(trace) = self.trace {

@@ -16,7 +16,7 @@ use crate::image::root_set::Roots;
 use crate::image::trace::Trace;
 pub use crate::image::value::Read;
 use crate::image::value::{Addr, Hole, Value, within};
-pub(crate) use crate::image::value::{before, offset};
+pub use crate::image::value::{before, offset};
 
 /// Finds what the symbols of a kernel lack. A kernel asks it, and does not care how it looks.
 pub trait Globals: Send {
@@ -103,7 +103,7 @@ impl<'d> Kernel<'d> {
 
     /// The same kernel with no read noted, for a search through all that is in the file: where a value comes from is a
     /// place, not each place that was passed on the way to it.
-    pub(crate) fn untraced(&self) -> Self {
+    pub fn untraced(&self) -> Self {
         Self {
             trace: None,
             ..self.unredacted()
@@ -186,7 +186,7 @@ impl<'d> Kernel<'d> {
     }
 
     /// Reads of what no member of the contract describes.
-    pub(crate) fn cursor(&self) -> Raw<'_, 'd> {
+    pub fn cursor(&self) -> Raw<'_, 'd> {
         Raw::new(&self.cursor, self.trace(), &self.budget)
     }
 
@@ -197,7 +197,7 @@ impl<'d> Kernel<'d> {
     }
 
     /// A name that was read before and is told again: what many records have in common is paid for by each.
-    pub(crate) fn again(&self, name: &Value<Option<String>>) -> Value<Option<String>> {
+    pub fn again(&self, name: &Value<Option<String>>) -> Value<Option<String>> {
         let length = name.known().and_then(Option::as_ref).map_or(0, String::len);
         match self.budget.text(length) {
             Ok(()) => name.clone(),
@@ -209,7 +209,7 @@ impl<'d> Kernel<'d> {
     ///
     /// # Errors
     /// The owner that it has already.
-    pub(crate) fn claim(&self, part: Part, at: Gva, owner: Owner) -> Result<(), Owner> {
+    pub fn claim(&self, part: Part, at: Gva, owner: Owner) -> Result<(), Owner> {
         match self.place(at) {
             Ok(place) => self.claims.claim(part, place, owner),
             Err(_) => Ok(()),
@@ -241,7 +241,11 @@ impl<'d> Kernel<'d> {
         &self.roots
     }
 
-    pub(crate) fn field<M: Member>(&self, member: M) -> Read<Field> {
+    /// Where a member is in its structure.
+    ///
+    /// # Errors
+    /// Why the symbols in use do not tell it.
+    pub fn field<M: Member>(&self, member: M) -> Read<Field> {
         let index = contract::field_index(member);
         self.layout.field(index).ok_or_else(|| {
             let ty = M::TYPE.name();
@@ -421,7 +425,7 @@ impl<'k, 'd> At<'k, 'd> {
     }
 
     /// The member's value also where it is an id that records must not tell.
-    pub(crate) fn true_uint<M: Member>(self, member: M) -> Read<u64> {
+    pub fn true_uint<M: Member>(self, member: M) -> Read<u64> {
         let field = self.kernel.field(member)?;
         let at = within(self.address, field.offset.into())?;
         if let Some(trace) = self.kernel.trace() {
@@ -470,7 +474,7 @@ impl<'k, 'd> At<'k, 'd> {
     }
 
     /// The names of those bits that are set, of all that this kernel has.
-    pub(crate) fn set_bits<M: Member>(self, bits: &[(M, &'static str)]) -> Read<Vec<&'static str>> {
+    pub fn set_bits<M: Member>(self, bits: &[(M, &'static str)]) -> Read<Vec<&'static str>> {
         let mut set = Vec::new();
         for &(bit, name) in bits {
             match self.flag(bit) {
@@ -506,7 +510,7 @@ impl<'k, 'd> At<'k, 'd> {
     }
 
     /// A pointer member, as an address for a record.
-    pub(crate) fn addr<M: Member>(self, member: M) -> Value<Addr> {
+    pub fn addr<M: Member>(self, member: M) -> Value<Addr> {
         self.pointer(member).map(|gva| self.kernel.addr(gva)).into()
     }
 }

@@ -25,7 +25,8 @@ pub struct TagKind {
     pub holds: Option<BlobKind>,
 }
 
-pub(crate) const PORTS: &str = "ports";
+/// What a block with the tag of ports holds, in words.
+pub const PORTS: &str = "ports";
 
 /// The tags: those of the published list of pool tags (`pooltag.txt`), and the bytes that kernels have them as.
 pub const TAGS: &[TagKind] = &[
@@ -52,7 +53,7 @@ const fn tag(tag: [u8; 4], what: &'static str, holds: Option<BlobKind>) -> TagKi
 }
 
 /// Bytes of a pool header: two units of the pointer size, and what a block's size counts in.
-pub(crate) const fn unit(pointer_size: u32) -> u64 {
+pub const fn unit(pointer_size: u32) -> u64 {
     if pointer_size == 4 { 8 } else { 16 }
 }
 
@@ -100,7 +101,11 @@ pub fn block_of(contents: At<'_, '_>) -> Read<Block> {
     block(kernel.at(before(contents.address(), size)))
 }
 
-pub(crate) fn block(header: At<'_, '_>) -> Read<Block> {
+/// The pool block with a header.
+///
+/// # Errors
+/// When the header is not in the dump.
+pub fn block(header: At<'_, '_>) -> Read<Block> {
     let tag = header.u32(PoolHeader::PoolTag)?.to_le_bytes();
     let units = header.uint(PoolHeader::BlockSize)?;
     Ok(Block {

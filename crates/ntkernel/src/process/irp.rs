@@ -89,25 +89,25 @@ schema_as_text!(
 
 /// An I/O request.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Request<'k, 'd> {
+pub struct Request<'k, 'd> {
     at: At<'k, 'd>,
 }
 
 /// Why a thread is taken to wait for a request.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Tie {
+pub struct Tie {
     /// The structures whose members lead to the object that is waited at, each with the next one: the last one's
     /// is the object itself.
-    pub(crate) by: [Option<(&'static str, Gva, Gva)>; 2],
+    pub by: [Option<(&'static str, Gva, Gva)>; 2],
     /// Whether the object is signaled at the request's end, and not the lock of its file.
-    pub(crate) ends_with_it: bool,
+    pub ends_with_it: bool,
 }
 
 /// The requests of a thread, whether they can be read or not.
 ///
 /// # Errors
 /// When the symbols do not describe requests, or the thread is not in the dump.
-pub(crate) fn requests_of(thread: At<'_, '_>) -> Read<List> {
+pub fn requests_of(thread: At<'_, '_>) -> Read<List> {
     let kernel = thread.kernel();
     let link = kernel.offset(Irp::ThreadListEntry)?;
     let head = thread.address_of(Thread::IrpList)?;
@@ -125,7 +125,7 @@ impl<'k, 'd> Request<'k, 'd> {
     ///
     /// # Errors
     /// When it is not in the dump, or something else is there.
-    pub(crate) fn at(kernel: &'k Kernel<'d>, address: Gva) -> Read<Self> {
+    pub fn at(kernel: &'k Kernel<'d>, address: Gva) -> Read<Self> {
         expect(kernel, Expected::IoRequest, address)?;
         let at = kernel.at(address);
         at.u16(Irp::Type)?;
@@ -133,7 +133,7 @@ impl<'k, 'd> Request<'k, 'd> {
     }
 
     /// The thread that it names.
-    pub(crate) fn thread(self) -> Read<Gva> {
+    pub fn thread(self) -> Read<Gva> {
         self.at.pointer(Irp::Thread)
     }
 
@@ -141,7 +141,7 @@ impl<'k, 'd> Request<'k, 'd> {
     ///
     /// # Errors
     /// When the request is not in the dump, or not described well enough.
-    pub(crate) fn tie(self, object: Gva) -> Read<Option<Tie>> {
+    pub fn tie(self, object: Gva) -> Read<Option<Tie>> {
         let own = self.at.address();
         if self.at.pointer(Irp::UserEvent)? == object {
             return Ok(Some(Tie {
@@ -193,7 +193,7 @@ impl<'k, 'd> Request<'k, 'd> {
     ///
     /// # Errors
     /// When the place is not one of the request's own.
-    pub(crate) fn location(self) -> Read<Option<At<'k, 'd>>> {
+    pub fn location(self) -> Read<Option<At<'k, 'd>>> {
         let kernel = self.at.kernel();
         let (count, current) = (
             self.at.uint(Irp::StackCount)?,
@@ -243,7 +243,7 @@ pub struct DriverNode {
 
 impl IrpNode {
     /// The request at an address.
-    pub(crate) fn new(kernel: &Kernel<'_>, address: Gva) -> Self {
+    pub fn new(kernel: &Kernel<'_>, address: Gva) -> Self {
         let request = Request::at(kernel, address);
         let location = request.clone().and_then(Request::location);
         let device = location

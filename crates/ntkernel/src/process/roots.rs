@@ -24,13 +24,13 @@ const PROCESSORS: u32 = 1 << 11;
 const PROCESS_OBJECT: u64 = 3;
 
 /// The threads that are known without lists, read when they are first asked for.
-pub(crate) fn of<'k>(kernel: &'k Kernel<'_>) -> &'k Roots {
+pub fn of<'k>(kernel: &'k Kernel<'_>) -> &'k Roots {
     kernel.roots().get_or_init(|| Roots::read(kernel))
 }
 
 impl Roots {
     /// Reads them. Nothing here may need a list or the type of an object: those begin here.
-    pub(crate) fn read(kernel: &Kernel<'_>) -> Self {
+    pub fn read(kernel: &Kernel<'_>) -> Self {
         let mut roots = Self::default();
         let mut seen = HashSet::new();
         let known: Vec<_> = crashed(kernel).into_iter().chain(by_processors(kernel)).collect();
@@ -88,13 +88,13 @@ impl Roots {
     }
 
     /// Whether a thread is one that a processor runs when it has nothing else to do.
-    pub(crate) fn is_idle_thread(&self, thread: Gva) -> bool {
+    pub fn is_idle_thread(&self, thread: Gva) -> bool {
         self.idle_threads.contains(&thread)
     }
 
     /// The thread that crashed, or those that the processors run, each with the process that is current with it. Of
     /// those that processors run it is the one alone on whose stack the dump was written, where the header says so.
-    pub(crate) fn current(&self, kernel: &Kernel<'_>) -> Vec<(Gva, Gva)> {
+    pub fn current(&self, kernel: &Kernel<'_>) -> Vec<(Gva, Gva)> {
         let of = |is: fn(FoundBy) -> bool| self.threads.iter().filter(move |root| is(root.found_by));
         let crashed: Vec<&Root> = of(|by| by == FoundBy::Crashed).collect();
         let running: Vec<&Root> = of(|by| matches!(by, FoundBy::Current { .. })).collect();
@@ -111,13 +111,13 @@ impl Roots {
     }
 
     /// Adds to the list of processes those that it lacks.
-    pub(crate) fn processes(&self, kernel: &Kernel<'_>, list: Read<List>) -> Read<Members> {
+    pub fn processes(&self, kernel: &Kernel<'_>, list: Read<List>) -> Read<Members> {
         let known = self.processes.iter().copied();
         Members::new(kernel, list, known, |process| self.idle_process == Some(process))
     }
 
     /// Adds to a process's list of threads those that it lacks.
-    pub(crate) fn threads_of(&self, kernel: &Kernel<'_>, process: Gva, list: Read<List>) -> Read<Members> {
+    pub fn threads_of(&self, kernel: &Kernel<'_>, process: Gva, list: Read<List>) -> Read<Members> {
         let own = self.threads.iter().filter(|root| root.process == process);
         let own = own.map(|root| (root.thread, root.found_by));
         let is_idle = self.idle_process == Some(process);
@@ -239,7 +239,7 @@ struct Added {
 
 impl Members {
     /// Where entries of the list itself are missing.
-    pub(crate) fn gap(&self) -> Option<&Gap> {
+    pub fn gap(&self) -> Option<&Gap> {
         self.list.as_ref().ok()?.gap.as_ref()
     }
 

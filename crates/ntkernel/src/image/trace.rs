@@ -145,7 +145,7 @@ impl Trace {
     }
 
     /// Notes the read of the buffer of the `_UNICODE_STRING` at `string`.
-    pub(crate) fn text(&self, string: Gva, buffer: Gva, len: u64) -> Read<()> {
+    pub fn text(&self, string: Gva, buffer: Gva, len: u64) -> Read<()> {
         let mut state = self.state();
         let (of, _) = state.key_at(string);
         let key = Key {

@@ -87,7 +87,7 @@ pub struct Gap {
 
 impl Gap {
     /// Whether what was read of the table contradicts itself there, as opposed to memory that is missing.
-    pub(crate) fn is_contradiction(&self) -> bool {
+    pub fn is_contradiction(&self) -> bool {
         matches!(self.reason, Hole::Walk(_) | Hole::Implausible(_))
     }
 
@@ -97,7 +97,7 @@ impl Gap {
     }
 
     /// The same, told in other words.
-    pub(crate) fn hole_of(&self, text: String) -> Hole {
+    pub fn hole_of(&self, text: String) -> Hole {
         Hole::walk(
             text,
             Some(&self.reason).filter(|reason| !matches!(reason, Hole::Walk(_))),
@@ -250,12 +250,7 @@ pub fn walk(kernel: &Kernel<'_>, table: Gva, visit: impl FnMut(Entry)) -> Read<V
 ///
 /// # Errors
 /// As [`walk`].
-pub(crate) fn walk_up_to(
-    kernel: &Kernel<'_>,
-    table: Gva,
-    cap: u64,
-    mut visit: impl FnMut(Entry),
-) -> Read<Vec<Gap>> {
+pub fn walk_up_to(kernel: &Kernel<'_>, table: Gva, cap: u64, mut visit: impl FnMut(Entry)) -> Read<Vec<Gap>> {
     let mut shape = Shape::of(kernel.at(table))?;
     shape.bound = shape.bound.min(cap);
     let mut gaps = Vec::new();
@@ -478,7 +473,7 @@ fn gap_value(gap: &Gap) -> Value<()> {
 
 /// Whether memory looks like a `_HANDLE_TABLE`: its level is one that tables have, it ends where a leaf ends,
 /// and its links come back.
-pub(crate) fn is_table(table: At<'_, '_>) -> Read<bool> {
+pub fn is_table(table: At<'_, '_>) -> Read<bool> {
     let kernel = table.kernel();
     let Ok(shape) = Shape::of(table) else {
         return Ok(false);

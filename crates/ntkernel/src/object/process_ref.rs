@@ -57,6 +57,6 @@ pub fn image_name(process: At<'_, '_>) -> Read<String> {
 }
 
 /// The last part of a path.
-pub(crate) fn file_name(path: &str) -> &str {
+pub fn file_name(path: &str) -> &str {
     path.rsplit('\\').next().unwrap_or(path)
 }

@@ -6,9 +6,9 @@ pub mod directory;
 pub mod dispatcher;
 pub mod handle;
 pub mod identify;
-pub(crate) mod marks;
+pub mod marks;
 pub mod pool;
-pub(crate) mod process_ref;
+pub mod process_ref;
 
 use std::fmt;
 

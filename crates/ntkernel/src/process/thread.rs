@@ -216,7 +216,7 @@ pub fn wait_reason(thread: At<'_, '_>) -> Read<WaitReason> {
 }
 
 /// The objects that a waiting thread waits for; none when it does not wait.
-pub(crate) fn wait_objects(thread: At<'_, '_>) -> Read<Vec<WaitObject>> {
+pub fn wait_objects(thread: At<'_, '_>) -> Read<Vec<WaitObject>> {
     if !state(thread)?.is_waiting() {
         return Ok(Vec::new());
     }

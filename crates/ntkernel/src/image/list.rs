@@ -171,14 +171,14 @@ impl List {
 
     /// Whether nothing was ever put into the list: its head has no links at all.
     #[must_use]
-    pub(crate) fn was_never_linked(&self) -> bool {
+    pub fn was_never_linked(&self) -> bool {
         let gap = self.gap.as_ref().map(|gap| &gap.forward);
         self.entries.is_empty() && matches!(gap, Some(Stop::NullLink { .. }))
     }
 
     /// The structures whose member at `link` the entries are.
     #[must_use]
-    pub(crate) fn containers(mut self, link: u64) -> Self {
+    pub fn containers(mut self, link: u64) -> Self {
         for entry in &mut self.entries {
             *entry = before(*entry, link);
         }
@@ -229,7 +229,7 @@ pub fn walk(kernel: &Kernel<'_>, head: Gva) -> List {
 
 /// The same, no further than `cap` entries from either side.
 #[must_use]
-pub(crate) fn walk_up_to(kernel: &Kernel<'_>, head: Gva, cap: usize) -> List {
+pub fn walk_up_to(kernel: &Kernel<'_>, head: Gva, cap: usize) -> List {
     let walker = Walker { kernel, head, cap };
     let forward = walker.half(Direction::Forward, &HashSet::new(), None);
     let HalfEnd::Stopped(stop) = forward.end else {

@@ -85,7 +85,7 @@ impl Budget {
     }
 
     /// Pays for so many bytes of a name, or of a path that is put together.
-    pub(crate) fn text(&self, len: usize) -> Read<()> {
+    pub fn text(&self, len: usize) -> Read<()> {
         pay(&self.text, u64::try_from(len).unwrap_or(u64::MAX), self.most.text)
     }
 }
@@ -102,7 +102,7 @@ fn pay(spent: &AtomicU64, price: u64, most: u64) -> Read<()> {
 
 /// What a place in the file is a part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Part {
+pub enum Part {
     /// A page of a handle table.
     HandleTablePage,
     /// A whole handle table.
@@ -120,9 +120,11 @@ pub(crate) struct Claims(RefCell<HashMap<(Part, FileOffset), Owner>>);
 
 /// Who has a thing, and as which of those that it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Owner {
-    pub(crate) owner: Gva,
-    pub(crate) number: u64,
+pub struct Owner {
+    /// The owner.
+    pub owner: Gva,
+    /// Which of those that it has.
+    pub number: u64,
 }
 
 impl Claims {
@@ -130,7 +132,7 @@ impl Claims {
     ///
     /// # Errors
     /// The owner that it has already.
-    pub(crate) fn claim(&self, part: Part, place: FileOffset, owner: Owner) -> Result<(), Owner> {
+    pub fn claim(&self, part: Part, place: FileOffset, owner: Owner) -> Result<(), Owner> {
         match self.0.borrow_mut().entry((part, place)) {
             Entry::Vacant(free) => {
                 free.insert(owner);

@@ -216,7 +216,7 @@ impl Redaction {
     }
 
     /// A value of the contract's field of that index: another one where it is an id.
-    pub(crate) fn value(&self, field: usize, value: u64) -> u64 {
+    pub fn value(&self, field: usize, value: u64) -> u64 {
         match self.fields.get(field) {
             Some(&Some(ids)) => self.id(ids, value),
             _ => value,

@@ -16,13 +16,13 @@ pub const NULL_REGION: u64 = 0x1_0000;
 
 /// An address `by` bytes further. Addresses wrap as the processor's do; reading the result is checked anyway.
 #[must_use]
-pub(crate) fn offset(gva: Gva, by: u64) -> Gva {
+pub fn offset(gva: Gva, by: u64) -> Gva {
     Gva::new(gva.u64().wrapping_add(by))
 }
 
 /// An address `by` bytes before.
 #[must_use]
-pub(crate) fn before(gva: Gva, by: u64) -> Gva {
+pub fn before(gva: Gva, by: u64) -> Gva {
     Gva::new(gva.u64().wrapping_sub(by))
 }
 
@@ -287,7 +287,7 @@ impl Hole {
     }
 
     /// Why a walk ended, told in `text`; `reason` is what could not be read, if anything.
-    pub(crate) fn walk(text: String, reason: Option<&Hole>) -> Self {
+    pub fn walk(text: String, reason: Option<&Hole>) -> Self {
         match reason {
             Some(reason) => Self::WalkStopped {
                 text,

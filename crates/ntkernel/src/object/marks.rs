@@ -46,7 +46,7 @@ pub(crate) enum Sight {
 ///
 /// # Errors
 /// [`Hole::NotThere`].
-pub(crate) fn expect(kernel: &Kernel<'_>, expected: Expected, address: Gva) -> Read<()> {
+pub fn expect(kernel: &Kernel<'_>, expected: Expected, address: Gva) -> Read<()> {
     match look(kernel, expected, address) {
         Sight::IsNot(hole) => Err(hole),
         Sight::Is | Sight::Hidden => Ok(()),
@@ -99,7 +99,7 @@ pub(crate) fn look(kernel: &Kernel<'_>, expected: Expected, address: Gva) -> Sig
 }
 
 /// That the expected thing is not at an address, and what is there.
-pub(crate) fn not_there(kernel: &Kernel<'_>, expected: Expected, address: Gva) -> Hole {
+pub fn not_there(kernel: &Kernel<'_>, expected: Expected, address: Gva) -> Hole {
     Hole::NotThere {
         expected,
         at: kernel.addr(address),

@@ -55,7 +55,7 @@ pub fn modules(kernel: &Kernel<'_>) -> Read<Modules> {
 }
 
 /// The entries of `PsLoadedModuleList`.
-pub(crate) fn list(kernel: &Kernel<'_>) -> Read<List> {
+pub fn list(kernel: &Kernel<'_>) -> Read<List> {
     let head = kernel.global(Global::PsLoadedModuleList)?;
     let links = kernel.offset(Module::InLoadOrderLinks)?;
     Ok(list::walk(kernel, head).containers(links))
