@@ -8,7 +8,8 @@ use std::collections::{HashMap, HashSet};
 
 use crate::flat::{Layouts, is_of};
 use crate::identity::Identity;
-use crate::table::{Origin, Table};
+use crate::origin::Origin;
+use crate::table::Table;
 
 const KERNELS: &str = include_str!("../data/kernels.txt");
 

@@ -23,7 +23,8 @@ use crate::contract::{Contract, FieldSpec, Need};
 use crate::error::SymbolError;
 use crate::identity::{Guid, Identity};
 use crate::layout::{BitField, Certainty, Field, Layout, Missing};
-use crate::table::{Origin, SymbolTable, TypeInfo, TypeName};
+use crate::origin::Origin;
+use crate::table::{SymbolTable, TypeInfo, TypeName};
 
 /// How the first line of every table begins, of whatever version.
 pub(crate) const FORMAT: &str = "ntlayout ";

@@ -14,8 +14,9 @@ use crate::contract::Contract;
 use crate::error::SymbolError;
 use crate::identity::Identity;
 use crate::layout::{BitField, Layout};
+use crate::origin::Origin;
 use crate::resolve::{self, Slot, TypeId, TypeSource};
-use crate::table::{Origin, SymbolTable, TypeInfo, TypeName};
+use crate::table::{SymbolTable, TypeInfo, TypeName};
 
 /// Types that only name each other deeper than this are a cycle or hostile.
 const MAX_INDIRECTION: usize = 32;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::contract::{Contract, FieldSpec};
 use crate::identity::Identity;
-use crate::table::Origin;
+use crate::origin::Origin;
 
 /// Which bits of its storage unit a bit field takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

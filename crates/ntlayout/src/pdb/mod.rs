@@ -23,6 +23,7 @@ use crate::contract::Contract;
 use crate::error::SymbolError;
 use crate::identity::{Guid, Identity};
 use crate::layout::{BitField, Layout};
+use crate::origin::Origin;
 use crate::pdb::dbi::Dbi;
 use crate::pdb::headers::Headers;
 use crate::pdb::msf::Msf;
@@ -32,7 +33,7 @@ use crate::pdb::sections::AddressMap;
 use crate::pdb::source::Source;
 use crate::pdb::tpi::Types;
 use crate::resolve::{self, Slot, TypeId, TypeSource};
-use crate::table::{Origin, SymbolTable, TypeInfo, TypeName};
+use crate::table::{SymbolTable, TypeInfo, TypeName};
 
 const FIELDS: &str = "field list";
 /// Modifiers, aliases, pointers and arrays that only name each other deeper than this are a cycle.
