@@ -67,6 +67,7 @@ fn the_list_of_ids_is_that_of_the_sources() {
         "src",
         "crates/kdump/src",
         "crates/ntlayout/src",
+        "crates/ntkernel/src",
         "crates/alpc/src",
     ] {
         sources(&root().join(folder), &mut files);
