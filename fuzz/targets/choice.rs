@@ -5,9 +5,9 @@
 use std::hint::black_box;
 use std::sync::LazyLock;
 
-use alpc::locate::choice::choose;
 use alpc::image::contract::CONTRACT;
-use alpc::{Kernel, port::enumerate};
+use alpc::locate::choice::choose;
+use alpc::port::enumerate;
 use alpc_dump_fuzz::case::with_overwritten_world;
 use libfuzzer_sys::fuzz_target;
 use ntlayout::Layout;
@@ -35,7 +35,7 @@ fuzz_target!(|data: &[u8]| {
             choice.checked >= choice.passed + choice.contradicted,
             "{choice:?}"
         );
-        let chosen = Kernel::new(dump, base, layout);
+        let chosen = alpc::kernel(dump, base, layout);
         black_box(format!("{:?}", chosen.derived_globals()));
         black_box(format!("{:?}", enumerate::ports(&chosen)));
     });

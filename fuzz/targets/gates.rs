@@ -5,13 +5,13 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
+use alpc::image::trace::Trace;
+use alpc::port::message::{self, Detail};
 use alpc::port::waiter;
 use alpc::report::check::{Condition, Facts, Whose};
 use alpc::report::diff::{By, Diff, diff};
-use alpc::port::message::{self, Detail};
 use alpc::report::snapshot::Snapshot;
-use alpc::image::trace::Trace;
-use alpc::{Kernel, object, port::port_record, process, image::source, process::thread};
+use alpc::{Kernel, image::source, object, port::port_record, process};
 use alpc_dump_fuzz::case::{Case, with_overwritten_world};
 use kdump::{Gva, Gxa, TimeSpan};
 use libfuzzer_sys::fuzz_target;
@@ -99,7 +99,11 @@ fn sources(kernel: &Kernel<'_>, case: &Case, choice: usize) {
     let traced = kernel.unredacted().traced(Arc::clone(&trace));
     match choice % 5 {
         0 => drop(black_box(message::message(&traced, at, Detail::Full))),
-        1 => drop(black_box(port_record::port(&traced, at, port_record::Detail::Full))),
+        1 => drop(black_box(port_record::port(
+            &traced,
+            at,
+            port_record::Detail::Full,
+        ))),
         2 => drop(black_box(process::process(&traced, at))),
         3 => drop(black_box(waiter::thread(&traced, at))),
         _ => drop(black_box(object::record(&traced, at))),

@@ -3,9 +3,9 @@
 
 use std::hint::black_box;
 
-use alpc::port::waiter;
 use alpc::port::message::{self, Detail};
-use alpc::{port, process::thread};
+use alpc::port::port_record;
+use alpc::port::waiter;
 use alpc_dump_fuzz::case::{KNOWN, with_overwritten};
 use kdump::Gva;
 use libfuzzer_sys::fuzz_target;
@@ -16,7 +16,10 @@ fuzz_target!(|data: &[u8]| {
         for &address in &KNOWN {
             let address = Gva::new(address);
             black_box(format!("{:?}", message::message(kernel, address, Detail::Full)));
-            black_box(format!("{:?}", port_record::port(kernel, address, port_record::Detail::Full)));
+            black_box(format!(
+                "{:?}",
+                port_record::port(kernel, address, port_record::Detail::Full)
+            ));
             black_box(format!("{:?}", waiter::thread(kernel, address)));
         }
     });

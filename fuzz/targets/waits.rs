@@ -9,7 +9,11 @@ use alpc::wait::chain::{self, Chain};
 use alpc::wait::graph::Graph;
 use alpc::wait::hang::{self, Hang};
 use alpc::wait::table::WaitTable;
-use alpc::{Kernel, port::connection, object::directory, port::enumerate, object::handle, object::identify, object, report::portlist, process, port::receiver, port::resource, report::select, process::thread, process::thread_details, process::typed, wait};
+use alpc::{
+    Kernel, object, object::directory, object::handle, object::identify, port::connection, port::enumerate,
+    port::receiver, port::resource, process, process::thread_details, process::typed, report::portlist,
+    report::select, wait,
+};
 use alpc_dump_fuzz::case::{Case, with_overwritten_world};
 use kdump::{Gva, Gxa};
 use libfuzzer_sys::fuzz_target;
