@@ -4,7 +4,6 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use serde_json::{Value, json};
 use support::World;
@@ -1006,17 +1005,15 @@ fn a_process_shows_the_chains_of_its_threads() {
 }
 
 #[test]
-fn a_thousand_processes_take_time_and_memory_in_proportion() {
-    let seconds = |sessions, threads, messages| {
+fn a_thousand_processes_take_reads_in_proportion() {
+    let reads = |sessions, threads, messages| {
         let stuck = Stuck::of(hang::terminal_server(
             "vista-sp2-x64",
             sessions,
             threads,
             messages,
         ));
-        let began = Instant::now();
         let (report, _) = stuck.json(&["hang"]);
-        let took = began.elapsed().as_secs_f64();
         let truth = &stuck.sample.world.truth;
         let waiting: BTreeMap<String, String> = truth
             .threads
@@ -1035,11 +1032,21 @@ fn a_thousand_processes_take_time_and_memory_in_proportion() {
             .map(|row| (text(&row["waiter"]["address"]), text(&row["message"]["address"])))
             .collect();
         assert_eq!(told, waiting);
-        took
+        reads_of_hang(&stuck.sample.world)
     };
-    let (small, large) = (seconds(50, 1_000, 2_500), seconds(200, 4_000, 10_000));
-    // Four times the work: far below what a square would take, whatever else the machine does.
-    assert!(large < small.max(0.3) * 10.0, "{small} s, then {large} s");
+    let (small, large) = (reads(50, 1_000, 2_500), reads(200, 4_000, 10_000));
+    // Four times the system: far below what a square would take.
+    assert!(small > 10_000 && large < small * 5, "{small} reads, then {large}");
+}
+
+/// How many members are read for the report on a whole system.
+fn reads_of_hang(world: &Built) -> u64 {
+    let dump = kdump::Dump::from_bytes("memory.dmp", world.dump(Kind::Summary)).unwrap();
+    let pdb = ntlayout::Pdb::from_bytes("ntkrnlmp.pdb", world.pdb()).unwrap();
+    let layout = ntlayout::SymbolTable::resolve(&pdb, &alpc::image::contract::CONTRACT).unwrap();
+    let kernel = alpc::kernel(&dump, kdump::Gva::new(world.truth.kernel_base.0), layout);
+    let _ = alpc::report::triage::summary(&kernel);
+    kernel.budget().spent().reads
 }
 
 #[test]

@@ -3,8 +3,6 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
-
 use serde_json::Value;
 use support::Run;
 use support::synthetic::{Sample, address};
@@ -14,18 +12,14 @@ use synth::worlds;
 
 const KERNEL: &str = "win10-2004-x64";
 
-/// Far more than any of these commands takes, and far less than a walk without bounds.
-const SOON: Duration = Duration::from_secs(20);
-
 fn world() -> Built {
     worlds::standard(KERNEL)
 }
 
+/// What a command gives. A walk without bounds would not come back.
 fn ask(world: &Built, line: &str) -> (Value, Run) {
     let sample = Sample::of(world.clone());
-    let began = Instant::now();
     let run = sample.run(&["--format", "json", "-c", line]);
-    assert!(began.elapsed() < SOON, "{line} took {:?}", began.elapsed());
     (run.json()["result"].clone(), run)
 }
 

@@ -4,7 +4,6 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 use common::{PAGE, World, plain_ranges};
 use kdump::{Dump, FrameError, OpenOptions, Pfn};
@@ -44,9 +43,7 @@ fn open(bytes: Vec<u8>) -> Dump {
 
 /// Why a file does not open.
 fn refused(bytes: Vec<u8>) -> (&'static str, String) {
-    let start = Instant::now();
     let error = Dump::from_bytes("ranges", bytes).unwrap_err();
-    assert!(start.elapsed() < Duration::from_secs(2), "{error}");
     (error.id(), error.to_string())
 }
 

@@ -4,7 +4,6 @@
 mod common;
 
 use std::fs;
-use std::time::{Duration, Instant};
 
 use common::{field, leak, open, synthetic};
 use ntlayout::{BitField, Contract, GlobalSpec, Need, Pdb, SymbolError, SymbolTable};
@@ -57,16 +56,6 @@ fn exercise(bytes: Vec<u8>, contract: &Contract) -> Result<(), SymbolError> {
         pdb.global("AlpcPortObjectType").map(drop),
     ];
     results.into_iter().collect()
-}
-
-fn in_time(what: &str, run: impl FnOnce()) {
-    let start = Instant::now();
-    run();
-    assert!(
-        start.elapsed() < Duration::from_secs(5),
-        "{what} took {:?}",
-        start.elapsed()
-    );
 }
 
 fn id(bytes: &[u8]) -> &'static str {
@@ -133,7 +122,7 @@ fn a_header_that_claims_less_makes_streams_end_early() {
     for count in 0..blocks {
         let mut bytes = whole[..usize::try_from(count).unwrap().max(1) * 4096].to_vec();
         bytes[40..44].copy_from_slice(&count.to_le_bytes());
-        in_time("a short file", || drop(exercise(bytes, &contract)));
+        drop(exercise(bytes, &contract));
     }
 }
 
@@ -179,14 +168,14 @@ fn flipped_bytes_never_panic() {
     let mut numbers = Numbers(7);
     for kernel in ["vista-sp2-x64", "win11-21h2-x64"] {
         let whole = synthetic(kernel);
-        in_time("the whole file", || exercise(whole.clone(), &contract).unwrap());
+        exercise(whole.clone(), &contract).unwrap();
         for _ in 0..600 {
             let mut bytes = whole.clone();
             for _ in 0..=numbers.below(24) {
                 let at = numbers.below(bytes.len());
                 bytes[at] = numbers.next().to_le_bytes()[0];
             }
-            in_time("a damaged file", || drop(exercise(bytes, &contract)));
+            drop(exercise(bytes, &contract));
         }
     }
 }
@@ -203,7 +192,7 @@ fn extreme_words_never_panic() {
             let word = [0, 1, 0x1000, 0x7fff_ffff, 0x8000_0000, u32::MAX][numbers.below(6)];
             bytes[at..at + 4].copy_from_slice(&word.to_le_bytes());
         }
-        in_time("a damaged file", || drop(exercise(bytes, &contract)));
+        drop(exercise(bytes, &contract));
     }
 }
 
@@ -243,7 +232,7 @@ fn extreme_headers_never_panic() {
             for value in [0, 1, 0x7fff_ffff, 0x8000_0000, u32::MAX - 1, u32::MAX] {
                 let mut bytes = whole.clone();
                 bytes[at..at + 4].copy_from_slice(&u32::to_le_bytes(value));
-                in_time("a damaged header", || drop(exercise(bytes, &contract)));
+                drop(exercise(bytes, &contract));
             }
         }
     }
@@ -272,7 +261,7 @@ fn types_that_name_each_other_in_circles_end() {
             let to = types.start + u32::try_from(numbers.below(count)).unwrap();
             bytes[at..at + 4].copy_from_slice(&to.to_le_bytes());
         }
-        in_time("a tangle", || drop(exercise(bytes, &contract)));
+        drop(exercise(bytes, &contract));
     }
 }
 
@@ -333,7 +322,7 @@ fn real_pdbs_survive_damage() {
                 let at = numbers.below(bytes.len());
                 bytes[at] = numbers.next().to_le_bytes()[0];
             }
-            in_time("a damaged file", || drop(exercise(bytes, &contract)));
+            drop(exercise(bytes, &contract));
         }
         for _ in 0..30 {
             let len = numbers.below(whole.len());

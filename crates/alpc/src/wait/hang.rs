@@ -673,7 +673,6 @@ fn sort(deadlocks: &mut [Deadlock]) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
 
     use kdump::Gva;
 
@@ -740,9 +739,9 @@ mod tests {
         report(None, graph, Vec::new())
     }
 
+    /// Work that grew with the square of it would not end.
     #[test]
     fn a_chain_of_a_hundred_thousand_has_one_root() {
-        let began = Instant::now();
         let graph = graph(MANY, (1..MANY).map(|number| (number, number - 1, true, false)));
         let report = reported(&graph);
         assert!(report.deadlocks.is_empty() && report.possible_deadlocks.is_empty());
@@ -754,7 +753,6 @@ mod tests {
         assert_eq!(blocker.chain.steps.len(), MANY);
         assert_eq!(report.trees(&graph).last().unwrap().depth, MANY - 1);
         assert_eq!(graph.chains_of_process(addr(3).gva()).len(), 1);
-        assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
     }
 
     #[test]
@@ -773,10 +771,8 @@ mod tests {
 
     #[test]
     fn many_small_deadlocks_take_no_more_than_one_large_one() {
-        let began = Instant::now();
         let graph = graph(MANY, (0..MANY).map(|number| (number, number ^ 1, true, false)));
         assert_eq!(reported(&graph).deadlocks.len(), MANY / 2);
-        assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
     }
 
     #[test]
