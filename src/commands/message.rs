@@ -241,6 +241,13 @@ fn payload(rows: &mut Rows, data: &Payload) {
     parts.retain(|(_, bytes)| bytes.is_ok_and(|bytes| !bytes.is_empty()));
     parts.extend(data.gaps.iter().map(|gap| (gap.offset, Err(gap))));
     parts.sort_by_key(|&(offset, _)| offset);
+    if let Some(extension) = data.extension.as_ref().filter(|extension| extension.inferred) {
+        let offset = extension.offset;
+        rows.text(
+            "Payload",
+            &format!("[inferred] from byte 0x{offset:x} on in the extension buffer"),
+        );
+    }
     for (offset, part) in parts {
         let label = if offset == 0 {
             "Payload".to_owned()

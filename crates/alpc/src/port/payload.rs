@@ -61,6 +61,10 @@ pub struct Payload {
 pub struct Extension {
     /// How many bytes of the data are before it.
     pub offset: u64,
+    /// Set when that is inferred: how much room there is behind a message of a 32-bit system follows from the limit of
+    /// its port messages, and was seen in no kernel.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub inferred: bool,
     /// The buffer.
     pub address: Value<Addr>,
 }
@@ -123,6 +127,7 @@ pub(crate) fn payload(message: At<'_, '_>) -> Read<Payload> {
         gathered.extend(message, &buffer, inline, length);
         Extension {
             offset: inline,
+            inferred: kernel.pointer_size() == 4 && inline == ROOM_32,
             address: buffer.map(|buffer| kernel.addr(buffer)).into(),
         }
     });

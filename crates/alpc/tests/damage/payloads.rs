@@ -82,6 +82,16 @@ fn data_begins_behind_the_message_and_goes_on_in_the_buffer() {
             let room = if number == 0 { of_reserve } else { plain };
             let split = found.extension.as_ref().map(|extension| extension.offset);
             assert_eq!(split, (length > room).then_some(room as u64), "{case}");
+            // What no source is certain of says so.
+            let inferred = found
+                .extension
+                .as_ref()
+                .is_some_and(|extension| extension.inferred);
+            assert_eq!(
+                inferred,
+                length > room && plain == 0x100 && room == plain,
+                "{case}"
+            );
         }
     }
 }
