@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use kdmp_parser::gxa::{Gva, Gxa};
 
 use crate::cache::PageCache;
-use crate::dump::{MAX_BYTES, PAGE_MASK, left_in_page};
+use crate::dump::{MAX_BYTES, left_in_page};
 use crate::error::ReadError;
+use crate::page::PAGE_MASK;
 use crate::space::{Extent, Place};
 use crate::{AddressSpace, FileOffset, UnicodeString};
 

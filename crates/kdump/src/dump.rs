@@ -13,17 +13,14 @@ use serde::Serialize;
 
 use crate::error::{FrameError, OpenError, PhysicalError};
 use crate::filler;
-use crate::header::HEADER64_LEN;
-use crate::header32::{self, HEADER32_LEN};
+use crate::header::{HEADER32_LEN, HEADER64_LEN};
+use crate::header32;
 use crate::identify::{FOOTER_LEN, FileClass, FileKind, Foreign, identify};
-use crate::index::{BitmapIndex, BitmapLayout, IndexError, PageIndex, PageRun, RunIndex, read_ranges};
+use crate::index::{BitmapIndex, BitmapLayout, IndexError, PageIndex, RunIndex, read_ranges};
+use crate::page::{PAGE, PAGE_MASK, PageRun};
 use crate::paging::Paging;
 use crate::source::ByteSource;
 use crate::{AddressSpace, DumpKind, Header, Machine, Note, Triage, levels, notes};
-
-/// Size of a page in the file, in bytes.
-pub(crate) const PAGE: u64 = 0x1000;
-pub(crate) const PAGE_MASK: u64 = PAGE - 1;
 
 /// Bytes from an address to the end of its page of 4 KiB.
 pub(crate) fn left_in_page(address: u64) -> usize {

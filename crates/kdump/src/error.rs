@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::hex;
 use crate::identify::FileClass;
-use crate::paging::Level;
+use crate::level::Level;
 use crate::{DumpKind, Machine};
 
 /// Why a file cannot be opened as a dump. Every variant names the file, and its text what to do next.

@@ -10,8 +10,7 @@ use kdmp_parser::gxa::Gva;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-use crate::header32::{self, HEADER32_LEN};
-use crate::index::PageRun;
+use crate::page::PageRun;
 use crate::time::{FileTime, TimeSpan};
 use crate::{hex, le};
 
@@ -26,6 +25,10 @@ const RUNS: usize = 0x98;
 const CONTEXT: usize = 0x348;
 const EXCEPTION: usize = 0xf00;
 
+/// Length of the 32-bit header in bytes.
+pub(crate) const HEADER32_LEN: usize = 0x1000;
+/// How many runs the 700 bytes of the header have room for.
+pub(crate) const MAX_RUNS32: u32 = 86;
 /// How many runs there is room for between the run count and the context record. `DUMP_HEADER64` gives the
 /// block 700 bytes, enough for 42; a 43rd would end exactly where the context begins.
 const MAX_RUNS: u32 = 43;
@@ -297,7 +300,7 @@ impl Header {
     /// How many runs of memory it has room for.
     pub(crate) fn max_runs(&self) -> u32 {
         match self.machine {
-            Machine::I386 => header32::MAX_RUNS,
+            Machine::I386 => MAX_RUNS32,
             _ => MAX_RUNS,
         }
     }

@@ -2,20 +2,14 @@
 
 use kdmp_parser::gxa::Gva;
 
-use crate::header::{BugCheck, ContextRecord, ExceptionRecord, Header, Raw};
-use crate::index::PageRun;
+use crate::header::{BugCheck, ContextRecord, ExceptionRecord, Header, MAX_RUNS32, Raw};
+use crate::page::PageRun;
 use crate::time::{FileTime, TimeSpan};
 use crate::{DumpKind, Machine, le};
-
-/// Length of the 32-bit header in bytes.
-pub(crate) const HEADER32_LEN: usize = 0x1000;
 
 const RUNS: usize = 0x6c;
 const CONTEXT: usize = 0x320;
 const EXCEPTION: usize = 0x7d0;
-
-/// How many runs the 700 bytes of the header have room for.
-pub(crate) const MAX_RUNS: u32 = 86;
 
 /// Reads the header from its bytes; fields outside of `bytes` are as if never written. Addresses are not
 /// sign-extended.
@@ -72,7 +66,7 @@ fn bug_check(raw: &Raw<'_>) -> Option<BugCheck> {
 }
 
 fn physical_runs(raw: &Raw<'_>) -> Vec<PageRun> {
-    let Some(count) = raw.written_u32(0x64).filter(|&count| count <= MAX_RUNS) else {
+    let Some(count) = raw.written_u32(0x64).filter(|&count| count <= MAX_RUNS32) else {
         return Vec::new();
     };
     let fields = raw.0.get(RUNS..CONTEXT).unwrap_or_default();

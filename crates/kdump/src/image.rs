@@ -3,7 +3,7 @@
 use kdmp_parser::gxa::{Gva, Gxa};
 use serde::Serialize;
 
-use crate::{BaseSource, Cursor, ReadError, hex, le};
+use crate::{Cursor, ReadError, hex, le};
 
 /// Limits of what a header may claim, all far above what linkers write.
 const MAX_NT_HEADER: u32 = 1 << 20;
@@ -27,6 +27,29 @@ pub struct Rsds {
     pub age: u32,
     /// The PDB's name or path, up to its NUL; bytes that are no UTF-8 are replaced.
     pub pdb_name: String,
+}
+
+/// What led to the kernel's base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum BaseSource {
+    /// KernBase of the debugger data block.
+    DebuggerData,
+    /// The first entry of the loaded module list.
+    ModuleList,
+    /// A search for an image below PsLoadedModuleList.
+    Scan,
+}
+
+impl std::fmt::Display for BaseSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            BaseSource::DebuggerData => "debugger data block",
+            BaseSource::ModuleList => "loaded module list",
+            BaseSource::Scan => "search below PsLoadedModuleList",
+        })
+    }
 }
 
 /// An image in memory, by its PE header.

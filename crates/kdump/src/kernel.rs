@@ -1,9 +1,8 @@
 //! Where the kernel's image is.
 
 use kdmp_parser::gxa::{Gva, Gxa};
-use serde::Serialize;
 
-use crate::image::MZ;
+use crate::image::{BaseSource, MZ};
 use crate::{
     Cursor, DebuggerDataError, Dump, ImageError, KernelImage, ReadError, Rsds, debugger_data, image_at,
 };
@@ -15,29 +14,6 @@ const KERNEL_PDBS: &[&str] = &["ntkrnlmp", "ntoskrnl", "ntkrpamp", "ntkrnlpa", "
 /// How far below PsLoadedModuleList, a variable of the kernel, its image may begin. The largest kernels have
 /// about 20 MiB.
 const SCAN_PAGES: u64 = (64 << 20) >> 12;
-
-/// What led to the kernel's base.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum BaseSource {
-    /// KernBase of the debugger data block.
-    DebuggerData,
-    /// The first entry of the loaded module list.
-    ModuleList,
-    /// A search for an image below PsLoadedModuleList.
-    Scan,
-}
-
-impl std::fmt::Display for BaseSource {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            BaseSource::DebuggerData => "debugger data block",
-            BaseSource::ModuleList => "loaded module list",
-            BaseSource::Scan => "search below PsLoadedModuleList",
-        })
-    }
-}
 
 /// One way to the kernel's base that led nowhere.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,12 +1,11 @@
 //! Page tables: x64 with four and five levels, x86 with and without PAE, ARM64 with pages of 4 KiB.
 
-use std::fmt;
-
 use kdmp_parser::gxa::{Gpa, Gva, Gxa};
 use serde::Serialize;
 
 use crate::Dump;
 use crate::error::{FrameUse, NotPresentKind, ReadError, TranslateError};
+pub use crate::level::Level;
 
 /// Bits 12 to 51 of an entry: the page frame.
 const FRAME: u64 = 0x000f_ffff_ffff_f000;
@@ -22,36 +21,6 @@ const TRANSITION: u64 = 1 << 11;
 /// The lowest bit that Windows sets in entries that are not valid, so that a processor that speculates
 /// through one (L1TF) finds no memory there.
 const INVALID_MASK: u64 = 1 << 45;
-
-/// Which entry of the page tables, from the root down, by the names of x64. The top table of ARM64, its level 0,
-/// has PML4Es here; x86 has PDEs and PTEs, and with PAE four PDPTEs above them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Level {
-    /// Entry of the top table of five: 256 TiB.
-    Pml5e,
-    /// 512 GiB.
-    Pml4e,
-    /// 1 GiB.
-    Pdpte,
-    /// 2 MiB; 4 MiB on x86 without PAE.
-    Pde,
-    /// 4 KiB.
-    Pte,
-}
-
-impl fmt::Display for Level {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Level::Pml5e => "PML5E",
-            Level::Pml4e => "PML4E",
-            Level::Pdpte => "PDPTE",
-            Level::Pde => "PDE",
-            Level::Pte => "PTE",
-        })
-    }
-}
 
 /// The size of the page that holds an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]

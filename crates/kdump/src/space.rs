@@ -2,8 +2,9 @@
 
 use kdmp_parser::gxa::{Gpa, Gva, Gxa};
 
-use crate::dump::{Contents, MAX_BYTES, PAGE_MASK, left_in_page};
+use crate::dump::{Contents, MAX_BYTES, left_in_page};
 use crate::error::{FrameError, FrameUse};
+use crate::page::PAGE_MASK;
 use crate::paging::Paging;
 use crate::{Cursor, Dump, FileOffset, ReadError, TranslateError, Translation};
 

@@ -9,31 +9,16 @@ mod runs;
 
 use std::io;
 
-use kdmp_parser::pxe::Pfn;
-use schemars::JsonSchema;
-use serde::Serialize;
-
 pub(crate) use bitmap::{BitmapIndex, BitmapLayout};
 pub(crate) use ranges::{RangeIndex, read_ranges};
 pub(crate) use runs::RunIndex;
 
-use crate::dump::PAGE;
-use crate::hex;
+use crate::page::PAGE;
+pub(crate) use crate::page::PageRun;
 use crate::source::ByteSource;
 
 /// Bits of a page frame number: x64 physical addresses have at most 52 bits.
 pub(crate) const PFN_BITS: u32 = 40;
-
-/// Page frames that follow each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct PageRun {
-    /// The first frame.
-    #[serde(serialize_with = "hex::pfn")]
-    #[schemars(with = "hex::Hex")]
-    pub base: Pfn,
-    /// How many frames.
-    pub count: u64,
-}
 
 /// Why an index cannot be used.
 #[derive(Debug)]
