@@ -108,8 +108,8 @@ fn is_zero(source: &ByteSource, start: u64, bytes: u64) -> io::Result<bool> {
 /// # Errors
 /// What the system says when it fails to read the file.
 pub fn behind_memory(dump: &Dump) -> io::Result<Option<Trailing>> {
-    match (secondary_data(dump)?, end(dump)) {
-        (None, Some(end)) => trailing(dump.source(), end),
+    match end(dump) {
+        Some(end) if first_blob(dump.source(), end)?.is_none() => trailing(dump.source(), end),
         _ => Ok(None),
     }
 }
@@ -132,12 +132,20 @@ pub fn secondary_data(dump: &Dump) -> io::Result<Option<SecondaryData>> {
     let Some(start) = end(dump) else {
         return Ok(None);
     };
+    match first_blob(source, start)? {
+        Some(first) => blobs(source, first).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Where the first piece begins, if there is a header of secondary data at `start`.
+fn first_blob(source: &ByteSource, start: u64) -> io::Result<Option<u64>> {
     let mut header = [0; FILE_HEADER];
     if !read(source, start, &mut header)? || !header.starts_with(b"DumpBlob") {
         return Ok(None);
     }
     let len = le::u32(&header, 8).unwrap_or_default();
-    blobs(source, start.saturating_add(len.into())).map(Some)
+    Ok(Some(start.saturating_add(len.into())))
 }
 
 fn blobs(source: &ByteSource, first: u64) -> io::Result<SecondaryData> {
