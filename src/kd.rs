@@ -335,22 +335,16 @@ fn run_as(verb: &str, cli: &Cli, words: &[String]) -> Step {
 /// stack is shown here. Numbers below 0x10000 are no addresses; the debugger takes an id with `-t`.
 fn thread(words: &[String]) -> Vec<String> {
     let (thread, rest) = match words.get(1..).unwrap_or_default() {
-        [] => ("-1", &[][..]),
+        [] => (CURRENT.to_owned(), &[][..]),
         [by_id, id, rest @ ..] if by_id == "-t" => {
             let id = address::hex(id).map(|id| format!("tid:{id:#x}"));
-            return [Some(words[0].clone()), id]
-                .into_iter()
-                .flatten()
-                .chain(without_flags(rest))
-                .collect();
+            (id.unwrap_or_else(|| by_id.clone()), rest)
         }
-        [thread, rest @ ..] => (thread.as_str(), rest),
+        [thread, rest @ ..] if thread == "-1" => (CURRENT.to_owned(), rest),
+        [thread, rest @ ..] => (thread.clone(), rest),
     };
-    let thread = if thread == "-1" { CURRENT } else { thread };
-    [words[0].clone(), thread.to_owned()]
-        .into_iter()
-        .chain(without_flags(rest))
-        .collect()
+    let named = [words[0].clone(), thread].into_iter();
+    named.chain(without_flags(rest)).collect()
 }
 
 fn without_flags(rest: &[String]) -> Vec<String> {

@@ -363,3 +363,22 @@ fn what_the_documentation_has_is_taken() {
         }
     }
 }
+
+/// Debuggers sign-extend the addresses of 32-bit systems in some places; both forms are of the same module.
+#[test]
+fn a_module_of_a_32_bit_system_is_found_by_both_forms_of_an_address() {
+    let sample = Sample::standard("vista-sp2-x86");
+    let module = &sample.world.truth.modules[0];
+    let at = module.base.0 & 0xffff_ffff;
+    let short = lines(&sample, &format!("lm a {at:08x}"));
+    let long = lines(&sample, &format!("lm a ffffffff`{at:08x}"));
+    assert_eq!(
+        (short.status, long.status),
+        (0, 0),
+        "{}{}",
+        short.stderr,
+        long.stderr
+    );
+    assert!(short.stdout.contains(&*module.name), "{}", short.stdout);
+    assert_eq!(short.stdout, long.stdout);
+}

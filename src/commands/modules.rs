@@ -12,6 +12,7 @@ use crate::output::escape;
 use crate::output::records::Records;
 use crate::output::rows::{self, or_question};
 use crate::output::schema::of;
+use crate::selector;
 use crate::session::Session;
 
 /// The rows.
@@ -23,12 +24,17 @@ pub const TABLE: Table = Table {
 
 pub fn run(session: &Session, args: &ModulesArgs) -> anyhow::Result<Answer> {
     if let Some(record) = of_triage(session) {
-        let record = chosen(record, module::of_triage(session.dump()).as_ref(), args)?;
+        let record = chosen(record, module::of_triage(session.dump()).as_ref(), None, args)?;
         return Answer::new(text(&record, 16), &record);
     }
     let kernel = session.kernel()?;
     let record = of_kernel(&kernel)?;
-    let record = chosen(record, of_kernel(&kernel.unredacted()).ok().as_ref(), args)?;
+    let record = chosen(
+        record,
+        of_kernel(&kernel.unredacted()).ok().as_ref(),
+        Some(&kernel),
+        args,
+    )?;
     let digits = if kernel.pointer_size() == 4 { 8 } else { 16 };
     Ok(Answer::new(text(&record, digits), &record)?.served_by(&kernel))
 }
@@ -44,19 +50,19 @@ pub fn records(
         Some(modules) => {
             records.head(cli, None)?;
             let truth = module::of_triage(session.dump());
-            (chosen(modules, truth.as_ref(), args)?, None)
+            (chosen(modules, truth.as_ref(), None, args)?, None)
         }
         None => {
             let kernel = open_kernel(cli, session, records)?;
             let truth = of_kernel(&kernel.unredacted()).ok();
-            let modules = chosen(of_kernel(&kernel)?, truth.as_ref(), args)?;
+            let modules = chosen(of_kernel(&kernel)?, truth.as_ref(), Some(&kernel), args)?;
             (modules, Some(symbol_source(&kernel, session.choice())))
         }
     };
     for module in modules.modules.drain(..) {
         records.record(TABLE.record, &module)?;
     }
-    let answer = Answer::beside(&modules)?.without("modules");
+    let answer = Answer::of(&modules)?.without("modules");
     Ok(Answer { symbols, ..answer })
 }
 
@@ -74,11 +80,27 @@ fn of_kernel(kernel: &Kernel<'_>) -> anyhow::Result<Modules> {
         .map_err(|hole| Failure::partial(hole.id(), format!("the modules cannot be listed: {hole}")))
 }
 
-/// Leaves the modules that are asked for.
-fn chosen(modules: Modules, truth: Option<&Modules>, args: &ModulesArgs) -> anyhow::Result<Modules> {
-    match args.name.as_deref().map(|token| (token, address::parse(token))) {
-        Some((token, Ok(at))) if address::looks_like_address(token) => around(modules, at),
-        _ => named(modules, truth, args),
+/// Leaves the modules that are asked for. A triage dump has no kernel to say how wide its addresses are; it is of a
+/// 64-bit system.
+fn chosen(
+    modules: Modules,
+    truth: Option<&Modules>,
+    kernel: Option<&Kernel<'_>>,
+    args: &ModulesArgs,
+) -> anyhow::Result<Modules> {
+    match args
+        .name
+        .as_deref()
+        .filter(|token| address::looks_like_address(token))
+    {
+        Some(token) => {
+            let at = address::parse(token)?;
+            around(
+                modules,
+                kernel.map_or(at, |kernel| selector::narrowed(kernel, at)),
+            )
+        }
+        None => named(modules, truth, args),
     }
 }
 
