@@ -34,7 +34,7 @@ pub fn records(cli: &Cli, session: &Session, records: &mut Records<'_>) -> anyho
     for finding in analysis.findings.drain(..) {
         records.record(TABLE.record, &finding)?;
     }
-    Ok(Answer::beside(&analysis)?
+    Ok(Answer::of(&analysis)?
         .without("findings")
         .served_by(&kernel)
         .finding(found))

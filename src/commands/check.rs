@@ -124,7 +124,7 @@ pub fn records(
         record.count(condition.outcome.verdict);
         records.record(TABLE.record, &condition)?;
     }
-    Ok(Answer::beside(&record)?
+    Ok(Answer::of(&record)?
         .without("conditions")
         .served_by(&kernel)
         .ends_with(record.status()))

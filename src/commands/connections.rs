@@ -43,7 +43,7 @@ pub fn records(
     for connection in all.connections.drain(..) {
         records.record(TABLE.record, &connection)?;
     }
-    Ok(Answer::beside(&all)?.without("connections").served_by(&kernel))
+    Ok(Answer::of(&all)?.without("connections").served_by(&kernel))
 }
 
 fn of_port(kernel: &Kernel<'_>, args: &PortArgs) -> anyhow::Result<ConnectionsRecord> {

@@ -203,7 +203,7 @@ fn port_rows(rows: &mut Rows, global: &GlobalRecord) {
     );
     let handles = unknown(ports.handles_unknown, "unreadable");
     rows.text("WithoutHandles", &format!("{}{handles}", ports.without_handles));
-    let owner = unknown(ports.owner_unknown, "ports without a readable one");
+    let owner = unknown(ports.owner_unknown, "ports whose owner is unreadable");
     rows.text("OwnerProcesses", &format!("{}{owner}", ports.owners));
 }
 

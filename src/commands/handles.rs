@@ -129,7 +129,7 @@ pub fn records(
         }
     }
     let end = complete.hole().map(|hole| format!("{hole}\n"));
-    let answer = Answer::beside(&Rest { complete, unread })?.served_by(&kernel);
+    let answer = Answer::of(&Rest { complete, unread })?.served_by(&kernel);
     Ok(answer.with_text(end.unwrap_or_default()))
 }
 

@@ -50,7 +50,7 @@ pub fn records(
     let kernel = open_kernel(cli, session, records)?;
     if args.message != "-" {
         records.record(TABLE.record, &one(&kernel, &args.message, Detail::Full)?)?;
-        return Ok(Answer::beside(&())?.served_by(&kernel));
+        return Ok(Answer::of(&())?.served_by(&kernel));
     }
     let mut errors = Vec::new();
     let mut status = Status::Complete;
@@ -65,7 +65,7 @@ pub fn records(
             }
         }
     }
-    let answer = Answer::beside(&())?.served_by(&kernel);
+    let answer = Answer::of(&())?.served_by(&kernel);
     Ok(Answer {
         status,
         errors,

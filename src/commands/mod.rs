@@ -81,7 +81,7 @@ impl Answer {
         })
     }
 
-    /// The same of a table whose text its rows write themselves.
+    /// The same without text: of a document, or of what there is to say beside the records of a table.
     fn of(record: &impl Serialize) -> anyhow::Result<Self> {
         Self::new(String::new(), record)
     }
@@ -90,11 +90,6 @@ impl Answer {
     fn with_text(mut self, text: String) -> Self {
         self.text = text;
         self
-    }
-
-    /// What there is to say beside the records of a table.
-    fn beside(record: &impl Serialize) -> anyhow::Result<Self> {
-        Self::new(String::new(), record)
     }
 
     /// The same without a member of the record, whose elements were written one by one.
@@ -108,7 +103,7 @@ impl Answer {
     /// The same where the record of a large system is far larger than its text: it is kept only where it is asked for.
     fn large(cli: &Cli, record: &impl Serialize, text: impl FnOnce() -> String) -> anyhow::Result<Self> {
         if cli.format.is_data() {
-            return Self::new(String::new(), record);
+            return Self::of(record);
         }
         Ok(Self {
             text: text(),

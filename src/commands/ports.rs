@@ -84,7 +84,7 @@ pub fn orphan_records(cli: &Cli, session: &Session, records: &mut Records<'_>) -
 
 /// What stands beside the records of ports.
 pub fn beside(kernel: &Kernel<'_>, record: &impl Serialize, all: &Ports) -> anyhow::Result<Answer> {
-    Ok(Answer::beside(record)?
+    Ok(Answer::of(record)?
         .without("ports")
         .served_by(kernel)
         .with_notes(source_note(all.source, &all.complete)))

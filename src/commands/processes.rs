@@ -42,7 +42,7 @@ pub fn records(cli: &Cli, session: &Session, records: &mut Records<'_>) -> anyho
         records.row(TABLE.record, &process, if cli.verbose { block } else { line })?;
     }
     let end = all.complete.hole().map(|hole| format!("{hole}\n"));
-    let answer = Answer::beside(&all)?.without("processes").served_by(&kernel);
+    let answer = Answer::of(&all)?.without("processes").served_by(&kernel);
     Ok(answer.with_text(end.unwrap_or_default()))
 }
 

@@ -93,7 +93,7 @@ pub fn records(
     };
     let mut end = Rows::new(0, digits);
     end.end_of_list(&complete);
-    let answer = Answer::beside(&Rest { complete, unread })?.served_by(&kernel);
+    let answer = Answer::of(&Rest { complete, unread })?.served_by(&kernel);
     Ok(answer.with_text(end.finish()))
 }
 

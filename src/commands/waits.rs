@@ -33,7 +33,7 @@ pub fn records(cli: &Cli, session: &Session, records: &mut Records<'_>) -> anyho
     for row in table.waits.drain(..) {
         records.record(TABLE.record, &row)?;
     }
-    Ok(Answer::beside(&table)?.without("waits").served_by(&kernel))
+    Ok(Answer::of(&table)?.without("waits").served_by(&kernel))
 }
 
 fn text(record: &WaitTable) -> String {
