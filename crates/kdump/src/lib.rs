@@ -28,49 +28,32 @@
     )
 )]
 
-mod cache;
-mod cursor;
 mod dump;
-mod error;
-mod filler;
-mod header;
-mod header32;
-mod hex;
-mod identify;
-mod image;
-mod index;
-mod kdbg;
+mod file;
 mod kernel;
-mod le;
-mod level;
-mod levels;
-mod map;
-mod notes;
-mod page;
-mod paging;
-mod secondary;
-mod source;
-mod space;
-mod time;
-mod triage;
-mod unicode;
+mod memory;
+mod value;
 
 pub use kdmp_parser::gxa::{Gpa, Gva, Gxa};
 pub use kdmp_parser::pxe::Pfn;
 
-pub use cursor::{Cursor, Partial};
+pub use dump::header::{BugCheck, ContextRecord, DumpKind, ExceptionRecord, Header, Machine};
+pub use dump::notes::{Lost, Note};
+pub use dump::secondary::{
+    SecondaryBlob, SecondaryData, SecondaryEnd, Trailing, behind_memory, secondary_data,
+};
+pub use dump::triage::{Triage, TriageModule};
 pub use dump::{Coverage, Dump, FileOffset, MAX_BYTES, OpenOptions, file_kind};
-pub use error::{FrameError, FrameUse, NotPresentKind, OpenError, PhysicalError, ReadError, TranslateError};
-pub use header::{BugCheck, ContextRecord, DumpKind, ExceptionRecord, Header, Machine};
-pub use identify::{FileClass, FileKind};
-pub use image::{BaseSource, ImageError, KernelImage, Rsds, image_at};
-pub use kdbg::{DebuggerData, DebuggerDataError, debugger_data};
+pub use file::identify::{FileClass, FileKind};
+pub use kernel::image::{BaseSource, ImageError, KernelImage, Rsds, image_at};
+pub use kernel::kdbg::{DebuggerData, DebuggerDataError, debugger_data};
 pub use kernel::{BaseAttempt, BaseError, KernelImageError, kernel_image};
-pub use notes::{Lost, Note};
-pub use page::PageRun;
-pub use paging::{Level, PageSize, Translation};
-pub use secondary::{SecondaryBlob, SecondaryData, SecondaryEnd, Trailing, behind_memory, secondary_data};
-pub use space::{AddressSpace, Gone, Piece, Whereabouts};
-pub use time::{FileTime, TimeSpan};
-pub use triage::{Triage, TriageModule};
-pub use unicode::UnicodeString;
+pub use memory::cursor::{Cursor, Partial};
+pub use memory::error::{
+    FrameError, FrameUse, NotPresentKind, OpenError, PhysicalError, ReadError, TranslateError,
+};
+pub use memory::page::PageRun;
+pub use memory::paging::{Level, PageSize, Translation};
+pub use memory::space::{AddressSpace, Gone, Piece, Whereabouts};
+pub use memory::unicode::UnicodeString;
+pub use value::time::{FileTime, TimeSpan};

@@ -13,9 +13,9 @@ pub(crate) use bitmap::{BitmapIndex, BitmapLayout};
 pub(crate) use ranges::{RangeIndex, read_ranges};
 pub(crate) use runs::RunIndex;
 
-use crate::page::PAGE;
-pub(crate) use crate::page::PageRun;
-use crate::source::ByteSource;
+use crate::file::source::ByteSource;
+use crate::memory::page::PAGE;
+pub(crate) use crate::memory::page::PageRun;
 
 /// Bits of a page frame number: x64 physical addresses have at most 52 bits.
 pub(crate) const PFN_BITS: u32 = 40;

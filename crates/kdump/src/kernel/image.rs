@@ -3,7 +3,9 @@
 use kdmp_parser::gxa::{Gva, Gxa};
 use serde::Serialize;
 
-use crate::{Cursor, ReadError, hex, le};
+use crate::value::hex;
+use crate::value::le;
+use crate::{Cursor, ReadError};
 
 /// Limits of what a header may claim, all far above what linkers write.
 const MAX_NT_HEADER: u32 = 1 << 20;

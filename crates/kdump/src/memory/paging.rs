@@ -4,8 +4,8 @@ use kdmp_parser::gxa::{Gpa, Gva, Gxa};
 use serde::Serialize;
 
 use crate::Dump;
-use crate::error::{FrameUse, NotPresentKind, ReadError, TranslateError};
-pub use crate::level::Level;
+use crate::memory::error::{FrameUse, NotPresentKind, ReadError, TranslateError};
+pub use crate::memory::level::Level;
 
 /// Bits 12 to 51 of an entry: the page frame.
 const FRAME: u64 = 0x000f_ffff_ffff_f000;

@@ -1,5 +1,14 @@
 //! An open dump: its header, its index of pages, its physical memory.
 
+pub(crate) mod filler;
+pub(crate) mod header;
+pub(crate) mod header32;
+pub(crate) mod index;
+pub(crate) mod levels;
+pub(crate) mod notes;
+pub(crate) mod secondary;
+pub(crate) mod triage;
+
 use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io;
@@ -11,16 +20,14 @@ use kdmp_parser::pxe::Pfn;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::error::{FrameError, OpenError, PhysicalError};
-use crate::filler;
-use crate::header::{HEADER32_LEN, HEADER64_LEN};
-use crate::header32;
-use crate::identify::{FOOTER_LEN, FileClass, FileKind, Foreign, identify};
-use crate::index::{BitmapIndex, BitmapLayout, IndexError, PageIndex, RunIndex, read_ranges};
-use crate::page::{PAGE, PAGE_MASK, PageRun};
-use crate::paging::Paging;
-use crate::source::ByteSource;
-use crate::{AddressSpace, DumpKind, Header, Machine, Note, Triage, levels, notes};
+use crate::dump::header::{HEADER32_LEN, HEADER64_LEN};
+use crate::dump::index::{BitmapIndex, BitmapLayout, IndexError, PageIndex, RunIndex, read_ranges};
+use crate::file::identify::{FOOTER_LEN, FileClass, FileKind, Foreign, identify};
+use crate::file::source::ByteSource;
+use crate::memory::error::{FrameError, OpenError, PhysicalError};
+use crate::memory::page::{PAGE, PAGE_MASK, PageRun};
+use crate::memory::paging::Paging;
+use crate::{AddressSpace, DumpKind, Header, Machine, Note, Triage};
 
 /// Bytes from an address to the end of its page of 4 KiB.
 pub(crate) fn left_in_page(address: u64) -> usize {

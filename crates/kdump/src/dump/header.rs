@@ -10,9 +10,10 @@ use kdmp_parser::gxa::Gva;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-use crate::page::PageRun;
-use crate::time::{FileTime, TimeSpan};
-use crate::{hex, le};
+use crate::memory::page::PageRun;
+use crate::value::hex;
+use crate::value::le;
+use crate::value::time::{FileTime, TimeSpan};
 
 /// Length of the 64-bit header in bytes.
 pub(crate) const HEADER64_LEN: usize = 0x2000;

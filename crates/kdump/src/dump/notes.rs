@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::dump::index::PageIndex;
 use crate::dump::{Contents, coverage};
-use crate::index::PageIndex;
 use crate::{Dump, DumpKind, Header, ReadError};
 
 /// A finding that does not keep the dump from being read.

@@ -2,7 +2,7 @@
 
 use kdmp_parser::gxa::{Gva, Gxa};
 
-use crate::paging::Paging;
+use crate::memory::paging::Paging;
 use crate::{AddressSpace, Dump, Machine};
 
 /// Finds how the page tables of a dump are formed.

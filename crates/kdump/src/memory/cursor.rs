@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use kdmp_parser::gxa::{Gva, Gxa};
 
-use crate::cache::PageCache;
 use crate::dump::{MAX_BYTES, left_in_page};
-use crate::error::ReadError;
-use crate::page::PAGE_MASK;
-use crate::space::{Extent, Place};
+use crate::memory::cache::PageCache;
+use crate::memory::error::ReadError;
+use crate::memory::page::PAGE_MASK;
+use crate::memory::space::{Extent, Place};
 use crate::{AddressSpace, FileOffset, UnicodeString};
 
 /// How far a read came.

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::sync::OnceLock;
 
-use crate::map::Mapping;
+use crate::file::map::Mapping;
 
 /// The bytes of a dump file, however they are reached.
 pub(crate) enum ByteSource {

@@ -9,9 +9,9 @@ use std::io;
 use multiversion::multiversion;
 
 use super::{IndexError, PFN_BITS, PageIndex, PageRun, RunIndex};
-use crate::header::{DumpKind, HEADER64_LEN};
-use crate::le;
-use crate::source::ByteSource;
+use crate::dump::header::{DumpKind, HEADER64_LEN};
+use crate::file::source::ByteSource;
+use crate::value::le;
 
 /// Where the metadata's own header begins: behind the dump's.
 const DATA: u64 = HEADER64_LEN as u64;

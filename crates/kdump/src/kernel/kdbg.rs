@@ -3,7 +3,9 @@
 use kdmp_parser::gxa::{Gva, Gxa};
 use serde::Serialize;
 
-use crate::{Dump, ReadError, hex, le};
+use crate::value::hex;
+use crate::value::le;
+use crate::{Dump, ReadError};
 
 /// Size of the largest block known, Windows 11's.
 pub(crate) const MAX_SIZE: usize = 0x380;

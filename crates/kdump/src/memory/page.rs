@@ -4,7 +4,7 @@ use kdmp_parser::pxe::Pfn;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::hex;
+use crate::value::hex;
 
 /// Bytes of a page.
 pub(crate) const PAGE: u64 = 0x1000;

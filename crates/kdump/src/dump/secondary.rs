@@ -7,8 +7,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::dump::Contents;
-use crate::source::ByteSource;
-use crate::{Dump, FileOffset, le};
+use crate::file::source::ByteSource;
+use crate::value::le;
+use crate::{Dump, FileOffset};
 
 /// `DUMP_BLOB_FILE_HEADER`: two signatures, its own length, a build number.
 const FILE_HEADER: usize = 0x10;

@@ -3,9 +3,9 @@
 use kdmp_parser::gxa::{Gpa, Gva, Gxa};
 
 use crate::dump::{Contents, MAX_BYTES, left_in_page};
-use crate::error::{FrameError, FrameUse};
-use crate::page::PAGE_MASK;
-use crate::paging::Paging;
+use crate::memory::error::{FrameError, FrameUse};
+use crate::memory::page::PAGE_MASK;
+use crate::memory::paging::Paging;
 use crate::{Cursor, Dump, FileOffset, ReadError, TranslateError, Translation};
 
 /// The virtual memory that one set of page tables describes.

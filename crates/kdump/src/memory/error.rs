@@ -7,9 +7,9 @@ use kdmp_parser::gxa::{Gpa, Gva, Gxa};
 use kdmp_parser::pxe::Pfn;
 use serde::Serialize;
 
-use crate::hex;
-use crate::identify::FileClass;
-use crate::level::Level;
+use crate::file::identify::FileClass;
+use crate::memory::level::Level;
+use crate::value::hex;
 use crate::{DumpKind, Machine};
 
 /// Why a file cannot be opened as a dump. Every variant names the file, and its text what to do next.

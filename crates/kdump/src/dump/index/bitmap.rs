@@ -12,9 +12,9 @@ use multiversion::multiversion;
 
 use super::{IndexError, PageRun};
 use crate::Machine;
-use crate::header::{DumpKind, Header};
-use crate::le;
-use crate::source::ByteSource;
+use crate::dump::header::{DumpKind, Header};
+use crate::file::source::ByteSource;
+use crate::value::le;
 
 /// Bits for each entry of the rank directory, and the same in bytes: two lines of a processor's cache.
 const BLOCK_BITS: u64 = 1024;

@@ -2,10 +2,11 @@
 
 use kdmp_parser::gxa::Gva;
 
-use crate::header::{BugCheck, ContextRecord, ExceptionRecord, Header, MAX_RUNS32, Raw};
-use crate::page::PageRun;
-use crate::time::{FileTime, TimeSpan};
-use crate::{DumpKind, Machine, le};
+use crate::dump::header::{BugCheck, ContextRecord, ExceptionRecord, Header, MAX_RUNS32, Raw};
+use crate::memory::page::PageRun;
+use crate::value::le;
+use crate::value::time::{FileTime, TimeSpan};
+use crate::{DumpKind, Machine};
 
 const RUNS: usize = 0x6c;
 const CONTEXT: usize = 0x320;

@@ -42,7 +42,7 @@ impl UnicodeString {
             buffer,
             units: bytes
                 .chunks_exact(2)
-                .filter_map(|unit| crate::le::u16(unit, 0))
+                .filter_map(|unit| crate::value::le::u16(unit, 0))
                 .collect(),
             stopped: partial.stopped,
         })

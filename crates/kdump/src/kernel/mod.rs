@@ -1,8 +1,11 @@
 //! Where the kernel's image is.
 
+pub(crate) mod image;
+pub(crate) mod kdbg;
+
 use kdmp_parser::gxa::{Gva, Gxa};
 
-use crate::image::{BaseSource, MZ};
+use crate::kernel::image::{BaseSource, MZ};
 use crate::{
     Cursor, DebuggerDataError, Dump, ImageError, KernelImage, ReadError, Rsds, debugger_data, image_at,
 };

@@ -8,11 +8,14 @@
 use kdmp_parser::gxa::{Gva, Gxa};
 use serde::Serialize;
 
-use crate::header::HEADER64_LEN;
-use crate::index::IndexError;
-use crate::source::ByteSource;
-use crate::space::Extent;
-use crate::{DebuggerData, Header, Lost, Note, ReadError, hex, kdbg, le};
+use crate::dump::header::HEADER64_LEN;
+use crate::dump::index::IndexError;
+use crate::file::source::ByteSource;
+use crate::kernel::kdbg;
+use crate::memory::space::Extent;
+use crate::value::hex;
+use crate::value::le;
+use crate::{DebuggerData, Header, Lost, Note, ReadError};
 
 /// Where `TRIAGE_DUMP64` is, and as much of it as is used.
 const DATA: u64 = HEADER64_LEN as u64;

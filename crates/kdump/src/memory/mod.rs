@@ -1,0 +1,10 @@
+//! Pages, page tables and reads of virtual memory.
+
+pub(crate) mod cache;
+pub(crate) mod cursor;
+pub(crate) mod error;
+pub(crate) mod level;
+pub(crate) mod page;
+pub(crate) mod paging;
+pub(crate) mod space;
+pub(crate) mod unicode;
