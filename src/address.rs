@@ -54,7 +54,6 @@ fn digits(token: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kdump::Gxa;
 
     #[test]
     fn the_spellings_of_one_address() {

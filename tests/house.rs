@@ -10,13 +10,14 @@ use std::path::Path;
 use support::root;
 
 /// The rooms of a crate from the lowest to the highest: a room is a folder, or a file beside the folders.
-const ROOMS: [(&str, &[&str]); 2] = [
+const ROOMS: [(&str, &[&str]); 3] = [
+    ("kdump", &["value", "memory", "file", "dump", "kernel"]),
     ("ntkernel", &["image", "object", "process"]),
     ("alpc", &["port", "locate", "wait", "report"]),
 ];
 
 /// Crates without a circle.
-const CRATES: [&str; 3] = ["ntlayout", "ntkernel", "alpc"];
+const CRATES: [&str; 4] = ["kdump", "ntlayout", "ntkernel", "alpc"];
 
 /// Modules by their path in the crate (`wait::graph`; the crate's own is empty), with their sources.
 struct Modules(BTreeMap<String, String>);

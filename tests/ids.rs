@@ -90,7 +90,7 @@ fn the_list_of_ids_is_that_of_the_sources() {
         .collect();
     assert!(missing.is_empty(), "docs/json.md does not list {missing:?}");
     // What files are instead of dumps: some of these classes are errors.
-    let classes = fs::read_to_string(root().join("crates/kdump/src/identify.rs")).unwrap();
+    let classes = fs::read_to_string(root().join("crates/kdump/src/file/identify.rs")).unwrap();
     let is_class = |id: &str| classes.contains(&format!(" => \"{id}\","));
     let is_gone = |id: &&&str| !coded.contains_key(**id) && !is_class(id);
     let gone: Vec<_> = listed.iter().filter(is_gone).collect();

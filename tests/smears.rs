@@ -14,7 +14,7 @@ use alpc::wait::hang::Hang;
 use alpc::wait::root::RootKind;
 use alpc::wait::table::WaitTable;
 use alpc::{Kernel, wait};
-use kdump::{Dump, Gva, Gxa, TimeSpan};
+use kdump::{Dump, Gva, TimeSpan};
 use ntlayout::{Layout, Pdb, SymbolTable};
 use serde_json::Value;
 use synth::dump::Kind;
@@ -60,7 +60,7 @@ impl World {
         let frames = built.map().frames;
         let place = |page: &u64| {
             let gpa = dump.kernel_space().translate(Gva::new(*page)).ok()?.gpa;
-            usize::try_from(dump.frame(gpa.pfn().into()).ok()?.0).ok()
+            usize::try_from(dump.frame(gpa.pfn()).ok()?.0).ok()
         };
         Self {
             pages: frames

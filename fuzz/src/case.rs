@@ -122,7 +122,7 @@ fn known(built: &Built) -> Vec<u64> {
 fn pages(dump: &Dump, gva: u64) -> Option<[usize; 2]> {
     let page = |gva| {
         let gpa = dump.kernel_space().translate(Gva::new(gva)).ok()?.gpa;
-        usize::try_from(dump.frame(gpa.pfn().into()).ok()?.0).ok()
+        usize::try_from(dump.frame(gpa.pfn()).ok()?.0).ok()
     };
     let first = page(gva)?;
     Some([first, page(gva + 0x1000).unwrap_or(first)])

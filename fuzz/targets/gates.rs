@@ -13,7 +13,7 @@ use alpc::report::diff::{By, Diff, diff};
 use alpc::report::snapshot::Snapshot;
 use alpc::{Kernel, image::source, object, port::port_record, process};
 use alpc_dump_fuzz::case::{Case, with_overwritten_world};
-use kdump::{Gva, Gxa, TimeSpan};
+use kdump::{Gva, TimeSpan};
 use libfuzzer_sys::fuzz_target;
 
 /// Sources that are looked at of one thing.

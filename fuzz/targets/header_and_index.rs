@@ -1,7 +1,7 @@
 //! Any bytes as a dump file: opening, the header, the index, physical reads; the pieces of a triage dump.
 #![no_main]
 
-use kdump::{Cursor, Dump, FrameError, Gpa, Gva, Gxa, Pfn, Triage};
+use kdump::{Cursor, Dump, FrameError, Gpa, Gva, Pfn, Triage};
 use libfuzzer_sys::fuzz_target;
 
 /// Runs and frames looked at in one input: a bitmap of a few pages has many thousand.

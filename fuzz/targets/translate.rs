@@ -3,7 +3,7 @@
 
 use alpc_dump_fuzz::machine::{Asked, Form, Machine};
 use alpc_dump_fuzz::walk::{self, Gap};
-use kdump::{Cursor, Dump, Gva, Gxa, ReadError};
+use kdump::{Cursor, Dump, Gva, ReadError};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

@@ -15,7 +15,7 @@ use alpc::{
     report::select, wait,
 };
 use alpc_dump_fuzz::case::{Case, with_overwritten_world};
-use kdump::{Gva, Gxa};
+use kdump::Gva;
 use libfuzzer_sys::fuzz_target;
 
 /// Nodes whose chains are followed in one input.

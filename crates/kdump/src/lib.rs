@@ -34,26 +34,26 @@ mod kernel;
 mod memory;
 mod value;
 
-pub use kdmp_parser::gxa::{Gpa, Gva, Gxa};
-pub use kdmp_parser::pxe::Pfn;
-
-pub use dump::header::{BugCheck, ContextRecord, DumpKind, ExceptionRecord, Header, Machine};
-pub use dump::notes::{Lost, Note};
+pub use dump::contents::Coverage;
+pub use dump::debugger_data::{DebuggerData, DebuggerDataError};
+pub use dump::error::OpenError;
+pub use dump::header::{DumpKind, Header};
+pub use dump::note::{Lost, Note};
 pub use dump::secondary::{
     SecondaryBlob, SecondaryData, SecondaryEnd, Trailing, behind_memory, secondary_data,
 };
 pub use dump::triage::{Triage, TriageModule};
-pub use dump::{Coverage, Dump, FileOffset, MAX_BYTES, OpenOptions, file_kind};
+pub use dump::{Dump, OpenOptions, file_kind};
 pub use file::identify::{FileClass, FileKind};
 pub use kernel::image::{BaseSource, ImageError, KernelImage, Rsds, image_at};
-pub use kernel::kdbg::{DebuggerData, DebuggerDataError, debugger_data};
-pub use kernel::{BaseAttempt, BaseError, KernelImageError, kernel_image};
+pub use kernel::{BaseAttempt, BaseError, KernelImageError, debugger_data, kernel_image};
 pub use memory::cursor::{Cursor, Partial};
-pub use memory::error::{
-    FrameError, FrameUse, NotPresentKind, OpenError, PhysicalError, ReadError, TranslateError,
-};
-pub use memory::page::PageRun;
-pub use memory::paging::{Level, PageSize, Translation};
+pub use memory::error::{FrameError, FrameUse, NotPresentKind, PhysicalError, ReadError, TranslateError};
+pub use memory::page::{FileOffset, MAX_BYTES, PageRun};
+pub use memory::paging::{Level, PageSize, Paging, Translation};
+pub use memory::physical::{Known, PageError, PhysicalMemory};
 pub use memory::space::{AddressSpace, Gone, Piece, Whereabouts};
 pub use memory::unicode::UnicodeString;
+pub use value::address::{Gpa, Gva, Pfn};
+pub use value::machine::{BugCheck, ContextRecord, ExceptionRecord, Machine};
 pub use value::time::{FileTime, TimeSpan};

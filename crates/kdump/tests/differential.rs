@@ -9,8 +9,18 @@ use std::io::Cursor;
 
 use common::{PAGE, World};
 use kdmp_parser::parse::KernelDumpParser;
-use kdump::{Dump, Gpa, Gva, Gxa, PageSize};
+use kdump::{Dump, Gpa, Gva, PageSize};
 use proptest::prelude::*;
+
+/// The same address, of the other reader's type.
+fn theirs_of(gva: Gva) -> kdmp_parser::gxa::Gva {
+    gva.u64().into()
+}
+
+/// The same address, of our type.
+fn ours_of(gpa: kdmp_parser::gxa::Gpa) -> Gpa {
+    Gpa::new(gpa.into())
+}
 
 fn other(bytes: &[u8]) -> KernelDumpParser {
     KernelDumpParser::with_reader(Cursor::new(bytes.to_vec())).unwrap()
@@ -54,7 +64,7 @@ fn every_page_is_where_the_other_reader_finds_it() {
     for (kind, bytes) in dumps() {
         let theirs: BTreeMap<u64, u64> = other(&bytes)
             .physmem()
-            .map(|(gpa, offset)| (gpa.u64(), offset))
+            .map(|(gpa, offset)| (u64::from(gpa), offset))
             .collect();
         let dump = Dump::from_bytes("ours", bytes).unwrap();
         let mut ours = BTreeMap::new();
@@ -76,7 +86,7 @@ fn aligned_pages_read_the_same() {
         let dump = Dump::from_bytes("ours", bytes).unwrap();
         for (gpa, _) in parser.physmem() {
             let (mut ours, mut theirs) = ([0; PAGE as usize], [0; PAGE as usize]);
-            dump.read_physical(gpa, &mut ours).unwrap();
+            dump.read_physical(ours_of(gpa), &mut ours).unwrap();
             reader.read_exact(gpa, &mut theirs).unwrap();
             assert!(ours == theirs, "{kind} {gpa}");
         }
@@ -105,7 +115,7 @@ proptest! {
             let dump = Dump::from_bytes("ours", bytes).unwrap();
             for &gva in &addresses {
                 let gva = Gva::new(gva);
-                let theirs = theirs.translate(gva).ok().map(|found| (found.gpa(), found.page_kind.size()));
+                let theirs = theirs.translate(theirs_of(gva)).ok().map(|found| (ours_of(found.gpa()), found.page_kind.size()));
                 let ours = dump.kernel_space().translate(gva).ok();
                 let ours = ours.map(|found| (found.gpa, found.page_size.bytes()));
                 prop_assert_eq!(ours, theirs, "{} {}", kind, gva);
@@ -138,7 +148,7 @@ fn fault_unaligned_physical_reads_over_pages() {
     let mut theirs = vec![0; 0x3000];
     let parser = other(&bytes);
     kdmp_parser::phys::Reader::new(&parser)
-        .read_exact(Gpa::new(0x20_0800), &mut theirs)
+        .read_exact(0x20_0800.into(), &mut theirs)
         .unwrap();
     assert_eq!(halves(&theirs), WRONG);
     let dump = Dump::from_bytes("ours", bytes).unwrap();
@@ -163,7 +173,7 @@ fn fault_unaligned_reads_through_large_pages() {
         let parser = other(&bytes);
         let mut theirs = vec![0; 0x3000];
         let their_reader = kdmp_parser::virt::Reader::new(&parser);
-        their_reader.read_exact(Gva::new(gva), &mut theirs).unwrap();
+        their_reader.read_exact(gva.into(), &mut theirs).unwrap();
         assert_eq!(halves(&theirs), WRONG, "{gva:#x}");
         let dump = Dump::from_bytes("ours", bytes).unwrap();
         let ours = dump.kernel_space().cursor().bytes(Gva::new(gva), 0x3000).unwrap();
@@ -179,7 +189,7 @@ fn fault_the_prototype_bit_of_a_transition_entry() {
     let bytes = world.full();
     assert!(
         kdmp_parser::virt::Reader::new(&other(&bytes))
-            .translate(gva)
+            .translate(theirs_of(gva))
             .is_ok()
     );
     let error = Dump::from_bytes("ours", bytes)
@@ -197,10 +207,10 @@ fn fault_the_attribute_bit_in_the_frame_of_a_large_page() {
     world.set_entry(gva.u64(), 2, 0x460_0000 | 0x63 | common::LARGE | 1 << 12);
     let bytes = world.full();
     let theirs = kdmp_parser::virt::Reader::new(&other(&bytes))
-        .translate(gva)
+        .translate(theirs_of(gva))
         .unwrap()
         .gpa();
-    assert_eq!(theirs, Gpa::new(0x460_1000));
+    assert_eq!(ours_of(theirs), Gpa::new(0x460_1000));
     let ours = Dump::from_bytes("ours", bytes)
         .unwrap()
         .kernel_space()
@@ -220,7 +230,7 @@ fn fault_addresses_that_are_not_canonical() {
     let gva = Gva::new(0x0000_f880_0000_0000);
     assert!(
         kdmp_parser::virt::Reader::new(&other(&bytes))
-            .translate(gva)
+            .translate(theirs_of(gva))
             .is_ok()
     );
     let dump = Dump::from_bytes("ours", bytes).unwrap();

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use kdump::{BaseSource, Dump, DumpKind, Gxa, OpenError, OpenOptions, debugger_data, kernel_image};
+use kdump::{BaseSource, Dump, DumpKind, OpenError, OpenOptions, debugger_data, kernel_image};
 
 fn shared(name: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -6,7 +6,7 @@ mod common;
 use std::path::Path;
 
 use common::World;
-use kdump::{Dump, Gpa, Gva, Gxa, Machine, OpenOptions, ReadError, debugger_data, kernel_image};
+use kdump::{Dump, Gpa, Gva, Machine, OpenOptions, ReadError, debugger_data, kernel_image};
 
 const KDBG: u64 = 0xffff_f800_0100_0b20;
 const THREAD: u64 = 0xffff_fa80_0000_1640;

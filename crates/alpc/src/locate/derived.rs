@@ -10,7 +10,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use kdump::{Dump, Gva, Gxa};
+use kdump::{Dump, Gva};
 use ntlayout::Layout;
 
 use crate::port;

@@ -1,6 +1,5 @@
 //! Completion lists: memory that a port shares with its owner, so that messages are completed without system calls.
 
-use kdump::Gxa;
 use schemars::JsonSchema;
 use serde::Serialize;
 

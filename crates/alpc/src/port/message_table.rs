@@ -4,7 +4,7 @@
 //! one of the `AlpcpSecondaryMessageTables`, numbered by the bits above. Bit 31 marks a message that is free
 //! and cached, or belongs to a reserve.
 
-use kdump::{Gva, Gxa};
+use kdump::Gva;
 
 use ntkernel::image::contract::{Global, Message, PortMessage};
 use ntkernel::image::kernel::{At, Kernel, Read, offset};

@@ -16,7 +16,7 @@ pub mod waiter;
 
 use std::fmt;
 
-use kdump::{Gva, Gxa};
+use kdump::Gva;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 

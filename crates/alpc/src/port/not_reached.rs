@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use kdump::{Gva, Gxa};
+use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 

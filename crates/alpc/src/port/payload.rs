@@ -13,7 +13,7 @@
 //! straight from the sender. Newer kernels keep a flag in its lowest bit. Sources: as above; the two exceptions were
 //! seen in fewer builds.
 
-use kdump::{Gva, Gxa};
+use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -1,6 +1,6 @@
 //! Everything that a view of one port tells.
 
-use kdump::{Gva, Gxa};
+use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 
-use kdump::{Gva, Gxa};
+use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 

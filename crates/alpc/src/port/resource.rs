@@ -3,7 +3,7 @@
 //! All of them stand behind a `_BLOB` header that tells their kind. The members are those of the kernel's
 //! structures, by their own names; sections carry their regions and regions their views.
 
-use kdump::{Gva, Gxa};
+use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 

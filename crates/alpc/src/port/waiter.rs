@@ -1,6 +1,6 @@
 //! Threads with what they wait for over ALPC.
 
-use kdump::{Gva, Gxa};
+use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kdump::{Gva, Gxa};
+use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kdump::{Gva, Gxa};
+use kdump::Gva;
 use ntlayout::Certainty;
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use kdump::{Gva, Gxa};
+use kdump::Gva;
 
 use crate::port;
 use crate::port::enumerate;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use kdump::{FileTime, Gva, Gxa, TimeSpan};
+use kdump::{FileTime, Gva, TimeSpan};
 
 use crate::port::communication;
 use crate::port::connection;

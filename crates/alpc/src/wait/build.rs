@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use kdump::{Gva, Gxa};
+use kdump::Gva;
 
 use crate::port;
 use crate::port::queue::QueueKind;

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use kdump::{Gva, Gxa};
+use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 

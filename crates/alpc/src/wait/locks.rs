@@ -14,7 +14,7 @@
 
 use std::collections::HashMap;
 
-use kdump::{Gva, Gxa};
+use kdump::Gva;
 
 use ntkernel::image::contract::{
     ExecutiveResource, FastMutex, Global, LockEntry, OwnerEntry, Thread, ThreadControl, Type, WaitChainEntry,

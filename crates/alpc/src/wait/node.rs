@@ -1,7 +1,7 @@
 //! What stands in the graph of waits: threads, messages, ports, mutants and other locks, processes, completion ports,
 //! I/O requests and the drivers that have them.
 
-use kdump::{FileTime, Gva, Gxa, TimeSpan};
+use kdump::{FileTime, Gva, TimeSpan};
 use schemars::JsonSchema;
 use serde::Serialize;
 

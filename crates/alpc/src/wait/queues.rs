@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use kdump::{Gva, Gxa};
+use kdump::Gva;
 
 use crate::port::queue::{self, QueueKind};
 use ntkernel::image::contract::Message;

@@ -1,6 +1,6 @@
 //! Where a chain of waits ends, and what to know of that end.
 
-use kdump::{Gva, Gxa};
+use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 
-use kdump::{Cursor, Gva, Gxa};
+use kdump::{Cursor, Gva};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -107,7 +107,7 @@ impl<'d> Host<'d> {
 fn memory<'d>(kernel: &Kernel<'d>, process: Gva) -> Read<Cursor<'d>> {
     let control = kernel.at(process).embedded(Process::Pcb)?;
     let tables = control.uint(ProcessControl::DirectoryTableBase)?;
-    Ok(kernel.space().dump().process_space(tables).cursor())
+    Ok(kernel.dump().process_space(tables).cursor())
 }
 
 fn command_line(kernel: &Kernel<'_>, process: Gva, memory: &Cursor<'_>) -> Read<String> {

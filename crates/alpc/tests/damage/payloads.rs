@@ -2,7 +2,7 @@
 
 use alpc::port::message::{self, Detail};
 use alpc::port::payload::Payload;
-use kdump::{Gva, Gxa};
+use kdump::Gva;
 use synth::address::Va;
 use synth::layout::Kernel as Layouts;
 use synth::world::{Built, Message, Resource, message::kind};

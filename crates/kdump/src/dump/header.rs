@@ -6,13 +6,14 @@
 
 use std::fmt;
 
-use kdmp_parser::gxa::Gva;
+use crate::value::address::Gva;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use crate::memory::page::PageRun;
 use crate::value::hex;
 use crate::value::le;
+use crate::value::machine::{BugCheck, ContextRecord, ExceptionRecord, Machine};
 use crate::value::time::{FileTime, TimeSpan};
 
 /// Length of the 64-bit header in bytes.
@@ -33,48 +34,6 @@ pub(crate) const MAX_RUNS32: u32 = 86;
 /// How many runs there is room for between the run count and the context record. `DUMP_HEADER64` gives the
 /// block 700 bytes, enough for 42; a 43rd would end exactly where the context begins.
 const MAX_RUNS: u32 = 43;
-
-/// The machine type of a dump (`IMAGE_FILE_MACHINE_*`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Machine {
-    /// 0x8664.
-    Amd64,
-    /// 0x14c.
-    I386,
-    /// 0xaa64.
-    Arm64,
-    /// Any other value.
-    Other(u32),
-}
-
-impl Machine {
-    pub(crate) fn from_raw(raw: u32) -> Machine {
-        match raw {
-            0x8664 => Machine::Amd64,
-            0x14c => Machine::I386,
-            0xaa64 => Machine::Arm64,
-            other => Machine::Other(other),
-        }
-    }
-}
-
-impl fmt::Display for Machine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Machine::Amd64 => f.write_str("x64"),
-            Machine::I386 => f.write_str("x86"),
-            Machine::Arm64 => f.write_str("ARM64"),
-            Machine::Other(raw) => write!(f, "machine type {raw:#x}"),
-        }
-    }
-}
-
-impl Serialize for Machine {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
 
 /// The kind of a dump: the header's DumpType.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -161,49 +120,6 @@ impl Serialize for DumpKind {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
     }
-}
-
-/// The bug check of the crash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct BugCheck {
-    /// The code: 0x7e for `SYSTEM_THREAD_EXCEPTION_NOT_HANDLED`, for example.
-    pub code: u32,
-    /// Its four parameters.
-    #[serde(serialize_with = "hex::u64s")]
-    #[schemars(with = "Vec<hex::Hex>")]
-    pub parameters: [u64; 4],
-}
-
-/// Where the processor stood that wrote the header's context record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct ContextRecord {
-    /// ContextFlags.
-    pub flags: u32,
-    /// Instruction pointer: Rip, Eip or Pc.
-    #[serde(serialize_with = "hex::gva")]
-    #[schemars(with = "hex::Hex")]
-    pub rip: Gva,
-    /// Stack pointer: Rsp, Esp or Sp.
-    #[serde(serialize_with = "hex::gva")]
-    #[schemars(with = "hex::Hex")]
-    pub rsp: Gva,
-}
-
-/// The header's `EXCEPTION_RECORD64`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct ExceptionRecord {
-    /// ExceptionCode, an NTSTATUS.
-    pub code: u32,
-    /// ExceptionFlags.
-    pub flags: u32,
-    /// ExceptionAddress.
-    #[serde(serialize_with = "hex::gva")]
-    #[schemars(with = "hex::Hex")]
-    pub address: Gva,
-    /// ExceptionInformation, as many as NumberParameters says, at most 15.
-    #[serde(serialize_with = "hex::u64s")]
-    #[schemars(with = "Vec<hex::Hex>")]
-    pub parameters: Vec<u64>,
 }
 
 /// What the header of a dump says. Nothing here was checked against the memory in the dump.

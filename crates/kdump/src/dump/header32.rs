@@ -1,12 +1,12 @@
 //! The header of 32-bit dumps: 0x1000 bytes. Offsets are those of `DUMP_HEADER32`.
 
-use kdmp_parser::gxa::Gva;
+use crate::value::address::Gva;
 
-use crate::dump::header::{BugCheck, ContextRecord, ExceptionRecord, Header, MAX_RUNS32, Raw};
+use crate::dump::header::{DumpKind, Header, MAX_RUNS32, Raw};
 use crate::memory::page::PageRun;
 use crate::value::le;
+use crate::value::machine::{BugCheck, ContextRecord, ExceptionRecord, Machine};
 use crate::value::time::{FileTime, TimeSpan};
-use crate::{DumpKind, Machine};
 
 const RUNS: usize = 0x6c;
 const CONTEXT: usize = 0x320;

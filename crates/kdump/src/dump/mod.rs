@@ -1,10 +1,13 @@
 //! An open dump: its header, its index of pages, its physical memory.
 
+pub(crate) mod contents;
+pub(crate) mod debugger_data;
+pub(crate) mod error;
 pub(crate) mod filler;
 pub(crate) mod header;
 pub(crate) mod header32;
 pub(crate) mod index;
-pub(crate) mod levels;
+pub(crate) mod note;
 pub(crate) mod notes;
 pub(crate) mod secondary;
 pub(crate) mod triage;
@@ -15,34 +18,27 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use kdmp_parser::gxa::{Gpa, Gxa};
-use kdmp_parser::pxe::Pfn;
-use schemars::JsonSchema;
-use serde::Serialize;
-
-use crate::dump::header::{HEADER32_LEN, HEADER64_LEN};
-use crate::dump::index::{BitmapIndex, BitmapLayout, IndexError, PageIndex, RunIndex, read_ranges};
+use crate::dump::contents::{Contents, Coverage, coverage, read_contents};
+use crate::dump::error::OpenError;
+use crate::dump::header::{DumpKind, HEADER32_LEN, HEADER64_LEN, Header};
+use crate::dump::index::IndexError;
+use crate::dump::note::Note;
+use crate::dump::triage::Triage;
 use crate::file::identify::{FOOTER_LEN, FileClass, FileKind, Foreign, identify};
 use crate::file::source::ByteSource;
-use crate::memory::error::{FrameError, OpenError, PhysicalError};
-use crate::memory::page::{PAGE, PAGE_MASK, PageRun};
+use crate::memory::error::ReadError;
+use crate::memory::error::{FrameError, PhysicalError};
+use crate::memory::levels;
+use crate::memory::page::{FileOffset, MAX_BYTES, PAGE, PageRun, left_in_page};
 use crate::memory::paging::Paging;
-use crate::{AddressSpace, DumpKind, Header, Machine, Note, Triage};
-
-/// Bytes from an address to the end of its page of 4 KiB.
-pub(crate) fn left_in_page(address: u64) -> usize {
-    usize::try_from(PAGE.saturating_sub(address & PAGE_MASK)).unwrap_or_default()
-}
+use crate::memory::physical::{Known, PageError, PhysicalMemory, in_page, read_in_frame};
+use crate::memory::pieces::{Extent, VirtualPieces};
+use crate::memory::space::{AddressSpace, Memory};
+use crate::value::address::{Gpa, Gva, Pfn};
+use crate::value::machine::Machine;
 
 /// How much of a file is read first: the longest header and the longest header of an index.
 const HEAD_LEN: usize = HEADER64_LEN + 0x40;
-
-/// The most bytes that one read may return: lengths come out of the dump.
-pub const MAX_BYTES: usize = 16 << 20;
-
-/// An offset in the dump file, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
-pub struct FileOffset(pub u64);
 
 /// How to open a dump.
 #[derive(Debug, Clone, Default)]
@@ -62,17 +58,6 @@ impl OpenOptions {
     }
 }
 
-/// How much of what a dump claims to hold is in its file, in pages of 4 KiB.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Coverage {
-    /// Pages that the index lists.
-    pub claimed: u64,
-    /// Pages of these that the file is long enough for.
-    pub present: u64,
-    /// Pages of these that the file ends before.
-    pub missing: u64,
-}
-
 /// A kernel crash dump, open for reading. Reading takes no lock: share it between threads freely.
 #[derive(Debug)]
 pub struct Dump {
@@ -83,17 +68,6 @@ pub struct Dump {
     // Both are found in the dump's pages, which opening it does not touch.
     paging: OnceLock<Paging>,
     notes: OnceLock<Vec<Note>>,
-}
-
-/// What is behind the header.
-#[derive(Debug)]
-pub(crate) enum Contents {
-    /// Pages of physical memory.
-    Pages(PageIndex),
-    /// Pieces of virtual memory (kind 4).
-    Pieces(Box<Triage>),
-    /// Nothing that can be read.
-    HeaderOnly,
 }
 
 impl Dump {
@@ -168,7 +142,8 @@ impl Dump {
 
     /// What is worth saying about the file although it can be read.
     pub fn notes(&self) -> &[Note] {
-        self.notes.get_or_init(|| notes::of(self))
+        self.notes
+            .get_or_init(|| notes::of(&self.header, &self.contents, &self.source, self.kernel_space()))
     }
 
     /// Where the page of a frame begins in the file. All of the page is inside the file.
@@ -176,21 +151,13 @@ impl Dump {
     /// # Errors
     /// The frame is not in the index, or the file ends before the end of its page.
     pub fn frame(&self, pfn: Pfn) -> Result<FileOffset, FrameError> {
-        let Contents::Pages(index) = &self.contents else {
-            return Err(FrameError::NotInDump { pfn });
-        };
-        let position = index
-            .position(pfn.u64(), &self.source)
-            .map_err(|error| FrameError::Io {
-                pfn,
-                kind: error.kind(),
-            })?
-            .ok_or(FrameError::NotInDump { pfn })?;
-        let offset = index.first_page().saturating_add(position.saturating_mul(PAGE));
-        if offset.saturating_add(PAGE) > self.file_len() {
-            return Err(FrameError::OutOfFile { pfn, offset });
-        }
-        Ok(FileOffset(offset))
+        PhysicalMemory::frame(self, pfn)
+    }
+
+    /// The frames that the index lists, as runs in ascending order, each as long as can be. They are found one
+    /// by one. Frames that the file ends before are among them.
+    pub fn runs(&self) -> impl Iterator<Item = PageRun> + '_ {
+        PhysicalMemory::runs(self)
     }
 
     /// Some of the file's contents: up to 256 pieces of 4 KiB, evenly spread over what follows the header. A copy of
@@ -216,16 +183,6 @@ impl Dump {
         Ok(sample)
     }
 
-    /// The frames that the index lists, as runs in ascending order, each as long as can be. They are found one
-    /// by one. Frames that the file ends before are among them.
-    pub fn runs(&self) -> impl Iterator<Item = PageRun> + '_ {
-        let index = match &self.contents {
-            Contents::Pages(index) => Some(index),
-            _ => None,
-        };
-        index.into_iter().flat_map(|index| index.runs(&self.source))
-    }
-
     /// Fills `buf` with physical memory from `gpa` on.
     ///
     /// # Errors
@@ -241,11 +198,10 @@ impl Dump {
         while !left.is_empty() {
             let now = left_in_page(at).min(left.len());
             let (page, rest) = left.split_at_mut_checked(now).ok_or(wraps)?;
-            self.read_in_frame(Gpa::new(at), page)
-                .map_err(|source| PhysicalError::Frame {
-                    gpa: Gpa::new(at),
-                    source,
-                })?;
+            read_in_frame(self, Gpa::new(at), page).map_err(|source| PhysicalError::Frame {
+                gpa: Gpa::new(at),
+                source,
+            })?;
             at = at.saturating_add(now as u64);
             left = rest;
         }
@@ -265,12 +221,10 @@ impl Dump {
             return Ok(Cow::Borrowed(&[]));
         }
         if len <= left_in_page(gpa.u64()) {
-            let offset = self
-                .offset_of(gpa)
-                .map_err(|source| PhysicalError::Frame { gpa, source })?;
-            if let Some(bytes) = self.source.slice(offset, len) {
-                self.refuse_filler(gpa, offset, bytes)
-                    .map_err(|source| PhysicalError::Frame { gpa, source })?;
+            let refused = |source| PhysicalError::Frame { gpa, source };
+            let page = self.frame(gpa.pfn()).map_err(refused)?;
+            let bytes = self.borrow_page(page, in_page(gpa.u64()), len);
+            if let Some(bytes) = bytes.map_err(|error| refused(error.of(gpa.pfn())))? {
                 return Ok(Cow::Borrowed(bytes));
             }
         }
@@ -289,7 +243,7 @@ impl Dump {
     /// (the PCID) are left out of account.
     pub fn space(&self, directory_table_base: u64) -> AddressSpace<'_> {
         let paging = *self.paging.get_or_init(|| levels::paging(self));
-        self.space_of(directory_table_base, paging)
+        AddressSpace::over(self.memory(), paging, directory_table_base)
     }
 
     /// The address space of a process by its `_KPROCESS.DirectoryTableBase`: user addresses by the process's own
@@ -300,67 +254,40 @@ impl Dump {
             .with_kernel_root(self.kernel_space().root())
     }
 
-    /// The address space of page tables of a form that need not be the dump's.
-    pub(crate) fn space_of(&self, directory_table_base: u64, paging: Paging) -> AddressSpace<'_> {
-        AddressSpace::new(self, paging.root(directory_table_base), paging)
-    }
-
     pub(crate) fn source(&self) -> &ByteSource {
         &self.source
-    }
-
-    /// A frame number above all that the index could hold.
-    pub(crate) fn frame_limit(&self) -> u64 {
-        match &self.contents {
-            Contents::Pages(index) => index.limit(),
-            _ => 0,
-        }
     }
 
     pub(crate) fn contents(&self) -> &Contents {
         &self.contents
     }
 
-    /// Reads bytes that lie in one page.
-    pub(crate) fn read_in_frame(&self, gpa: Gpa, buf: &mut [u8]) -> Result<(), FrameError> {
-        let offset = self.offset_of(gpa)?;
-        self.source
-            .read_exact_at(offset, buf)
-            .map_err(|error| FrameError::Io {
-                pfn: gpa.pfn().into(),
-                kind: error.kind(),
-            })?;
-        self.refuse_filler(gpa, offset, buf)
+    /// What address spaces of the dump are of.
+    fn memory(&self) -> Memory<'_> {
+        match &self.contents {
+            Contents::Pages(_) => Memory::Pages(self),
+            Contents::Pieces(_) => Memory::Pieces(self),
+            Contents::HeaderOnly => Memory::Nothing,
+        }
     }
 
-    /// Whether bytes that were read at an address, from `offset` of the file on, are of a page that holds only the
-    /// filler of a writer that could not read it. The page is looked at only when they begin as it would.
-    pub(crate) fn is_filler(&self, address: u64, offset: u64, bytes: &[u8]) -> bool {
-        filler::may_be(address, bytes) && self.is_page_of_filler(offset.saturating_sub(address & PAGE_MASK))
+    /// Refuses bytes of a page that its writer could not read. The whole page is looked at only when they begin as
+    /// they would then.
+    fn refuse_filler(&self, page: FileOffset, skip: usize, bytes: &[u8]) -> Result<(), PageError> {
+        match filler::may_be(skip as u64, bytes) && self.is_page_of_filler(page.0) {
+            true => Err(PageError::Filler),
+            false => Ok(()),
+        }
     }
 
     /// Whether the page at an offset of the file holds only that filler.
-    pub(crate) fn is_page_of_filler(&self, offset: u64) -> bool {
+    fn is_page_of_filler(&self, offset: u64) -> bool {
         const LEN: usize = 0x1000;
         if let Some(page) = self.source.slice(offset, LEN) {
             return filler::fills(page);
         }
         let mut page = [0; LEN];
         self.source.read_exact_at(offset, &mut page).is_ok() && filler::fills(&page)
-    }
-
-    fn refuse_filler(&self, gpa: Gpa, offset: u64, bytes: &[u8]) -> Result<(), FrameError> {
-        if self.is_filler(gpa.u64(), offset, bytes) {
-            let pfn = gpa.pfn().into();
-            return Err(FrameError::Filler { pfn });
-        }
-        Ok(())
-    }
-
-    /// The file offset of the byte at `gpa`, whose page is wholly inside the file.
-    fn offset_of(&self, gpa: Gpa) -> Result<u64, FrameError> {
-        let page = self.frame(gpa.pfn().into())?;
-        Ok(page.0.saturating_add(gpa.u64() & PAGE_MASK))
     }
 
     fn from_source(path: PathBuf, source: ByteSource) -> Result<Dump, OpenError> {
@@ -392,14 +319,86 @@ impl Dump {
     }
 }
 
-/// How much of an index's pages a file of `file_len` bytes holds whole.
-pub(crate) fn coverage(index: &PageIndex, file_len: u64) -> Coverage {
-    let claimed = index.pages();
-    let present = (file_len.saturating_sub(index.first_page()) / PAGE).min(claimed);
-    Coverage {
-        claimed,
-        present,
-        missing: claimed.saturating_sub(present),
+/// A dump's pages, each stored as it is. A dump without pages lists no frame.
+impl PhysicalMemory for Dump {
+    fn frame(&self, pfn: Pfn) -> Result<FileOffset, FrameError> {
+        let Contents::Pages(index) = &self.contents else {
+            return Err(FrameError::NotInDump { pfn });
+        };
+        let position = index
+            .position(pfn.u64(), &self.source)
+            .map_err(|error| FrameError::Io {
+                pfn,
+                kind: error.kind(),
+            })?
+            .ok_or(FrameError::NotInDump { pfn })?;
+        let offset = index.first_page().saturating_add(position.saturating_mul(PAGE));
+        if offset.saturating_add(PAGE) > self.file_len() {
+            return Err(FrameError::OutOfFile { pfn, offset });
+        }
+        Ok(FileOffset(offset))
+    }
+
+    fn read_page(&self, page: FileOffset, skip: usize, buf: &mut [u8]) -> Result<(), PageError> {
+        self.source
+            .read_exact_at(page.0.saturating_add(skip as u64), buf)
+            .map_err(|error| PageError::Io(error.kind()))?;
+        self.refuse_filler(page, skip, buf)
+    }
+
+    fn borrow_page(&self, page: FileOffset, skip: usize, len: usize) -> Result<Option<&[u8]>, PageError> {
+        let Some(bytes) = self.source.slice(page.0.saturating_add(skip as u64), len) else {
+            return Ok(None);
+        };
+        self.refuse_filler(page, skip, bytes)?;
+        Ok(Some(bytes))
+    }
+
+    fn runs(&self) -> Box<dyn Iterator<Item = PageRun> + '_> {
+        match &self.contents {
+            Contents::Pages(index) => Box::new(index.runs(&self.source)),
+            _ => Box::new(std::iter::empty()),
+        }
+    }
+
+    fn frame_limit(&self) -> u64 {
+        match &self.contents {
+            Contents::Pages(index) => index.limit(),
+            _ => 0,
+        }
+    }
+
+    fn known(&self) -> Known {
+        let header = &self.header;
+        Known {
+            machine: Some(header.machine),
+            pae: header.pae_enabled,
+            directory_table_base: Some(header.directory_table_base),
+            processors: header.context.into_iter().collect(),
+            bug_check: header.bug_check,
+            lists: [header.ps_active_process_head, header.ps_loaded_module_list]
+                .into_iter()
+                .flatten()
+                .collect(),
+        }
+    }
+}
+
+/// The blocks of a triage dump.
+impl VirtualPieces for Dump {
+    fn extent(&self, gva: Gva) -> Result<Extent, ReadError> {
+        match &self.contents {
+            Contents::Pieces(triage) => triage.extent(gva),
+            _ => Err(ReadError::NotInTriageDump { gva }),
+        }
+    }
+
+    fn read_at(&self, offset: FileOffset, buf: &mut [u8]) -> io::Result<()> {
+        self.source.read_exact_at(offset.0, buf)
+    }
+
+    fn borrow_at(&self, offset: FileOffset, len: usize) -> Option<&[u8]> {
+        self.source.slice(offset.0, len)
     }
 }
 
@@ -521,38 +520,4 @@ fn check_header(path: &Path, wide: bool, header: Header) -> Result<Header, OpenE
         });
     }
     Ok(header)
-}
-
-/// Reads what leads to the memory in a dump. How 32-bit systems write ranges and triage data is not known.
-fn read_contents(header: &Header, head: &[u8], source: &ByteSource) -> Result<Contents, IndexError> {
-    let wide = header.machine != Machine::I386;
-    match header.kind {
-        DumpKind::Full => full_index(header).map(Contents::Pages),
-        DumpKind::Summary | DumpKind::BitmapFull | DumpKind::BitmapKernel => {
-            let layout = BitmapLayout::read(header, head, source.len())?;
-            let index = BitmapIndex::build(layout, source)?;
-            Ok(Contents::Pages(PageIndex::Bitmap(index)))
-        }
-        DumpKind::Triage if wide => {
-            Triage::read(header, source).map(|triage| Contents::Pieces(Box::new(triage)))
-        }
-        DumpKind::KernelRanges | DumpKind::KernelUserRanges | DumpKind::CompleteRanges if wide => {
-            read_ranges(header.kind, head, source).map(Contents::Pages)
-        }
-        _ => Ok(Contents::HeaderOnly),
-    }
-}
-
-fn full_index(header: &Header) -> Result<PageIndex, IndexError> {
-    let room = header.max_runs();
-    match header.number_of_runs {
-        Some(count) if count > room => Err(IndexError::Bad(format!(
-            "the header claims {count} runs of pages and has room for {room}"
-        ))),
-        _ => Ok(PageIndex::Runs(RunIndex::new(
-            &header.physical_runs,
-            header.len(),
-            header.number_of_pages,
-        )?)),
-    }
 }

@@ -1,55 +1,12 @@
 //! What is worth saying about a dump that could be opened all the same.
 
-use schemars::JsonSchema;
-use serde::Serialize;
-
+use crate::dump::contents::{Contents, coverage};
+use crate::dump::header::{DumpKind, Header};
 use crate::dump::index::PageIndex;
-use crate::dump::{Contents, coverage};
-use crate::{Dump, DumpKind, Header, ReadError};
-
-/// A finding that does not keep the dump from being read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Note {
-    /// The stable name of the finding, for machines: kebab-case, never changed once released.
-    pub id: &'static str,
-    /// The finding in words, with its numbers.
-    pub text: String,
-    /// What it says of the dump's memory, when that is why parts of it cannot be read.
-    #[serde(skip)]
-    pub lost: Option<Lost>,
-}
-
-/// Why memory that a dump should have cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Lost {
-    /// The file ends before it.
-    Cut,
-    /// Only the header of this kind of dump can be read.
-    HeaderOnly,
-    /// The page tables that the header names do not lead to the kernel.
-    NotMapped,
-    /// The pages are encrypted.
-    Encrypted,
-}
-
-impl Note {
-    pub(crate) fn new(id: &'static str, text: impl Into<String>) -> Note {
-        Note {
-            id,
-            text: text.into(),
-            lost: None,
-        }
-    }
-
-    /// The same, where it is why memory cannot be read.
-    pub(crate) fn losing(self, lost: Lost) -> Note {
-        Note {
-            lost: Some(lost),
-            ..self
-        }
-    }
-}
+use crate::dump::note::{Lost, Note};
+use crate::file::source::ByteSource;
+use crate::memory::error::ReadError;
+use crate::memory::space::AddressSpace;
 
 /// Bits of the header's Attributes that a reader should know of.
 const ATTRIBUTES: &[(u32, &str, &str)] = &[
@@ -85,12 +42,16 @@ const ENCRYPTED: u32 = 1 << 8;
 const DECRYPTED: u32 = 1 << 9;
 
 /// All findings about a dump.
-pub(crate) fn of(dump: &Dump) -> Vec<Note> {
-    let header = dump.header();
+pub(crate) fn of(
+    header: &Header,
+    contents: &Contents,
+    source: &ByteSource,
+    kernel_space: AddressSpace<'_>,
+) -> Vec<Note> {
     let mut notes = Vec::new();
-    match dump.contents() {
+    match contents {
         Contents::Pages(index) => {
-            lengths(header, index, dump.file_len(), &mut notes);
+            lengths(header, index, source.len(), &mut notes);
             counts(header, index, &mut notes);
         }
         Contents::Pieces(triage) => triage.notes(&mut notes),
@@ -105,8 +66,8 @@ pub(crate) fn of(dump: &Dump) -> Vec<Note> {
             ),
         ));
     }
-    notes.extend(tables(dump));
-    if dump.source().is_refused() {
+    notes.extend(tables(header, contents, kernel_space));
+    if source.is_refused() {
         // Some systems refuse to map very large files.
         notes.push(Note::new(
             "not-mapped",
@@ -207,12 +168,12 @@ fn attributes(attributes: u32, notes: &mut Vec<Note>) {
 }
 
 /// A finding when the kernel's own list of processes has no physical address, without which nothing is found.
-fn tables(dump: &Dump) -> Option<Note> {
-    let head = dump.header().ps_active_process_head?;
-    if !matches!(dump.contents(), Contents::Pages(_)) {
+fn tables(header: &Header, contents: &Contents, kernel_space: AddressSpace<'_>) -> Option<Note> {
+    let head = header.ps_active_process_head?;
+    if !matches!(contents, Contents::Pages(_)) {
         return None;
     }
-    let error = dump.kernel_space().translate(head).err()?;
+    let error = kernel_space.translate(head).err()?;
     // Of what the file is cut before, the truncation is told already.
     if matches!(error, ReadError::OutOfFile { .. }) {
         return None;

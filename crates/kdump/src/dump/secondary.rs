@@ -6,10 +6,11 @@ use std::io;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::dump::Contents;
+use crate::dump::Dump;
+use crate::dump::contents::Contents;
 use crate::file::source::ByteSource;
+use crate::memory::page::FileOffset;
 use crate::value::le;
-use crate::{Dump, FileOffset};
 
 /// `DUMP_BLOB_FILE_HEADER`: two signatures, its own length, a build number.
 const FILE_HEADER: usize = 0x10;

@@ -5,17 +5,18 @@
 //! memory is not among it: the processor's control block names the thread, the thread its process, and the
 //! debugger data block where both do.
 
-use kdmp_parser::gxa::{Gva, Gxa};
 use serde::Serialize;
 
-use crate::dump::header::HEADER64_LEN;
+use crate::dump::debugger_data::{self, DebuggerData};
+use crate::dump::header::{HEADER64_LEN, Header};
 use crate::dump::index::IndexError;
+use crate::dump::note::{Lost, Note};
 use crate::file::source::ByteSource;
-use crate::kernel::kdbg;
-use crate::memory::space::Extent;
-use crate::value::hex;
-use crate::value::le;
-use crate::{DebuggerData, Header, Lost, Note, ReadError};
+use crate::memory::error::ReadError;
+use crate::memory::page::FileOffset;
+use crate::memory::pieces::Extent;
+use crate::value::address::Gva;
+use crate::value::{hex, le};
 
 /// Where `TRIAGE_DUMP64` is, and as much of it as is used.
 const DATA: u64 = HEADER64_LEN as u64;
@@ -195,7 +196,10 @@ impl Triage {
         let offset = block.offset.saturating_add(inside);
         match block.present(self.file_len).checked_sub(inside) {
             None | Some(0) => Err(ReadError::BlockCut { gva, offset }),
-            Some(len) => Ok(Extent { offset, len }),
+            Some(len) => Ok(Extent {
+                offset: FileOffset(offset),
+                len,
+            }),
         }
     }
 
@@ -245,8 +249,9 @@ impl Triage {
             return;
         };
         self.push(at.u64(), offset, size);
-        let len = kdbg::MAX_SIZE.min(usize::try_from(size).unwrap_or(kdbg::MAX_SIZE));
-        let Some(data) = bytes(source, offset.into(), len).and_then(|block| kdbg::parse(at, &block)) else {
+        let len = debugger_data::MAX_SIZE.min(usize::try_from(size).unwrap_or(debugger_data::MAX_SIZE));
+        let Some(data) = bytes(source, offset.into(), len).and_then(|block| debugger_data::parse(at, &block))
+        else {
             return;
         };
         self.kernel_base = Some(Gva::new(data.kern_base)).filter(|base| base.u64() != 0);

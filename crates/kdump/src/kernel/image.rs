@@ -1,11 +1,12 @@
 //! Images in memory: their PE header and the identity of their PDB.
 
-use kdmp_parser::gxa::{Gva, Gxa};
 use serde::Serialize;
 
+use crate::memory::cursor::Cursor;
+use crate::memory::error::ReadError;
+use crate::value::address::Gva;
 use crate::value::hex;
 use crate::value::le;
-use crate::{Cursor, ReadError};
 
 /// Limits of what a header may claim, all far above what linkers write.
 const MAX_NT_HEADER: u32 = 1 << 20;

@@ -1,14 +1,13 @@
 //! Where the kernel's image is.
 
 pub(crate) mod image;
-pub(crate) mod kdbg;
 
-use kdmp_parser::gxa::{Gva, Gxa};
-
-use crate::kernel::image::{BaseSource, MZ};
-use crate::{
-    Cursor, DebuggerDataError, Dump, ImageError, KernelImage, ReadError, Rsds, debugger_data, image_at,
-};
+use crate::dump::Dump;
+use crate::dump::debugger_data::{DebuggerData, DebuggerDataError, read};
+use crate::kernel::image::{BaseSource, ImageError, KernelImage, MZ, Rsds, image_at};
+use crate::memory::cursor::Cursor;
+use crate::memory::error::ReadError;
+use crate::value::address::Gva;
 
 /// The PDB names of kernels: the uniprocessor and multiprocessor ones with and without PAE, and the one for
 /// five levels of page tables.
@@ -93,6 +92,15 @@ fn tell(attempts: &[BaseAttempt]) -> String {
     attempts.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
+/// Reads the debugger data block that the header names, in the kernel's address space.
+///
+/// # Errors
+/// The header names none, it cannot be read as far as its KernBase, or its tag is not `KDBG`.
+pub fn debugger_data(dump: &Dump) -> Result<DebuggerData, DebuggerDataError> {
+    let at = dump.header().kd_debugger_data_block;
+    read(at.ok_or(DebuggerDataError::NoAddress)?, &dump.kernel_space())
+}
+
 /// Finds the kernel's image: by the debugger data block, else by the first loaded module, else by a search
 /// below PsLoadedModuleList.
 ///
@@ -106,7 +114,7 @@ pub fn kernel_image(dump: &Dump) -> Result<KernelImage, KernelImageError> {
         (BaseSource::ModuleList, base_by_module),
     ];
     for (by, way) in ways {
-        let attempt = match way(&cursor) {
+        let attempt = match way(dump, &cursor) {
             Ok(base) => match image_at(&cursor, base) {
                 Ok(image) => {
                     return Ok(KernelImage {
@@ -128,7 +136,7 @@ pub fn kernel_image(dump: &Dump) -> Result<KernelImage, KernelImageError> {
         };
         attempts.push(attempt);
     }
-    match scan(&cursor) {
+    match scan(dump, &cursor) {
         Ok(image) => Ok(KernelImage {
             found_by: Some(BaseSource::Scan),
             ..image
@@ -145,34 +153,26 @@ pub fn kernel_image(dump: &Dump) -> Result<KernelImage, KernelImageError> {
 }
 
 /// A way to the kernel's base that needs no search.
-type Way = fn(&Cursor<'_>) -> Result<Gva, BaseError>;
+type Way = fn(&Dump, &Cursor<'_>) -> Result<Gva, BaseError>;
 
-fn base_by_debugger_data(cursor: &Cursor<'_>) -> Result<Gva, BaseError> {
-    Ok(Gva::new(debugger_data(cursor.space().dump())?.kern_base))
+fn base_by_debugger_data(dump: &Dump, _: &Cursor<'_>) -> Result<Gva, BaseError> {
+    Ok(Gva::new(debugger_data(dump)?.kern_base))
 }
 
 /// The kernel is the first module loaded: `_KLDR_DATA_TABLE_ENTRY` begins with InLoadOrderLinks and has DllBase
 /// behind six pointers, at +30 on 64-bit systems and +18 on 32-bit ones.
-fn base_by_module(cursor: &Cursor<'_>) -> Result<Gva, BaseError> {
-    let list = cursor
-        .space()
-        .dump()
-        .header()
-        .ps_loaded_module_list
-        .ok_or(BaseError::NoModuleList)?;
+fn base_by_module(dump: &Dump, cursor: &Cursor<'_>) -> Result<Gva, BaseError> {
+    let list = dump.header().ps_loaded_module_list;
+    let list = list.ok_or(BaseError::NoModuleList)?;
     let first = cursor.pointer(list).map_err(BaseError::ModuleList)?;
     let behind = u64::from(cursor.space().pointer_width()).saturating_mul(6);
     let dll_base = Gva::new(first.u64().wrapping_add(behind));
     cursor.pointer(dll_base).map_err(BaseError::ModuleList)
 }
 
-fn scan(cursor: &Cursor<'_>) -> Result<KernelImage, BaseError> {
-    let list = cursor
-        .space()
-        .dump()
-        .header()
-        .ps_loaded_module_list
-        .ok_or(BaseError::NoModuleList)?;
+fn scan(dump: &Dump, cursor: &Cursor<'_>) -> Result<KernelImage, BaseError> {
+    let list = dump.header().ps_loaded_module_list;
+    let list = list.ok_or(BaseError::NoModuleList)?;
     let mut unreadable = 0u64;
     for down in 0..SCAN_PAGES {
         let base = Gva::new(list.page_align().u64().wrapping_sub(down << 12));

@@ -2,14 +2,15 @@
 
 use std::borrow::Cow;
 
-use kdmp_parser::gxa::{Gva, Gxa};
-
-use crate::dump::{MAX_BYTES, left_in_page};
 use crate::memory::cache::PageCache;
 use crate::memory::error::ReadError;
-use crate::memory::page::PAGE_MASK;
-use crate::memory::space::{Extent, Place};
-use crate::{AddressSpace, FileOffset, UnicodeString};
+use crate::memory::page::{FileOffset, MAX_BYTES, left_in_page};
+use crate::memory::physical::in_page;
+use crate::memory::pieces::Extent;
+use crate::memory::space::{AddressSpace, Place};
+use crate::memory::unicode::UnicodeString;
+use crate::value::address::Gva;
+use crate::value::le;
 
 /// How far a read came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +22,37 @@ pub struct Partial {
     pub stopped: Option<ReadError>,
 }
 
+/// Bytes of virtual memory: where they are, and how many follow there.
+#[derive(Debug, Clone, Copy)]
+enum Span {
+    /// In a page of the source, from a byte on.
+    Page {
+        page: FileOffset,
+        skip: usize,
+        len: usize,
+    },
+    /// In a piece of memory without pages.
+    Piece(Extent),
+}
+
+impl Span {
+    /// How many of `len` bytes it can give.
+    fn up_to(self, len: usize) -> usize {
+        match self {
+            Span::Page { len: left, .. } => left.min(len),
+            Span::Piece(extent) => extent.up_to(len),
+        }
+    }
+
+    /// Where it begins in the file.
+    fn offset(self) -> FileOffset {
+        match self {
+            Span::Page { page, skip, .. } => FileOffset(page.0.saturating_add(skip as u64)),
+            Span::Piece(extent) => extent.offset,
+        }
+    }
+}
+
 /// A reader of one address space that remembers its translations. It belongs to one walk on one thread: make
 /// as many as there are walks.
 #[derive(Debug)]
@@ -29,8 +61,15 @@ pub struct Cursor<'d> {
     cache: PageCache,
 }
 
+impl<'d> AddressSpace<'d> {
+    /// A reader with a translation cache of its own. Make one for each walk.
+    pub fn cursor(&self) -> Cursor<'d> {
+        Cursor::new(*self)
+    }
+}
+
 impl<'d> Cursor<'d> {
-    pub(crate) fn new(space: AddressSpace<'d>) -> Cursor<'d> {
+    fn new(space: AddressSpace<'d>) -> Cursor<'d> {
         Cursor {
             space,
             cache: PageCache::default(),
@@ -47,7 +86,7 @@ impl<'d> Cursor<'d> {
     /// # Errors
     /// As [`read`](Self::read).
     pub fn place(&self, gva: Gva) -> Result<FileOffset, ReadError> {
-        self.extent(gva).map(|extent| FileOffset(extent.offset))
+        self.span(gva).map(Span::offset)
     }
 
     /// Fills `buf` with the bytes from `gva` on.
@@ -71,13 +110,13 @@ impl<'d> Cursor<'d> {
             if left.is_empty() {
                 return Partial { read, stopped: None };
             }
-            let stopped = match self.extent(at) {
-                Ok(extent) => {
-                    let len = extent.up_to(left.len());
+            let stopped = match self.span(at) {
+                Ok(span) => {
+                    let len = span.up_to(left.len());
                     let Some((now, rest)) = left.split_at_mut_checked(len) else {
                         return Partial { read, stopped: None };
                     };
-                    let result = self.read_extent(extent, at, now);
+                    let result = self.read_span(span, at, now);
                     left = rest;
                     result.map(|()| len)
                 }
@@ -123,11 +162,10 @@ impl<'d> Cursor<'d> {
         if len == 0 {
             return Ok(Cow::Borrowed(&[]));
         }
-        let extent = self.extent(gva)?;
-        if extent.up_to(len) == len
-            && let Some(bytes) = self.space.dump().source().slice(extent.offset, len)
+        let span = self.span(gva)?;
+        if span.up_to(len) == len
+            && let Some(bytes) = self.borrow_span(span, gva, len)?
         {
-            self.refuse_filler(extent, gva, bytes)?;
             return Ok(Cow::Borrowed(bytes));
         }
         // The buffer grows with what was read, so that a length out of the dump costs no more than what
@@ -138,10 +176,10 @@ impl<'d> Cursor<'d> {
             let Some(at) = next(gva, start) else {
                 return Err(ReadError::Wraps { gva, len });
             };
-            let extent = self.extent(at)?;
-            let now = extent.up_to(len.saturating_sub(start));
+            let span = self.span(at)?;
+            let now = span.up_to(len.saturating_sub(start));
             bytes.resize(start.saturating_add(now), 0);
-            self.read_extent(extent, at, bytes.get_mut(start..).unwrap_or_default())?;
+            self.read_span(span, at, bytes.get_mut(start..).unwrap_or_default())?;
         }
         Ok(Cow::Owned(bytes))
     }
@@ -205,7 +243,27 @@ impl<'d> Cursor<'d> {
     /// # Errors
     /// The structure itself cannot be read. A buffer that cannot be is told in the result.
     pub fn unicode_string(&self, gva: Gva) -> Result<UnicodeString, ReadError> {
-        UnicodeString::read(self, gva)
+        let width = self.space.pointer_width();
+        let field = |offset: u32, size: u32| {
+            let at = gva.u64().checked_add(offset.into());
+            let len = usize::try_from(width.saturating_mul(2)).unwrap_or_default();
+            self.uint(Gva::new(at.ok_or(ReadError::Wraps { gva, len })?), size)
+        };
+        let (length, maximum_length) = (field(0, 2)? & 0xffff, field(2, 2)? & 0xffff);
+        let buffer = Gva::new(field(width, width)?);
+        let mut bytes = vec![0; usize::try_from(length).unwrap_or_default() & !1];
+        let partial = self.read_partial(buffer, &mut bytes);
+        bytes.truncate(partial.read);
+        Ok(UnicodeString {
+            length: u16::try_from(length).unwrap_or_default(),
+            maximum_length: u16::try_from(maximum_length).unwrap_or_default(),
+            buffer,
+            units: bytes
+                .chunks_exact(2)
+                .filter_map(|unit| le::u16(unit, 0))
+                .collect(),
+            stopped: partial.stopped,
+        })
     }
 
     fn array<const N: usize>(&self, gva: Gva) -> Result<[u8; N], ReadError> {
@@ -214,44 +272,39 @@ impl<'d> Cursor<'d> {
         Ok(bytes)
     }
 
-    /// Reads bytes at `gva`, which are in `extent`.
-    fn read_extent(&self, extent: Extent, gva: Gva, buf: &mut [u8]) -> Result<(), ReadError> {
-        self.space
-            .dump()
-            .source()
-            .read_exact_at(extent.offset, buf)
-            .map_err(|error| ReadError::Io {
-                gva,
-                kind: error.kind(),
-            })?;
-        self.refuse_filler(extent, gva, buf)
-    }
-
-    /// Refuses bytes of a page that its writer could not read. What a triage dump holds are no pages.
-    fn refuse_filler(&self, extent: Extent, gva: Gva, bytes: &[u8]) -> Result<(), ReadError> {
-        let dump = self.space.dump();
-        if dump.triage().is_none() && dump.is_filler(gva.u64(), extent.offset, bytes) {
-            return Err(self.space.filler_at(gva));
+    /// Reads bytes at `gva`, which are in `span`.
+    fn read_span(&self, span: Span, gva: Gva, buf: &mut [u8]) -> Result<(), ReadError> {
+        match span {
+            Span::Page { page, skip, .. } => self.space.read_page(page, skip, gva, buf),
+            Span::Piece(extent) => self.space.read_piece(extent, gva, buf),
         }
-        Ok(())
     }
 
-    /// Where the byte at `gva` is in the file, and how many follow it there. A page is remembered.
-    fn extent(&self, gva: Gva) -> Result<Extent, ReadError> {
-        let page = gva.u64() >> 12;
-        let base = match self.cache.get(page) {
-            Some(base) => base,
+    /// The bytes at `gva`, which are in `span`, without copying; `None` where they are not in memory.
+    fn borrow_span(&self, span: Span, gva: Gva, len: usize) -> Result<Option<&'d [u8]>, ReadError> {
+        match span {
+            Span::Page { page, skip, .. } => self.space.borrow_page(page, skip, gva, len),
+            Span::Piece(extent) => Ok(self.space.borrow_piece(extent, len)),
+        }
+    }
+
+    /// Where the byte at `gva` is, and how many follow it there. A page is remembered.
+    fn span(&self, gva: Gva) -> Result<Span, ReadError> {
+        let number = gva.u64() >> 12;
+        let page = match self.cache.get(number) {
+            Some(page) => FileOffset(page),
             None => match self.space.locate(gva)? {
-                Place::Page(base) => {
-                    self.cache.put(page, base.0);
-                    base.0
+                Place::Page(page) => {
+                    self.cache.put(number, page.0);
+                    page
                 }
-                Place::Piece(extent) => return Ok(extent),
+                Place::Piece(extent) => return Ok(Span::Piece(extent)),
             },
         };
-        Ok(Extent {
-            offset: base.saturating_add(gva.u64() & PAGE_MASK),
-            len: left_in_page(gva.u64()) as u64,
+        Ok(Span::Page {
+            page,
+            skip: in_page(gva.u64()),
+            len: left_in_page(gva.u64()),
         })
     }
 }

@@ -1,15 +1,27 @@
-//! Pages of 4 KiB, and runs of them.
+//! Pages of 4 KiB, runs of them, and where they are in a file.
 
-use kdmp_parser::pxe::Pfn;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::value::address::Pfn;
 use crate::value::hex;
 
 /// Bytes of a page.
 pub(crate) const PAGE: u64 = 0x1000;
 /// Bits of an address that are its place in its page.
 pub(crate) const PAGE_MASK: u64 = PAGE - 1;
+
+/// The most bytes that one read may return: lengths come out of the dump.
+pub const MAX_BYTES: usize = 16 << 20;
+
+/// Bytes from an address to the end of its page of 4 KiB.
+pub(crate) fn left_in_page(address: u64) -> usize {
+    usize::try_from(PAGE.saturating_sub(address & PAGE_MASK)).unwrap_or_default()
+}
+
+/// An offset in the file of a dump, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+pub struct FileOffset(pub u64);
 
 /// Page frames that follow each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]

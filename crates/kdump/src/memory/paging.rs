@@ -1,23 +1,21 @@
 //! Page tables: x64 with four and five levels, x86 with and without PAE, ARM64 with pages of 4 KiB.
 
-use kdmp_parser::gxa::{Gpa, Gva, Gxa};
+use crate::value::address::{Gpa, Gva};
+use kdmp_parser::pxe::PxeFlags;
 use serde::Serialize;
 
-use crate::Dump;
 use crate::memory::error::{FrameUse, NotPresentKind, ReadError, TranslateError};
 pub use crate::memory::level::Level;
+use crate::memory::physical::{PhysicalMemory, read_in_frame};
 
 /// Bits 12 to 51 of an entry: the page frame.
 const FRAME: u64 = 0x000f_ffff_ffff_f000;
 /// Of ARM64: bits 12 to 49. Bit 0 of a descriptor is valid and bit 1 a table, or a page on the last level.
 const ARM64_FRAME: u64 = 0x0003_ffff_ffff_f000;
 const ARM64_TABLE: u64 = 1 << 1;
-const VALID: u64 = 1;
-const LARGE: u64 = 1 << 7;
 /// Of an entry that is not valid (`_MMPTE_TRANSITION`, `_MMPTE_PROTOTYPE`).
 const SWIZZLE: u64 = 1 << 4;
 const PROTOTYPE: u64 = 1 << 10;
-const TRANSITION: u64 = 1 << 11;
 /// The lowest bit that Windows sets in entries that are not valid, so that a processor that speculates
 /// through one (L1TF) finds no memory there.
 const INVALID_MASK: u64 = 1 << 45;
@@ -127,9 +125,10 @@ static X86: [Table; 2] = [
     },
 ];
 
-/// How an address space translates.
+/// How the page tables of an address space are formed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Paging {
+#[non_exhaustive]
+pub enum Paging {
     /// x64 with four levels.
     X64,
     /// x64 with five levels (LA57).
@@ -178,7 +177,12 @@ impl Paging {
     }
 
     /// Walks the tables whose root is `root`.
-    pub(crate) fn translate(self, dump: &Dump, root: Gpa, gva: Gva) -> Result<Translation, TranslateError> {
+    pub(crate) fn translate(
+        self,
+        memory: &dyn PhysicalMemory,
+        root: Gpa,
+        gva: Gva,
+    ) -> Result<Translation, TranslateError> {
         if !self.is_canonical(gva) {
             return Err(ReadError::NonCanonical { gva });
         }
@@ -186,14 +190,14 @@ impl Paging {
         let mut page_size = PageSize::Size4K;
         let mut transition = false;
         for table in self.tables() {
-            let (entry, at) = self.entry(dump, frame, table, gva)?;
+            let (entry, at) = self.entry(memory, frame, table, gva)?;
             let refuse = |state| not_present(gva, table.level, entry, at, state);
             // A table can be in transition as well as a page. Bit 7 is then part of its protection and says
             // nothing about large pages.
-            if entry & VALID == 0 {
+            if !PxeFlags::new(entry).present() {
                 transition = true;
                 frame = self
-                    .transition_frame(dump, entry)
+                    .transition_frame(memory, entry)
                     .ok_or_else(|| refuse(self.state_of(entry)))?;
                 continue;
             }
@@ -235,7 +239,13 @@ impl Paging {
     }
 
     /// The entry of `gva` in the table at `base`, and its physical address.
-    fn entry(self, dump: &Dump, base: u64, table: &Table, gva: Gva) -> Result<(u64, Gpa), TranslateError> {
+    fn entry(
+        self,
+        memory: &dyn PhysicalMemory,
+        base: u64,
+        table: &Table,
+        gva: Gva,
+    ) -> Result<(u64, Gpa), TranslateError> {
         let index = (gva.u64() >> table.shift) & !(u64::MAX << table.bits);
         // The entries of a table fill the bits that its address leaves clear: 1,024 of 4 bytes, 512 or 4 of 8.
         let mut bytes = [0; 8];
@@ -245,7 +255,7 @@ impl Paging {
         };
         let bytes = bytes.unwrap_or_default();
         let at = Gpa::new(base | offset);
-        dump.read_in_frame(at, bytes)
+        read_in_frame(memory, at, bytes)
             .map_err(|error| ReadError::from_frame(error, gva, FrameUse::Table(table.level)))?;
         let entry = bytes
             .iter()
@@ -271,7 +281,7 @@ impl Paging {
             (Paging::Arm64, Level::Pte) if !names_table => return Leads::Nowhere,
             (_, Level::Pte) => true,
             (Paging::Arm64, _) => !names_table,
-            _ => entry & LARGE != 0,
+            _ => PxeFlags::new(entry).large_page(),
         };
         match table.page {
             Some(size) if is_page => Leads::Page(size),
@@ -291,8 +301,9 @@ impl Paging {
     }
 
     /// The frame of an entry in transition: not valid, transition, not a prototype.
-    fn transition_frame(self, dump: &Dump, entry: u64) -> Option<u64> {
-        if entry & (VALID | TRANSITION | PROTOTYPE) != TRANSITION {
+    fn transition_frame(self, memory: &dyn PhysicalMemory, entry: u64) -> Option<u64> {
+        let flags = PxeFlags::new(entry);
+        if flags.present() || !flags.transition() || entry & PROTOTYPE != 0 {
             return None;
         }
         let frame = entry & self.frame_mask();
@@ -302,7 +313,7 @@ impl Paging {
         if matches!(self, Paging::X64 | Paging::La57 | Paging::Pae)
             && frame >= INVALID_MASK
             && entry & SWIZZLE == 0
-            && dump.frame_limit() <= INVALID_MASK >> 12
+            && memory.frame_limit() <= INVALID_MASK >> 12
         {
             return Some(frame & INVALID_MASK.wrapping_sub(1));
         }

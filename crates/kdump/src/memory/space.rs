@@ -1,20 +1,30 @@
-//! An address space: a dump seen through page tables.
+//! An address space: memory seen through page tables.
 
-use kdmp_parser::gxa::{Gpa, Gva, Gxa};
-
-use crate::dump::{Contents, MAX_BYTES, left_in_page};
-use crate::memory::error::{FrameError, FrameUse};
-use crate::memory::page::PAGE_MASK;
-use crate::memory::paging::Paging;
-use crate::{Cursor, Dump, FileOffset, ReadError, TranslateError, Translation};
+use crate::memory::error::{FrameUse, ReadError, TranslateError};
+use crate::memory::page::{FileOffset, MAX_BYTES, PAGE, left_in_page};
+use crate::memory::paging::{Paging, Translation};
+use crate::memory::physical::{PageError, PhysicalMemory, in_page};
+use crate::memory::pieces::{Extent, VirtualPieces};
+use crate::value::address::{Gpa, Gva};
 
 /// The virtual memory that one set of page tables describes.
 #[derive(Debug, Clone, Copy)]
 pub struct AddressSpace<'d> {
-    dump: &'d Dump,
+    memory: Memory<'d>,
     root: Gpa,
     kernel_root: Gpa,
     paging: Paging,
+}
+
+/// What an address space is of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Memory<'d> {
+    /// Pages, which page tables give an order.
+    Pages(&'d dyn PhysicalMemory),
+    /// Pieces of virtual memory, for which no page tables are needed.
+    Pieces(&'d dyn VirtualPieces),
+    /// None: only a header can be read.
+    Nothing,
 }
 
 /// Bytes of virtual memory that lie in one page, and follow each other in the file.
@@ -60,26 +70,17 @@ pub(crate) enum Place {
     Piece(Extent),
 }
 
-/// Bytes of virtual memory that follow each other in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Extent {
-    /// Where they begin in the file.
-    pub(crate) offset: u64,
-    /// How many they are, at least one.
-    pub(crate) len: u64,
-}
-
-impl Extent {
-    /// How many of `len` bytes they can give.
-    pub(crate) fn up_to(self, len: usize) -> usize {
-        usize::try_from(self.len).unwrap_or(len).min(len)
-    }
-}
-
 impl<'d> AddressSpace<'d> {
-    pub(crate) fn new(dump: &'d Dump, root: Gpa, paging: Paging) -> AddressSpace<'d> {
+    /// The memory of a source as page tables at `directory_table_base` show it. Bits that are no part of an address
+    /// (the PCID of x64) are left out of account.
+    pub fn of(memory: &'d dyn PhysicalMemory, paging: Paging, directory_table_base: u64) -> AddressSpace<'d> {
+        AddressSpace::over(Memory::Pages(memory), paging, directory_table_base)
+    }
+
+    pub(crate) fn over(memory: Memory<'d>, paging: Paging, directory_table_base: u64) -> AddressSpace<'d> {
+        let root = paging.root(directory_table_base);
         AddressSpace {
-            dump,
+            memory,
             root,
             kernel_root: root,
             paging,
@@ -89,11 +90,6 @@ impl<'d> AddressSpace<'d> {
     /// The same space, with the kernel's half from other tables.
     pub(crate) fn with_kernel_root(self, kernel_root: Gpa) -> AddressSpace<'d> {
         AddressSpace { kernel_root, ..self }
-    }
-
-    /// The dump it is in.
-    pub fn dump(&self) -> &'d Dump {
-        self.dump
     }
 
     /// How many bits of an address its page tables index: 48, or 57 with five levels; 32 on x86.
@@ -125,17 +121,17 @@ impl<'d> AddressSpace<'d> {
     /// An address that is not canonical, an entry that is not present, a table that is not in the dump or
     /// beyond the end of its file. A triage dump has no page tables: nothing in it translates.
     pub fn translate(&self, gva: Gva) -> Result<Translation, TranslateError> {
-        match self.dump.contents() {
-            Contents::Pages(_) => {}
-            Contents::Pieces(_) => return Err(ReadError::NotInTriageDump { gva }),
-            Contents::HeaderOnly => return Err(ReadError::HeaderOnly { gva }),
-        }
+        let memory = match self.memory {
+            Memory::Pages(memory) => memory,
+            Memory::Pieces(_) => return Err(ReadError::NotInTriageDump { gva }),
+            Memory::Nothing => return Err(ReadError::HeaderOnly { gva }),
+        };
         let root = if self.paging.is_kernel_half(gva) {
             self.kernel_root
         } else {
             self.root
         };
-        self.paging.translate(self.dump, root, gva)
+        self.paging.translate(memory, root, gva)
     }
 
     /// Where the `len` bytes from `gva` on are, in physical memory and in the file. Of more than [`MAX_BYTES`]
@@ -176,58 +172,119 @@ impl<'d> AddressSpace<'d> {
     fn piece(&self, at: Gva, len: u64) -> Result<Piece, Gone> {
         let gone = |gpa, reason| Gone { gva: at, gpa, reason };
         let len = len.min(left_in_page(at.u64()) as u64);
-        if let Contents::Pieces(triage) = self.dump.contents() {
-            let extent = triage.extent(at).map_err(|error| gone(None, error))?;
-            return Ok(Piece {
-                gva: at,
-                gpa: None,
-                offset: FileOffset(extent.offset),
-                len: len.min(extent.len),
-            });
-        }
+        let memory = match self.memory {
+            Memory::Pages(memory) => memory,
+            Memory::Pieces(pieces) => {
+                let extent = pieces.extent(at).map_err(|error| gone(None, error))?;
+                return Ok(Piece {
+                    gva: at,
+                    gpa: None,
+                    offset: extent.offset,
+                    len: len.min(extent.len),
+                });
+            }
+            Memory::Nothing => return Err(gone(None, ReadError::HeaderOnly { gva: at })),
+        };
         let gpa = self.translate(at).map_err(|error| gone(None, error))?.gpa;
-        let page = self.dump.frame(gpa.pfn().into());
+        let page = memory.frame(gpa.pfn());
         let page = page
-            .and_then(|page| match self.dump.is_page_of_filler(page.0) {
-                true => Err(FrameError::Filler {
-                    pfn: gpa.pfn().into(),
-                }),
-                false => Ok(page),
+            .and_then(|page| match whole(memory, page) {
+                Err(error @ PageError::Filler) => Err(error.of(gpa.pfn())),
+                _ => Ok(page),
             })
             .map_err(|error| gone(Some(gpa), ReadError::from_frame(error, at, FrameUse::Data)))?;
         Ok(Piece {
             gva: at,
             gpa: Some(gpa),
-            offset: FileOffset(page.0.saturating_add(at.u64() & PAGE_MASK)),
+            offset: FileOffset(page.0.saturating_add(in_page(at.u64()) as u64)),
             len,
         })
     }
 
-    /// Where the byte at `gva` is in the file.
+    /// Where the byte at `gva` is.
     pub(crate) fn locate(&self, gva: Gva) -> Result<Place, ReadError> {
-        if let Contents::Pieces(triage) = self.dump.contents() {
-            return triage.extent(gva).map(Place::Piece);
-        }
-        let pfn = self.translate(gva)?.gpa.pfn().into();
-        self.dump
+        let memory = match self.memory {
+            Memory::Pages(memory) => memory,
+            Memory::Pieces(pieces) => return pieces.extent(gva).map(Place::Piece),
+            Memory::Nothing => return Err(ReadError::HeaderOnly { gva }),
+        };
+        let pfn = self.translate(gva)?.gpa.pfn();
+        memory
             .frame(pfn)
             .map(Place::Page)
             .map_err(|error| ReadError::from_frame(error, gva, FrameUse::Data))
     }
 
-    /// Why bytes at `gva` that read as the filler of a page are none of the system's.
-    pub(crate) fn filler_at(&self, gva: Gva) -> ReadError {
-        match self.translate(gva) {
-            Ok(Translation { gpa, .. }) => {
-                let pfn = gpa.pfn().into();
-                ReadError::from_frame(FrameError::Filler { pfn }, gva, FrameUse::Data)
-            }
-            Err(error) => error,
+    /// Fills `buf` with bytes of a page, from the byte `skip` on, which are those at `gva`.
+    pub(crate) fn read_page(
+        &self,
+        page: FileOffset,
+        skip: usize,
+        gva: Gva,
+        buf: &mut [u8],
+    ) -> Result<(), ReadError> {
+        match self.memory {
+            Memory::Pages(memory) => memory
+                .read_page(page, skip, buf)
+                .map_err(|error| self.page_error(error, gva)),
+            _ => Err(ReadError::HeaderOnly { gva }),
         }
     }
 
-    /// A reader with a translation cache of its own. Make one for each walk.
-    pub fn cursor(&self) -> Cursor<'d> {
-        Cursor::new(*self)
+    /// The same bytes without copying; `None` where they are not in memory.
+    pub(crate) fn borrow_page(
+        &self,
+        page: FileOffset,
+        skip: usize,
+        gva: Gva,
+        len: usize,
+    ) -> Result<Option<&'d [u8]>, ReadError> {
+        match self.memory {
+            Memory::Pages(memory) => memory
+                .borrow_page(page, skip, len)
+                .map_err(|error| self.page_error(error, gva)),
+            _ => Ok(None),
+        }
     }
+
+    /// Fills `buf` with bytes of a piece of memory.
+    pub(crate) fn read_piece(&self, extent: Extent, gva: Gva, buf: &mut [u8]) -> Result<(), ReadError> {
+        match self.memory {
+            Memory::Pieces(pieces) => pieces.read_at(extent.offset, buf).map_err(|error| ReadError::Io {
+                gva,
+                kind: error.kind(),
+            }),
+            _ => Err(ReadError::HeaderOnly { gva }),
+        }
+    }
+
+    /// The same bytes without copying; `None` where they are not in memory.
+    pub(crate) fn borrow_piece(&self, extent: Extent, len: usize) -> Option<&'d [u8]> {
+        match self.memory {
+            Memory::Pieces(pieces) => pieces.borrow_at(extent.offset, len),
+            _ => None,
+        }
+    }
+
+    /// Why bytes at `gva` cannot be had of a page that is there.
+    fn page_error(&self, error: PageError, gva: Gva) -> ReadError {
+        match error {
+            PageError::Io(kind) => ReadError::Io { gva, kind },
+            PageError::Filler => match self.translate(gva) {
+                Ok(Translation { gpa, .. }) => {
+                    ReadError::from_frame(error.of(gpa.pfn()), gva, FrameUse::Data)
+                }
+                Err(error) => error,
+            },
+        }
+    }
+}
+
+/// Looks at a whole page, for what keeps its bytes from being the system's.
+fn whole(memory: &dyn PhysicalMemory, page: FileOffset) -> Result<(), PageError> {
+    const LEN: usize = PAGE as usize;
+    if memory.borrow_page(page, 0, LEN)?.is_some() {
+        return Ok(());
+    }
+    memory.read_page(page, 0, &mut [0; LEN])
 }

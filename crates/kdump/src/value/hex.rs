@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
-use kdmp_parser::gxa::{Gpa, Gva, Gxa};
-use kdmp_parser::pxe::Pfn;
+use crate::value::address::Pfn;
+use crate::value::address::{Gpa, Gva};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serializer;
 

@@ -1,5 +1,7 @@
-//! Plain values: times, little-endian numbers, addresses as text.
+//! Plain values: addresses, machines, times, numbers as files and JSON have them.
 
+pub(crate) mod address;
 pub(crate) mod hex;
 pub(crate) mod le;
+pub(crate) mod machine;
 pub(crate) mod time;

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::fmt;
 use std::sync::Arc;
 
-use kdump::{AddressSpace, Cursor, Dump, FileOffset, FileTime, Gva, Gxa};
+use kdump::{AddressSpace, Cursor, Dump, FileOffset, FileTime, Gva};
 use ntlayout::{Certainty, Field, Layout, Missing, Need};
 
 use crate::image::budget::{Budget, Claims, Owner, Part};
@@ -44,6 +44,7 @@ pub trait Globals: Send {
 /// It carries the translation cache of its reads, so it is `Send` but not `Sync`; one for each walk or thread
 /// costs little.
 pub struct Kernel<'d> {
+    dump: &'d Dump,
     cursor: Cursor<'d>,
     layout: Layout,
     base: Gva,
@@ -64,6 +65,7 @@ impl<'d> Kernel<'d> {
     #[must_use]
     pub fn new(dump: &'d Dump, base: Gva, layout: Layout, globals: Box<dyn Globals>) -> Self {
         Self {
+            dump,
             cursor: dump.kernel_space().cursor(),
             layout,
             base,
@@ -89,6 +91,7 @@ impl<'d> Kernel<'d> {
     #[must_use]
     pub fn unredacted(&self) -> Self {
         Self {
+            dump: self.dump,
             cursor: self.space().cursor(),
             layout: self.layout.clone(),
             base: self.base,
@@ -132,7 +135,7 @@ impl<'d> Kernel<'d> {
     /// The dump that is read.
     #[must_use]
     pub fn dump(&self) -> &'d Dump {
-        self.cursor.space().dump()
+        self.dump
     }
 
     /// The layout in use.

@@ -9,7 +9,7 @@
 
 use std::collections::HashSet;
 
-use kdump::{Gva, Gxa, NotPresentKind, ReadError};
+use kdump::{Gva, NotPresentKind, ReadError};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -241,7 +241,7 @@ pub fn walk_up_to(kernel: &Kernel<'_>, head: Gva, cap: usize) -> List {
     if forward.entries.is_empty() && matches!(&stop, Stop::Unreadable { at, .. } if at.gva() == head) {
         return List::unreadable(stop);
     }
-    let met = forward.entries.iter().map(Gxa::u64).collect();
+    let met = forward.entries.iter().map(|entry| entry.u64()).collect();
     let backward = walker.half(Direction::Backward, &met, forward.named);
     let back = match backward.end {
         HalfEnd::Stopped(back) => Some(back),

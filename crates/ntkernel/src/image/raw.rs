@@ -1,6 +1,6 @@
 //! Reads of memory that no member of the contract describes: parts of arrays, texts, whole stacks.
 
-use kdump::{Cursor, Gva, Gxa};
+use kdump::{Cursor, Gva};
 
 use crate::image::budget::Budget;
 use crate::image::trace::Trace;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use kdump::{Gva, Gxa, Piece};
+use kdump::{Gva, Piece};
 use ntlayout::{BitField, Member, SymbolTable};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use kdump::{Gva, Gxa};
+use kdump::Gva;
 use ntlayout::{BitField, Field, Member};
 
 use crate::image::contract::Global;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use kdump::{Gva, Gxa, ReadError};
+use kdump::{Gva, ReadError};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::image::expected::{Expected, Found};

@@ -2,7 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use kdump::{Gva, Gxa};
+use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -4,7 +4,7 @@
 //! a page of entries, a table above it a page of pointers. Handle values count entries in steps of four, the
 //! first entry of each leaf included, although it is no handle.
 
-use kdump::{Gva, Gxa};
+use kdump::Gva;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 

@@ -10,7 +10,7 @@
 //! its data and its header, that an event which is waited for has a list of who waits for it, and that a list's head is
 //! never null, hold in every kernel with ALPC.
 
-use kdump::{Gva, Gxa};
+use kdump::Gva;
 
 use crate::image::contract::{
     CommunicationInfo, DeviceObject, DispatcherHeader, DriverObject, Irp, Member, Message, Port, PortMessage,

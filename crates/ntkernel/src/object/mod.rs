@@ -12,7 +12,7 @@ pub mod process_ref;
 
 use std::fmt;
 
-use kdump::{Gva, Gxa};
+use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -4,7 +4,7 @@
 //! UniqueProcessId and ImageFileName are is the same over many builds, and told by how far the two are from each
 //! other; where several distances are known, the value is taken of which only one can be right.
 
-use kdump::{Cursor, Dump, Gva, Gxa, Triage};
+use kdump::{Cursor, Dump, Gva, Triage};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -10,7 +10,7 @@
 //! Sources: `_IRP`, `_IO_STACK_LOCATION` and `IoSizeOfIrp` as documented for drivers; the `IO_TYPE_*` numbers and the
 //! major functions of the same headers.
 
-use kdump::{Gva, Gxa};
+use kdump::Gva;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 

@@ -8,7 +8,7 @@ pub mod thread;
 pub mod thread_details;
 pub mod typed;
 
-use kdump::{FileTime, Gva, Gxa};
+use kdump::{FileTime, Gva};
 use schemars::JsonSchema;
 use serde::Serialize;
 

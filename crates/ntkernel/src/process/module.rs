@@ -1,6 +1,6 @@
 //! Loaded kernel modules, and code addresses told by them.
 
-use kdump::{Dump, Gva, Gxa};
+use kdump::{Dump, Gva};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -1,6 +1,6 @@
 //! Threads: what state they are in, what they wait for, and the ALPC message that they wait for.
 
-use kdump::{Gva, Gxa};
+use kdump::Gva;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 

@@ -1,6 +1,6 @@
 //! What the debugger shows of a single thread only.
 
-use kdump::{FileTime, Gva, Gxa};
+use kdump::{FileTime, Gva};
 use schemars::JsonSchema;
 use serde::Serialize;
 

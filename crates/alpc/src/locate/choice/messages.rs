@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use kdump::{Gva, Gxa};
+use kdump::Gva;
 
 use super::ports::{counts, is_blob};
 use super::tally::Tally;

@@ -19,7 +19,7 @@ mod tally;
 
 use std::collections::{BTreeSet, HashSet};
 
-use kdump::{Dump, Gva, Gxa};
+use kdump::{Dump, Gva};
 use ntlayout::{Certainty, Layout, Origin};
 use schemars::JsonSchema;
 use serde::Serialize;

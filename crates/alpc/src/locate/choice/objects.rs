@@ -1,6 +1,6 @@
 //! Types of objects, the headers before processes and threads, and the entries of handle tables.
 
-use kdump::{Gva, Gxa, NotPresentKind, ReadError};
+use kdump::{Gva, NotPresentKind, ReadError};
 
 use super::{Check, Examined};
 use crate::port;

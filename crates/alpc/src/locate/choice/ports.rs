@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kdump::{Gva, Gxa};
+use kdump::Gva;
 
 use super::{Check, Examined, is_linked, is_pointer, unless};
 use crate::port::{self, PortKind};

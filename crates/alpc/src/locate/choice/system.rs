@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use kdump::{Gva, Gxa};
+use kdump::Gva;
 
 use super::{Check, Examined, is_linked, is_pointer, unless};
 use ntkernel::image::contract::{

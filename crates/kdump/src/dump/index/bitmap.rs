@@ -11,10 +11,10 @@ use std::io;
 use multiversion::multiversion;
 
 use super::{IndexError, PageRun};
-use crate::Machine;
 use crate::dump::header::{DumpKind, Header};
 use crate::file::source::ByteSource;
 use crate::value::le;
+use crate::value::machine::Machine;
 
 /// Bits for each entry of the rank directory, and the same in bytes: two lines of a processor's cache.
 const BLOCK_BITS: u64 = 1024;

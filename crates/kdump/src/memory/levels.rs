@@ -1,18 +1,20 @@
-//! How the page tables of a dump are formed: what its header leaves open is tried.
-
-use kdmp_parser::gxa::{Gva, Gxa};
+//! How the page tables of a machine are formed: what its source of memory leaves open is tried.
 
 use crate::memory::paging::Paging;
-use crate::{AddressSpace, Dump, Machine};
+use crate::memory::physical::{Known, PhysicalMemory};
+use crate::memory::space::AddressSpace;
+use crate::value::address::Gva;
+use crate::value::machine::Machine;
 
-/// Finds how the page tables of a dump are formed.
+/// Finds how the page tables of a machine are formed.
 ///
 /// PaeEnabled says which of two forms those of x86 have, when it was written. That x64 tables have five levels is
 /// said by bit 12 of CR4, which no header holds. So both are tried on what must be mapped: the heads of the
 /// kernel's lists of processes and modules. Read with the wrong number of levels, an address is not canonical or
 /// leads astray.
-pub(crate) fn paging(dump: &Dump) -> Paging {
-    let candidates = candidates(dump);
+pub(crate) fn paging(memory: &dyn PhysicalMemory) -> Paging {
+    let known = memory.known();
+    let candidates = candidates(&known);
     let first = candidates.first().copied().unwrap_or(Paging::X64);
     if candidates.len() < 2 {
         return first;
@@ -20,32 +22,25 @@ pub(crate) fn paging(dump: &Dump) -> Paging {
     // A list that leads back tells more than an address that translates, but its page may be missing.
     let by = |believes: fn(&AddressSpace<'_>, Gva) -> bool| {
         candidates.iter().copied().find(|&paging| {
-            let space = dump.space_of(dump.header().directory_table_base, paging);
-            anchors(dump).any(|gva| believes(&space, gva))
+            let root = known.directory_table_base.unwrap_or_default();
+            let space = AddressSpace::of(memory, paging, root);
+            known.lists.iter().any(|&head| believes(&space, head))
         })
     };
     by(is_list).or_else(|| by(translates)).unwrap_or(first)
 }
 
 /// What the tables may be, the most likely first.
-fn candidates(dump: &Dump) -> &'static [Paging] {
-    match dump.header().machine {
-        Machine::Arm64 => &[Paging::Arm64],
-        Machine::I386 => match dump.header().pae_enabled {
+fn candidates(known: &Known) -> &'static [Paging] {
+    match known.machine {
+        Some(Machine::Arm64) => &[Paging::Arm64],
+        Some(Machine::I386) => match known.pae {
             Some(true) => &[Paging::Pae],
             Some(false) => &[Paging::X86],
             None => &[Paging::Pae, Paging::X86],
         },
         _ => &[Paging::X64, Paging::La57],
     }
-}
-
-/// Addresses that the kernel's tables must map.
-fn anchors(dump: &Dump) -> impl Iterator<Item = Gva> {
-    let header = dump.header();
-    [header.ps_active_process_head, header.ps_loaded_module_list]
-        .into_iter()
-        .flatten()
 }
 
 fn translates(space: &AddressSpace<'_>, gva: Gva) -> bool {

@@ -1,11 +1,12 @@
 //! The kernel debugger data block, `KDDEBUGGER_DATA64`: where the kernel keeps its lists.
 
-use kdmp_parser::gxa::{Gva, Gxa};
 use serde::Serialize;
 
+use crate::memory::error::ReadError;
+use crate::memory::space::AddressSpace;
+use crate::value::address::Gva;
 use crate::value::hex;
 use crate::value::le;
-use crate::{Dump, ReadError};
 
 /// Size of the largest block known, Windows 11's.
 pub(crate) const MAX_SIZE: usize = 0x380;
@@ -126,17 +127,13 @@ impl DebuggerDataError {
     }
 }
 
-/// Reads the debugger data block that the header names, in the kernel's address space.
+/// Reads a debugger data block in the kernel's address space.
 ///
 /// # Errors
-/// The header names none, it cannot be read as far as its KernBase, or its tag is not `KDBG`.
-pub fn debugger_data(dump: &Dump) -> Result<DebuggerData, DebuggerDataError> {
-    let at = dump
-        .header()
-        .kd_debugger_data_block
-        .ok_or(DebuggerDataError::NoAddress)?;
+/// It cannot be read as far as its KernBase, or its tag is not `KDBG`.
+pub(crate) fn read(at: Gva, space: &AddressSpace<'_>) -> Result<DebuggerData, DebuggerDataError> {
     let mut block = [0; MAX_SIZE];
-    let partial = dump.kernel_space().cursor().read_partial(at, &mut block);
+    let partial = space.cursor().read_partial(at, &mut block);
     if let Some(error) = partial.stopped
         && partial.read < MIN_SIZE
     {
@@ -156,7 +153,7 @@ pub fn debugger_data(dump: &Dump) -> Result<DebuggerData, DebuggerDataError> {
         at,
         size,
         stopped,
-        ..fields(bytes, dump.kernel_space().address_mask())
+        ..fields(bytes, space.address_mask())
     })
 }
 

@@ -1,0 +1,48 @@
+//! A finding about a dump that can be read all the same.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// A finding that does not keep the dump from being read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Note {
+    /// The stable name of the finding, for machines: kebab-case, never changed once released.
+    pub id: &'static str,
+    /// The finding in words, with its numbers.
+    pub text: String,
+    /// What it says of the dump's memory, when that is why parts of it cannot be read.
+    #[serde(skip)]
+    pub lost: Option<Lost>,
+}
+
+/// Why memory that a dump should have cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Lost {
+    /// The file ends before it.
+    Cut,
+    /// Only the header of this kind of dump can be read.
+    HeaderOnly,
+    /// The page tables that the header names do not lead to the kernel.
+    NotMapped,
+    /// The pages are encrypted.
+    Encrypted,
+}
+
+impl Note {
+    pub(crate) fn new(id: &'static str, text: impl Into<String>) -> Note {
+        Note {
+            id,
+            text: text.into(),
+            lost: None,
+        }
+    }
+
+    /// The same, where it is why memory cannot be read.
+    pub(crate) fn losing(self, lost: Lost) -> Note {
+        Note {
+            lost: Some(lost),
+            ..self
+        }
+    }
+}
