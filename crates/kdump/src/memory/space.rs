@@ -1,7 +1,7 @@
 //! An address space: memory seen through page tables.
 
 use crate::memory::error::{FrameUse, ReadError, TranslateError};
-use crate::memory::page::{FileOffset, MAX_BYTES, PAGE, left_in_page};
+use crate::memory::page::{FileOffset, MAX_BYTES, left_in_page};
 use crate::memory::paging::{Paging, Translation};
 use crate::memory::physical::{PageError, PhysicalMemory, in_page};
 use crate::memory::pieces::{Extent, VirtualPieces};
@@ -282,7 +282,7 @@ impl<'d> AddressSpace<'d> {
 
 /// Looks at a whole page, for what keeps its bytes from being the system's.
 fn whole(memory: &dyn PhysicalMemory, page: FileOffset) -> Result<(), PageError> {
-    const LEN: usize = PAGE as usize;
+    const LEN: usize = 0x1000;
     if memory.borrow_page(page, 0, LEN)?.is_some() {
         return Ok(());
     }
