@@ -19,7 +19,7 @@ use serde_json::Value as Json;
 use crate::cli::{Class, Cli, Command, TriageArgs};
 use crate::failure::Failure;
 use crate::output::{self, document, escape};
-use crate::{kd, places, reading};
+use crate::{kd, reading};
 
 /// Bytes that a key has at least: fewer can be guessed.
 const KEY_BYTES: usize = 16;
@@ -314,7 +314,7 @@ impl Veil {
         for (number, path) in all.iter().enumerate() {
             self.add_path(path, &format!("symbols-{}", number + 1));
         }
-        if let Some(cache) = places::cache() {
+        if let Some(cache) = ntlayout::cache_folder() {
             self.add_path(&cache, "symbol-cache");
         }
         if let Some(key) = &cli.redact_key {

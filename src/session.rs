@@ -18,10 +18,9 @@ use ntlayout::{
 use crate::cli::Cli;
 use crate::failure::Failure;
 use crate::guard;
-use crate::identify;
-use crate::own_symbols::{self, OwnSymbols};
-use crate::places;
 use crate::redact::{self, Veil};
+use alpc::system::addresses;
+use alpc::system::own::{self, OwnSymbols};
 
 /// What the search for the kernel's symbols came to.
 pub struct Chosen {
@@ -63,7 +62,7 @@ impl Chosen {
 
     /// Whether the kernel's own symbols were found, and the views have nothing to go by in them.
     fn is_useless(&self) -> bool {
-        self.own.as_ref().is_some_and(own_symbols::is_useless)
+        self.own.as_ref().is_some_and(own::is_useless)
     }
 
     /// Everything that was looked at, in order, before the symbols in use.
@@ -131,7 +130,7 @@ impl Session {
             veil: RefCell::new(Veil::of_dump(cli, redaction.as_deref())),
             redaction,
             dump,
-            places: places::all(&cli.symbols, path),
+            places: ntlayout::all_places(&cli.symbols, path),
             exact_only: cli.exact_symbols,
             image: OnceCell::new(),
             own: OnceCell::new(),
@@ -239,7 +238,7 @@ impl Session {
 
     fn choose_by_addresses(&self, image: anyhow::Result<KernelImage>) -> anyhow::Result<Chosen> {
         let base = image.as_ref().ok().map(|image| u64::from(image.base));
-        let candidates = identify::by_addresses(&self.dump, &self.places, base);
+        let candidates = addresses::by_addresses(&self.dump, &self.places, base);
         let first = candidates.first().map(|candidate| candidate.base);
         // Symbols that put the image elsewhere contradict the first; none of them is proven then.
         let agree = candidates.iter().all(|candidate| Some(candidate.base) == first);
@@ -286,16 +285,16 @@ impl Session {
         let lacking = alpc::image::contract::stripped(&own);
         if alpc::image::contract::are_required(&lacking) && !self.exact_only {
             let base = chosen.base.unwrap_or_default();
-            let candidates = own_symbols::candidates(&own, self.pointer_size());
+            let candidates = own::candidates(&own, self.pointer_size());
             match choice::choose(&self.dump, base, &candidates) {
                 Ok((layout, choice)) => {
-                    chosen.explained = Some((own_symbols::untold(layout), choice));
+                    chosen.explained = Some((own::untold(layout), choice));
                     chosen.certainty = Certainty::Invariants;
                 }
                 Err(unexplained) => chosen.unexplained = Some(unexplained),
             }
         }
-        chosen.own = Some(own_symbols::untold(own));
+        chosen.own = Some(own::untold(own));
         chosen
     }
 

@@ -15,9 +15,10 @@ use super::{Answer, modules};
 use crate::output::escape;
 use crate::output::evidence_lines;
 use crate::output::rows::{self, Rows, or_question};
+use crate::output::symbol_lines;
 use crate::output::time;
-use crate::own_symbols::{self, TypesFrom};
 use crate::session::Session;
+use alpc::system::own::{self, TypesFrom};
 
 const LABEL: usize = 22;
 
@@ -195,8 +196,8 @@ fn symbols(session: &Session) -> anyhow::Result<SymbolsFound> {
         identity: layout.identity().map(Identity::to_string),
         certainty: layout.certainty().to_string(),
         evidence: session.choice().cloned(),
-        types_from: own_symbols::types_from(layout),
-        types_untold: own_symbols::types_untold(&kernel),
+        types_from: own::types_from(layout),
+        types_untold: own::types_untold(&kernel),
         derived: kernel.derived_globals(),
         missing: missing.iter().map(ToString::to_string).collect(),
         views_lost: alpc::image::contract::views_lost(&missing),
@@ -463,7 +464,7 @@ fn symbol_rows(rows: &mut Rows, symbols: &Found<SymbolsFound>) {
             if let Some(choice) = &symbols.evidence {
                 evidence_lines::choice(rows, choice);
             }
-            own_symbols::rows(rows, &symbols.types_from, &symbols.types_untold);
+            symbol_lines::rows(rows, &symbols.types_from, &symbols.types_untold);
             evidence_lines::derived(rows, &symbols.derived);
             if !symbols.missing.is_empty() {
                 rows.text("Symbols lack", &symbols.missing.join(", "));

@@ -38,9 +38,9 @@ use crate::failure::{Failure, Status};
 use crate::output::document::SymbolSource;
 use crate::output::records::Records;
 use crate::output::{narrow, scan};
-use crate::own_symbols;
 use crate::redact::{self, Veil};
 use crate::session::Session;
+use alpc::system::own;
 
 pub use shapes::{Shape, Table, shapes};
 
@@ -182,8 +182,8 @@ pub fn symbol_source(kernel: &Kernel<'_>, choice: Option<&Choice>) -> SymbolSour
         identity: layout.identity().map(ToString::to_string),
         certainty: layout.certainty().to_string(),
         evidence: choice.cloned(),
-        types_from: own_symbols::types_from(layout),
-        types_untold: own_symbols::types_untold(kernel),
+        types_from: own::types_from(layout),
+        types_untold: own::types_untold(kernel),
     }
 }
 

@@ -12,9 +12,10 @@ use super::Answer;
 use crate::cli::{Cli, Command, Format};
 use crate::failure::{Failure, Status};
 use crate::output::escape;
+use crate::output::symbol_lines;
 use crate::output::target::Target;
-use crate::own_symbols::{self, TypesFrom};
 use crate::session::Session;
+use alpc::system::own::{self, TypesFrom};
 
 #[derive(Serialize, JsonSchema)]
 pub struct PackRecord {
@@ -41,7 +42,7 @@ pub fn of_dump(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
                 "{} serve, {}{}: they cannot be packed as the kernel's own",
                 layout.origin(),
                 layout.certainty(),
-                own_symbols::in_short(&own_symbols::types_from(layout), &[]),
+                symbol_lines::in_short(&own::types_from(layout), &[]),
             ),
         ));
     }
@@ -58,8 +59,8 @@ pub fn of_table(cli: &Cli, path: &Path) -> Option<anyhow::Result<Answer>> {
         .resolve(&CONTRACT)
         .map_err(|error| Failure::fatal(error.id(), error.to_string()));
     Some(layout.and_then(|layout| {
-        let layout = own_symbols::untold(own_symbols::with_built_in(layout));
-        if own_symbols::is_useless(&layout) {
+        let layout = own::untold(own::with_built_in(layout));
+        if own::is_useless(&layout) {
             return Err(Failure::fatal(
                 "symbols-without-types",
                 format!("{} has no types: there is nothing to pack", table.origin()),
@@ -89,7 +90,7 @@ fn write(cli: &Cli, layout: &Layout, pointer_size: Option<u8>) -> anyhow::Result
         bytes: text.len(),
         identity: layout.identity().map(ToString::to_string),
         source: layout.origin().to_string(),
-        types_from: own_symbols::types_from(layout),
+        types_from: own::types_from(layout),
         types_untold: contract::stripped(layout),
     };
     let line = format!(
@@ -98,7 +99,7 @@ fn write(cli: &Cli, layout: &Layout, pointer_size: Option<u8>) -> anyhow::Result
         record.bytes,
         escape::text(record.identity.as_deref().unwrap_or_default()),
         escape::text(&record.source),
-        escape::text(&own_symbols::in_short(&record.types_from, &record.types_untold)),
+        escape::text(&symbol_lines::in_short(&record.types_from, &record.types_untold)),
     );
     let status = if contract::are_lost(&record.types_untold) {
         Status::Partial

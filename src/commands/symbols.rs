@@ -11,9 +11,9 @@ use crate::cli::SymbolsArgs;
 use crate::output::escape;
 use crate::output::evidence_lines;
 use crate::output::rows::Rows;
-use crate::own_symbols::{self, TypesFrom};
-use crate::places;
+use crate::output::symbol_lines;
 use crate::session::{Chosen, Session};
+use alpc::system::own::{self, TypesFrom};
 
 const LABEL: usize = 16;
 const SERVER: &str = "https://msdl.microsoft.com/download/symbols";
@@ -100,8 +100,8 @@ fn in_use(session: &Session) -> anyhow::Result<SymbolsInUse> {
         source: layout.origin().to_string(),
         certainty: layout.certainty().to_string(),
         evidence: session.choice().cloned(),
-        types_from: own_symbols::types_from(layout),
-        types_untold: own_symbols::types_untold(&kernel),
+        types_from: own::types_from(layout),
+        types_untold: own::types_untold(&kernel),
         missing: missing.iter().map(ToString::to_string).collect(),
         views_lost: alpc::image::contract::views_lost(&missing),
     })
@@ -115,7 +115,7 @@ fn get(wanted: &Identity) -> Option<SymbolsToGet> {
         return None;
     }
     let address = format!("{SERVER}/{wanted}/{name}");
-    let path = places::cache().map(|cache| cache.join(name).join(wanted.key()).join(name));
+    let path = ntlayout::cache_folder().map(|cache| cache.join(name).join(wanted.key()).join(name));
     let commands = vec![
         format!("curl --fail --location --output {name} {address}"),
         format!(
@@ -163,7 +163,7 @@ fn text(record: &SymbolSearch) -> String {
             if let Some(choice) = &used.evidence {
                 evidence_lines::choice(&mut rows, choice);
             }
-            own_symbols::rows(&mut rows, &used.types_from, &used.types_untold);
+            symbol_lines::rows(&mut rows, &used.types_from, &used.types_untold);
             if !used.missing.is_empty() {
                 rows.text("Lacks", &used.missing.join(", "));
                 rows.text("Views lost", &used.views_lost.join(", "));

@@ -14,8 +14,9 @@ use sha2::{Digest, Sha256};
 use crate::cli::{Cli, Command};
 use crate::explain::Explanation;
 use crate::failure::{Failure, Status};
-use crate::own_symbols::TypesFrom;
+use crate::output::symbol_lines;
 use crate::redact::Veil;
+use alpc::system::own::TypesFrom;
 
 /// Version of the documents and records; `docs/json.md` says what may change without it.
 pub const VERSION: u32 = 1;
@@ -198,7 +199,7 @@ impl SymbolSource {
             types_from: self
                 .types_from
                 .into_iter()
-                .map(|from| from.veiled(veil))
+                .map(|from| symbol_lines::veiled(from, veil))
                 .collect(),
             ..self
         }

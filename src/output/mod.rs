@@ -15,6 +15,7 @@ pub mod records;
 pub mod rows;
 pub mod scan;
 pub mod schema;
+pub mod symbol_lines;
 pub mod target;
 pub mod thread_line;
 pub mod time;
@@ -34,7 +35,6 @@ use crate::cli::{Cli, Command, Format};
 use crate::commands::{self, Answer, Fill, Table};
 use crate::failure::{Failure, Status};
 use crate::guard;
-use crate::own_symbols;
 use crate::redact::Veil;
 use crate::session::Session;
 
@@ -341,7 +341,7 @@ fn symbols_line(symbols: &SymbolSource) -> String {
     let SymbolSource {
         source, certainty, ..
     } = symbols;
-    let lacking = own_symbols::in_short(&symbols.types_from, &symbols.types_untold);
+    let lacking = symbol_lines::in_short(&symbols.types_from, &symbols.types_untold);
     let line = match (certainty.as_str(), &symbols.evidence) {
         ("exact", _) => format!("symbols: {source}"),
         (certainty, Some(evidence)) => {

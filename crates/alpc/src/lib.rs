@@ -16,6 +16,7 @@
 pub mod locate;
 pub mod port;
 pub mod report;
+pub mod system;
 pub mod wait;
 
 pub use locate::derived::kernel;

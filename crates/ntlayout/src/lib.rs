@@ -32,6 +32,7 @@ mod open;
 mod origin;
 mod path;
 mod pdb;
+mod places;
 mod resolve;
 mod table;
 
@@ -48,4 +49,5 @@ pub use open::open;
 pub use origin::Origin;
 pub use path::{Place, parse_path};
 pub use pdb::Pdb;
+pub use places::{all_places, cache_folder};
 pub use table::{Member, SymbolTable, Table, TypeInfo, TypeName};

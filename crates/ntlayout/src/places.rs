@@ -3,12 +3,12 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use ntlayout::{Place, parse_path};
+use crate::path::{Place, parse_path};
 
-/// All places: those of the command line, `_NT_ALT_SYMBOL_PATH`, `_NT_SYMBOL_PATH`, the dump's folder, and
+/// All places where symbols for a dump are looked for, in order: those that a user named, `_NT_ALT_SYMBOL_PATH`, `_NT_SYMBOL_PATH`, the dump's folder, and
 /// the platform's cache folder.
-pub fn all(options: &[PathBuf], dump: &Path) -> Vec<Place> {
-    let cache = cache();
+pub fn all_places(options: &[PathBuf], dump: &Path) -> Vec<Place> {
+    let cache = cache_folder();
     let default_store = default_store();
     let default_store = default_store.as_deref().or(cache.as_deref());
     let mut places: Vec<Place> = options
@@ -36,8 +36,8 @@ fn option_places(option: &Path, default_store: Option<&Path>) -> Vec<Place> {
     }
 }
 
-/// This tool's folder among the user's caches; nothing is ever written there by the tool itself.
-pub fn cache() -> Option<PathBuf> {
+/// The folder `alpc-dump/symbols` among the user's caches; nothing is ever written there by this crate.
+pub fn cache_folder() -> Option<PathBuf> {
     let folder = |variable: &str| {
         env::var_os(variable)
             .filter(|value| !value.is_empty())

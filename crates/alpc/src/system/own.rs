@@ -1,17 +1,11 @@
 //! The kernel's own symbols where they lack types, as some of those do that Microsoft's server gives: what they lack
 //! comes from elsewhere, type by type, and is told.
 
-use alpc::Kernel;
-use alpc::image::contract::{self, CONTRACT};
+use ntkernel::Kernel;
+use ntkernel::image::contract::{self, CONTRACT};
 use ntlayout::{Certainty, Layout, Table, built_in};
 use schemars::JsonSchema;
 use serde::Serialize;
-
-use crate::output::rows::Rows;
-use crate::redact::Veil;
-
-/// Types that are named one by one in a line.
-const NAMED: usize = 3;
 
 /// What the tables of the kernel's own identity that were found so far tell together.
 #[derive(Default)]
@@ -101,16 +95,6 @@ pub struct TypesFrom {
     pub types: Vec<&'static str>,
 }
 
-impl TypesFrom {
-    /// The same without the names of files.
-    pub fn veiled(self, veil: &Veil) -> Self {
-        Self {
-            source: veil.view(&self.source),
-            ..self
-        }
-    }
-}
-
 /// What fills the layout in use, by source.
 pub fn types_from(layout: &Layout) -> Vec<TypesFrom> {
     let mut all: Vec<TypesFrom> = Vec::new();
@@ -137,55 +121,5 @@ pub fn types_untold(kernel: &Kernel<'_>) -> Vec<&'static str> {
         // Those tell of what they have alone, each member for itself.
         ntlayout::Origin::BuiltIn { .. } => Vec::new(),
         _ => contract::stripped(kernel.layout()),
-    }
-}
-
-/// What to say of it behind the name of the symbols; nothing where they are whole.
-pub fn in_short(from: &[TypesFrom], untold: &[&str]) -> String {
-    let mut text = String::new();
-    for TypesFrom {
-        source,
-        certainty,
-        types,
-    } in from
-    {
-        text.push_str(&format!(
-            "; they lack {}, taken from {source} ({certainty})",
-            counted(types)
-        ));
-    }
-    if !untold.is_empty() {
-        text.push_str(&format!(
-            "; they lack {}, which nothing else tells",
-            counted(untold)
-        ));
-    }
-    text
-}
-
-fn counted(types: &[&str]) -> String {
-    let named: Vec<&str> = types.iter().copied().take(NAMED).collect();
-    let named = named.join(", ");
-    match types.len().saturating_sub(NAMED) {
-        0 => named,
-        more => format!("{named} and {more} more types"),
-    }
-}
-
-/// The same in rows: of `info` and `symbols`.
-pub fn rows(rows: &mut Rows, from: &[TypesFrom], untold: &[&str]) {
-    for from in from {
-        rows.text(
-            "Types lacking",
-            &format!(
-                "{} (from {}, {})",
-                from.types.join(", "),
-                from.source,
-                from.certainty
-            ),
-        );
-    }
-    if !untold.is_empty() {
-        rows.text("Types untold", &untold.join(", "));
     }
 }
