@@ -13,7 +13,7 @@ use support::root;
 const ROOMS: [(&str, &[&str]); 3] = [
     ("kdump", &["value", "memory", "file", "dump", "kernel"]),
     ("ntkernel", &["image", "object", "process"]),
-    ("alpc", &["port", "locate", "wait", "report"]),
+    ("alpc", &["port", "locate", "wait", "report", "system"]),
 ];
 
 /// Crates without a circle.

@@ -18,6 +18,7 @@ use crate::output::rows::{self, Rows, or_question};
 use crate::output::symbol_lines;
 use crate::output::time;
 use crate::session::Session;
+use alpc::System;
 use alpc::system::own::{self, TypesFrom};
 
 const LABEL: usize = 22;
@@ -108,7 +109,7 @@ pub fn run(session: &Session) -> anyhow::Result<Answer> {
         behind_memory: kdump::behind_memory(dump)
             .with_context(|| format!("what is behind the memory of {}", dump.path().display()))?,
         notes: dump.notes(),
-        kernel: Found::new(image.map(|image| kernel_record(&image, &header))),
+        kernel: Found::new(image.map(|image| kernel_record(image, &header))),
         symbols: Found::new(symbols),
     };
     Answer::new(text(&record, &header), &record)
@@ -184,7 +185,7 @@ fn kernel_record(image: &KernelImage, header: &Header) -> KernelFound {
         base: hex(header, image.base.into()),
         size_of_image: image.size_of_image,
         timestamp: image.timestamp,
-        pdb: Session::wanted(image).as_ref().map(Identity::to_string),
+        pdb: System::wanted(image).as_ref().map(Identity::to_string),
     }
 }
 

@@ -12,7 +12,9 @@ use crate::output::escape;
 use crate::output::evidence_lines;
 use crate::output::rows::Rows;
 use crate::output::symbol_lines;
-use crate::session::{Chosen, Session};
+use crate::session::Session;
+use alpc::System;
+use alpc::system::Chosen;
 use alpc::system::own::{self, TypesFrom};
 
 const LABEL: usize = 16;
@@ -65,7 +67,7 @@ struct SymbolsToGet {
 
 pub fn run(session: &Session, args: &SymbolsArgs) -> anyhow::Result<Answer> {
     let image = session.image().ok();
-    let wanted = image.as_ref().and_then(Session::wanted);
+    let wanted = image.and_then(System::wanted);
     let chosen = session.choose()?;
     let in_use = chosen.serves().then(|| in_use(session)).transpose()?;
     let record = SymbolSearch {

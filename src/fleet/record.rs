@@ -16,6 +16,7 @@ use crate::output::document::{DumpRef, Line, SymbolSource, VERSION};
 use crate::output::json::Holes;
 use crate::output::{narrow, scan};
 use crate::session::Session;
+use alpc::System;
 
 /// The kind of record, as each line names it.
 pub const NAME: &str = "triage";
@@ -228,7 +229,7 @@ impl Record {
         record.kernel_pdb = session
             .image()
             .ok()
-            .and_then(|image| Session::wanted(&image))
+            .and_then(System::wanted)
             .map(|wanted| wanted.to_string());
         match session.kernel() {
             Ok(kernel) => record.add_system(&kernel, session),

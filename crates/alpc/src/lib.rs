@@ -24,3 +24,4 @@ pub use locate::derived::kernel;
 pub use ntkernel::{
     Addr, At, DerivedGlobal, Evidence, Globals, Hole, Kernel, Read, Value, image, object, process,
 };
+pub use system::{Symbols, System, SystemError};

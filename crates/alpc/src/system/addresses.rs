@@ -9,7 +9,9 @@ type Told = (&'static str, u64);
 
 /// Symbols that fit, and where the image begins by them.
 pub struct Candidate {
+    /// The symbols.
     pub table: Table,
+    /// Where the image begins by them.
     pub base: u64,
 }
 
@@ -63,7 +65,7 @@ fn told(dump: &Dump) -> Vec<Told> {
 /// least, as the header has them: fewer fit by chance.
 fn base_by(rva: &dyn Fn(&str) -> Option<u32>, told: &[Told]) -> Option<u64> {
     let mut base = None;
-    let mut fitting = 0;
+    let mut fitting = 0_u32;
     for &(name, address) in told {
         let Some(rva) = rva(name) else {
             continue;
@@ -73,7 +75,7 @@ fn base_by(rva: &dyn Fn(&str) -> Option<u32>, told: &[Told]) -> Option<u64> {
             return None;
         }
         base = Some(this);
-        fitting += 1;
+        fitting = fitting.saturating_add(1);
     }
     base.filter(|_| fitting >= 3)
 }

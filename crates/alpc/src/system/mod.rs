@@ -1,4 +1,428 @@
-//! One opened dump and the symbols of its kernel.
+//! One opened dump and the symbols of its kernel: where a program begins.
 
 pub mod addresses;
+mod error;
 pub mod own;
+mod symbols;
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use kdump::{Dump, Gva, KernelImage, KernelImageError};
+use ntkernel::Kernel;
+use ntkernel::image::contract::{self, CONTRACT};
+use ntlayout::{Certainty, Found, Guid, Identity, Layout, Place, SymbolTable, Table};
+
+pub use self::error::SystemError;
+use self::own::OwnSymbols;
+pub use self::symbols::{Chosen, Symbols};
+use crate::locate::choice::{self, Choice, Unexplained};
+
+/// A dump, opened, with the symbols of its kernel. What takes time is looked for when it is first asked for, and once.
+///
+/// ```
+/// use alpc::port::enumerate;
+/// use alpc::{Symbols, System};
+///
+/// # let dump = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/vista-sp2-x64.dmp");
+/// let system = System::open(dump.as_ref(), &Symbols::default())?;
+/// let kernel = system.kernel()?;
+/// println!("symbols: {}, {}", kernel.layout().origin(), kernel.layout().certainty());
+/// for port in enumerate::ports(&kernel).ports {
+///     println!("{port}");
+/// }
+/// # Ok::<(), alpc::SystemError>(())
+/// ```
+pub struct System {
+    dump: Dump,
+    places: Vec<Place>,
+    exact_only: bool,
+    /// Where the kernel's image is; or that it was looked for in vain, which takes the longest.
+    image: OnceLock<Result<KernelImage, KernelImageError>>,
+    /// What the search for symbols came to, once it was asked for: some take longer to read than the dump.
+    chosen: OnceLock<Result<Chosen, SystemError>>,
+    /// Where the kernel begins and how it is laid out: looked for once, for all walks.
+    layout: OnceLock<Result<Resolved, SystemError>>,
+    /// All of the kernel's own symbols, where the first lack types and a whole type was asked for.
+    own: OnceLock<Vec<Table>>,
+    /// Searches that were made, which take longer than most walks.
+    #[cfg(test)]
+    searches: std::sync::atomic::AtomicU32,
+}
+
+/// Where the kernel begins and how it is laid out.
+struct Resolved {
+    base: Gva,
+    layout: Layout,
+    /// Why it was chosen, where no symbols of the kernel were at hand.
+    choice: Option<Choice>,
+}
+
+impl System {
+    /// Opens a dump. Its symbols are looked for when they are first needed.
+    ///
+    /// # Errors
+    /// [`SystemError::Open`]: the file cannot be opened as a dump.
+    pub fn open(path: &Path, symbols: &Symbols) -> Result<Self, SystemError> {
+        Ok(Self::of(Dump::open(path)?, symbols))
+    }
+
+    /// The system in a dump that is open already.
+    #[must_use]
+    pub fn of(dump: Dump, symbols: &Symbols) -> Self {
+        Self {
+            places: symbols.places(dump.path()),
+            exact_only: symbols.exact_only,
+            dump,
+            image: OnceLock::new(),
+            own: OnceLock::new(),
+            chosen: OnceLock::new(),
+            layout: OnceLock::new(),
+            #[cfg(test)]
+            searches: std::sync::atomic::AtomicU32::default(),
+        }
+    }
+
+    /// The dump.
+    pub fn dump(&self) -> &Dump {
+        &self.dump
+    }
+
+    /// The kernel's image, found in the dump's memory.
+    ///
+    /// # Errors
+    /// What became of every way to it.
+    pub fn image(&self) -> Result<&KernelImage, &KernelImageError> {
+        let image = self.image.get_or_init(|| {
+            self.count_search();
+            kdump::kernel_image(&self.dump)
+        });
+        image.as_ref()
+    }
+
+    fn count_search(&self) {
+        #[cfg(test)]
+        self.searches.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// Which symbols a kernel's image asks for.
+    #[must_use]
+    pub fn wanted(image: &KernelImage) -> Option<Identity> {
+        let rsds = image.codeview.as_ref()?;
+        Some(Identity {
+            pdb_name: rsds.pdb_name.clone(),
+            guid: Guid(rsds.guid),
+            age: rsds.age,
+        })
+    }
+
+    /// Looks for the kernel's symbols: its PDB or another table of the same identity in all places, then among
+    /// the layouts that come with the crate. Where the kernel's image does not say which it wants, those are
+    /// taken that have its variables where they are. Failing all of that, of the layouts that come with the
+    /// crate those serve that explain what the dump holds.
+    ///
+    /// # Errors
+    /// Nothing tells which kernel it is. That nothing serves is no error here: see [`Chosen::serves`].
+    pub fn choose(&self) -> Result<&Chosen, SystemError> {
+        let chosen = self.chosen.get_or_init(|| {
+            self.count_search();
+            self.search()
+        });
+        chosen.as_ref().map_err(Clone::clone)
+    }
+
+    fn search(&self) -> Result<Chosen, SystemError> {
+        let image = self.image().ok();
+        let base = image.map(|image| image.base);
+        let Some(wanted) = image.and_then(Self::wanted) else {
+            return self.choose_by_addresses();
+        };
+        let mut own = OwnSymbols::default();
+        let found = ntlayout::find_enough(&wanted, &self.places, &mut |table| own.take(table));
+        let missed = match found {
+            Ok(Found { table, more, looked }) => {
+                let tables = std::iter::once(table).chain(more);
+                return Ok(self.completed(Chosen {
+                    tables: tables.collect(),
+                    own: own.layout(),
+                    base,
+                    looked,
+                    ..Chosen::none()
+                }));
+            }
+            Err(missed) => missed,
+        };
+        let chosen = Chosen {
+            tables: ntlayout::built_in(&wanted).into_iter().collect(),
+            base,
+            missed: Some(Arc::new(missed)),
+            ..Chosen::none()
+        };
+        Ok(if chosen.serves() {
+            chosen
+        } else {
+            self.choose_by_invariants(chosen)
+        })
+    }
+
+    fn choose_by_addresses(&self) -> Result<Chosen, SystemError> {
+        let image = self.image();
+        let base = image.ok().map(|image| u64::from(image.base));
+        let candidates = addresses::by_addresses(&self.dump, &self.places, base);
+        let first = candidates.first().map(|candidate| candidate.base);
+        // Symbols that put the image elsewhere contradict the first; none of them is proven then.
+        let agree = candidates.iter().all(|candidate| Some(candidate.base) == first);
+        if let (Some(first), true) = (first, agree) {
+            let tables: Vec<Table> = candidates.into_iter().map(|candidate| candidate.table).collect();
+            let mut own = OwnSymbols::default();
+            if let [table] = tables.as_slice()
+                && table.origin().path().is_some()
+            {
+                own.take(table);
+            }
+            return Ok(self.completed(Chosen {
+                tables,
+                own: own.layout(),
+                base: Some(Gva::new(first)),
+                certainty: Certainty::Addresses,
+                ..Chosen::none()
+            }));
+        }
+        let base = match image {
+            Ok(image) => Some(image.base),
+            Err(error) => error.base(),
+        };
+        let chosen = self.choose_by_invariants(Chosen {
+            base,
+            ..Chosen::none()
+        });
+        if chosen.serves() {
+            return Ok(chosen);
+        }
+        let (path, unexplained) = (self.dump.path().to_owned(), chosen.unexplained);
+        Err(match image {
+            Ok(image) => SystemError::Unidentified {
+                path,
+                base: image.base,
+                codeview_error: image.codeview_error.clone().map(Box::new),
+                unexplained,
+            },
+            Err(error) => SystemError::NoKernel {
+                path,
+                source: error.clone(),
+                unexplained,
+            },
+        })
+    }
+
+    /// Fills what the kernel's own symbols lack by what the dump holds, and says of the rest that it is not told.
+    fn completed(&self, mut chosen: Chosen) -> Chosen {
+        let Some(own) = chosen.own.take() else {
+            return chosen;
+        };
+        // How sure all is would suffer for what only some views show: that is not told then.
+        let lacking = contract::stripped(&own);
+        if contract::are_required(&lacking) && !self.exact_only {
+            let base = chosen.base.unwrap_or_default();
+            let candidates = own::candidates(&own, self.pointer_size());
+            match choice::choose(&self.dump, base, &candidates) {
+                Ok((layout, choice)) => {
+                    chosen.explained = Some((own::untold(layout), choice));
+                    chosen.certainty = Certainty::Invariants;
+                }
+                Err(unexplained) => chosen.unexplained = Some(Arc::new(unexplained)),
+            }
+        }
+        chosen.own = Some(own::untold(own));
+        chosen
+    }
+
+    fn pointer_size(&self) -> u8 {
+        match self.dump.kernel_space().pointer_width() {
+            4 => 4,
+            _ => 8,
+        }
+    }
+
+    /// Chooses among the layouts that come with the crate, unless only the kernel's own will do. Where nothing
+    /// tells where the kernel's image begins, it is not needed: those have no globals.
+    fn choose_by_invariants(&self, mut chosen: Chosen) -> Chosen {
+        if self.exact_only {
+            return chosen;
+        }
+        let base = chosen.base.unwrap_or_default();
+        match self.explain(base) {
+            Ok(explained) => chosen.explained = Some(explained),
+            Err(unexplained) => chosen.unexplained = Some(Arc::new(unexplained)),
+        }
+        chosen.base = Some(base);
+        chosen.certainty = Certainty::Invariants;
+        chosen
+    }
+
+    fn explain(&self, base: Gva) -> Result<(Layout, Choice), Unexplained> {
+        let tables = ntlayout::distinct_built_in(self.pointer_size()).into_iter();
+        let layouts: Vec<Layout> = tables.filter_map(|table| table.resolve(&CONTRACT).ok()).collect();
+        choice::choose(&self.dump, base, &layouts)
+    }
+
+    /// The kernel's whole symbol table.
+    ///
+    /// # Errors
+    /// No symbols serve, or those that do have no whole types.
+    pub fn table(&self) -> Result<&dyn SymbolTable, SystemError> {
+        let chosen = self.choose()?;
+        self.check(chosen)?;
+        // What several say alike is in the layout; of whole types only one can be shown.
+        match (chosen.tables.first(), &chosen.explained) {
+            (Some(first), _) => Ok(&**first),
+            (None, Some((layout, _))) => Err(SystemError::NoWholeTypes {
+                origin: layout.origin().clone(),
+                certainty: layout.certainty(),
+            }),
+            (None, None) => Err(SystemError::NoCommonLayout),
+        }
+    }
+
+    /// The tables that whole types are looked for in: that in use; where it lacks types, all of the kernel's own.
+    ///
+    /// # Errors
+    /// As [`table`](Self::table).
+    pub fn whole_types(&self) -> Result<Vec<&dyn SymbolTable>, SystemError> {
+        let first = self.table()?;
+        if !self.choose()?.lacks_types() {
+            return Ok(vec![first]);
+        }
+        let own = self.own.get_or_init(|| {
+            let found = self.image().ok().and_then(Self::wanted);
+            let found =
+                found.and_then(|wanted| ntlayout::find_enough(&wanted, &self.places, &mut |_| false).ok());
+            found.map_or_else(Vec::new, |Found { table, more, .. }| {
+                std::iter::once(table).chain(more).collect()
+            })
+        });
+        let others = own.iter().map(|table| &**table as &dyn SymbolTable);
+        let others = others.filter(|table| table.origin() != first.origin());
+        Ok(std::iter::once(first).chain(others).collect())
+    }
+
+    /// Refuses what cannot be used, or may not.
+    fn check(&self, chosen: &Chosen) -> Result<(), SystemError> {
+        let path = || self.dump.path().to_owned();
+        let table = chosen.tables.first().map(|table| table.origin());
+        if let (Some(origin), false) = (table, chosen.serves()) {
+            return Err(SystemError::WithoutTypes {
+                path: path(),
+                origin: origin.clone(),
+                unexplained: chosen.unexplained.clone(),
+            });
+        }
+        let explained = chosen.explained.as_ref().map(|(layout, _)| layout.origin());
+        let Some(origin) = table.or(explained) else {
+            return Err(match &chosen.missed {
+                Some(missed) => SystemError::NoSymbols {
+                    path: path(),
+                    missed: Arc::clone(missed),
+                    unexplained: chosen.unexplained.clone(),
+                },
+                None => SystemError::NoCommonLayout,
+            });
+        };
+        if self.exact_only && chosen.certainty != Certainty::Exact {
+            return Err(SystemError::NotExact {
+                path: path(),
+                origin: origin.clone(),
+                certainty: chosen.certainty,
+            });
+        }
+        Ok(())
+    }
+
+    /// Why the layout in use was chosen, where it is not that of the kernel's own symbols; once it was asked for.
+    pub fn choice(&self) -> Option<&Choice> {
+        let resolved = self.layout.get().and_then(|layout| layout.as_ref().ok());
+        resolved.and_then(|resolved| resolved.choice.as_ref())
+    }
+
+    /// Whether a layout is in use: a kernel was asked for and given.
+    pub fn is_resolved(&self) -> bool {
+        self.layout.get().is_some_and(Result::is_ok)
+    }
+
+    /// The kernel, ready to be walked: one for each walk or thread costs little.
+    ///
+    /// # Errors
+    /// No symbols serve; which, and where they were looked for.
+    pub fn kernel(&self) -> Result<Kernel<'_>, SystemError> {
+        let resolved = self.layout.get_or_init(|| self.resolve());
+        let resolved = resolved.as_ref().map_err(Clone::clone)?;
+        Ok(crate::kernel(&self.dump, resolved.base, resolved.layout.clone()))
+    }
+
+    fn resolve(&self) -> Result<Resolved, SystemError> {
+        self.count_search();
+        let chosen = self.choose()?;
+        self.check(chosen)?;
+        if let Some((layout, choice)) = &chosen.explained {
+            return Ok(Resolved {
+                base: chosen.base.unwrap_or_default(),
+                layout: layout.clone(),
+                choice: Some(choice.clone()),
+            });
+        }
+        if let (Some(layout), Some(base)) = (&chosen.own, chosen.base) {
+            return Ok(Resolved {
+                base,
+                layout: layout.clone().with_certainty(chosen.certainty),
+                choice: None,
+            });
+        }
+        let resolved: Result<Vec<Layout>, _> = chosen
+            .tables
+            .iter()
+            .map(|table| table.resolve(&CONTRACT))
+            .collect();
+        let layout = Layout::agreement(&resolved?).zip(chosen.base);
+        let (layout, base) = layout.ok_or(SystemError::NoCommonLayout)?;
+        Ok(Resolved {
+            base,
+            layout: layout.with_certainty(chosen.certainty),
+            choice: None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+
+    const WHOLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/vista-sp2-x64.dmp");
+
+    /// What the searches come to, of a system that was asked for everything many times over.
+    fn searches(bytes: &[u8]) -> (u32, Vec<Option<&'static str>>) {
+        let dump = Dump::from_bytes(WHOLE, bytes.to_owned()).unwrap();
+        let system = System::of(dump, &Symbols::default());
+        let mut ends = Vec::new();
+        for _ in 0..200 {
+            let now = vec![
+                system.kernel().err().map(|error| error.id()),
+                system.image().err().map(KernelImageError::id),
+                system.choose().err().map(|error| error.id()),
+            ];
+            assert!(ends.is_empty() || ends == now, "the answer is always the same");
+            ends = now;
+        }
+        (system.searches.load(Ordering::Relaxed), ends)
+    }
+
+    #[test]
+    fn a_search_is_made_once_whatever_comes_of_it() {
+        let whole = std::fs::read(WHOLE).unwrap();
+        // For the image, the symbols, the layout.
+        assert_eq!(searches(&whole), (3, vec![None; 3]));
+        let cut = &whole[..whole.len() - 20 * 4096];
+        assert_eq!(searches(cut), (3, vec![Some("no-kernel-image"); 3]));
+    }
+}
