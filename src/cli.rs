@@ -208,7 +208,7 @@ pub struct TriageArgs {
     pub recursive: bool,
 
     /// Give a dump up after this time: 30s, 5m, 2h
-    #[arg(long, value_name = "T", value_parser = crate::output::time::parse_span)]
+    #[arg(long, value_name = "T", value_parser = crate::text::time::parse_span)]
     pub timeout: Option<u64>,
 
     /// Give a dump up when its process takes more memory than this: 800M, 4G [default: 1G and the dump's length]
@@ -380,7 +380,7 @@ pub struct DtArgs {
 #[derive(Clone, Debug, Args)]
 pub struct HangArgs {
     /// Exit with status 1 also when a wait is longer than this: 30s, 5m, 2h, 1d
-    #[arg(long, value_name = "T", value_parser = crate::output::time::parse_span)]
+    #[arg(long, value_name = "T", value_parser = crate::text::time::parse_span)]
     pub longer_than: Option<u64>,
 }
 

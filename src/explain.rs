@@ -14,11 +14,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::cli::{Cli, Command, Format};
+use crate::cli::Cli;
+use crate::cli::Command;
+use crate::cli::Format;
 use crate::commands::Answer;
 use crate::failure::Failure;
-use crate::output::escape;
 use crate::session::Session;
+use crate::text::escape;
 
 /// Reads that all the makings of a view may take, some seconds' worth. A view of thousands of things is explained
 /// as far as that goes: the thing itself first.

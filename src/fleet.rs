@@ -6,12 +6,9 @@
 //! hostile.
 
 mod child;
-pub mod groups;
-pub mod ignored;
 mod inputs;
 mod pool;
 mod progress;
-pub mod record;
 mod resume;
 pub mod sheet;
 pub mod worker;
@@ -26,21 +23,26 @@ use clap::ValueEnum;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use self::child::Nursery;
-use self::groups::Groups;
-use self::ignored::{Counts, Ignored};
-use self::inputs::Input;
-use self::progress::Progress;
-use self::record::Record;
-use self::resume::Done;
-use self::sheet::Sheet;
-use crate::cli::{Class, Cli, Format, TriageArgs};
-use crate::failure::{Failure, Status};
-use crate::guard;
-use crate::interrupt;
+use crate::cli::Class;
+use crate::cli::Cli;
+use crate::cli::Format;
+use crate::cli::TriageArgs;
+use crate::commands::triage::groups::Groups;
+use crate::commands::triage::ignored::Counts;
+use crate::commands::triage::ignored::Ignored;
+use crate::commands::triage::record::Record;
+use crate::failure::Failure;
+use crate::failure::Status;
+use crate::fleet::child::Nursery;
+use crate::fleet::inputs::Input;
+use crate::fleet::progress::Progress;
+use crate::fleet::resume::Done;
+use crate::fleet::sheet::Sheet;
+use crate::host::guard;
+use crate::host::interrupt;
+use crate::host::target::Target;
 use crate::output::Output;
 use crate::output::document::DumpRef;
-use crate::output::target::Target;
 use crate::redact::Veil;
 
 /// Runs the command.

@@ -10,10 +10,16 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory, Parser};
 
-use crate::cli::{Cli, Command, ProcessArgs, Style, ThreadsArgs};
-use crate::failure::{Failure, Status};
-use crate::output::escape;
-use crate::{address, selector};
+use crate::address;
+use crate::cli::Cli;
+use crate::cli::Command;
+use crate::cli::ProcessArgs;
+use crate::cli::Style;
+use crate::cli::ThreadsArgs;
+use crate::failure::Failure;
+use crate::failure::Status;
+use crate::selector;
+use crate::text::escape;
 
 /// Something that a command line asks for.
 pub enum Step {

@@ -6,15 +6,14 @@ mod commands;
 mod explain;
 mod failure;
 mod fleet;
-mod guard;
-mod interrupt;
+mod host;
 mod kd;
 mod output;
-mod reading;
 mod redact;
 mod rules;
 mod selector;
 mod session;
+mod text;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -22,13 +21,19 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 
-use crate::cli::{Cli, Command, DiffArgs, Format};
-use crate::failure::{Failure, Status};
-use crate::kd::{Each, Step};
+use crate::cli::Cli;
+use crate::cli::Command;
+use crate::cli::DiffArgs;
+use crate::cli::Format;
+use crate::failure::Failure;
+use crate::failure::Status;
+use crate::kd::Each;
+use crate::kd::Step;
+use crate::output::Output;
 use crate::output::document::DumpRef;
-use crate::output::{Output, escape};
 use crate::redact::Veil;
 use crate::session::Session;
+use crate::text::escape;
 
 fn main() -> ExitCode {
     // Lines that are given are no spellings themselves, and spellings become lines.

@@ -16,10 +16,15 @@ use kdump::Dump;
 use ntlayout::{Looked, Outcome, Place};
 use serde_json::Value as Json;
 
-use crate::cli::{Class, Cli, Command, TriageArgs};
+use crate::cli::Class;
+use crate::cli::Cli;
+use crate::cli::Command;
+use crate::cli::TriageArgs;
 use crate::failure::Failure;
-use crate::output::{self, document, escape};
-use crate::{kd, reading};
+use crate::host::reading;
+use crate::kd;
+use crate::output::document;
+use crate::text::escape;
 
 /// Bytes that a key has at least: fewer can be guessed.
 const KEY_BYTES: usize = 16;
@@ -281,7 +286,7 @@ impl Veil {
             || kd::is_switch(value)
             || value.split(',').all(is_choice)
             || crate::address::looks_like_address(value)
-            || output::time::parse_span(value).is_ok()
+            || crate::text::time::parse_span(value).is_ok()
             || value == "-"
             || value.len() < 4 && value.bytes().all(|digit| digit.is_ascii_digit());
         if is_ours {

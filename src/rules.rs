@@ -14,8 +14,9 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::failure::Failure;
-use crate::output::{escape, time};
-use crate::reading;
+use crate::host::reading;
+use crate::text::escape;
+use crate::text::time;
 
 /// A condition as the file has it.
 pub struct Rule {

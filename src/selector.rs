@@ -12,7 +12,7 @@ use kdump::{Gva, TranslateError};
 
 use crate::address;
 use crate::failure::Failure;
-use crate::output::escape;
+use crate::text::escape;
 
 /// Candidates that are listed for an ambiguous selector.
 const LISTED: usize = 32;

@@ -15,8 +15,9 @@ use ntlayout::{Identity, NotFound, Origin, SymbolTable};
 
 use crate::cli::Cli;
 use crate::failure::Failure;
-use crate::guard;
-use crate::redact::{self, Veil};
+use crate::host::guard;
+use crate::redact;
+use crate::redact::Veil;
 
 /// A dump, opened.
 pub struct Session {

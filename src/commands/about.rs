@@ -3,7 +3,8 @@
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use crate::cli::{self, Command};
+use crate::cli;
+use crate::cli::Command;
 use crate::failure::Failure;
 use crate::output::schema;
 

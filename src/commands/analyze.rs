@@ -3,12 +3,14 @@
 use alpc::port::enumerate::PortSource;
 use alpc::report::analyze::{self, Analysis, Finding};
 
-use super::{Answer, Table, open_kernel};
 use crate::cli::Cli;
-use crate::output::escape;
+use crate::commands::Answer;
+use crate::commands::Table;
+use crate::commands::open_kernel;
 use crate::output::records::Records;
 use crate::output::schema::of;
 use crate::session::Session;
+use crate::text::escape;
 
 /// The rows.
 pub const TABLE: Table = Table {

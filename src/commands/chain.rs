@@ -13,13 +13,16 @@ use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Answer;
-use crate::cli::{ChainArgs, Cli};
+use crate::cli::ChainArgs;
+use crate::cli::Cli;
+use crate::commands::Answer;
 use crate::failure::Failure;
-use crate::output::rows::{Rows, or_question};
-use crate::output::{escape, wait_lines};
 use crate::selector;
 use crate::session::Session;
+use crate::text::escape;
+use crate::text::rows::Rows;
+use crate::text::rows::or_question;
+use crate::text::wait_lines;
 
 /// Other owners of a lock that are told, and how much of the chain of each.
 const SHARERS: usize = 8;

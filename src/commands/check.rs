@@ -8,17 +8,22 @@ use alpc::wait::unread::Unread;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Answer, Table, open_kernel};
-use crate::cli::{CheckArgs, Cli};
+use crate::cli::CheckArgs;
+use crate::cli::Cli;
+use crate::commands::Answer;
+use crate::commands::Table;
+use crate::commands::open_kernel;
 use crate::failure::Status;
 use crate::output::document::portable;
 use crate::output::records::Records;
 use crate::output::schema::of;
-use crate::output::wait_lines::plural;
-use crate::output::{escape, time};
 use crate::redact;
-use crate::rules::{self, Rule};
+use crate::rules;
+use crate::rules::Rule;
 use crate::session::Session;
+use crate::text::escape;
+use crate::text::time;
+use crate::text::wait_lines::plural;
 
 /// Things that one line names.
 const NAMED: usize = 3;

@@ -7,15 +7,18 @@ use alpc::port::connection::{self, ConnectionRecord, ConnectionsRecord, End};
 use alpc::process::ProcessRef;
 use alpc::{Kernel, Value};
 
-use super::{Answer, Table, open_kernel};
-use crate::cli::{Cli, PortArgs};
+use crate::cli::Cli;
+use crate::cli::PortArgs;
+use crate::commands::Answer;
+use crate::commands::Table;
+use crate::commands::open_kernel;
 use crate::failure::Failure;
-use crate::output::escape;
 use crate::output::records::Records;
-use crate::output::rows::or_question;
 use crate::output::schema::of;
 use crate::selector;
 use crate::session::Session;
+use crate::text::escape;
+use crate::text::rows::or_question;
 
 /// The rows.
 pub const TABLE: Table = Table {

@@ -11,16 +11,26 @@ use alpc::report::snapshot::Snapshot;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Answer, Table};
-use crate::cli::{Cli, Command, DiffArgs, Format, MatchBy};
+use crate::cli::Cli;
+use crate::cli::Command;
+use crate::cli::DiffArgs;
+use crate::cli::Format;
+use crate::cli::MatchBy;
+use crate::commands::Answer;
+use crate::commands::Table;
 use crate::explain;
-use crate::failure::{Failure, Status};
-use crate::output::document::{DumpRef, SymbolSource, portable};
+use crate::failure::Failure;
+use crate::failure::Status;
+use crate::output::document::DumpRef;
+use crate::output::document::SymbolSource;
+use crate::output::document::portable;
 use crate::output::schema::of;
-use crate::output::wait_lines::plural;
-use crate::output::{escape, narrow, time};
 use crate::redact;
 use crate::session::Session;
+use crate::text::escape;
+use crate::text::narrow;
+use crate::text::time;
+use crate::text::wait_lines::plural;
 
 /// Two dumps and what has changed between them.
 #[derive(Serialize, JsonSchema)]

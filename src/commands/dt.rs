@@ -5,12 +5,13 @@ use alpc::report::near::Nearest;
 use alpc::{Addr, Kernel, Value};
 use ntlayout::SymbolTable;
 
-use super::Answer;
-use crate::cli::{Cli, DtArgs};
+use crate::cli::Cli;
+use crate::cli::DtArgs;
+use crate::commands::Answer;
 use crate::failure::Failure;
-use crate::output::escape;
 use crate::selector;
 use crate::session::Session;
+use crate::text::escape;
 
 /// Columns that members of an anonymous structure are indented by.
 const INDENT: usize = 3;

@@ -11,13 +11,20 @@ use alpc::{Kernel, Value};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Answer, Table, connections, open_kernel, ports};
-use crate::cli::{Cli, GlobalArgs};
-use crate::output::escape;
+use crate::cli::Cli;
+use crate::cli::GlobalArgs;
+use crate::commands::Answer;
+use crate::commands::Table;
+use crate::commands::connections;
+use crate::commands::open_kernel;
+use crate::commands::ports;
 use crate::output::records::Records;
-use crate::output::rows::{Rows, or_question, short_kind};
 use crate::output::schema::of;
 use crate::session::Session;
+use crate::text::escape;
+use crate::text::rows::Rows;
+use crate::text::rows::or_question;
+use crate::text::rows::short_kind;
 
 /// Width of a row's label.
 const LABEL: usize = 21;

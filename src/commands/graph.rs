@@ -16,16 +16,31 @@ use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Answer, global, message, object, port, ports, processes, thread};
-use crate::cli::{Cli, Format, GraphArgs};
+use crate::cli::Cli;
+use crate::cli::Format;
+use crate::cli::GraphArgs;
+use crate::commands::Answer;
+use crate::commands::global;
+use crate::commands::message;
+use crate::commands::object;
+use crate::commands::port;
+use crate::commands::ports;
+use crate::commands::processes;
+use crate::commands::thread;
 use crate::failure::Failure;
-use crate::output::escape;
-use crate::output::graph::fit::LeftOut;
-use crate::output::graph::views::Views;
-use crate::output::graph::{Dot, Drawing, Parts, Subject, dot, html, mermaid};
-use crate::output::narrow;
 use crate::selector;
 use crate::session::Session;
+use crate::text::escape;
+use crate::text::graph::Dot;
+use crate::text::graph::Drawing;
+use crate::text::graph::Parts;
+use crate::text::graph::Subject;
+use crate::text::graph::dot;
+use crate::text::graph::fit::LeftOut;
+use crate::text::graph::html;
+use crate::text::graph::mermaid;
+use crate::text::graph::views::Views;
+use crate::text::narrow;
 
 #[derive(Serialize, JsonSchema)]
 pub struct GraphsRecord<'r> {

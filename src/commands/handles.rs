@@ -7,15 +7,20 @@ use alpc::{Kernel, Value};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Answer, Table, open_kernel};
-use crate::cli::{Cli, HandlesArgs};
+use crate::cli::Cli;
+use crate::cli::HandlesArgs;
+use crate::commands::Answer;
+use crate::commands::Table;
+use crate::commands::open_kernel;
 use crate::failure::Failure;
 use crate::output::records::Records;
-use crate::output::rows::or_question;
 use crate::output::schema::of;
-use crate::output::{escape, object_lines, process_lines};
 use crate::selector;
 use crate::session::Session;
+use crate::text::escape;
+use crate::text::object_lines;
+use crate::text::process_lines;
+use crate::text::rows::or_question;
 
 /// The system process's handle table is the kernel's.
 const SYSTEM: u64 = 4;

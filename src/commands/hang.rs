@@ -11,11 +11,16 @@ use alpc::wait::unread::Unread;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Answer;
-use crate::cli::{Cli, HangArgs};
-use crate::output::rows::{Rows, address, or_question};
-use crate::output::{escape, time, wait_lines};
+use crate::cli::Cli;
+use crate::cli::HangArgs;
+use crate::commands::Answer;
 use crate::session::Session;
+use crate::text::escape;
+use crate::text::rows::Rows;
+use crate::text::rows::address;
+use crate::text::rows::or_question;
+use crate::text::time;
+use crate::text::wait_lines;
 
 /// How much of each part stands on the one screen.
 const DEADLOCKS: usize = 4;

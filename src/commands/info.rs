@@ -11,13 +11,16 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Answer, modules};
-use crate::output::escape;
-use crate::output::evidence_lines;
-use crate::output::rows::{self, Rows, or_question};
-use crate::output::symbol_lines;
-use crate::output::time;
+use crate::commands::Answer;
+use crate::commands::modules;
 use crate::session::Session;
+use crate::text::escape;
+use crate::text::evidence_lines;
+use crate::text::rows;
+use crate::text::rows::Rows;
+use crate::text::rows::or_question;
+use crate::text::symbol_lines;
+use crate::text::time;
 use alpc::System;
 use alpc::system::own::{self, TypesFrom};
 

@@ -8,16 +8,22 @@ use alpc::port::payload::{Payload, PayloadGap};
 use alpc::{Addr, Kernel, Value};
 use kdump::Gva;
 
-use super::{Answer, Table, open_kernel};
-use crate::cli::{Cli, MessageArgs, Style};
-use crate::failure::{Failure, Status};
-use crate::output::escape;
+use crate::cli::Cli;
+use crate::cli::MessageArgs;
+use crate::cli::Style;
+use crate::commands::Answer;
+use crate::commands::Table;
+use crate::commands::open_kernel;
+use crate::failure::Failure;
+use crate::failure::Status;
+use crate::host::reading;
 use crate::output::records::Records;
-use crate::output::rows::{self, Rows};
 use crate::output::schema::of;
-use crate::reading;
 use crate::selector;
 use crate::session::Session;
+use crate::text::escape;
+use crate::text::rows;
+use crate::text::rows::Rows;
 
 /// Width of a row's label.
 const LABEL: usize = 21;

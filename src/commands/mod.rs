@@ -24,7 +24,7 @@ mod shapes;
 mod symbols;
 mod thread;
 mod threads;
-mod triage;
+pub mod triage;
 mod waits;
 
 use alpc::locate::choice::Choice;
@@ -32,14 +32,19 @@ use alpc::{Kernel, Value};
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::cli::{Cli, Command, Format};
+use crate::cli::Cli;
+use crate::cli::Command;
+use crate::cli::Format;
 use crate::explain;
-use crate::failure::{Failure, Status};
+use crate::failure::Failure;
+use crate::failure::Status;
 use crate::output::document::SymbolSource;
 use crate::output::records::Records;
-use crate::output::{narrow, scan};
-use crate::redact::{self, Veil};
+use crate::output::scan;
+use crate::redact;
+use crate::redact::Veil;
 use crate::session::Session;
+use crate::text::narrow;
 use alpc::system::own;
 
 pub use shapes::{Shape, Table, shapes};

@@ -4,16 +4,21 @@ use alpc::Kernel;
 use alpc::process::module::{self, ModuleRecord, Modules};
 use kdump::Gva;
 
-use super::{Answer, Table, open_kernel, symbol_source};
 use crate::address;
-use crate::cli::{Cli, ModulesArgs};
+use crate::cli::Cli;
+use crate::cli::ModulesArgs;
+use crate::commands::Answer;
+use crate::commands::Table;
+use crate::commands::open_kernel;
+use crate::commands::symbol_source;
 use crate::failure::Failure;
-use crate::output::escape;
 use crate::output::records::Records;
-use crate::output::rows::{self, or_question};
 use crate::output::schema::of;
 use crate::selector;
 use crate::session::Session;
+use crate::text::escape;
+use crate::text::rows;
+use crate::text::rows::or_question;
 
 /// The rows.
 pub const TABLE: Table = Table {

@@ -8,13 +8,16 @@ use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Answer;
-use crate::cli::{Cli, ObjectArgs};
+use crate::cli::Cli;
+use crate::cli::ObjectArgs;
+use crate::commands::Answer;
 use crate::failure::Failure;
-use crate::output::rows::{Rows, or_question};
-use crate::output::{escape, object_lines};
 use crate::selector;
 use crate::session::Session;
+use crate::text::escape;
+use crate::text::object_lines;
+use crate::text::rows::Rows;
+use crate::text::rows::or_question;
 
 /// Label width of the rows that `-v` adds.
 const LABEL: usize = 18;

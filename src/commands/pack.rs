@@ -8,13 +8,16 @@ use ntlayout::{Certainty, Layout};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Answer;
-use crate::cli::{Cli, Command, Format};
-use crate::failure::{Failure, Status};
-use crate::output::escape;
-use crate::output::symbol_lines;
-use crate::output::target::Target;
+use crate::cli::Cli;
+use crate::cli::Command;
+use crate::cli::Format;
+use crate::commands::Answer;
+use crate::failure::Failure;
+use crate::failure::Status;
+use crate::host::target::Target;
 use crate::session::Session;
+use crate::text::escape;
+use crate::text::symbol_lines;
 use alpc::system::own::{self, TypesFrom};
 
 #[derive(Serialize, JsonSchema)]

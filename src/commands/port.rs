@@ -8,13 +8,17 @@ use alpc::{Kernel, Value};
 
 use kdump::Gva;
 
-use super::Answer;
-use crate::cli::{Cli, PortArgs, Style};
+use crate::cli::Cli;
+use crate::cli::PortArgs;
+use crate::cli::Style;
+use crate::commands::Answer;
 use crate::failure::Failure;
-use crate::output::rows::{self, Rows};
-use crate::output::{escape, thread_line};
 use crate::selector;
 use crate::session::Session;
+use crate::text::escape;
+use crate::text::rows;
+use crate::text::rows::Rows;
+use crate::text::thread_line;
 
 /// Width of a row's label.
 const LABEL: usize = 25;

@@ -9,14 +9,19 @@ use alpc::{Kernel, Value};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Answer, Table, connections, open_kernel};
-use crate::cli::{Cli, PortsArgs};
-use crate::output::escape;
+use crate::cli::Cli;
+use crate::cli::PortsArgs;
+use crate::commands::Answer;
+use crate::commands::Table;
+use crate::commands::connections;
+use crate::commands::open_kernel;
 use crate::output::records::Records;
-use crate::output::rows::{or_question, short_kind};
 use crate::output::schema::of;
 use crate::selector;
 use crate::session::Session;
+use crate::text::escape;
+use crate::text::rows::or_question;
+use crate::text::rows::short_kind;
 
 /// The rows of all ports.
 pub const TABLE: Table = Table {

@@ -8,15 +8,21 @@ use kdump::{FileTime, Gva, TimeSpan};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Answer, Table, open_kernel};
-use crate::cli::{Cli, ProcessArgs};
+use crate::cli::Cli;
+use crate::cli::ProcessArgs;
+use crate::commands::Answer;
+use crate::commands::Table;
+use crate::commands::open_kernel;
 use crate::failure::Failure;
 use crate::output::records::Records;
-use crate::output::rows::or_question;
 use crate::output::schema::of;
-use crate::output::{escape, process_lines, thread_line, time};
 use crate::selector;
 use crate::session::Session;
+use crate::text::escape;
+use crate::text::process_lines;
+use crate::text::rows::or_question;
+use crate::text::thread_line;
+use crate::text::time;
 
 /// The rows.
 pub const TABLE: Table = Table {

@@ -7,12 +7,15 @@ use alpc::port::resource::{
     RegionMembers, ReserveMembers, ResourceRecord, Resources, SectionMembers, SecurityMembers, ViewMembers,
 };
 
-use super::Answer;
-use crate::cli::{Cli, ResourceArgs, Style};
+use crate::cli::Cli;
+use crate::cli::ResourceArgs;
+use crate::cli::Style;
+use crate::commands::Answer;
 use crate::failure::Failure;
-use crate::output::rows::{self, Rows};
 use crate::selector;
 use crate::session::Session;
+use crate::text::rows;
+use crate::text::rows::Rows;
 
 /// Width of a row's label.
 const LABEL: usize = 21;

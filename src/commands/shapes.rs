@@ -13,10 +13,12 @@ use alpc::report::analyze::Analysis;
 use alpc::report::portlist::PortLine;
 use alpc::wait::table::WaitTable;
 
-use super::*;
-use crate::fleet::record::Record;
-use crate::fleet::{groups, ignored};
-use crate::output::schema::{Describe, of};
+use crate::commands::triage::groups;
+use crate::commands::triage::ignored;
+use crate::commands::triage::record::Record;
+use crate::commands::*;
+use crate::output::schema::Describe;
+use crate::output::schema::of;
 
 /// A command's records: one for each line with `--format ndjson`, or each row with `--format csv`.
 #[derive(Clone, Copy)]

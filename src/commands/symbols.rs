@@ -6,13 +6,13 @@ use ntlayout::Identity;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Answer;
 use crate::cli::SymbolsArgs;
-use crate::output::escape;
-use crate::output::evidence_lines;
-use crate::output::rows::Rows;
-use crate::output::symbol_lines;
+use crate::commands::Answer;
 use crate::session::Session;
+use crate::text::escape;
+use crate::text::evidence_lines;
+use crate::text::rows::Rows;
+use crate::text::symbol_lines;
 use alpc::System;
 use alpc::system::Chosen;
 use alpc::system::own::{self, TypesFrom};

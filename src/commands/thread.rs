@@ -7,13 +7,16 @@ use alpc::process::thread_details::{Irps, ThreadDetails};
 use alpc::{Kernel, Value};
 use kdump::Gva;
 
-use super::Answer;
 use crate::cli::ThreadArgs;
+use crate::commands::Answer;
 use crate::failure::Failure;
-use crate::output::rows::{self, Rows};
-use crate::output::{escape, thread_line, time};
 use crate::selector;
 use crate::session::Session;
+use crate::text::escape;
+use crate::text::rows;
+use crate::text::rows::Rows;
+use crate::text::thread_line;
+use crate::text::time;
 
 /// Width of the label of a row.
 const LABEL: usize = 25;

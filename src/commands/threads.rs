@@ -7,15 +7,21 @@ use alpc::{Kernel, Value};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Answer, Table, open_kernel};
-use crate::cli::{Cli, ThreadsArgs};
+use crate::cli::Cli;
+use crate::cli::ThreadsArgs;
+use crate::commands::Answer;
+use crate::commands::Table;
+use crate::commands::open_kernel;
 use crate::failure::Failure;
 use crate::output::records::Records;
-use crate::output::rows::{self, Rows};
 use crate::output::schema::of;
-use crate::output::{escape, process_lines, thread_line};
 use crate::selector;
 use crate::session::Session;
+use crate::text::escape;
+use crate::text::process_lines;
+use crate::text::rows;
+use crate::text::rows::Rows;
+use crate::text::thread_line;
 
 /// The rows.
 pub const TABLE: Table = Table {

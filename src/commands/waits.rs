@@ -3,13 +3,16 @@
 use alpc::Value;
 use alpc::wait::table::{WaitRow, WaitTable};
 
-use super::{Answer, Table, open_kernel};
 use crate::cli::Cli;
+use crate::commands::Answer;
+use crate::commands::Table;
+use crate::commands::open_kernel;
 use crate::output::records::Records;
-use crate::output::rows::or_question;
 use crate::output::schema::of;
-use crate::output::{escape, wait_lines};
 use crate::session::Session;
+use crate::text::escape;
+use crate::text::rows::or_question;
+use crate::text::wait_lines;
 
 const HEAD: [&str; 7] = ["WAITER", "THREAD", "MESSAGE", "PORT", "SERVER", "WAITED", "STATE"];
 

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
 
-use super::record::Problem;
-use crate::interrupt::Running;
+use crate::commands::triage::record::Problem;
+use crate::host::interrupt::Running;
 
 /// The most that a record may take; beyond is no record.
 pub const RECORD: u64 = 16 << 20;
@@ -149,7 +149,7 @@ fn record(output: Vec<u8>) -> Option<(String, Json)> {
         return None;
     }
     let json: Json = serde_json::from_str(&line).ok()?;
-    (json["record"] == super::record::NAME).then_some((line, json))
+    (json["record"] == crate::commands::triage::record::NAME).then_some((line, json))
 }
 
 fn death(status: ExitStatus, last_words: &[u8]) -> Problem {

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use kdump::{FileClass, OpenError, file_kind};
 use walkdir::{DirEntry, WalkDir};
 
-use super::ignored::Ignored;
-use super::record::Problem;
+use crate::commands::triage::ignored::Ignored;
+use crate::commands::triage::record::Problem;
 
 /// How the names of dumps end, in any case of letters.
 const ENDS: [&str; 3] = ["dmp", "mdmp", "hdmp"];

@@ -8,9 +8,9 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::child::RECORD;
+use crate::fleet::child::RECORD;
 use crate::output::document::DumpRef;
-use crate::output::escape;
+use crate::text::escape;
 
 /// The most bytes of a line: longer ones are no records, which a process may not write longer either.
 const LINE: u64 = RECORD;
@@ -87,7 +87,7 @@ impl Done {
                 dump: Some(dump),
                 dump_bytes,
                 dump_size,
-            }) if record == super::record::NAME => {
+            }) if record == crate::commands::triage::record::NAME => {
                 self.dumps
                     .insert(self.key(&dump, dump_bytes.as_deref(), dump_size));
             }

@@ -6,17 +6,24 @@ use std::io::{self, Write};
 use kdump::TimeSpan;
 use serde_json::Value as Json;
 
-use super::groups::Group;
-use super::ignored::Ignored;
-use super::record::{NAME, Record};
-use crate::cli::{Cli, Format};
+use crate::cli::Cli;
+use crate::cli::Format;
 use crate::commands::Table;
+use crate::commands::triage::groups::Group;
+use crate::commands::triage::ignored::Ignored;
+use crate::commands::triage::record::NAME;
+use crate::commands::triage::record::Record;
 use crate::failure::Status;
-use crate::output::document::{Document, DumpRef, Head, Line};
+use crate::output::document::Document;
+use crate::output::document::DumpRef;
+use crate::output::document::Head;
+use crate::output::document::Line;
 use crate::output::records::cell;
-use crate::output::schema::{columns, of};
-use crate::output::{escape, time};
+use crate::output::schema::columns;
+use crate::output::schema::of;
 use crate::redact::Veil;
+use crate::text::escape;
+use crate::text::time;
 
 /// The rows of CSV.
 const ROWS: Table = Table {

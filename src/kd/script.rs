@@ -5,8 +5,9 @@
 
 use std::path::Path;
 
-use crate::failure::{Failure, Status};
-use crate::reading;
+use crate::failure::Failure;
+use crate::failure::Status;
+use crate::host::reading;
 
 /// A file of commands that a line names.
 pub struct Script<'l> {

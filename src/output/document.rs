@@ -11,11 +11,13 @@ use serde::Serialize;
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-use crate::cli::{Cli, Command};
+use crate::cli::Cli;
+use crate::cli::Command;
 use crate::explain::Explanation;
-use crate::failure::{Failure, Status};
-use crate::output::symbol_lines;
+use crate::failure::Failure;
+use crate::failure::Status;
 use crate::redact::Veil;
+use crate::text::symbol_lines;
 use alpc::system::own::TypesFrom;
 
 /// Version of the documents and records; `docs/json.md` says what may change without it.

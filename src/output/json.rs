@@ -5,8 +5,9 @@ use std::collections::btree_map::Entry;
 
 use serde_json::{Map, Value as Json};
 
-use super::document::{Cause, HoleRecord};
 use crate::failure::Status;
+use crate::output::document::Cause;
+use crate::output::document::HoleRecord;
 
 /// What records could not tell.
 #[derive(Debug, Default)]

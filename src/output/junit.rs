@@ -9,8 +9,8 @@ use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesStart, BytesText, Event};
 use serde_json::Value as Json;
 
-use super::document::Document;
-use super::escape;
+use crate::output::document::Document;
+use crate::text::escape;
 
 /// The documents of all dumps as one file, with its last line feed.
 pub fn file(documents: &[Document<Json>]) -> io::Result<Vec<u8>> {

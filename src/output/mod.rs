@@ -1,25 +1,11 @@
 //! What goes to stdout and stderr.
 
-pub mod color;
 pub mod document;
-pub mod escape;
-pub mod evidence_lines;
-pub mod graph;
 pub mod json;
 mod junit;
-pub mod narrow;
-pub mod object_lines;
-pub mod place;
-pub mod process_lines;
 pub mod records;
-pub mod rows;
 pub mod scan;
 pub mod schema;
-pub mod symbol_lines;
-pub mod target;
-pub mod thread_line;
-pub mod time;
-pub mod wait_lines;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -27,16 +13,28 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use self::document::{Document, DumpRef, ErrorRecord, Head, SymbolSource};
-use self::json::Holes;
-use self::records::{Records, WriteError};
-use self::target::Target;
-use crate::cli::{Cli, Command, Format};
-use crate::commands::{self, Answer, Fill, Table};
-use crate::failure::{Failure, Status};
-use crate::guard;
+use crate::cli::Cli;
+use crate::cli::Command;
+use crate::cli::Format;
+use crate::commands;
+use crate::commands::Answer;
+use crate::commands::Fill;
+use crate::commands::Table;
+use crate::failure::Failure;
+use crate::failure::Status;
+use crate::host::guard;
+use crate::host::target::Target;
+use crate::output::document::Document;
+use crate::output::document::DumpRef;
+use crate::output::document::ErrorRecord;
+use crate::output::document::Head;
+use crate::output::document::SymbolSource;
+use crate::output::json::Holes;
+use crate::output::records::Records;
+use crate::output::records::WriteError;
 use crate::redact::Veil;
 use crate::session::Session;
+use crate::text::{color, escape, evidence_lines, symbol_lines};
 
 /// The kind of record that a line with an explanation is.
 pub const EXPLANATION: &str = "explanation";

@@ -5,12 +5,26 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
-use super::document::{DumpRef, End, ErrorRecord, First, Head, Line, SymbolSource};
-use super::json::Holes;
-use super::{color, escape, narrow, scan, schema};
-use crate::cli::{Cli, Command, Format};
-use crate::commands::{Answer, Table};
-use crate::failure::{Failure, Status};
+use crate::cli::Cli;
+use crate::cli::Command;
+use crate::cli::Format;
+use crate::commands::Answer;
+use crate::commands::Table;
+use crate::failure::Failure;
+use crate::failure::Status;
+use crate::output::document::DumpRef;
+use crate::output::document::End;
+use crate::output::document::ErrorRecord;
+use crate::output::document::First;
+use crate::output::document::Head;
+use crate::output::document::Line;
+use crate::output::document::SymbolSource;
+use crate::output::json::Holes;
+use crate::output::scan;
+use crate::output::schema;
+use crate::text::color;
+use crate::text::escape;
+use crate::text::narrow;
 
 /// Takes the records of one command on one dump, each as soon as it is read.
 pub struct Records<'o> {

@@ -7,10 +7,16 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value as Json, json};
 
-use super::EXPLANATION;
-use super::document::{Document, End, ErrorRecord, First, Line, VERSION};
-use crate::commands::{Shape, Table};
+use crate::commands::Shape;
+use crate::commands::Table;
 use crate::explain::Explanation;
+use crate::output::EXPLANATION;
+use crate::output::document::Document;
+use crate::output::document::End;
+use crate::output::document::ErrorRecord;
+use crate::output::document::First;
+use crate::output::document::Line;
+use crate::output::document::VERSION;
 
 /// How a type is described.
 pub type Describe = fn(&mut SchemaGenerator) -> Schema;

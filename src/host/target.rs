@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::place::{self, Place};
-use crate::guard;
-use crate::interrupt;
+use crate::host::guard;
+use crate::host::interrupt;
+use crate::host::place;
+use crate::host::place::Place;
 
 /// Where results go.
 ///

@@ -7,7 +7,8 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::commands::Table;
-use crate::output::document::{Line, VERSION};
+use crate::output::document::Line;
+use crate::output::document::VERSION;
 use crate::output::schema::of;
 
 /// Their records.

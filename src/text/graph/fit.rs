@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Drawing, Line};
+use crate::text::graph::Drawing;
+use crate::text::graph::Line;
 
 /// What a page has no room for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

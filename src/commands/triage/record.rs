@@ -11,11 +11,16 @@ use serde::Serialize;
 
 use crate::cli::Cli;
 use crate::commands;
-use crate::failure::{Failure, Status};
-use crate::output::document::{DumpRef, Line, SymbolSource, VERSION};
+use crate::failure::Failure;
+use crate::failure::Status;
+use crate::output::document::DumpRef;
+use crate::output::document::Line;
+use crate::output::document::SymbolSource;
+use crate::output::document::VERSION;
 use crate::output::json::Holes;
-use crate::output::{narrow, scan};
+use crate::output::scan;
 use crate::session::Session;
+use crate::text::narrow;
 use alpc::System;
 
 /// The kind of record, as each line names it.

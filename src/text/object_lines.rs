@@ -3,7 +3,8 @@
 use alpc::object::{ObjectRecord, TypeRef};
 use alpc::{Addr, Value};
 
-use super::{escape, rows};
+use crate::text::escape;
+use crate::text::rows;
 
 /// `Object: …  Type: (…) ALPC Port` and the lines below it. `!handle` indents the counts and the name by
 /// eight blanks, `!object` by four.

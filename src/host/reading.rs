@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::guard;
+use crate::host::guard;
 
 /// Something that is read whole, and how much of it there may be.
 pub struct Cap {

@@ -12,8 +12,9 @@ use alpc::wait::root::RootKind;
 use alpc::wait::servers::ServerCounts;
 use alpc::wait::service::Service;
 
-use super::rows::or_question;
-use super::{escape, time};
+use crate::text::escape;
+use crate::text::rows::or_question;
+use crate::text::time;
 
 /// Wait objects that a line names.
 const OBJECTS: usize = 3;

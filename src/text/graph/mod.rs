@@ -19,8 +19,9 @@ use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::rows::or_question;
-use super::{escape, wait_lines};
+use crate::text::escape;
+use crate::text::rows::or_question;
+use crate::text::wait_lines;
 
 /// What a node of a drawing stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]

@@ -2,9 +2,12 @@
 
 use serde::Serialize;
 
-use super::fit::{self, LeftOut};
-use super::views::Views;
-use super::{Dot, Drawing, Line};
+use crate::text::graph::Dot;
+use crate::text::graph::Drawing;
+use crate::text::graph::Line;
+use crate::text::graph::fit;
+use crate::text::graph::fit::LeftOut;
+use crate::text::graph::views::Views;
 
 const PAGE: &str = include_str!("page.html");
 

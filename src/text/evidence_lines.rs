@@ -3,7 +3,7 @@
 use alpc::DerivedGlobal;
 use alpc::locate::choice::Choice;
 
-use crate::output::rows::Rows;
+use crate::text::rows::Rows;
 
 /// What was checked, what that left out, and what stays undecided.
 pub fn choice(rows: &mut Rows, choice: &Choice) {

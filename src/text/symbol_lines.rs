@@ -2,8 +2,8 @@
 
 use alpc::system::own::TypesFrom;
 
-use crate::output::rows::Rows;
 use crate::redact::Veil;
+use crate::text::rows::Rows;
 
 /// Types that are named one by one in a line.
 const NAMED: usize = 3;

@@ -6,7 +6,7 @@ use alpc::port::{PortKind, PortRef};
 use alpc::process::ProcessRef;
 use alpc::{Addr, Value};
 
-use super::escape;
+use crate::text::escape;
 
 /// Text of a known value; a question mark where memory hides it, `-` where this kernel has no such thing.
 pub fn or_question<T>(value: &Value<T>, text: impl FnOnce(&T) -> String) -> String {

@@ -4,7 +4,8 @@ use alpc::Value;
 use alpc::process::ProcessRecord;
 use alpc::process::roots::FoundBy;
 
-use super::{escape, rows};
+use crate::text::escape;
+use crate::text::rows;
 
 /// `PROCESS …` and the three lines below it.
 pub fn lines(process: &ProcessRecord) -> String {

@@ -7,7 +7,8 @@ use alpc::port::waiter::{AlpcWait, ReplyWait, ThreadRecord};
 use alpc::process::roots::FoundBy;
 use alpc::process::thread::WaitObject;
 
-use super::rows::{self, Rows};
+use crate::text::rows;
+use crate::text::rows::Rows;
 
 /// `THREAD …  Cid ….….  Teb: … Win32Thread: … WAIT`, as in the list of a port's threads.
 pub fn short(thread: &ThreadRecord) -> String {

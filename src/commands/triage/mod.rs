@@ -1,8 +1,12 @@
 //! `triage` among other command lines over one opened dump: its record, as a table of one row.
 
-use super::Answer;
+pub mod groups;
+pub mod ignored;
+pub mod record;
+
 use crate::cli::Cli;
-use crate::fleet::record::Record;
+use crate::commands::Answer;
+use crate::commands::triage::record::Record;
 use crate::fleet::sheet;
 use crate::output::document::DumpRef;
 use crate::session::Session;

@@ -8,7 +8,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::commands::Table;
-use crate::output::document::{Line, VERSION, exact, portable};
+use crate::output::document::Line;
+use crate::output::document::VERSION;
+use crate::output::document::exact;
+use crate::output::document::portable;
 use crate::output::schema::of;
 
 /// Their records, with `-v`.

@@ -1,0 +1,7 @@
+//! This machine: files that are read and written, and the signals that end a run.
+
+pub mod guard;
+pub mod interrupt;
+pub mod place;
+pub mod reading;
+pub mod target;

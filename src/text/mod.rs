@@ -1,0 +1,14 @@
+//! Records as people read them.
+
+pub mod color;
+pub mod escape;
+pub mod evidence_lines;
+pub mod graph;
+pub mod narrow;
+pub mod object_lines;
+pub mod process_lines;
+pub mod rows;
+pub mod symbol_lines;
+pub mod thread_line;
+pub mod time;
+pub mod wait_lines;
