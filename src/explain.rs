@@ -10,15 +10,14 @@ use alpc::Value;
 use alpc::image::source::{self, SourceRecord};
 use alpc::image::trace::{Source, Trace};
 use anyhow::bail;
-use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::cli::Cli;
 use crate::cli::Command;
-use crate::cli::Format;
-use crate::commands::Answer;
+use crate::commands::Verb;
 use crate::failure::Failure;
+use crate::options::{Format, Options};
+use crate::output::answer::Answer;
+use crate::output::explanation::Explanation;
 use crate::session::Session;
 use crate::text::escape;
 
@@ -29,29 +28,16 @@ const BUDGET: u64 = 20_000_000;
 /// Bytes of a value that a line of text shows.
 const TEXT_BYTES: usize = 16;
 
-/// How a command gives its view.
-type View = fn(&Cli, &Session) -> anyhow::Result<Answer>;
-
-/// One of the reads that a value of the record comes from.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Explanation {
-    /// The value, by its path in the document: `result.queue_type`.
-    pub value: String,
-    /// What was read.
-    #[serde(flatten)]
-    pub source: SourceRecord,
-}
-
 /// Makes a view, with what explains it below.
-pub fn run(cli: &Cli, session: &Session, view: View) -> anyhow::Result<Answer> {
-    refuse_others(cli)?;
-    let mut answer = view(cli, session)?;
+pub fn run(options: &Options, session: &Session, command: &Command) -> anyhow::Result<Answer> {
+    refuse_others(options, command.verb())?;
+    let mut answer = command.verb().run(options, session)?;
     let subject = subject(&answer.record);
     // Once more by address: the reads that find a thing by its name are none of its own.
-    let cli = by_address(cli, subject);
+    let command = by_address(command, subject);
     let trace = Arc::new(Trace::default());
     session.note_reads(Some(Arc::clone(&trace)));
-    let base = view(&cli, session);
+    let base = command.verb().run(options, session);
     let (sources, reads) = trace.sources();
     let mut sources: Vec<(usize, Source)> = sources.into_iter().enumerate().collect();
     sources.sort_by_key(|(_, source)| distance(source, subject));
@@ -60,7 +46,7 @@ pub fn run(cli: &Cli, session: &Session, view: View) -> anyhow::Result<Answer> {
     for (order, source) in sources.iter().take(affordable) {
         trace.hide(source);
         // A read without which there is no view at all decides whether there is one, not a value of it.
-        if let (Ok(base), Ok(other)) = (&base, view(&cli, session)) {
+        if let (Ok(base), Ok(other)) = (&base, command.verb().run(options, session)) {
             let mut paths = Vec::new();
             differences(&base.record, &other.record, "result", &mut paths);
             found.extend(paths.into_iter().map(|path| Found {
@@ -95,26 +81,14 @@ fn explanations(session: &Session, found: Vec<Found<'_>>) -> anyhow::Result<Vec<
 }
 
 /// Only what shows one thing has values that a reader could look up one by one.
-pub fn refuse_others(cli: &Cli) -> anyhow::Result<()> {
-    let of_one_thing = match &cli.command {
-        Some(Command::Message(args)) => args.message != "-",
-        Some(Command::Dt(args)) => args.address.is_some(),
-        Some(
-            Command::Port(_)
-            | Command::Resource(_)
-            | Command::Thread(_)
-            | Command::Process(_)
-            | Command::Object(_),
-        ) => true,
-        _ => false,
-    };
-    if cli.format == Format::Csv {
+pub fn refuse_others(options: &Options, verb: &dyn Verb) -> anyhow::Result<()> {
+    if options.format == Format::Csv {
         return Err(Failure::fatal(
             "explain-not-here",
             "--explain gives no table: use --format text, json or ndjson",
         ));
     }
-    if of_one_thing {
+    if verb.is_of_one_thing() {
         return Ok(());
     }
     bail!(Failure::fatal(
@@ -137,21 +111,12 @@ fn distance(source: &Source, subject: Option<u64>) -> u64 {
 }
 
 /// The same command with the address of the thing: what found it by its name need not be done again.
-fn by_address(cli: &Cli, subject: Option<u64>) -> Cli {
-    let mut cli = cli.clone();
-    let Some(address) = subject.map(|subject| format!("{subject:#x}")) else {
-        return cli;
-    };
-    match &mut cli.command {
-        Some(Command::Message(args)) => args.message = address,
-        Some(Command::Port(args)) => args.port = address,
-        Some(Command::Resource(args)) => args.resource = address,
-        Some(Command::Thread(args)) => args.thread = address,
-        Some(Command::Process(args)) => args.process = address,
-        Some(Command::Object(args)) => args.object = address,
-        _ => {}
+fn by_address(command: &Command, subject: Option<u64>) -> Command {
+    let mut command = command.clone();
+    if let Some(subject) = subject {
+        command.verb_mut().look_at(format!("{subject:#x}"));
     }
-    cli
+    command
 }
 
 /// Paths of the values that differ: the outermost that is missing in one of the records, else the innermost.

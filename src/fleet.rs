@@ -10,7 +10,7 @@ mod inputs;
 mod pool;
 mod progress;
 mod resume;
-pub mod sheet;
+mod tally;
 pub mod worker;
 
 use std::ffi::OsString;
@@ -23,35 +23,35 @@ use clap::ValueEnum;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use crate::cli::Class;
+use crate::asked;
 use crate::cli::Cli;
-use crate::cli::Format;
-use crate::cli::TriageArgs;
+use crate::commands::TriageArgs;
 use crate::commands::triage::groups::Groups;
-use crate::commands::triage::ignored::Counts;
 use crate::commands::triage::ignored::Ignored;
 use crate::commands::triage::record::Record;
+use crate::commands::triage::sheet::Sheet;
 use crate::failure::Failure;
 use crate::failure::Status;
 use crate::fleet::child::Nursery;
 use crate::fleet::inputs::Input;
 use crate::fleet::progress::Progress;
 use crate::fleet::resume::Done;
-use crate::fleet::sheet::Sheet;
+use crate::fleet::tally::Tally;
 use crate::host::guard;
 use crate::host::interrupt;
 use crate::host::target::Target;
+use crate::options::{Class, Format};
 use crate::output::Output;
 use crate::output::document::DumpRef;
-use crate::redact::Veil;
+use crate::redact::{Typed, Veil};
 
 /// Runs the command.
 ///
 /// # Errors
 /// What keeps the results from being written.
-pub fn run(cli: &Cli, args: &TriageArgs, output: &mut Output) -> io::Result<Status> {
+pub fn run(cli: &Cli, typed: &Typed, args: &TriageArgs, output: &mut Output) -> io::Result<Status> {
     if args.worker {
-        return look_at(cli, args, output);
+        return look_at(cli, typed, args, output);
     }
     let (format, done) = match prepare(cli, args) {
         Ok(prepared) => prepared,
@@ -70,6 +70,7 @@ pub fn run(cli: &Cli, args: &TriageArgs, output: &mut Output) -> io::Result<Stat
     let watched = alone || cli.quiet || (output.target().is_stdout() && io::stdout().is_terminal());
     let mut desk = Desk {
         cli,
+        typed,
         sheet: Sheet::new(cli, format, alone, output.target())?,
         target: output.target(),
         groups: Groups::default(),
@@ -148,14 +149,14 @@ fn refuse_to_replace_evidence() -> anyhow::Result<()> {
 }
 
 /// One dump, in this process, for the one that has started it.
-fn look_at(cli: &Cli, args: &TriageArgs, output: &mut Output) -> io::Result<Status> {
+fn look_at(cli: &Cli, typed: &Typed, args: &TriageArgs, output: &mut Output) -> io::Result<Status> {
     let [path] = &cli.dumps[..] else {
         output.diagnostic("--worker looks at one dump");
         return Ok(Status::Fatal);
     };
     worker::begin(path, args.memory);
-    let mut dump = DumpRef::of(path, cli.hash, Veil::of(cli));
-    let record = Record::gather(cli, path, &mut dump);
+    let mut dump = DumpRef::of(path, cli.hash, Veil::of(typed));
+    let record = Record::gather(cli, typed, path, &mut dump);
     let status = record.status;
     if let Outcome::Record(line, _) = Outcome::of(record, &dump)? {
         writeln!(output.target(), "{line}")?;
@@ -176,7 +177,7 @@ fn run_all(cli: &Cli, args: &TriageArgs, done: Option<&Done>, desk: &mut Desk<'_
     };
     let inputs = inputs::inputs(&cli.dumps, args.recursive);
     let failed = |path: &Path, problem| {
-        let dump = DumpRef::of(path, false, Veil::of(&alone(cli, path)));
+        let dump = DumpRef::of(path, false, Veil::of(&asked::typed(&alone(cli, path))));
         Outcome::of(Record::failed(&dump, problem), &dump)
     };
     let is_done = |path: &Path| done.is_some_and(|done| done.has(&DumpRef::of(path, false, Veil::default())));
@@ -262,6 +263,7 @@ impl Outcome {
 /// Where the records arrive, in order.
 struct Desk<'o> {
     cli: &'o Cli,
+    typed: &'o Typed,
     sheet: Sheet,
     target: &'o mut Target,
     groups: Groups,
@@ -288,7 +290,8 @@ impl Desk<'_> {
                 self.worst = self.worst.combine(status);
                 self.tally.count(status);
                 self.groups.add(&record);
-                self.sheet.record(self.cli, &line, &record, status, self.target)?;
+                self.sheet
+                    .record(self.cli, self.typed, &line, &record, status, self.target)?;
             }
         }
         self.progress.show(&self.tally);
@@ -324,46 +327,5 @@ impl Desk<'_> {
         }
         self.sheet.finish(self.target)?;
         Ok((self.worst, self.tally))
-    }
-}
-
-/// How many dumps ended how.
-#[derive(Default)]
-pub struct Tally {
-    dumps: u64,
-    failed: u64,
-    found: u64,
-    partial: u64,
-    skipped: u64,
-    ignored: Counts,
-}
-
-impl Tally {
-    fn count(&mut self, status: Status) {
-        self.dumps += 1;
-        match status {
-            Status::Complete => {}
-            Status::Finding => self.found += 1,
-            Status::Fatal => self.failed += 1,
-            Status::Partial => self.partial += 1,
-        }
-    }
-
-    /// One line.
-    pub fn text(&self) -> String {
-        let plural = if self.dumps == 1 { "" } else { "s" };
-        let parts = [
-            (self.found, "with a deadlock"),
-            (self.partial, "in part"),
-            (self.failed, "failed"),
-            (self.skipped, "done before"),
-        ];
-        let parts = parts.iter().filter(|(count, _)| *count > 0);
-        let parts: String = parts.map(|(count, what)| format!(", {count} {what}")).collect();
-        let ignored = match self.ignored.total() {
-            0 => String::new(),
-            total => format!(", {total} others ignored ({})", self.ignored.reasons()),
-        };
-        format!("{} dump{plural}{parts}{ignored}", self.dumps)
     }
 }

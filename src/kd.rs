@@ -11,13 +11,11 @@ use std::ffi::OsString;
 use clap::{CommandFactory, Parser};
 
 use crate::address;
-use crate::cli::Cli;
-use crate::cli::Command;
-use crate::cli::ProcessArgs;
-use crate::cli::Style;
-use crate::cli::ThreadsArgs;
+use crate::cli::{Cli, Command, SPECS};
+use crate::commands::{ProcessArgs, ThreadsArgs};
 use crate::failure::Failure;
 use crate::failure::Status;
+use crate::options::Style;
 use crate::selector;
 use crate::text::escape;
 
@@ -54,10 +52,7 @@ impl Each {
         } else {
             Command::Process(ProcessArgs { process })
         };
-        Cli {
-            command: Some(command),
-            ..self.cli.clone()
-        }
+        self.cli.with(command)
     }
 }
 
@@ -65,7 +60,7 @@ impl Step {
     /// Whether its exit status is what it is run for.
     pub fn tells_verdict(&self) -> bool {
         match self {
-            Self::Run(cli) => cli.command.as_ref().is_some_and(Command::tells_verdict),
+            Self::Run(cli) => cli.verb().is_some_and(|verb| verb.tells_verdict()),
             Self::Each(_) | Self::Print(_) | Self::Pass(_) | Self::Refuse(_) => false,
         }
     }
@@ -202,21 +197,9 @@ pub fn is_switch(token: &str) -> bool {
 
 /// What a switch of `!alpc` is called here: any case, `/` and `-` alike.
 fn switch(token: &str) -> Option<&'static [&'static str]> {
-    let switch = token.strip_prefix(['/', '-'])?;
-    Some(match switch.to_ascii_lowercase().as_str() {
-        "m" => &["message"],
-        "p" => &["port"],
-        // Later debuggers split the view of resources by what they are.
-        "r" | "section" | "region" | "view" | "presl" => &["resource"],
-        "g" => &["global"],
-        "lp" => &["global", "--list"],
-        "lp0" => &["ports", "--orphans"],
-        "lpc" => &["connections"],
-        "lpp" => &["ports", "--process"],
-        "graph" => &["global", "--graph"],
-        "analyze" => &["analyze"],
-        _ => return None,
-    })
+    let switch = token.strip_prefix(['/', '-'])?.to_ascii_lowercase();
+    let mut switches = SPECS.iter().flat_map(|spec| spec.switches);
+    switches.find_map(|(name, words)| (*name == switch).then_some(*words))
 }
 
 /// The steps that the command line asks for: its one command, or the debugger's lines.
@@ -496,11 +479,11 @@ fn run(cli: &Cli, args: &[String], words: &[String]) -> Step {
         command: Command,
     }
     match Line::try_parse_from(args) {
-        Ok(line) => Step::Run(Box::new(Cli {
-            verbose: cli.verbose || line.verbose,
-            command: Some(line.command),
-            ..cli.clone()
-        })),
+        Ok(line) => {
+            let mut cli = cli.with(line.command);
+            cli.options.verbose |= line.verbose;
+            Step::Run(Box::new(cli))
+        }
         Err(_) => refuse(cli, words),
     }
 }
@@ -699,7 +682,7 @@ mod tests {
             ),
             ("!process /s 1 0 0", "refused"),
             ("!process 0 zz", "refused"),
-            ("!process 0", "Processes"),
+            ("!process 0", "Processes(ProcessesArgs)"),
             (
                 "!process 3e4 ff",
                 r#"Threads(ThreadsArgs { waiting: false, process: Some("pid:0x3e4") })"#,
@@ -710,7 +693,7 @@ mod tests {
             (".echo  a  b", r#"prints "a  b\n""#),
             (".process /p fffffa801807b8f0", "refused"),
             ("~*kv", "refused"),
-            ("!process 0 0", "Processes"),
+            ("!process 0 0", "Processes(ProcessesArgs)"),
             (
                 "!process 0 ff",
                 "Threads(ThreadsArgs { waiting: false, process: None })",

@@ -1,6 +1,8 @@
 //! `alpc-dump`: who waits for whom over ALPC, from a Windows kernel crash dump.
 
+mod about;
 mod address;
+mod asked;
 mod cli;
 mod commands;
 mod explain;
@@ -8,9 +10,11 @@ mod failure;
 mod fleet;
 mod host;
 mod kd;
+mod options;
 mod output;
 mod redact;
 mod rules;
+mod run;
 mod selector;
 mod session;
 mod text;
@@ -21,17 +25,18 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 
-use crate::cli::Cli;
-use crate::cli::Command;
-use crate::cli::DiffArgs;
-use crate::cli::Format;
+use crate::cli::{Cli, Command};
+use crate::commands::DiffArgs;
 use crate::failure::Failure;
 use crate::failure::Status;
+use crate::host::target::Target;
 use crate::kd::Each;
 use crate::kd::Step;
+use crate::options::Format;
 use crate::output::Output;
+use crate::output::answer::Answer;
 use crate::output::document::DumpRef;
-use crate::redact::Veil;
+use crate::redact::{Typed, Veil};
 use crate::session::Session;
 use crate::text::escape;
 
@@ -95,19 +100,30 @@ fn without_words(kind: ErrorKind) -> String {
 }
 
 fn run(cli: &Cli) -> Status {
+    let typed = asked::typed(cli);
     let to = cli.output.as_deref().unwrap_or(Path::new("stdout"));
-    let to = escape::text(&Veil::of(cli).message(&to.to_string_lossy()));
-    let mut output = match Output::new(cli) {
+    let to = escape::text(&Veil::of(&typed).message(&to.to_string_lossy()));
+    let mut output = match output(cli, &typed) {
         Ok(output) => output,
         Err(error) => return unwritten(&error, Status::Fatal, &to),
     };
-    run_into(cli, &mut output).unwrap_or_else(|error| unwritten(&error, output.failed(), &to))
+    run_into(cli, &typed, &mut output).unwrap_or_else(|error| unwritten(&error, output.failed(), &to))
+}
+
+/// Where the results go.
+fn output(cli: &Cli, typed: &Typed) -> io::Result<Output> {
+    let verb = cli.verb();
+    let writes_own_file = verb.is_some_and(|verb| verb.writes_own_file());
+    let file = cli.output.as_deref().filter(|_| !writes_own_file);
+    let target = Target::new(file, verb.is_some_and(|verb| verb.tells_verdict()))?;
+    asked::guard_files(cli);
+    Output::new(cli, target, Veil::of(typed))
 }
 
 /// Runs the steps on each dump; an error on one does not stop the others.
-fn run_into(cli: &Cli, output: &mut Output) -> io::Result<Status> {
+fn run_into(cli: &Cli, typed: &Typed, output: &mut Output) -> io::Result<Status> {
     if let (Some(command), []) = (&cli.command, cli.dumps.as_slice())
-        && let Some(written) = commands::about::run(command)
+        && let Some(written) = about::run(command)
     {
         return match written {
             Ok(text) => output.raw(&text),
@@ -122,10 +138,10 @@ fn run_into(cli: &Cli, output: &mut Output) -> io::Result<Status> {
         return Ok(Status::Fatal);
     }
     if let Some(Command::Diff(args)) = &cli.command {
-        return run_diff(cli, args, output);
+        return run_diff(cli, typed, args, output);
     }
     if let Some(Command::Triage(args)) = &cli.command {
-        return fleet::run(cli, args, output);
+        return fleet::run(cli, typed, args, output);
     }
     let steps = kd::steps(cli);
     if steps.iter().any(Step::tells_verdict) {
@@ -134,22 +150,22 @@ fn run_into(cli: &Cli, output: &mut Output) -> io::Result<Status> {
     let mut worst = Status::Complete;
     for dump in &cli.dumps {
         let about = output.begin(cli, dump)?;
-        worst = worst.combine(run_steps(cli, dump, about, &steps, output)?);
+        worst = worst.combine(run_steps(cli, typed, dump, about, &steps, output)?);
     }
     output.finish(cli)?;
     Ok(worst)
 }
 
 /// Compares two dumps, which give one answer together.
-fn run_diff(cli: &Cli, args: &DiffArgs, output: &mut Output) -> io::Result<Status> {
+fn run_diff(cli: &Cli, typed: &Typed, args: &DiffArgs, output: &mut Output) -> io::Result<Status> {
     let about = output.look_at(cli, &cli.dumps[0])?;
-    let second = match cli.dumps.as_slice() {
-        [_, second] => Some(output.look_at(cli, second)?),
-        _ => None,
+    let compared = match cli.dumps.as_slice() {
+        [_, second] => {
+            let second = output.look_at(cli, second)?;
+            diff(cli, typed, args, &second)
+        }
+        _ => Err(commands::diff::needs_two()),
     };
-    let compared = second
-        .ok_or_else(commands::diff::needs_two)
-        .and_then(|second| commands::diff::run(cli, args, &second));
     let status = match compared {
         Ok((answer, rows)) if cli.format == Format::Csv => {
             output.rows(cli, &about, &commands::diff::TABLE, &rows, &answer)?
@@ -159,6 +175,21 @@ fn run_diff(cli: &Cli, args: &DiffArgs, output: &mut Output) -> io::Result<Statu
     };
     output.finish(cli)?;
     Ok(status)
+}
+
+fn diff(
+    cli: &Cli,
+    typed: &Typed,
+    args: &DiffArgs,
+    about_second: &DumpRef,
+) -> anyhow::Result<(Answer, Vec<commands::diff::Row>)> {
+    redact::refuse_comparing(cli)?;
+    if cli.explain {
+        explain::refuse_others(cli, args)?;
+    }
+    run::refuse_format(cli, args)?;
+    let (first, second) = (&cli.dumps[0], &cli.dumps[1]);
+    commands::diff::compare(cli, typed, args, [first, second], about_second)
 }
 
 /// What is missing on the command line. A command that there is not was taken for one more dump.
@@ -178,18 +209,21 @@ fn nothing_to_do(cli: &Cli) -> String {
 
 fn run_steps(
     cli: &Cli,
+    typed: &Typed,
     dump: &Path,
     mut about: DumpRef,
     steps: &[Step],
     output: &mut Output,
 ) -> io::Result<Status> {
-    if let Some(answer) = commands::pack::of_table(cli, dump) {
+    if let Some(Command::Pack(_)) = &cli.command
+        && let Some(answer) = commands::pack::of_table(cli, dump)
+    {
         return match answer {
             Ok(answer) => output.answer(cli, &about, answer),
             Err(error) => output.failure(cli, &about, &Failure::from_error(error)),
         };
     }
-    let session = match Session::open(cli, dump) {
+    let session = match Session::open(cli, typed, dump) {
         Ok(session) => session,
         Err(error) => return output.failure(cli, &about, &Failure::from_error(error)),
     };
@@ -242,14 +276,20 @@ fn run_each(
 }
 
 fn run_step(cli: &Cli, about: &DumpRef, session: &Session, output: &mut Output) -> io::Result<Status> {
+    let Some(command) = &cli.command else {
+        let none = Failure::new(Status::Fatal, "no-command", "no command given");
+        return output.failure(cli, about, &none);
+    };
+    let verb = command.verb();
     if !cli.explain
-        && let Some(command) = &cli.command
-        && commands::streams(command, cli.format)
-        && let Some(table) = commands::table(command)
+        && commands::streams(verb, cli.format)
+        && let Some(table) = verb.table()
     {
-        return output.stream(cli, about, session, table);
+        return output.stream(cli, about, &table, |records| {
+            run::stream(cli, session, verb, records)
+        });
     }
-    match commands::run(cli, session) {
+    match run::run(cli, session, command) {
         Ok(answer) => output.answer(cli, about, answer),
         Err(error) => output.failure(cli, about, &Failure::from_error(error)),
     }

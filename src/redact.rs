@@ -4,26 +4,17 @@
 //! line and from this machine is replaced here, in all that is written: the paths of the dump and of symbols, and
 //! what a user named a thing by.
 
-use std::collections::BTreeSet;
-use std::env;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use alpc::image::redact::{Classes, Redaction};
-use clap::CommandFactory;
 use kdump::Dump;
-use ntlayout::{Looked, Outcome, Place};
+use ntlayout::{Looked, Outcome};
 use serde_json::Value as Json;
 
-use crate::cli::Class;
-use crate::cli::Cli;
-use crate::cli::Command;
-use crate::cli::TriageArgs;
 use crate::failure::Failure;
 use crate::host::reading;
-use crate::kd;
-use crate::output::document;
+use crate::options::{Class, Options};
 use crate::text::escape;
 
 /// Bytes that a key has at least: fewer can be guessed.
@@ -39,11 +30,11 @@ const KERNEL_PDBS: [&str; 5] = [
 ];
 
 /// What is replaced of a dump, drawn by what is in it or by the key that the command line names.
-pub fn of_dump(cli: &Cli, dump: &Dump) -> anyhow::Result<Option<Arc<Redaction>>> {
-    let Some(classes) = classes(cli) else {
+pub fn of_dump(options: &Options, dump: &Dump) -> anyhow::Result<Option<Arc<Redaction>>> {
+    let Some(classes) = classes(options) else {
         return Ok(None);
     };
-    let secret = match &cli.redact_key {
+    let secret = match &options.redact_key {
         Some(path) => key(path)?,
         None => dump.sample().map_err(|error| {
             let path = dump.path().display();
@@ -66,44 +57,61 @@ fn key(path: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(key)
 }
 
-fn classes(cli: &Cli) -> Option<Classes> {
-    let has = |class| cli.redact.contains(&class);
-    (!cli.redact.is_empty()).then(|| Classes {
+pub fn classes(options: &Options) -> Option<Classes> {
+    let has = |class| options.redact.contains(&class);
+    (!options.redact.is_empty()).then(|| Classes {
         names: has(Class::Names),
         paths: has(Class::Paths),
         ids: has(Class::Ids),
     })
 }
 
-/// Refuses what shows memory as it is: nothing tells which of its bytes are a name or an id.
-pub fn refuse_memory(cli: &Cli) -> anyhow::Result<()> {
-    let shown = match &cli.command {
-        _ if cli.redact.is_empty() => return Ok(()),
-        _ if cli.explain => "--explain",
-        Some(Command::Dt(args)) if args.address.is_some() => "dt with an address",
-        _ => return Ok(()),
-    };
-    Err(Failure::fatal(
-        "redact-not-here",
-        format!("{shown} shows memory as it is, of which --redact cannot hide a part: leave one of them out"),
-    ))
-}
-
 /// Refuses commands that compare names: with those of a rule file or of another dump, which placeholders are not.
-pub fn refuse_comparing(cli: &Cli) -> anyhow::Result<()> {
-    if cli.redact.is_empty() {
+pub fn refuse_comparing(options: &Options) -> anyhow::Result<()> {
+    if options.redact.is_empty() {
         return Ok(());
     }
-    let command = cli.command.as_ref().map_or("this", Command::name);
+    let command = options.command.unwrap_or("this");
     Err(Failure::fatal(
         "redact-not-here",
         format!("{command} compares names, which --redact replaces: leave one of them out"),
     ))
 }
 
+/// What the command line and this machine tell that a report must not.
+#[derive(Clone, Debug, Default)]
+pub struct Typed {
+    /// What is to be replaced.
+    pub classes: Option<Classes>,
+    /// Paths with what stands for them, in the order in which they are learned.
+    pub paths: Vec<(PathBuf, String)>,
+    /// What things were named by.
+    pub tokens: Vec<String>,
+    /// The command line, each word in its parts.
+    pub line: Arc<[Vec<Part>]>,
+}
+
+/// A part of a word of the command line.
+#[derive(Clone, Debug)]
+pub enum Part {
+    /// A word of the program's own, or what stands between two parts.
+    Ours(String),
+    /// What is told only where it has a placeholder, or where it is one of the words that the program knows.
+    Value {
+        /// What was typed.
+        text: String,
+        /// Whether the program knows the word.
+        is_ours: bool,
+    },
+    /// What is not told.
+    Withheld(String),
+}
+
 /// Replaces what is known of the command line and of this machine.
 #[derive(Clone, Debug, Default)]
 pub struct Veil {
+    /// The command line.
+    line: Arc<[Vec<Part>]>,
     /// Paths, the longest first, with what stands for them.
     paths: Vec<(String, String)>,
     /// What things were named by.
@@ -115,34 +123,39 @@ pub struct Veil {
 
 impl Veil {
     /// What the command line tells. Names on it have one placeholder as long as no dump is there to draw others.
-    pub fn of(cli: &Cli) -> Self {
-        let mut veil = Self::default();
-        let Some(classes) = classes(cli) else {
+    pub fn of(typed: &Typed) -> Self {
+        let mut veil = Self {
+            line: Arc::clone(&typed.line),
+            ..Self::default()
+        };
+        let Some(classes) = typed.classes else {
             return veil;
         };
         if classes.paths {
-            veil.add_paths(cli);
+            for (path, placeholder) in &typed.paths {
+                veil.add_path(path, placeholder);
+            }
         }
         veil.withholds = classes.names || classes.paths;
-        for token in tokens(cli) {
-            veil.add_token(&token, withheld(&token, classes));
+        for token in &typed.tokens {
+            veil.add_token(token, withheld(token, classes));
         }
         veil
     }
 
     /// The same with the placeholders of a dump.
-    pub fn of_dump(cli: &Cli, redaction: Option<&Redaction>) -> Self {
-        let mut veil = Self::of(cli);
+    pub fn of_dump(typed: &Typed, redaction: Option<&Redaction>) -> Self {
+        let mut veil = Self::of(typed);
         let Some(redaction) = redaction else {
             return veil;
         };
         veil.tokens.clear();
-        for token in tokens(cli) {
-            let placeholder = match is_number(&token) {
-                true => withheld(&token, redaction.classes()),
-                false => redaction.token(&token),
+        for token in &typed.tokens {
+            let placeholder = match is_number(token) {
+                true => withheld(token, redaction.classes()),
+                false => redaction.token(token),
             };
-            veil.add_token(&token, placeholder);
+            veil.add_token(token, placeholder);
         }
         veil
     }
@@ -215,139 +228,27 @@ impl Veil {
         replaced(text, &words)
     }
 
-    /// A command line without what was typed: names of commands and options stay, what chooses among words of ours,
+    /// The command line without what was typed: names of commands and options stay, what chooses among words of ours,
     /// addresses and numbers, and what has a placeholder stands as that.
-    pub fn command_line(&self, args: impl Iterator<Item = OsString>) -> Vec<String> {
-        let definition = Cli::command();
-        let args = args.map(|arg| arg.to_string_lossy().into_owned());
-        args.map(|arg| {
-            if self.withholds {
-                self.argument(&definition, &arg)
-            } else {
-                self.message(&arg)
+    pub fn command_line(&self) -> Vec<String> {
+        let line = self.line.iter();
+        line.map(|word| word.iter().map(|part| self.part(part)).collect())
+            .collect()
+    }
+
+    fn part(&self, part: &Part) -> String {
+        match part {
+            Part::Ours(text) if self.withholds => text.clone(),
+            Part::Value { text, is_ours } if self.withholds => {
+                let mut words = self.paths.iter().chain(&self.tokens);
+                match words.find(|(known, _)| known == text) {
+                    Some((_, placeholder)) => placeholder.clone(),
+                    None if *is_ours => text.clone(),
+                    None => WITHHELD.to_owned(),
+                }
             }
-        })
-        .collect()
-    }
-
-    fn argument(&self, definition: &clap::Command, arg: &str) -> String {
-        let commands = || std::iter::once(definition).chain(definition.get_subcommands());
-        let mut options = commands().flat_map(clap::Command::get_arguments);
-        let long = arg.strip_prefix("--").filter(|long| !long.is_empty());
-        if let Some(long) = long {
-            let (name, value) = long.split_once('=').unzip();
-            let name = name.unwrap_or(long);
-            if !options.any(|option| option.get_long() == Some(name)) {
-                return WITHHELD.to_owned();
-            }
-            let value = value.map(|value| format!("={}", self.value(definition, value)));
-            return format!("--{name}{}", value.unwrap_or_default());
-        }
-        let Some(letters) = arg.strip_prefix('-').filter(|letters| !letters.is_empty()) else {
-            return self.value(definition, arg);
-        };
-        if kd::is_switch(arg) {
-            return arg.to_owned();
-        }
-        for (at, letter) in letters.char_indices() {
-            let mut options = commands().flat_map(clap::Command::get_arguments);
-            let Some(option) = options.find(|option| option.get_short() == Some(letter)) else {
-                return WITHHELD.to_owned();
-            };
-            let behind = at + letter.len_utf8();
-            if option.get_action().takes_values() && behind < letters.len() {
-                let (flags, value) = letters.split_at(behind);
-                return format!("-{flags}{}", self.value(definition, value));
-            }
-        }
-        arg.to_owned()
-    }
-
-    fn value(&self, definition: &clap::Command, value: &str) -> String {
-        let known = self
-            .paths
-            .iter()
-            .chain(&self.tokens)
-            .find(|(known, _)| known == value);
-        if let Some((_, placeholder)) = known {
-            return placeholder.clone();
-        }
-        let commands = || std::iter::once(definition).chain(definition.get_subcommands());
-        let is_choice = |word: &str| {
-            let mut options = commands().flat_map(clap::Command::get_arguments);
-            options.any(|option| {
-                option
-                    .get_possible_values()
-                    .iter()
-                    .any(|value| value.matches(word, false))
-            })
-        };
-        let is_ours = definition.find_subcommand(value).is_some()
-            || kd::is_switch(value)
-            || value.split(',').all(is_choice)
-            || crate::address::looks_like_address(value)
-            || crate::text::time::parse_span(value).is_ok()
-            || value == "-"
-            || value.len() < 4 && value.bytes().all(|digit| digit.is_ascii_digit());
-        if is_ours {
-            value.to_owned()
-        } else {
-            WITHHELD.to_owned()
-        }
-    }
-
-    fn add_paths(&mut self, cli: &Cli) {
-        let several = cli.dumps.len() > 1;
-        for (number, dump) in cli.dumps.iter().enumerate() {
-            let suffix = if several {
-                format!("-{}", number + 1)
-            } else {
-                String::new()
-            };
-            self.add_path(dump, &format!("dump{suffix}"));
-            self.add_names_of(dump, &format!("dump{suffix}"), &format!("folder{suffix}"));
-        }
-        let symbols = cli
-            .symbols
-            .iter()
-            .flat_map(|option| pieces(&option.to_string_lossy()));
-        let variables = ["_NT_ALT_SYMBOL_PATH", "_NT_SYMBOL_PATH"];
-        let environment = variables.iter().filter_map(|variable| env::var(variable).ok());
-        let all: BTreeSet<PathBuf> = symbols
-            .chain(environment.flat_map(|path| pieces(&path)))
-            .collect();
-        for (number, path) in all.iter().enumerate() {
-            self.add_path(path, &format!("symbols-{}", number + 1));
-        }
-        if let Some(cache) = ntlayout::cache_folder() {
-            self.add_path(&cache, "symbol-cache");
-        }
-        if let Some(key) = &cli.redact_key {
-            self.add_path(key, "key");
-        }
-        if let Some(output) = &cli.output {
-            self.add_path(output, "output");
-        }
-        if let Some(Command::Check(args)) = &cli.command {
-            self.add_path(&args.rules, "rules");
-        }
-        if let Some(Command::Triage(TriageArgs {
-            resume: Some(resume), ..
-        })) = &cli.command
-        {
-            self.add_path(resume, "records");
-        }
-        for file in kd::files(&cli.commands) {
-            self.add_path(Path::new(file), "commands");
-        }
-    }
-
-    fn add_names_of(&mut self, path: &Path, file: &str, folder: &str) {
-        if let Some(name) = path.file_name() {
-            self.add_path(Path::new(name), file);
-        }
-        if let Some(parent) = path.parent() {
-            self.add_path(parent, folder);
+            Part::Withheld(_) if self.withholds => WITHHELD.to_owned(),
+            Part::Ours(text) | Part::Withheld(text) | Part::Value { text, .. } => self.message(text),
         }
     }
 
@@ -382,7 +283,7 @@ impl Veil {
 
 /// Notes a word in all the ways that it may be written.
 fn add(words: &mut Vec<(String, String)>, word: &str, placeholder: &str) {
-    let portable = document::portable(Path::new(word));
+    let portable = reading::portable(Path::new(word));
     let escaped = [escape::text(word), word.escape_debug().to_string(), portable];
     words.push((word.to_owned(), placeholder.to_owned()));
     for escaped in escaped {
@@ -390,66 +291,6 @@ fn add(words: &mut Vec<(String, String)>, word: &str, placeholder: &str) {
             words.push((escaped, placeholder.to_owned()));
         }
     }
-}
-
-/// The paths in a symbol path: `srv*C:\cache*https://…` has one.
-fn pieces(symbol_path: &str) -> Vec<PathBuf> {
-    let pieces = symbol_path.split([';', '*']);
-    let keyword = |piece: &&str| {
-        ["srv", "symsrv", "cache", "symsrv.dll"].contains(&piece.to_ascii_lowercase().as_str())
-    };
-    let whole = std::iter::once(symbol_path);
-    let parsed = ntlayout::parse_path(symbol_path, None)
-        .into_iter()
-        .filter_map(|place| match place {
-            Place::Path(path) | Place::Store(path) | Place::Beside(path) => Some(path),
-            Place::Remote(server) => Some(server.into()),
-            _ => None,
-        });
-    whole
-        .chain(pieces.filter(|piece| !keyword(piece)))
-        .map(|piece| PathBuf::from(piece.trim().trim_matches('"')))
-        .chain(parsed)
-        .collect()
-}
-
-/// What things are named by on a command line: no addresses.
-fn tokens(cli: &Cli) -> Vec<String> {
-    let mut tokens: Vec<String> = match &cli.command {
-        Some(Command::Message(args)) => vec![args.message.clone()],
-        Some(Command::Port(args) | Command::Connections(args)) => vec![args.port.clone()],
-        Some(Command::Resource(args)) => vec![args.resource.clone()],
-        Some(Command::Thread(args)) => vec![args.thread.clone()],
-        Some(Command::Process(args)) => vec![args.process.clone()],
-        Some(Command::Object(args)) => vec![args.object.clone()],
-        Some(Command::Chain(args)) => vec![args.start.clone()],
-        Some(Command::Ports(args)) => args.process.iter().cloned().collect(),
-        Some(Command::Graph(args)) => args.process.iter().cloned().collect(),
-        Some(Command::Handles(args)) => args.process.iter().chain(&args.object_type).cloned().collect(),
-        Some(Command::Dt(args)) => vec![args.type_name.clone()],
-        Some(Command::Schema(args) | Command::Man(args)) => args.command.iter().cloned().collect(),
-        Some(Command::Threads(args)) => args.process.iter().cloned().collect(),
-        Some(Command::Modules(args)) => args.name.iter().cloned().collect(),
-        _ => Vec::new(),
-    };
-    // Of a debugger's line, everything behind its first word.
-    for line in cli.commands.iter().flat_map(|lines| lines.split([';', '\n'])) {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        tokens.extend(words.iter().skip(1).map(|word| word.trim_matches('"').to_owned()));
-        tokens.extend(line.split('"').skip(1).step_by(2).map(str::to_owned));
-    }
-    let bare: Vec<String> = tokens
-        .iter()
-        .filter_map(|token| token.strip_prefix("name:").map(str::to_owned))
-        .collect();
-    tokens.extend(bare);
-    tokens
-        .retain(|token| !token.is_empty() && !crate::address::looks_like_address(token) && !is_switch(token));
-    tokens
-}
-
-fn is_switch(token: &str) -> bool {
-    token.len() < 2 || token.starts_with('-') || kd::is_switch(token)
 }
 
 fn is_number(token: &str) -> bool {
@@ -522,14 +363,5 @@ mod tests {
             "dump: no x in abc, x!"
         );
         assert_eq!(replaced("", &words), "");
-    }
-
-    #[test]
-    fn symbol_paths_are_taken_apart() {
-        let found = pieces("srv*C:\\cache*https://server/symbols;D:\\other");
-        let texts: Vec<_> = found.iter().map(|path| path.to_string_lossy()).collect();
-        assert!(texts.iter().any(|path| path == "C:\\cache"));
-        assert!(texts.iter().any(|path| path == "D:\\other"));
-        assert!(!texts.iter().any(|path| path == "srv"));
     }
 }

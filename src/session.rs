@@ -13,11 +13,10 @@ use alpc::{Kernel, Symbols, System, SystemError};
 use kdump::{Dump, KernelImage, OpenOptions};
 use ntlayout::{Identity, NotFound, Origin, SymbolTable};
 
-use crate::cli::Cli;
 use crate::failure::Failure;
 use crate::host::guard;
-use crate::redact;
-use crate::redact::Veil;
+use crate::options::Options;
+use crate::redact::{self, Typed, Veil};
 
 /// A dump, opened.
 pub struct Session {
@@ -33,17 +32,17 @@ const NAMED: usize = 4;
 
 impl Session {
     /// Opens a dump. Where symbols are looked for: see [`Symbols`].
-    pub fn open(cli: &Cli, path: &Path) -> anyhow::Result<Self> {
+    pub fn open(options: &Options, typed: &Typed, path: &Path) -> anyhow::Result<Self> {
         guard::reads(path, "one of the dumps");
-        let options = OpenOptions::default().no_mmap(cli.no_mmap);
+        let open = OpenOptions::default().no_mmap(options.no_mmap);
         let dump =
-            Dump::open_with(path, &options).map_err(|error| Failure::fatal(error.id(), error.to_string()))?;
-        let redaction = redact::of_dump(cli, &dump)?;
+            Dump::open_with(path, &open).map_err(|error| Failure::fatal(error.id(), error.to_string()))?;
+        let redaction = redact::of_dump(options, &dump)?;
         let mut symbols = Symbols::default();
-        symbols.named.clone_from(&cli.symbols);
-        symbols.exact_only = cli.exact_symbols;
+        symbols.named.clone_from(&options.symbols);
+        symbols.exact_only = options.exact_symbols;
         Ok(Self {
-            veil: RefCell::new(Veil::of_dump(cli, redaction.as_deref())),
+            veil: RefCell::new(Veil::of_dump(typed, redaction.as_deref())),
             redaction,
             system: System::of(dump, &symbols),
             trace: RefCell::new(None),

@@ -3,18 +3,65 @@
 use alpc::port::enumerate::PortSource;
 use alpc::report::analyze::{self, Analysis, Finding};
 
-use crate::cli::Cli;
-use crate::commands::Answer;
-use crate::commands::Table;
 use crate::commands::open_kernel;
+use crate::output::answer::Answer;
 use crate::output::records::Records;
-use crate::output::schema::of;
+use crate::output::schema::Shape;
+use crate::output::table::Table;
+use crate::output::table::of;
 use crate::session::Session;
 use crate::text::escape;
+
+use crate::commands::{Category, Spec, Verb};
+use crate::options::Options;
+use clap::Args;
+
+/// Whether all ports and messages agree with each other (!alpc -analyze)
+#[derive(Clone, Debug, Args)]
+pub struct AnalyzeArgs {}
+
+impl AnalyzeArgs {
+    /// What is known of it.
+    pub const SPEC: Spec = Spec {
+        name: "analyze",
+        category: Category::Views,
+        switches: &[("analyze", &["analyze"])],
+        shape: Shape {
+            name: "analyze",
+            results: &[of::<Analysis>],
+            tables: &[TABLE],
+            whole: &[],
+        },
+    };
+}
+
+impl Verb for AnalyzeArgs {
+    fn spec(&self) -> &'static Spec {
+        &Self::SPEC
+    }
+
+    fn run(&self, _: &Options, session: &Session) -> anyhow::Result<Answer> {
+        run(session)
+    }
+
+    fn table(&self) -> Option<Table> {
+        Some(TABLE)
+    }
+
+    fn fill(
+        &self,
+        options: &Options,
+        session: &Session,
+        records: &mut Records<'_>,
+    ) -> anyhow::Result<Answer> {
+        self::records(options, session, records)
+    }
+}
 
 /// The rows.
 pub const TABLE: Table = Table {
     record: "finding",
+    option: None,
     row: of::<Finding>,
     rest: (of::<Analysis>, Some("findings")),
 };
@@ -29,8 +76,8 @@ pub fn run(session: &Session) -> anyhow::Result<Answer> {
 }
 
 /// The findings one by one.
-pub fn records(cli: &Cli, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
-    let kernel = open_kernel(cli, session, records)?;
+pub fn records(options: &Options, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
+    let kernel = open_kernel(options, session, records)?;
     let mut analysis = analyze::analyze(&kernel);
     let found = !analysis.findings.is_empty();
     for finding in analysis.findings.drain(..) {

@@ -13,16 +13,62 @@ use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::cli::ChainArgs;
-use crate::cli::Cli;
-use crate::commands::Answer;
 use crate::failure::Failure;
+use crate::output::answer::Answer;
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
 use crate::text::rows::Rows;
 use crate::text::rows::or_question;
 use crate::text::wait_lines;
+
+use crate::commands::{Category, Spec, Verb};
+use crate::options::Options;
+use crate::output::schema::Shape;
+use crate::output::table::of;
+use clap::Args;
+
+/// One chain of waits, each step with its evidence
+#[derive(Clone, Debug, Args)]
+pub struct ChainArgs {
+    /// A thread (address or tid:N), a message (address or id:N) or a process (address, pid:N or image name)
+    #[arg(value_name = "THREAD|MESSAGE|PROCESS")]
+    pub start: String,
+
+    /// Also name threads that the last one may have handed its work to: of the same process, and waiting since
+    /// the same moment
+    #[arg(long)]
+    pub candidates: bool,
+}
+
+impl ChainArgs {
+    /// What is known of it.
+    pub const SPEC: Spec = Spec {
+        name: "chain",
+        category: Category::Waits,
+        switches: &[],
+        shape: Shape {
+            name: "chain",
+            results: &[of::<ChainsRecord>],
+            tables: &[],
+            whole: &[of::<ChainsRecord>],
+        },
+    };
+}
+
+impl Verb for ChainArgs {
+    fn spec(&self) -> &'static Spec {
+        &Self::SPEC
+    }
+
+    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
+        run(options, session, self)
+    }
+
+    fn named(&self) -> Vec<String> {
+        vec![self.start.clone()]
+    }
+}
 
 /// Other owners of a lock that are told, and how much of the chain of each.
 const SHARERS: usize = 8;
@@ -40,7 +86,7 @@ enum Start {
     Process(Gva),
 }
 
-pub fn run(cli: &Cli, session: &Session, args: &ChainArgs) -> anyhow::Result<Answer> {
+pub fn run(options: &Options, session: &Session, args: &ChainArgs) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
     let (graph, mut chains) = match start(&kernel, &args.start)? {
         Start::Thread(thread) => {
@@ -67,7 +113,7 @@ pub fn run(cli: &Cli, session: &Session, args: &ChainArgs) -> anyhow::Result<Ans
     hang::add_suspects_of(&kernel, &mut chains);
     let record = ChainsRecord { chains };
     let text = || text(&record, &graph, kernel.addr(kernel.base()).digits());
-    Ok(Answer::large(cli, &record, text)?.served_by(&kernel))
+    Ok(Answer::large(options, &record, text)?.served_by(&kernel))
 }
 
 fn start(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Start> {

@@ -8,15 +8,14 @@ use alpc::wait::unread::Unread;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::cli::CheckArgs;
-use crate::cli::Cli;
-use crate::commands::Answer;
-use crate::commands::Table;
 use crate::commands::open_kernel;
 use crate::failure::Status;
-use crate::output::document::portable;
+use crate::host::reading::portable;
+use crate::output::answer::Answer;
 use crate::output::records::Records;
-use crate::output::schema::of;
+use crate::output::schema::Shape;
+use crate::output::table::Table;
+use crate::output::table::of;
 use crate::redact;
 use crate::rules;
 use crate::rules::Rule;
@@ -24,6 +23,76 @@ use crate::session::Session;
 use crate::text::escape;
 use crate::text::time;
 use crate::text::wait_lines::plural;
+
+use crate::commands::NamedFile;
+use crate::commands::{Category, Spec, Verb};
+use crate::options::Format;
+use crate::options::Options;
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Whether the conditions of a rule file hold
+#[derive(Clone, Debug, Args)]
+pub struct CheckArgs {
+    /// The conditions, in TOML; docs/checks.md has them all
+    #[arg(long, value_name = "FILE")]
+    pub rules: PathBuf,
+}
+
+impl CheckArgs {
+    /// What is known of it.
+    pub const SPEC: Spec = Spec {
+        name: "check",
+        category: Category::Gates,
+        switches: &[],
+        shape: Shape {
+            name: "check",
+            results: &[of::<CheckRecord>],
+            tables: &[TABLE],
+            whole: &[],
+        },
+    };
+}
+
+impl Verb for CheckArgs {
+    fn spec(&self) -> &'static Spec {
+        &Self::SPEC
+    }
+
+    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
+        run(options, session, self)
+    }
+
+    fn table(&self) -> Option<Table> {
+        Some(TABLE)
+    }
+
+    fn fill(
+        &self,
+        options: &Options,
+        session: &Session,
+        records: &mut Records<'_>,
+    ) -> anyhow::Result<Answer> {
+        self::records(options, session, self, records)
+    }
+
+    fn tells_verdict(&self) -> bool {
+        true
+    }
+
+    fn writes(&self, format: Format) -> bool {
+        format == Format::Junit
+    }
+
+    fn file(&self) -> Option<NamedFile<'_>> {
+        Some(NamedFile {
+            path: &self.rules,
+            what: Some("the rule file"),
+            placeholder: "rules",
+        })
+    }
+}
 
 /// Things that one line names.
 const NAMED: usize = 3;
@@ -64,6 +133,7 @@ pub struct ConditionRecord {
 /// The conditions one by one.
 pub const TABLE: Table = Table {
     record: "condition",
+    option: None,
     row: of::<ConditionRecord>,
     rest: (of::<CheckRecord>, Some("conditions")),
 };
@@ -96,8 +166,8 @@ impl CheckRecord {
     }
 }
 
-pub fn run(cli: &Cli, session: &Session, args: &CheckArgs) -> anyhow::Result<Answer> {
-    redact::refuse_comparing(cli)?;
+pub fn run(options: &Options, session: &Session, args: &CheckArgs) -> anyhow::Result<Answer> {
+    redact::refuse_comparing(options)?;
     let rules = rules::read(&args.rules)?;
     let kernel = session.kernel()?;
     let facts = Facts::new(&kernel);
@@ -114,14 +184,14 @@ pub fn run(cli: &Cli, session: &Session, args: &CheckArgs) -> anyhow::Result<Ans
 
 /// The conditions one by one.
 pub fn records(
-    cli: &Cli,
+    options: &Options,
     session: &Session,
     args: &CheckArgs,
     records: &mut Records<'_>,
 ) -> anyhow::Result<Answer> {
-    redact::refuse_comparing(cli)?;
+    redact::refuse_comparing(options)?;
     let rules = rules::read(&args.rules)?;
-    let kernel = open_kernel(cli, session, records)?;
+    let kernel = open_kernel(options, session, records)?;
     let facts = Facts::new(&kernel);
     let mut record = CheckRecord::new(args);
     for rule in &rules {

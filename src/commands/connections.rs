@@ -7,27 +7,81 @@ use alpc::port::connection::{self, ConnectionRecord, ConnectionsRecord, End};
 use alpc::process::ProcessRef;
 use alpc::{Kernel, Value};
 
-use crate::cli::Cli;
-use crate::cli::PortArgs;
-use crate::commands::Answer;
-use crate::commands::Table;
 use crate::commands::open_kernel;
 use crate::failure::Failure;
+use crate::output::answer::Answer;
 use crate::output::records::Records;
-use crate::output::schema::of;
+use crate::output::schema::Shape;
+use crate::output::table::Table;
+use crate::output::table::of;
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
 use crate::text::rows::or_question;
 
+use crate::commands::{Category, Spec, Verb};
+use crate::options::Options;
+use clap::Args;
+
+/// All connections of a connection port (!alpc /LPC)
+#[derive(Clone, Debug, Args)]
+pub struct ConnectionsArgs {
+    /// Address of the port (_ALPC_PORT), or its name
+    #[arg(value_name = "ADDR|NAME")]
+    pub port: String,
+}
+
+impl ConnectionsArgs {
+    /// What is known of it.
+    pub const SPEC: Spec = Spec {
+        name: "connections",
+        category: Category::Views,
+        switches: &[("lpc", &["connections"])],
+        shape: Shape {
+            name: "connections",
+            results: &[of::<ConnectionsRecord>],
+            tables: &[TABLE],
+            whole: &[],
+        },
+    };
+}
+
+impl Verb for ConnectionsArgs {
+    fn spec(&self) -> &'static Spec {
+        &Self::SPEC
+    }
+
+    fn run(&self, _: &Options, session: &Session) -> anyhow::Result<Answer> {
+        run(session, self)
+    }
+
+    fn table(&self) -> Option<Table> {
+        Some(TABLE)
+    }
+
+    fn fill(
+        &self,
+        options: &Options,
+        session: &Session,
+        records: &mut Records<'_>,
+    ) -> anyhow::Result<Answer> {
+        self::records(options, session, self, records)
+    }
+
+    fn named(&self) -> Vec<String> {
+        vec![self.port.clone()]
+    }
+}
+
 /// The rows.
 pub const TABLE: Table = Table {
     record: "connection",
+    option: None,
     row: of::<ConnectionRecord>,
     rest: (of::<ConnectionsRecord>, Some("connections")),
 };
 
-pub fn run(session: &Session, args: &PortArgs) -> anyhow::Result<Answer> {
+pub fn run(session: &Session, args: &ConnectionsArgs) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
     let record = of_port(&kernel, args)?;
     let text = format!("\n{}", block(&record, ""));
@@ -36,12 +90,12 @@ pub fn run(session: &Session, args: &PortArgs) -> anyhow::Result<Answer> {
 
 /// The connections one by one.
 pub fn records(
-    cli: &Cli,
+    options: &Options,
     session: &Session,
-    args: &PortArgs,
+    args: &ConnectionsArgs,
     records: &mut Records<'_>,
 ) -> anyhow::Result<Answer> {
-    let kernel = open_kernel(cli, session, records)?;
+    let kernel = open_kernel(options, session, records)?;
     let mut all = of_port(&kernel, args)?;
     for connection in all.connections.drain(..) {
         records.record(TABLE.record, &connection)?;
@@ -49,7 +103,7 @@ pub fn records(
     Ok(Answer::of(&all)?.without("connections").served_by(&kernel))
 }
 
-fn of_port(kernel: &Kernel<'_>, args: &PortArgs) -> anyhow::Result<ConnectionsRecord> {
+fn of_port(kernel: &Kernel<'_>, args: &ConnectionsArgs) -> anyhow::Result<ConnectionsRecord> {
     let address = selector::port(kernel, &args.port)?;
     alpc::port::port_record::port(kernel, address, alpc::port::port_record::Detail::Rows)
         .map_err(|error| Failure::not_there("not-a-port", error.to_string()))?;

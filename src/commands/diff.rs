@@ -11,26 +11,79 @@ use alpc::report::snapshot::Snapshot;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::cli::Cli;
-use crate::cli::Command;
-use crate::cli::DiffArgs;
-use crate::cli::Format;
-use crate::cli::MatchBy;
-use crate::commands::Answer;
-use crate::commands::Table;
-use crate::explain;
 use crate::failure::Failure;
 use crate::failure::Status;
+use crate::host::reading::portable;
+use crate::options::Format;
+use crate::output::answer::Answer;
 use crate::output::document::DumpRef;
 use crate::output::document::SymbolSource;
-use crate::output::document::portable;
-use crate::output::schema::of;
-use crate::redact;
+use crate::output::schema::Shape;
+use crate::output::table::Table;
+use crate::output::table::of;
+use crate::redact::Typed;
 use crate::session::Session;
 use crate::text::escape;
 use crate::text::narrow;
 use crate::text::time;
 use crate::text::wait_lines::plural;
+
+use crate::commands::{Category, Spec, Verb};
+use crate::options::Options;
+use clap::{Args, ValueEnum};
+
+/// What has changed from one dump to another: processes, ports, connections, waits
+#[derive(Clone, Debug, Args)]
+pub struct DiffArgs {
+    /// What makes two things the same: their addresses, in dumps of one boot, or their names; auto looks whether the
+    /// boot is one
+    #[arg(long, value_enum, default_value_t = MatchBy::Auto)]
+    pub by: MatchBy,
+}
+
+impl DiffArgs {
+    /// What is known of it.
+    pub const SPEC: Spec = Spec {
+        name: "diff",
+        category: Category::Gates,
+        switches: &[],
+        shape: Shape {
+            name: "diff",
+            results: &[of::<DiffRecord>],
+            tables: &[],
+            whole: &[of::<DiffRecord>],
+        },
+    };
+}
+
+impl Verb for DiffArgs {
+    fn spec(&self) -> &'static Spec {
+        &Self::SPEC
+    }
+
+    fn run(&self, _: &Options, _: &Session) -> anyhow::Result<Answer> {
+        Err(needs_two())
+    }
+
+    fn tells_verdict(&self) -> bool {
+        true
+    }
+
+    fn writes(&self, format: Format) -> bool {
+        format == Format::Csv
+    }
+}
+
+/// What makes two things in two dumps the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MatchBy {
+    /// Addresses when both dumps are of one boot, else names
+    Auto,
+    /// Addresses, with what tells whether memory was used again
+    Addresses,
+    /// Names, and how many things have them
+    Names,
+}
 
 /// Two dumps and what has changed between them.
 #[derive(Serialize, JsonSchema)]
@@ -53,6 +106,7 @@ pub struct DiffRecord {
 /// The rows of `--format csv`.
 pub const TABLE: Table = Table {
     record: "change",
+    option: None,
     row: of::<Row>,
     rest: (of::<DiffRecord>, None),
 };
@@ -97,17 +151,15 @@ struct Side {
     narrow: bool,
 }
 
-/// Compares the two dumps of the command line; the rows are for `--format csv`.
-pub fn run(cli: &Cli, args: &DiffArgs, about_second: &DumpRef) -> anyhow::Result<(Answer, Vec<Row>)> {
-    let [first, second] = cli.dumps.as_slice() else {
-        return Err(needs_two());
-    };
-    redact::refuse_comparing(cli)?;
-    if cli.explain {
-        explain::refuse_others(cli)?;
-    }
-    super::refuse_format(cli, &Command::Diff(args.clone()))?;
-    let (one, other) = (side(cli, first)?, side(cli, second)?);
+/// Compares two dumps; the rows are for `--format csv`.
+pub fn compare(
+    options: &Options,
+    typed: &Typed,
+    args: &DiffArgs,
+    [first, second]: [&Path; 2],
+    about_second: &DumpRef,
+) -> anyhow::Result<(Answer, Vec<Row>)> {
+    let (one, other) = (side(options, typed, first)?, side(options, typed, second)?);
     let asked = match args.by {
         MatchBy::Auto => None,
         MatchBy::Addresses => Some(By::Addresses),
@@ -126,14 +178,14 @@ pub fn run(cli: &Cli, args: &DiffArgs, about_second: &DumpRef) -> anyhow::Result
         second_dump_sha256: about_second.sha256.clone(),
         diff,
     };
-    let text = text(&record.diff, asked.is_some(), cli.verbose);
+    let text = text(&record.diff, asked.is_some(), options.verbose);
     let mut answer =
         Answer::new(text, &record)?
             .ends_with(status)
             .with_notes(notes(asked, &record.diff, &other.symbols));
     answer.symbols = Some(one.symbols);
     let narrow = one.narrow && other.narrow;
-    let rows = match cli.format {
+    let rows = match options.format {
         Format::Csv => rows(record, narrow),
         _ => Vec::new(),
     };
@@ -220,8 +272,8 @@ pub fn needs_two() -> anyhow::Error {
     )
 }
 
-fn side(cli: &Cli, path: &Path) -> anyhow::Result<Side> {
-    let session = Session::open(cli, path)?;
+fn side(options: &Options, typed: &Typed, path: &Path) -> anyhow::Result<Side> {
+    let session = Session::open(options, typed, path)?;
     let kernel = session.kernel()?;
     Ok(Side {
         snapshot: Snapshot::of(&kernel),

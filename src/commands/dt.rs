@@ -1,22 +1,77 @@
 //! `dt`: the debugger's command of that name.
 
-use alpc::process::typed::{self, EnumerationRecord, MemberRecord, StructureRecord, TypeRecord, TypedValue};
+use alpc::process::typed::{
+    self, EnumerationRecord, MemberRecord, StructureRecord, TypeList, TypeRecord, TypedValue,
+};
 use alpc::report::near::Nearest;
 use alpc::{Addr, Kernel, Value};
 use ntlayout::SymbolTable;
 
-use crate::cli::Cli;
-use crate::cli::DtArgs;
-use crate::commands::Answer;
 use crate::failure::Failure;
+use crate::output::answer::Answer;
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
 
+use crate::commands::{Category, Spec, Verb};
+use crate::options::Options;
+use crate::output::schema::Shape;
+use crate::output::table::of;
+use clap::Args;
+
+/// A type of the symbols in use, with its values at an address (dt)
+#[derive(Clone, Debug, Args)]
+pub struct DtArgs {
+    /// Name of the type: _ALPC_PORT or nt!_ALPC_PORT; with * and ? all types that match are listed
+    #[arg(value_name = "TYPE")]
+    pub type_name: String,
+
+    /// Address of something of that type
+    #[arg(value_name = "ADDR")]
+    pub address: Option<String>,
+}
+
+impl DtArgs {
+    /// What is known of it.
+    pub const SPEC: Spec = Spec {
+        name: "dt",
+        category: Category::System,
+        switches: &[],
+        shape: Shape {
+            name: "dt",
+            results: &[of::<TypeRecord>, of::<TypeList>],
+            tables: &[],
+            whole: &[of::<TypeRecord>, of::<TypeList>],
+        },
+    };
+}
+
+impl Verb for DtArgs {
+    fn spec(&self) -> &'static Spec {
+        &Self::SPEC
+    }
+
+    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
+        run(options, session, self)
+    }
+
+    fn named(&self) -> Vec<String> {
+        vec![self.type_name.clone()]
+    }
+
+    fn is_of_one_thing(&self) -> bool {
+        self.address.is_some()
+    }
+
+    fn shows_memory(&self) -> Option<&'static str> {
+        self.address.as_ref().map(|_| "dt with an address")
+    }
+}
+
 /// Columns that members of an anonymous structure are indented by.
 const INDENT: usize = 3;
 
-pub fn run(cli: &Cli, session: &Session, args: &DtArgs) -> anyhow::Result<Answer> {
+pub fn run(options: &Options, session: &Session, args: &DtArgs) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
     let table = session.table()?;
     if args.type_name.contains(['*', '?']) {
@@ -32,7 +87,7 @@ pub fn run(cli: &Cli, session: &Session, args: &DtArgs) -> anyhow::Result<Answer
             let found = typed::describe(&kernel, table, &name, address)
                 .map_err(|error| Failure::fatal(error.id(), error.to_string()))?;
             if let Some(record) = found {
-                let text = text(&record, cli.verbose);
+                let text = text(&record, options.verbose);
                 return Ok(Answer::new(text, &record)?.served_by(&kernel));
             }
         }

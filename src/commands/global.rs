@@ -11,20 +11,88 @@ use alpc::{Kernel, Value};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::cli::Cli;
-use crate::cli::GlobalArgs;
-use crate::commands::Answer;
-use crate::commands::Table;
 use crate::commands::connections;
 use crate::commands::open_kernel;
 use crate::commands::ports;
+use crate::output::answer::Answer;
 use crate::output::records::Records;
-use crate::output::schema::of;
+use crate::output::schema::Shape;
+use crate::output::table::Table;
+use crate::output::table::of;
 use crate::session::Session;
 use crate::text::escape;
 use crate::text::rows::Rows;
 use crate::text::rows::or_question;
 use crate::text::rows::short_kind;
+
+use crate::commands::{Category, Spec, Verb};
+use crate::options::Options;
+use clap::Args;
+
+/// The whole of ALPC in one screen (!alpc /G); with -v every port and connection
+#[derive(Clone, Debug, Args)]
+pub struct GlobalArgs {
+    /// Only the connection graph, five columns (!alpc /graph)
+    #[arg(long)]
+    pub graph: bool,
+
+    /// Only the list of ports, three columns (!alpc -lp)
+    #[arg(long, conflicts_with = "graph")]
+    pub list: bool,
+}
+
+impl GlobalArgs {
+    /// What is known of it.
+    pub const SPEC: Spec = Spec {
+        name: "global",
+        category: Category::Views,
+        switches: &[
+            ("g", &["global"]),
+            ("lp", &["global", "--list"]),
+            ("graph", &["global", "--graph"]),
+        ],
+        shape: Shape {
+            name: "global",
+            results: &[of::<Full>, of::<Vec<PortLine>>, of::<Vec<EdgeRecord>>],
+            tables: &[LIST, EDGES],
+            whole: &[of::<Full>],
+        },
+    };
+}
+
+impl Verb for GlobalArgs {
+    fn spec(&self) -> &'static Spec {
+        &Self::SPEC
+    }
+
+    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
+        run(options, session, self)
+    }
+
+    fn table(&self) -> Option<Table> {
+        match (self.list, self.graph) {
+            (true, _) => Some(LIST),
+            (_, true) => Some(EDGES),
+            _ => None,
+        }
+    }
+
+    fn fill(
+        &self,
+        options: &Options,
+        session: &Session,
+        records: &mut Records<'_>,
+    ) -> anyhow::Result<Answer> {
+        match self.list {
+            true => list_records(options, session, records),
+            false => edge_records(options, session, records),
+        }
+    }
+
+    fn streams_text(&self) -> bool {
+        self.list || self.graph
+    }
+}
 
 /// Width of a row's label.
 const LABEL: usize = 21;
@@ -44,6 +112,7 @@ pub struct Full {
 /// The rows of `--list`.
 pub const LIST: Table = Table {
     record: "port-line",
+    option: Some("--list"),
     row: of::<PortLine>,
     rest: ports::TABLE.rest,
 };
@@ -51,16 +120,17 @@ pub const LIST: Table = Table {
 /// The rows of `--graph`.
 pub const EDGES: Table = Table {
     record: "connection-edge",
+    option: Some("--graph"),
     row: of::<EdgeRecord>,
     rest: ports::TABLE.rest,
 };
 
-pub fn run(cli: &Cli, session: &Session, args: &GlobalArgs) -> anyhow::Result<Answer> {
+pub fn run(options: &Options, session: &Session, args: &GlobalArgs) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
     if args.graph || args.list {
         return one_table(&kernel, args.graph);
     }
-    let full = cli.in_full();
+    let full = options.in_full();
     let all = full.then(|| enumerate::ports(&kernel).ports);
     let record = Full {
         global: global::global(&kernel),
@@ -73,8 +143,12 @@ pub fn run(cli: &Cli, session: &Session, args: &GlobalArgs) -> anyhow::Result<An
 }
 
 /// The connections of all ports one by one.
-pub fn edge_records(cli: &Cli, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
-    let kernel = open_kernel(cli, session, records)?;
+pub fn edge_records(
+    options: &Options,
+    session: &Session,
+    records: &mut Records<'_>,
+) -> anyhow::Result<Answer> {
+    let kernel = open_kernel(options, session, records)?;
     let all = enumerate::ports(&kernel);
     for one in connection::graph(&kernel, &all.ports) {
         records.row(EDGES.record, &one, edge)?;
@@ -83,8 +157,12 @@ pub fn edge_records(cli: &Cli, session: &Session, records: &mut Records<'_>) -> 
 }
 
 /// All ports one by one, as text in three columns.
-pub fn list_records(cli: &Cli, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
-    let kernel = open_kernel(cli, session, records)?;
+pub fn list_records(
+    options: &Options,
+    session: &Session,
+    records: &mut Records<'_>,
+) -> anyhow::Result<Answer> {
+    let kernel = open_kernel(options, session, records)?;
     let all = enumerate::ports(&kernel);
     for port in portlist::lines(&kernel, &all.ports) {
         records.row(LIST.record, &port, three_columns)?;

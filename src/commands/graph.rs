@@ -16,10 +16,6 @@ use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::cli::Cli;
-use crate::cli::Format;
-use crate::cli::GraphArgs;
-use crate::commands::Answer;
 use crate::commands::global;
 use crate::commands::message;
 use crate::commands::object;
@@ -28,6 +24,8 @@ use crate::commands::ports;
 use crate::commands::processes;
 use crate::commands::thread;
 use crate::failure::Failure;
+use crate::options::Format;
+use crate::output::answer::Answer;
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
@@ -41,6 +39,53 @@ use crate::text::graph::html;
 use crate::text::graph::mermaid;
 use crate::text::graph::views::Views;
 use crate::text::narrow;
+
+use crate::commands::{Category, Spec, Verb};
+use crate::options::Options;
+use crate::output::schema::Shape;
+use crate::output::table::of;
+use clap::Args;
+
+/// Who is connected to whom (!alpc /graph) and who waits for whom; also drawn
+#[derive(Clone, Debug, Args)]
+pub struct GraphArgs {
+    /// Only what this process has to do with: its address (_EPROCESS), pid:N or image name
+    #[arg(long, value_name = "PROCESS")]
+    pub process: Option<String>,
+}
+
+impl GraphArgs {
+    /// What is known of it.
+    pub const SPEC: Spec = Spec {
+        name: "graph",
+        category: Category::Waits,
+        switches: &[],
+        shape: Shape {
+            name: "graph",
+            results: &[of::<GraphsRecord<'static>>],
+            tables: &[],
+            whole: &[of::<GraphsRecord<'static>>],
+        },
+    };
+}
+
+impl Verb for GraphArgs {
+    fn spec(&self) -> &'static Spec {
+        &Self::SPEC
+    }
+
+    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
+        run(options, session, self)
+    }
+
+    fn named(&self) -> Vec<String> {
+        self.process.iter().cloned().collect()
+    }
+
+    fn writes(&self, format: Format) -> bool {
+        format.is_drawing()
+    }
+}
 
 #[derive(Serialize, JsonSchema)]
 pub struct GraphsRecord<'r> {
@@ -57,7 +102,7 @@ pub struct GraphsRecord<'r> {
     unread: &'r [Unread],
 }
 
-pub fn run(cli: &Cli, session: &Session, args: &GraphArgs) -> anyhow::Result<Answer> {
+pub fn run(options: &Options, session: &Session, args: &GraphArgs) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
     let process = args
         .process
@@ -98,7 +143,7 @@ pub fn run(cli: &Cli, session: &Session, args: &GraphArgs) -> anyhow::Result<Ans
         });
         drawing.reworded(|text| session.veil().view(text))
     };
-    let text = match cli.format {
+    let text = match options.format {
         Format::Text | Format::Json | Format::Ndjson | Format::Csv | Format::Junit => {
             let edges = connections.iter().map(global::edge);
             edges.chain(ports::gap(&all.complete)).collect()
@@ -106,19 +151,19 @@ pub fn run(cli: &Cli, session: &Session, args: &GraphArgs) -> anyhow::Result<Ans
         Format::Dot => dot::write(&draw(), caption.as_deref()),
         Format::Mermaid => mermaid::write(&draw(), caption.as_deref()),
         Format::Html => {
-            let (page, left_out) = page(cli, session, &kernel, draw(), &hang)?;
+            let (page, left_out) = page(options, session, &kernel, draw(), &hang)?;
             notes.extend(left_out.text());
             page
         }
     };
-    Ok(Answer::large(cli, &record, || text)?
+    Ok(Answer::large(options, &record, || text)?
         .served_by(&kernel)
         .with_notes(notes))
 }
 
 /// As much of the drawing as a page holds, with the views of its nodes.
 fn page(
-    cli: &Cli,
+    options: &Options,
     session: &Session,
     kernel: &Kernel<'_>,
     drawing: Drawing,
@@ -131,10 +176,10 @@ fn page(
     let view = |dot: usize| {
         let view = match drawing.dots[dot].subject {
             Some((Subject::Thread, at)) => Ok(thread::view(kernel, &receivers, at)),
-            Some((Subject::Message, at)) => message::view(cli, kernel, at),
-            Some((Subject::Port, at)) => port::view(cli, kernel, at),
+            Some((Subject::Message, at)) => message::view(options, kernel, at),
+            Some((Subject::Port, at)) => port::view(options, kernel, at),
             Some((Subject::Process, at)) => processes::view(session, kernel, &receivers, at),
-            Some((Subject::Object, at)) => object::view(cli, kernel, at),
+            Some((Subject::Object, at)) => object::view(options, kernel, at),
             None => Ok(String::new()),
         };
         // What cannot be read says why, as its command does.

@@ -7,20 +7,81 @@ use alpc::{Kernel, Value};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::cli::Cli;
-use crate::cli::HandlesArgs;
-use crate::commands::Answer;
-use crate::commands::Table;
 use crate::commands::open_kernel;
 use crate::failure::Failure;
+use crate::output::answer::Answer;
 use crate::output::records::Records;
-use crate::output::schema::of;
+use crate::output::schema::Shape;
+use crate::output::table::Table;
+use crate::output::table::of;
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
 use crate::text::object_lines;
 use crate::text::process_lines;
 use crate::text::rows::or_question;
+
+use crate::commands::{Category, Spec, Verb};
+use crate::options::Options;
+use clap::Args;
+
+/// Handles with the objects behind them (!handle)
+#[derive(Clone, Debug, Args)]
+pub struct HandlesArgs {
+    /// Only handles of objects of this type, as in "ALPC Port"
+    #[arg(long = "type", value_name = "TYPE")]
+    pub object_type: Option<String>,
+
+    /// Only the handles of this process: its address (_EPROCESS), pid:N or image name
+    #[arg(long, value_name = "PROCESS")]
+    pub process: Option<String>,
+}
+
+impl HandlesArgs {
+    /// What is known of it.
+    pub const SPEC: Spec = Spec {
+        name: "handles",
+        category: Category::System,
+        switches: &[],
+        shape: Shape {
+            name: "handles",
+            results: &[of::<HandlesRecord>],
+            tables: &[TABLE],
+            whole: &[],
+        },
+    };
+}
+
+impl Verb for HandlesArgs {
+    fn spec(&self) -> &'static Spec {
+        &Self::SPEC
+    }
+
+    fn run(&self, _: &Options, session: &Session) -> anyhow::Result<Answer> {
+        run(session, self)
+    }
+
+    fn table(&self) -> Option<Table> {
+        Some(TABLE)
+    }
+
+    fn fill(
+        &self,
+        options: &Options,
+        session: &Session,
+        records: &mut Records<'_>,
+    ) -> anyhow::Result<Answer> {
+        self::records(options, session, self, records)
+    }
+
+    fn streams_text(&self) -> bool {
+        true
+    }
+
+    fn named(&self) -> Vec<String> {
+        self.process.iter().chain(&self.object_type).cloned().collect()
+    }
+}
 
 /// The system process's handle table is the kernel's.
 const SYSTEM: u64 = 4;
@@ -43,6 +104,7 @@ struct ProcessHandles {
 /// The rows.
 pub const TABLE: Table = Table {
     record: "handle",
+    option: None,
     row: of::<Row>,
     rest: (of::<Rest>, None),
 };
@@ -94,19 +156,19 @@ pub fn run(session: &Session, args: &HandlesArgs) -> anyhow::Result<Answer> {
 
 /// The handles one by one; as text process by process.
 pub fn records(
-    cli: &Cli,
+    options: &Options,
     session: &Session,
     args: &HandlesArgs,
     records: &mut Records<'_>,
 ) -> anyhow::Result<Answer> {
-    let kernel = open_kernel(cli, session, records)?;
+    let kernel = open_kernel(options, session, records)?;
     let (processes, complete) = processes(&kernel, args)?;
     let mut unread = Vec::new();
     records.say(&heading(args))?;
     for process in processes {
         let found = of_process(&kernel, process, args);
         if records.is_text() {
-            records.show(&found, &process_text(&found, cli.verbose))?;
+            records.show(&found, &process_text(&found, options.verbose))?;
             continue;
         }
         let ProcessHandles { process, handles } = found;

@@ -11,9 +11,7 @@ use alpc::wait::unread::Unread;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::cli::Cli;
-use crate::cli::HangArgs;
-use crate::commands::Answer;
+use crate::output::answer::Answer;
 use crate::session::Session;
 use crate::text::escape;
 use crate::text::rows::Rows;
@@ -21,6 +19,49 @@ use crate::text::rows::address;
 use crate::text::rows::or_question;
 use crate::text::time;
 use crate::text::wait_lines;
+
+use crate::commands::{Category, Spec, Verb};
+use crate::options::Options;
+use crate::output::schema::Shape;
+use crate::output::table::of;
+use clap::Args;
+
+/// What is stuck, on whom, since when and why: deadlocks, blockers, ports in trouble
+#[derive(Clone, Debug, Args)]
+pub struct HangArgs {
+    /// Exit with status 1 also when a wait is longer than this: 30s, 5m, 2h, 1d
+    #[arg(long, value_name = "T", value_parser = crate::text::time::parse_span)]
+    pub longer_than: Option<u64>,
+}
+
+impl HangArgs {
+    /// What is known of it.
+    pub const SPEC: Spec = Spec {
+        name: "hang",
+        category: Category::Waits,
+        switches: &[],
+        shape: Shape {
+            name: "hang",
+            results: &[of::<HangRecord<'static>>],
+            tables: &[],
+            whole: &[of::<HangRecord<'static>>],
+        },
+    };
+}
+
+impl Verb for HangArgs {
+    fn spec(&self) -> &'static Spec {
+        &Self::SPEC
+    }
+
+    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
+        run(options, session, self)
+    }
+
+    fn tells_verdict(&self) -> bool {
+        self.longer_than.is_some()
+    }
+}
 
 /// How much of each part stands on the one screen.
 const DEADLOCKS: usize = 4;
@@ -37,18 +78,25 @@ pub struct HangRecord<'r> {
     graph: Option<GraphRecord<'r>>,
 }
 
-pub fn run(cli: &Cli, session: &Session, args: &HangArgs) -> anyhow::Result<Answer> {
+pub fn run(options: &Options, session: &Session, args: &HangArgs) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
     let (graph, hang) = hang::hang(&kernel);
     let record = HangRecord {
         hang: &hang,
-        graph: cli.verbose.then(|| graph.record()),
+        graph: options.verbose.then(|| graph.record()),
     };
     let too_long = args
         .longer_than
         .is_some_and(|limit| hang.longest_wait.is_some_and(|longest| longest.0 > limit));
-    let text = || text(&hang, &graph, cli.verbose, kernel.addr(kernel.base()).digits());
-    Ok(Answer::large(cli, &record, text)?
+    let text = || {
+        text(
+            &hang,
+            &graph,
+            options.verbose,
+            kernel.addr(kernel.base()).digits(),
+        )
+    };
+    Ok(Answer::large(options, &record, text)?
         .served_by(&kernel)
         .finding(too_long || !hang.deadlocks.is_empty()))
 }

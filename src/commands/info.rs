@@ -11,8 +11,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::commands::Answer;
 use crate::commands::modules;
+use crate::output::answer::Answer;
 use crate::session::Session;
 use crate::text::escape;
 use crate::text::evidence_lines;
@@ -23,6 +23,41 @@ use crate::text::symbol_lines;
 use crate::text::time;
 use alpc::System;
 use alpc::system::own::{self, TypesFrom};
+
+use crate::commands::{Category, Spec, Verb};
+use crate::options::Options;
+use crate::output::schema::Shape;
+use crate::output::table::of;
+use clap::Args;
+
+/// The dump's header, its kernel, its symbols, and the share of pages that is there
+#[derive(Clone, Debug, Args)]
+pub struct InfoArgs {}
+
+impl InfoArgs {
+    /// What is known of it.
+    pub const SPEC: Spec = Spec {
+        name: "info",
+        category: Category::Dump,
+        switches: &[],
+        shape: Shape {
+            name: "info",
+            results: &[of::<InfoRecord<'static>>],
+            tables: &[],
+            whole: &[of::<InfoRecord<'static>>],
+        },
+    };
+}
+
+impl Verb for InfoArgs {
+    fn spec(&self) -> &'static Spec {
+        &Self::SPEC
+    }
+
+    fn run(&self, _: &Options, session: &Session) -> anyhow::Result<Answer> {
+        run(session)
+    }
+}
 
 const LABEL: usize = 22;
 

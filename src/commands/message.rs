@@ -8,22 +8,84 @@ use alpc::port::payload::{Payload, PayloadGap};
 use alpc::{Addr, Kernel, Value};
 use kdump::Gva;
 
-use crate::cli::Cli;
-use crate::cli::MessageArgs;
-use crate::cli::Style;
-use crate::commands::Answer;
-use crate::commands::Table;
 use crate::commands::open_kernel;
 use crate::failure::Failure;
 use crate::failure::Status;
 use crate::host::reading;
+use crate::options::Style;
+use crate::output::answer::Answer;
 use crate::output::records::Records;
-use crate::output::schema::of;
+use crate::output::schema::Shape;
+use crate::output::table::Table;
+use crate::output::table::of;
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
 use crate::text::rows;
 use crate::text::rows::Rows;
+
+use crate::commands::{Category, Spec, Verb};
+use crate::options::Options;
+use clap::Args;
+
+/// One message in full (!alpc /M)
+#[derive(Clone, Debug, Args)]
+pub struct MessageArgs {
+    /// Address of the message (_KALPC_MESSAGE), its id as id:3068 or id:0xbfc, or - to read these from stdin,
+    /// one a line
+    #[arg(value_name = "ADDR|id:N|-")]
+    pub message: String,
+}
+
+impl MessageArgs {
+    /// What is known of it.
+    pub const SPEC: Spec = Spec {
+        name: "message",
+        category: Category::Views,
+        switches: &[("m", &["message"])],
+        shape: Shape {
+            name: "message",
+            results: &[of::<MessageRecord>, of::<Vec<MessageRecord>>],
+            tables: &[TABLE],
+            whole: &[],
+        },
+    };
+}
+
+impl Verb for MessageArgs {
+    fn spec(&self) -> &'static Spec {
+        &Self::SPEC
+    }
+
+    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
+        run(options, session, self)
+    }
+
+    fn table(&self) -> Option<Table> {
+        Some(TABLE)
+    }
+
+    fn fill(
+        &self,
+        options: &Options,
+        session: &Session,
+        records: &mut Records<'_>,
+    ) -> anyhow::Result<Answer> {
+        self::records(options, session, self, records)
+    }
+
+    fn named(&self) -> Vec<String> {
+        vec![self.message.clone()]
+    }
+
+    fn is_of_one_thing(&self) -> bool {
+        self.message != "-"
+    }
+
+    fn look_at(&mut self, address: String) {
+        self.message = address;
+    }
+}
 
 /// Width of a row's label.
 const LABEL: usize = 21;
@@ -31,29 +93,34 @@ const LABEL: usize = 21;
 /// The rows.
 pub const TABLE: Table = Table {
     record: "message",
+    option: None,
     row: of::<MessageRecord>,
     rest: (of::<()>, None),
 };
 
-pub fn run(cli: &Cli, session: &Session, args: &MessageArgs) -> anyhow::Result<Answer> {
+pub fn run(options: &Options, session: &Session, args: &MessageArgs) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
-    let detail = if cli.in_full() { Detail::Full } else { Detail::Rows };
+    let detail = if options.in_full() {
+        Detail::Full
+    } else {
+        Detail::Rows
+    };
     if args.message == "-" {
-        return several(cli, &kernel, stdin_lines()?, detail);
+        return several(options, &kernel, stdin_lines()?, detail);
     }
     let record = one(&kernel, &args.message, detail)?;
-    let text = text(&record, cli.style);
+    let text = text(&record, options.style);
     Ok(Answer::new(text, &record)?.served_by(&kernel))
 }
 
 /// The messages one by one. One that is not there is told and does not stop the others.
 pub fn records(
-    cli: &Cli,
+    options: &Options,
     session: &Session,
     args: &MessageArgs,
     records: &mut Records<'_>,
 ) -> anyhow::Result<Answer> {
-    let kernel = open_kernel(cli, session, records)?;
+    let kernel = open_kernel(options, session, records)?;
     if args.message != "-" {
         records.record(TABLE.record, &one(&kernel, &args.message, Detail::Full)?)?;
         return Ok(Answer::of(&())?.served_by(&kernel));
@@ -108,7 +175,12 @@ fn tokens(lines: &[String]) -> impl Iterator<Item = &str> {
 
 /// The messages that stdin names, one a line; blank lines are skipped. One that is not there is told and does
 /// not stop the others.
-fn several(cli: &Cli, kernel: &Kernel<'_>, lines: &[String], detail: Detail) -> anyhow::Result<Answer> {
+fn several(
+    options: &Options,
+    kernel: &Kernel<'_>,
+    lines: &[String],
+    detail: Detail,
+) -> anyhow::Result<Answer> {
     let mut records = Vec::new();
     let mut errors = Vec::new();
     let mut status = Status::Complete;
@@ -122,7 +194,7 @@ fn several(cli: &Cli, kernel: &Kernel<'_>, lines: &[String], detail: Detail) -> 
             }
         }
     }
-    let text: String = records.iter().map(|record| text(record, cli.style)).collect();
+    let text: String = records.iter().map(|record| text(record, options.style)).collect();
     let answer = Answer::new(text, &records)?.served_by(kernel);
     Ok(Answer {
         status,
@@ -132,10 +204,14 @@ fn several(cli: &Cli, kernel: &Kernel<'_>, lines: &[String], detail: Detail) -> 
 }
 
 /// The view of the message at an address.
-pub fn view(cli: &Cli, kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<String> {
-    let detail = if cli.in_full() { Detail::Full } else { Detail::Rows };
+pub fn view(options: &Options, kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<String> {
+    let detail = if options.in_full() {
+        Detail::Full
+    } else {
+        Detail::Rows
+    };
     let record = message::message(kernel, address, detail)?;
-    Ok(text(&record, cli.style))
+    Ok(text(&record, options.style))
 }
 
 /// The view, to the byte: an empty line, the header, 26 rows; a freed one has a row before them.

@@ -5,24 +5,79 @@ use alpc::process::module::{self, ModuleRecord, Modules};
 use kdump::Gva;
 
 use crate::address;
-use crate::cli::Cli;
-use crate::cli::ModulesArgs;
-use crate::commands::Answer;
-use crate::commands::Table;
 use crate::commands::open_kernel;
 use crate::commands::symbol_source;
 use crate::failure::Failure;
+use crate::output::answer::Answer;
 use crate::output::records::Records;
-use crate::output::schema::of;
+use crate::output::schema::Shape;
+use crate::output::table::Table;
+use crate::output::table::of;
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
 use crate::text::rows;
 use crate::text::rows::or_question;
 
+use crate::commands::{Category, Spec, Verb};
+use crate::options::Options;
+use clap::Args;
+
+/// Loaded kernel modules (lm)
+#[derive(Clone, Debug, Args)]
+pub struct ModulesArgs {
+    /// Only the modules of this name, with or without its ending (* and ? stand for any letters), or the one that
+    /// an address is in
+    #[arg(value_name = "NAME|ADDR")]
+    pub name: Option<String>,
+}
+
+impl ModulesArgs {
+    /// What is known of it.
+    pub const SPEC: Spec = Spec {
+        name: "modules",
+        category: Category::System,
+        switches: &[],
+        shape: Shape {
+            name: "modules",
+            results: &[of::<Modules>],
+            tables: &[TABLE],
+            whole: &[],
+        },
+    };
+}
+
+impl Verb for ModulesArgs {
+    fn spec(&self) -> &'static Spec {
+        &Self::SPEC
+    }
+
+    fn run(&self, _: &Options, session: &Session) -> anyhow::Result<Answer> {
+        run(session, self)
+    }
+
+    fn table(&self) -> Option<Table> {
+        Some(TABLE)
+    }
+
+    fn fill(
+        &self,
+        options: &Options,
+        session: &Session,
+        records: &mut Records<'_>,
+    ) -> anyhow::Result<Answer> {
+        self::records(options, session, self, records)
+    }
+
+    fn named(&self) -> Vec<String> {
+        self.name.iter().cloned().collect()
+    }
+}
+
 /// The rows.
 pub const TABLE: Table = Table {
     record: "module",
+    option: None,
     row: of::<ModuleRecord>,
     rest: (of::<Modules>, Some("modules")),
 };
@@ -46,19 +101,19 @@ pub fn run(session: &Session, args: &ModulesArgs) -> anyhow::Result<Answer> {
 
 /// The modules one by one.
 pub fn records(
-    cli: &Cli,
+    options: &Options,
     session: &Session,
     args: &ModulesArgs,
     records: &mut Records<'_>,
 ) -> anyhow::Result<Answer> {
     let (mut modules, symbols) = match of_triage(session) {
         Some(modules) => {
-            records.head(cli, None)?;
+            records.head(options, None)?;
             let truth = module::of_triage(session.dump());
             (chosen(modules, truth.as_ref(), None, args)?, None)
         }
         None => {
-            let kernel = open_kernel(cli, session, records)?;
+            let kernel = open_kernel(options, session, records)?;
             let truth = of_kernel(&kernel.unredacted()).ok();
             let modules = chosen(of_kernel(&kernel)?, truth.as_ref(), Some(&kernel), args)?;
             (modules, Some(symbol_source(&kernel, session.choice())))

@@ -8,16 +8,65 @@ use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::cli::Cli;
-use crate::cli::ObjectArgs;
-use crate::commands::Answer;
 use crate::failure::Failure;
+use crate::output::answer::Answer;
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
 use crate::text::object_lines;
 use crate::text::rows::Rows;
 use crate::text::rows::or_question;
+
+use crate::commands::{Category, Spec, Verb};
+use crate::options::Options;
+use crate::output::schema::Shape;
+use crate::output::table::of;
+use clap::Args;
+
+/// One object: its type, counts and name; a directory with what is in it (!object)
+#[derive(Clone, Debug, Args)]
+pub struct ObjectArgs {
+    /// Address of the object, or its full path, as in `\RPC Control\ntsvcs`
+    #[arg(value_name = "ADDR|PATH")]
+    pub object: String,
+}
+
+impl ObjectArgs {
+    /// What is known of it.
+    pub const SPEC: Spec = Spec {
+        name: "object",
+        category: Category::System,
+        switches: &[],
+        shape: Shape {
+            name: "object",
+            results: &[of::<ObjectInFull>],
+            tables: &[],
+            whole: &[of::<ObjectInFull>],
+        },
+    };
+}
+
+impl Verb for ObjectArgs {
+    fn spec(&self) -> &'static Spec {
+        &Self::SPEC
+    }
+
+    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
+        run(options, session, self)
+    }
+
+    fn named(&self) -> Vec<String> {
+        vec![self.object.clone()]
+    }
+
+    fn is_of_one_thing(&self) -> bool {
+        true
+    }
+
+    fn look_at(&mut self, address: String) {
+        self.object = address;
+    }
+}
 
 /// Label width of the rows that `-v` adds.
 const LABEL: usize = 18;
@@ -31,16 +80,16 @@ pub struct ObjectInFull {
     contents: Option<Listing>,
 }
 
-pub fn run(cli: &Cli, session: &Session, args: &ObjectArgs) -> anyhow::Result<Answer> {
+pub fn run(options: &Options, session: &Session, args: &ObjectArgs) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
     let address = selector::object(&kernel, &args.object)?;
     let record = in_full(&kernel, address)?;
-    Ok(Answer::new(text(&record, cli.verbose), &record)?.served_by(&kernel))
+    Ok(Answer::new(text(&record, options.verbose), &record)?.served_by(&kernel))
 }
 
 /// The view of the object at an address.
-pub fn view(cli: &Cli, kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<String> {
-    Ok(text(&in_full(kernel, address)?, cli.verbose))
+pub fn view(options: &Options, kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<String> {
+    Ok(text(&in_full(kernel, address)?, options.verbose))
 }
 
 fn in_full(kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<ObjectInFull> {

@@ -8,17 +8,54 @@ use ntlayout::{Certainty, Layout};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::cli::Cli;
-use crate::cli::Command;
-use crate::cli::Format;
-use crate::commands::Answer;
 use crate::failure::Failure;
 use crate::failure::Status;
 use crate::host::target::Target;
+use crate::options::Format;
+use crate::output::answer::Answer;
 use crate::session::Session;
 use crate::text::escape;
 use crate::text::symbol_lines;
 use alpc::system::own::{self, TypesFrom};
+
+use crate::commands::{Category, Spec, Verb};
+use crate::options::Options;
+use crate::output::schema::Shape;
+use crate::output::table::of;
+use clap::Args;
+
+/// Write what the views need of the symbols into a small file for -y
+#[derive(Clone, Debug, Args)]
+pub struct PackArgs {}
+
+impl PackArgs {
+    /// What is known of it.
+    pub const SPEC: Spec = Spec {
+        name: "pack",
+        category: Category::Dump,
+        switches: &[],
+        shape: Shape {
+            name: "pack",
+            results: &[of::<PackRecord>],
+            tables: &[],
+            whole: &[of::<PackRecord>],
+        },
+    };
+}
+
+impl Verb for PackArgs {
+    fn spec(&self) -> &'static Spec {
+        &Self::SPEC
+    }
+
+    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
+        of_dump(options, session)
+    }
+
+    fn writes_own_file(&self) -> bool {
+        true
+    }
+}
 
 #[derive(Serialize, JsonSchema)]
 pub struct PackRecord {
@@ -33,7 +70,7 @@ pub struct PackRecord {
 }
 
 /// Packs the symbols in use for a dump.
-pub fn of_dump(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
+pub fn of_dump(options: &Options, session: &Session) -> anyhow::Result<Answer> {
     // What is not the kernel's own for sure is refused here.
     let pointer_size = session.table()?.pointer_size();
     let kernel = session.kernel()?;
@@ -49,14 +86,11 @@ pub fn of_dump(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
             ),
         ));
     }
-    write(cli, layout, pointer_size)
+    write(options, layout, pointer_size)
 }
 
 /// Packs a symbol file that stands where a dump does; nothing if the command is another or the file is none.
-pub fn of_table(cli: &Cli, path: &Path) -> Option<anyhow::Result<Answer>> {
-    if !matches!(cli.command, Some(Command::Pack)) {
-        return None;
-    }
+pub fn of_table(options: &Options, path: &Path) -> Option<anyhow::Result<Answer>> {
     let table = ntlayout::open(path).ok()?;
     let layout = table
         .resolve(&CONTRACT)
@@ -69,12 +103,12 @@ pub fn of_table(cli: &Cli, path: &Path) -> Option<anyhow::Result<Answer>> {
                 format!("{} has no types: there is nothing to pack", table.origin()),
             ));
         }
-        write(cli, &layout, table.pointer_size())
+        write(options, &layout, table.pointer_size())
     }))
 }
 
-fn write(cli: &Cli, layout: &Layout, pointer_size: Option<u8>) -> anyhow::Result<Answer> {
-    let Some(output) = &cli.output else {
+fn write(options: &Options, layout: &Layout, pointer_size: Option<u8>) -> anyhow::Result<Answer> {
+    let Some(output) = &options.output else {
         return Err(Failure::fatal(
             "no-output",
             "pack needs the name of the file to write: pack --output FILE",
@@ -109,7 +143,7 @@ fn write(cli: &Cli, layout: &Layout, pointer_size: Option<u8>) -> anyhow::Result
     } else {
         Status::Complete
     };
-    if to_stdout && cli.format == Format::Text {
+    if to_stdout && options.format == Format::Text {
         // It would stand in the pack.
         let answer = Answer::new(String::new(), &record)?.ends_with(status);
         return Ok(answer.with_notes(vec![line.trim_end().to_owned()]));

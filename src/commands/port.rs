@@ -8,11 +8,9 @@ use alpc::{Kernel, Value};
 
 use kdump::Gva;
 
-use crate::cli::Cli;
-use crate::cli::PortArgs;
-use crate::cli::Style;
-use crate::commands::Answer;
 use crate::failure::Failure;
+use crate::options::Style;
+use crate::output::answer::Answer;
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
@@ -20,24 +18,83 @@ use crate::text::rows;
 use crate::text::rows::Rows;
 use crate::text::thread_line;
 
+use crate::commands::{Category, Spec, Verb};
+use crate::options::Options;
+use crate::output::schema::Shape;
+use crate::output::table::of;
+use clap::Args;
+
+/// One port, the threads that serve it, and its queues (!alpc /P)
+#[derive(Clone, Debug, Args)]
+pub struct PortArgs {
+    /// Address of the port (_ALPC_PORT), or its name
+    #[arg(value_name = "ADDR|NAME")]
+    pub port: String,
+}
+
+impl PortArgs {
+    /// What is known of it.
+    pub const SPEC: Spec = Spec {
+        name: "port",
+        category: Category::Views,
+        switches: &[("p", &["port"])],
+        shape: Shape {
+            name: "port",
+            results: &[of::<PortRecord>],
+            tables: &[],
+            whole: &[of::<PortRecord>],
+        },
+    };
+}
+
+impl Verb for PortArgs {
+    fn spec(&self) -> &'static Spec {
+        &Self::SPEC
+    }
+
+    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
+        run(options, session, self)
+    }
+
+    fn named(&self) -> Vec<String> {
+        vec![self.port.clone()]
+    }
+
+    fn is_of_one_thing(&self) -> bool {
+        true
+    }
+
+    fn look_at(&mut self, address: String) {
+        self.port = address;
+    }
+}
+
 /// Width of a row's label.
 const LABEL: usize = 25;
 
-pub fn run(cli: &Cli, session: &Session, args: &PortArgs) -> anyhow::Result<Answer> {
+pub fn run(options: &Options, session: &Session, args: &PortArgs) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
     let address = selector::port(&kernel, &args.port)?;
-    let detail = if cli.in_full() { Detail::Full } else { Detail::Rows };
+    let detail = if options.in_full() {
+        Detail::Full
+    } else {
+        Detail::Rows
+    };
     let record = port_record::port(&kernel, address, detail)
         .map_err(|error| Failure::not_there("not-a-port", error.to_string()))?;
-    let text = text(&record, cli.style);
+    let text = text(&record, options.style);
     Ok(Answer::new(text, &record)?.served_by(&kernel))
 }
 
 /// The view of the port at an address.
-pub fn view(cli: &Cli, kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<String> {
-    let detail = if cli.in_full() { Detail::Full } else { Detail::Rows };
+pub fn view(options: &Options, kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<String> {
+    let detail = if options.in_full() {
+        Detail::Full
+    } else {
+        Detail::Rows
+    };
     let record = port_record::port(kernel, address, detail)?;
-    Ok(text(&record, cli.style))
+    Ok(text(&record, options.style))
 }
 
 /// The view, to the byte: the header without an empty line before it, the rows, the threads, the queues.

@@ -9,23 +9,92 @@ use alpc::{Kernel, Value};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::cli::Cli;
-use crate::cli::PortsArgs;
-use crate::commands::Answer;
-use crate::commands::Table;
 use crate::commands::connections;
 use crate::commands::open_kernel;
+use crate::output::answer::Answer;
 use crate::output::records::Records;
-use crate::output::schema::of;
+use crate::output::schema::Shape;
+use crate::output::table::Table;
+use crate::output::table::of;
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
 use crate::text::rows::or_question;
 use crate::text::rows::short_kind;
 
+use crate::commands::{Category, Spec, Verb};
+use crate::options::Options;
+use clap::Args;
+
+/// The ports that a process created or is connected to (!alpc /LPP), or all ports
+#[derive(Clone, Debug, Args)]
+pub struct PortsArgs {
+    /// Only the ports of this process: its address (_EPROCESS), pid:N or image name
+    #[arg(long, value_name = "PROCESS")]
+    pub process: Option<String>,
+
+    /// Only ports that no handle leads to (!alpc -lp0)
+    #[arg(long, conflicts_with = "process")]
+    pub orphans: bool,
+}
+
+impl PortsArgs {
+    /// What is known of it.
+    pub const SPEC: Spec = Spec {
+        name: "ports",
+        category: Category::Views,
+        switches: &[("lp0", &["ports", "--orphans"]), ("lpp", &["ports", "--process"])],
+        shape: Shape {
+            name: "ports",
+            results: &[of::<PortsRecord>, of::<OrphansRecord>, of::<ProcessPortsRecord>],
+            tables: &[TABLE, ORPHANS],
+            whole: &[of::<ProcessPortsRecord>],
+        },
+    };
+}
+
+impl Verb for PortsArgs {
+    fn spec(&self) -> &'static Spec {
+        &Self::SPEC
+    }
+
+    fn run(&self, _: &Options, session: &Session) -> anyhow::Result<Answer> {
+        run(session, self)
+    }
+
+    fn table(&self) -> Option<Table> {
+        match (self.orphans, &self.process) {
+            (true, _) => Some(ORPHANS),
+            (false, None) => Some(TABLE),
+            _ => None,
+        }
+    }
+
+    fn fill(
+        &self,
+        options: &Options,
+        session: &Session,
+        records: &mut Records<'_>,
+    ) -> anyhow::Result<Answer> {
+        match self.orphans {
+            true => orphan_records(options, session, records),
+            false => self::records(options, session, records),
+        }
+    }
+
+    fn streams_text(&self) -> bool {
+        self.process.is_none()
+    }
+
+    fn named(&self) -> Vec<String> {
+        self.process.iter().cloned().collect()
+    }
+}
+
 /// The rows of all ports.
 pub const TABLE: Table = Table {
     record: "port-line",
+    option: None,
     row: of::<PortLine>,
     rest: (of::<PortsRecord>, Some("ports")),
 };
@@ -33,6 +102,7 @@ pub const TABLE: Table = Table {
 /// The rows of ports that no handle leads to.
 pub const ORPHANS: Table = Table {
     record: "orphan-port",
+    option: Some("--orphans"),
     row: of::<OrphanRecord>,
     rest: (of::<OrphansRecord>, Some("ports")),
 };
@@ -64,8 +134,8 @@ pub fn run(session: &Session, args: &PortsArgs) -> anyhow::Result<Answer> {
 }
 
 /// All ports one by one.
-pub fn records(cli: &Cli, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
-    let kernel = open_kernel(cli, session, records)?;
+pub fn records(options: &Options, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
+    let kernel = open_kernel(options, session, records)?;
     let all = alpc::port::enumerate::ports(&kernel);
     for port in portlist::lines(&kernel, &all.ports) {
         records.row(TABLE.record, &port, line)?;
@@ -77,8 +147,12 @@ pub fn records(cli: &Cli, session: &Session, records: &mut Records<'_>) -> anyho
 }
 
 /// The ports that no handle leads to, one by one.
-pub fn orphan_records(cli: &Cli, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
-    let kernel = open_kernel(cli, session, records)?;
+pub fn orphan_records(
+    options: &Options,
+    session: &Session,
+    records: &mut Records<'_>,
+) -> anyhow::Result<Answer> {
+    let kernel = open_kernel(options, session, records)?;
     let all = alpc::port::enumerate::ports(&kernel);
     for port in portlist::orphans(&kernel, &all.ports) {
         records.row(ORPHANS.record, &port, orphan_line)?;

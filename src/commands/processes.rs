@@ -8,14 +8,13 @@ use kdump::{FileTime, Gva, TimeSpan};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::cli::Cli;
-use crate::cli::ProcessArgs;
-use crate::commands::Answer;
-use crate::commands::Table;
 use crate::commands::open_kernel;
 use crate::failure::Failure;
+use crate::output::answer::Answer;
 use crate::output::records::Records;
-use crate::output::schema::of;
+use crate::output::schema::Shape;
+use crate::output::table::Table;
+use crate::output::table::of;
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
@@ -24,9 +23,106 @@ use crate::text::rows::or_question;
 use crate::text::thread_line;
 use crate::text::time;
 
+use crate::commands::{Category, Spec, Verb};
+use crate::options::Options;
+use clap::Args;
+
+/// Every process (!process 0 0)
+#[derive(Clone, Debug, Args)]
+pub struct ProcessesArgs {}
+
+impl ProcessesArgs {
+    /// What is known of it.
+    pub const SPEC: Spec = Spec {
+        name: "processes",
+        category: Category::System,
+        switches: &[],
+        shape: Shape {
+            name: "processes",
+            results: &[of::<Processes>],
+            tables: &[TABLE],
+            whole: &[],
+        },
+    };
+}
+
+impl Verb for ProcessesArgs {
+    fn spec(&self) -> &'static Spec {
+        &Self::SPEC
+    }
+
+    fn run(&self, _: &Options, session: &Session) -> anyhow::Result<Answer> {
+        all(session)
+    }
+
+    fn table(&self) -> Option<Table> {
+        Some(TABLE)
+    }
+
+    fn fill(
+        &self,
+        options: &Options,
+        session: &Session,
+        records: &mut Records<'_>,
+    ) -> anyhow::Result<Answer> {
+        self::records(options, session, records)
+    }
+
+    fn streams_text(&self) -> bool {
+        true
+    }
+}
+
+/// One process in full (!process)
+#[derive(Clone, Debug, Args)]
+pub struct ProcessArgs {
+    /// Address of the process (_EPROCESS), pid:1234 or pid:0x4d2, tid:N of one of its threads, its image name, or
+    /// current
+    #[arg(value_name = "PROCESS")]
+    pub process: String,
+}
+
+impl ProcessArgs {
+    /// What is known of it.
+    pub const SPEC: Spec = Spec {
+        name: "process",
+        category: Category::System,
+        switches: &[],
+        shape: Shape {
+            name: "process",
+            results: &[of::<ProcessInFull>],
+            tables: &[],
+            whole: &[of::<ProcessInFull>],
+        },
+    };
+}
+
+impl Verb for ProcessArgs {
+    fn spec(&self) -> &'static Spec {
+        &Self::SPEC
+    }
+
+    fn run(&self, _: &Options, session: &Session) -> anyhow::Result<Answer> {
+        one(session, self)
+    }
+
+    fn named(&self) -> Vec<String> {
+        vec![self.process.clone()]
+    }
+
+    fn is_of_one_thing(&self) -> bool {
+        true
+    }
+
+    fn look_at(&mut self, address: String) {
+        self.process = address;
+    }
+}
+
 /// The rows.
 pub const TABLE: Table = Table {
     record: "process-line",
+    option: None,
     row: of::<ProcessRecord>,
     rest: (of::<Processes>, Some("processes")),
 };
@@ -38,14 +134,14 @@ pub fn all(session: &Session) -> anyhow::Result<Answer> {
 }
 
 /// The processes one by one: as text a table, or with `-v` the debugger's lines of each.
-pub fn records(cli: &Cli, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
-    let kernel = open_kernel(cli, session, records)?;
+pub fn records(options: &Options, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
+    let kernel = open_kernel(options, session, records)?;
     let mut all = listed(&kernel)?;
-    if !cli.verbose {
+    if !options.verbose {
         records.say(&heading(kernel.pointer_size()))?;
     }
     for process in all.processes.drain(..) {
-        records.row(TABLE.record, &process, if cli.verbose { block } else { line })?;
+        records.row(TABLE.record, &process, if options.verbose { block } else { line })?;
     }
     let end = all.complete.hole().map(|hole| format!("{hole}\n"));
     let answer = Answer::of(&all)?.without("processes").served_by(&kernel);

@@ -7,15 +7,71 @@ use alpc::port::resource::{
     RegionMembers, ReserveMembers, ResourceRecord, Resources, SectionMembers, SecurityMembers, ViewMembers,
 };
 
-use crate::cli::Cli;
-use crate::cli::ResourceArgs;
-use crate::cli::Style;
-use crate::commands::Answer;
 use crate::failure::Failure;
+use crate::options::Style;
+use crate::output::answer::Answer;
 use crate::selector;
 use crate::session::Session;
 use crate::text::rows;
 use crate::text::rows::Rows;
+
+use crate::commands::{Category, Spec, Verb};
+use crate::options::Options;
+use crate::output::schema::Shape;
+use crate::output::table::of;
+use clap::Args;
+
+/// One resource, or all that a port owns: sections, views, reserves ... (!alpc /R)
+#[derive(Clone, Debug, Args)]
+pub struct ResourceArgs {
+    /// Address of the resource; or address, name or full path of the port that owns resources
+    #[arg(value_name = "ADDR|NAME")]
+    pub resource: String,
+}
+
+impl ResourceArgs {
+    /// What is known of it.
+    pub const SPEC: Spec = Spec {
+        name: "resource",
+        category: Category::Views,
+        switches: &[
+            ("r", &["resource"]),
+            // Later debuggers split the view of resources by what they are.
+            ("section", &["resource"]),
+            ("region", &["resource"]),
+            ("view", &["resource"]),
+            ("presl", &["resource"]),
+        ],
+        shape: Shape {
+            name: "resource",
+            results: &[of::<Resources>],
+            tables: &[],
+            whole: &[of::<Resources>],
+        },
+    };
+}
+
+impl Verb for ResourceArgs {
+    fn spec(&self) -> &'static Spec {
+        &Self::SPEC
+    }
+
+    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
+        run(options, session, self)
+    }
+
+    fn named(&self) -> Vec<String> {
+        vec![self.resource.clone()]
+    }
+
+    fn is_of_one_thing(&self) -> bool {
+        true
+    }
+
+    fn look_at(&mut self, address: String) {
+        self.resource = address;
+    }
+}
 
 /// Width of a row's label.
 const LABEL: usize = 21;
@@ -31,14 +87,14 @@ struct Manner {
     digits: usize,
 }
 
-pub fn run(cli: &Cli, session: &Session, args: &ResourceArgs) -> anyhow::Result<Answer> {
+pub fn run(options: &Options, session: &Session, args: &ResourceArgs) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
     let address = selector::resource(&kernel, &args.resource)?;
     let record = resource::resources(&kernel, address)
         .map_err(|error| Failure::not_there("not-a-resource", error.to_string()))?;
     let manner = Manner {
-        style: cli.style,
-        verbose: cli.verbose,
+        style: options.style,
+        verbose: options.verbose,
         digits: kernel.addr(address).digits(),
     };
     Ok(Answer::new(text(&record, manner), &record)?.served_by(&kernel))

@@ -6,8 +6,7 @@ use ntlayout::Identity;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::cli::SymbolsArgs;
-use crate::commands::Answer;
+use crate::output::answer::Answer;
 use crate::session::Session;
 use crate::text::escape;
 use crate::text::evidence_lines;
@@ -16,6 +15,49 @@ use crate::text::symbol_lines;
 use alpc::System;
 use alpc::system::Chosen;
 use alpc::system::own::{self, TypesFrom};
+
+use crate::commands::{Category, Spec, Verb};
+use crate::options::Options;
+use crate::output::schema::Shape;
+use crate::output::table::of;
+use clap::Args;
+
+/// Which symbols the kernel asks for, where they were looked for, and how to get them
+#[derive(Clone, Debug, Args)]
+pub struct SymbolsArgs {
+    /// End with status 1 when no symbols can be used
+    #[arg(long)]
+    pub check: bool,
+}
+
+impl SymbolsArgs {
+    /// What is known of it.
+    pub const SPEC: Spec = Spec {
+        name: "symbols",
+        category: Category::Dump,
+        switches: &[],
+        shape: Shape {
+            name: "symbols",
+            results: &[of::<SymbolSearch>],
+            tables: &[],
+            whole: &[of::<SymbolSearch>],
+        },
+    };
+}
+
+impl Verb for SymbolsArgs {
+    fn spec(&self) -> &'static Spec {
+        &Self::SPEC
+    }
+
+    fn run(&self, _: &Options, session: &Session) -> anyhow::Result<Answer> {
+        run(session, self)
+    }
+
+    fn tells_verdict(&self) -> bool {
+        self.check
+    }
+}
 
 const LABEL: usize = 16;
 const SERVER: &str = "https://msdl.microsoft.com/download/symbols";

@@ -7,9 +7,8 @@ use alpc::process::thread_details::{Irps, ThreadDetails};
 use alpc::{Kernel, Value};
 use kdump::Gva;
 
-use crate::cli::ThreadArgs;
-use crate::commands::Answer;
 use crate::failure::Failure;
+use crate::output::answer::Answer;
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
@@ -17,6 +16,57 @@ use crate::text::rows;
 use crate::text::rows::Rows;
 use crate::text::thread_line;
 use crate::text::time;
+
+use crate::commands::{Category, Spec, Verb};
+use crate::options::Options;
+use crate::output::schema::Shape;
+use crate::output::table::of;
+use clap::Args;
+
+/// One thread in full (!thread)
+#[derive(Clone, Debug, Args)]
+pub struct ThreadArgs {
+    /// Address of the thread (_ETHREAD), its id as tid:1234 or tid:0x4d2, or current
+    #[arg(value_name = "ADDR|tid:N")]
+    pub thread: String,
+}
+
+impl ThreadArgs {
+    /// What is known of it.
+    pub const SPEC: Spec = Spec {
+        name: "thread",
+        category: Category::System,
+        switches: &[],
+        shape: Shape {
+            name: "thread",
+            results: &[of::<ThreadRecord>],
+            tables: &[],
+            whole: &[of::<ThreadRecord>],
+        },
+    };
+}
+
+impl Verb for ThreadArgs {
+    fn spec(&self) -> &'static Spec {
+        &Self::SPEC
+    }
+
+    fn run(&self, _: &Options, session: &Session) -> anyhow::Result<Answer> {
+        run(session, self)
+    }
+
+    fn named(&self) -> Vec<String> {
+        vec![self.thread.clone()]
+    }
+
+    fn is_of_one_thing(&self) -> bool {
+        true
+    }
+
+    fn look_at(&mut self, address: String) {
+        self.thread = address;
+    }
+}
 
 /// Width of the label of a row.
 const LABEL: usize = 25;

@@ -7,14 +7,13 @@ use alpc::{Kernel, Value};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::cli::Cli;
-use crate::cli::ThreadsArgs;
-use crate::commands::Answer;
-use crate::commands::Table;
 use crate::commands::open_kernel;
 use crate::failure::Failure;
+use crate::output::answer::Answer;
 use crate::output::records::Records;
-use crate::output::schema::of;
+use crate::output::schema::Shape;
+use crate::output::table::Table;
+use crate::output::table::of;
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
@@ -23,9 +22,72 @@ use crate::text::rows;
 use crate::text::rows::Rows;
 use crate::text::thread_line;
 
+use crate::commands::{Category, Spec, Verb};
+use crate::options::Options;
+use clap::Args;
+
+/// Every thread: its state, what it waits for, the ALPC reply that it waits for
+#[derive(Clone, Debug, Args)]
+pub struct ThreadsArgs {
+    /// Only threads that wait for an ALPC reply
+    #[arg(long)]
+    pub waiting: bool,
+
+    /// Only the threads of this process: its address (_EPROCESS), pid:N or image name
+    #[arg(long, value_name = "PROCESS")]
+    pub process: Option<String>,
+}
+
+impl ThreadsArgs {
+    /// What is known of it.
+    pub const SPEC: Spec = Spec {
+        name: "threads",
+        category: Category::System,
+        switches: &[],
+        shape: Shape {
+            name: "threads",
+            results: &[of::<SystemThreads>],
+            tables: &[TABLE],
+            whole: &[],
+        },
+    };
+}
+
+impl Verb for ThreadsArgs {
+    fn spec(&self) -> &'static Spec {
+        &Self::SPEC
+    }
+
+    fn run(&self, _: &Options, session: &Session) -> anyhow::Result<Answer> {
+        run(session, self)
+    }
+
+    fn table(&self) -> Option<Table> {
+        Some(TABLE)
+    }
+
+    fn fill(
+        &self,
+        options: &Options,
+        session: &Session,
+        records: &mut Records<'_>,
+    ) -> anyhow::Result<Answer> {
+        self::records(options, session, self, records)
+    }
+
+    fn streams_text(&self) -> bool {
+        true
+    }
+
+    fn named(&self) -> Vec<String> {
+        self.process.iter().cloned().collect()
+    }
+}
+
 /// The rows.
 pub const TABLE: Table = Table {
     record: "thread",
+    option: None,
     row: of::<ThreadRecord>,
     rest: (of::<Rest>, None),
 };
@@ -65,12 +127,12 @@ pub fn run(session: &Session, args: &ThreadsArgs) -> anyhow::Result<Answer> {
 
 /// The threads one by one; as text process by process.
 pub fn records(
-    cli: &Cli,
+    options: &Options,
     session: &Session,
     args: &ThreadsArgs,
     records: &mut Records<'_>,
 ) -> anyhow::Result<Answer> {
-    let kernel = open_kernel(cli, session, records)?;
+    let kernel = open_kernel(options, session, records)?;
     let digits = kernel.addr(kernel.base()).digits();
     let mut unread = Vec::new();
     let mut visit = |mut process: ProcessThreads| {

@@ -3,35 +3,82 @@
 use alpc::Value;
 use alpc::wait::table::{WaitRow, WaitTable};
 
-use crate::cli::Cli;
-use crate::commands::Answer;
-use crate::commands::Table;
 use crate::commands::open_kernel;
+use crate::output::answer::Answer;
 use crate::output::records::Records;
-use crate::output::schema::of;
+use crate::output::schema::Shape;
+use crate::output::table::Table;
+use crate::output::table::of;
 use crate::session::Session;
 use crate::text::escape;
 use crate::text::rows::or_question;
 use crate::text::wait_lines;
+
+use crate::commands::{Category, Spec, Verb};
+use crate::options::Options;
+use clap::Args;
+
+/// Every wait for an ALPC reply, the longest first
+#[derive(Clone, Debug, Args)]
+pub struct WaitsArgs {}
+
+impl WaitsArgs {
+    /// What is known of it.
+    pub const SPEC: Spec = Spec {
+        name: "waits",
+        category: Category::Waits,
+        switches: &[],
+        shape: Shape {
+            name: "waits",
+            results: &[of::<WaitTable>],
+            tables: &[TABLE],
+            whole: &[],
+        },
+    };
+}
+
+impl Verb for WaitsArgs {
+    fn spec(&self) -> &'static Spec {
+        &Self::SPEC
+    }
+
+    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
+        run(options, session)
+    }
+
+    fn table(&self) -> Option<Table> {
+        Some(TABLE)
+    }
+
+    fn fill(
+        &self,
+        options: &Options,
+        session: &Session,
+        records: &mut Records<'_>,
+    ) -> anyhow::Result<Answer> {
+        self::records(options, session, records)
+    }
+}
 
 const HEAD: [&str; 7] = ["WAITER", "THREAD", "MESSAGE", "PORT", "SERVER", "WAITED", "STATE"];
 
 /// The rows.
 pub const TABLE: Table = Table {
     record: "wait",
+    option: None,
     row: of::<WaitRow>,
     rest: (of::<WaitTable>, Some("waits")),
 };
 
-pub fn run(cli: &Cli, session: &Session) -> anyhow::Result<Answer> {
+pub fn run(options: &Options, session: &Session) -> anyhow::Result<Answer> {
     let kernel = session.kernel()?;
     let record = WaitTable::of(&alpc::wait::waits(&kernel));
-    Ok(Answer::large(cli, &record, || text(&record))?.served_by(&kernel))
+    Ok(Answer::large(options, &record, || text(&record))?.served_by(&kernel))
 }
 
 /// The waits one by one.
-pub fn records(cli: &Cli, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
-    let kernel = open_kernel(cli, session, records)?;
+pub fn records(options: &Options, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
+    let kernel = open_kernel(options, session, records)?;
     let mut table = WaitTable::of(&alpc::wait::waits(&kernel));
     for row in table.waits.drain(..) {
         records.record(TABLE.record, &row)?;

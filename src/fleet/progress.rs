@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use crate::fleet::Tally;
+use crate::fleet::tally::Tally;
 
 /// How often the line is written anew.
 const EVERY: Duration = Duration::from_millis(200);

@@ -85,6 +85,16 @@ pub fn text(bytes: Vec<u8>) -> io::Result<String> {
     })
 }
 
+/// A path that reads the same on every system.
+pub fn portable(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    if cfg!(windows) {
+        path.replace('\\', "/")
+    } else {
+        path.into_owned()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,11 +11,11 @@ use serde::Serialize;
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-use crate::cli::Cli;
-use crate::cli::Command;
-use crate::explain::Explanation;
 use crate::failure::Failure;
 use crate::failure::Status;
+use crate::host::reading::portable;
+use crate::options::Options;
+use crate::output::explanation::Explanation;
 use crate::redact::Veil;
 use crate::text::symbol_lines;
 use alpc::system::own::TypesFrom;
@@ -209,15 +209,15 @@ impl SymbolSource {
 }
 
 impl Head {
-    pub fn new(cli: &Cli, dump: &DumpRef, symbols: Option<&SymbolSource>) -> Self {
+    pub fn new(options: &Options, dump: &DumpRef, symbols: Option<&SymbolSource>) -> Self {
         Self {
             version: VERSION,
             tool: Tool {
                 name: env!("CARGO_PKG_NAME"),
                 version: env!("CARGO_PKG_VERSION"),
             },
-            command: cli.command.as_ref().map(Command::name),
-            command_line: dump.veil.command_line(std::env::args_os().skip(1)),
+            command: options.command,
+            command_line: dump.veil.command_line(),
             dump: dump.clone(),
             symbols: symbols.cloned(),
         }
@@ -235,16 +235,6 @@ impl DumpRef {
             sha256: metadata.filter(|_| hash).and_then(|_| sha256(path).ok()),
             veil,
         }
-    }
-}
-
-/// A path that reads the same on every system.
-pub fn portable(path: &Path) -> String {
-    let path = path.to_string_lossy();
-    if cfg!(windows) {
-        path.replace('\\', "/")
-    } else {
-        path.into_owned()
     }
 }
 

@@ -1,11 +1,14 @@
 //! What goes to stdout and stderr.
 
+pub mod answer;
 pub mod document;
+pub mod explanation;
 pub mod json;
 mod junit;
 pub mod records;
 pub mod scan;
 pub mod schema;
+pub mod table;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -13,17 +16,12 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use crate::cli::Cli;
-use crate::cli::Command;
-use crate::cli::Format;
-use crate::commands;
-use crate::commands::Answer;
-use crate::commands::Fill;
-use crate::commands::Table;
 use crate::failure::Failure;
 use crate::failure::Status;
 use crate::host::guard;
 use crate::host::target::Target;
+use crate::options::{Format, Options};
+use crate::output::answer::Answer;
 use crate::output::document::Document;
 use crate::output::document::DumpRef;
 use crate::output::document::ErrorRecord;
@@ -32,12 +30,9 @@ use crate::output::document::SymbolSource;
 use crate::output::json::Holes;
 use crate::output::records::Records;
 use crate::output::records::WriteError;
+use crate::output::table::Table;
 use crate::redact::Veil;
-use crate::session::Session;
 use crate::text::{color, escape, evidence_lines, symbol_lines};
-
-/// The kind of record that a line with an explanation is.
-pub const EXPLANATION: &str = "explanation";
 
 /// Writes results to stdout or a file, and everything else to stderr.
 pub struct Output {
@@ -59,19 +54,18 @@ pub struct Output {
 }
 
 impl Output {
+    /// Writes to a target. All files that are read must be known by now.
+    ///
     /// # Errors
-    /// When the file of `--output` cannot be written.
-    pub fn new(cli: &Cli) -> io::Result<Self> {
-        let file = cli.output.as_deref().filter(|_| !cli.writes_own_file());
-        let target = Target::new(file, cli.command.as_ref().is_some_and(Command::tells_verdict))?;
-        cli.reads().for_each(|(path, what)| guard::reads(path, what));
+    /// When the target is one of the files that are read.
+    pub fn new(options: &Options, target: Target, veil: Veil) -> io::Result<Self> {
         guard::check()?;
         Ok(Self {
-            color: color::enabled(cli.color, target.is_stdout()),
+            color: color::enabled(options.color, target.is_stdout()),
             target,
-            quiet: cli.quiet,
+            quiet: options.quiet,
             documents: Vec::new(),
-            veil: Veil::of(cli),
+            veil,
             about: String::new(),
             heading: None,
             any: false,
@@ -102,10 +96,10 @@ impl Output {
     }
 
     /// Writes what a command gave, and returns the status that follows from it.
-    pub fn answer(&mut self, cli: &Cli, dump: &DumpRef, mut answer: Answer) -> io::Result<Status> {
+    pub fn answer(&mut self, options: &Options, dump: &DumpRef, mut answer: Answer) -> io::Result<Status> {
         self.any = true;
-        if cli.format == Format::Ndjson {
-            return self.answer_as_line(cli, dump, answer);
+        if options.format == Format::Ndjson {
+            return self.answer_as_line(options, dump, answer);
         }
         let mut record = answer.record.take();
         let mut holes = Holes::hoist(&mut record);
@@ -113,21 +107,21 @@ impl Output {
             holes.extend(Holes::hoist(&mut short));
         }
         let status = holes.status().combine(answer.status);
-        if matches!(cli.format, Format::Json | Format::Junit) {
+        if matches!(options.format, Format::Json | Format::Junit) {
             let explain = answer.explain.as_ref().map(|explain| {
                 let mut explain = json!(explain);
                 Holes::hoist(&mut explain);
                 explain
             });
             self.documents.push(Document {
-                head: Head::new(cli, dump, answer.symbols.as_ref()),
+                head: Head::new(options, dump, answer.symbols.as_ref()),
                 status,
                 result: Some(record),
                 error: None,
                 holes: Some(holes.list().to_vec()),
                 explain,
             });
-        } else if cli.format.is_drawing() {
+        } else if options.format.is_drawing() {
             self.target.write_all(escape::laid_out(&answer.text).as_bytes())?;
         } else {
             self.text(&answer.text)?;
@@ -137,19 +131,24 @@ impl Output {
     }
 
     /// Writes a whole result as one line.
-    fn answer_as_line(&mut self, cli: &Cli, dump: &DumpRef, mut answer: Answer) -> io::Result<Status> {
-        let name = cli.command.as_ref().map_or("result", Command::name);
+    fn answer_as_line(
+        &mut self,
+        options: &Options,
+        dump: &DumpRef,
+        mut answer: Answer,
+    ) -> io::Result<Status> {
+        let name = options.command.unwrap_or("result");
         let record = answer.record.take();
-        let mut records = Records::new(cli, dump, None, false, false, &mut self.target)?;
+        let mut records = Records::new(options, dump, None, false, false, &mut self.target)?;
         let written = records
-            .head(cli, answer.symbols.as_ref())
+            .head(options, answer.symbols.as_ref())
             .map_err(Into::into)
             .and_then(|()| records.taken(name, record))
             .and_then(|()| {
                 let explain = answer.explain.iter().flatten();
                 explain
                     .into_iter()
-                    .try_for_each(|one| records.beside(EXPLANATION, one))
+                    .try_for_each(|one| records.beside(explanation::NAME, one))
             });
         if let Err(error) = written {
             return Err(write_error(error));
@@ -159,17 +158,17 @@ impl Output {
         Ok(status)
     }
 
-    /// Runs a command that fills a table, and writes its records one by one.
+    /// Writes the records of a table one by one, as `fill` gives them.
     pub fn stream(
         &mut self,
-        cli: &Cli,
+        options: &Options,
         dump: &DumpRef,
-        session: &Session,
-        (table, fill): (Table, Fill<'_>),
+        table: &Table,
+        fill: impl FnOnce(&mut Records<'_>) -> anyhow::Result<Answer>,
     ) -> io::Result<Status> {
         let heading = self.heading.replace(table.record) != Some(table.record);
-        let mut records = Records::new(cli, dump, Some(&table), heading, self.color, &mut self.target)?;
-        match commands::stream(cli, session, fill, &mut records) {
+        let mut records = Records::new(options, dump, Some(table), heading, self.color, &mut self.target)?;
+        match fill(&mut records) {
             Ok(answer) => {
                 self.any = true;
                 let (status, holes) = records.end(&answer)?;
@@ -181,7 +180,7 @@ impl Output {
                 drop(records);
                 match error.downcast::<WriteError>() {
                     Ok(WriteError(error)) => Err(error),
-                    Err(error) => self.failure(cli, dump, &Failure::from_error(error)),
+                    Err(error) => self.failure(options, dump, &Failure::from_error(error)),
                 }
             }
         }
@@ -190,14 +189,14 @@ impl Output {
     /// Writes the records of a table that are all at hand, with the rest of the answer beside them.
     pub fn rows(
         &mut self,
-        cli: &Cli,
+        options: &Options,
         dump: &DumpRef,
         table: &Table,
         rows: &[impl Serialize],
         answer: &Answer,
     ) -> io::Result<Status> {
         self.any = true;
-        let mut records = Records::new(cli, dump, Some(table), true, false, &mut self.target)?;
+        let mut records = Records::new(options, dump, Some(table), true, false, &mut self.target)?;
         for row in rows {
             records.record(table.record, row).map_err(write_error)?;
         }
@@ -218,14 +217,14 @@ impl Output {
     }
 
     /// Says why a command gave nothing, and returns the status that follows from it.
-    pub fn failure(&mut self, cli: &Cli, dump: &DumpRef, failure: &Failure) -> io::Result<Status> {
+    pub fn failure(&mut self, options: &Options, dump: &DumpRef, failure: &Failure) -> io::Result<Status> {
         let failure = &failure.clone().reworded(|text| dump.veil.message(text));
         self.failed = self.failed.combine(failure.status);
         self.diagnostic(&failure.message);
-        self.any |= matches!(cli.format, Format::Json | Format::Junit | Format::Ndjson);
-        match cli.format {
+        self.any |= matches!(options.format, Format::Json | Format::Junit | Format::Ndjson);
+        match options.format {
             Format::Json | Format::Junit => self.documents.push(Document {
-                head: Head::new(cli, dump, None),
+                head: Head::new(options, dump, None),
                 status: failure.status,
                 result: None,
                 error: Some(ErrorRecord::from(failure)),
@@ -233,7 +232,7 @@ impl Output {
                 explain: None,
             }),
             Format::Ndjson => {
-                let mut records = Records::new(cli, dump, None, false, false, &mut self.target)?;
+                let mut records = Records::new(options, dump, None, false, false, &mut self.target)?;
                 records.failure(failure).map_err(|WriteError(error)| error)?;
             }
             _ => {}
@@ -249,19 +248,19 @@ impl Output {
     }
 
     /// Writes ready text: a help page.
-    pub fn print(&mut self, cli: &Cli, text: &str) -> io::Result<Status> {
+    pub fn print(&mut self, options: &Options, text: &str) -> io::Result<Status> {
         self.any = true;
-        if cli.format == Format::Text {
+        if options.format == Format::Text {
             self.target.write_all(text.as_bytes())?;
         }
         Ok(Status::Complete)
     }
 
     /// Says which dump comes next, when there are several.
-    pub fn begin(&mut self, cli: &Cli, dump: &Path) -> io::Result<DumpRef> {
-        let dump = self.look_at(cli, dump)?;
-        if cli.dumps.len() > 1 {
-            if cli.format == Format::Text {
+    pub fn begin(&mut self, options: &Options, dump: &Path) -> io::Result<DumpRef> {
+        let dump = self.look_at(options, dump)?;
+        if options.several_dumps {
+            if options.format == Format::Text {
                 writeln!(self.target, "==> {} <==", escape::text(&dump.name))?;
                 self.target.flush()?;
             }
@@ -271,8 +270,8 @@ impl Output {
     }
 
     /// Looks at the file of a dump, and says its hash when that is asked for.
-    pub fn look_at(&mut self, cli: &Cli, dump: &Path) -> io::Result<DumpRef> {
-        let dump = DumpRef::of(dump, cli.hash, self.veil.clone());
+    pub fn look_at(&mut self, options: &Options, dump: &Path) -> io::Result<DumpRef> {
+        let dump = DumpRef::of(dump, options.hash, self.veil.clone());
         if let Some(sha256) = &dump.sha256 {
             self.note(&format!("SHA-256 of {}: {sha256}", dump.name));
         }
@@ -281,18 +280,18 @@ impl Output {
 
     /// Writes the JSON documents, one alone or an array of several dumps' or several commands', and gives a file
     /// its name. Where commands failed and left nothing, a file that is there stays.
-    pub fn finish(&mut self, cli: &Cli) -> io::Result<()> {
+    pub fn finish(&mut self, options: &Options) -> io::Result<()> {
         if !self.any {
             return self.target.give_up();
         }
-        if cli.format == Format::Json {
+        if options.format == Format::Json {
             match self.documents.as_slice() {
                 [one] => serde_json::to_writer_pretty(&mut self.target, one)?,
                 many => serde_json::to_writer_pretty(&mut self.target, many)?,
             }
             writeln!(self.target)?;
         }
-        if cli.format == Format::Junit {
+        if options.format == Format::Junit {
             self.target.write_all(&junit::file(&self.documents)?)?;
         }
         self.target.finish()

@@ -5,13 +5,10 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
-use crate::cli::Cli;
-use crate::cli::Command;
-use crate::cli::Format;
-use crate::commands::Answer;
-use crate::commands::Table;
 use crate::failure::Failure;
 use crate::failure::Status;
+use crate::options::{Format, Options};
+use crate::output::answer::Answer;
 use crate::output::document::DumpRef;
 use crate::output::document::End;
 use crate::output::document::ErrorRecord;
@@ -22,6 +19,7 @@ use crate::output::document::SymbolSource;
 use crate::output::json::Holes;
 use crate::output::scan;
 use crate::output::schema;
+use crate::output::table::Table;
 use crate::text::color;
 use crate::text::escape;
 use crate::text::narrow;
@@ -64,14 +62,14 @@ impl<'o> Records<'o> {
     /// Begins the records of a command. `table` says what the rows of CSV are; the head of their columns is
     /// written once in a run.
     pub fn new(
-        cli: &Cli,
+        options: &Options,
         dump: &'o DumpRef,
         table: Option<&Table>,
         heading: bool,
         color: bool,
         writer: &'o mut dyn Write,
     ) -> io::Result<Self> {
-        let form = match (cli.format, table) {
+        let form = match (options.format, table) {
             (Format::Csv, Some(table)) => {
                 let columns = schema::columns(table);
                 let mut writer = csv::Writer::from_writer(writer);
@@ -91,7 +89,7 @@ impl<'o> Records<'o> {
         Ok(Self {
             form,
             dump,
-            command: cli.command.as_ref().map(Command::name),
+            command: options.command,
             narrow: false,
             count: 0,
             holes: Holes::default(),
@@ -99,10 +97,10 @@ impl<'o> Records<'o> {
     }
 
     /// Says what made the records, before the first of them.
-    pub fn head(&mut self, cli: &Cli, symbols: Option<&SymbolSource>) -> Result<(), WriteError> {
+    pub fn head(&mut self, options: &Options, symbols: Option<&SymbolSource>) -> Result<(), WriteError> {
         let first = First {
             record: "document",
-            head: Head::new(cli, self.dump, symbols),
+            head: Head::new(options, self.dump, symbols),
         };
         Ok(self.write_json(&first)?)
     }

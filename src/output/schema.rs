@@ -4,37 +4,39 @@ use std::collections::BTreeMap;
 
 use alpc::image::schema::MAY_BE_MISSING;
 use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value as Json, json};
 
-use crate::commands::Shape;
-use crate::commands::Table;
-use crate::explain::Explanation;
-use crate::output::EXPLANATION;
 use crate::output::document::Document;
 use crate::output::document::End;
 use crate::output::document::ErrorRecord;
 use crate::output::document::First;
 use crate::output::document::Line;
 use crate::output::document::VERSION;
+use crate::output::explanation::{self, Explanation};
+use crate::output::table::{Describe, Table, of};
 
-/// How a type is described.
-pub type Describe = fn(&mut SchemaGenerator) -> Schema;
-
-/// Describes a type.
-pub fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
-    generator.subschema_for::<T>()
+/// What a command writes as JSON.
+pub struct Shape {
+    /// Its name.
+    pub name: &'static str,
+    /// What its results may be with `--format json`.
+    pub results: &'static [Describe],
+    /// The tables that it may fill with `--format ndjson`.
+    pub tables: &'static [Table],
+    /// The results that stand in one line with `--format ndjson`.
+    pub whole: &'static [Describe],
 }
 
 /// Levels of objects in a record that become columns; what is deeper is JSON in one cell.
 const COLUMN_DEPTH: usize = 4;
 
 /// The schema of what these commands write with `--format json` and `--format ndjson`.
-pub fn of_commands(shapes: &[Shape]) -> Json {
+pub fn of_commands(shapes: &[&Shape]) -> Json {
     let mut forms = Forms::new();
     for shape in shapes {
         let document = document(&mut forms.generator, shape);
-        forms.add(&format!("document.{}", shape.command), document);
+        forms.add(&format!("document.{}", shape.name), document);
     }
     if shapes.len() > 1 {
         let none = document_of_none(&mut forms.generator);
@@ -56,10 +58,10 @@ pub fn of_commands(shapes: &[Shape]) -> Json {
     forms.add("line.error", error);
     let explanation = line::<Explanation>(
         &mut forms.generator,
-        EXPLANATION,
+        explanation::NAME,
         "Where a value of the record before comes from, with --explain.",
     );
-    forms.add(&format!("line.{EXPLANATION}"), explanation);
+    forms.add(&format!("line.{}", explanation::NAME), explanation);
     for shape in shapes {
         lines(&mut forms, shape);
     }
@@ -111,9 +113,9 @@ fn generator() -> SchemaGenerator {
     SchemaSettings::draft2020_12().for_serialize().into_generator()
 }
 
-fn title(shapes: &[Shape]) -> String {
+fn title(shapes: &[&Shape]) -> String {
     match shapes {
-        [one] => format!("alpc-dump {}", one.command),
+        [one] => format!("alpc-dump {}", one.name),
         _ => "alpc-dump".to_owned(),
     }
 }
@@ -127,9 +129,9 @@ fn document(generator: &mut SchemaGenerator, shape: &Shape) -> Json {
             .map(|describe| describe(generator).to_value()),
     );
     let mut document = of_inlined::<Document<()>>(generator);
-    set(&mut document, "command", json!({ "const": shape.command }));
+    set(&mut document, "command", json!({ "const": shape.name }));
     set(&mut document, "result", result);
-    document["description"] = format!("{} with --format json.", shape.command).into();
+    document["description"] = format!("{} with --format json.", shape.name).into();
     document
 }
 
@@ -153,7 +155,7 @@ fn document_of_none(generator: &mut SchemaGenerator) -> Json {
 fn lines(forms: &mut Forms, shape: &Shape) {
     let mut rests = Vec::new();
     for table in shape.tables {
-        let about = format!("A line of {} with --format ndjson.", shape.command);
+        let about = format!("A line of {} with --format ndjson.", shape.name);
         let line = line_of(&mut forms.generator, table.record, table.row, &about);
         forms.add(&format!("line.{}", table.record), line);
         rests.push(rest(&mut forms.generator, table));
@@ -162,18 +164,18 @@ fn lines(forms: &mut Forms, shape: &Shape) {
         rests.push(json!({ "type": "null" }));
     }
     if !shape.whole.is_empty() {
-        let about = format!("The whole result of {} with --format ndjson.", shape.command);
+        let about = format!("The whole result of {} with --format ndjson.", shape.name);
         let whole = shape.whole.iter();
         let whole =
-            any_of(whole.map(|describe| line_of(&mut forms.generator, shape.command, *describe, &about)));
-        forms.add(&format!("line.{}", shape.command), whole);
+            any_of(whole.map(|describe| line_of(&mut forms.generator, shape.name, *describe, &about)));
+        forms.add(&format!("line.{}", shape.name), whole);
     }
     let mut end = of_inlined::<Line<End<()>>>(&mut forms.generator);
     set(&mut end, "record", json!({ "const": "end" }));
-    set(&mut end, "command", json!({ "const": shape.command }));
+    set(&mut end, "command", json!({ "const": shape.name }));
     set(&mut end, "rest", any_of(rests));
-    end["description"] = format!("The last line of the records of {}.", shape.command).into();
-    forms.add(&format!("end.{}", shape.command), end);
+    end["description"] = format!("The last line of the records of {}.", shape.name).into();
+    forms.add(&format!("end.{}", shape.name), end);
 }
 
 fn line_first(generator: &mut SchemaGenerator) -> Json {
@@ -474,14 +476,4 @@ fn resolved<'s>(schema: &'s Json, definitions: &'s Json) -> &'s Json {
             _ => return schema,
         };
     }
-}
-
-/// The shapes of a command, or of all.
-pub fn shapes_of(command: Option<&str>) -> Option<Vec<Shape>> {
-    let all = crate::commands::shapes();
-    let Some(command) = command else {
-        return Some(all);
-    };
-    let one: Vec<Shape> = all.into_iter().filter(|shape| shape.command == command).collect();
-    (!one.is_empty()).then_some(one)
 }

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 use owo_colors::OwoColorize;
 
-use crate::cli::ColorChoice;
+use crate::options::ColorChoice;
 
 /// Whether to colour what goes to stdout.
 ///

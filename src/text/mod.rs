@@ -8,6 +8,7 @@ pub mod narrow;
 pub mod object_lines;
 pub mod process_lines;
 pub mod rows;
+pub mod size;
 pub mod symbol_lines;
 pub mod thread_line;
 pub mod time;

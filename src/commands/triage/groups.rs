@@ -6,14 +6,15 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::commands::Table;
 use crate::output::document::Line;
 use crate::output::document::VERSION;
-use crate::output::schema::of;
+use crate::output::table::Table;
+use crate::output::table::of;
 
 /// Their records.
 pub const TABLE: Table = Table {
     record: "group",
+    option: None,
     row: of::<Group>,
     rest: (of::<()>, None),
 };

@@ -7,16 +7,17 @@ use kdump::FileKind;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::commands::Table;
+use crate::host::reading::portable;
 use crate::output::document::Line;
 use crate::output::document::VERSION;
 use crate::output::document::exact;
-use crate::output::document::portable;
-use crate::output::schema::of;
+use crate::output::table::Table;
+use crate::output::table::of;
 
 /// Their records, with `-v`.
 pub const TABLE: Table = Table {
     record: "ignored",
+    option: None,
     row: of::<Ignored>,
     rest: (of::<()>, None),
 };

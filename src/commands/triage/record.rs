@@ -9,16 +9,17 @@ use kdump::{Dump, FileTime, Header, Machine, TimeSpan};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::cli::Cli;
-use crate::commands;
 use crate::failure::Failure;
 use crate::failure::Status;
+use crate::options::Options;
+use crate::output::answer;
 use crate::output::document::DumpRef;
 use crate::output::document::Line;
 use crate::output::document::SymbolSource;
 use crate::output::document::VERSION;
 use crate::output::json::Holes;
 use crate::output::scan;
+use crate::redact::Typed;
 use crate::session::Session;
 use crate::text::narrow;
 use alpc::System;
@@ -213,8 +214,8 @@ impl Record {
     }
 
     /// Opens a dump and gathers what can be told of it, and learns what of it must not be told.
-    pub fn gather(cli: &Cli, path: &Path, dump: &mut DumpRef) -> Self {
-        match Session::open(cli, path) {
+    pub fn gather(options: &Options, typed: &Typed, path: &Path, dump: &mut DumpRef) -> Self {
+        match Session::open(options, typed, path) {
             Ok(session) => {
                 let record = Self::of_session(&session, dump);
                 dump.veil = session.veil().clone();
@@ -295,7 +296,7 @@ impl Record {
 
     fn add_symbols(&mut self, kernel: &Kernel<'_>, session: &Session) {
         let layout = kernel.layout();
-        self.symbols = Some(commands::symbol_source(kernel, session.choice()));
+        self.symbols = Some(answer::symbol_source(kernel, session.choice()));
         let mut lost = alpc::image::contract::views_lost(layout.missing());
         lost.retain(|view| NEEDED.contains(view));
         if !lost.is_empty() {

@@ -6,27 +6,27 @@ use std::io::{self, Write};
 use kdump::TimeSpan;
 use serde_json::Value as Json;
 
-use crate::cli::Cli;
-use crate::cli::Format;
-use crate::commands::Table;
 use crate::commands::triage::groups::Group;
 use crate::commands::triage::ignored::Ignored;
 use crate::commands::triage::record::NAME;
 use crate::commands::triage::record::Record;
 use crate::failure::Status;
+use crate::options::{Format, Options};
 use crate::output::document::Document;
 use crate::output::document::DumpRef;
 use crate::output::document::Head;
 use crate::output::document::Line;
 use crate::output::records::cell;
 use crate::output::schema::columns;
-use crate::output::schema::of;
-use crate::redact::Veil;
+use crate::output::table::Table;
+use crate::output::table::of;
+use crate::redact::{Typed, Veil};
 use crate::text::escape;
 use crate::text::time;
 
 /// The rows of CSV.
 const ROWS: Table = Table {
+    option: None,
     record: NAME,
     row: of::<Record>,
     rest: (of::<()>, None),
@@ -53,7 +53,7 @@ pub enum Sheet {
 
 impl Sheet {
     /// Begins to write in a format; `alone` tells that there is one dump only.
-    pub fn new(cli: &Cli, format: Format, alone: bool, out: &mut impl Write) -> io::Result<Self> {
+    pub fn new(options: &Options, format: Format, alone: bool, out: &mut impl Write) -> io::Result<Self> {
         Ok(match format {
             Format::Csv => {
                 let columns = columns(&ROWS);
@@ -67,7 +67,9 @@ impl Sheet {
             },
             Format::Text => {
                 say(out, &head())?;
-                Self::Table { verbose: cli.verbose }
+                Self::Table {
+                    verbose: options.verbose,
+                }
             }
             _ => Self::Lines,
         })
@@ -76,7 +78,8 @@ impl Sheet {
     /// Writes one record, whose line of JSON is also at hand as it was written.
     pub fn record(
         &mut self,
-        cli: &Cli,
+        options: &Options,
+        typed: &Typed,
         line: &str,
         record: &Json,
         status: Status,
@@ -85,7 +88,7 @@ impl Sheet {
         match self {
             Self::Lines => say(out, &format!("{line}\n")),
             Self::Documents { array, any } => {
-                let document = serde_json::to_string_pretty(&document(cli, record, status)?)?;
+                let document = serde_json::to_string_pretty(&document(options, typed, record, status)?)?;
                 let before = if *any { ",\n" } else { "[\n" };
                 *any = true;
                 if *array {
@@ -146,21 +149,21 @@ impl Sheet {
 }
 
 /// The document that one dump would have given.
-fn document(cli: &Cli, record: &Json, status: Status) -> io::Result<Json> {
+fn document(options: &Options, typed: &Typed, record: &Json, status: Status) -> io::Result<Json> {
     let text = |name: &str| record[name].as_str().map(str::to_owned);
     let dump = DumpRef {
         name: text("dump").unwrap_or_default(),
         bytes: text("dump_bytes"),
         size: record["dump_size"].as_u64(),
         sha256: text("dump_sha256"),
-        veil: Veil::of(cli),
+        veil: Veil::of(typed),
     };
     let mut result = record.clone();
     if let Json::Object(members) = &mut result {
         members.retain(|name, _| !matches!(name.as_str(), "record" | "dump" | "dump_bytes"));
     }
     let mut document = serde_json::to_value(Document {
-        head: Head::new(cli, &dump, None),
+        head: Head::new(options, &dump, None),
         status,
         result: Some(result),
         error: None,

@@ -1,0 +1,163 @@
+//! What is chosen for a whole run, whatever its command.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// The options that every command has.
+#[derive(Clone, Debug, Args)]
+pub struct Options {
+    /// PDB, ISF table or layout pack of the kernel, folder to look in, or symbol path; may be given several times
+    #[arg(
+        short = 'y',
+        long = "symbols",
+        value_name = "FILE|FOLDER|PATH",
+        global = true,
+        help_heading = "Symbols"
+    )]
+    pub symbols: Vec<PathBuf>,
+
+    /// Use symbols only when GUID and age are those that the kernel names
+    #[arg(long, global = true, help_heading = "Symbols")]
+    pub exact_symbols: bool,
+
+    /// Whose words the views use: the debuggers' up to 2009, or those since 2012
+    #[arg(long, value_enum, default_value_t = Style::Classic, global = true, help_heading = "Output")]
+    pub style: Style,
+
+    /// Text for people; JSON or CSV for programs; drawings of graphs
+    #[arg(long, value_enum, default_value_t = Format::Text, global = true, help_heading = "Output")]
+    pub format: Format,
+
+    /// Whether the format was asked for.
+    #[arg(skip)]
+    pub format_given: bool,
+
+    /// When to colour text; an explicit choice beats CLICOLOR_FORCE, CLICOLOR and NO_COLOR
+    #[arg(long, value_enum, default_value_t = ColorChoice::Auto, global = true, help_heading = "Output")]
+    pub color: ColorChoice,
+
+    /// Read the dump without mapping it into memory, for network shares and files that may shrink
+    #[arg(long, global = true, help_heading = "The dump")]
+    pub no_mmap: bool,
+
+    /// Show what the debugger's views leave out
+    #[arg(short, long, global = true, help_heading = "Output")]
+    pub verbose: bool,
+
+    /// Tell of each value in a view of one thing where it comes from: in the kernel, in memory, in the file
+    #[arg(long, global = true, help_heading = "Output")]
+    pub explain: bool,
+
+    /// Replace what is sensitive by placeholders, alike in every report on the same dump
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        value_name = "CLASS,...",
+        global = true,
+        help_heading = "Output"
+    )]
+    pub redact: Vec<Class>,
+
+    /// File of random bytes that draws the placeholders, alike for all dumps
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "redact",
+        global = true,
+        help_heading = "Output"
+    )]
+    pub redact_key: Option<PathBuf>,
+
+    /// Write the results into this file, which appears whole or not at all
+    #[arg(short, long, value_name = "FILE", global = true, help_heading = "Output")]
+    pub output: Option<PathBuf>,
+
+    /// Say nothing on stderr but errors
+    #[arg(short, long, global = true, help_heading = "Output")]
+    pub quiet: bool,
+
+    /// Tell the dump's SHA-256 too, in JSON or on stderr: reads the whole file
+    #[arg(long, global = true, help_heading = "The dump")]
+    pub hash: bool,
+
+    /// The command that they are the options of; none where the command line was not understood.
+    #[arg(skip)]
+    pub command: Option<&'static str>,
+
+    /// Whether the run is about several dumps.
+    #[arg(skip)]
+    pub several_dumps: bool,
+}
+
+impl Options {
+    /// Whether a record is shown with all that is known of it.
+    pub fn in_full(&self) -> bool {
+        self.verbose || self.format.is_data()
+    }
+}
+
+/// Whose words the views use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Style {
+    /// `Message @ fffff880…`, as the debugger extensions of 2009
+    Classic,
+    /// `Message fffff880…`, as those from 2012 on
+    Modern,
+}
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// The debugger's layout
+    Text,
+    /// One JSON document
+    Json,
+    /// A line of JSON for each record, as soon as it is read
+    Ndjson,
+    /// Rows and columns; of commands that give a table
+    Csv,
+    /// JUnit XML; of check only
+    Junit,
+    /// Graphviz; of graph only
+    Dot,
+    /// A Mermaid flowchart; of graph only
+    Mermaid,
+    /// One page to look at in a browser, without a network; of graph only
+    Html,
+}
+
+impl Format {
+    /// Whether it is for programs, which get everything.
+    pub fn is_data(self) -> bool {
+        matches!(self, Self::Json | Self::Ndjson | Self::Csv)
+    }
+
+    /// Whether it is a drawing, which only graphs have.
+    pub fn is_drawing(self) -> bool {
+        matches!(self, Self::Dot | Self::Mermaid | Self::Html)
+    }
+}
+
+/// What a report must not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Class {
+    /// Of processes, ports and other named objects, threads and modules, and the dump's comment
+    Names,
+    /// Of objects and files, the dump's and the symbols' own too
+    Paths,
+    /// Of processes, threads and messages
+    Ids,
+}
+
+/// When to colour text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}

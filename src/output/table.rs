@@ -1,0 +1,25 @@
+//! What a command writes record by record.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+/// How a type is described.
+pub type Describe = fn(&mut SchemaGenerator) -> Schema;
+
+/// Describes a type.
+pub fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}
+
+/// A command's records: one for each line with `--format ndjson`, or each row with `--format csv`.
+#[derive(Clone, Copy)]
+pub struct Table {
+    /// The kind of record, as each line names it.
+    pub record: &'static str,
+    /// The option of the command that asks for it; none where none is needed.
+    pub option: Option<&'static str>,
+    /// Its form.
+    pub row: Describe,
+    /// The form of what stands beside the records, in the last line, and the member of it that is written as
+    /// records instead.
+    pub rest: (Describe, Option<&'static str>),
+}
