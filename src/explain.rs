@@ -3,14 +3,15 @@
 //! The view is made once with all its reads noted, and then once for each of them with that one kept back:
 //! whatever is then not the same depends on it. So no record and no view has to tell its sources.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use alpc::Value;
+use alpc::image::json;
 use alpc::image::source::{self, SourceRecord};
 use alpc::image::trace::{Source, Trace};
 use anyhow::bail;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use crate::cli::Command;
 use crate::commands::Verb;
@@ -28,11 +29,14 @@ const BUDGET: u64 = 20_000_000;
 /// Bytes of a value that a line of text shows.
 const TEXT_BYTES: usize = 16;
 
+/// The members of an object that say why others are missing.
+const REASONS: [&str; 2] = ["unreadable", "absent"];
+
 /// Makes a view, with what explains it below.
 pub fn run(options: &Options, session: &Session, command: &Command) -> anyhow::Result<Answer> {
     refuse_others(options, command.verb())?;
     let mut answer = command.verb().run(options, session)?;
-    let subject = subject(&answer.record);
+    let subject = subject(&answer.record.value);
     // Once more by address: the reads that find a thing by its name are none of its own.
     let command = by_address(command, subject);
     let trace = Arc::new(Trace::default());
@@ -48,7 +52,7 @@ pub fn run(options: &Options, session: &Session, command: &Command) -> anyhow::R
         // A read without which there is no view at all decides whether there is one, not a value of it.
         if let (Ok(base), Ok(other)) = (&base, command.verb().run(options, session)) {
             let mut paths = Vec::new();
-            differences(&base.record, &other.record, "result", &mut paths);
+            differences(&base.record.value, &other.record.value, "result", &mut paths);
             found.extend(paths.into_iter().map(|path| Found {
                 path,
                 order: *order,
@@ -59,7 +63,10 @@ pub fn run(options: &Options, session: &Session, command: &Command) -> anyhow::R
     session.note_reads(None);
     let explain = explanations(session, in_order(found))?;
     answer.text.push_str(&text(&explain));
-    let explain: Result<Vec<Json>, _> = explain.iter().map(serde_json::to_value).collect();
+    let explain: Result<Vec<Json>, _> = explain
+        .iter()
+        .map(|one| Ok::<_, json::Error>(json::record(one)?.value))
+        .collect();
     answer.explain = Some(explain?);
     if let Some(left) = sources.len().checked_sub(affordable).filter(|&left| left > 0) {
         answer.notes.push(format!(
@@ -123,9 +130,15 @@ fn by_address(command: &Command, subject: Option<u64>) -> Command {
 fn differences(one: &Json, other: &Json, path: &str, found: &mut Vec<String>) {
     match (one, other) {
         _ if one == other => {}
-        (Json::Object(mine), Json::Object(theirs)) if mine.keys().eq(theirs.keys()) && !is_reason(mine) => {
-            for ((key, mine), theirs) in mine.iter().zip(theirs.values()) {
-                differences(mine, theirs, &format!("{path}.{key}"), found);
+        (Json::Object(mine), Json::Object(theirs)) if members(mine).eq(members(theirs)) => {
+            for key in members(mine) {
+                differences(&mine[key], &theirs[key], &format!("{path}.{key}"), found);
+            }
+            for name in other_reasons(mine, theirs) {
+                let path = format!("{path}.{name}");
+                if !found.contains(&path) {
+                    found.push(path);
+                }
             }
         }
         (Json::Array(mine), Json::Array(theirs)) if mine.len() == theirs.len() => {
@@ -137,9 +150,30 @@ fn differences(one: &Json, other: &Json, path: &str, found: &mut Vec<String>) {
     }
 }
 
-/// Whether an object stands for a value that is missing.
-fn is_reason(object: &serde_json::Map<String, Json>) -> bool {
-    object.keys().any(|key| key.starts_with('$'))
+/// The names of an object's members, without what says why some of them are missing.
+fn members(object: &Map<String, Json>) -> impl Iterator<Item = &String> {
+    object.keys().filter(|key| !REASONS.contains(&key.as_str()))
+}
+
+/// The members that are missing in one of the objects, or in both for another reason.
+fn other_reasons<'o>(mine: &'o Map<String, Json>, theirs: &'o Map<String, Json>) -> Vec<&'o str> {
+    let unreadable = |object: &'o Map<String, Json>| object.get(REASONS[0]).and_then(Json::as_object);
+    let absent = |object: &'o Map<String, Json>| object.get(REASONS[1]).and_then(Json::as_array);
+    let names = |object: &'o Map<String, Json>| {
+        let unreadable = unreadable(object)
+            .into_iter()
+            .flat_map(Map::keys)
+            .map(String::as_str);
+        let absent = absent(object).into_iter().flatten().filter_map(Json::as_str);
+        unreadable.chain(absent).collect::<BTreeSet<_>>()
+    };
+    let reason = |object, name: &str| unreadable(object).and_then(|reasons| reasons.get(name));
+    let all = names(mine).union(&names(theirs)).copied().collect::<Vec<_>>();
+    let differs = |name: &&str| {
+        names(mine).contains(name) != names(theirs).contains(name)
+            || reason(mine, name) != reason(theirs, name)
+    };
+    all.into_iter().filter(differs).collect()
 }
 
 /// A read and a value that it decides.

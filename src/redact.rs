@@ -7,7 +7,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use alpc::image::json::Recorded;
 use alpc::image::redact::{Classes, Redaction};
+use alpc::system::own::TypesFrom;
 use kdump::Dump;
 use ntlayout::{Looked, Outcome};
 use serde_json::Value as Json;
@@ -207,6 +209,14 @@ impl Veil {
         replaced(text, &self.paths)
     }
 
+    /// Where types are from, without the names of files.
+    pub fn types_from(&self, from: TypesFrom) -> TypesFrom {
+        TypesFrom {
+            source: self.view(&from.source),
+            ..from
+        }
+    }
+
     /// The same in all texts of a record.
     pub fn record(&self, record: &mut Json) {
         if self.paths.is_empty() {
@@ -217,6 +227,15 @@ impl Veil {
             Json::Array(items) => items.iter_mut().for_each(|item| self.record(item)),
             Json::Object(members) => members.values_mut().for_each(|member| self.record(member)),
             _ => {}
+        }
+    }
+
+    /// The same in a record, and in the reasons for what it could not tell.
+    pub fn recorded(&self, recorded: &mut Recorded) {
+        self.record(&mut recorded.value);
+        if self.hides_paths() {
+            let holes = recorded.holes.iter_mut();
+            holes.for_each(|hole| hole.text = self.view(&hole.text));
         }
     }
 

@@ -184,7 +184,10 @@ fn one_table(kernel: &Kernel<'_>, graph: bool) -> anyhow::Result<Answer> {
     } else {
         Answer::of(&portlist::lines(kernel, &all.ports).collect::<Vec<PortLine>>())?
     };
-    Ok(answer.whole_if(&all.complete).served_by(kernel).with_notes(notes))
+    Ok(answer
+        .whole_if(&all.complete)?
+        .served_by(kernel)
+        .with_notes(notes))
 }
 
 fn text(record: &Full, kernel: &Kernel<'_>) -> String {

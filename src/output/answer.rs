@@ -1,5 +1,8 @@
 //! What a command gives for one dump.
 
+use std::collections::BTreeMap;
+
+use alpc::image::json::{self, Recorded};
 use alpc::locate::choice::Choice;
 use alpc::system::own;
 use alpc::{Kernel, Value};
@@ -9,7 +12,6 @@ use serde_json::Value as Json;
 use crate::failure::Status;
 use crate::options::Options;
 use crate::output::document::SymbolSource;
-use crate::output::scan;
 use crate::redact::Veil;
 use crate::text::narrow;
 
@@ -20,9 +22,9 @@ pub struct Answer {
     /// Whether the text is a drawing: words are replaced before it is drawn, for it has words of its own.
     pub drawn: bool,
     /// The record; of a table that was written record by record, what there is to say beside them.
-    pub record: Json,
+    pub record: Recorded,
     /// Why a record that is a bare list may be short: what has no member to say it in.
-    pub short: Option<Json>,
+    pub short: Option<Recorded>,
     /// Where its values come from, when that was asked for.
     pub explain: Option<Vec<Json>>,
     /// Where the symbols came from, when any served.
@@ -40,7 +42,7 @@ impl Answer {
         Ok(Self {
             text,
             drawn: false,
-            record: serde_json::to_value(record)?,
+            record: json::record(record)?,
             short: None,
             explain: None,
             symbols: None,
@@ -63,7 +65,7 @@ impl Answer {
 
     /// The same without a member of the record, whose elements were written one by one.
     pub fn without(mut self, member: &str) -> Self {
-        if let Json::Object(record) = &mut self.record {
+        if let Json::Object(record) = &mut self.record.value {
             record.shift_remove(member);
         }
         self
@@ -81,7 +83,10 @@ impl Answer {
         Ok(Self {
             text: text(),
             drawn: options.format.is_drawing(),
-            record: scan::holes(record)?,
+            record: Recorded {
+                value: Json::Null,
+                holes: json::holes(record, None)?,
+            },
             symbols: None,
             notes: Vec::new(),
             errors: Vec::new(),
@@ -98,11 +103,14 @@ impl Answer {
     }
 
     /// The same of a bare list, with whether it is whole.
-    pub fn whole_if(mut self, complete: &Value<()>) -> Self {
+    ///
+    /// # Errors
+    /// None that a list has.
+    pub fn whole_if(mut self, complete: &Value<()>) -> anyhow::Result<Self> {
         if complete.hole().is_some() {
-            self.short = Some(serde_json::json!({ "complete": complete }));
+            self.short = Some(json::record(&BTreeMap::from([("complete", complete)]))?);
         }
-        self
+        Ok(self)
     }
 
     /// Makes the exit status that of a finding, when there is one.
@@ -124,8 +132,14 @@ impl Answer {
         self.text = narrow::text(&self.text);
         let said = self.notes.iter_mut().chain(&mut self.errors);
         said.for_each(|line| *line = narrow::text(line));
-        narrow::reasons(&mut self.record);
-        self.short.iter_mut().for_each(narrow::reasons);
+        let recorded = std::iter::once(&mut self.record).chain(&mut self.short);
+        for recorded in recorded {
+            narrow::reasons(&mut recorded.value);
+            recorded
+                .holes
+                .iter_mut()
+                .for_each(|hole| hole.text = narrow::text(&hole.text));
+        }
         self.explain.iter_mut().flatten().for_each(narrow::reasons);
         self
     }
@@ -137,7 +151,8 @@ impl Answer {
         }
         let said = self.notes.iter_mut().chain(&mut self.errors);
         said.for_each(|line| *line = veil.message(line));
-        veil.record(&mut self.record);
+        let recorded = std::iter::once(&mut self.record).chain(&mut self.short);
+        recorded.for_each(|recorded| veil.recorded(recorded));
         self.symbols = self.symbols.map(|symbols| symbols.veiled(veil));
         self
     }

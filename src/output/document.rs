@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use alpc::image::json::HoleRecord;
 use alpc::locate::choice::Choice;
 use alpc::report::near::Near;
 use schemars::JsonSchema;
@@ -17,7 +18,6 @@ use crate::host::reading::portable;
 use crate::options::Options;
 use crate::output::explanation::Explanation;
 use crate::redact::Veil;
-use crate::text::symbol_lines;
 use alpc::system::own::TypesFrom;
 
 /// Version of the documents and records; `docs/json.md` says what may change without it.
@@ -99,19 +99,6 @@ pub struct ErrorRecord {
     /// Names that may have been meant, the nearest first; not there when there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub suggestions: Vec<Near>,
-}
-
-/// A value that could not be told.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct HoleRecord {
-    /// Where it stands in the result: `queues[1].length`.
-    pub path: String,
-    /// Stable id of the reason.
-    pub id: String,
-    /// Stable id of what is behind it: of the memory that a walk ended at, else the same.
-    pub cause: String,
-    /// The reason in words.
-    pub text: String,
 }
 
 /// One document: what a command gave for one dump, with `--format json`.
@@ -201,7 +188,7 @@ impl SymbolSource {
             types_from: self
                 .types_from
                 .into_iter()
-                .map(|from| symbol_lines::veiled(from, veil))
+                .map(|from| veil.types_from(from))
                 .collect(),
             ..self
         }

@@ -3,10 +3,9 @@
 pub mod answer;
 pub mod document;
 pub mod explanation;
-pub mod json;
+pub mod holes;
 mod junit;
 pub mod records;
-pub mod scan;
 pub mod schema;
 pub mod table;
 
@@ -14,7 +13,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use serde::Serialize;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use crate::failure::Failure;
 use crate::failure::Status;
@@ -27,7 +26,7 @@ use crate::output::document::DumpRef;
 use crate::output::document::ErrorRecord;
 use crate::output::document::Head;
 use crate::output::document::SymbolSource;
-use crate::output::json::Holes;
+use crate::output::holes::Holes;
 use crate::output::records::Records;
 use crate::output::records::WriteError;
 use crate::output::table::Table;
@@ -101,25 +100,20 @@ impl Output {
         if options.format == Format::Ndjson {
             return self.answer_as_line(options, dump, answer);
         }
-        let mut record = answer.record.take();
-        let mut holes = Holes::hoist(&mut record);
-        if let Some(mut short) = answer.short.take() {
-            holes.extend(Holes::hoist(&mut short));
+        let record = std::mem::take(&mut answer.record);
+        let mut holes = Holes::of(record.holes);
+        if let Some(short) = answer.short.take() {
+            holes.extend(Holes::of(short.holes));
         }
         let status = holes.status().combine(answer.status);
         if matches!(options.format, Format::Json | Format::Junit) {
-            let explain = answer.explain.as_ref().map(|explain| {
-                let mut explain = json!(explain);
-                Holes::hoist(&mut explain);
-                explain
-            });
             self.documents.push(Document {
                 head: Head::new(options, dump, answer.symbols.as_ref()),
                 status,
-                result: Some(record),
+                result: Some(record.value),
                 error: None,
                 holes: Some(holes.list().to_vec()),
-                explain,
+                explain: answer.explain.take().map(Json::from),
             });
         } else if options.format.is_drawing() {
             self.target.write_all(escape::laid_out(&answer.text).as_bytes())?;
@@ -138,7 +132,7 @@ impl Output {
         mut answer: Answer,
     ) -> io::Result<Status> {
         let name = options.command.unwrap_or("result");
-        let record = answer.record.take();
+        let record = std::mem::take(&mut answer.record);
         let mut records = Records::new(options, dump, None, false, false, &mut self.target)?;
         let written = records
             .head(options, answer.symbols.as_ref())

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use alpc::image::json::{self, Recorded, Reword};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
@@ -16,8 +17,7 @@ use crate::output::document::First;
 use crate::output::document::Head;
 use crate::output::document::Line;
 use crate::output::document::SymbolSource;
-use crate::output::json::Holes;
-use crate::output::scan;
+use crate::output::holes::Holes;
 use crate::output::schema;
 use crate::output::table::Table;
 use crate::text::color;
@@ -124,12 +124,12 @@ impl<'o> Records<'o> {
 
     /// Writes the text that shows a value, and counts what that could not tell.
     pub fn show(&mut self, value: &impl Serialize, text: &str) -> anyhow::Result<()> {
-        let mut missing = scan::holes(value)?;
-        if self.narrow {
-            narrow::reasons(&mut missing);
-        }
-        self.dump.veil.record(&mut missing);
-        self.holes.add(Holes::hoist(&mut missing));
+        let mut missing = Recorded {
+            value: Json::Null,
+            holes: json::holes(value, self.reword())?,
+        };
+        self.dump.veil.recorded(&mut missing);
+        self.holes.add(Holes::of(missing.holes));
         self.count += 1;
         self.say(text)
     }
@@ -172,15 +172,18 @@ impl<'o> Records<'o> {
 
     /// Writes a record.
     pub fn record(&mut self, record: &'static str, value: &impl Serialize) -> anyhow::Result<()> {
-        self.taken(record, serde_json::to_value(value)?)
+        let recorded = json::record_as(value, self.reword())?;
+        self.taken(record, recorded)
+    }
+
+    /// How reasons are worded.
+    fn reword(&self) -> Option<Reword> {
+        self.narrow.then_some(narrow::text)
     }
 
     /// Writes a record that is JSON already.
-    pub fn taken(&mut self, record: &'static str, mut value: Json) -> anyhow::Result<()> {
-        if self.narrow {
-            narrow::reasons(&mut value);
-        }
-        let holes = Holes::hoist(&mut value);
+    pub fn taken(&mut self, record: &'static str, Recorded { value, holes }: Recorded) -> anyhow::Result<()> {
+        let holes = Holes::of(holes);
         self.count += 1;
         let written = match &mut self.form {
             Form::Lines(_) => self.write_value(record, value),
@@ -202,15 +205,14 @@ impl<'o> Records<'o> {
 
     /// Writes a line that tells of a record, and is none: what it cannot tell is no hole of theirs.
     pub fn beside(&mut self, record: &'static str, value: &impl Serialize) -> anyhow::Result<()> {
-        let mut value = serde_json::to_value(value)?;
-        Holes::hoist(&mut value);
+        let value = json::record(value)?.value;
         Ok(self.write_value(record, value).map_err(WriteError)?)
     }
 
     /// Ends the records with what the command has to say beside them, and gives the status that follows.
     pub fn end(mut self, answer: &Answer) -> io::Result<(Status, Holes)> {
-        let mut rest = answer.record.clone();
-        self.holes.add(Holes::hoist(&mut rest));
+        let Recorded { value: rest, holes } = answer.record.clone();
+        self.holes.add(Holes::of(holes));
         let status = self.holes.status().combine(answer.status);
         if matches!(self.form, Form::Lines(_)) {
             let end = End {

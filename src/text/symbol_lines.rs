@@ -2,19 +2,10 @@
 
 use alpc::system::own::TypesFrom;
 
-use crate::redact::Veil;
 use crate::text::rows::Rows;
 
 /// Types that are named one by one in a line.
 const NAMED: usize = 3;
-
-/// The same without the names of files.
-pub fn veiled(from: TypesFrom, veil: &Veil) -> TypesFrom {
-    TypesFrom {
-        source: veil.view(&from.source),
-        ..from
-    }
-}
 
 /// What to say of it behind the name of the symbols; nothing where they are whole.
 pub fn in_short(from: &[TypesFrom], untold: &[&str]) -> String {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use alpc::Kernel;
+use alpc::image::json;
 use alpc::report::triage::{self, RootBlocker, Summary, TroubleCount};
 use alpc::wait::hang::Hang;
 use kdump::{Dump, FileTime, Header, Machine, TimeSpan};
@@ -17,8 +18,7 @@ use crate::output::document::DumpRef;
 use crate::output::document::Line;
 use crate::output::document::SymbolSource;
 use crate::output::document::VERSION;
-use crate::output::json::Holes;
-use crate::output::scan;
+use crate::output::holes::Holes;
 use crate::redact::Typed;
 use crate::session::Session;
 use crate::text::narrow;
@@ -331,7 +331,7 @@ impl Record {
 /// What the report could not tell.
 fn holes(hang: &Hang) -> Holes {
     // A record that cannot be written as JSON is a bug, which the tests of `hang` would have found.
-    scan::holes(hang).map_or_else(|_| Holes::default(), |mut json| Holes::hoist(&mut json))
+    json::holes(hang, None).map(Holes::of).unwrap_or_default()
 }
 
 fn trouble(trouble: &TroubleCount) -> Problem {

@@ -6,6 +6,7 @@ use kdump::{Gva, ReadError};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::image::expected::{Expected, Found};
+use crate::image::json::{Kind, MISSING};
 
 /// What reads of kernel memory give.
 pub type Read<T> = Result<T, Hole>;
@@ -401,21 +402,20 @@ impl<T> From<Result<T, Hole>> for Value<T> {
 }
 
 /// A known value serializes as itself. A missing one is a map with a single key: `$unreadable`; `$absent`, when the
-/// kernel has no such thing; or `$withheld`. The front end turns these into `null` with a reason beside it.
+/// kernel has no such thing; or `$withheld`. [`json::record`](crate::image::json::record) makes these `null`, with a
+/// reason beside it.
 impl<T: Serialize> Serialize for Value<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Known(_) if Self::IS_FACT => serializer.serialize_bool(true),
             Self::Known(value) => value.serialize(serializer),
             Self::Missing(hole) => {
-                let mut map = serializer.serialize_map(Some(1))?;
-                let key = match &**hole {
-                    hole if hole.is_absence() => "$absent",
-                    hole if hole.is_partial() => "$unreadable",
-                    _ => "$withheld",
+                let kind = match &**hole {
+                    hole if hole.is_absence() => Kind::Absent,
+                    hole if hole.is_partial() => Kind::Unreadable,
+                    _ => Kind::Withheld,
                 };
-                map.serialize_entry(key, &**hole)?;
-                map.end()
+                serializer.serialize_newtype_variant(MISSING, kind.index(), kind.key(), &**hole)
             }
         }
     }
