@@ -281,8 +281,9 @@ fn run_step(cli: &Cli, about: &DumpRef, session: &Session, output: &mut Output) 
         return output.failure(cli, about, &none);
     };
     let verb = command.verb();
-    if !cli.explain
-        && commands::streams(verb, cli.format)
+    let streams = matches!(cli.format, Format::Text | Format::Ndjson | Format::Csv);
+    if streams
+        && !cli.explain
         && let Some(table) = verb.table()
     {
         return output.stream(cli, about, &table, |records| {

@@ -4,7 +4,7 @@ use alpc::port::enumerate::PortSource;
 use alpc::report::analyze::{self, Analysis, Finding};
 
 use crate::commands::open_kernel;
-use crate::output::answer::Answer;
+use crate::output::answer::{Answer, Place};
 use crate::output::records::Records;
 use crate::output::schema::Shape;
 use crate::output::table::Table;
@@ -12,7 +12,7 @@ use crate::output::table::of;
 use crate::session::Session;
 use crate::text::escape;
 
-use crate::commands::{Category, Spec, Verb};
+use crate::commands::{Category, Spec, Verb, gathered};
 use crate::options::Options;
 use clap::Args;
 
@@ -40,8 +40,8 @@ impl Verb for AnalyzeArgs {
         &Self::SPEC
     }
 
-    fn run(&self, _: &Options, session: &Session) -> anyhow::Result<Answer> {
-        run(session)
+    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
+        gathered(self, options, session)
     }
 
     fn table(&self) -> Option<Table> {
@@ -66,25 +66,18 @@ pub const TABLE: Table = Table {
     rest: (of::<Analysis>, Some("findings")),
 };
 
-pub fn run(session: &Session) -> anyhow::Result<Answer> {
-    let kernel = session.kernel()?;
-    let record = analyze::analyze(&kernel);
-    let found = !record.findings.is_empty();
-    Ok(Answer::new(text(&record), &record)?
-        .served_by(&kernel)
-        .finding(found))
-}
-
 /// The findings one by one.
 pub fn records(options: &Options, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
     let kernel = open_kernel(options, session, records)?;
     let mut analysis = analyze::analyze(&kernel);
     let found = !analysis.findings.is_empty();
+    let text = records.text(|| text(&analysis));
     for finding in analysis.findings.drain(..) {
-        records.record(TABLE.record, &finding)?;
+        records.row(TABLE.record, &finding, |_| String::new())?;
     }
     Ok(Answer::of(&analysis)?
-        .without("findings")
+        .with_records_in(Place::Member("findings"))
+        .with_text(text)
         .served_by(&kernel)
         .finding(found))
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::commands::open_kernel;
 use crate::failure::Status;
 use crate::host::reading::portable;
-use crate::output::answer::Answer;
+use crate::output::answer::{Answer, Place};
 use crate::output::records::Records;
 use crate::output::schema::Shape;
 use crate::output::table::Table;
@@ -25,7 +25,7 @@ use crate::text::time;
 use crate::text::wait_lines::plural;
 
 use crate::commands::NamedFile;
-use crate::commands::{Category, Spec, Verb};
+use crate::commands::{Category, Spec, Verb, gathered};
 use crate::options::Format;
 use crate::options::Options;
 use std::path::PathBuf;
@@ -61,7 +61,7 @@ impl Verb for CheckArgs {
     }
 
     fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
-        run(options, session, self)
+        gathered(self, options, session)
     }
 
     fn table(&self) -> Option<Table> {
@@ -166,22 +166,6 @@ impl CheckRecord {
     }
 }
 
-pub fn run(options: &Options, session: &Session, args: &CheckArgs) -> anyhow::Result<Answer> {
-    redact::refuse_comparing(options)?;
-    let rules = rules::read(&args.rules)?;
-    let kernel = session.kernel()?;
-    let facts = Facts::new(&kernel);
-    let mut record = CheckRecord::new(args);
-    for rule in &rules {
-        let condition = condition(&facts, rule);
-        record.count(condition.outcome.verdict);
-        record.conditions.push(condition);
-    }
-    Ok(Answer::new(text(&record), &record)?
-        .served_by(&kernel)
-        .ends_with(record.status()))
-}
-
 /// The conditions one by one.
 pub fn records(
     options: &Options,
@@ -194,13 +178,20 @@ pub fn records(
     let kernel = open_kernel(options, session, records)?;
     let facts = Facts::new(&kernel);
     let mut record = CheckRecord::new(args);
+    // The heading counts them all.
+    let mut lines = String::new();
     for rule in &rules {
         let condition = condition(&facts, rule);
         record.count(condition.outcome.verdict);
-        records.record(TABLE.record, &condition)?;
+        records.row(TABLE.record, &condition, |condition| {
+            lines.push_str(&line(condition));
+            String::new()
+        })?;
     }
+    let text = records.text(|| heading(&record) + &lines);
     Ok(Answer::of(&record)?
-        .without("conditions")
+        .with_records_in(Place::Member("conditions"))
+        .with_text(text)
         .served_by(&kernel)
         .ends_with(record.status()))
 }
@@ -218,29 +209,29 @@ fn condition(facts: &Facts<'_, '_>, rule: &Rule) -> ConditionRecord {
     }
 }
 
-fn text(record: &CheckRecord) -> String {
-    let mut text = format!(
+fn heading(record: &CheckRecord) -> String {
+    format!(
         "Check @ {}: {} passed, {} failed, {} undecided\n",
         escape::text(&record.rules),
         record.passed,
         record.failed,
         record.undecided
-    );
-    for condition in &record.conditions {
-        let asked = if condition.name == condition.condition {
-            String::new()
-        } else {
-            format!(" ({})", condition.condition)
-        };
-        text.push_str(&format!(
-            "  {:<9}  {}{asked}: {}; look at: {}\n",
-            word(condition.outcome.verdict),
-            escape::text(&condition.name),
-            condition.text,
-            condition.look_at
-        ));
-    }
-    text
+    )
+}
+
+fn line(condition: &ConditionRecord) -> String {
+    let asked = if condition.name == condition.condition {
+        String::new()
+    } else {
+        format!(" ({})", condition.condition)
+    };
+    format!(
+        "  {:<9}  {}{asked}: {}; look at: {}\n",
+        word(condition.outcome.verdict),
+        escape::text(&condition.name),
+        condition.text,
+        condition.look_at
+    )
 }
 
 fn word(verdict: Verdict) -> &'static str {

@@ -9,7 +9,7 @@ use alpc::{Kernel, Value};
 
 use crate::commands::open_kernel;
 use crate::failure::Failure;
-use crate::output::answer::Answer;
+use crate::output::answer::{Answer, Place};
 use crate::output::records::Records;
 use crate::output::schema::Shape;
 use crate::output::table::Table;
@@ -19,7 +19,7 @@ use crate::session::Session;
 use crate::text::escape;
 use crate::text::rows::or_question;
 
-use crate::commands::{Category, Spec, Verb};
+use crate::commands::{Category, Spec, Verb, gathered};
 use crate::options::Options;
 use clap::Args;
 
@@ -51,8 +51,8 @@ impl Verb for ConnectionsArgs {
         &Self::SPEC
     }
 
-    fn run(&self, _: &Options, session: &Session) -> anyhow::Result<Answer> {
-        run(session, self)
+    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
+        gathered(self, options, session)
     }
 
     fn table(&self) -> Option<Table> {
@@ -81,13 +81,6 @@ pub const TABLE: Table = Table {
     rest: (of::<ConnectionsRecord>, Some("connections")),
 };
 
-pub fn run(session: &Session, args: &ConnectionsArgs) -> anyhow::Result<Answer> {
-    let kernel = session.kernel()?;
-    let record = of_port(&kernel, args)?;
-    let text = format!("\n{}", block(&record, ""));
-    Ok(Answer::new(text, &record)?.served_by(&kernel))
-}
-
 /// The connections one by one.
 pub fn records(
     options: &Options,
@@ -97,10 +90,14 @@ pub fn records(
 ) -> anyhow::Result<Answer> {
     let kernel = open_kernel(options, session, records)?;
     let mut all = of_port(&kernel, args)?;
+    let text = records.text(|| format!("\n{}", block(&all, "")));
     for connection in all.connections.drain(..) {
-        records.record(TABLE.record, &connection)?;
+        records.row(TABLE.record, &connection, |_| String::new())?;
     }
-    Ok(Answer::of(&all)?.without("connections").served_by(&kernel))
+    Ok(Answer::of(&all)?
+        .with_records_in(Place::Member("connections"))
+        .with_text(text)
+        .served_by(&kernel))
 }
 
 fn of_port(kernel: &Kernel<'_>, args: &ConnectionsArgs) -> anyhow::Result<ConnectionsRecord> {

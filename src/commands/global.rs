@@ -25,7 +25,7 @@ use crate::text::rows::Rows;
 use crate::text::rows::or_question;
 use crate::text::rows::short_kind;
 
-use crate::commands::{Category, Spec, Verb};
+use crate::commands::{Category, Spec, Verb, gathered};
 use crate::options::Options;
 use clap::Args;
 
@@ -88,10 +88,6 @@ impl Verb for GlobalArgs {
             false => edge_records(options, session, records),
         }
     }
-
-    fn streams_text(&self) -> bool {
-        self.list || self.graph
-    }
 }
 
 /// Width of a row's label.
@@ -126,10 +122,10 @@ pub const EDGES: Table = Table {
 };
 
 pub fn run(options: &Options, session: &Session, args: &GlobalArgs) -> anyhow::Result<Answer> {
-    let kernel = session.kernel()?;
     if args.graph || args.list {
-        return one_table(&kernel, args.graph);
+        return gathered(args, options, session);
     }
+    let kernel = session.kernel()?;
     let full = options.in_full();
     let all = full.then(|| enumerate::ports(&kernel).ports);
     let record = Full {
@@ -172,22 +168,10 @@ pub fn list_records(
 
 fn beside(kernel: &Kernel<'_>, all: &Ports) -> anyhow::Result<Answer> {
     let end = ports::gap(&all.complete).unwrap_or_default();
-    Ok(ports::beside(kernel, &ports::PortsRecord::new(Vec::new(), all), all)?.with_text(end))
-}
-
-/// `/graph` or `-lp` alone, as one document.
-fn one_table(kernel: &Kernel<'_>, graph: bool) -> anyhow::Result<Answer> {
-    let all = enumerate::ports(kernel);
-    let notes = ports::source_note(all.source, &all.complete);
-    let answer = if graph {
-        Answer::of(&connection::graph(kernel, &all.ports))?
-    } else {
-        Answer::of(&portlist::lines(kernel, &all.ports).collect::<Vec<PortLine>>())?
-    };
-    Ok(answer
-        .whole_if(&all.complete)?
-        .served_by(kernel)
-        .with_notes(notes))
+    let record = ports::PortsRecord::new(Vec::new(), all);
+    Ok(ports::beside(kernel, &record, all)?
+        .into_bare_list()
+        .with_text(end))
 }
 
 fn text(record: &Full, kernel: &Kernel<'_>) -> String {

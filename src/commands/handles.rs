@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::commands::open_kernel;
 use crate::failure::Failure;
-use crate::output::answer::Answer;
+use crate::output::answer::{Answer, Place};
 use crate::output::records::Records;
 use crate::output::schema::Shape;
 use crate::output::table::Table;
@@ -21,7 +21,7 @@ use crate::text::object_lines;
 use crate::text::process_lines;
 use crate::text::rows::or_question;
 
-use crate::commands::{Category, Spec, Verb};
+use crate::commands::{Category, Spec, Verb, gathered};
 use crate::options::Options;
 use clap::Args;
 
@@ -57,8 +57,8 @@ impl Verb for HandlesArgs {
         &Self::SPEC
     }
 
-    fn run(&self, _: &Options, session: &Session) -> anyhow::Result<Answer> {
-        run(session, self)
+    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
+        gathered(self, options, session)
     }
 
     fn table(&self) -> Option<Table> {
@@ -72,10 +72,6 @@ impl Verb for HandlesArgs {
         records: &mut Records<'_>,
     ) -> anyhow::Result<Answer> {
         self::records(options, session, self, records)
-    }
-
-    fn streams_text(&self) -> bool {
-        true
     }
 
     fn named(&self) -> Vec<String> {
@@ -140,21 +136,7 @@ struct Unread {
     gaps: Vec<Value<()>>,
 }
 
-pub fn run(session: &Session, args: &HandlesArgs) -> anyhow::Result<Answer> {
-    let kernel = session.kernel()?;
-    let (processes, complete) = processes(&kernel, args)?;
-    let record = HandlesRecord {
-        searched_type: args.object_type.clone(),
-        processes: processes
-            .into_iter()
-            .map(|process| of_process(&kernel, process, args))
-            .collect(),
-        complete,
-    };
-    Ok(Answer::of(&record)?.served_by(&kernel))
-}
-
-/// The handles one by one; as text process by process.
+/// The handles one by one; as text, and in a document, process by process.
 pub fn records(
     options: &Options,
     session: &Session,
@@ -167,8 +149,8 @@ pub fn records(
     records.say(&heading(args))?;
     for process in processes {
         let found = of_process(&kernel, process, args);
-        if records.is_text() {
-            records.show(&found, &process_text(&found, options.verbose))?;
+        if records.takes_groups() {
+            records.row(TABLE.record, &found, |found| process_text(found, options.verbose))?;
             continue;
         }
         let ProcessHandles { process, handles } = found;
@@ -196,8 +178,17 @@ pub fn records(
         }
     }
     let end = complete.hole().map(|hole| format!("{hole}\n"));
-    let answer = Answer::of(&Rest { complete, unread })?.served_by(&kernel);
-    Ok(answer.with_text(end.unwrap_or_default()))
+    let answer = if records.takes_groups() {
+        let record = HandlesRecord {
+            searched_type: args.object_type.clone(),
+            processes: Vec::new(),
+            complete,
+        };
+        Answer::of(&record)?.with_records_in(Place::Member("processes"))
+    } else {
+        Answer::of(&Rest { complete, unread })?
+    };
+    Ok(answer.served_by(&kernel).with_text(end.unwrap_or_default()))
 }
 
 fn processes(kernel: &Kernel<'_>, args: &HandlesArgs) -> anyhow::Result<(Vec<ProcessRecord>, Value<()>)> {

@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::failure::Status;
 use crate::host::reading;
 use crate::options::Style;
-use crate::output::answer::Answer;
+use crate::output::answer::{Answer, Place};
 use crate::output::records::Records;
 use crate::output::schema::Shape;
 use crate::output::table::Table;
@@ -24,7 +24,7 @@ use crate::text::escape;
 use crate::text::rows;
 use crate::text::rows::Rows;
 
-use crate::commands::{Category, Spec, Verb};
+use crate::commands::{Category, Spec, Verb, gathered};
 use crate::options::Options;
 use clap::Args;
 
@@ -58,7 +58,7 @@ impl Verb for MessageArgs {
     }
 
     fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
-        run(options, session, self)
+        gathered(self, options, session)
     }
 
     fn table(&self) -> Option<Table> {
@@ -98,21 +98,6 @@ pub const TABLE: Table = Table {
     rest: (of::<()>, None),
 };
 
-pub fn run(options: &Options, session: &Session, args: &MessageArgs) -> anyhow::Result<Answer> {
-    let kernel = session.kernel()?;
-    let detail = if options.in_full() {
-        Detail::Full
-    } else {
-        Detail::Rows
-    };
-    if args.message == "-" {
-        return several(options, &kernel, stdin_lines()?, detail);
-    }
-    let record = one(&kernel, &args.message, detail)?;
-    let text = text(&record, options.style);
-    Ok(Answer::new(text, &record)?.served_by(&kernel))
-}
-
 /// The messages one by one. One that is not there is told and does not stop the others.
 pub fn records(
     options: &Options,
@@ -121,15 +106,21 @@ pub fn records(
     records: &mut Records<'_>,
 ) -> anyhow::Result<Answer> {
     let kernel = open_kernel(options, session, records)?;
+    let detail = if options.in_full() {
+        Detail::Full
+    } else {
+        Detail::Rows
+    };
+    let line = |record: &MessageRecord| text(record, options.style);
     if args.message != "-" {
-        records.record(TABLE.record, &one(&kernel, &args.message, Detail::Full)?)?;
-        return Ok(Answer::of(&())?.served_by(&kernel));
+        records.row(TABLE.record, &one(&kernel, &args.message, detail)?, line)?;
+        return Ok(Answer::of(&())?.with_records_in(Place::Alone).served_by(&kernel));
     }
     let mut errors = Vec::new();
     let mut status = Status::Complete;
     for token in tokens(stdin_lines()?) {
-        match one(&kernel, token, Detail::Full) {
-            Ok(record) => records.record(TABLE.record, &record)?,
+        match one(&kernel, token, detail) {
+            Ok(record) => records.row(TABLE.record, &record, line)?,
             Err(error) => {
                 let failure = Failure::from_error(error);
                 status = status.combine(failure.status);
@@ -138,7 +129,7 @@ pub fn records(
             }
         }
     }
-    let answer = Answer::of(&())?.served_by(&kernel);
+    let answer = Answer::of(&())?.with_records_in(Place::List).served_by(&kernel);
     Ok(Answer {
         status,
         errors,
@@ -171,36 +162,6 @@ fn tokens(lines: &[String]) -> impl Iterator<Item = &str> {
         .iter()
         .map(|line| line.trim())
         .filter(|line| !line.is_empty())
-}
-
-/// The messages that stdin names, one a line; blank lines are skipped. One that is not there is told and does
-/// not stop the others.
-fn several(
-    options: &Options,
-    kernel: &Kernel<'_>,
-    lines: &[String],
-    detail: Detail,
-) -> anyhow::Result<Answer> {
-    let mut records = Vec::new();
-    let mut errors = Vec::new();
-    let mut status = Status::Complete;
-    for token in tokens(lines) {
-        match one(kernel, token, detail) {
-            Ok(record) => records.push(record),
-            Err(error) => {
-                let failure = Failure::from_error(error);
-                status = status.combine(failure.status);
-                errors.push(failure.message);
-            }
-        }
-    }
-    let text: String = records.iter().map(|record| text(record, options.style)).collect();
-    let answer = Answer::new(text, &records)?.served_by(kernel);
-    Ok(Answer {
-        status,
-        errors,
-        ..answer
-    })
 }
 
 /// The view of the message at an address.

@@ -59,6 +59,7 @@ pub use waits::WaitsArgs;
 use crate::failure::Failure;
 use crate::options::{Format, Options};
 use crate::output::answer::{Answer, symbol_source};
+use crate::output::document::DumpRef;
 use crate::output::records::Records;
 use crate::output::schema::Shape;
 use crate::output::table::Table;
@@ -130,7 +131,10 @@ pub trait Verb {
     /// What is known of it.
     fn spec(&self) -> &'static Spec;
 
-    /// Runs it on one dump.
+    /// Runs it on one dump. Of a table its records are gathered into one document.
+    ///
+    /// # Errors
+    /// Why it gives nothing.
     fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer>;
 
     /// The table that it fills, if it gives one.
@@ -147,12 +151,6 @@ pub trait Verb {
     ) -> anyhow::Result<Answer> {
         let _ = records;
         self.run(options, session)
-    }
-
-    /// Whether its text is written row by row: its columns are as wide whatever is in them. Other tables have to know
-    /// all of their rows first.
-    fn streams_text(&self) -> bool {
-        false
     }
 
     /// Whether it writes a format that only some commands have.
@@ -197,13 +195,12 @@ pub trait Verb {
     }
 }
 
-/// Whether a command writes each of its rows as soon as it is read.
-pub fn streams(verb: &dyn Verb, format: Format) -> bool {
-    match format {
-        Format::Ndjson | Format::Csv => true,
-        Format::Text => verb.streams_text(),
-        _ => false,
-    }
+/// The document of a command that fills a table.
+fn gathered(verb: &dyn Verb, options: &Options, session: &Session) -> anyhow::Result<Answer> {
+    let nowhere = DumpRef::default();
+    let mut records = Records::gathered(&nowhere, options.format == Format::Text);
+    let answer = verb.fill(options, session, &mut records)?;
+    Ok(records.into_document(answer))
 }
 
 /// The kernel, once the first of its records can be written.

@@ -8,7 +8,7 @@ use crate::address;
 use crate::commands::open_kernel;
 use crate::commands::symbol_source;
 use crate::failure::Failure;
-use crate::output::answer::Answer;
+use crate::output::answer::{Answer, Place};
 use crate::output::records::Records;
 use crate::output::schema::Shape;
 use crate::output::table::Table;
@@ -19,7 +19,7 @@ use crate::text::escape;
 use crate::text::rows;
 use crate::text::rows::or_question;
 
-use crate::commands::{Category, Spec, Verb};
+use crate::commands::{Category, Spec, Verb, gathered};
 use crate::options::Options;
 use clap::Args;
 
@@ -52,8 +52,8 @@ impl Verb for ModulesArgs {
         &Self::SPEC
     }
 
-    fn run(&self, _: &Options, session: &Session) -> anyhow::Result<Answer> {
-        run(session, self)
+    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
+        gathered(self, options, session)
     }
 
     fn table(&self) -> Option<Table> {
@@ -82,23 +82,6 @@ pub const TABLE: Table = Table {
     rest: (of::<Modules>, Some("modules")),
 };
 
-pub fn run(session: &Session, args: &ModulesArgs) -> anyhow::Result<Answer> {
-    if let Some(record) = of_triage(session) {
-        let record = chosen(record, module::of_triage(session.dump()).as_ref(), None, args)?;
-        return Answer::new(text(&record, 16), &record);
-    }
-    let kernel = session.kernel()?;
-    let record = of_kernel(&kernel)?;
-    let record = chosen(
-        record,
-        of_kernel(&kernel.unredacted()).ok().as_ref(),
-        Some(&kernel),
-        args,
-    )?;
-    let digits = if kernel.pointer_size() == 4 { 8 } else { 16 };
-    Ok(Answer::new(text(&record, digits), &record)?.served_by(&kernel))
-}
-
 /// The modules one by one.
 pub fn records(
     options: &Options,
@@ -106,23 +89,27 @@ pub fn records(
     args: &ModulesArgs,
     records: &mut Records<'_>,
 ) -> anyhow::Result<Answer> {
-    let (mut modules, symbols) = match of_triage(session) {
+    let (mut modules, digits, symbols) = match of_triage(session) {
         Some(modules) => {
             records.head(options, None)?;
             let truth = module::of_triage(session.dump());
-            (chosen(modules, truth.as_ref(), None, args)?, None)
+            (chosen(modules, truth.as_ref(), None, args)?, 16, None)
         }
         None => {
             let kernel = open_kernel(options, session, records)?;
             let truth = of_kernel(&kernel.unredacted()).ok();
             let modules = chosen(of_kernel(&kernel)?, truth.as_ref(), Some(&kernel), args)?;
-            (modules, Some(symbol_source(&kernel, session.choice())))
+            let digits = if kernel.pointer_size() == 4 { 8 } else { 16 };
+            (modules, digits, Some(symbol_source(&kernel, session.choice())))
         }
     };
+    let text = records.text(|| text(&modules, digits));
     for module in modules.modules.drain(..) {
-        records.record(TABLE.record, &module)?;
+        records.row(TABLE.record, &module, |_| String::new())?;
     }
-    let answer = Answer::of(&modules)?.without("modules");
+    let answer = Answer::of(&modules)?
+        .with_records_in(Place::Member("modules"))
+        .with_text(text);
     Ok(Answer { symbols, ..answer })
 }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::commands::connections;
 use crate::commands::open_kernel;
-use crate::output::answer::Answer;
+use crate::output::answer::{Answer, Place};
 use crate::output::records::Records;
 use crate::output::schema::Shape;
 use crate::output::table::Table;
@@ -22,7 +22,7 @@ use crate::text::escape;
 use crate::text::rows::or_question;
 use crate::text::rows::short_kind;
 
-use crate::commands::{Category, Spec, Verb};
+use crate::commands::{Category, Spec, Verb, gathered};
 use crate::options::Options;
 use clap::Args;
 
@@ -58,8 +58,11 @@ impl Verb for PortsArgs {
         &Self::SPEC
     }
 
-    fn run(&self, _: &Options, session: &Session) -> anyhow::Result<Answer> {
-        run(session, self)
+    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
+        match &self.process {
+            Some(process) => of_one(&session.kernel()?, process),
+            None => gathered(self, options, session),
+        }
     }
 
     fn table(&self) -> Option<Table> {
@@ -80,10 +83,6 @@ impl Verb for PortsArgs {
             true => orphan_records(options, session, records),
             false => self::records(options, session, records),
         }
-    }
-
-    fn streams_text(&self) -> bool {
-        self.process.is_none()
     }
 
     fn named(&self) -> Vec<String> {
@@ -107,30 +106,20 @@ pub const ORPHANS: Table = Table {
     rest: (of::<OrphansRecord>, Some("ports")),
 };
 
-pub fn run(session: &Session, args: &PortsArgs) -> anyhow::Result<Answer> {
-    let kernel = session.kernel()?;
-    if let Some(process) = &args.process {
-        let process = selector::process(&kernel, process)?;
-        let record = connection::ports_of(&kernel, process);
-        let mut notes = source_note(record.source, &record.complete);
-        if !record.undecided.is_empty() {
-            let count = record.undecided.len();
-            notes.push(format!(
-                "ports: {count} more may be this process's: their owners cannot be read"
-            ));
-        }
-        return Ok(Answer::new(of_process(&record), &record)?
-            .served_by(&kernel)
-            .with_notes(notes));
+/// The ports of one process.
+fn of_one(kernel: &Kernel<'_>, process: &str) -> anyhow::Result<Answer> {
+    let process = selector::process(kernel, process)?;
+    let record = connection::ports_of(kernel, process);
+    let mut notes = source_note(record.source, &record.complete);
+    if !record.undecided.is_empty() {
+        let count = record.undecided.len();
+        notes.push(format!(
+            "ports: {count} more may be this process's: their owners cannot be read"
+        ));
     }
-    let all = alpc::port::enumerate::ports(&kernel);
-    let notes = source_note(all.source, &all.complete);
-    if args.orphans {
-        let record = OrphansRecord::new(portlist::orphans(&kernel, &all.ports).collect(), &all);
-        return Ok(Answer::of(&record)?.served_by(&kernel).with_notes(notes));
-    }
-    let record = PortsRecord::new(portlist::lines(&kernel, &all.ports).collect(), &all);
-    Ok(Answer::of(&record)?.served_by(&kernel).with_notes(notes))
+    Ok(Answer::new(of_process(&record), &record)?
+        .served_by(kernel)
+        .with_notes(notes))
 }
 
 /// All ports one by one.
@@ -164,7 +153,7 @@ pub fn orphan_records(
 /// What stands beside the records of ports.
 pub fn beside(kernel: &Kernel<'_>, record: &impl Serialize, all: &Ports) -> anyhow::Result<Answer> {
     Ok(Answer::of(record)?
-        .without("ports")
+        .with_records_in(Place::Member("ports"))
         .served_by(kernel)
         .with_notes(source_note(all.source, &all.complete)))
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::commands::open_kernel;
 use crate::failure::Failure;
-use crate::output::answer::Answer;
+use crate::output::answer::{Answer, Place};
 use crate::output::records::Records;
 use crate::output::schema::Shape;
 use crate::output::table::Table;
@@ -23,7 +23,7 @@ use crate::text::rows::or_question;
 use crate::text::thread_line;
 use crate::text::time;
 
-use crate::commands::{Category, Spec, Verb};
+use crate::commands::{Category, Spec, Verb, gathered};
 use crate::options::Options;
 use clap::Args;
 
@@ -51,8 +51,8 @@ impl Verb for ProcessesArgs {
         &Self::SPEC
     }
 
-    fn run(&self, _: &Options, session: &Session) -> anyhow::Result<Answer> {
-        all(session)
+    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
+        gathered(self, options, session)
     }
 
     fn table(&self) -> Option<Table> {
@@ -66,10 +66,6 @@ impl Verb for ProcessesArgs {
         records: &mut Records<'_>,
     ) -> anyhow::Result<Answer> {
         self::records(options, session, records)
-    }
-
-    fn streams_text(&self) -> bool {
-        true
     }
 }
 
@@ -127,12 +123,6 @@ pub const TABLE: Table = Table {
     rest: (of::<Processes>, Some("processes")),
 };
 
-/// All processes, as one document.
-pub fn all(session: &Session) -> anyhow::Result<Answer> {
-    let kernel = session.kernel()?;
-    Ok(Answer::of(&listed(&kernel)?)?.served_by(&kernel))
-}
-
 /// The processes one by one: as text a table, or with `-v` the debugger's lines of each.
 pub fn records(options: &Options, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
     let kernel = open_kernel(options, session, records)?;
@@ -144,7 +134,9 @@ pub fn records(options: &Options, session: &Session, records: &mut Records<'_>) 
         records.row(TABLE.record, &process, if options.verbose { block } else { line })?;
     }
     let end = all.complete.hole().map(|hole| format!("{hole}\n"));
-    let answer = Answer::of(&all)?.without("processes").served_by(&kernel);
+    let answer = Answer::of(&all)?
+        .with_records_in(Place::Member("processes"))
+        .served_by(&kernel);
     Ok(answer.with_text(end.unwrap_or_default()))
 }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::commands::open_kernel;
 use crate::failure::Failure;
-use crate::output::answer::Answer;
+use crate::output::answer::{Answer, Place};
 use crate::output::records::Records;
 use crate::output::schema::Shape;
 use crate::output::table::Table;
@@ -22,7 +22,7 @@ use crate::text::rows;
 use crate::text::rows::Rows;
 use crate::text::thread_line;
 
-use crate::commands::{Category, Spec, Verb};
+use crate::commands::{Category, Spec, Verb, gathered};
 use crate::options::Options;
 use clap::Args;
 
@@ -58,8 +58,8 @@ impl Verb for ThreadsArgs {
         &Self::SPEC
     }
 
-    fn run(&self, _: &Options, session: &Session) -> anyhow::Result<Answer> {
-        run(session, self)
+    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
+        gathered(self, options, session)
     }
 
     fn table(&self) -> Option<Table> {
@@ -73,10 +73,6 @@ impl Verb for ThreadsArgs {
         records: &mut Records<'_>,
     ) -> anyhow::Result<Answer> {
         self::records(options, session, self, records)
-    }
-
-    fn streams_text(&self) -> bool {
-        true
     }
 
     fn named(&self) -> Vec<String> {
@@ -110,22 +106,7 @@ struct Unread {
     complete: Value<()>,
 }
 
-pub fn run(session: &Session, args: &ThreadsArgs) -> anyhow::Result<Answer> {
-    let kernel = session.kernel()?;
-    let mut record = match &args.process {
-        None => receiver::system_threads(&kernel),
-        Some(process) => SystemThreads {
-            processes: vec![of_process(&kernel, process)?],
-            complete: Value::Known(()),
-        },
-    };
-    if args.waiting {
-        record.retain(waits_for_reply);
-    }
-    Ok(Answer::of(&record)?.served_by(&kernel))
-}
-
-/// The threads one by one; as text process by process.
+/// The threads one by one; as text, and in a document, process by process.
 pub fn records(
     options: &Options,
     session: &Session,
@@ -136,11 +117,11 @@ pub fn records(
     let digits = kernel.addr(kernel.base()).digits();
     let mut unread = Vec::new();
     let mut visit = |mut process: ProcessThreads| {
-        if records.is_text() {
+        if records.takes_groups() {
             if args.waiting && !process.retain(waits_for_reply) {
                 return Ok(());
             }
-            return records.show(&process, &block(&process, digits));
+            return records.row(TABLE.record, &process, |process| block(process, digits));
         }
         if process.complete.hole().is_some() {
             unread.push(Unread {
@@ -161,8 +142,16 @@ pub fn records(
     };
     let mut end = Rows::new(0, digits);
     end.end_of_list(&complete);
-    let answer = Answer::of(&Rest { complete, unread })?.served_by(&kernel);
-    Ok(answer.with_text(end.finish()))
+    let answer = if records.takes_groups() {
+        let record = SystemThreads {
+            processes: Vec::new(),
+            complete,
+        };
+        Answer::of(&record)?.with_records_in(Place::Member("processes"))
+    } else {
+        Answer::of(&Rest { complete, unread })?
+    };
+    Ok(answer.served_by(&kernel).with_text(end.finish()))
 }
 
 /// The threads of the process that a token names.

@@ -4,7 +4,7 @@ use alpc::Value;
 use alpc::wait::table::{WaitRow, WaitTable};
 
 use crate::commands::open_kernel;
-use crate::output::answer::Answer;
+use crate::output::answer::{Answer, Place};
 use crate::output::records::Records;
 use crate::output::schema::Shape;
 use crate::output::table::Table;
@@ -14,7 +14,7 @@ use crate::text::escape;
 use crate::text::rows::or_question;
 use crate::text::wait_lines;
 
-use crate::commands::{Category, Spec, Verb};
+use crate::commands::{Category, Spec, Verb, gathered};
 use crate::options::Options;
 use clap::Args;
 
@@ -43,7 +43,7 @@ impl Verb for WaitsArgs {
     }
 
     fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
-        run(options, session)
+        gathered(self, options, session)
     }
 
     fn table(&self) -> Option<Table> {
@@ -70,20 +70,18 @@ pub const TABLE: Table = Table {
     rest: (of::<WaitTable>, Some("waits")),
 };
 
-pub fn run(options: &Options, session: &Session) -> anyhow::Result<Answer> {
-    let kernel = session.kernel()?;
-    let record = WaitTable::of(&alpc::wait::waits(&kernel));
-    Ok(Answer::large(options, &record, || text(&record))?.served_by(&kernel))
-}
-
 /// The waits one by one.
 pub fn records(options: &Options, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
     let kernel = open_kernel(options, session, records)?;
     let mut table = WaitTable::of(&alpc::wait::waits(&kernel));
+    let text = records.text(|| text(&table));
     for row in table.waits.drain(..) {
-        records.record(TABLE.record, &row)?;
+        records.row(TABLE.record, &row, |_| String::new())?;
     }
-    Ok(Answer::of(&table)?.without("waits").served_by(&kernel))
+    Ok(Answer::of(&table)?
+        .with_records_in(Place::Member("waits"))
+        .with_text(text)
+        .served_by(&kernel))
 }
 
 fn text(record: &WaitTable) -> String {

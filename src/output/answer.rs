@@ -1,11 +1,9 @@
 //! What a command gives for one dump.
 
-use std::collections::BTreeMap;
-
+use alpc::Kernel;
 use alpc::image::json::{self, Recorded};
 use alpc::locate::choice::Choice;
 use alpc::system::own;
-use alpc::{Kernel, Value};
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -23,8 +21,8 @@ pub struct Answer {
     pub drawn: bool,
     /// The record; of a table that was written record by record, what there is to say beside them.
     pub record: Recorded,
-    /// Why a record that is a bare list may be short: what has no member to say it in.
-    pub short: Option<Recorded>,
+    /// Where the records that were written one by one stand in a document.
+    pub place: Place,
     /// Where its values come from, when that was asked for.
     pub explain: Option<Vec<Json>>,
     /// Where the symbols came from, when any served.
@@ -37,13 +35,37 @@ pub struct Answer {
     pub status: Status,
 }
 
+/// Where the records of a table stand in the document of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// There are none.
+    Nowhere,
+    /// The only one is the result.
+    Alone,
+    /// The result is the list of them.
+    List,
+    /// They are a member of the result.
+    Member(&'static str),
+}
+
+impl Place {
+    /// What stands before the paths of what is missing in the record of this number.
+    fn path(self, number: usize) -> String {
+        match self {
+            Self::Nowhere | Self::Alone => String::new(),
+            Self::List => format!("[{number}]"),
+            Self::Member(name) => format!("{name}[{number}]"),
+        }
+    }
+}
+
 impl Answer {
     pub fn new(text: String, record: &impl Serialize) -> anyhow::Result<Self> {
         Ok(Self {
             text,
             drawn: false,
             record: json::record(record)?,
-            short: None,
+            place: Place::Nowhere,
             explain: None,
             symbols: None,
             notes: Vec::new(),
@@ -57,17 +79,54 @@ impl Answer {
         Self::new(String::new(), record)
     }
 
-    /// The same with text behind the rows.
-    pub fn with_text(mut self, text: String) -> Self {
-        self.text = text;
+    /// The same of a table, whose records stand there in a document; what stands beside them has an empty list there.
+    pub fn with_records_in(mut self, place: Place) -> Self {
+        self.place = place;
         self
     }
 
-    /// The same without a member of the record, whose elements were written one by one.
-    pub fn without(mut self, member: &str) -> Self {
-        if let Json::Object(record) = &mut self.record.value {
-            record.shift_remove(member);
+    /// The same without that empty list, where the records are written for themselves.
+    pub fn beside_records(&self) -> Recorded {
+        let mut beside = self.record.clone();
+        if let (Place::Member(name), Json::Object(record)) = (self.place, &mut beside.value) {
+            record.shift_remove(name);
         }
+        beside
+    }
+
+    /// The same where the document is the list of the records and nothing else. What stands beside them is still told
+    /// of the list: that it may be short.
+    pub fn into_bare_list(self) -> Self {
+        Self {
+            record: self.beside_records(),
+            place: Place::List,
+            ..self
+        }
+    }
+
+    /// The document of these records, and of what stands beside them.
+    pub fn with_records(mut self, records: Vec<Recorded>) -> Self {
+        let mut holes = Vec::new();
+        let mut list = Vec::new();
+        for (number, record) in records.into_iter().enumerate() {
+            let before = self.place.path(number);
+            holes.extend(record.holes.into_iter().map(|hole| hole.below(&before)));
+            list.push(record.value);
+        }
+        holes.append(&mut self.record.holes);
+        self.record.holes = holes;
+        match (self.place, &mut self.record.value) {
+            (Place::Nowhere, _) => {}
+            (Place::Alone, value) => *value = list.into_iter().next().unwrap_or_default(),
+            (Place::List, value) => *value = list.into(),
+            (Place::Member(name), value) => value[name] = list.into(),
+        }
+        self
+    }
+
+    /// The same with text behind the rows.
+    pub fn with_text(mut self, text: String) -> Self {
+        self.text = text;
         self
     }
 
@@ -90,7 +149,7 @@ impl Answer {
             symbols: None,
             notes: Vec::new(),
             errors: Vec::new(),
-            short: None,
+            place: Place::Nowhere,
             explain: None,
             status: Status::Complete,
         })
@@ -100,17 +159,6 @@ impl Answer {
         // Whoever chose the layout knows why: see `noted`.
         self.symbols = Some(symbol_source(kernel, None));
         self
-    }
-
-    /// The same of a bare list, with whether it is whole.
-    ///
-    /// # Errors
-    /// None that a list has.
-    pub fn whole_if(mut self, complete: &Value<()>) -> anyhow::Result<Self> {
-        if complete.hole().is_some() {
-            self.short = Some(json::record(&BTreeMap::from([("complete", complete)]))?);
-        }
-        Ok(self)
     }
 
     /// Makes the exit status that of a finding, when there is one.
@@ -132,14 +180,9 @@ impl Answer {
         self.text = narrow::text(&self.text);
         let said = self.notes.iter_mut().chain(&mut self.errors);
         said.for_each(|line| *line = narrow::text(line));
-        let recorded = std::iter::once(&mut self.record).chain(&mut self.short);
-        for recorded in recorded {
-            narrow::reasons(&mut recorded.value);
-            recorded
-                .holes
-                .iter_mut()
-                .for_each(|hole| hole.text = narrow::text(&hole.text));
-        }
+        narrow::reasons(&mut self.record.value);
+        let holes = self.record.holes.iter_mut();
+        holes.for_each(|hole| hole.text = narrow::text(&hole.text));
         self.explain.iter_mut().flatten().for_each(narrow::reasons);
         self
     }
@@ -151,8 +194,7 @@ impl Answer {
         }
         let said = self.notes.iter_mut().chain(&mut self.errors);
         said.for_each(|line| *line = veil.message(line));
-        let recorded = std::iter::once(&mut self.record).chain(&mut self.short);
-        recorded.for_each(|recorded| veil.recorded(recorded));
+        veil.recorded(&mut self.record);
         self.symbols = self.symbols.map(|symbols| symbols.veiled(veil));
         self
     }

@@ -47,7 +47,7 @@ struct Tool {
 }
 
 /// The dump that was asked about.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct DumpRef {
     /// The dump's path as it was given, with `/` between folders on every system.
     #[serde(rename = "dump")]

@@ -65,12 +65,6 @@ impl Holes {
             .collect()
     }
 
-    /// Adds those of what stands beside the record.
-    pub fn extend(&mut self, mut beside: Self) {
-        self.list.append(&mut beside.list);
-        self.add(beside);
-    }
-
     /// Counts those of one more record, and forgets where each of them stood.
     pub fn add(&mut self, record: Self) {
         for (cause, count) in record.causes {

@@ -101,10 +101,7 @@ impl Output {
             return self.answer_as_line(options, dump, answer);
         }
         let record = std::mem::take(&mut answer.record);
-        let mut holes = Holes::of(record.holes);
-        if let Some(short) = answer.short.take() {
-            holes.extend(Holes::of(short.holes));
-        }
+        let holes = Holes::of(record.holes);
         let status = holes.status().combine(answer.status);
         if matches!(options.format, Format::Json | Format::Junit) {
             self.documents.push(Document {

@@ -45,6 +45,11 @@ enum Form<'o> {
         writer: &'o mut dyn Write,
         color: bool,
     },
+    /// The records of a document, and the text that shows them where that is wanted too.
+    Document {
+        records: Vec<Recorded>,
+        text: Option<String>,
+    },
 }
 
 /// Writing failed, as opposed to reading a dump.
@@ -111,19 +116,44 @@ impl<'o> Records<'o> {
         Ok(self.write_line("error", &ErrorRecord::from(&failure))?)
     }
 
+    /// Gathers the records of a command, for a document of them all; with the text that shows them, where that is what
+    /// will be written.
+    pub fn gathered(dump: &'o DumpRef, with_text: bool) -> Self {
+        Self {
+            form: Form::Document {
+                records: Vec::new(),
+                text: with_text.then(String::new),
+            },
+            dump,
+            command: None,
+            narrow: false,
+            count: 0,
+            holes: Holes::default(),
+        }
+    }
+
+    /// The document of what was gathered.
+    pub fn into_document(self, answer: Answer) -> Answer {
+        let Form::Document { records, text } = self.form else {
+            return answer;
+        };
+        let text = text.unwrap_or_default() + &answer.text;
+        answer.with_records(records).with_text(text)
+    }
+
     /// Whether reasons tell addresses of a 32-bit system.
     pub fn narrow(&mut self, narrow: bool) {
         self.narrow = narrow;
     }
 
-    /// Whether text is what is written: then [`show`](Self::show) and [`say`](Self::say) write it, else
-    /// [`record`](Self::record).
-    pub fn is_text(&self) -> bool {
-        matches!(self.form, Form::Text { .. })
+    /// Whether the records of one thing (the threads of a process) are taken together, by [`row`](Self::row); else each
+    /// for itself.
+    pub fn takes_groups(&self) -> bool {
+        matches!(self.form, Form::Text { .. } | Form::Document { .. })
     }
 
     /// Writes the text that shows a value, and counts what that could not tell.
-    pub fn show(&mut self, value: &impl Serialize, text: &str) -> anyhow::Result<()> {
+    fn show(&mut self, value: &impl Serialize, text: &str) -> anyhow::Result<()> {
         let mut missing = Recorded {
             value: Json::Null,
             holes: json::holes(value, self.reword())?,
@@ -141,15 +171,32 @@ impl<'o> Records<'o> {
         value: &T,
         line: impl FnOnce(&T) -> String,
     ) -> anyhow::Result<()> {
-        if self.is_text() {
-            self.show(value, &line(value))
-        } else {
-            self.record(record, value)
+        match &mut self.form {
+            Form::Text { .. } => self.show(value, &line(value)),
+            Form::Document { text, .. } => {
+                if let Some(text) = text {
+                    text.push_str(&line(value));
+                }
+                self.record(record, value)
+            }
+            Form::Lines(_) | Form::Rows { .. } => self.record(record, value),
+        }
+    }
+
+    /// The text of what is not shown row by row, where any is wanted.
+    pub fn text(&self, text: impl FnOnce() -> String) -> String {
+        match &self.form {
+            Form::Text { .. } | Form::Document { text: Some(_), .. } => text(),
+            _ => String::new(),
         }
     }
 
     /// Writes text that shows no value.
     pub fn say(&mut self, text: &str) -> anyhow::Result<()> {
+        if let Form::Document { text: Some(all), .. } = &mut self.form {
+            all.push_str(text);
+            return Ok(());
+        }
         let text = self.dump.veil.view(text);
         let text = if self.narrow { narrow::text(&text) } else { text };
         Ok(self.write_text(&text).map_err(WriteError)?)
@@ -183,11 +230,15 @@ impl<'o> Records<'o> {
 
     /// Writes a record that is JSON already.
     pub fn taken(&mut self, record: &'static str, Recorded { value, holes }: Recorded) -> anyhow::Result<()> {
-        let holes = Holes::of(holes);
         self.count += 1;
+        if let Form::Document { records, .. } = &mut self.form {
+            records.push(Recorded { value, holes });
+            return Ok(());
+        }
+        let holes = Holes::of(holes);
         let written = match &mut self.form {
             Form::Lines(_) => self.write_value(record, value),
-            Form::Text { .. } => Ok(()),
+            Form::Text { .. } | Form::Document { .. } => Ok(()),
             Form::Rows { writer, columns } => {
                 let cells = columns.iter().map(|column| cell(&value, column));
                 let fixed = [record.to_owned(), text_cell(&self.dump.name)].into_iter();
@@ -211,7 +262,7 @@ impl<'o> Records<'o> {
 
     /// Ends the records with what the command has to say beside them, and gives the status that follows.
     pub fn end(mut self, answer: &Answer) -> io::Result<(Status, Holes)> {
-        let Recorded { value: rest, holes } = answer.record.clone();
+        let Recorded { value: rest, holes } = answer.beside_records();
         self.holes.add(Holes::of(holes));
         let status = self.holes.status().combine(answer.status);
         if matches!(self.form, Form::Lines(_)) {

@@ -60,6 +60,18 @@ pub struct HoleRecord {
     pub text: String,
 }
 
+impl HoleRecord {
+    /// The same of a record that stands at a place in another one.
+    #[must_use]
+    pub fn below(mut self, place: &str) -> Self {
+        // An element follows its list without a dot.
+        let joined = place.is_empty() || self.path.is_empty() || self.path.starts_with('[');
+        let dot = if joined { "" } else { "." };
+        self.path = format!("{place}{dot}{}", self.path);
+        self
+    }
+}
+
 /// A record as JSON, with the list of what it could not tell.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recorded {
@@ -255,16 +267,8 @@ impl Members {
     }
 
     fn add(&mut self, key: &str, node: Node) {
-        for mut hole in node.holes {
-            // An element follows its list without a dot.
-            let dot = if hole.path.is_empty() || hole.path.starts_with('[') {
-                ""
-            } else {
-                "."
-            };
-            hole.path = format!("{key}{dot}{}", hole.path);
-            self.holes.push(hole);
-        }
+        self.holes
+            .extend(node.holes.into_iter().map(|hole| hole.below(key)));
         if !self.form.keep {
             return;
         }
@@ -317,15 +321,8 @@ impl Elements {
         let needs_name = !node.holes.is_empty() || !node.elements.is_empty() || node.missing.is_some();
         self.count = self.count.saturating_add(1);
         if needs_name {
-            for mut hole in node.holes {
-                let dot = if hole.path.is_empty() || hole.path.starts_with('[') {
-                    ""
-                } else {
-                    "."
-                };
-                hole.path = format!("{at}{dot}{}", hole.path);
-                self.holes.push(hole);
-            }
+            self.holes
+                .extend(node.holes.into_iter().map(|hole| hole.below(&at)));
             for (behind, kind, reason) in node.elements {
                 self.elements.push((format!("{at}{behind}"), kind, reason));
             }
