@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::commands::modules;
 use crate::output::answer::Answer;
+use crate::output::views_lost;
 use crate::session::Session;
 use crate::text::escape;
 use crate::text::evidence_lines;
@@ -239,7 +240,7 @@ fn symbols(session: &Session) -> anyhow::Result<SymbolsFound> {
         types_untold: own::types_untold(&kernel),
         derived: kernel.derived_globals(),
         missing: missing.iter().map(ToString::to_string).collect(),
-        views_lost: alpc::image::contract::views_lost(&missing),
+        views_lost: views_lost::of(&missing),
     })
 }
 

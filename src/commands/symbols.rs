@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::output::answer::Answer;
+use crate::output::views_lost;
 use crate::session::Session;
 use crate::text::escape;
 use crate::text::evidence_lines;
@@ -147,7 +148,7 @@ fn in_use(session: &Session) -> anyhow::Result<SymbolsInUse> {
         types_from: own::types_from(layout),
         types_untold: own::types_untold(&kernel),
         missing: missing.iter().map(ToString::to_string).collect(),
-        views_lost: alpc::image::contract::views_lost(&missing),
+        views_lost: views_lost::of(&missing),
     })
 }
 

@@ -8,6 +8,7 @@ mod junit;
 pub mod records;
 pub mod schema;
 pub mod table;
+pub mod views_lost;
 
 use std::io::{self, Write};
 use std::path::Path;

@@ -19,6 +19,7 @@ use crate::output::document::Line;
 use crate::output::document::SymbolSource;
 use crate::output::document::VERSION;
 use crate::output::holes::Holes;
+use crate::output::views_lost;
 use crate::redact::Typed;
 use crate::session::Session;
 use crate::text::narrow;
@@ -297,7 +298,7 @@ impl Record {
     fn add_symbols(&mut self, kernel: &Kernel<'_>, session: &Session) {
         let layout = kernel.layout();
         self.symbols = Some(answer::symbol_source(kernel, session.choice()));
-        let mut lost = alpc::image::contract::views_lost(layout.missing());
+        let mut lost = views_lost::of(layout.missing());
         lost.retain(|view| NEEDED.contains(view));
         if !lost.is_empty() {
             self.status = self.status.combine(Status::Partial);

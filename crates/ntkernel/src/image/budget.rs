@@ -8,7 +8,9 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use kdump::{FileOffset, Gva};
 
@@ -26,12 +28,51 @@ const LEAST_TEXT: u64 = 4 << 20;
 /// Bytes that are read at once for one read.
 const PIECE: u64 = 64;
 
+/// Looks at a long walk from outside: how far it is, and whether it is to go on.
+///
+/// It is asked after every [`INTERVAL`] reads, which take about a millisecond, on the thread that walks. The token of a
+/// request that its user has given up is one:
+///
+/// ```
+/// use std::sync::atomic::{AtomicBool, Ordering};
+///
+/// use ntkernel::image::budget::{Spent, Watch};
+///
+/// struct Token(AtomicBool);
+///
+/// impl Watch for Token {
+///     fn goes_on(&self, so_far: Spent) -> bool {
+///         eprintln!("{} reads", so_far.reads);
+///         !self.0.load(Ordering::Relaxed)
+///     }
+/// }
+/// ```
+pub trait Watch: Send + Sync {
+    /// Whether the walk goes on; once not, every further read is unreadable, `cancelled`, and the walk ends soon, with
+    /// that as the reason for all that it lacks.
+    fn goes_on(&self, so_far: Spent) -> bool;
+}
+
+/// Reads between two questions to a [`Watch`].
+pub const INTERVAL: u64 = 4096;
+
 /// What a command may still read of a dump.
-#[derive(Debug)]
 pub struct Budget {
     reads: AtomicU64,
     text: AtomicU64,
     most: Spent,
+    watch: Option<Arc<dyn Watch>>,
+    next_question: AtomicU64,
+    cancelled: AtomicBool,
+}
+
+impl fmt::Debug for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Budget")
+            .field("spent", &self.spent())
+            .field("most", &self.most)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How much was read.
@@ -55,6 +96,40 @@ impl Budget {
                 reads: LEAST_READS.saturating_add(file_len.checked_div(BYTES_PER_READ).unwrap_or(0)),
                 text: LEAST_TEXT.saturating_add(file_len),
             },
+            watch: None,
+            next_question: AtomicU64::new(INTERVAL),
+            cancelled: AtomicBool::new(false),
+        }
+    }
+
+    /// The same, unspent, looked at by somebody.
+    pub(crate) fn watched(&self, watch: Arc<dyn Watch>) -> Self {
+        Self {
+            reads: AtomicU64::new(0),
+            text: AtomicU64::new(0),
+            most: self.most,
+            watch: Some(watch),
+            next_question: AtomicU64::new(INTERVAL),
+            cancelled: AtomicBool::new(false),
+        }
+    }
+
+    /// Asks whether the walk is to go on, once in a while.
+    fn ask(&self) -> Read<()> {
+        let Some(watch) = &self.watch else {
+            return Ok(());
+        };
+        let spent = self.spent();
+        if spent.reads >= self.next_question.load(Ordering::Relaxed) {
+            let next = spent.reads.saturating_add(INTERVAL);
+            self.next_question.store(next, Ordering::Relaxed);
+            if !watch.goes_on(spent) {
+                self.cancelled.store(true, Ordering::Relaxed);
+            }
+        }
+        match self.cancelled.load(Ordering::Relaxed) {
+            true => Err(Hole::Cancelled),
+            false => Ok(()),
         }
     }
 
@@ -75,12 +150,14 @@ impl Budget {
 
     /// Pays for a member.
     pub(crate) fn member(&self) -> Read<()> {
+        self.ask()?;
         pay(&self.reads, 1, self.most.reads)
     }
 
     /// Pays for so many bytes at once.
     pub(crate) fn bytes(&self, len: u64) -> Read<()> {
         let pieces = len.checked_div(PIECE).unwrap_or(0).saturating_add(1);
+        self.ask()?;
         pay(&self.reads, pieces, self.most.reads)
     }
 
@@ -159,5 +236,25 @@ mod tests {
         assert!(matches!(small.member(), Err(Hole::OutOfProportion)));
         assert_eq!(Budget::of(1 << 30).most().text, LEAST_TEXT + (1 << 30));
         assert_eq!(Budget::of(u64::MAX).most().text, u64::MAX);
+    }
+
+    #[test]
+    fn whoever_watches_is_asked_once_in_a_while_and_obeyed() {
+        struct Until(u64, AtomicU64);
+
+        impl Watch for Until {
+            fn goes_on(&self, so_far: Spent) -> bool {
+                self.1.fetch_add(1, Ordering::Relaxed);
+                so_far.reads < self.0
+            }
+        }
+
+        let until = Arc::new(Until(10 * INTERVAL, AtomicU64::new(0)));
+        let watch: Arc<dyn Watch> = until.clone();
+        let budget = Budget::of(0).watched(watch);
+        let read = (0..20 * INTERVAL).take_while(|_| budget.member().is_ok()).count();
+        assert_eq!(read as u64, 10 * INTERVAL);
+        assert_eq!(until.1.load(Ordering::Relaxed), 10);
+        assert!(matches!(budget.bytes(1), Err(Hole::Cancelled)));
     }
 }

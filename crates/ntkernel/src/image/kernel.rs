@@ -7,7 +7,7 @@ use std::sync::Arc;
 use kdump::{AddressSpace, Cursor, Dump, FileOffset, FileTime, Gva};
 use ntlayout::{Certainty, Field, Layout, Missing, Need};
 
-use crate::image::budget::{Budget, Claims, Owner, Part};
+use crate::image::budget::{Budget, Claims, Owner, Part, Watch};
 use crate::image::contract::{self, Global, Member, Type};
 use crate::image::globals::{DerivedGlobal, Evidence};
 use crate::image::raw::Raw;
@@ -124,6 +124,15 @@ impl<'d> Kernel<'d> {
     pub fn traced(self, trace: Arc<Trace>) -> Self {
         Self {
             trace: Some(trace),
+            ..self
+        }
+    }
+
+    /// The same, with somebody who sees how far its walks are and may end them.
+    #[must_use]
+    pub fn watched(self, watch: Arc<dyn Watch>) -> Self {
+        Self {
+            budget: Arc::new(self.budget.watched(watch)),
             ..self
         }
     }
@@ -341,7 +350,7 @@ impl<'d> Kernel<'d> {
         let chosen = self.layout.certainty() == Certainty::Invariants;
         let is_missing = |missing: &&Missing| match missing {
             Missing::Global { name } => {
-                let matters = !chosen || !contract::views_lost(&[(*missing).clone()]).is_empty();
+                let matters = !chosen || contract::is_missed(missing);
                 matters && !derived.iter().any(|global| global.name == *name)
             }
             _ => true,

@@ -167,6 +167,9 @@ pub enum Hole {
          that was made to harm"
     )]
     OutOfProportion,
+    /// Whoever asked for the walk wants no more of it: see [`Watch`](crate::image::budget::Watch).
+    #[error("not read any more: the walk was cancelled")]
+    Cancelled,
     /// The memory is in the dump, but what should be there is not: it was overwritten, used again, or was not read when
     /// the dump was written.
     #[error("no {} is at {at}: {found}", expected.name())]
@@ -215,6 +218,7 @@ impl Hole {
             Self::NoGlobal { .. } => "no-global",
             Self::Implausible(_) => "implausible",
             Self::OutOfProportion => "out-of-proportion",
+            Self::Cancelled => "cancelled",
             Self::NotThere { .. } => "not-there",
             Self::NotCaptured { .. } => "not-captured",
             Self::Withheld => "withheld",
@@ -254,6 +258,7 @@ impl Hole {
             | Self::Implausible(_)
             | Self::NotThere { .. }
             | Self::OutOfProportion
+            | Self::Cancelled
             | Self::NotCaptured { .. }
             | Self::Walk(_)
             | Self::WalkStopped { .. } => true,
@@ -308,6 +313,7 @@ impl Hole {
                 | Self::FileCut(_)
                 | Self::NotThere { .. }
                 | Self::OutOfProportion
+                | Self::Cancelled
                 | Self::Walk(_)
                 | Self::WalkStopped { .. }
         )
