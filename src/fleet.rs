@@ -32,7 +32,7 @@ use crate::commands::triage::record::Record;
 use crate::commands::triage::sheet::Sheet;
 use crate::failure::Failure;
 use crate::failure::Status;
-use crate::fleet::child::Nursery;
+use crate::fleet::child::Supervisor;
 use crate::fleet::inputs::Input;
 use crate::fleet::progress::Progress;
 use crate::fleet::resume::Done;
@@ -43,7 +43,7 @@ use crate::host::target::Target;
 use crate::options::{Class, Format};
 use crate::output::Output;
 use crate::output::document::DumpRef;
-use crate::redact::{Typed, Veil};
+use crate::redact::{Redactor, Typed};
 
 /// Runs the command.
 ///
@@ -68,7 +68,7 @@ pub fn run(cli: &Cli, typed: &Typed, args: &TriageArgs, output: &mut Output) -> 
     let alone = matches!(&cli.dumps[..], [only] if !only.is_dir());
     // The table itself shows how far it is.
     let watched = alone || cli.quiet || (output.target().is_stdout() && io::stdout().is_terminal());
-    let mut desk = Desk {
+    let mut collector = Collector {
         cli,
         typed,
         sheet: Sheet::new(cli, format, alone, output.target())?,
@@ -80,8 +80,8 @@ pub fn run(cli: &Cli, typed: &Typed, args: &TriageArgs, output: &mut Output) -> 
         tally: Tally::default(),
         worst: Status::Complete,
     };
-    run_all(cli, args, done.as_ref(), &mut desk)?;
-    let (worst, tally) = desk.finish()?;
+    run_all(cli, args, done.as_ref(), &mut collector)?;
+    let (worst, tally) = collector.finish()?;
     if !alone {
         output.note(&tally.text());
     }
@@ -155,7 +155,7 @@ fn look_at(cli: &Cli, typed: &Typed, args: &TriageArgs, output: &mut Output) -> 
         return Ok(Status::Fatal);
     };
     worker::begin(path, args.memory);
-    let mut dump = DumpRef::of(path, cli.hash, Veil::of(typed));
+    let mut dump = DumpRef::of(path, cli.hash, Redactor::of(typed));
     let record = Record::gather(cli, typed, path, &mut dump);
     let status = record.status;
     if let Outcome::Record(line, _) = Outcome::of(record, &dump)? {
@@ -165,9 +165,14 @@ fn look_at(cli: &Cli, typed: &Typed, args: &TriageArgs, output: &mut Output) -> 
     Ok(status)
 }
 
-fn run_all(cli: &Cli, args: &TriageArgs, done: Option<&Done>, desk: &mut Desk<'_>) -> io::Result<()> {
+fn run_all(
+    cli: &Cli,
+    args: &TriageArgs,
+    done: Option<&Done>,
+    collector: &mut Collector<'_>,
+) -> io::Result<()> {
     let stop = &interrupt::STOP;
-    let nursery = Nursery {
+    let supervisor = Supervisor {
         program: std::env::current_exe()?,
         args: options(cli, args),
         timeout: args
@@ -177,16 +182,17 @@ fn run_all(cli: &Cli, args: &TriageArgs, done: Option<&Done>, desk: &mut Desk<'_
     };
     let inputs = inputs::inputs(&cli.dumps, args.recursive);
     let failed = |path: &Path, problem| {
-        let dump = DumpRef::of(path, false, Veil::of(&asked::typed(&alone(cli, path))));
+        let dump = DumpRef::of(path, false, Redactor::of(&asked::typed(&alone(cli, path))));
         Outcome::of(Record::failed(&dump, problem), &dump)
     };
-    let is_done = |path: &Path| done.is_some_and(|done| done.has(&DumpRef::of(path, false, Veil::default())));
+    let is_done =
+        |path: &Path| done.is_some_and(|done| done.has(&DumpRef::of(path, false, Redactor::default())));
     let work = |input: Input| match input {
         Input::Ignored(path, ignored) => Ok(Outcome::Ignored(path, ignored)),
         Input::Dump(path) | Input::Failed(path, _) if is_done(&path) => Ok(Outcome::Skipped),
         Input::Dump(path) => {
             guard::reads(&path, "one of the dumps");
-            match nursery.raise(&path) {
+            match supervisor.run(&path) {
                 Ok((line, record)) => Ok(Outcome::Record(line, record)),
                 Err(problem) => failed(&path, problem),
             }
@@ -197,7 +203,7 @@ fn run_all(cli: &Cli, args: &TriageArgs, done: Option<&Done>, desk: &mut Desk<'_
         || thread::available_parallelism().map_or(1, usize::from),
         usize::from,
     );
-    pool::in_order(inputs, jobs, stop, work, |outcome| desk.take(outcome?))?;
+    pool::in_order(inputs, jobs, stop, work, |outcome| collector.take(outcome?))?;
     interrupt::hold();
     Ok(())
 }
@@ -255,13 +261,13 @@ enum Outcome {
 impl Outcome {
     fn of(record: Record, dump: &DumpRef) -> io::Result<Self> {
         let mut line = serde_json::to_value(record.line(dump))?;
-        dump.veil.record(&mut line);
+        dump.redactor.record(&mut line);
         Ok(Self::Record(serde_json::to_string(&line)?, line))
     }
 }
 
 /// Where the records arrive, in order.
-struct Desk<'o> {
+struct Collector<'o> {
     cli: &'o Cli,
     typed: &'o Typed,
     sheet: Sheet,
@@ -274,7 +280,7 @@ struct Desk<'o> {
     worst: Status,
 }
 
-impl Desk<'_> {
+impl Collector<'_> {
     fn take(&mut self, outcome: Outcome) -> io::Result<()> {
         match outcome {
             Outcome::Skipped => self.tally.skipped += 1,

@@ -36,7 +36,7 @@ use crate::options::Format;
 use crate::output::Output;
 use crate::output::answer::Answer;
 use crate::output::document::DumpRef;
-use crate::redact::{Typed, Veil};
+use crate::redact::{Redactor, Typed};
 use crate::session::Session;
 use crate::text::escape;
 
@@ -102,7 +102,7 @@ fn without_words(kind: ErrorKind) -> String {
 fn run(cli: &Cli) -> Status {
     let typed = asked::typed(cli);
     let to = cli.output.as_deref().unwrap_or(Path::new("stdout"));
-    let to = escape::text(&Veil::of(&typed).message(&to.to_string_lossy()));
+    let to = escape::text(&Redactor::of(&typed).message(&to.to_string_lossy()));
     let mut output = match output(cli, &typed) {
         Ok(output) => output,
         Err(error) => return unwritten(&error, Status::Fatal, &to),
@@ -117,7 +117,7 @@ fn output(cli: &Cli, typed: &Typed) -> io::Result<Output> {
     let file = cli.output.as_deref().filter(|_| !writes_own_file);
     let target = Target::new(file, verb.is_some_and(|verb| verb.tells_verdict()))?;
     asked::guard_files(cli);
-    Output::new(cli, target, Veil::of(typed))
+    Output::new(cli, target, Redactor::of(typed))
 }
 
 /// Runs the steps on each dump; an error on one does not stop the others.
@@ -227,7 +227,7 @@ fn run_steps(
         Ok(session) => session,
         Err(error) => return output.failure(cli, &about, &Failure::from_error(error)),
     };
-    about.veil = session.veil().clone();
+    about.redactor = session.redactor().clone();
     let mut worst = Status::Complete;
     for step in steps {
         let status = match step {

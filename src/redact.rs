@@ -111,7 +111,7 @@ pub enum Part {
 
 /// Replaces what is known of the command line and of this machine.
 #[derive(Clone, Debug, Default)]
-pub struct Veil {
+pub struct Redactor {
     /// The command line.
     line: Arc<[Vec<Part>]>,
     /// Paths, the longest first, with what stands for them.
@@ -123,43 +123,43 @@ pub struct Veil {
     learned: usize,
 }
 
-impl Veil {
+impl Redactor {
     /// What the command line tells. Names on it have one placeholder as long as no dump is there to draw others.
     pub fn of(typed: &Typed) -> Self {
-        let mut veil = Self {
+        let mut redactor = Self {
             line: Arc::clone(&typed.line),
             ..Self::default()
         };
         let Some(classes) = typed.classes else {
-            return veil;
+            return redactor;
         };
         if classes.paths {
             for (path, placeholder) in &typed.paths {
-                veil.add_path(path, placeholder);
+                redactor.add_path(path, placeholder);
             }
         }
-        veil.withholds = classes.names || classes.paths;
+        redactor.withholds = classes.names || classes.paths;
         for token in &typed.tokens {
-            veil.add_token(token, withheld(token, classes));
+            redactor.add_token(token, withheld(token, classes));
         }
-        veil
+        redactor
     }
 
     /// The same with the placeholders of a dump.
     pub fn of_dump(typed: &Typed, redaction: Option<&Redaction>) -> Self {
-        let mut veil = Self::of(typed);
+        let mut redactor = Self::of(typed);
         let Some(redaction) = redaction else {
-            return veil;
+            return redactor;
         };
-        veil.tokens.clear();
+        redactor.tokens.clear();
         for token in &typed.tokens {
             let placeholder = match is_number(token) {
                 true => withheld(token, redaction.classes()),
                 false => redaction.token(token),
             };
-            veil.add_token(token, placeholder);
+            redactor.add_token(token, placeholder);
         }
-        veil
+        redactor
     }
 
     /// Learns of a file that was found on this machine.

@@ -20,7 +20,7 @@ pub fn run(options: &Options, session: &Session, command: &Command) -> anyhow::R
             command.verb().run(options, session)
         }
     });
-    veiled(session, narrowed(session, noted(session, answer)))
+    redacted(session, narrowed(session, noted(session, answer)))
 }
 
 /// The same with what there is to say of the symbols.
@@ -43,7 +43,7 @@ pub fn stream(
 ) -> anyhow::Result<Answer> {
     records.narrow(is_narrow(session));
     let answer = noted(session, verb.fill(options, session, records));
-    veiled(session, narrowed(session, answer))
+    redacted(session, narrowed(session, answer))
 }
 
 fn is_narrow(session: &Session) -> bool {
@@ -51,11 +51,11 @@ fn is_narrow(session: &Session) -> bool {
 }
 
 /// The same without what the command line and this machine must not tell.
-fn veiled(session: &Session, answer: anyhow::Result<Answer>) -> anyhow::Result<Answer> {
-    let veil = session.veil();
+fn redacted(session: &Session, answer: anyhow::Result<Answer>) -> anyhow::Result<Answer> {
+    let redactor = session.redactor();
     answer
-        .map(|answer| answer.veiled(&veil))
-        .map_err(|error| reworded(error, |text| veil.message(text)))
+        .map(|answer| answer.redacted(&redactor))
+        .map_err(|error| reworded(error, |text| redactor.message(text)))
 }
 
 /// The same with the addresses in errors and reasons as wide as the dumped system's.

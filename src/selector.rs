@@ -7,7 +7,7 @@
 use alpc::image::redact::{Ids, Redaction};
 use alpc::report::near::{Near, Nearest};
 use alpc::report::select::{self, NotSelected, Nowhere, Selector, Thing};
-use alpc::{Hole, Kernel};
+use alpc::{Kernel, Unreadable};
 use kdump::{Gva, TranslateError};
 
 use crate::address;
@@ -67,7 +67,7 @@ pub fn process(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Gva> {
 }
 
 /// The addresses of all processes of an image, and why there may be more.
-pub fn processes_of(kernel: &Kernel<'_>, image: &str) -> anyhow::Result<(Vec<Gva>, Vec<Hole>)> {
+pub fn processes_of(kernel: &Kernel<'_>, image: &str) -> anyhow::Result<(Vec<Gva>, Vec<Unreadable>)> {
     let found = select::processes_of(&kernel.unredacted(), image);
     found.map_err(|error| match kernel.redaction() {
         None => failure(&error, "", false),

@@ -16,7 +16,7 @@ use ntlayout::{Identity, NotFound, Origin, SymbolTable};
 use crate::failure::Failure;
 use crate::host::guard;
 use crate::options::Options;
-use crate::redact::{self, Typed, Veil};
+use crate::redact::{self, Redactor, Typed};
 
 /// A dump, opened.
 pub struct Session {
@@ -24,7 +24,7 @@ pub struct Session {
     /// Where reads are noted, while a view is explained.
     trace: RefCell<Option<Arc<Trace>>>,
     redaction: Option<Arc<Redaction>>,
-    veil: RefCell<Veil>,
+    redactor: RefCell<Redactor>,
 }
 
 /// Symbol files that are named one by one because they cannot be used.
@@ -42,7 +42,7 @@ impl Session {
         symbols.named.clone_from(&options.symbols);
         symbols.exact_only = options.exact_symbols;
         Ok(Self {
-            veil: RefCell::new(Veil::of_dump(typed, redaction.as_deref())),
+            redactor: RefCell::new(Redactor::of_dump(typed, redaction.as_deref())),
             redaction,
             system: System::of(dump, &symbols),
             trace: RefCell::new(None),
@@ -67,16 +67,16 @@ impl Session {
         chosen
             .files()
             .for_each(|path| guard::reads(path, "a symbol file"));
-        let mut veil = self.veil.borrow_mut();
+        let mut redactor = self.redactor.borrow_mut();
         chosen
             .looked()
             .iter()
-            .for_each(|looked| veil.learn_looked(looked));
+            .for_each(|looked| redactor.learn_looked(looked));
         chosen
             .tables
             .iter()
             .filter_map(|table| table.origin().path())
-            .for_each(|path| veil.learn_symbols(path));
+            .for_each(|path| redactor.learn_symbols(path));
         Ok(chosen)
     }
 
@@ -131,8 +131,8 @@ impl Session {
     }
 
     /// Replaces what is written of the command line and of this machine.
-    pub fn veil(&self) -> Ref<'_, Veil> {
-        self.veil.borrow()
+    pub fn redactor(&self) -> Ref<'_, Redactor> {
+        self.redactor.borrow()
     }
 
     /// Has the reads of all kernels from now on noted, or no longer.

@@ -91,7 +91,7 @@ fn text(record: &Analysis) -> String {
     let hidden: String = record
         .unchecked
         .iter()
-        .filter_map(|unchecked| unchecked.hole())
+        .filter_map(|unchecked| unchecked.reason())
         .map(|hole| format!("could not be checked: {}\n", escape::text(&hole.to_string())))
         .collect();
     let source = match record.source {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use alpc::image::contract::ThreadControl;
 use alpc::wait::chain::{self, Candidate, Chain, Step};
 use alpc::wait::edge::{Edge, EdgeKind};
 use alpc::wait::graph::Graph;
@@ -328,9 +329,9 @@ fn receiver_lines(rows: &mut Rows, candidates: &[Candidate]) {
         let why: Vec<&str> = candidate
             .evidence
             .iter()
-            .map(|one| match one.field {
-                "_KTHREAD.WaitTime" => "wait begun within the same ticks as that for the reply",
-                _ => "received another request of the port",
+            .map(|one| match one.field.is(ThreadControl::WaitTime) {
+                true => "wait begun within the same ticks as that for the reply",
+                false => "received another request of the port",
             })
             .collect();
         rows.line(&format!(
@@ -348,7 +349,10 @@ fn candidate_lines(rows: &mut Rows, candidates: &[Candidate]) {
         wait_lines::plural(candidates.len(), "thread")
     ));
     for candidate in candidates {
-        let served = candidate.evidence.iter().any(|one| one.field == "_KTHREAD.Queue");
+        let served = candidate
+            .evidence
+            .iter()
+            .any(|one| one.field.is(ThreadControl::Queue));
         let same = if served {
             "  at the same completion port"
         } else {

@@ -455,7 +455,11 @@ fn unread(parts: &[Unread]) -> String {
         return String::new();
     };
     let at = part.at.map(|at| format!(" {at}")).unwrap_or_default();
-    let why = part.complete.hole().map(ToString::to_string).unwrap_or_default();
+    let why = part
+        .complete
+        .reason()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     let more = match parts.len() {
         1 => String::new(),
         all => format!(" (and {})", plural(all - 1, "more part")),

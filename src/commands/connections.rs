@@ -123,7 +123,7 @@ pub fn block(record: &ConnectionsRecord, indent: &str) -> String {
             record.port.address.digits(),
         ));
     }
-    if let Some(hole) = record.complete.hole() {
+    if let Some(hole) = record.complete.reason() {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{indent}\t{hole}");
     }

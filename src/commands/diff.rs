@@ -476,7 +476,7 @@ fn doubts(doubts: &[Doubt], full: bool) -> Vec<String> {
     if full {
         let one = |doubt: &Doubt| {
             let at = doubt.part.at.map(|at| format!(" {at}")).unwrap_or_default();
-            let why = doubt.part.complete.hole().map(ToString::to_string);
+            let why = doubt.part.complete.reason().map(ToString::to_string);
             let why = escape::text(&why.unwrap_or_default());
             format!("{}: {}{at}: {why}", which(doubt.dump), doubt.part.what)
         };
@@ -484,7 +484,7 @@ fn doubts(doubts: &[Doubt], full: bool) -> Vec<String> {
     }
     let mut sorts: BTreeMap<(Which, &str, &str), usize> = BTreeMap::new();
     for doubt in doubts {
-        let cause = doubt.part.complete.hole().map_or("", alpc::Hole::cause);
+        let cause = doubt.part.complete.reason().map_or("", alpc::Unreadable::cause);
         *sorts
             .entry((doubt.dump, doubt.part.what.name(), cause))
             .or_default() += 1;

@@ -181,7 +181,7 @@ fn text(record: &Full, kernel: &Kernel<'_>) -> String {
     rows.address("PortList", &global.port_list);
     port_rows(&mut rows, global);
     for count in &global.queued_messages {
-        let cut = match (count.cut, count.complete.hole()) {
+        let cut = match (count.cut, count.complete.reason()) {
             (0, None) => String::new(),
             (0, Some(_)) => ", maybe more".to_owned(),
             (1, _) => ", 1 queue cut off".to_owned(),
@@ -283,7 +283,7 @@ fn counters_are_read(global: &GlobalRecord) -> bool {
     global
         .queued_messages
         .iter()
-        .all(|count| count.complete.hole().is_none())
+        .all(|count| count.complete.reason().is_none())
 }
 
 fn queue_label(kind: QueueKind) -> &'static str {
@@ -298,7 +298,7 @@ fn queue_label(kind: QueueKind) -> &'static str {
 
 /// A row that only kernels which have the thing show.
 fn optional(rows: &mut Rows, label: &str, value: &Value<u32>) {
-    if !value.hole().is_some_and(alpc::Hole::is_absence) {
+    if !value.reason().is_some_and(alpc::Unreadable::is_absence) {
         rows.number(label, value, 4);
     }
 }

@@ -29,9 +29,9 @@ use crate::output::answer::Answer;
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
-use crate::text::graph::Dot;
 use crate::text::graph::Drawing;
 use crate::text::graph::Parts;
+use crate::text::graph::Point;
 use crate::text::graph::Subject;
 use crate::text::graph::dot;
 use crate::text::graph::fit::LeftOut;
@@ -133,7 +133,7 @@ pub fn run(options: &Options, session: &Session, args: &GraphArgs) -> anyhow::Re
         .doubt
         .as_ref()
         .map(|doubt| format!("there may be more waits: {}", doubt.text))
-        .map(|caption| session.veil().view(&caption));
+        .map(|caption| session.redactor().view(&caption));
     let draw = || {
         let drawing = Drawing::of(&Parts {
             connections: record.connections,
@@ -141,7 +141,7 @@ pub fn run(options: &Options, session: &Session, args: &GraphArgs) -> anyhow::Re
             deadlocks: record.deadlocks,
             processes: &nodes_of_processes(&kernel),
         });
-        drawing.reworded(|text| session.veil().view(text))
+        drawing.reworded(|text| session.redactor().view(text))
     };
     let text = match options.format {
         Format::Text | Format::Json | Format::Ndjson | Format::Csv | Format::Junit => {
@@ -172,7 +172,7 @@ fn page(
     let importance = by_importance(&drawing, hang);
     let (drawing, left_out) = html::fit(drawing, &importance);
     let receivers = Receivers::of_system(kernel);
-    let veil = session.veil();
+    let redactor = session.redactor();
     let view = |dot: usize| {
         let view = match drawing.dots[dot].subject {
             Some((Subject::Thread, at)) => Ok(thread::view(kernel, &receivers, at)),
@@ -189,14 +189,14 @@ fn page(
         } else {
             view
         };
-        veil.view(&view)
+        redactor.view(&view)
     };
     let viewed: Vec<usize> = by_importance(&drawing, hang)
         .into_iter()
         .filter(|&dot| drawing.dots[dot].subject.is_some())
         .collect();
     let views = Views::pack(drawing.dots.len(), &viewed, html::room(&drawing), view)?;
-    let title = veil.view(&escape::text(&hang.headline()));
+    let title = redactor.view(&escape::text(&hang.headline()));
     let page = html::write(&drawing, left_out, &views, &title)?;
     Ok((page, left_out))
 }
@@ -209,7 +209,7 @@ fn by_importance(drawing: &Drawing, hang: &Hang) -> Vec<usize> {
         .enumerate()
         .map(|(rank, blocker)| (blocker.node.address().gva(), rank))
         .collect();
-    let subject = |dot: &Dot| dot.subject.map(|(_, at)| at);
+    let subject = |dot: &Point| dot.subject.map(|(_, at)| at);
     let mut order: Vec<usize> = (0..drawing.dots.len()).collect();
     // Waits stand before connections in the drawing.
     order.sort_by_key(|&number| {

@@ -177,7 +177,7 @@ pub fn records(
             unread.push(Unread { process: owner, gaps });
         }
     }
-    let end = complete.hole().map(|hole| format!("{hole}\n"));
+    let end = complete.reason().map(|hole| format!("{hole}\n"));
     let answer = if records.takes_groups() {
         let record = HandlesRecord {
             searched_type: args.object_type.clone(),
@@ -257,7 +257,7 @@ fn process_text(record: &ProcessHandles, verbose: bool) -> String {
             for handle in &handles.handles {
                 text.push_str(&handle_text(handle, verbose));
             }
-            for gap in handles.gaps.iter().filter_map(Value::hole) {
+            for gap in handles.gaps.iter().filter_map(Value::reason) {
                 text.push_str(&format!("{gap}\n\n"));
             }
         }

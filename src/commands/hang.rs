@@ -289,7 +289,7 @@ pub(super) fn suspect(rows: &mut Rows, suspect: &Suspect) {
     match &suspect.irps {
         Value::Known(irps) => {
             let requests = irps.requests.iter().map(|irp| irp.address.to_string());
-            let rest = irps.complete.hole().map(|_| "?".to_owned());
+            let rest = irps.complete.reason().map(|_| "?".to_owned());
             let requests: Vec<String> = requests.chain(rest).collect();
             if !requests.is_empty() {
                 rows.line(&format!("  I/O requests: {}", requests.join(", ")));
@@ -363,7 +363,11 @@ fn unread(rows: &mut Rows, unread: &[Unread], most: usize) {
     rows.line("NOT READ, so that waits may be missing");
     for part in unread.iter().take(most) {
         let at = part.at.map(|at| format!(" {at}")).unwrap_or_default();
-        let why = part.complete.hole().map(ToString::to_string).unwrap_or_default();
+        let why = part
+            .complete
+            .reason()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         rows.line(&format!("  ? {}{at}: {}", part.what, escape::text(&why)));
     }
     rest(rows, unread.len(), most, "part");

@@ -211,7 +211,7 @@ fn open_kernel<'s>(
 ) -> anyhow::Result<Kernel<'s>> {
     let kernel = session.kernel()?;
     let symbols = symbol_source(&kernel, session.choice());
-    records.head(options, Some(&symbols.veiled(&session.veil())))?;
+    records.head(options, Some(&symbols.redacted(&session.redactor())))?;
     Ok(kernel)
 }
 

@@ -166,7 +166,7 @@ fn around(mut modules: Modules, at: Gva) -> anyhow::Result<Modules> {
         return Ok(modules);
     }
     let message = format!("no kernel module is around {:016x}", u64::from(at));
-    Err(match (modules.complete.hole(), unknown) {
+    Err(match (modules.complete.reason(), unknown) {
         (None, 0) => Failure::not_there("no-such-module", message),
         (Some(hole), _) => {
             Failure::partial(hole.id(), format!("{message} as far as they can be read: {hole}"))
@@ -198,10 +198,10 @@ fn named(mut modules: Modules, truth: Option<&Modules>, args: &ModulesArgs) -> a
         let hidden = truth
             .modules
             .iter()
-            .filter(|module| module.name.hole().is_some())
+            .filter(|module| module.name.reason().is_some())
             .count();
         let message = format!("no module is called \"{pattern}\"");
-        return Err(match (truth.complete.hole(), hidden) {
+        return Err(match (truth.complete.reason(), hidden) {
             (None, 0) => Failure::not_there("no-such-module", message),
             (Some(hole), _) => {
                 Failure::partial(hole.id(), format!("{message} as far as they can be read: {hole}"))
@@ -220,7 +220,7 @@ fn text(record: &Modules, digits: usize) -> String {
     for module in &record.modules {
         text.push_str(&line(module, digits));
     }
-    if let Some(hole) = record.complete.hole() {
+    if let Some(hole) = record.complete.reason() {
         text.push_str(&format!("{hole}\n"));
     }
     text

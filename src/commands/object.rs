@@ -150,7 +150,7 @@ fn listing(contents: &Listing, digits: usize) -> String {
             member.address
         ));
     }
-    for gap in contents.gaps.iter().filter_map(Value::hole) {
+    for gap in contents.gaps.iter().filter_map(Value::reason) {
         text.push_str(&format!("     ?   {gap}\n"));
     }
     text

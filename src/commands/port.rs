@@ -192,7 +192,7 @@ fn servers(rows: &mut Rows, servers: &Value<Servers>) {
         }
         rows.line("");
     }
-    if let Some(hole) = servers.complete.hole() {
+    if let Some(hole) = servers.complete.reason() {
         rows.line(&format!("  {hole}"));
         rows.line("");
     }
@@ -218,7 +218,7 @@ fn queue_block(rows: &mut Rows, queue: &QueueRecord) {
             let line = format!("    {}", message_line(message, rows.digits()));
             rows.line(&line);
         }
-    } else if queue.complete.hole().is_some() {
+    } else if queue.complete.reason().is_some() {
         rows.line(&format!("  {name} queue cannot be read."));
     } else {
         rows.line(&format!("  {name} queue is empty."));
@@ -230,7 +230,7 @@ fn queue_block(rows: &mut Rows, queue: &QueueRecord) {
 
 /// What to say when the walk did not end where the counter says.
 fn unexpected_end(queue: &QueueRecord) -> Option<String> {
-    match (&queue.length, queue.complete.hole()) {
+    match (&queue.length, queue.complete.reason()) {
         (Value::Known(length), Some(hole)) => {
             Some(format!("{} of {length} followed: {hole}", queue.messages.len()))
         }
@@ -266,7 +266,7 @@ fn queue_counter(kind: QueueKind) -> &'static str {
 /// What the port counts in a queue, beside what the walk of its list gave.
 fn counted_and_walked(queue: &QueueRecord) -> String {
     let counted = rows::or_question(&queue.length, ToString::to_string);
-    let more = if queue.complete.hole().is_some() {
+    let more = if queue.complete.reason().is_some() {
         " or more"
     } else {
         ""
@@ -340,7 +340,7 @@ fn detail_rows(rows: &mut Rows, record: &PortRecord, details: &PortDetails) {
         let kind = rows::or_question(&resource.kind, ToString::to_string);
         rows.text("Resource", &format!("{} [{kind}]", resource.address));
     }
-    if let Some(hole) = details.resources.complete.hole() {
+    if let Some(hole) = details.resources.complete.reason() {
         rows.text("Resource", &format!("? ({hole})"));
     }
 }

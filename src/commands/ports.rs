@@ -196,13 +196,13 @@ fn not_reached(found: &NotReached) -> String {
 
 /// The line that says why ports may be missing, when some may.
 pub fn gap(complete: &Value<()>) -> Option<String> {
-    let hole = complete.hole()?;
+    let hole = complete.reason()?;
     Some(format!("? {}\n", escape::text(&hole.to_string())))
 }
 
 /// What to say of a list of ports that was not the kernel's own.
 pub fn source_note(source: PortSource, complete: &Value<()>) -> Vec<String> {
-    let Some(hole) = complete.hole() else {
+    let Some(hole) = complete.reason() else {
         return Vec::new();
     };
     match source {

@@ -133,7 +133,7 @@ pub fn records(options: &Options, session: &Session, records: &mut Records<'_>) 
     for process in all.processes.drain(..) {
         records.row(TABLE.record, &process, if options.verbose { block } else { line })?;
     }
-    let end = all.complete.hole().map(|hole| format!("{hole}\n"));
+    let end = all.complete.reason().map(|hole| format!("{hole}\n"));
     let answer = Answer::of(&all)?
         .with_records_in(Place::Member("processes"))
         .served_by(&kernel);
@@ -252,7 +252,7 @@ fn text(record: &ProcessInFull, now: Option<FileTime>) -> String {
     for thread in &record.threads {
         text.push_str(&format!("        {}\n", thread_line::short(thread)));
     }
-    if let Some(hole) = record.threads_complete.hole() {
+    if let Some(hole) = record.threads_complete.reason() {
         text.push_str(&format!("        {hole}\n"));
     }
     text

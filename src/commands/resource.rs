@@ -108,7 +108,7 @@ fn text(record: &Resources, manner: Manner) -> String {
         rows.block(&block(resource, manner), 0);
     }
     if let Some(port) = &record.port {
-        if record.resources.is_empty() && record.complete.hole().is_none() {
+        if record.resources.is_empty() && record.complete.reason().is_none() {
             rows.line(&format!("The port {} owns no resources.", port.address));
         }
         rows.end_of_list(&record.complete);

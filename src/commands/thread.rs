@@ -138,7 +138,7 @@ fn receiving(rows: &mut Rows, record: &ThreadRecord) {
 }
 
 fn irp_list(rows: &mut Rows, irps: &Irps) {
-    if irps.requests.is_empty() && irps.complete.hole().is_none() {
+    if irps.requests.is_empty() && irps.complete.reason().is_none() {
         return;
     }
     rows.line("IRP List:");

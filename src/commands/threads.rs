@@ -123,7 +123,7 @@ pub fn records(
             }
             return records.row(TABLE.record, &process, |process| block(process, digits));
         }
-        if process.complete.hole().is_some() {
+        if process.complete.reason().is_some() {
             unread.push(Unread {
                 process: process.process,
                 complete: process.complete,

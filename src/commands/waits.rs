@@ -90,7 +90,11 @@ fn text(record: &WaitTable) -> String {
     let mut text = align(&table);
     for part in &record.unread {
         let at = part.at.map(|at| format!(" {at}")).unwrap_or_default();
-        let why = part.complete.hole().map(ToString::to_string).unwrap_or_default();
+        let why = part
+            .complete
+            .reason()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         text.push_str(&format!("  ? {}{at}: {}\n", part.what, escape::text(&why)));
     }
     text

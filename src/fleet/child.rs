@@ -27,7 +27,7 @@ const EPILOGUES: [&str; 2] = ["note: ", "skipping backtrace printing"];
 const GLANCE: Duration = Duration::from_millis(100);
 
 /// How the processes are started.
-pub struct Nursery<'s> {
+pub struct Supervisor<'s> {
     /// This program.
     pub program: PathBuf,
     /// What follows the dump on its command line.
@@ -38,9 +38,9 @@ pub struct Nursery<'s> {
     pub stop: &'s AtomicBool,
 }
 
-impl Nursery<'_> {
+impl Supervisor<'_> {
     /// The record of a dump, on one line without its line feed, also read; or why there is none.
-    pub fn raise(&self, dump: &Path) -> Result<(String, Json), Problem> {
+    pub fn run(&self, dump: &Path) -> Result<(String, Json), Problem> {
         let Some(_running) = Running::begin() else {
             return Err(self.overdue());
         };
@@ -172,22 +172,22 @@ mod tests {
     use super::*;
 
     /// A shell script in the place of the program; `$1` is the dump.
-    fn raise(script: &str, timeout: Option<Duration>) -> Result<(String, Json), Problem> {
+    fn run(script: &str, timeout: Option<Duration>) -> Result<(String, Json), Problem> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("script");
         fs::write(&path, script).unwrap();
-        let nursery = Nursery {
+        let supervisor = Supervisor {
             program: "/bin/sh".into(),
             args: vec!["a.dmp".into()],
             timeout,
             stop: &AtomicBool::new(false),
         };
-        nursery.raise(&path)
+        supervisor.run(&path)
     }
 
     #[test]
     fn a_record_is_passed_on_as_it_is() {
-        let (line, json) = raise(
+        let (line, json) = run(
             r#"echo '{"record":"triage",  "dump":"'$1'"}'; echo talk >&2"#,
             None,
         )
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_process_that_hangs_is_stopped() {
-        let problem = raise("exec sleep 600", Some(Duration::from_secs(1))).unwrap_err();
+        let problem = run("exec sleep 600", Some(Duration::from_secs(1))).unwrap_err();
         assert_eq!(problem.id, "timeout");
         assert_eq!(
             problem.text,
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn a_process_that_dies_says_how() {
         let died = |script: &str| {
-            let problem = raise(script, None).unwrap_err();
+            let problem = run(script, None).unwrap_err();
             assert_eq!(problem.id, "process-died", "{}", problem.text);
             problem.text
         };
@@ -235,20 +235,20 @@ mod tests {
 
     #[test]
     fn a_process_that_never_stops_talking_is_stopped() {
-        assert_eq!(raise("yes", None).unwrap_err().id, "process-died");
-        let problem = raise("yes >&2", Some(Duration::from_secs(1))).unwrap_err();
+        assert_eq!(run("yes", None).unwrap_err().id, "process-died");
+        let problem = run("yes >&2", Some(Duration::from_secs(1))).unwrap_err();
         assert_eq!(problem.id, "timeout");
     }
 
     #[test]
     fn a_program_that_is_not_there() {
-        let nursery = Nursery {
+        let supervisor = Supervisor {
             program: "/nonexistent/program".into(),
             args: Vec::new(),
             timeout: None,
             stop: &AtomicBool::new(false),
         };
-        let problem = nursery.raise(Path::new("a.dmp")).unwrap_err();
+        let problem = supervisor.run(Path::new("a.dmp")).unwrap_err();
         assert_eq!(problem.id, "process-not-started");
     }
 }

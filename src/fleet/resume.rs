@@ -155,7 +155,7 @@ mod tests {
                 bytes: None,
                 size,
                 sha256: None,
-                veil: crate::redact::Veil::default(),
+                redactor: crate::redact::Redactor::default(),
             })
         };
         assert!(!has(&Done::read(&path).unwrap(), "a.dmp", Some(4)), "no file yet");

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use crate::failure::Status;
 use crate::options::Options;
 use crate::output::document::SymbolSource;
-use crate::redact::Veil;
+use crate::redact::Redactor;
 use crate::text::narrow;
 
 /// What a command gives for one dump: the same record as text and as JSON.
@@ -188,14 +188,14 @@ impl Answer {
     }
 
     /// The same without what the command line and this machine must not tell.
-    pub fn veiled(mut self, veil: &Veil) -> Self {
+    pub fn redacted(mut self, redactor: &Redactor) -> Self {
         if !self.drawn {
-            self.text = veil.view(&self.text);
+            self.text = redactor.view(&self.text);
         }
         let said = self.notes.iter_mut().chain(&mut self.errors);
-        said.for_each(|line| *line = veil.message(line));
-        veil.recorded(&mut self.record);
-        self.symbols = self.symbols.map(|symbols| symbols.veiled(veil));
+        said.for_each(|line| *line = redactor.message(line));
+        redactor.recorded(&mut self.record);
+        self.symbols = self.symbols.map(|symbols| symbols.redacted(redactor));
         self
     }
 

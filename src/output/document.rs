@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use alpc::image::json::HoleRecord;
+use alpc::image::json::UnreadableRecord;
 use alpc::locate::choice::Choice;
 use alpc::report::near::Near;
 use schemars::JsonSchema;
@@ -17,7 +17,7 @@ use crate::failure::Status;
 use crate::host::reading::portable;
 use crate::options::Options;
 use crate::output::explanation::Explanation;
-use crate::redact::Veil;
+use crate::redact::Redactor;
 use alpc::system::own::TypesFrom;
 
 /// Version of the documents and records; `docs/json.md` says what may change without it.
@@ -65,7 +65,7 @@ pub struct DumpRef {
     pub sha256: Option<String>,
     /// Replaces what the command line and this machine must not tell.
     #[serde(skip)]
-    pub veil: Veil,
+    pub redactor: Redactor,
 }
 
 /// Where the layout of the kernel came from.
@@ -116,7 +116,7 @@ pub struct Document<T> {
     pub error: Option<ErrorRecord>,
     /// All values of the result that could not be told.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub holes: Option<Vec<HoleRecord>>,
+    pub holes: Option<Vec<UnreadableRecord>>,
     /// Where the values of the result come from, with `--explain`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Vec<Explanation>>")]
@@ -181,14 +181,14 @@ impl From<&Failure> for ErrorRecord {
 
 impl SymbolSource {
     /// The same without the names of files.
-    pub fn veiled(self, veil: &Veil) -> Self {
+    pub fn redacted(self, redactor: &Redactor) -> Self {
         Self {
-            source: veil.view(&self.source),
-            identity: self.identity.map(|identity| veil.view(&identity)),
+            source: redactor.view(&self.source),
+            identity: self.identity.map(|identity| redactor.view(&identity)),
             types_from: self
                 .types_from
                 .into_iter()
-                .map(|from| veil.types_from(from))
+                .map(|from| redactor.types_from(from))
                 .collect(),
             ..self
         }
@@ -204,7 +204,7 @@ impl Head {
                 version: env!("CARGO_PKG_VERSION"),
             },
             command: options.command,
-            command_line: dump.veil.command_line(),
+            command_line: dump.redactor.command_line(),
             dump: dump.clone(),
             symbols: symbols.cloned(),
         }
@@ -213,14 +213,14 @@ impl Head {
 
 impl DumpRef {
     /// Looks at the file, which need not be a dump, nor be there.
-    pub fn of(path: &Path, hash: bool, veil: Veil) -> Self {
+    pub fn of(path: &Path, hash: bool, redactor: Redactor) -> Self {
         let metadata = path.metadata().ok().filter(std::fs::Metadata::is_file);
         Self {
-            name: veil.view(&portable(path)),
-            bytes: exact(path).filter(|_| !veil.hides_paths()),
+            name: redactor.view(&portable(path)),
+            bytes: exact(path).filter(|_| !redactor.hides_paths()),
             size: metadata.as_ref().map(std::fs::Metadata::len),
             sha256: metadata.filter(|_| hash).and_then(|_| sha256(path).ok()),
-            veil,
+            redactor,
         }
     }
 }

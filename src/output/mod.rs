@@ -3,11 +3,11 @@
 pub mod answer;
 pub mod document;
 pub mod explanation;
-pub mod holes;
 mod junit;
 pub mod records;
 pub mod schema;
 pub mod table;
+pub mod unreadable;
 pub mod views_lost;
 
 use std::io::{self, Write};
@@ -27,11 +27,11 @@ use crate::output::document::DumpRef;
 use crate::output::document::ErrorRecord;
 use crate::output::document::Head;
 use crate::output::document::SymbolSource;
-use crate::output::holes::Holes;
 use crate::output::records::Records;
 use crate::output::records::WriteError;
 use crate::output::table::Table;
-use crate::redact::Veil;
+use crate::output::unreadable::Unreadables;
+use crate::redact::Redactor;
 use crate::text::{color, escape, evidence_lines, symbol_lines};
 
 /// Writes results to stdout or a file, and everything else to stderr.
@@ -42,7 +42,7 @@ pub struct Output {
     /// Documents of the dumps so far: several are written as one array.
     documents: Vec<Document<Json>>,
     /// Replaces what the command line and this machine must not tell.
-    veil: Veil,
+    redactor: Redactor,
     /// What is said on stderr begins with the dump that it is about, when there are several.
     about: String,
     /// The table whose columns the last heading names.
@@ -58,14 +58,14 @@ impl Output {
     ///
     /// # Errors
     /// When the target is one of the files that are read.
-    pub fn new(options: &Options, target: Target, veil: Veil) -> io::Result<Self> {
+    pub fn new(options: &Options, target: Target, redactor: Redactor) -> io::Result<Self> {
         guard::check()?;
         Ok(Self {
             color: color::enabled(options.color, target.is_stdout()),
             target,
             quiet: options.quiet,
             documents: Vec::new(),
-            veil,
+            redactor,
             about: String::new(),
             heading: None,
             any: false,
@@ -84,7 +84,7 @@ impl Output {
         let _ = writeln!(
             io::stderr(),
             "alpc-dump: {}",
-            escape::lines(&self.veil.message(&format!("{about}{text}")))
+            escape::lines(&self.redactor.message(&format!("{about}{text}")))
         );
     }
 
@@ -102,7 +102,7 @@ impl Output {
             return self.answer_as_line(options, dump, answer);
         }
         let record = std::mem::take(&mut answer.record);
-        let holes = Holes::of(record.holes);
+        let holes = Unreadables::of(record.holes);
         let status = holes.status().combine(answer.status);
         if matches!(options.format, Format::Json | Format::Junit) {
             self.documents.push(Document {
@@ -197,7 +197,7 @@ impl Output {
         Ok(status)
     }
 
-    fn notes(&self, answer: &Answer, holes: &Holes) {
+    fn notes(&self, answer: &Answer, holes: &Unreadables) {
         if let Some(symbols) = &answer.symbols {
             self.note(&symbols_line(symbols));
         }
@@ -210,7 +210,7 @@ impl Output {
 
     /// Says why a command gave nothing, and returns the status that follows from it.
     pub fn failure(&mut self, options: &Options, dump: &DumpRef, failure: &Failure) -> io::Result<Status> {
-        let failure = &failure.clone().reworded(|text| dump.veil.message(text));
+        let failure = &failure.clone().reworded(|text| dump.redactor.message(text));
         self.failed = self.failed.combine(failure.status);
         self.diagnostic(&failure.message);
         self.any |= matches!(options.format, Format::Json | Format::Junit | Format::Ndjson);
@@ -263,7 +263,7 @@ impl Output {
 
     /// Looks at the file of a dump, and says its hash when that is asked for.
     pub fn look_at(&mut self, options: &Options, dump: &Path) -> io::Result<DumpRef> {
-        let dump = DumpRef::of(dump, options.hash, self.veil.clone());
+        let dump = DumpRef::of(dump, options.hash, self.redactor.clone());
         if let Some(sha256) = &dump.sha256 {
             self.note(&format!("SHA-256 of {}: {sha256}", dump.name));
         }

@@ -17,9 +17,9 @@ use crate::output::document::First;
 use crate::output::document::Head;
 use crate::output::document::Line;
 use crate::output::document::SymbolSource;
-use crate::output::holes::Holes;
 use crate::output::schema;
 use crate::output::table::Table;
+use crate::output::unreadable::Unreadables;
 use crate::text::color;
 use crate::text::escape;
 use crate::text::narrow;
@@ -32,7 +32,7 @@ pub struct Records<'o> {
     /// Whether the addresses in reasons are those of a 32-bit system.
     narrow: bool,
     count: u64,
-    holes: Holes,
+    holes: Unreadables,
 }
 
 enum Form<'o> {
@@ -97,7 +97,7 @@ impl<'o> Records<'o> {
             command: options.command,
             narrow: false,
             count: 0,
-            holes: Holes::default(),
+            holes: Unreadables::default(),
         })
     }
 
@@ -112,7 +112,7 @@ impl<'o> Records<'o> {
 
     /// Says why one of them is not there.
     pub fn failure(&mut self, failure: &Failure) -> Result<(), WriteError> {
-        let failure = failure.clone().reworded(|text| self.dump.veil.message(text));
+        let failure = failure.clone().reworded(|text| self.dump.redactor.message(text));
         Ok(self.write_line("error", &ErrorRecord::from(&failure))?)
     }
 
@@ -128,7 +128,7 @@ impl<'o> Records<'o> {
             command: None,
             narrow: false,
             count: 0,
-            holes: Holes::default(),
+            holes: Unreadables::default(),
         }
     }
 
@@ -158,8 +158,8 @@ impl<'o> Records<'o> {
             value: Json::Null,
             holes: json::holes(value, self.reword())?,
         };
-        self.dump.veil.recorded(&mut missing);
-        self.holes.add(Holes::of(missing.holes));
+        self.dump.redactor.recorded(&mut missing);
+        self.holes.add(Unreadables::of(missing.holes));
         self.count += 1;
         self.say(text)
     }
@@ -197,7 +197,7 @@ impl<'o> Records<'o> {
             all.push_str(text);
             return Ok(());
         }
-        let text = self.dump.veil.view(text);
+        let text = self.dump.redactor.view(text);
         let text = if self.narrow { narrow::text(&text) } else { text };
         Ok(self.write_text(&text).map_err(WriteError)?)
     }
@@ -235,7 +235,7 @@ impl<'o> Records<'o> {
             records.push(Recorded { value, holes });
             return Ok(());
         }
-        let holes = Holes::of(holes);
+        let holes = Unreadables::of(holes);
         let written = match &mut self.form {
             Form::Lines(_) => self.write_value(record, value),
             Form::Text { .. } | Form::Document { .. } => Ok(()),
@@ -261,9 +261,9 @@ impl<'o> Records<'o> {
     }
 
     /// Ends the records with what the command has to say beside them, and gives the status that follows.
-    pub fn end(mut self, answer: &Answer) -> io::Result<(Status, Holes)> {
+    pub fn end(mut self, answer: &Answer) -> io::Result<(Status, Unreadables)> {
         let Recorded { value: rest, holes } = answer.beside_records();
-        self.holes.add(Holes::of(holes));
+        self.holes.add(Unreadables::of(holes));
         let status = self.holes.status().combine(answer.status);
         if matches!(self.form, Form::Lines(_)) {
             let end = End {

@@ -365,7 +365,7 @@ fn say_what_may_be_missing(root: &mut Json) {
     });
     // The reason is used by what was just added, also where no record has one itself.
     let mut generator = generator();
-    root["$defs"]["Reason"] = alpc::Hole::json_schema(&mut generator).to_value();
+    root["$defs"]["Reason"] = alpc::Unreadable::json_schema(&mut generator).to_value();
 }
 
 /// The names of these members, and of the elements of these lists.

@@ -180,7 +180,7 @@ impl Rows {
 
     /// A line that says why a list may go on, when it may.
     pub fn end_of_list(&mut self, complete: &Value<()>) {
-        if let Some(hole) = complete.hole() {
+        if let Some(hole) = complete.reason() {
             self.line(&format!("    ? {}", escape::text(&hole.to_string())));
         }
     }

@@ -279,7 +279,7 @@ pub fn servers(counts: &ServerCounts) -> String {
         .filter(|(count, _)| *count > 0)
         .map(|(count, kind)| format!("{count} {kind}"))
         .collect();
-    let more = if counts.complete.hole().is_some() {
+    let more = if counts.complete.reason().is_some() {
         ", maybe more"
     } else {
         ""
@@ -323,7 +323,7 @@ pub fn blocker(node: &Node, end: RootKind) -> String {
 
 /// `: no message is at fffff8800f4cc950: only zeros are there`
 fn why_unreadable(node: &Node, end: RootKind) -> String {
-    let hole = node.hole().filter(|_| end == RootKind::Unreadable);
+    let hole = node.reason().filter(|_| end == RootKind::Unreadable);
     hole.map_or_else(String::new, |hole| {
         format!(": {}", escape::text(&hole.to_string()))
     })

@@ -22,6 +22,6 @@ pub mod wait;
 pub use locate::derived::kernel;
 /// What lies below: the kernel's object model.
 pub use ntkernel::{
-    Addr, At, DerivedGlobal, Evidence, Globals, Hole, Kernel, Read, Value, image, object, process,
+    Addr, At, DerivedGlobal, Evidence, Globals, Kernel, Read, Unreadable, Value, image, object, process,
 };
 pub use system::{Symbols, System, SystemError};

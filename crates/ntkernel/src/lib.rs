@@ -23,4 +23,4 @@ pub mod process;
 
 pub use image::globals::{DerivedGlobal, Evidence};
 pub use image::kernel::{At, Globals, Kernel, Read};
-pub use image::value::{Addr, Hole, Value};
+pub use image::value::{Addr, Unreadable, Value};

@@ -89,7 +89,7 @@ impl Verb for TriageArgs {
 }
 
 pub fn run(options: &Options, session: &Session) -> anyhow::Result<Answer> {
-    let dump = DumpRef::of(session.dump().path(), options.hash, session.veil().clone());
+    let dump = DumpRef::of(session.dump().path(), options.hash, session.redactor().clone());
     let record = Record::of_session(session, &dump);
     let status = record.status;
     let line = serde_json::to_value(record.clone().line(&dump))?;

@@ -18,7 +18,7 @@ use crate::output::document::DumpRef;
 use crate::output::document::Line;
 use crate::output::document::SymbolSource;
 use crate::output::document::VERSION;
-use crate::output::holes::Holes;
+use crate::output::unreadable::Unreadables;
 use crate::output::views_lost;
 use crate::redact::Typed;
 use crate::session::Session;
@@ -219,7 +219,7 @@ impl Record {
         match Session::open(options, typed, path) {
             Ok(session) => {
                 let record = Self::of_session(&session, dump);
-                dump.veil = session.veil().clone();
+                dump.redactor = session.redactor().clone();
                 record
             }
             Err(error) => {
@@ -330,9 +330,9 @@ impl Record {
 }
 
 /// What the report could not tell.
-fn holes(hang: &Hang) -> Holes {
+fn holes(hang: &Hang) -> Unreadables {
     // A record that cannot be written as JSON is a bug, which the tests of `hang` would have found.
-    json::holes(hang, None).map(Holes::of).unwrap_or_default()
+    json::holes(hang, None).map(Unreadables::of).unwrap_or_default()
 }
 
 fn trouble(trouble: &TroubleCount) -> Problem {
@@ -364,7 +364,7 @@ fn bug_check(header: &Header) -> Option<StopCode> {
 
 #[cfg(test)]
 mod tests {
-    use alpc::Hole;
+    use alpc::Unreadable;
 
     use super::*;
 
@@ -372,15 +372,15 @@ mod tests {
     fn what_is_lacking_follows_from_the_cause() {
         let (ty, member) = ("_KTHREAD", "WaitTime");
         for (hole, lacks) in [
-            (Hole::FileCut(String::new()), Some(Lacks::Pages)),
-            (Hole::NotTold { ty, member }, Some(Lacks::Symbols)),
-            (Hole::Disputed { ty, member }, Some(Lacks::Symbols)),
-            (Hole::NoGlobal { name: "x" }, Some(Lacks::Symbols)),
+            (Unreadable::FileCut(String::new()), Some(Lacks::Pages)),
+            (Unreadable::NotTold { ty, member }, Some(Lacks::Symbols)),
+            (Unreadable::Disputed { ty, member }, Some(Lacks::Symbols)),
+            (Unreadable::NoGlobal { name: "x" }, Some(Lacks::Symbols)),
             // Neither other symbols nor another dump of the same would help.
-            (Hole::Implausible(String::new()), None),
-            (Hole::OutOfProportion, None),
-            (Hole::Walk(String::new()), None),
-            (Hole::Withheld, None),
+            (Unreadable::Implausible(String::new()), None),
+            (Unreadable::OutOfProportion, None),
+            (Unreadable::Walk(String::new()), None),
+            (Unreadable::Withheld, None),
         ] {
             assert_eq!(Lacks::by_cause(hole.cause()), lacks, "{hole:?}");
         }

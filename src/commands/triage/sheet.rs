@@ -20,7 +20,7 @@ use crate::output::records::cell;
 use crate::output::schema::columns;
 use crate::output::table::Table;
 use crate::output::table::of;
-use crate::redact::{Typed, Veil};
+use crate::redact::{Redactor, Typed};
 use crate::text::escape;
 use crate::text::time;
 
@@ -156,7 +156,7 @@ fn document(options: &Options, typed: &Typed, record: &Json, status: Status) -> 
         bytes: text("dump_bytes"),
         size: record["dump_size"].as_u64(),
         sha256: text("dump_sha256"),
-        veil: Veil::of(typed),
+        redactor: Redactor::of(typed),
     };
     let mut result = record.clone();
     if let Json::Object(members) = &mut result {

@@ -38,7 +38,7 @@ pub fn fit(
     drawing: Drawing,
     importance: &[usize],
     room: usize,
-    dot_cost: impl Fn(&super::Dot) -> usize,
+    dot_cost: impl Fn(&super::Point) -> usize,
     line_cost: impl Fn(&Line) -> usize,
 ) -> (Drawing, LeftOut) {
     let all = |drawing: &Drawing| {

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::text::graph::Dot;
 use crate::text::graph::Drawing;
 use crate::text::graph::Line;
+use crate::text::graph::Point;
 use crate::text::graph::fit;
 use crate::text::graph::fit::LeftOut;
 use crate::text::graph::views::Views;
@@ -48,7 +48,7 @@ pub fn room(drawing: &Drawing) -> usize {
     LARGEST.saturating_sub(SPARE + TITLE + PAGE.len() + dots + lines)
 }
 
-fn dot_cost(dot: &Dot) -> usize {
+fn dot_cost(dot: &Point) -> usize {
     cost(dot) + NUMBER
 }
 
@@ -122,7 +122,7 @@ mod tests {
     fn drawing(ports: usize, name: usize, evidence: usize) -> Drawing {
         let mut drawing = Drawing::default();
         for number in 0..ports {
-            drawing.dots.push(Dot {
+            drawing.dots.push(Point {
                 shape: Shape::Port,
                 label: format!("LRPC-{number:0name$x}"),
                 lines: vec![format!("port fffffa80{number:08x}")],

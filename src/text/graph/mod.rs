@@ -36,7 +36,7 @@ pub enum Shape {
 
 /// A node of a drawing.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Dot {
+pub struct Point {
     pub shape: Shape,
     /// What stands in the node: escaped for a terminal, not for the format.
     pub label: String,
@@ -106,7 +106,7 @@ const WITH_EVIDENCE: usize = 2_000;
 /// A drawing: waits with deadlocks first, then connections.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Drawing {
-    pub dots: Vec<Dot>,
+    pub dots: Vec<Point>,
     pub lines: Vec<Line>,
 }
 
@@ -209,7 +209,7 @@ impl Drawing {
                 continue;
             };
             let number = *numbers.entry(port.address.to_string()).or_insert_with(|| {
-                self.dots.push(Dot {
+                self.dots.push(Point {
                     shape: Shape::Port,
                     label: or_question(&port.name, |name| {
                         name.as_ref()
@@ -271,7 +271,7 @@ impl Drawing {
         Some(*numbers.entry(key).or_insert_with(|| {
             self.dots.push(match process {
                 Some(process) => dot(&Node::Process(process.clone()), false),
-                None => Dot {
+                None => Point {
                     shape: Shape::Process,
                     label: format!("? {id:04x}"),
                     lines: Vec::new(),
@@ -287,7 +287,7 @@ impl Drawing {
     }
 }
 
-fn dot(node: &Node, deadlock: bool) -> Dot {
+fn dot(node: &Node, deadlock: bool) -> Point {
     let address = node.address();
     let (shape, label, lines, process, state, command) = match node {
         Node::Thread(thread) => (
@@ -376,7 +376,7 @@ fn dot(node: &Node, deadlock: bool) -> Dot {
             String::new(),
         ),
     };
-    Dot {
+    Point {
         shape,
         label,
         lines,

@@ -18,7 +18,7 @@ use ntkernel::image::contract::{Global, Module, ObjectHeader, ObjectType, Port, 
 use ntkernel::image::globals::{DerivedGlobal, Evidence};
 use ntkernel::image::kernel::{At, Globals, Kernel, Read, offset};
 use ntkernel::image::list;
-use ntkernel::image::value::Hole;
+use ntkernel::image::value::Unreadable;
 use ntkernel::object;
 use ntkernel::object::directory;
 use ntkernel::object::handle;
@@ -90,7 +90,7 @@ struct Types {
     table: Option<Gva>,
     encoding: Option<Encoding>,
     /// Why some are missing, if any are.
-    gap: Option<Hole>,
+    gap: Option<Unreadable>,
 }
 
 /// Looks for something by the names that things really have, also where records get others.
@@ -137,14 +137,14 @@ impl Globals for Derived {
 
     fn type_of_index(&self, kernel: &Kernel<'_>, header: Gva, held: u64) -> Read<Gva> {
         let types = self.types(kernel);
-        let missing = || Hole::NoGlobal {
+        let missing = || Unreadable::NoGlobal {
             name: Global::ObTypeIndexTable.name(),
         };
         let index = decode(types.encoding.ok_or_else(missing)?, header, held);
         types.by_index.get(&index).copied().ok_or_else(|| {
             let at = kernel.addr(header);
             types.gap.clone().unwrap_or_else(|| {
-                Hole::Implausible(format!("the object header at {at} has no valid type index"))
+                Unreadable::Implausible(format!("the object header at {at} has no valid type index"))
             })
         })
     }
@@ -416,7 +416,7 @@ fn by_headers(kernel: &Kernel<'_>, types: &mut Types) {
 }
 
 /// The directory `\ObjectTypes`.
-fn object_types(kernel: &Kernel<'_>, gap: &mut Option<Hole>) -> Option<Gva> {
+fn object_types(kernel: &Kernel<'_>, gap: &mut Option<Unreadable>) -> Option<Gva> {
     let root = object::root_directory(kernel).ok()?;
     let inside = directory::contents(kernel.at(root));
     *gap = inside.gaps.into_iter().next();

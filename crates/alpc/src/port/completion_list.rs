@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::port;
 use ntkernel::image::contract::{CompletionList, CompletionListHeader, Port};
 use ntkernel::image::kernel::{At, Read};
-use ntkernel::image::value::{Addr, Hole, Value};
+use ntkernel::image::value::{Addr, Unreadable, Value};
 use ntkernel::object::process_ref::ProcessRef;
 
 /// A port's `_ALPC_COMPLETION_LIST`, member by member.
@@ -144,7 +144,9 @@ fn record(list: At<'_, '_>) -> CompletionListRecord {
 fn shared(list: At<'_, '_>) -> Read<SharedRecord> {
     let header = list.pointer(CompletionList::Header)?;
     if header.u64() == 0 {
-        return Err(Hole::NullPointer("_ALPC_COMPLETION_LIST.Header is null".into()));
+        return Err(Unreadable::NullPointer(
+            "_ALPC_COMPLETION_LIST.Header is null".into(),
+        ));
     }
     let header = list.kernel().at(header);
     let number = |member| header.u32(member).into();

@@ -12,7 +12,7 @@ use crate::port::queue;
 use crate::port::{self, NamedPort, PortKind};
 use ntkernel::image::contract::{CommunicationInfo, Port, Process};
 use ntkernel::image::kernel::{At, Kernel, Read};
-use ntkernel::image::value::{Addr, Hole, Value};
+use ntkernel::image::value::{Addr, Unreadable, Value};
 use ntkernel::process::ProcessRef;
 
 /// A port of a connection, as the debugger's lists show it.
@@ -182,7 +182,7 @@ pub fn ports_of(kernel: &Kernel<'_>, process: Gva) -> ProcessPortsRecord {
         match kind_of_own(port, process) {
             Ok(Some(PortKind::Connection)) => record.created.push(self::record(port)),
             Ok(Some(PortKind::ClientCommunication)) => record.connected.push(connected_to(port)),
-            Ok(_) | Err(Hole::Implausible(_)) => {}
+            Ok(_) | Err(Unreadable::Implausible(_)) => {}
             Err(hole) => {
                 let owner = Value::Missing(Box::new(hole));
                 record.undecided.push(UndecidedPort {

@@ -19,7 +19,7 @@ use crate::port::resource;
 use crate::port::{self, PortKind};
 use ntkernel::image::contract::{CommunicationInfo, Global, Message, ObjectHeader, Process};
 use ntkernel::image::kernel::{At, Kernel, Read, offset};
-use ntkernel::image::value::{Hole, Value};
+use ntkernel::image::value::{Unreadable, Value};
 use ntkernel::object::directory;
 use ntkernel::object::handle;
 use ntkernel::process;
@@ -102,7 +102,7 @@ fn not_reached(kernel: &Kernel<'_>, ports: &[Gva]) -> Vec<NotReached> {
 }
 
 /// Why ports are missing, with what is in the file all the same.
-fn with_not_reached(hole: Hole, not_reached: &[NotReached]) -> Hole {
+fn with_not_reached(hole: Unreadable, not_reached: &[NotReached]) -> Unreadable {
     if not_reached.is_empty() {
         return hole;
     }
@@ -111,7 +111,7 @@ fn with_not_reached(hole: Hole, not_reached: &[NotReached]) -> Hole {
         "{hole}; allocations of ALPC are in the file that nothing leads to: {} not reached",
         counts.join(", ")
     );
-    Hole::walk(text, Some(&hole))
+    Unreadable::walk(text, Some(&hole))
 }
 
 /// Adds to the listed ports all that something else leads to.
@@ -152,7 +152,7 @@ pub struct Leads {
     /// The ports.
     pub ports: BTreeSet<Gva>,
     /// What could not be read on the way: each may hide ports.
-    pub gaps: Vec<Hole>,
+    pub gaps: Vec<Unreadable>,
 }
 
 /// Ports that handles lead to.
@@ -209,7 +209,7 @@ fn in_table(kernel: &Kernel<'_>, process: Gva, body: u64, found: &mut Leads) -> 
 /// Whether a port is at an address. Where its type cannot be read, what does not look like one may be one.
 fn is_surely_a_port(object: At<'_, '_>) -> Read<bool> {
     match port::is_port_object(object) {
-        Err(hole @ Hole::Memory(_)) => match port::is_tied(object) {
+        Err(hole @ Unreadable::Memory(_)) => match port::is_tied(object) {
             Ok(true) => Ok(true),
             _ => Err(hole),
         },
@@ -264,7 +264,7 @@ fn neighbours(kernel: &Kernel<'_>, address: Gva) -> Vec<Gva> {
 }
 
 fn infos(port: At<'_, '_>) -> Vec<Gva> {
-    let own: Result<Gva, Hole> = port::info(port).map(|info| info.address());
+    let own: Result<Gva, Unreadable> = port::info(port).map(|info| info.address());
     let mut infos: Vec<Gva> = own.into_iter().collect();
     if matches!(port::kind(port), Ok(PortKind::Connection)) {
         infos.extend(

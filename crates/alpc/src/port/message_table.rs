@@ -8,7 +8,7 @@ use kdump::Gva;
 
 use ntkernel::image::contract::{Global, Message, PortMessage};
 use ntkernel::image::kernel::{At, Kernel, Read, offset};
-use ntkernel::image::value::Hole;
+use ntkernel::image::value::Unreadable;
 use ntkernel::object::handle::{self, Entry};
 
 /// Bits of an id that are a handle.
@@ -26,7 +26,7 @@ pub struct Messages {
     /// The messages, in order of table and handle. One whose memory is not in the dump is among them.
     pub messages: Vec<Gva>,
     /// What could not be read: messages may be missing for each.
-    pub gaps: Vec<Hole>,
+    pub gaps: Vec<Unreadable>,
 }
 
 /// Lists the messages of the message tables that are in use.
@@ -46,7 +46,7 @@ pub fn messages(kernel: &Kernel<'_>) -> Read<Messages> {
             }
             found.gaps.extend(secondary.gap);
         }
-        Err(Hole::NoGlobal { .. }) => {}
+        Err(Unreadable::NoGlobal { .. }) => {}
         Err(hole) => found.gaps.push(hole),
     }
     Ok(found)
@@ -145,7 +145,7 @@ fn secondary_tables(kernel: &Kernel<'_>) -> Read<Secondary> {
 struct Secondary {
     tables: Vec<Gva>,
     /// What hides whether there are more.
-    gap: Option<Hole>,
+    gap: Option<Unreadable>,
 }
 
 fn tables_at(kernel: &Kernel<'_>, array: Gva) -> Read<Secondary> {
@@ -162,7 +162,7 @@ fn tables_at(kernel: &Kernel<'_>, array: Gva) -> Read<Secondary> {
             Ok(true) if found.tables.contains(&table) => {}
             Ok(true) => found.tables.push(table),
             // Where it leads by links that lead nowhere, it is no table.
-            Ok(false) | Err(Hole::NullPointer(_)) => break,
+            Ok(false) | Err(Unreadable::NullPointer(_)) => break,
             Err(hole) => {
                 found.gap = Some(hole);
                 break;

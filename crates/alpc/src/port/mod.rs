@@ -25,7 +25,7 @@ use ntkernel::image::expected::Expected;
 use ntkernel::image::kernel::{At, Kernel, Read};
 use ntkernel::image::list::{self, List};
 use ntkernel::image::schema::schema_as_text;
-use ntkernel::image::value::{Addr, Hole, Value};
+use ntkernel::image::value::{Addr, Unreadable, Value};
 use ntkernel::object;
 use ntkernel::object::blob::{self, BlobKind};
 use ntkernel::object::marks;
@@ -115,7 +115,7 @@ impl PortRef {
         Self {
             address: kernel.addr(address),
             kind: match kind_if_any(kernel.at(address)) {
-                Err(Hole::Implausible(_)) => Value::Known(None),
+                Err(Unreadable::Implausible(_)) => Value::Known(None),
                 kind => kind.into(),
             },
         }
@@ -134,11 +134,13 @@ impl PortRef {
 pub fn kind(port: At<'_, '_>) -> Read<PortKind> {
     let bits = port.uint(Port::Type)?;
     let at = port.kernel().addr(port.address());
-    let no_port = || Hole::Implausible(format!("no live ALPC port is at {at}"));
+    let no_port = || Unreadable::Implausible(format!("no live ALPC port is at {at}"));
     let Some(kind) = PortKind::from_bits(bits) else {
         return Err(match is_port_object(port) {
             // Between its creation and its connection a port is of no kind yet.
-            Ok(true) => Hole::Implausible(format!("the state of the ALPC port {at} names no kind of port")),
+            Ok(true) => {
+                Unreadable::Implausible(format!("the state of the ALPC port {at} names no kind of port"))
+            }
             _ => no_port(),
         });
     };
@@ -157,10 +159,10 @@ pub fn kind(port: At<'_, '_>) -> Read<PortKind> {
 /// Nothing, or why no port is at an address: see [`marks::expect`].
 ///
 /// # Errors
-/// [`Hole::NotThere`].
+/// [`Unreadable::NotThere`].
 pub(crate) fn expect(kernel: &Kernel<'_>, address: Gva) -> Read<()> {
     match kind(kernel.at(address)) {
-        Err(Hole::Implausible(_) | Hole::NotThere { .. }) => {
+        Err(Unreadable::Implausible(_) | Unreadable::NotThere { .. }) => {
             Err(marks::not_there(kernel, Expected::Port, address))
         }
         _ => marks::expect(kernel, Expected::Port, address),
@@ -200,7 +202,7 @@ pub fn is_port_object(port: At<'_, '_>) -> Read<bool> {
     let port_type = kernel.global_pointer(Global::AlpcPortObjectType)?;
     match object::type_address(header) {
         Ok(found) => Ok(found == port_type),
-        Err(Hole::Implausible(_)) => Ok(false),
+        Err(Unreadable::Implausible(_)) => Ok(false),
         Err(hole) => Err(hole),
     }
 }
@@ -302,7 +304,7 @@ pub fn info<'k, 'd>(port: At<'k, 'd>) -> Read<At<'k, 'd>> {
     let info = port.pointer(Port::CommunicationInfo)?;
     if info.u64() == 0 {
         let at = port.kernel().addr(port.address());
-        return Err(Hole::Implausible(format!(
+        return Err(Unreadable::Implausible(format!(
             "the port {at} has no communication info"
         )));
     }

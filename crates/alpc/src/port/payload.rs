@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use ntkernel::image::contract::{Message, PortMessage, Reserve, Type};
 use ntkernel::image::kernel::{At, Kernel, Read, offset};
-use ntkernel::image::value::{Addr, Hole, Value};
+use ntkernel::image::value::{Addr, Unreadable, Value};
 
 /// Bytes of data behind a message of 64-bit and of 32-bit systems.
 const ROOM: u64 = 0x200;
@@ -77,7 +77,7 @@ pub struct PayloadGap {
     /// How many they are.
     pub length: u64,
     /// Why.
-    pub reason: Hole,
+    pub reason: Unreadable,
 }
 
 /// Bytes of a message's data behind a gap.
@@ -110,7 +110,7 @@ pub(crate) fn payload(message: At<'_, '_>) -> Read<Payload> {
     let kernel = message.kernel();
     // Nothing tells which of the bytes are a name or an id.
     if kernel.redaction().is_some() {
-        return Err(Hole::Withheld);
+        return Err(Unreadable::Withheld);
     }
     let header = message.embedded(Message::PortMessage)?;
     let length = u64::from(header.u16(PortMessage::DataLength)?);
@@ -150,7 +150,7 @@ fn in_sender(message: At<'_, '_>) -> Read<Option<Addr>> {
 impl Payload {
     fn not_captured_at(&mut self, at: Option<Addr>) {
         if let Some(at) = at {
-            self.complete = Value::from(Err(Hole::NotCaptured { at }));
+            self.complete = Value::from(Err(Unreadable::NotCaptured { at }));
             self.sender_address = Some(at);
         }
     }
@@ -176,7 +176,7 @@ fn room_of_reserve(message: At<'_, '_>, reserve: At<'_, '_>) -> Read<u64> {
     let room = size.checked_sub(kernel.size_of(Type::PortMessage)?);
     room.filter(|_| is_its_own && size <= MOST).ok_or_else(|| {
         let at = kernel.addr(reserve.address());
-        Hole::Implausible(format!(
+        Unreadable::Implausible(format!(
             "the reserve at {at} does not tell how much room its message has"
         ))
     })
@@ -200,7 +200,7 @@ impl Gathered {
                 let text = format!(
                     "the message {at} has no extension buffer for the {rest} bytes that have no room behind it"
                 );
-                return self.gap(inline, rest, Hole::NullPointer(text));
+                return self.gap(inline, rest, Unreadable::NullPointer(text));
             }
             Err(hole) => return self.gap(inline, rest, hole.clone()),
         };
@@ -212,7 +212,7 @@ impl Gathered {
             self.gap(
                 inline.saturating_add(held),
                 rest.saturating_sub(held),
-                Hole::Implausible(text),
+                Unreadable::Implausible(text),
             );
         }
     }
@@ -243,7 +243,7 @@ impl Gathered {
         }
     }
 
-    fn gap(&mut self, at: u64, length: u64, reason: Hole) {
+    fn gap(&mut self, at: u64, length: u64, reason: Unreadable) {
         match self.gaps.last_mut() {
             Some(last) if last.offset.saturating_add(last.length) == at => {
                 last.length = last.length.saturating_add(length);

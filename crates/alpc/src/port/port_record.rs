@@ -14,7 +14,7 @@ use crate::port::{
 };
 use ntkernel::image::contract::{CommunicationInfo, ObjectHeader, Port, PortAttributes};
 use ntkernel::image::kernel::{At, Kernel, Read};
-use ntkernel::image::value::{Addr, Hole, Value};
+use ntkernel::image::value::{Addr, Unreadable, Value};
 use ntkernel::object;
 use ntkernel::object::identify::{self, Identity};
 use ntkernel::object::process_ref::ProcessRef;
@@ -177,7 +177,7 @@ pub struct NotAPort {
 pub fn port(kernel: &Kernel<'_>, address: Gva, detail: Detail) -> Result<PortRecord, NotAPort> {
     let port = kernel.at(address);
     let kind = kind_if_any(port);
-    if let Err(Hole::Implausible(_)) = &kind
+    if let Err(Unreadable::Implausible(_)) = &kind
         && !is_port_object(port).unwrap_or(false)
     {
         return Err(NotAPort {

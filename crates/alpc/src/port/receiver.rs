@@ -12,7 +12,7 @@ use crate::port::enumerate;
 use crate::port::waiter::{self, AlpcWait, ThreadRecord};
 use ntkernel::image::contract::{Port, Process, Thread, ThreadControl};
 use ntkernel::image::kernel::{At, Kernel, Read};
-use ntkernel::image::value::{Hole, Value};
+use ntkernel::image::value::{Unreadable, Value};
 use ntkernel::process::roots::{FoundBy, Members};
 use ntkernel::process::thread::{self, WaitReason};
 use ntkernel::process::thread_details;
@@ -33,7 +33,7 @@ pub struct Receivers {
     /// The ports that report to a completion port.
     completion: HashMap<Gva, Vec<Gva>>,
     /// Why threads or ports may be missing.
-    gap: Option<Hole>,
+    gap: Option<Unreadable>,
 }
 
 impl Receivers {
@@ -146,8 +146,8 @@ impl Receivers {
     }
 }
 
-fn too_many() -> Hole {
-    Hole::Walk(format!("gave up after {CAP} threads"))
+fn too_many() -> Unreadable {
+    Unreadable::Walk(format!("gave up after {CAP} threads"))
 }
 
 /// A process with its threads.
@@ -187,7 +187,7 @@ impl ProcessThreads {
     /// Leaves only the threads that `keep` wants. Whether it has any, or may have more.
     pub fn retain(&mut self, keep: impl Fn(&ThreadRecord) -> bool) -> bool {
         self.threads.retain(keep);
-        !self.threads.is_empty() || self.complete.hole().is_some()
+        !self.threads.is_empty() || self.complete.reason().is_some()
     }
 }
 

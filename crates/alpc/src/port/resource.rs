@@ -15,7 +15,7 @@ use ntkernel::image::contract::{
 };
 use ntkernel::image::kernel::{At, Kernel, Read, offset};
 use ntkernel::image::list::{self, List};
-use ntkernel::image::value::{Addr, Hole, Value};
+use ntkernel::image::value::{Addr, Unreadable, Value};
 use ntkernel::object::blob::{self, BlobKind, Freed, plausible_kind};
 use ntkernel::object::identify::{self, Identity};
 use ntkernel::object::process_ref::ProcessRef;
@@ -315,14 +315,14 @@ pub fn resources(kernel: &Kernel<'_>, address: Gva) -> Result<Resources, NotARes
     let port = kernel.at(address);
     let is_port = match &kind {
         Ok(_) => false,
-        Err(Hole::Implausible(_)) => port::kind(port).is_ok(),
+        Err(Unreadable::Implausible(_)) => port::kind(port).is_ok(),
         // Where the header of a resource may be, memory is missing: a port's bits alone could be anything.
         Err(_) => port::is_certain(port),
     };
     if is_port {
         return Ok(of_port(port));
     }
-    if let Err(Hole::Implausible(_)) = kind {
+    if let Err(Unreadable::Implausible(_)) = kind {
         return Err(NotAResource {
             address: kernel.addr(address),
             what: identify::identify(kernel, address),
@@ -385,11 +385,11 @@ impl<'k, 'd> Gatherer<'k, 'd> {
         ResourceRecord {
             address: kernel.addr(address),
             members: match (&kind, expected) {
-                (&Ok(kind), None) | (Err(Hole::Memory(_)), Some(kind)) => {
+                (&Ok(kind), None) | (Err(Unreadable::Memory(_)), Some(kind)) => {
                     Ok(self.members(kernel.at(address), kind))
                 }
                 (&Ok(kind), Some(expected)) if kind == expected => Ok(self.members(kernel.at(address), kind)),
-                (Ok(kind), Some(expected)) => Err(Hole::Walk(format!(
+                (Ok(kind), Some(expected)) => Err(Unreadable::Walk(format!(
                     "it is {kind} in a list of {expected}, and not followed"
                 ))),
                 (Err(hole), _) => Err(hole.clone()),
@@ -495,8 +495,8 @@ impl<'k, 'd> Gatherer<'k, 'd> {
         })
     }
 
-    fn too_many() -> Hole {
-        Hole::Walk(format!("gave up after {CAP} resources"))
+    fn too_many() -> Unreadable {
+        Unreadable::Walk(format!("gave up after {CAP} resources"))
     }
 }
 
@@ -670,7 +670,7 @@ fn handle_entries(
         index = index.saturating_add(1);
     }
     if total > HANDLE_CAP && complete.is_ok() {
-        complete = Err(Hole::Walk(format!(
+        complete = Err(Unreadable::Walk(format!(
             "gave up after {HANDLE_CAP} of {total} handles"
         )));
     }
@@ -689,7 +689,7 @@ fn own_page(kernel: &Kernel<'_>, handles: Gva, entry: Gva, stride: u64, number: 
     let claimed = kernel.claim(Part::ResourceHandle, entry, owner);
     claimed.map_err(|taken| {
         let (at, other) = (kernel.addr(entry), kernel.addr(taken.owner));
-        Hole::Walk(format!("the handles at {at} are those of the table at {other}"))
+        Unreadable::Walk(format!("the handles at {at} are those of the table at {other}"))
     })
 }
 

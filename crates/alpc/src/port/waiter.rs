@@ -10,7 +10,7 @@ use ntkernel::image::expected::Expected;
 use ntkernel::image::kernel::{At, Kernel, Read};
 use ntkernel::image::list::{self, List};
 use ntkernel::image::root_set::FoundBy;
-use ntkernel::image::value::{Addr, Hole, Value};
+use ntkernel::image::value::{Addr, Unreadable, Value};
 use ntkernel::object::marks::{self, expect};
 use ntkernel::object::process_ref::ProcessRef;
 use ntkernel::process::roots;
@@ -216,7 +216,7 @@ enum Place {
     /// At what it was suspended with, in place of what it waited at before.
     Suspended,
     /// It cannot be told.
-    Hidden(Hole),
+    Hidden(Unreadable),
 }
 
 /// Where a waiting thread waits. Both who waits for a reply and who waits for a message to receive does so at the
@@ -239,7 +239,7 @@ fn place(thread: At<'_, '_>) -> Read<Place> {
         }
     }
     // A wait block that was overwritten leads to nothing that anybody could wait for.
-    let overwritten = objects.iter().find_map(|object| object.kind.hole());
+    let overwritten = objects.iter().find_map(|object| object.kind.reason());
     if let (WaitReason::WR_LPC_REPLY, Some(hole)) = (reason, overwritten) {
         return Ok(Place::Hidden(hole.clone()));
     }

@@ -18,7 +18,7 @@ use crate::port::queue::{self, QueueKind};
 use crate::port::{self, PortKind};
 use ntkernel::image::contract::{CommunicationInfo, Message, ObjectHeader, Port, PortMessage, Type};
 use ntkernel::image::kernel::{At, Kernel, Read};
-use ntkernel::image::value::{Addr, Hole, Value};
+use ntkernel::image::value::{Addr, Unreadable, Value};
 use ntkernel::object;
 use ntkernel::process;
 
@@ -84,7 +84,7 @@ struct Check<'k, 'd> {
     /// In which queues of which ports each message was found.
     membership: BTreeMap<Gva, Vec<(Gva, QueueKind)>>,
     /// Ports whose queues were followed, and why that was not to their ends.
-    queues: BTreeMap<Gva, Option<Hole>>,
+    queues: BTreeMap<Gva, Option<Unreadable>>,
     /// Completion ports that were looked at.
     completion_ports: BTreeSet<Gva>,
 }
@@ -133,15 +133,15 @@ impl<'k, 'd> Check<'k, 'd> {
     }
 
     /// Something that could not be checked, and why.
-    fn could_not(&mut self, hole: Hole) {
+    fn could_not(&mut self, hole: Unreadable) {
         if self.told.insert(hole.to_string()) {
             self.unchecked.push(Value::Missing(Box::new(hole)));
         }
     }
 
     /// The same, of a check for which `hole` hides one of the two sides.
-    fn could_not_tell(&mut self, what: &str, hole: &Hole) {
-        self.could_not(Hole::walk(format!("{what}: {hole}"), Some(hole)));
+    fn could_not_tell(&mut self, what: &str, hole: &Unreadable) {
+        self.could_not(Unreadable::walk(format!("{what}: {hole}"), Some(hole)));
     }
 
     fn port(&mut self, port: At<'k, 'd>) {
@@ -162,7 +162,7 @@ impl<'k, 'd> Check<'k, 'd> {
 
     fn kind(&mut self, port: At<'k, 'd>) -> Option<PortKind> {
         match port::kind(port) {
-            Err(Hole::Implausible(text)) if port.flag(Port::Initialized).is_ok_and(|set| set) => {
+            Err(Unreadable::Implausible(text)) if port.flag(Port::Initialized).is_ok_and(|set| set) => {
                 self.find(
                     "port-kind",
                     &[port.address()],
@@ -172,7 +172,7 @@ impl<'k, 'd> Check<'k, 'd> {
                 None
             }
             // A port that is not initialized yet has nothing to agree with.
-            Err(Hole::Implausible(_)) => None,
+            Err(Unreadable::Implausible(_)) => None,
             kind => self.read(kind),
         }
     }
@@ -450,7 +450,7 @@ impl<'k, 'd> Check<'k, 'd> {
     }
 
     /// A port to which no handle and no name leads must count no handles. `gap` is what may hide one.
-    fn handle_count(&mut self, port: Gva, gap: Option<&Hole>) {
+    fn handle_count(&mut self, port: Gva, gap: Option<&Unreadable>) {
         let header = object::header(self.kernel, port);
         let handles = self.read(header.and_then(|header| header.uint(ObjectHeader::HandleCount)));
         let at = self.kernel.addr(port);
@@ -515,7 +515,7 @@ impl<'k, 'd> Check<'k, 'd> {
         if !self.queues.contains_key(&port) {
             match port::kind(self.kernel.at(port)) {
                 Ok(_) => self.queues_of(self.kernel.at(port)),
-                Err(Hole::Implausible(_)) => return,
+                Err(Unreadable::Implausible(_)) => return,
                 Err(hole) => return self.could_not(hole),
             }
         }

@@ -25,7 +25,7 @@ use crate::wait::node::{MessageNode, Node, NodeId, ThreadNode};
 use crate::wait::unread::{Part, Unread};
 use ntkernel::image::contract::Message;
 use ntkernel::image::kernel::Kernel;
-use ntkernel::image::value::{Addr, Hole, Value};
+use ntkernel::image::value::{Addr, Unreadable, Value};
 use ntkernel::object;
 use ntkernel::process::{self, ProcessRecord};
 
@@ -245,7 +245,7 @@ enum Belongs {
 }
 
 impl Belongs {
-    fn when(read: Result<bool, Hole>, what: Part, at: Addr) -> Self {
+    fn when(read: Result<bool, Unreadable>, what: Part, at: Addr) -> Self {
         match read {
             Ok(true) => Self::Yes,
             Ok(false) => Self::No,
@@ -310,7 +310,7 @@ pub struct Facts<'k, 'd> {
     kernel: &'k Kernel<'d>,
     waits: OnceCell<Waits>,
     ports: OnceCell<Ports>,
-    processes: OnceCell<Result<process::Processes, Hole>>,
+    processes: OnceCell<Result<process::Processes, Unreadable>>,
 }
 
 struct Waits {
@@ -388,7 +388,7 @@ impl<'k, 'd> Facts<'k, 'd> {
         })
     }
 
-    fn processes(&self) -> &Result<process::Processes, Hole> {
+    fn processes(&self) -> &Result<process::Processes, Unreadable> {
         self.processes.get_or_init(|| process::all(self.kernel))
     }
 }
@@ -430,12 +430,12 @@ impl Facts<'_, '_> {
         };
         let mut unread: Vec<Unread> = graph.unread.iter().chain(doubts).cloned().collect();
         unread.extend(graph.nodes().filter_map(unread_servers));
-        if let Some(hole) = graph.clock.hole() {
+        if let Some(hole) = graph.clock.reason() {
             // Of two blockers with as many threads behind them, the longer wait comes first.
             unread.push(Unread::new(Part::Clock, None, hole.clone()));
         }
         if hang.signature.lacks_names() {
-            let hole = Hole::Walk("a name in the signature cannot be read".to_owned());
+            let hole = Unreadable::Walk("a name in the signature cannot be read".to_owned());
             unread.push(Unread::new(Part::Signature, None, hole));
         }
         // Whoever waits is there, whatever is hidden: only `none` is certainly wrong then.
@@ -473,8 +473,8 @@ fn doubts(kernel: &Kernel<'_>, graph: &Graph) -> Vec<Unread> {
         .filter_map(|(_, node)| {
             let hole = match node {
                 Node::Message(message) => unread_message(kernel, message)?,
-                Node::Mutant(mutant) => mutant.owner.hole()?.clone(),
-                Node::Lock(lock) => lock.owners.hole()?.clone(),
+                Node::Mutant(mutant) => mutant.owner.reason()?.clone(),
+                Node::Lock(lock) => lock.owners.reason()?.clone(),
                 _ => return None,
             };
             let what = match node {
@@ -488,13 +488,13 @@ fn doubts(kernel: &Kernel<'_>, graph: &Graph) -> Vec<Unread> {
 }
 
 /// What hides where a message went.
-fn unread_message(kernel: &Kernel<'_>, message: &MessageNode) -> Option<Hole> {
+fn unread_message(kernel: &Kernel<'_>, message: &MessageNode) -> Option<Unreadable> {
     let at = kernel.at(message.address.gva());
     let members = [Message::PortQueue, Message::ServerThread, Message::QueueType];
     let own = members.into_iter().find_map(|member| at.uint(member).err());
-    own.or_else(|| message.port.hole().cloned())
-        .or_else(|| message.queue.hole().cloned())
-        .or_else(|| message.server_thread.hole().cloned())
+    own.or_else(|| message.port.reason().cloned())
+        .or_else(|| message.queue.reason().cloned())
+        .or_else(|| message.server_thread.reason().cloned())
 }
 
 /// A process one of whose threads received a message: nothing tells through which of them a ring may go.
@@ -503,7 +503,7 @@ fn unnamed_receiver((_, node): (NodeId, &Node)) -> Option<Unread> {
         return None;
     };
     process.is_receiver.then(|| {
-        let hole = Hole::Walk("nothing names the thread that received a message".to_owned());
+        let hole = Unreadable::Walk("nothing names the thread that received a message".to_owned());
         Unread::new(Part::ServerThread, Some(process.address), hole)
     })
 }
@@ -515,10 +515,10 @@ fn unread_servers((_, node): (NodeId, &Node)) -> Option<Unread> {
     };
     let hole = match &port.servers {
         Value::Missing(hole) => (**hole).clone(),
-        Value::Known(servers) => match servers.complete.hole() {
+        Value::Known(servers) => match servers.complete.reason() {
             Some(hole) => hole.clone(),
             None if servers.unreadable > 0 => {
-                Hole::Walk("what some of the port's threads do cannot be read".to_owned())
+                Unreadable::Walk("what some of the port's threads do cannot be read".to_owned())
             }
             None => return None,
         },
@@ -531,7 +531,7 @@ struct Wait<'g> {
     thread: &'g ThreadNode,
     message: Option<&'g MessageNode>,
     /// Why it is not certain that it waits for a reply, if it is not.
-    unconfirmed: Option<Hole>,
+    unconfirmed: Option<Unreadable>,
 }
 
 /// Waits.
@@ -702,7 +702,7 @@ impl Facts<'_, '_> {
 }
 
 /// What hides whether a step is a wait for a reply.
-fn unconfirmed(edge: &Edge) -> Option<Hole> {
+fn unconfirmed(edge: &Edge) -> Option<Unreadable> {
     if edge.certainty != Certainty::Unknown {
         return None;
     }
@@ -710,7 +710,7 @@ fn unconfirmed(edge: &Edge) -> Option<Hole> {
         Says::Unreadable(hole) => Some((**hole).clone()),
         _ => None,
     });
-    Some(holes.unwrap_or_else(|| Hole::Walk("nothing confirms the wait".to_owned())))
+    Some(holes.unwrap_or_else(|| Unreadable::Walk("nothing confirms the wait".to_owned())))
 }
 
 impl Wait<'_> {
@@ -729,14 +729,14 @@ impl Wait<'_> {
         (self.thread.waited().unwrap_or(0), Found::Wait(finding))
     }
 
-    fn doubt(&self, hole: &Hole) -> Unread {
+    fn doubt(&self, hole: &Unreadable) -> Unread {
         let message = self.message.map(|message| message.address);
         Unread::new(Part::Message, message.or(Some(self.thread.address)), hole.clone())
     }
 }
 
 /// Whether a port has a name, or a path when that is what is wanted.
-fn is_named(kernel: &Kernel<'_>, port: Gva, wanted: &str) -> Result<bool, Hole> {
+fn is_named(kernel: &Kernel<'_>, port: Gva, wanted: &str) -> Result<bool, Unreadable> {
     let own = port::own_name(kernel.at(port))?;
     let Some(own) = own.filter(|own| select::names(own, process::file_name(wanted))) else {
         return Ok(false);
@@ -783,7 +783,7 @@ impl Facts<'_, '_> {
     }
 
     fn hidden_ports(&self) -> Option<Unread> {
-        let hole = self.ports().complete.hole()?;
+        let hole = self.ports().complete.reason()?;
         Some(Unread::new(Part::Ports, None, hole.clone()))
     }
 
@@ -935,7 +935,7 @@ impl Facts<'_, '_> {
                         Belongs::Maybe(hole) => hidden.push(hole),
                     }
                 }
-                let gap = all.complete.hole();
+                let gap = all.complete.reason();
                 hidden.extend(gap.map(|hole| Unread::new(Part::Processes, None, hole.clone())));
             }
             Err(hole) => hidden.push(Unread::new(Part::Processes, None, hole.clone())),
@@ -999,7 +999,7 @@ impl Facts<'_, '_> {
             unread: Vec::new(),
         };
         if pages.is_some() && share.is_none() {
-            let hole = Hole::Walk("the dump does not tell how many pages it should hold".to_owned());
+            let hole = Unreadable::Walk("the dump does not tell how many pages it should hold".to_owned());
             gathered.unread.push(Unread::new(Part::Pages, None, hole));
         }
         gathered.outcome()
@@ -1035,11 +1035,11 @@ impl Facts<'_, '_> {
                         process.handle_count.is_unreadable(),
                     ])
                 })
-                .fold(holes(&[all.complete.hole().is_some()]), u64::saturating_add),
+                .fold(holes(&[all.complete.reason().is_some()]), u64::saturating_add),
             Err(_) => 1,
         };
         of_ports
-            .fold(holes(&[ports.complete.hole().is_some()]), u64::saturating_add)
+            .fold(holes(&[ports.complete.reason().is_some()]), u64::saturating_add)
             .saturating_add(count(waits))
             .saturating_add(count(lengths.count()))
             .saturating_add(of_processes)
@@ -1064,7 +1064,7 @@ mod tests {
     use super::*;
 
     fn gathered(broken: bool, holes: usize) -> Outcome {
-        let hole = || Unread::new(Part::Ports, None, Hole::Walk("gone".to_owned()));
+        let hole = || Unread::new(Part::Ports, None, Unreadable::Walk("gone".to_owned()));
         Gathered {
             broken,
             found: Vec::new(),
@@ -1084,7 +1084,13 @@ mod tests {
 
     #[test]
     fn of_two_tests_the_one_that_says_no_decides() {
-        let maybe = || Belongs::Maybe(Unread::new(Part::Ports, None, Hole::Walk("gone".to_owned())));
+        let maybe = || {
+            Belongs::Maybe(Unread::new(
+                Part::Ports,
+                None,
+                Unreadable::Walk("gone".to_owned()),
+            ))
+        };
         assert!(matches!(maybe().and(|| Belongs::No), Belongs::No));
         assert!(matches!(Belongs::No.and(maybe), Belongs::No));
         assert!(matches!(maybe().and(|| Belongs::Yes), Belongs::Maybe(_)));

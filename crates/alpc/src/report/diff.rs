@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::report::snapshot::{Boot, ConnectionFact, Listed, PortFact, ProcessFact, Snapshot, WaitFact};
 use crate::wait::signature::without_drawn;
 use crate::wait::unread::{Part, Unread};
-use ntkernel::image::value::{Addr, Hole, Value};
+use ntkernel::image::value::{Addr, Unreadable, Value};
 use ntkernel::process::ProcessRef;
 
 /// Two boots whose starts are nearer than this, by the headers' clocks, may be one: clocks are set and slewed while a
@@ -469,7 +469,7 @@ impl Changes {
                 (first, second) => {
                     let holes = [(Which::First, first), (Which::Second, second)];
                     let doubts = holes.into_iter().filter_map(|(dump, value)| {
-                        let part = Unread::new(measure.part(), Some(one.address()), value.hole()?.clone());
+                        let part = Unread::new(measure.part(), Some(one.address()), value.reason()?.clone());
                         Some(Doubt { dump, part })
                     });
                     self.unknown(one, Some(measure), doubts.collect());
@@ -691,10 +691,13 @@ fn agree<T: PartialEq>(first: &Value<T>, second: &Value<T>) -> Option<bool> {
 
 /// What neither of two values tells.
 fn doubt<T>(what: Part, at: Addr, first: &Value<T>, second: &Value<T>) -> Doubt {
-    let (dump, hole) = match (first.hole(), second.hole()) {
+    let (dump, hole) = match (first.reason(), second.reason()) {
         (Some(hole), _) => (Which::First, hole.clone()),
         (None, Some(hole)) => (Which::Second, hole.clone()),
-        (None, None) => (Which::First, Hole::Walk("nothing tells the two apart".to_owned())),
+        (None, None) => (
+            Which::First,
+            Unreadable::Walk("nothing tells the two apart".to_owned()),
+        ),
     };
     Doubt {
         dump,
@@ -707,7 +710,7 @@ fn owner_address(owner: &Value<Option<ProcessRef>>) -> Value<Option<Addr>> {
 }
 
 /// The image name of a process that something belongs to; none for nobody's.
-fn image(owner: &Value<Option<ProcessRef>>) -> Result<Option<String>, Hole> {
+fn image(owner: &Value<Option<ProcessRef>>) -> Result<Option<String>, Unreadable> {
     match owner.get()? {
         Some(process) => process.image.get().cloned().map(Some),
         None => Ok(None),
@@ -715,7 +718,7 @@ fn image(owner: &Value<Option<ProcessRef>>) -> Result<Option<String>, Hole> {
 }
 
 /// A path or name without what is drawn at run time.
-fn stable(path: &Value<Option<String>>) -> Result<Option<String>, Hole> {
+fn stable(path: &Value<Option<String>>) -> Result<Option<String>, Unreadable> {
     let path = path.get()?.as_deref();
     Ok(path.map(|path| without_drawn(path, String::push)))
 }
@@ -934,10 +937,10 @@ mod tests {
     use kdump::Gva;
 
     use super::*;
-    use ntkernel::image::value::Hole;
+    use ntkernel::image::value::Unreadable;
 
     fn unread<T>() -> Value<T> {
-        Value::Missing(Box::new(Hole::Implausible("of a test".into())))
+        Value::Missing(Box::new(Unreadable::Implausible("of a test".into())))
     }
 
     fn boot(ticks: Option<u64>) -> Boot {

@@ -14,7 +14,7 @@ use crate::wait;
 use ntkernel::image::contract::{BlobCounters, BlobType, Global, ObjectHeader};
 use ntkernel::image::kernel::{At, Kernel, Read, offset};
 use ntkernel::image::redact::Ids;
-use ntkernel::image::value::{Addr, Hole, Value};
+use ntkernel::image::value::{Addr, Unreadable, Value};
 use ntkernel::object;
 use ntkernel::object::blob::BlobKind;
 
@@ -197,11 +197,11 @@ fn optional<T>(kernel: &Kernel<'_>, value: Value<T>) -> Value<T> {
     }
 }
 
-fn absent(kernel: &Kernel<'_>, hole: Hole) -> Hole {
+fn absent(kernel: &Kernel<'_>, hole: Unreadable) -> Unreadable {
     match hole {
         // A layout that was chosen among those of other kernels says nothing of what variables this one has.
         hole if kernel.layout().certainty() == Certainty::Invariants => hole,
-        Hole::NoGlobal { name } => Hole::NoMember {
+        Unreadable::NoGlobal { name } => Unreadable::NoMember {
             ty: "nt",
             member: name,
         },
@@ -273,7 +273,7 @@ impl PortCounts {
 /// What was read; `complete` keeps the first reason why something was not.
 fn first_reason<T>(complete: &mut Value<()>, read: Read<T>) -> Option<T> {
     read.map_err(|hole| {
-        if complete.hole().is_none() {
+        if complete.reason().is_none() {
             *complete = Value::from(Err(hole));
         }
     })
@@ -368,7 +368,7 @@ fn counter(blob: At<'_, '_>, own: BlobType, pointed_to: BlobCounters) -> Read<u3
     }
     let counters = blob.pointer(BlobType::Counters)?;
     if counters.u64() == 0 {
-        return Err(Hole::NullPointer("_BLOB_TYPE.Counters is null".into()));
+        return Err(Unreadable::NullPointer("_BLOB_TYPE.Counters is null".into()));
     }
     blob.kernel().at(counters).u32(pointed_to)
 }

@@ -12,7 +12,7 @@ use crate::port::queue::{self, QueueKind};
 use crate::report::near::{Near, Nearest};
 use ntkernel::image::contract::{ClientId, Global, Message, PortMessage, Process, Thread, ThreadControl};
 use ntkernel::image::kernel::{At, Kernel, Read};
-use ntkernel::image::value::{Addr, Hole, NULL_REGION};
+use ntkernel::image::value::{Addr, NULL_REGION, Unreadable};
 use ntkernel::object;
 use ntkernel::object::directory::{self, same_name};
 use ntkernel::object::handle;
@@ -189,7 +189,7 @@ pub enum NotSelected {
         /// What the user gave.
         selector: Selector,
         /// What could not be searched.
-        gaps: Vec<Hole>,
+        gaps: Vec<Unreadable>,
         /// Names that may have been meant.
         near: Vec<Near>,
     },
@@ -231,7 +231,7 @@ impl NotSelected {
 #[derive(Default)]
 struct Search {
     found: Vec<Candidate>,
-    gaps: Vec<Hole>,
+    gaps: Vec<Unreadable>,
     near: Vec<Near>,
 }
 
@@ -334,7 +334,7 @@ fn current(kernel: &Kernel<'_>, search: &mut Search) -> Vec<(Gva, Gva)> {
             .global(Global::KiProcessorBlock)
             .and_then(|table| kernel.cursor().pointer(table));
         let reason = table.err().unwrap_or_else(|| {
-            Hole::Walk("no processor's control block leads to a thread that can be read".into())
+            Unreadable::Walk("no processor's control block leads to a thread that can be read".into())
         });
         search.gaps.push(reason);
     }
@@ -363,7 +363,7 @@ pub fn described(kernel: &Kernel<'_>, address: Addr) -> Candidate {
 ///
 /// # Errors
 /// There is none, as far as the processes can be read.
-pub fn processes_of(kernel: &Kernel<'_>, image: &str) -> Result<(Vec<Gva>, Vec<Hole>), NotSelected> {
+pub fn processes_of(kernel: &Kernel<'_>, image: &str) -> Result<(Vec<Gva>, Vec<Unreadable>), NotSelected> {
     let search = processes(kernel, |at| process::has_image(at, image))
         .or_near(image, kernel, |nearest| offer_images(kernel, image, nearest));
     if search.found.is_empty() {
@@ -553,7 +553,7 @@ fn ports(kernel: &Kernel<'_>, name: &str) -> Search {
         }
     }
     let all = enumerate::ports(kernel);
-    if let Some(hole) = all.complete.hole() {
+    if let Some(hole) = all.complete.reason() {
         search.gaps.push(hole.clone());
     }
     for address in all.ports {
@@ -739,7 +739,7 @@ fn messages(kernel: &Kernel<'_>, id: u32) -> Search {
         Err(hole) => search.gaps.push(hole),
     }
     let all = enumerate::ports(kernel);
-    if let Some(hole) = all.complete.hole() {
+    if let Some(hole) = all.complete.reason() {
         search.gaps.push(hole.clone());
     }
     let mut seen = BTreeSet::new();
@@ -758,7 +758,7 @@ fn messages(kernel: &Kernel<'_>, id: u32) -> Search {
 }
 
 /// The messages in a queue; none where this kernel has no such queue.
-fn queued(kernel: &Kernel<'_>, port: Gva, kind: QueueKind, gaps: &mut Vec<Hole>) -> Vec<Gva> {
+fn queued(kernel: &Kernel<'_>, port: Gva, kind: QueueKind, gaps: &mut Vec<Unreadable>) -> Vec<Gva> {
     match queue::members(kernel.at(port), kind) {
         Ok(list) => {
             gaps.extend(list.complete("the queue").err());

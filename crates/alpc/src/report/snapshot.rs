@@ -16,7 +16,7 @@ use crate::wait::unread::{Part, Unread};
 use ntkernel::image::contract::{CommunicationInfo, Message, Port};
 use ntkernel::image::expected::Expected;
 use ntkernel::image::kernel::{At, Kernel, Read};
-use ntkernel::image::value::{Addr, Hole, Value};
+use ntkernel::image::value::{Addr, Unreadable, Value};
 use ntkernel::object;
 use ntkernel::object::marks::{self, expect};
 use ntkernel::process::{self, ProcessRecord, ProcessRef};
@@ -146,7 +146,7 @@ pub struct WaitFact {
     /// How long it has waited.
     pub waited: Value<TimeSpan>,
     /// What hides whether it waits for this reply at all.
-    pub unconfirmed: Option<Hole>,
+    pub unconfirmed: Option<Unreadable>,
 }
 
 impl Snapshot {
@@ -172,7 +172,7 @@ impl Boot {
             .into_iter()
             .flatten()
             .find(|process| process.process_id.known() == Some(&SYSTEM));
-        let missing = || Hole::Implausible("no process has the id 4".to_owned());
+        let missing = || Unreadable::Implausible("no process has the id 4".to_owned());
         Self {
             kernel: kernel.layout().identity().map(ToString::to_string),
             base: kernel.addr(kernel.base()),
@@ -224,7 +224,7 @@ fn processes(all: Read<process::Processes>) -> Listed<ProcessFact> {
         all: facts.collect(),
         unread: all
             .complete
-            .hole()
+            .reason()
             .map(|hole| Unread::new(Part::Processes, None, hole.clone()))
             .into_iter()
             .collect(),
@@ -254,7 +254,7 @@ fn ports(kernel: &Kernel<'_>) -> (Listed<PortFact>, Listed<ConnectionFact>) {
     let found = enumerate::ports(kernel);
     let mut hidden: Vec<Unread> = found
         .complete
-        .hole()
+        .reason()
         .map(|hole| Unread::new(Part::Ports, None, hole.clone()))
         .into_iter()
         .collect();
@@ -269,11 +269,11 @@ fn ports(kernel: &Kernel<'_>) -> (Listed<PortFact>, Listed<ConnectionFact>) {
             // A server's end is told with the client's.
             Ok(PortKind::ServerCommunication) => {}
             // One that names no kind and leads nowhere is not in use yet.
-            Err(Hole::Implausible(_))
+            Err(Unreadable::Implausible(_))
                 if port
                     .pointer(Port::CommunicationInfo)
                     .is_ok_and(|info| info.u64() == 0) => {}
-            Err(Hole::Implausible(_)) => {
+            Err(Unreadable::Implausible(_)) => {
                 let hole = marks::not_there(kernel, Expected::Port, address);
                 hidden.push(Unread::new(Part::PortKind, Some(kernel.addr(address)), hole));
             }
@@ -342,7 +342,7 @@ fn connection_fact(client: At<'_, '_>) -> ConnectionFact {
 
 fn waits(kernel: &Kernel<'_>) -> Listed<WaitFact> {
     let graph = wait::waits(kernel);
-    let doubtful: HashMap<Addr, Hole> = graph
+    let doubtful: HashMap<Addr, Unreadable> = graph
         .reply_waits()
         .filter(|(_, _, edge)| edge.certainty == Certainty::Unknown)
         .map(|(_, thread, edge)| {
@@ -350,7 +350,7 @@ fn waits(kernel: &Kernel<'_>) -> Listed<WaitFact> {
                 Says::Unreadable(hole) => Some((**hole).clone()),
                 _ => None,
             });
-            let hole = hole.unwrap_or_else(|| Hole::Walk("nothing confirms the wait".to_owned()));
+            let hole = hole.unwrap_or_else(|| Unreadable::Walk("nothing confirms the wait".to_owned()));
             (thread.address, hole)
         })
         .collect();
@@ -365,7 +365,7 @@ fn waits(kernel: &Kernel<'_>) -> Listed<WaitFact> {
     }
 }
 
-fn wait_fact(kernel: &Kernel<'_>, row: &WaitRow, unconfirmed: Option<Hole>) -> Option<WaitFact> {
+fn wait_fact(kernel: &Kernel<'_>, row: &WaitRow, unconfirmed: Option<Unreadable>) -> Option<WaitFact> {
     let label = match &row.message.port {
         Value::Known(Some(label)) => label.name.clone(),
         Value::Known(None) => Value::Known(None),

@@ -86,7 +86,7 @@ pub struct TroubleCount {
 pub fn summary(kernel: &Kernel<'_>) -> (Summary, Hang) {
     let (_, hang) = hang::hang(kernel);
     let ports = enumerate::ports(kernel);
-    let no_ports = ports.ports.is_empty() && ports.complete.hole().is_some();
+    let no_ports = ports.ports.is_empty() && ports.complete.reason().is_some();
     let summary = Summary {
         ports: (!no_ports).then_some(ports.ports.len()),
         threads: hang.threads,

@@ -9,7 +9,7 @@ use crate::port;
 use crate::port::queue::QueueKind;
 use crate::port::waiter::{self, AlpcWait, ReplyWait, ThreadRecord};
 use crate::wait::clock::Clock;
-use crate::wait::edge::{Certainty, Edge, EdgeKind, Evidence};
+use crate::wait::edge::{Certainty, Edge, EdgeKind, Evidence, EvidenceField, member};
 use crate::wait::graph::{Graph, Role};
 use crate::wait::locks::{self, Resources, Waiters};
 use crate::wait::node::{
@@ -20,10 +20,10 @@ use crate::wait::queues::Queues;
 use crate::wait::servers::{self, Servers};
 use crate::wait::service::Services;
 use crate::wait::unread::{Part, Unread};
-use ntkernel::image::contract::{Message, Thread, ThreadControl, WaitBlock, WaitChainEntry};
+use ntkernel::image::contract::{self, Message, Thread, ThreadControl, WaitBlock, WaitChainEntry};
 use ntkernel::image::expected::Expected;
 use ntkernel::image::kernel::{At, Kernel, Read};
-use ntkernel::image::value::{Hole, Value};
+use ntkernel::image::value::{Unreadable, Value};
 use ntkernel::object::dispatcher::WaitObjectKind;
 use ntkernel::object::marks::expect;
 use ntkernel::process;
@@ -69,7 +69,7 @@ struct Holders {
     /// Each with its entry, by lock.
     by_lock: HashMap<Gva, Vec<(Gva, Gva)>>,
     /// Why the notes of some threads cannot be read.
-    gap: Option<Hole>,
+    gap: Option<Unreadable>,
 }
 
 /// Why it is not told which lock a thread waits for, or who owns it.
@@ -77,7 +77,7 @@ struct Unfollowed {
     /// In words.
     why: String,
     /// What hides it, when memory does.
-    hole: Option<Hole>,
+    hole: Option<Unreadable>,
 }
 
 impl Unfollowed {
@@ -86,9 +86,9 @@ impl Unfollowed {
     }
 
     /// The same with a hole, if that hides anything.
-    fn or(self, hole: Hole) -> Self {
+    fn or(self, hole: Unreadable) -> Self {
         Self {
-            hole: self.hole.or(Some(hole).filter(Hole::hides)),
+            hole: self.hole.or(Some(hole).filter(Unreadable::hides)),
             ..self
         }
     }
@@ -165,7 +165,7 @@ impl<'k, 'd> Builder<'k, 'd> {
     fn follow_unlisted(&mut self) {
         while let Some(thread) = self.unlisted.pop() {
             if self.followed.len() >= CAP {
-                let hole = Hole::Walk(format!("gave up after {CAP} threads"));
+                let hole = Unreadable::Walk(format!("gave up after {CAP} threads"));
                 self.unread(Part::Threads, None, hole);
                 break;
             }
@@ -173,7 +173,7 @@ impl<'k, 'd> Builder<'k, 'd> {
         }
     }
 
-    pub(crate) fn unread(&mut self, what: Part, at: Option<Gva>, why: Hole) {
+    pub(crate) fn unread(&mut self, what: Part, at: Option<Gva>, why: Unreadable) {
         let at = at.map(|at| self.kernel.addr(at));
         self.graph.unread.push(Unread::new(what, at, why));
     }
@@ -204,7 +204,7 @@ impl<'k, 'd> Builder<'k, 'd> {
                 Err(hole) => self.unread(Part::ThreadsOfProcess, Some(process), hole),
             }
             if threads.len() > CAP {
-                let hole = Hole::Walk(format!("gave up after {CAP} threads"));
+                let hole = Unreadable::Walk(format!("gave up after {CAP} threads"));
                 self.unread(Part::Threads, None, hole);
                 threads.truncate(CAP);
                 break;
@@ -245,8 +245,8 @@ impl<'k, 'd> Builder<'k, 'd> {
         let at = self.kernel.addr(thread);
         let to = self.message(reply.message.gva());
         let mut evidence = vec![
-            Evidence::address("_ETHREAD.AlpcMessageId", at, reply.message),
-            Evidence::address("_KALPC_MESSAGE.WaitingThread", reply.message, at),
+            Evidence::address(member(Thread::AlpcMessageId), at, reply.message),
+            Evidence::address(member(Message::WaitingThread), reply.message, at),
         ];
         evidence.extend(self.wait_reason(thread));
         let certainty = match &reply.at_reply_semaphore {
@@ -256,14 +256,18 @@ impl<'k, 'd> Builder<'k, 'd> {
             }
             Value::Known(false) => {
                 evidence.push(Evidence::word(
-                    "_KWAIT_BLOCK.Object",
+                    member(WaitBlock::Object),
                     at,
                     "what it is suspended with",
                 ));
                 Certainty::Inferred
             }
             Value::Missing(hole) => {
-                evidence.push(Evidence::hole("_KWAIT_BLOCK.Object", at, (**hole).clone()));
+                evidence.push(Evidence::unreadable(
+                    member(WaitBlock::Object),
+                    at,
+                    (**hole).clone(),
+                ));
                 Certainty::Inferred
             }
         };
@@ -272,7 +276,7 @@ impl<'k, 'd> Builder<'k, 'd> {
     }
 
     /// A thread says that it waits for a reply, but the message cannot be read, or none is there: nothing confirms it.
-    fn unconfirmed_reply(&mut self, thread: Gva, hole: &Hole) {
+    fn unconfirmed_reply(&mut self, thread: Gva, hole: &Unreadable) {
         let Ok(message) = self.kernel.at(thread).pointer(Thread::AlpcMessageId) else {
             self.unread(Part::Thread, Some(thread), hole.clone());
             return;
@@ -282,8 +286,8 @@ impl<'k, 'd> Builder<'k, 'd> {
         let to = self.message(message);
         let message = self.kernel.addr(message);
         let mut evidence = vec![
-            Evidence::address("_ETHREAD.AlpcMessageId", at, message),
-            Evidence::hole("_KALPC_MESSAGE.WaitingThread", message, hole.clone()),
+            Evidence::address(member(Thread::AlpcMessageId), at, message),
+            Evidence::unreadable(member(Message::WaitingThread), message, hole.clone()),
         ];
         evidence.extend(self.wait_reason(thread));
         evidence.extend(self.waits_at_semaphore(thread));
@@ -294,7 +298,11 @@ impl<'k, 'd> Builder<'k, 'd> {
     fn wait_reason(&mut self, thread: Gva) -> Option<Evidence> {
         let record = self.record(thread);
         let reason = record.wait_reason.known()?.name()?;
-        Some(Evidence::word("_KTHREAD.WaitReason", record.address, reason))
+        Some(Evidence::word(
+            member(ThreadControl::WaitReason),
+            record.address,
+            reason,
+        ))
     }
 
     /// The object of a wait for a reply is a semaphore in the thread itself.
@@ -309,7 +317,7 @@ impl<'k, 'd> Builder<'k, 'd> {
         objects
             .iter()
             .find(|object| object.address.gva() == semaphore)
-            .map(|object| Evidence::address("_KWAIT_BLOCK.Object", record.address, object.address))
+            .map(|object| Evidence::address(member(WaitBlock::Object), record.address, object.address))
     }
 
     /// What a thread waits for otherwise, as far as that has an owner.
@@ -379,21 +387,21 @@ impl<'k, 'd> Builder<'k, 'd> {
                     let why = "none of the system's list has the thread in line";
                     Unfollowed {
                         why: format!("executive resource, not found: {why}"),
-                        hole: Some(Hole::Walk(why.to_owned())),
+                        hole: Some(Unreadable::Walk(why.to_owned())),
                     }
                 }
             });
         };
         let at = kernel.addr(thread);
-        let mut evidence = vec![Evidence::address("_KWAIT_BLOCK.Object", at, object)];
+        let mut evidence = vec![Evidence::address(member(WaitBlock::Object), at, object)];
         let resource = kernel.addr(line.resource);
         match line.entry {
             None => evidence.push(Evidence::address(line.waiters.member(), resource, object)),
             Some(entry) => {
                 let entry = kernel.addr(entry);
-                evidence.push(Evidence::address("_KWAIT_CHAIN_ENTRY.Event", entry, object));
+                evidence.push(Evidence::address(member(WaitChainEntry::Event), entry, object));
                 if kernel.has(WaitChainEntry::Thread) {
-                    evidence.push(Evidence::address("_KWAIT_CHAIN_ENTRY.Thread", entry, at));
+                    evidence.push(Evidence::address(member(WaitChainEntry::Thread), entry, at));
                 }
                 evidence.push(Evidence::word(
                     line.waiters.member(),
@@ -446,20 +454,20 @@ impl<'k, 'd> Builder<'k, 'd> {
             // Where memory hides that a thread only waits to share it, it would pass for an owner.
             let listed = owners.owners.len();
             if u64::try_from(listed).unwrap_or(u64::MAX) < owners.active {
-                return Err(Hole::Walk(format!(
+                return Err(Unreadable::Walk(format!(
                     "{} threads own the resource, but its table has {listed} of them",
                     owners.active
                 )));
             }
             if u64::try_from(listed).unwrap_or(u64::MAX) > owners.active {
-                return Err(Hole::Walk(format!(
+                return Err(Unreadable::Walk(format!(
                     "{} of the {listed} threads in the resource's table own it, but not which ones can be told",
                     owners.active
                 )));
             }
             self.owners = self.owners.saturating_add(listed);
             if self.owners > CAP {
-                return Err(Hole::Walk(format!("gave up after {CAP} owners of resources")));
+                return Err(Unreadable::Walk(format!("gave up after {CAP} owners of resources")));
             }
             Ok(owners)
         });
@@ -493,8 +501,12 @@ impl<'k, 'd> Builder<'k, 'd> {
         for owner in owners.owners.iter().filter(|owner| !owner.is_pointer()) {
             let (entry, thread) = (kernel.addr(owner.entry), kernel.addr(owner.thread));
             let evidence = vec![
-                Evidence::address("_OWNER_ENTRY.OwnerThread", entry, thread),
-                Evidence::word("_ERESOURCE.Flag", kernel.addr(address), how),
+                Evidence::address(member(contract::OwnerEntry::OwnerThread), entry, thread),
+                Evidence::word(
+                    member(contract::ExecutiveResource::Flag),
+                    kernel.addr(address),
+                    how,
+                ),
             ];
             self.held_by(id, owner.thread, Certainty::Proven, evidence);
         }
@@ -516,16 +528,16 @@ impl<'k, 'd> Builder<'k, 'd> {
     }
 
     /// The fast mutex that a thread waits for, which names its owner.
-    fn fast_mutex(&mut self, thread: Gva, objects: &[WaitObject]) -> Result<(), Hole> {
+    fn fast_mutex(&mut self, thread: Gva, objects: &[WaitObject]) -> Result<(), Unreadable> {
         let kernel = self.kernel;
         let [object] = objects else {
-            return Err(Hole::Implausible("not one wait block".to_owned()));
+            return Err(Unreadable::Implausible("not one wait block".to_owned()));
         };
         let (address, owner) = locks::fast_mutex(kernel, object.address.gva())?;
         let (at, mutex, owner_at) = (kernel.addr(thread), kernel.addr(address), kernel.addr(owner));
         let mut evidence = vec![
-            Evidence::address("_KWAIT_BLOCK.Object", at, object.address),
-            Evidence::address("_FAST_MUTEX.Event", mutex, object.address),
+            Evidence::address(member(WaitBlock::Object), at, object.address),
+            Evidence::address(member(contract::FastMutex::Event), mutex, object.address),
         ];
         evidence.extend(self.wait_reason(thread));
         let from = self.thread(thread);
@@ -538,7 +550,11 @@ impl<'k, 'd> Builder<'k, 'd> {
                 unknown: None,
             });
             let id = self.graph.add(Role::Lock, address, node);
-            let evidence = vec![Evidence::address("_FAST_MUTEX.Owner", mutex, owner_at)];
+            let evidence = vec![Evidence::address(
+                member(contract::FastMutex::Owner),
+                mutex,
+                owner_at,
+            )];
             self.held_by(id, owner, Certainty::Proven, evidence);
             id
         });
@@ -565,17 +581,17 @@ impl<'k, 'd> Builder<'k, 'd> {
         };
         let (at, lock) = (kernel.addr(thread), kernel.addr(entry.lock));
         let mut evidence = vec![Evidence::address(
-            "_KLOCK_ENTRY.LockState",
+            EvidenceField::Words("_KLOCK_ENTRY.LockState"),
             kernel.addr(entry.at),
             lock,
         )];
         evidence.push(Evidence::word(
-            "_KLOCK_ENTRY.Waiting",
+            EvidenceField::Words("_KLOCK_ENTRY.Waiting"),
             kernel.addr(entry.at),
             "set",
         ));
         evidence.push(Evidence::address(
-            "_KTHREAD.LockEntries",
+            member(ThreadControl::LockEntries),
             at,
             kernel.addr(entry.at),
         ));
@@ -611,9 +627,13 @@ impl<'k, 'd> Builder<'k, 'd> {
         for (thread, entry) in holders {
             let (thread_at, entry_at) = (kernel.addr(thread), kernel.addr(entry));
             let evidence = vec![
-                Evidence::address("_KLOCK_ENTRY.LockState", entry_at, kernel.addr(lock)),
-                Evidence::word("_KLOCK_ENTRY.Acquired", entry_at, "set"),
-                Evidence::address("_KTHREAD.LockEntries", thread_at, entry_at),
+                Evidence::address(
+                    EvidenceField::Words("_KLOCK_ENTRY.LockState"),
+                    entry_at,
+                    kernel.addr(lock),
+                ),
+                Evidence::word(EvidenceField::Words("_KLOCK_ENTRY.Acquired"), entry_at, "set"),
+                Evidence::address(member(ThreadControl::LockEntries), thread_at, entry_at),
             ];
             self.held_by(id, thread, Certainty::Inferred, evidence);
         }
@@ -621,13 +641,13 @@ impl<'k, 'd> Builder<'k, 'd> {
     }
 
     /// The threads that note that they hold a lock, each with its entry, and what hides that others do.
-    fn holders_of(&mut self, lock: Gva) -> (Vec<(Gva, Gva)>, Option<Hole>) {
+    fn holders_of(&mut self, lock: Gva) -> (Vec<(Gva, Gva)>, Option<Unreadable>) {
         let (kernel, listed) = (self.kernel, &self.listed);
         let holders = self.holders.get_or_insert_with(|| {
             let mut holders = Holders::default();
             for &thread in listed {
                 let entries = locks::entries(kernel.at(thread)).unwrap_or_else(|hole| {
-                    holders.gap = holders.gap.take().or(Some(hole).filter(Hole::hides));
+                    holders.gap = holders.gap.take().or(Some(hole).filter(Unreadable::hides));
                     Vec::new()
                 });
                 for entry in entries.into_iter().filter(|entry| entry.held) {
@@ -725,15 +745,15 @@ impl<'k, 'd> Builder<'k, 'd> {
     ) {
         let kernel = self.kernel;
         let (at, request_at) = (kernel.addr(thread), kernel.addr(request));
-        let mut evidence = vec![Evidence::address("_KWAIT_BLOCK.Object", at, event.address)];
+        let mut evidence = vec![Evidence::address(member(WaitBlock::Object), at, event.address)];
         let by = tie.by.iter().flatten();
-        evidence.extend(
-            by.map(|&(field, of, says)| Evidence::address(field, kernel.addr(of), kernel.addr(says))),
-        );
-        evidence.push(Evidence::address("_IRP.Tail.Overlay.Thread", request_at, at));
-        evidence.push(Evidence::word("_ETHREAD.IrpList", at, "has the request"));
+        evidence.extend(by.map(|&(name, of, says)| {
+            Evidence::address(EvidenceField::Member(name), kernel.addr(of), kernel.addr(says))
+        }));
+        evidence.push(Evidence::address(member(contract::Irp::Thread), request_at, at));
+        evidence.push(Evidence::word(member(Thread::IrpList), at, "has the request"));
         evidence.extend(self.wait_reason(thread));
-        evidence.extend(any.then(|| Evidence::word("_KWAIT_BLOCK.WaitType", at, "WaitAny")));
+        evidence.extend(any.then(|| Evidence::word(member(WaitBlock::WaitType), at, "WaitAny")));
         // At the lock of a file wait those who come later. That the thread's own request keeps it is likely, not said.
         let certainty = if tie.ends_with_it {
             Certainty::Proven
@@ -753,15 +773,15 @@ impl<'k, 'd> Builder<'k, 'd> {
         thread: Gva,
         event: &WaitObject,
         request: Gva,
-        hole: Hole,
+        hole: Unreadable,
         any: bool,
     ) {
         let kernel = self.kernel;
         let at = kernel.addr(thread);
         let mut evidence = vec![
-            Evidence::address("_KWAIT_BLOCK.Object", at, event.address),
-            Evidence::address("_ETHREAD.IrpList", at, kernel.addr(request)),
-            Evidence::hole("_IRP.UserEvent", kernel.addr(request), hole),
+            Evidence::address(member(WaitBlock::Object), at, event.address),
+            Evidence::address(member(Thread::IrpList), at, kernel.addr(request)),
+            Evidence::unreadable(member(contract::Irp::UserEvent), kernel.addr(request), hole),
         ];
         evidence.extend(self.wait_reason(thread));
         let to = self.request_node(request);
@@ -787,12 +807,16 @@ impl<'k, 'd> Builder<'k, 'd> {
             let location = kernel.addr(location.address());
             let evidence = vec![
                 Evidence::address(
-                    "_IRP.Tail.Overlay.CurrentStackLocation",
+                    member(contract::Irp::CurrentStackLocation),
                     kernel.addr(address),
                     location,
                 ),
-                Evidence::address("_IO_STACK_LOCATION.DeviceObject", location, device),
-                Evidence::address("_DEVICE_OBJECT.DriverObject", device, driver.address),
+                Evidence::address(member(contract::IoStackLocation::DeviceObject), location, device),
+                Evidence::address(
+                    member(contract::DeviceObject::DriverObject),
+                    device,
+                    driver.address,
+                ),
             ];
             let at = driver.address.gva();
             let to = self
@@ -821,10 +845,12 @@ impl<'k, 'd> Builder<'k, 'd> {
         };
         let from = self.thread(thread);
         let at = self.kernel.addr(thread);
-        let mut evidence = vec![Evidence::address("_KWAIT_BLOCK.Object", at, object.address)];
+        let mut evidence = vec![Evidence::address(member(WaitBlock::Object), at, object.address)];
         let name = kind.name();
-        evidence.extend(name.map(|name| Evidence::word("_DISPATCHER_HEADER.Type", object.address, name)));
-        evidence.extend(any.then(|| Evidence::word("_KWAIT_BLOCK.WaitType", at, "WaitAny")));
+        evidence.extend(
+            name.map(|name| Evidence::word(member(contract::DispatcherHeader::Type), object.address, name)),
+        );
+        evidence.extend(any.then(|| Evidence::word(member(WaitBlock::WaitType), at, "WaitAny")));
         let mut edge = Edge::new(to.0, to.1, Certainty::Proven, evidence);
         edge.any = any;
         self.graph.connect(from, edge);
@@ -846,7 +872,11 @@ impl<'k, 'd> Builder<'k, 'd> {
         });
         let id = self.graph.add(Role::Object, address, node);
         if let Value::Known(Some(owner)) = owner {
-            let evidence = vec![Evidence::address("_KMUTANT.OwnerThread", object.address, owner)];
+            let evidence = vec![Evidence::address(
+                member(contract::Mutant::OwnerThread),
+                object.address,
+                owner,
+            )];
             self.held_by(id, owner.gva(), Certainty::Proven, evidence);
         }
         id
@@ -945,21 +975,27 @@ impl<'k, 'd> Builder<'k, 'd> {
         };
         let mut evidence = vec![match place {
             Ok(Some(kind)) => Evidence::word(list_of(*kind), on_port, "has the message"),
-            Ok(None) => Evidence::word("_ALPC_PORT queues", on_port, "none has the message"),
-            Err(hole) => Evidence::hole("_ALPC_PORT queues", on_port, hole.clone()),
+            Ok(None) => Evidence::word(
+                EvidenceField::Words("_ALPC_PORT queues"),
+                on_port,
+                "none has the message",
+            ),
+            Err(hole) => {
+                Evidence::unreadable(EvidenceField::Words("_ALPC_PORT queues"), on_port, hole.clone())
+            }
         }];
         let (to, edge) = match (received, server) {
             (true, Some(server)) => {
                 let named = kernel.addr(server);
-                evidence.push(Evidence::address("_KALPC_MESSAGE.ServerThread", at, named));
+                evidence.push(Evidence::address(member(Message::ServerThread), at, named));
                 (self.thread(server), EdgeKind::ReceivedBy)
             }
             (true, None) => match self.receiver(kernel.at(port)) {
                 Ok(Some(owner)) => {
                     let none = kernel.addr(Gva::new(0));
-                    evidence.push(Evidence::address("_KALPC_MESSAGE.ServerThread", at, none));
+                    evidence.push(Evidence::address(member(Message::ServerThread), at, none));
                     evidence.push(Evidence::address(
-                        "_ALPC_PORT.OwnerProcess",
+                        member(contract::Port::OwnerProcess),
                         on_port,
                         kernel.addr(owner),
                     ));
@@ -971,7 +1007,7 @@ impl<'k, 'd> Builder<'k, 'd> {
             (false, _) => (self.port(port), EdgeKind::QueuedAt),
         };
         if edge == EdgeKind::QueuedAt {
-            evidence.push(Evidence::address("_KALPC_MESSAGE.PortQueue", at, on_port));
+            evidence.push(Evidence::address(member(Message::PortQueue), at, on_port));
         }
         self.graph.connect(id, Edge::new(to, edge, certainty, evidence));
     }
@@ -1041,7 +1077,7 @@ impl<'k, 'd> Builder<'k, 'd> {
         }
         let to = self.process(owner);
         let evidence = vec![Evidence::address(
-            "_ALPC_PORT.OwnerProcess",
+            member(contract::Port::OwnerProcess),
             self.kernel.addr(port.address()),
             self.kernel.addr(owner),
         )];
@@ -1073,18 +1109,18 @@ impl<'k, 'd> Builder<'k, 'd> {
     /// Where all threads that serve a port wait for something else, the port waits for any of them.
     fn serve(&mut self, id: NodeId, port: Gva, completion_port: Option<Gva>, servers: &Servers) {
         let Some(queue) = completion_port else {
-            return self.served_by(id, port, "_KALPC_MESSAGE.ServerThread", servers);
+            return self.served_by(id, port, member(Message::ServerThread), servers);
         };
         let known = self.graph.find(Role::CompletionPort, queue);
         let node = known.unwrap_or_else(|| {
             let address = self.kernel.addr(queue);
             let node = Node::CompletionPort(CompletionPortNode { address });
             let node = self.graph.add(Role::CompletionPort, queue, node);
-            self.served_by(node, queue, "_KQUEUE.ThreadListHead", servers);
+            self.served_by(node, queue, member(contract::Queue::ThreadListHead), servers);
             node
         });
         let evidence = vec![Evidence::address(
-            "_ALPC_PORT.CompletionPort",
+            member(contract::Port::CompletionPort),
             self.kernel.addr(port),
             self.kernel.addr(queue),
         )];
@@ -1092,7 +1128,7 @@ impl<'k, 'd> Builder<'k, 'd> {
         self.graph.connect(id, edge);
     }
 
-    fn served_by(&mut self, id: NodeId, of: Gva, field: &'static str, servers: &Servers) {
+    fn served_by(&mut self, id: NodeId, of: Gva, field: EvidenceField, servers: &Servers) {
         for &thread in &servers.blocked {
             let to = self.thread(thread);
             let evidence = vec![Evidence::address(
@@ -1112,13 +1148,13 @@ fn says_pending(message: At<'_, '_>) -> Read<bool> {
     Ok(Some(kind) == QueueKind::Pending.queue_type())
 }
 
-fn list_of(kind: QueueKind) -> &'static str {
+fn list_of(kind: QueueKind) -> EvidenceField {
     match kind {
-        QueueKind::Main => "_ALPC_PORT.MainQueue",
-        QueueKind::Direct => "_ALPC_PORT.DirectQueue",
-        QueueKind::Large => "_ALPC_PORT.LargeMessageQueue",
-        QueueKind::Pending => "_ALPC_PORT.PendingQueue",
-        QueueKind::Canceled => "_ALPC_PORT.CanceledQueue",
+        QueueKind::Main => member(contract::Port::MainQueue),
+        QueueKind::Direct => member(contract::Port::DirectQueue),
+        QueueKind::Large => member(contract::Port::LargeMessageQueue),
+        QueueKind::Pending => member(contract::Port::PendingQueue),
+        QueueKind::Canceled => member(contract::Port::CanceledQueue),
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::port::queue::{self, QueueKind};
 use crate::port::waiter;
-use crate::wait::edge::{Certainty, Edge, EdgeKind, Evidence};
+use crate::wait::edge::{Certainty, Edge, EdgeKind, Evidence, member};
 use crate::wait::graph::Graph;
 use crate::wait::node::{Node, NodeId, ThreadNode};
 use crate::wait::root::{RootKind, Suspect};
@@ -272,7 +272,7 @@ fn receivers_of(kernel: &Kernel<'_>, graph: &Graph, process: Gva, message: Gva) 
             if let Some(&other) = serving.get(&thread) {
                 let other = kernel.addr(other);
                 evidence.push(Evidence::address(
-                    "_KALPC_MESSAGE.ServerThread",
+                    member(Message::ServerThread),
                     other,
                     kernel.addr(thread),
                 ));
@@ -309,7 +309,11 @@ fn serving(kernel: &Kernel<'_>, port: Gva, but: Gva) -> Read<HashMap<Gva, Gva>> 
 fn wait_time(kernel: &Kernel<'_>, thread: Gva) -> Option<Evidence> {
     let control = kernel.at(thread).embedded(Thread::Tcb).ok()?;
     let since = control.uint(ThreadControl::WaitTime).ok()?;
-    Some(Evidence::number("_KTHREAD.WaitTime", kernel.addr(thread), since))
+    Some(Evidence::number(
+        member(ThreadControl::WaitTime),
+        kernel.addr(thread),
+        since,
+    ))
 }
 
 fn candidate(kernel: &Kernel<'_>, server: &ThreadNode, thread: ThreadNode) -> Candidate {
@@ -325,7 +329,7 @@ fn candidate(kernel: &Kernel<'_>, server: &ThreadNode, thread: ThreadNode) -> Ca
         && Some(own) == queue(server.address.gva())
     {
         evidence.push(Evidence::address(
-            "_KTHREAD.Queue",
+            member(ThreadControl::Queue),
             thread.address,
             kernel.addr(own),
         ));

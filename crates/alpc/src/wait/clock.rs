@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use ntkernel::image::contract::{Global, Thread, ThreadControl};
 use ntkernel::image::kernel::{At, Kernel, Read, offset};
-use ntkernel::image::value::Hole;
+use ntkernel::image::value::Unreadable;
 use ntkernel::process::thread;
 
 /// Where the kernel maps the page that it shares with every process, `KUSER_SHARED_DATA`.
@@ -60,7 +60,7 @@ impl Clock {
     fn since(self, tick: u32) -> Read<u64> {
         let ticks = self.tick_count.wrapping_sub(tick.into()) & u64::from(u32::MAX);
         if ticks > self.tick_count {
-            return Err(Hole::Implausible(format!(
+            return Err(Unreadable::Implausible(format!(
                 "the wait would have begun at tick {tick}, but the clock stands at {}",
                 self.tick_count
             )));
@@ -85,9 +85,9 @@ fn increment(kernel: &Kernel<'_>) -> Read<u64> {
 }
 
 /// Why neither way to the length of a tick gave one.
-fn neither(by_name: Hole, by_data: Hole) -> Hole {
+fn neither(by_name: Unreadable, by_data: Unreadable) -> Unreadable {
     match (&by_name, &by_data) {
-        (Hole::NoGlobal { .. }, Hole::NoGlobal { .. }) => Hole::NoGlobal {
+        (Unreadable::NoGlobal { .. }, Unreadable::NoGlobal { .. }) => Unreadable::NoGlobal {
             name: "KeMaximumIncrement, and the debugger data block leads to no KeTimeIncrement",
         },
         _ => {
@@ -97,8 +97,8 @@ fn neither(by_name: Hole, by_data: Hole) -> Hole {
             );
             let memory = [by_name, by_data]
                 .into_iter()
-                .find(|hole| matches!(hole, Hole::Memory(_)));
-            Hole::walk(text, memory.as_ref())
+                .find(|hole| matches!(hole, Unreadable::Memory(_)));
+            Unreadable::walk(text, memory.as_ref())
         }
     }
 }
@@ -108,7 +108,7 @@ fn plausible(kernel: &Kernel<'_>, at: Gva) -> Read<u64> {
     if INCREMENTS.contains(&increment) {
         Ok(increment)
     } else {
-        Err(Hole::Implausible(format!(
+        Err(Unreadable::Implausible(format!(
             "the length of a clock tick cannot be {increment} times 100 ns"
         )))
     }
@@ -131,10 +131,10 @@ mod tests {
 
     #[test]
     fn where_no_way_leads_to_the_length_of_a_tick_both_are_named() {
-        let none = |name| Hole::NoGlobal { name };
+        let none = |name| Unreadable::NoGlobal { name };
         let hole = neither(none("KeMaximumIncrement"), none("KeTimeIncrement"));
         assert_eq!(hole.id(), "no-global");
-        let zero = Hole::Implausible("it cannot be 0".to_owned());
+        let zero = Unreadable::Implausible("it cannot be 0".to_owned());
         for hole in [hole, neither(none("KeMaximumIncrement"), zero)] {
             let text = hole.to_string();
             assert!(
@@ -151,7 +151,7 @@ mod tests {
             tick_count: 100,
             ..CLOCK
         };
-        assert!(matches!(young.since(101), Err(Hole::Implausible(_))));
+        assert!(matches!(young.since(101), Err(Unreadable::Implausible(_))));
         assert_eq!(young.since(36).unwrap(), 64 * 156_250);
     }
 }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::wait::unread::{Part, Unread};
-use ntkernel::image::value::Hole;
+use ntkernel::image::value::Unreadable;
 
 /// Why there may be more waits than were found, in one line: what is wrong with the dump or its symbols where that
 /// is the cause, else which parts could not be read.
@@ -44,10 +44,10 @@ pub enum DoubtId {
 impl Doubt {
     /// Why waits may be hidden in what could not be read; none when nothing that could not be read hides waits.
     pub(crate) fn of(dump: Option<&Dump>, unread: &[Unread], ends_unread: usize) -> Option<Self> {
-        let hiding: Vec<(&Unread, &Hole)> = unread
+        let hiding: Vec<(&Unread, &Unreadable)> = unread
             .iter()
             .filter(|part| part.what.hides_waits())
-            .filter_map(|part| Some((part, part.complete.hole()?)))
+            .filter_map(|part| Some((part, part.complete.reason()?)))
             .collect();
         if hiding.is_empty() {
             return (ends_unread > 0).then(|| Self {
@@ -63,7 +63,7 @@ impl Doubt {
     }
 
     /// What is wrong with the dump as a whole.
-    fn of_dump(dump: &Dump, hiding: &[(&Unread, &Hole)]) -> Option<Self> {
+    fn of_dump(dump: &Dump, hiding: &[(&Unread, &Unreadable)]) -> Option<Self> {
         if hiding.iter().all(|(_, hole)| hole.is_of_symbols()) {
             return None;
         }
@@ -93,7 +93,7 @@ impl Doubt {
     }
 
     /// Which parts could not be read, and why the first could not.
-    fn of_parts(hiding: &[(&Unread, &Hole)]) -> Self {
+    fn of_parts(hiding: &[(&Unread, &Unreadable)]) -> Self {
         let of_symbols = hiding.iter().find(|(_, hole)| hole.is_of_symbols());
         if let Some((_, hole)) = of_symbols {
             return Self {

@@ -7,8 +7,9 @@ use serde::{Serialize, Serializer};
 
 pub use crate::wait::certainty::Certainty;
 use crate::wait::node::NodeId;
+use ntkernel::image::contract::{Member, MemberName};
 use ntkernel::image::schema::schema_as_text;
-use ntkernel::image::value::{Addr, Hole};
+use ntkernel::image::value::{Addr, Unreadable};
 
 /// What binds a node to the one that it waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -89,11 +90,49 @@ impl Edge {
     }
 }
 
+/// What of the kernel says something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EvidenceField {
+    /// A member of a structure, by the contract's declaration.
+    Member(MemberName),
+    /// A list, or a bit of a member, in words.
+    Words(&'static str),
+}
+
+impl EvidenceField {
+    /// Whether it is this member.
+    #[must_use]
+    pub fn is<M: Member>(self, member: M) -> bool {
+        self == Self::Member(MemberName::of(member))
+    }
+}
+
+/// A member as evidence.
+pub(crate) fn member<M: Member>(member: M) -> EvidenceField {
+    EvidenceField::Member(MemberName::of(member))
+}
+
+impl fmt::Display for EvidenceField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Member(name) => write!(f, "{name}"),
+            Self::Words(words) => f.write_str(words),
+        }
+    }
+}
+
+impl Serialize for EvidenceField {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// A field of the dump and what it says.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Evidence {
     /// The field, as `_KALPC_MESSAGE.WaitingThread`, or the list.
-    pub field: &'static str,
+    #[schemars(with = "String")]
+    pub field: EvidenceField,
     /// The structure that has it.
     pub of: Addr,
     /// What it says.
@@ -101,7 +140,7 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    pub(crate) fn address(field: &'static str, of: Addr, value: Addr) -> Self {
+    pub(crate) fn address(field: EvidenceField, of: Addr, value: Addr) -> Self {
         Self {
             field,
             of,
@@ -109,7 +148,7 @@ impl Evidence {
         }
     }
 
-    pub(crate) fn word(field: &'static str, of: Addr, value: &'static str) -> Self {
+    pub(crate) fn word(field: EvidenceField, of: Addr, value: &'static str) -> Self {
         Self {
             field,
             of,
@@ -117,7 +156,7 @@ impl Evidence {
         }
     }
 
-    pub(crate) fn number(field: &'static str, of: Addr, value: u64) -> Self {
+    pub(crate) fn number(field: EvidenceField, of: Addr, value: u64) -> Self {
         Self {
             field,
             of,
@@ -125,7 +164,7 @@ impl Evidence {
         }
     }
 
-    pub(crate) fn hole(field: &'static str, of: Addr, value: Hole) -> Self {
+    pub(crate) fn unreadable(field: EvidenceField, of: Addr, value: Unreadable) -> Self {
         Self {
             field,
             of,
@@ -144,7 +183,7 @@ pub enum Says {
     /// One of the kernel's words.
     Word(&'static str),
     /// Nothing: it cannot be read.
-    Unreadable(Box<Hole>),
+    Unreadable(Box<Unreadable>),
 }
 
 impl fmt::Display for Says {

@@ -20,7 +20,7 @@ use crate::wait::trouble;
 use crate::wait::trouble::PortTrouble;
 use crate::wait::unread::Unread;
 use ntkernel::image::kernel::Kernel;
-use ntkernel::image::value::{Addr, Hole, Value};
+use ntkernel::image::value::{Addr, Unreadable, Value};
 use ntkernel::process::module;
 
 /// Root blockers that are looked at closely: their stacks are read.
@@ -211,7 +211,7 @@ fn last_thread(chain: &Chain) -> Option<Addr> {
     };
     // Of what is no thread there is nothing to tell.
     let thread = thread.thread()?;
-    let is_there = !matches!(thread.state.hole(), Some(Hole::NotThere { .. }));
+    let is_there = !matches!(thread.state.reason(), Some(Unreadable::NotThere { .. }));
     is_there.then_some(thread.address)
 }
 

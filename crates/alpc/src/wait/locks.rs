@@ -16,13 +16,14 @@ use std::collections::HashMap;
 
 use kdump::Gva;
 
+use crate::wait::edge::{EvidenceField, member};
 use ntkernel::image::contract::{
     ExecutiveResource, FastMutex, Global, LockEntry, OwnerEntry, Thread, ThreadControl, Type, WaitChainEntry,
 };
 use ntkernel::image::expected::Expected;
 use ntkernel::image::kernel::{At, Kernel, Read, before, offset};
 use ntkernel::image::list::{self, List};
-use ntkernel::image::value::Hole;
+use ntkernel::image::value::Unreadable;
 use ntkernel::object::marks::expect;
 use ntkernel::process::thread;
 
@@ -46,7 +47,7 @@ const ENTRIES: u64 = 6;
 pub(crate) struct Resources {
     by_object: HashMap<Gva, Line>,
     /// Why some may be missing.
-    pub(crate) gap: Option<Hole>,
+    pub(crate) gap: Option<Unreadable>,
 }
 
 /// A place in the line before a resource.
@@ -71,10 +72,10 @@ pub(crate) enum Waiters {
 
 impl Waiters {
     /// The member that the line begins at.
-    pub(crate) fn member(self) -> &'static str {
+    pub(crate) fn member(self) -> EvidenceField {
         match self {
-            Self::Shared => "_ERESOURCE.SharedWaiters",
-            Self::Exclusive => "_ERESOURCE.ExclusiveWaiters",
+            Self::Shared => member(ExecutiveResource::SharedWaiters),
+            Self::Exclusive => member(ExecutiveResource::ExclusiveWaiters),
         }
     }
 }
@@ -138,7 +139,7 @@ impl Resources {
         while kernel.is_kernel_address(at) && !self.by_object.contains_key(&offset(at, event)) {
             if self.by_object.len() >= IN_LINE {
                 let hole = || {
-                    Hole::Walk(format!(
+                    Unreadable::Walk(format!(
                         "gave up after {IN_LINE} threads before executive resources"
                     ))
                 };
@@ -238,7 +239,7 @@ pub(crate) fn owners(resource: At<'_, '_>) -> Read<Owners> {
     let count = kernel.at(table).uint(OwnerEntry::TableSize)?;
     if count > OWNERS {
         let at = kernel.addr(table);
-        return Err(Hole::Implausible(format!(
+        return Err(Unreadable::Implausible(format!(
             "the table of owners at {at} cannot have {count} entries"
         )));
     }
@@ -268,7 +269,7 @@ pub(crate) fn fast_mutex(kernel: &Kernel<'_>, event: Gva) -> Read<(Gva, Gva)> {
         return Ok((mutex, owner));
     }
     expect(kernel, Expected::Thread, owner)?;
-    Err(Hole::Implausible(format!(
+    Err(Unreadable::Implausible(format!(
         "no thread is at {}, where a fast mutex would name its owner",
         kernel.addr(owner)
     )))

@@ -15,7 +15,7 @@ use crate::wait::service::Service;
 use ntkernel::image::contract::{Message, PortMessage, Process};
 use ntkernel::image::expected::Expected;
 use ntkernel::image::kernel::{At, Kernel, Read};
-use ntkernel::image::value::{Addr, Hole, Value};
+use ntkernel::image::value::{Addr, Unreadable, Value};
 use ntkernel::object::marks::expect;
 use ntkernel::process::ProcessRef;
 use ntkernel::process::irp::{DriverNode, IrpNode};
@@ -90,28 +90,28 @@ impl Node {
 
     /// What hides its way on, where its chain ends as unreadable.
     #[must_use]
-    pub fn hole(&self) -> Option<&Hole> {
+    pub fn reason(&self) -> Option<&Unreadable> {
         match self {
             Self::Thread(node) => {
-                let own = node.state.hole().or(node.wait_reason.hole());
+                let own = node.state.reason().or(node.wait_reason.reason());
                 own.or_else(|| node.hidden_object())
             }
             Self::Message(node) => {
                 let owner = node.port.known().and_then(Option::as_ref);
                 node.port
-                    .hole()
-                    .or(node.queue.hole())
-                    .or(node.server_thread.hole())
-                    .or(owner.and_then(|port| port.owner.hole()))
+                    .reason()
+                    .or(node.queue.reason())
+                    .or(node.server_thread.reason())
+                    .or(owner.and_then(|port| port.owner.reason()))
             }
             Self::Port(node) => node
                 .servers
-                .hole()
-                .or(node.servers.known().and_then(|servers| servers.complete.hole())),
-            Self::Mutant(node) => node.owner.hole(),
-            Self::Lock(node) => node.owners.hole(),
-            Self::Process(node) => node.exit_time.hole(),
-            Self::Irp(node) => node.thread.hole(),
+                .reason()
+                .or(node.servers.known().and_then(|servers| servers.complete.reason())),
+            Self::Mutant(node) => node.owner.reason(),
+            Self::Lock(node) => node.owners.reason(),
+            Self::Process(node) => node.exit_time.reason(),
+            Self::Irp(node) => node.thread.reason(),
             Self::CompletionPort(_) | Self::Driver(_) => None,
         }
     }
@@ -184,10 +184,10 @@ impl ThreadNode {
     }
 
     /// What hides what it waits for: such a thing may have an owner.
-    pub(crate) fn hidden_object(&self) -> Option<&Hole> {
+    pub(crate) fn hidden_object(&self) -> Option<&Unreadable> {
         let objects = self.wait_objects.known().map_or(&[][..], Vec::as_slice);
-        let kinds = objects.iter().map(|object| object.kind.hole());
-        std::iter::once(self.wait_objects.hole())
+        let kinds = objects.iter().map(|object| object.kind.reason());
+        std::iter::once(self.wait_objects.reason())
             .chain(kinds)
             .flatten()
             .find(|hole| hole.hides())

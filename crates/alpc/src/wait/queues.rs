@@ -7,7 +7,7 @@ use kdump::Gva;
 use crate::port::queue::{self, QueueKind};
 use ntkernel::image::contract::Message;
 use ntkernel::image::kernel::{Kernel, Read};
-use ntkernel::image::value::Hole;
+use ntkernel::image::value::Unreadable;
 
 /// The queues that a message is linked into by its `Entry`, so that it is in one of them at most.
 const QUEUES: [QueueKind; 4] = [
@@ -30,7 +30,7 @@ struct PortQueues {
     /// The threads that received the messages that are pending.
     serving: BTreeSet<Gva>,
     /// Why messages may be missing.
-    gap: Option<Hole>,
+    gap: Option<Unreadable>,
 }
 
 impl Queues {

@@ -8,7 +8,7 @@ use crate::wait::graph::Graph;
 use crate::wait::node::{LockNode, MessageNode, Node, NodeId, ObjectNode, PortNode, ProcessNode, ThreadNode};
 use ntkernel::image::contract::{Thread, ThreadControl};
 use ntkernel::image::kernel::{Kernel, Read};
-use ntkernel::image::value::{Addr, Hole, Value};
+use ntkernel::image::value::{Addr, Unreadable, Value};
 use ntkernel::process::module::{CodeAddress, Modules};
 use ntkernel::process::thread::WaitReason;
 use ntkernel::process::thread_details::{self, Irps};
@@ -224,8 +224,8 @@ fn of_message(message: &MessageNode) -> RootKind {
     match (&message.port, &message.queue) {
         (Value::Known(None), _) => RootKind::NotQueued,
         (Value::Missing(_), _) | (_, Value::Missing(_)) => RootKind::Unreadable,
-        _ if message.server_thread.hole().is_some() => RootKind::Unreadable,
-        (Value::Known(Some(port)), _) if port.owner.hole().is_some() => RootKind::Unreadable,
+        _ if message.server_thread.reason().is_some() => RootKind::Unreadable,
+        (Value::Known(Some(port)), _) if port.owner.reason().is_some() => RootKind::Unreadable,
         _ => RootKind::NotQueued,
     }
 }
@@ -244,7 +244,7 @@ pub(crate) fn of_port(port: &PortNode) -> RootKind {
             RootKind::NotReceived
         };
     }
-    if servers.unreadable > 0 || servers.complete.hole().is_some() {
+    if servers.unreadable > 0 || servers.complete.reason().is_some() {
         RootKind::Unreadable
     } else if servers.running > 0 {
         RootKind::ServersRunning
@@ -316,7 +316,7 @@ fn stack_modules(kernel: &Kernel<'_>, modules: &Modules, thread: Gva) -> Read<Ve
     let from = control.pointer(ThreadControl::KernelStack)?.u64();
     if from < limit || from >= top || top.saturating_sub(from) > STACK_CAP {
         let at = kernel.addr(thread);
-        return Err(Hole::Implausible(format!(
+        return Err(Unreadable::Implausible(format!(
             "the stack pointer of the thread {at} is not on its stack"
         )));
     }

@@ -87,7 +87,7 @@ impl WaitTable {
                 .flatten()
                 .and_then(|last| graph.node(last));
             let hole = node
-                .and_then(Node::hole)
+                .and_then(Node::reason)
                 .filter(|_| end(&ends, id) == RootKind::Unreadable);
             hole.map_or(Value::Known(()), |hole| Value::Missing(Box::new(hole.clone())))
         };

@@ -105,7 +105,7 @@ pub fn waits_with_trouble(kernel: &Kernel<'_>) -> (Graph, Vec<PortTrouble>) {
 fn find(builder: &mut Builder<'_, '_>) -> Vec<PortTrouble> {
     let kernel = builder.kernel;
     let ports = enumerate::ports(kernel);
-    if let Some(hole) = ports.complete.hole() {
+    if let Some(hole) = ports.complete.reason() {
         builder.unread(Part::Ports, None, hole.clone());
     }
     let mut found = Vec::new();

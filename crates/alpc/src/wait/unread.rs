@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-use ntkernel::image::value::{Addr, Hole, Value};
+use ntkernel::image::value::{Addr, Unreadable, Value};
 
 /// A part of the system that could not be looked at, so that something may be missing.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -21,7 +21,7 @@ pub struct Unread {
 }
 
 impl Unread {
-    pub(crate) fn new(what: Part, at: Option<Addr>, why: Hole) -> Self {
+    pub(crate) fn new(what: Part, at: Option<Addr>, why: Unreadable) -> Self {
         Self {
             what,
             at,

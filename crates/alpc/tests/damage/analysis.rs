@@ -37,7 +37,7 @@ fn compare(whole: &Analysis, damaged: &Analysis, what: &str) {
     assert!(invented.is_empty(), "{what}: {invented:x?}");
     let lost = before != after || damaged.ports < whole.ports || damaged.messages < whole.messages;
     let hidden = |analysis: &Analysis| -> BTreeSet<String> {
-        let holes = analysis.unchecked.iter().filter_map(|value| value.hole());
+        let holes = analysis.unchecked.iter().filter_map(|value| value.reason());
         let memory = holes.filter(|hole| hole.id() != "implausible");
         memory.map(ToString::to_string).collect()
     };

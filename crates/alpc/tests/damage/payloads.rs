@@ -111,7 +111,7 @@ fn data_in_the_senders_memory_is_no_data_of_the_message() {
             let found = payload(&Opened::of(&world), messages[1]);
             let sender = found.sender_address.map(|addr| addr.gva().u64());
             assert_eq!(sender, told, "{kernel} {at:#x}");
-            let reason = found.complete.hole().map(alpc::Hole::id);
+            let reason = found.complete.reason().map(alpc::Unreadable::id);
             assert_eq!(reason, told.map(|_| "not-captured"), "{kernel} {at:#x}");
             assert_eq!(found.bytes, data(0x40));
         }
@@ -161,7 +161,7 @@ fn a_missing_page_shifts_nothing() {
                 gap.offset,
                 "the first byte that is missing"
             );
-            assert_eq!(found.complete.hole().unwrap().id(), "not-in-dump");
+            assert_eq!(found.complete.reason().unwrap().id(), "not-in-dump");
             extended += usize::from(gap.offset > 0x200);
         }
     }
@@ -187,6 +187,6 @@ fn a_buffer_that_is_null_or_too_small_is_a_gap() {
             (found.gaps[0].offset, found.gaps[0].length),
             (gap.0 as u64, gap.1)
         );
-        assert!(found.rest.is_empty() && found.complete.hole().is_some());
+        assert!(found.rest.is_empty() && found.complete.reason().is_some());
     }
 }

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use kdump::{FileOffset, Gva};
 
-use crate::image::value::{Hole, Read};
+use crate::image::value::{Read, Unreadable};
 
 /// Reads of small files: those of a whole small system by all the layouts that there are.
 const LEAST_READS: u64 = 8 << 20;
@@ -128,7 +128,7 @@ impl Budget {
             }
         }
         match self.cancelled.load(Ordering::Relaxed) {
-            true => Err(Hole::Cancelled),
+            true => Err(Unreadable::Cancelled),
             false => Ok(()),
         }
     }
@@ -172,7 +172,7 @@ fn pay(spent: &AtomicU64, price: u64, most: u64) -> Read<()> {
     let sum = spent.load(Ordering::Relaxed).saturating_add(price);
     spent.store(sum, Ordering::Relaxed);
     if sum > most {
-        return Err(Hole::OutOfProportion);
+        return Err(Unreadable::OutOfProportion);
     }
     Ok(())
 }
@@ -230,10 +230,10 @@ mod tests {
         let small = Budget::of(0);
         assert_eq!(small.most().text, LEAST_TEXT);
         assert!(small.text(usize::try_from(LEAST_TEXT).unwrap()).is_ok());
-        assert!(matches!(small.text(1), Err(Hole::OutOfProportion)));
+        assert!(matches!(small.text(1), Err(Unreadable::OutOfProportion)));
         assert!(small.member().is_ok());
         assert!(small.bytes(64 * LEAST_READS).is_err());
-        assert!(matches!(small.member(), Err(Hole::OutOfProportion)));
+        assert!(matches!(small.member(), Err(Unreadable::OutOfProportion)));
         assert_eq!(Budget::of(1 << 30).most().text, LEAST_TEXT + (1 << 30));
         assert_eq!(Budget::of(u64::MAX).most().text, u64::MAX);
     }
@@ -255,6 +255,6 @@ mod tests {
         let read = (0..20 * INTERVAL).take_while(|_| budget.member().is_ok()).count();
         assert_eq!(read as u64, 10 * INTERVAL);
         assert_eq!(until.1.load(Ordering::Relaxed), 10);
-        assert!(matches!(budget.bytes(1), Err(Hole::Cancelled)));
+        assert!(matches!(budget.bytes(1), Err(Unreadable::Cancelled)));
     }
 }

@@ -7,6 +7,8 @@
 //! member are listed in order of preference; `R` marks what every kernel with ALPC types has, `O` what only
 //! some have.
 
+use std::fmt;
+
 use ntlayout::{Contract, FieldSpec, GlobalSpec, Layout, Missing, Need};
 
 /// A member of a kernel structure, as declared here.
@@ -25,6 +27,33 @@ pub(crate) fn field_index<M: Member>(member: M) -> usize {
     FIRST_FIELD
         .get(M::TYPE as usize)
         .map_or(usize::MAX, |first| first.saturating_add(member.ordinal()))
+}
+
+/// A member by the names that the kernel's symbols have: `_KTHREAD.WaitReason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemberName {
+    /// The structure.
+    pub ty: &'static str,
+    /// The member, by its preferred spelling.
+    pub name: &'static str,
+}
+
+impl MemberName {
+    /// The names of a member.
+    #[must_use]
+    pub fn of<M: Member>(member: M) -> Self {
+        let name = field_spec(member).map_or("", |spec| spec.name);
+        Self {
+            ty: M::TYPE.name(),
+            name,
+        }
+    }
+}
+
+impl fmt::Display for MemberName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.ty, self.name)
+    }
 }
 
 /// The declaration behind a member.

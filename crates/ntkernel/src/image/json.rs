@@ -49,7 +49,7 @@ impl Kind {
 
 /// A value that could not be told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct HoleRecord {
+pub struct UnreadableRecord {
     /// Where it stands in the result: `queues[1].length`.
     pub path: String,
     /// Stable id of the reason.
@@ -60,7 +60,7 @@ pub struct HoleRecord {
     pub text: String,
 }
 
-impl HoleRecord {
+impl UnreadableRecord {
     /// The same of a record that stands at a place in another one.
     #[must_use]
     pub fn below(mut self, place: &str) -> Self {
@@ -78,7 +78,7 @@ pub struct Recorded {
     /// The record.
     pub value: Json,
     /// What is missing in it, in its order; what the kernel does not have, or was kept back, is not.
-    pub holes: Vec<HoleRecord>,
+    pub holes: Vec<UnreadableRecord>,
 }
 
 /// How reasons are worded: the same words, or for example with shorter addresses.
@@ -88,7 +88,7 @@ pub type Reword = fn(&str) -> String;
 ///
 /// ```
 /// use ntkernel::image::json;
-/// use ntkernel::{Hole, Value};
+/// use ntkernel::{Unreadable, Value};
 /// use serde::Serialize;
 ///
 /// #[derive(Serialize)]
@@ -97,7 +97,7 @@ pub type Reword = fn(&str) -> String;
 ///     gone: Value<u32>,
 /// }
 ///
-/// let record = Record { known: Value::Known(1), gone: Err(Hole::OutOfProportion).into() };
+/// let record = Record { known: Value::Known(1), gone: Err(Unreadable::OutOfProportion).into() };
 /// let written = json::record(&record)?;
 /// assert_eq!(written.value["known"], 1);
 /// assert!(written.value["gone"].is_null());
@@ -125,7 +125,10 @@ pub fn record_as(value: &(impl Serialize + ?Sized), reword: Option<Reword>) -> R
 ///
 /// # Errors
 /// As [`record`].
-pub fn holes(value: &(impl Serialize + ?Sized), reword: Option<Reword>) -> Result<Vec<HoleRecord>, Error> {
+pub fn holes(
+    value: &(impl Serialize + ?Sized),
+    reword: Option<Reword>,
+) -> Result<Vec<UnreadableRecord>, Error> {
     let form = Form { keep: false, reword };
     value.serialize(form).map(|node| node.whole().holes)
 }
@@ -188,7 +191,7 @@ struct Node {
     missing: Option<(Kind, Json)>,
     /// Elements of it that are missing, by what stands behind its name: `[3]`.
     elements: Vec<(String, Kind, Json)>,
-    holes: Vec<HoleRecord>,
+    holes: Vec<UnreadableRecord>,
 }
 
 impl Node {
@@ -224,7 +227,7 @@ fn missing(form: Form, kind: Kind, mut reason: Json) -> Node {
             Some(Json::String(cause)) => cause.clone(),
             _ => text(&reason, "id"),
         };
-        node.holes.push(HoleRecord {
+        node.holes.push(UnreadableRecord {
             path: String::new(),
             id: text(&reason, "id"),
             cause,
@@ -241,7 +244,7 @@ struct Members {
     map: Map<String, Json>,
     unreadable: Map<String, Json>,
     absent: Vec<Json>,
-    holes: Vec<HoleRecord>,
+    holes: Vec<UnreadableRecord>,
     key: String,
 }
 
@@ -302,7 +305,7 @@ struct Elements {
     list: Vec<Json>,
     count: usize,
     elements: Vec<(String, Kind, Json)>,
-    holes: Vec<HoleRecord>,
+    holes: Vec<UnreadableRecord>,
 }
 
 impl Elements {
@@ -717,11 +720,11 @@ mod tests {
         }
         let inner = || Inner {
             known: crate::Value::Known(1),
-            gone: Err(crate::Hole::OutOfProportion).into(),
+            gone: Err(crate::Unreadable::OutOfProportion).into(),
             list: vec![
                 crate::Value::Known(1),
-                Err(crate::Hole::Walk("a walk".to_owned())).into(),
-                Err(crate::Hole::NoGlobal { name: "x" }).into(),
+                Err(crate::Unreadable::Walk("a walk".to_owned())).into(),
+                Err(crate::Unreadable::NoGlobal { name: "x" }).into(),
             ],
         };
         let outer = Outer {
@@ -745,7 +748,7 @@ mod tests {
 
     #[test]
     fn reasons_are_reworded() {
-        let gone: crate::Value<u32> = Err(crate::Hole::Walk("a walk".to_owned())).into();
+        let gone: crate::Value<u32> = Err(crate::Unreadable::Walk("a walk".to_owned())).into();
         let record = record_as(&[gone], Some(str::to_uppercase)).unwrap();
         assert_eq!(record.holes[0].text, "A WALK");
     }

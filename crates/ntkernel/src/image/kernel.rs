@@ -15,7 +15,7 @@ use crate::image::redact::Redaction;
 use crate::image::root_set::Roots;
 use crate::image::trace::Trace;
 pub use crate::image::value::Read;
-use crate::image::value::{Addr, Hole, Value, within};
+use crate::image::value::{Addr, Unreadable, Value, within};
 pub use crate::image::value::{before, offset};
 
 /// Finds what the symbols of a kernel lack. A kernel asks it, and does not care how it looks.
@@ -264,13 +264,13 @@ impl<'d> Kernel<'d> {
             let spec = contract::field_spec(member);
             let member = spec.map_or("?", |spec| spec.name);
             if self.layout.is_disputed(index) {
-                Hole::Disputed { ty, member }
+                Unreadable::Disputed { ty, member }
             } else if self.layout.is_untold(index) {
-                Hole::NotTold { ty, member }
+                Unreadable::NotTold { ty, member }
             } else if spec.is_some_and(|spec| spec.need == Need::Required) {
-                Hole::Lacking { ty, member }
+                Unreadable::Lacking { ty, member }
             } else {
-                Hole::NoMember { ty, member }
+                Unreadable::NoMember { ty, member }
             }
         })
     }
@@ -284,7 +284,7 @@ impl<'d> Kernel<'d> {
     /// Bytes from the start of its structure to the member.
     ///
     /// # Errors
-    /// [`Hole::NoMember`] when this kernel does not have it.
+    /// [`Unreadable::NoMember`] when this kernel does not have it.
     pub fn offset<M: Member>(&self, member: M) -> Read<u64> {
         self.field(member).map(|field| field.offset.into())
     }
@@ -292,27 +292,27 @@ impl<'d> Kernel<'d> {
     /// Size of a structure in bytes.
     ///
     /// # Errors
-    /// [`Hole::NoMember`] when this kernel does not have it.
+    /// [`Unreadable::NoMember`] when this kernel does not have it.
     pub fn size_of(&self, ty: Type) -> Read<u64> {
         let size = self.layout.type_size(ty as usize).map(u64::from);
         let (disputed, ty, member) = (self.layout.is_size_disputed(ty as usize), ty.name(), "(size)");
         size.ok_or(if disputed {
-            Hole::Disputed { ty, member }
+            Unreadable::Disputed { ty, member }
         } else {
-            Hole::NoMember { ty, member }
+            Unreadable::NoMember { ty, member }
         })
     }
 
     /// Address of a global variable: by the symbols, else by what the dump itself tells.
     ///
     /// # Errors
-    /// [`Hole::NoGlobal`] when the symbols lack it and nothing else leads to it.
+    /// [`Unreadable::NoGlobal`] when the symbols lack it and nothing else leads to it.
     pub fn global(&self, global: Global) -> Read<Gva> {
         let at = match self.layout.global(global as usize) {
             Some(rva) => offset(self.base, rva.into()),
             None => (self.globals.address(self, global))
                 .map(|(address, _)| address)
-                .ok_or(Hole::NoGlobal { name: global.name() })?,
+                .ok_or(Unreadable::NoGlobal { name: global.name() })?,
         };
         if let Some(trace) = self.trace() {
             trace.place_global(global, at);
@@ -406,7 +406,7 @@ impl<'k, 'd> At<'k, 'd> {
     /// Address of a member.
     ///
     /// # Errors
-    /// [`Hole::NoMember`] when this kernel does not have it.
+    /// [`Unreadable::NoMember`] when this kernel does not have it.
     pub fn address_of<M: Member>(self, member: M) -> Read<Gva> {
         let field = self.kernel.field(member)?;
         let at = within(self.address, field.offset.into())?;
@@ -419,7 +419,7 @@ impl<'k, 'd> At<'k, 'd> {
     /// A structure that is a member of this one.
     ///
     /// # Errors
-    /// [`Hole::NoMember`] when this kernel does not have it.
+    /// [`Unreadable::NoMember`] when this kernel does not have it.
     pub fn embedded<M: Member>(self, member: M) -> Read<Self> {
         Ok(self.kernel.at(self.address_of(member)?))
     }

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::image::contract::ListEntry;
 use crate::image::kernel::{Kernel, Read, before};
-use crate::image::value::{Addr, Hole};
+use crate::image::value::{Addr, Unreadable};
 
 /// Entries after which a walk gives up; far more than any list of a live system holds.
 const CAP: usize = 1 << 20;
@@ -29,7 +29,7 @@ pub enum Stop {
         /// The entry.
         at: Addr,
         /// Why.
-        reason: Hole,
+        reason: Unreadable,
     },
     /// An entry does not point back to where the walk came from.
     BrokenLink {
@@ -133,7 +133,7 @@ impl Gap {
     }
 
     /// What could not be read, on either side.
-    fn unreadable(&self) -> Option<&Hole> {
+    fn unreadable(&self) -> Option<&Unreadable> {
         let stops = [Some(&self.forward), self.backward.as_ref()];
         stops.into_iter().flatten().find_map(|stop| match stop {
             Stop::Unreadable { reason, .. } => Some(reason),
@@ -158,11 +158,11 @@ impl List {
     pub fn complete(&self, what: &str) -> Read<()> {
         match &self.gap {
             None => Ok(()),
-            Some(gap) if gap.is_one_entry() => Err(Hole::walk(
+            Some(gap) if gap.is_one_entry() => Err(Unreadable::walk(
                 format!("{what} cannot be followed through entry {}: {gap}", gap.after),
                 gap.unreadable(),
             )),
-            Some(gap) => Err(Hole::walk(
+            Some(gap) => Err(Unreadable::walk(
                 format!("{what} has a gap after {} entries: {gap}", gap.after),
                 gap.unreadable(),
             )),
@@ -330,10 +330,10 @@ impl Walker<'_, '_> {
 
 /// Whether an entry can be where it cannot be read: the dump lacks the memory, but there was some. Where the
 /// page tables know of none, a link that leads there is wrong.
-fn can_hold_an_entry(reason: &Hole) -> bool {
+fn can_hold_an_entry(reason: &Unreadable) -> bool {
     match reason {
-        Hole::NullPointer(_) => false,
-        Hole::Memory(error) => !matches!(
+        Unreadable::NullPointer(_) => false,
+        Unreadable::Memory(error) => !matches!(
             error,
             ReadError::NonCanonical { .. }
                 | ReadError::Wraps { .. }

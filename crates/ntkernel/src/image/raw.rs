@@ -4,7 +4,7 @@ use kdump::{Cursor, Gva};
 
 use crate::image::budget::Budget;
 use crate::image::trace::Trace;
-use crate::image::value::{Hole, Read, offset};
+use crate::image::value::{Read, Unreadable, offset};
 
 /// How far a read came.
 #[derive(Debug)]
@@ -12,7 +12,7 @@ pub struct Partial {
     /// How many bytes were read, from the first on.
     pub read: usize,
     /// Why no more were; none when all were.
-    pub stopped: Option<Hole>,
+    pub stopped: Option<Unreadable>,
 }
 
 /// A cursor whose reads are noted where a [`Trace`] is kept.
@@ -89,7 +89,7 @@ impl<'k, 'd> Raw<'k, 'd> {
         let kdump::Partial { read, stopped } = self.cursor.read_partial(gva, buf);
         Partial {
             read,
-            stopped: stopped.map(Hole::from),
+            stopped: stopped.map(Unreadable::from),
         }
     }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::image::value::{Addr, Hole, Value};
+use crate::image::value::{Addr, Unreadable, Value};
 
 /// What marks the schema of a value that may be missing: `null` then, and the object around it says why under
 /// `unreadable`, or names it under `absent`.
@@ -45,7 +45,7 @@ impl<T: JsonSchema> JsonSchema for Value<T> {
     }
 }
 
-impl JsonSchema for Hole {
+impl JsonSchema for Unreadable {
     fn schema_name() -> Cow<'static, str> {
         "Reason".into()
     }

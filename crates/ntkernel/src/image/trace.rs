@@ -12,7 +12,7 @@ use kdump::Gva;
 use ntlayout::{BitField, Field, Member};
 
 use crate::image::contract::Global;
-use crate::image::value::{Hole, Read};
+use crate::image::value::{Read, Unreadable};
 
 /// Reads that one view can be told of; each costs some hundred bytes.
 const CAP: usize = 1 << 16;
@@ -94,7 +94,7 @@ impl Trace {
         (state.sources.clone(), state.reads)
     }
 
-    /// From now on, lets every read of `source` fail with [`Hole::Withheld`], and notes nothing new.
+    /// From now on, lets every read of `source` fail with [`Unreadable::Withheld`], and notes nothing new.
     pub fn hide(&self, source: &Source) {
         let mut state = self.state();
         state.hidden = Some(source.key.clone());
@@ -165,7 +165,7 @@ impl State {
     fn note(&mut self, key: Key, at: Gva, len: u64, bits: Option<BitField>) -> Read<()> {
         if let Some(hidden) = &self.hidden {
             return if *hidden == key {
-                Err(Hole::Withheld)
+                Err(Unreadable::Withheld)
             } else {
                 Ok(())
             };

@@ -9,7 +9,7 @@ use crate::image::expected::{Expected, Found};
 use crate::image::json::{Kind, MISSING};
 
 /// What reads of kernel memory give.
-pub type Read<T> = Result<T, Hole>;
+pub type Read<T> = Result<T, Unreadable>;
 
 /// The first 64 KiB of every address space, of which Windows never maps a page: whoever gives an address there meant a
 /// number.
@@ -33,7 +33,7 @@ pub(crate) fn within(gva: Gva, by: u64) -> Read<Gva> {
     let at = gva.u64().checked_add(by).map(Gva::new);
     at.ok_or_else(|| {
         let len = usize::try_from(by).unwrap_or(usize::MAX);
-        Hole::Memory(ReadError::Wraps { gva, len })
+        Unreadable::Memory(ReadError::Wraps { gva, len })
     })
 }
 
@@ -110,7 +110,7 @@ impl Serialize for Addr {
 /// Why a value is not known.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Hole {
+pub enum Unreadable {
     /// Memory that the dump does not give.
     #[error("{0}")]
     Memory(ReadError),
@@ -199,11 +199,11 @@ pub enum Hole {
         /// Which walk, where it ended and why.
         text: String,
         /// What could not be read.
-        reason: Box<Hole>,
+        reason: Box<Unreadable>,
     },
 }
 
-impl Hole {
+impl Unreadable {
     /// A stable id of the reason, for scripts.
     #[must_use]
     pub fn id(&self) -> &'static str {
@@ -293,7 +293,7 @@ impl Hole {
     }
 
     /// Why a walk ended, told in `text`; `reason` is what could not be read, if anything.
-    pub fn walk(text: String, reason: Option<&Hole>) -> Self {
+    pub fn walk(text: String, reason: Option<&Unreadable>) -> Self {
         match reason {
             Some(reason) => Self::WalkStopped {
                 text,
@@ -326,7 +326,7 @@ impl Hole {
     }
 }
 
-impl From<ReadError> for Hole {
+impl From<ReadError> for Unreadable {
     /// Where memory could not be read. What is asked for just above address 0 is a member of something that a null
     /// pointer was taken for.
     fn from(error: ReadError) -> Self {
@@ -349,8 +349,8 @@ impl From<ReadError> for Hole {
 pub enum Value<T> {
     /// The value as it was read.
     Known(T),
-    /// It could not be read, or does not exist in this kernel ([`Hole::is_absence`]).
-    Missing(Box<Hole>),
+    /// It could not be read, or does not exist in this kernel ([`Unreadable::is_absence`]).
+    Missing(Box<Unreadable>),
 }
 
 impl<T> Value<T> {
@@ -366,16 +366,16 @@ impl<T> Value<T> {
     }
 
     /// Why the value is missing.
-    pub fn hole(&self) -> Option<&Hole> {
+    pub fn reason(&self) -> Option<&Unreadable> {
         match self {
             Self::Known(_) => None,
             Self::Missing(hole) => Some(hole),
         }
     }
 
-    /// Whether the value should be there and is not known: see [`Hole::is_partial`].
+    /// Whether the value should be there and is not known: see [`Unreadable::is_partial`].
     pub fn is_unreadable(&self) -> bool {
-        self.hole().is_some_and(Hole::is_partial)
+        self.reason().is_some_and(Unreadable::is_partial)
     }
 
     /// Applies `f` to a known value.
@@ -390,7 +390,7 @@ impl<T> Value<T> {
     ///
     /// # Errors
     /// The reason why the value is missing.
-    pub fn get(&self) -> Result<&T, Hole> {
+    pub fn get(&self) -> Result<&T, Unreadable> {
         match self {
             Self::Known(value) => Ok(value),
             Self::Missing(hole) => Err((**hole).clone()),
@@ -398,8 +398,8 @@ impl<T> Value<T> {
     }
 }
 
-impl<T> From<Result<T, Hole>> for Value<T> {
-    fn from(result: Result<T, Hole>) -> Self {
+impl<T> From<Result<T, Unreadable>> for Value<T> {
+    fn from(result: Result<T, Unreadable>) -> Self {
         match result {
             Ok(value) => Self::Known(value),
             Err(hole) => Self::Missing(Box::new(hole)),
@@ -427,7 +427,7 @@ impl<T: Serialize> Serialize for Value<T> {
     }
 }
 
-impl Serialize for Hole {
+impl Serialize for Unreadable {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("id", self.id())?;

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::image::contract::{Blob, ListEntry, Type};
 use crate::image::kernel::{At, Kernel, Read, before};
-use crate::image::value::Hole;
+use crate::image::value::Unreadable;
 pub use crate::object::blob_kind::BlobKind;
 use crate::object::pool;
 
@@ -81,7 +81,7 @@ pub fn freed(kernel: &Kernel<'_>, body: Gva) -> Read<Option<Freed>> {
 /// small numbers says that it is a blob at all: the tag of its allocation, else its links.
 ///
 /// # Errors
-/// [`Hole::Implausible`] when there is no such header, else why it cannot be read.
+/// [`Unreadable::Implausible`] when there is no such header, else why it cannot be read.
 pub fn plausible_kind(kernel: &Kernel<'_>, body: Gva) -> Read<BlobKind> {
     let header = header(kernel, body)?;
     let kind = kind(kernel, body)?;
@@ -95,7 +95,7 @@ pub fn plausible_kind(kernel: &Kernel<'_>, body: Gva) -> Read<BlobKind> {
         return Ok(kind);
     }
     let at = kernel.addr(body);
-    Err(Hole::Implausible(format!("no blob header is before {at}")))
+    Err(Unreadable::Implausible(format!("no blob header is before {at}")))
 }
 
 /// Whether something without references is a blob of that kind. The header of a freed pool block can be overwritten,

@@ -10,7 +10,7 @@ use crate::image::budget::{Owner, Part};
 use crate::image::contract::{Directory, DirectoryEntry};
 use crate::image::kernel::{At, Kernel, Read, offset};
 use crate::image::redact::Redaction;
-use crate::image::value::{Addr, Hole, Value};
+use crate::image::value::{Addr, Unreadable, Value};
 use crate::object::{self, TypeRef};
 
 /// Hash buckets of a directory in every kernel so far; the layout says how many there really are.
@@ -22,7 +22,7 @@ pub struct Contents {
     /// The objects in it and their hash buckets, by bucket and then as they are chained.
     pub objects: Vec<(usize, Gva)>,
     /// What could not be followed: each hides the rest of its chain and nothing else.
-    pub gaps: Vec<Hole>,
+    pub gaps: Vec<Unreadable>,
 }
 
 /// Lists the objects of a directory.
@@ -68,7 +68,9 @@ fn chain(kernel: &Kernel<'_>, bucket: Gva, mut found: impl FnMut(Gva)) -> Read<(
         let claimed = kernel.claim(Part::DirectoryEntry, entry, owner);
         if claimed.is_err() {
             let at = kernel.addr(entry);
-            return Err(Hole::Walk(format!("the directory entries lead around at {at}")));
+            return Err(Unreadable::Walk(format!(
+                "the directory entries lead around at {at}"
+            )));
         }
         number = number.saturating_add(1);
         let entry_at = kernel.at(entry);
@@ -116,7 +118,13 @@ pub fn listing(kernel: &Kernel<'_>, directory: Gva) -> Listing {
         // So would their order.
         inside.objects.sort_by_key(|&(_, object)| object);
     }
-    let bucket = |bucket| if withheld { Err(Hole::Withheld) } else { Ok(bucket) };
+    let bucket = |bucket| {
+        if withheld {
+            Err(Unreadable::Withheld)
+        } else {
+            Ok(bucket)
+        }
+    };
     let member = |(number, object)| {
         let header = object::header(kernel, object);
         MemberRecord {
@@ -147,7 +155,7 @@ pub struct Found {
     /// The objects that match, in the order of the walk.
     pub objects: Vec<Named>,
     /// What could not be read: something that matches may be behind it.
-    pub gaps: Vec<Hole>,
+    pub gaps: Vec<Unreadable>,
 }
 
 /// The objects of a type that have a name, by the `_OBJECT_TYPE`'s address.
@@ -208,7 +216,7 @@ fn visit(
     let header = object::header(kernel, object)?;
     let name = object::name(header)?.ok_or_else(|| {
         let at = kernel.addr(object);
-        Hole::Implausible(format!("the object at {at} is in a directory without a name"))
+        Unreadable::Implausible(format!("the object at {at} is in a directory without a name"))
     })?;
     Ok(Visited {
         named: Named {

@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 use crate::image::budget::{Owner, Part};
 use crate::image::contract::{HandleTable, HandleTableEntry, ListEntry, ObjectHeader, Type};
 use crate::image::kernel::{At, Kernel, Read, offset};
-use crate::image::value::{Addr, Hole, Value};
+use crate::image::value::{Addr, Unreadable, Value};
 use crate::object::process_ref::ProcessRef;
 use crate::object::{self, ObjectRecord, TypeRef};
 
@@ -82,25 +82,25 @@ pub struct Gap {
     /// The last of them, so far as the table says how far it goes.
     pub last: u64,
     /// Why.
-    pub reason: Hole,
+    pub reason: Unreadable,
 }
 
 impl Gap {
     /// Whether what was read of the table contradicts itself there, as opposed to memory that is missing.
     pub fn is_contradiction(&self) -> bool {
-        matches!(self.reason, Hole::Walk(_) | Hole::Implausible(_))
+        matches!(self.reason, Unreadable::Walk(_) | Unreadable::Implausible(_))
     }
 
     /// The gap as the reason why something is not known.
-    fn hole(&self) -> Hole {
+    fn reason(&self) -> Unreadable {
         self.hole_of(self.to_string())
     }
 
     /// The same, told in other words.
-    pub fn hole_of(&self, text: String) -> Hole {
-        Hole::walk(
+    pub fn hole_of(&self, text: String) -> Unreadable {
+        Unreadable::walk(
             text,
-            Some(&self.reason).filter(|reason| !matches!(reason, Hole::Walk(_))),
+            Some(&self.reason).filter(|reason| !matches!(reason, Unreadable::Walk(_))),
         )
     }
 }
@@ -137,7 +137,7 @@ impl Shape {
         let level = code & 3;
         if level > 2 {
             let at = kernel.addr(table.address());
-            return Err(Hole::Implausible(format!(
+            return Err(Unreadable::Implausible(format!(
                 "the handle table at {at} has a level that no table has"
             )));
         }
@@ -172,7 +172,7 @@ impl Shape {
             let below = kernel.cursor().pointer(at)?;
             if below.u64() == 0 {
                 let at = kernel.addr(at);
-                return Err(Hole::Implausible(format!(
+                return Err(Unreadable::Implausible(format!(
                     "the handle table has no page where its bound says that one is, at {at}"
                 )));
             }
@@ -190,7 +190,7 @@ impl Shape {
 
     /// The leaf with the entry of that index, unless it is another's, or how many entries that hides: a page of a table
     /// is a whole page of pool, and no other table's, nor a second time in its own.
-    fn own_leaf(&self, kernel: &Kernel<'_>, index: u64) -> Result<Gva, (Hole, u64)> {
+    fn own_leaf(&self, kernel: &Kernel<'_>, index: u64) -> Result<Gva, (Unreadable, u64)> {
         /// What the pages above the leaves are numbered from, so that none has the number of a leaf.
         const ABOVE: u64 = 1 << 32;
         let per_middle = self.per_leaf.saturating_mul(self.per_table);
@@ -223,7 +223,7 @@ impl Shape {
         let claimed = kernel.claim(Part::HandleTablePage, page, owner);
         claimed.map_err(|taken| {
             let at = kernel.addr(page);
-            Hole::Walk(if taken.owner == self.table {
+            Unreadable::Walk(if taken.owner == self.table {
                 format!("the handle table leads around to its page at {at}")
             } else {
                 let other = kernel.addr(taken.owner);
@@ -278,7 +278,7 @@ pub fn walk_up_to(kernel: &Kernel<'_>, table: Gva, cap: u64, mut visit: impl FnM
 }
 
 /// Entries that cannot be read one after another, within a leaf or over several, are one gap.
-fn add_gap(gaps: &mut Vec<Gap>, first: u64, last: u64, reason: Hole) {
+fn add_gap(gaps: &mut Vec<Gap>, first: u64, last: u64, reason: Unreadable) {
     let (first, last) = (first.saturating_mul(STEP), last.saturating_mul(STEP));
     match gaps.last_mut() {
         Some(gap) if first <= gap.last.saturating_add(2 * STEP) => gap.last = last,
@@ -374,7 +374,7 @@ pub fn claim(kernel: &Kernel<'_>, process: Gva, table: Gva) -> Read<()> {
     let claimed = kernel.claim(Part::HandleTable, table, owner);
     claimed.map_err(|taken| {
         let (at, other) = (kernel.addr(table), kernel.addr(taken.owner));
-        Hole::Walk(format!(
+        Unreadable::Walk(format!(
             "the handle table at {at} is that of the process at {other}"
         ))
     })
@@ -396,7 +396,7 @@ pub fn count(kernel: &Kernel<'_>, table: Gva) -> Read<u64> {
 /// Whether a table was read to its end, or the first gap in it.
 fn whole(gaps: &[Gap]) -> Read<()> {
     match gaps.first() {
-        Some(gap) => Err(gap.hole()),
+        Some(gap) => Err(gap.reason()),
         None => Ok(()),
     }
 }
@@ -468,7 +468,7 @@ pub fn handles(kernel: &Kernel<'_>, table: Gva, wanted: impl Fn(&TypeRef) -> boo
 }
 
 fn gap_value(gap: &Gap) -> Value<()> {
-    Value::Missing(Box::new(gap.hole()))
+    Value::Missing(Box::new(gap.reason()))
 }
 
 /// Whether memory looks like a `_HANDLE_TABLE`: its level is one that tables have, it ends where a leaf ends,

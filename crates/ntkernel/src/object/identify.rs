@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::image::contract::ObjectHeader;
 use crate::image::kernel::Kernel;
-use crate::image::value::{Addr, Hole};
+use crate::image::value::{Addr, Unreadable};
 use crate::object::blob::{self, BlobKind, Freed};
 use crate::object::{self, ObjectRecord, TypeRef};
 
@@ -41,7 +41,7 @@ pub enum Identity {
     /// The memory cannot be read.
     Unreadable {
         /// Why.
-        reason: Hole,
+        reason: Unreadable,
     },
     /// Nothing that can be told.
     Unknown,
@@ -116,9 +116,9 @@ pub struct NotAnObject {
 /// in the dump is no error: the record says so.
 pub fn object(kernel: &Kernel<'_>, body: Gva) -> Result<ObjectRecord, NotAnObject> {
     let record = object::record(kernel, body);
-    match record.object_type.hole() {
+    match record.object_type.reason() {
         // Where types cannot be told, the tag of an allocation tells at least that no object is in it.
-        Some(hole) if matches!(hole, Hole::Implausible(_)) || blob::is_tagged(kernel, body) => {
+        Some(hole) if matches!(hole, Unreadable::Implausible(_)) || blob::is_tagged(kernel, body) => {
             Err(NotAnObject {
                 address: kernel.addr(body),
                 what: identify(kernel, body),

@@ -18,7 +18,7 @@ use crate::image::contract::{
 };
 use crate::image::expected::{Expected, Found};
 use crate::image::kernel::{At, Kernel, Read};
-use crate::image::value::Hole;
+use crate::image::value::Unreadable;
 use crate::object::blob::{self, BlobKind};
 use crate::object::dispatcher::WaitObjectKind;
 
@@ -37,15 +37,15 @@ pub(crate) enum Sight {
     Is,
     /// What would tell is not in the dump, or not in the symbols.
     Hidden,
-    /// Something else is there: a [`Hole::NotThere`].
-    IsNot(Hole),
+    /// Something else is there: a [`Unreadable::NotThere`].
+    IsNot(Unreadable),
 }
 
 /// Nothing, or why what is at an address is not what it should be. Where memory that would tell is missing, the thing
 /// is taken for what it should be, so that the rest of it can be read.
 ///
 /// # Errors
-/// [`Hole::NotThere`].
+/// [`Unreadable::NotThere`].
 pub fn expect(kernel: &Kernel<'_>, expected: Expected, address: Gva) -> Read<()> {
     match look(kernel, expected, address) {
         Sight::IsNot(hole) => Err(hole),
@@ -99,8 +99,8 @@ pub(crate) fn look(kernel: &Kernel<'_>, expected: Expected, address: Gva) -> Sig
 }
 
 /// That the expected thing is not at an address, and what is there.
-pub fn not_there(kernel: &Kernel<'_>, expected: Expected, address: Gva) -> Hole {
-    Hole::NotThere {
+pub fn not_there(kernel: &Kernel<'_>, expected: Expected, address: Gva) -> Unreadable {
+    Unreadable::NotThere {
         expected,
         at: kernel.addr(address),
         found: found(kernel, address),

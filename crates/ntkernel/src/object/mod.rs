@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use crate::image::contract::{Global, ObjectHeader, ObjectNameInfo, ObjectType, Type};
 use crate::image::kernel::{At, Kernel, Read, before, offset};
-use crate::image::value::{Addr, Hole, Value};
+use crate::image::value::{Addr, Unreadable, Value};
 
 /// Bits of `_OBJECT_HEADER.InfoMask` that say which optional headers stand before the header.
 /// The one for the creator is nearest to it, the one for the name comes next.
@@ -95,7 +95,7 @@ pub fn type_address(header: At<'_, '_>) -> Read<Gva> {
         .pointer(offset(kernel.global(Global::ObTypeIndexTable)?, slot))?;
     let invalid = || {
         let at = kernel.addr(header.address());
-        Hole::Implausible(format!("the object header at {at} has no valid type index"))
+        Unreadable::Implausible(format!("the object header at {at} has no valid type index"))
     };
     // The first two slots hold no types, and those behind the last hold nothing, or other variables.
     if index < FIRST_TYPE || !kernel.is_kernel_address(address) {
@@ -116,7 +116,7 @@ pub fn object_type(header: At<'_, '_>) -> Read<TypeRef> {
     let address = type_address(header)?;
     if kernel.has(ObjectHeader::Type) && !is_type(kernel, address)? {
         let at = kernel.addr(header.address());
-        return Err(Hole::Implausible(format!(
+        return Err(Unreadable::Implausible(format!(
             "the object header at {at} has no valid type"
         )));
     }
@@ -167,7 +167,7 @@ fn type_name(object_type: At<'_, '_>) -> Read<String> {
 pub fn has_type(header: At<'_, '_>, name: &str) -> Read<bool> {
     match object_type(header) {
         Ok(found) => Ok(found.name.get()? == name),
-        Err(Hole::Implausible(_)) => Ok(false),
+        Err(Unreadable::Implausible(_)) => Ok(false),
         Err(hole) => Err(hole),
     }
 }
@@ -266,7 +266,7 @@ fn true_path(kernel: &Kernel<'_>, body: Gva) -> Read<Option<String>> {
     let mut at = parent;
     while root != Some(at) {
         if seen.contains(&at) || seen.len() >= MAX_DEPTH {
-            return Err(Hole::Walk(format!(
+            return Err(Unreadable::Walk(format!(
                 "the directories above {} lead around at {}",
                 kernel.addr(body),
                 kernel.addr(at)
@@ -292,9 +292,9 @@ fn path_length(name: &str) -> usize {
     name.encode_utf16().count().saturating_add(1)
 }
 
-fn too_long(kernel: &Kernel<'_>, body: Gva) -> Hole {
+fn too_long(kernel: &Kernel<'_>, body: Gva) -> Unreadable {
     let at = kernel.addr(body);
-    Hole::Walk(format!(
+    Unreadable::Walk(format!(
         "the path of the object at {at} would have more than {MAX_PATH} characters, as no path has"
     ))
 }
@@ -318,7 +318,7 @@ fn step_up(kernel: &Kernel<'_>, at: Gva) -> Read<Option<(String, Gva)>> {
     let header = header(kernel, at)?;
     if is_directory(header).is_ok_and(|is| !is) {
         let at = kernel.addr(at);
-        return Err(Hole::Implausible(format!("no object directory is at {at}")));
+        return Err(Unreadable::Implausible(format!("no object directory is at {at}")));
     }
     Ok(true_name(header)?.zip(directory_of(header)?))
 }

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::image::redact::{Ids, Redaction};
-use crate::image::value::{Addr, Hole, Value};
+use crate::image::value::{Addr, Unreadable, Value};
 
 /// Where a triage dump's system crashed.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -108,11 +108,11 @@ pub fn crashed(dump: &Dump) -> Option<Crashed> {
 }
 
 /// Why something is not told: of a file that is cut off, that.
-fn unknown(triage: &Triage, otherwise: String) -> Hole {
+fn unknown(triage: &Triage, otherwise: String) -> Unreadable {
     if triage.is_cut() {
-        Hole::FileCut("the file ends before what would tell it".into())
+        Unreadable::FileCut("the file ends before what would tell it".into())
     } else {
-        Hole::Walk(otherwise)
+        Unreadable::Walk(otherwise)
     }
 }
 

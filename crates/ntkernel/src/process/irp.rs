@@ -15,13 +15,13 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use crate::image::contract::{
-    DeviceObject, DriverObject, FileObject, IoStackLocation, Irp, ListEntry, Thread, Type,
+    DeviceObject, DriverObject, FileObject, IoStackLocation, Irp, ListEntry, MemberName, Thread, Type,
 };
 use crate::image::expected::Expected;
 use crate::image::kernel::{At, Kernel, Read, offset};
 use crate::image::list::{self, List};
 use crate::image::schema::schema_as_text;
-use crate::image::value::{Addr, Hole, Value};
+use crate::image::value::{Addr, Unreadable, Value};
 use crate::object::marks::expect;
 
 /// What a driver is asked to do: `IRP_MJ_*`.
@@ -98,7 +98,7 @@ pub struct Request<'k, 'd> {
 pub struct Tie {
     /// The structures whose members lead to the object that is waited at, each with the next one: the last one's
     /// is the object itself.
-    pub by: [Option<(&'static str, Gva, Gva)>; 2],
+    pub by: [Option<(MemberName, Gva, Gva)>; 2],
     /// Whether the object is signaled at the request's end, and not the lock of its file.
     pub ends_with_it: bool,
 }
@@ -113,7 +113,7 @@ pub fn requests_of(thread: At<'_, '_>) -> Read<List> {
     let head = thread.address_of(Thread::IrpList)?;
     if kernel.at(head).pointer(ListEntry::Flink)?.u64() == 0 {
         let at = kernel.addr(head);
-        return Err(Hole::Implausible(format!(
+        return Err(Unreadable::Implausible(format!(
             "the list of I/O requests at {at} was never initialized"
         )));
     }
@@ -145,12 +145,12 @@ impl<'k, 'd> Request<'k, 'd> {
         let own = self.at.address();
         if self.at.pointer(Irp::UserEvent)? == object {
             return Ok(Some(Tie {
-                by: [Some(("_IRP.UserEvent", own, object)), None],
+                by: [Some((MemberName::of(Irp::UserEvent), own, object)), None],
                 ends_with_it: true,
             }));
         }
         let original = self.at.pointer(Irp::OriginalFileObject)?;
-        let name = "_IRP.Tail.Overlay.OriginalFileObject";
+        let name = MemberName::of(Irp::OriginalFileObject);
         if let Some(tie) = self.by_file((name, own, original), object)? {
             return Ok(Some(tie));
         }
@@ -160,7 +160,11 @@ impl<'k, 'd> Request<'k, 'd> {
         };
         match location.pointer(IoStackLocation::FileObject) {
             Ok(file) => self.by_file(
-                ("_IO_STACK_LOCATION.FileObject", location.address(), file),
+                (
+                    MemberName::of(IoStackLocation::FileObject),
+                    location.address(),
+                    file,
+                ),
                 object,
             ),
             Err(_) => Ok(None),
@@ -168,15 +172,15 @@ impl<'k, 'd> Request<'k, 'd> {
     }
 
     /// Where the object is in a file object follows from its address alone.
-    fn by_file(self, file: (&'static str, Gva, Gva), object: Gva) -> Read<Option<Tie>> {
+    fn by_file(self, file: (MemberName, Gva, Gva), object: Gva) -> Read<Option<Tie>> {
         let kernel = self.at.kernel();
         let (_, _, at) = file;
         if at.u64() == 0 {
             return Ok(None);
         }
         let members = [
-            (FileObject::Event, "_FILE_OBJECT.Event", true),
-            (FileObject::Lock, "_FILE_OBJECT.Lock", false),
+            (FileObject::Event, MemberName::of(FileObject::Event), true),
+            (FileObject::Lock, MemberName::of(FileObject::Lock), false),
         ];
         for (member, name, ends_with_it) in members {
             if offset(at, kernel.offset(member)?) == object {
@@ -207,7 +211,7 @@ impl<'k, 'd> Request<'k, 'd> {
         let first = offset(self.at.address(), own);
         let expected = offset(first, current.saturating_sub(1).saturating_mul(size));
         if current == 0 || current > count || location != expected {
-            return Err(Hole::Implausible(format!(
+            return Err(Unreadable::Implausible(format!(
                 "the current stack location of the I/O request {} is at {}, which is not its {current}. of {count}",
                 kernel.addr(self.at.address()),
                 kernel.addr(location)
@@ -274,7 +278,7 @@ impl IrpNode {
     /// Whether the request itself cannot be read.
     #[must_use]
     pub fn is_unreadable(&self) -> bool {
-        self.thread.hole().is_some()
+        self.thread.reason().is_some()
     }
 
     /// The driver that has it, when one has and that is known.

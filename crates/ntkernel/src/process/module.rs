@@ -8,7 +8,7 @@ use crate::image::contract::{Global, Module};
 use crate::image::kernel::{At, Kernel, Read};
 use crate::image::list::{self, List};
 use crate::image::redact::Redaction;
-use crate::image::value::{Addr, Hole, Value};
+use crate::image::value::{Addr, Unreadable, Value};
 use crate::object::process_ref;
 
 /// A loaded kernel module.
@@ -66,13 +66,13 @@ pub fn list(kernel: &Kernel<'_>) -> Read<List> {
 pub fn of_triage(dump: &Dump) -> Option<Modules> {
     let triage = dump.triage()?;
     let width = dump.kernel_space().pointer_width();
-    let missing = || Hole::NoMember {
+    let missing = || Unreadable::NoMember {
         ty: "DUMP_DRIVER_ENTRY64",
         member: "(address)",
     };
     let known = triage.modules().iter().map(|module| {
         let end = module.base.u64().saturating_add(module.size.into());
-        let cut = || Hole::FileCut("the file ends before the module's name".into());
+        let cut = || Unreadable::FileCut("the file ends before the module's name".into());
         let path = module.name.clone().ok_or_else(cut);
         ModuleRecord {
             entry: Err(missing()).into(),
@@ -90,7 +90,7 @@ pub fn of_triage(dump: &Dump) -> Option<Modules> {
         Ok(())
     } else {
         let claimed = triage.claimed_modules();
-        Err(Hole::FileCut(format!(
+        Err(Unreadable::FileCut(format!(
             "the file ends after {} of {claimed} modules",
             modules.len()
         )))

@@ -14,7 +14,7 @@ use crate::image::kernel::{Kernel, Read, offset};
 use crate::image::list::{Gap, List};
 pub use crate::image::root_set::FoundBy;
 use crate::image::root_set::{Root, Roots};
-use crate::image::value::{Addr, Hole};
+use crate::image::value::{Addr, Unreadable};
 use crate::object::marks::{is_certainly_thread, is_thread};
 
 /// Processors that are looked at: as many as any Windows supports.
@@ -147,7 +147,7 @@ fn owner(kernel: &Kernel<'_>, thread: Gva) -> Read<Gva> {
     let kind = kernel.at(process).uint(DispatcherHeader::Type);
     if !kernel.is_kernel_address(process) || kind.is_ok_and(|kind| kind & 0x7f != PROCESS_OBJECT) {
         let at = kernel.addr(process);
-        return Err(Hole::Implausible(format!("no process is at {at}")));
+        return Err(Unreadable::Implausible(format!("no process is at {at}")));
     }
     Ok(process)
 }
@@ -161,7 +161,7 @@ fn wrote_the_dump(kernel: &Kernel<'_>, thread: Gva) -> bool {
     let stack = || {
         let control = kernel.at(thread).embedded(Thread::Tcb)?;
         let limit = control.pointer(ThreadControl::StackLimit)?;
-        Ok::<_, Hole>((limit, control.pointer(ThreadControl::StackBase)?))
+        Ok::<_, Unreadable>((limit, control.pointer(ThreadControl::StackBase)?))
     };
     stack().is_ok_and(|(limit, base)| (limit..=base).contains(&context.rsp))
 }
@@ -284,7 +284,7 @@ impl Members {
         if lacking.is_empty() {
             return Ok(());
         }
-        Err(Hole::Walk(format!("{what} lacks {}", lacking.join(", "))))
+        Err(Unreadable::Walk(format!("{what} lacks {}", lacking.join(", "))))
     }
 
     /// What led to a member that the list lacks; none for one that it has.

@@ -11,7 +11,7 @@ use crate::image::expected::Expected;
 use crate::image::kernel::{At, Kernel, Read, offset};
 use crate::image::list::{self, List};
 use crate::image::schema::schema_as_text;
-use crate::image::value::{Addr, Hole, Value};
+use crate::image::value::{Addr, Unreadable, Value};
 use crate::object::dispatcher::WaitObjectKind;
 use crate::object::marks::expect;
 pub use crate::object::marks::{is_certainly_thread, is_thread};
@@ -245,7 +245,7 @@ fn chained_wait_objects(control: At<'_, '_>, first: Gva) -> Read<Vec<WaitObject>
         }
     }
     let at = kernel.addr(first);
-    Err(Hole::Walk(format!(
+    Err(Unreadable::Walk(format!(
         "the wait blocks at {at} do not come back to the first"
     )))
 }

@@ -6,7 +6,7 @@ use super::{Check, Examined};
 use crate::port;
 use ntkernel::image::contract::{Global, ObjectHeader, Process};
 use ntkernel::image::kernel::{Kernel, Read, offset};
-use ntkernel::image::value::Hole;
+use ntkernel::image::value::Unreadable;
 use ntkernel::object;
 use ntkernel::object::handle;
 
@@ -44,7 +44,7 @@ pub(super) fn objects(examined: &mut Examined<'_>) {
 fn is_of(kernel: &Kernel<'_>, body: Gva, wanted: Gva) -> Read<Option<bool>> {
     match object::type_address(object::header(kernel, body)?) {
         Ok(found) => Ok(Some(found == wanted)),
-        Err(Hole::Implausible(_)) => Ok(Some(false)),
+        Err(Unreadable::Implausible(_)) => Ok(Some(false)),
         Err(hole) => Err(hole),
     }
 }
@@ -75,7 +75,7 @@ fn handles(examined: &mut Examined<'_>) {
                 ports.insert(object);
             }
         });
-        if let Err(Hole::Implausible(_)) = walked {
+        if let Err(Unreadable::Implausible(_)) = walked {
             tally.note(Check::Handles, Some(false));
         }
     }
@@ -88,7 +88,7 @@ fn has_type(kernel: &Kernel<'_>, target: Gva) -> Option<bool> {
         return Some(false);
     }
     match kernel.cursor().u8(target) {
-        Err(Hole::Memory(
+        Err(Unreadable::Memory(
             ReadError::NonCanonical { .. }
             | ReadError::NotPresent {
                 state: NotPresentKind::Zero,
@@ -100,7 +100,7 @@ fn has_type(kernel: &Kernel<'_>, target: Gva) -> Option<bool> {
     }
     match object::object_type(kernel.at(target)) {
         Ok(_) => Some(true),
-        Err(Hole::Implausible(_)) => Some(false),
+        Err(Unreadable::Implausible(_)) => Some(false),
         Err(_) => None,
     }
 }

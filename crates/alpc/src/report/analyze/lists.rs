@@ -10,7 +10,7 @@ use crate::wait::locks;
 use ntkernel::image::contract::{Member, Process, Region, Section, View};
 use ntkernel::image::kernel::{At, Read};
 use ntkernel::image::list::{self, Gap, List};
-use ntkernel::image::value::Hole;
+use ntkernel::image::value::Unreadable;
 use ntkernel::object::blob::{self, BlobKind};
 use ntkernel::object::handle;
 use ntkernel::process;
@@ -81,9 +81,11 @@ impl Check<'_, '_> {
     /// something could not be checked.
     fn known(&mut self, list: Read<List>) -> Option<List> {
         match list {
-            Err(Hole::NoGlobal { .. } | Hole::NotTold { .. } | Hole::Disputed { .. }) => None,
+            Err(Unreadable::NoGlobal { .. } | Unreadable::NotTold { .. } | Unreadable::Disputed { .. }) => {
+                None
+            }
             // One that was never begun, of a thread that is being made.
-            Err(Hole::Implausible(_)) => None,
+            Err(Unreadable::Implausible(_)) => None,
             list => self.read(list),
         }
     }

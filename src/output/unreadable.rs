@@ -5,13 +5,13 @@ use std::collections::btree_map::Entry;
 
 use crate::failure::Status;
 use crate::output::document::Cause;
-use alpc::image::json::HoleRecord;
+use alpc::image::json::UnreadableRecord;
 
 /// What records could not tell.
 #[derive(Debug, Default)]
-pub struct Holes {
+pub struct Unreadables {
     /// The holes of the record at hand.
-    list: Vec<HoleRecord>,
+    list: Vec<UnreadableRecord>,
     /// All of them, by the id of their cause.
     causes: BTreeMap<String, Count>,
 }
@@ -24,9 +24,9 @@ struct Count {
     first: String,
 }
 
-impl Holes {
+impl Unreadables {
     /// Those of a record.
-    pub fn of(list: Vec<HoleRecord>) -> Self {
+    pub fn of(list: Vec<UnreadableRecord>) -> Self {
         let mut causes = BTreeMap::new();
         for hole in &list {
             let count = causes.entry(hole.cause.clone()).or_insert_with(|| Count {
@@ -39,7 +39,7 @@ impl Holes {
     }
 
     /// The status that follows for a command that printed them: which reasons are holes says
-    /// [`alpc::Hole::is_partial`], and a run that has one is partial.
+    /// [`alpc::Unreadable::is_partial`], and a run that has one is partial.
     pub fn status(&self) -> Status {
         if self.causes.is_empty() {
             Status::Complete
@@ -49,7 +49,7 @@ impl Holes {
     }
 
     /// The holes of the record, in its order.
-    pub fn list(&self) -> &[HoleRecord] {
+    pub fn list(&self) -> &[UnreadableRecord] {
         &self.list
     }
 
@@ -129,7 +129,7 @@ mod tests {
             "b": { "$unreadable": { "id": "out-of-file", "text": "cut" } },
             "c": { "$unreadable": { "id": "walk-ended", "text": "loops" } },
         });
-        let holes = Holes::of(json::hoisted(&record).holes);
+        let holes = Unreadables::of(json::hoisted(&record).holes);
         assert_eq!(
             holes.summary().unwrap(),
             "3 values could not be told: 2 where the file is cut off (gone); 1 walk ended (loops)"
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_whole_record_has_no_holes() {
-        let holes = Holes::of(json::hoisted(&json!({ "a": [1, 2], "b": null })).holes);
+        let holes = Unreadables::of(json::hoisted(&json!({ "a": [1, 2], "b": null })).holes);
         assert!(holes.summary().is_none());
         assert_eq!(holes.status(), Status::Complete);
     }
