@@ -3,16 +3,24 @@
 //! A [`Dump`] knows its header and which page frames its file holds. An [`AddressSpace`] is a dump seen
 //! through one set of page tables, and a [`Cursor`] reads it:
 //!
-//! ```no_run
+//! ```
 //! use kdump::Dump;
 //!
-//! let dump = Dump::open("memory.dmp".as_ref())?;
+//! # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/vista-sp2-x64.dmp");
+//! let dump = Dump::open(path.as_ref())?;
+//! println!("{} of {}", dump.header().kind, dump.header().machine);
+//!
 //! let cursor = dump.kernel_space().cursor();
-//! if let Some(head) = dump.header().ps_active_process_head {
-//!     println!("the first process is linked at {}", cursor.pointer(head)?);
-//! }
+//! let head = dump.header().ps_active_process_head.ok_or("the header names no list of processes")?;
+//! println!("the first process is linked at {}", cursor.pointer(head)?);
+//!
+//! // What is not in the dump is an error with its reason, and never zeros.
+//! let error = cursor.u64(kdump::Gva::new(0xffff_8000_dead_0000)).unwrap_err();
+//! assert_eq!(error.id(), "not-present");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! Page tables are walked over anything that implements [`PhysicalMemory`]: a crash dump is one.
 //!
 //! Nothing in a file is trusted: counts and offsets are checked against the length of the file before they are
 //! used, opening takes time and memory in proportion to the *index* of pages in the file, not to the pages,

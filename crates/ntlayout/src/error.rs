@@ -67,6 +67,14 @@ pub enum SymbolError {
         /// What is wrong with it.
         detail: String,
     },
+    /// A file of a kind that this build was made without: see the features of the crate.
+    #[error("{}: is {kind}, which this build does not read; expand it first", path.display())]
+    LeftOut {
+        /// The file.
+        path: PathBuf,
+        /// What it is, with its article.
+        kind: &'static str,
+    },
     /// A table of nothing but what a contract asks for is asked for a whole type.
     #[error("{origin}: holds only the fields that the views need, and no whole types")]
     NoWholeTypes {
@@ -95,6 +103,7 @@ impl SymbolError {
             Self::Truncated { .. } => "pdb-truncated",
             Self::Corrupt { .. } => "pdb-corrupt",
             Self::Damaged { .. } => "symbols-damaged",
+            Self::LeftOut { .. } => "symbols-left-out",
             Self::NoWholeTypes { .. } => "symbols-no-whole-types",
             Self::Lacks { .. } => "pdb-lacks-part",
         }

@@ -5,7 +5,36 @@
 //! RVAs; what is missing is reported all at once, by name. A table is a [`Pdb`], an [`Isf`], a [`pack`] or
 //! [built in](built_in); [`find`] looks for the one of a given [`Identity`] and never returns another.
 //!
+//! ```
+//! use ntlayout::{Contract, FieldSpec, GlobalSpec, Need};
+//!
+//! const CONTRACT: Contract = Contract {
+//!     fields: &[FieldSpec {
+//!         ty: "_EPROCESS",
+//!         name: "ActiveProcessLinks",
+//!         spellings: &["ActiveProcessLinks"],
+//!         need: Need::Required,
+//!     }],
+//!     types: &["_EPROCESS"],
+//!     globals: &[GlobalSpec {
+//!         name: "PsActiveProcessHead",
+//!         need: Need::Required,
+//!     }],
+//! };
+//!
+//! # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/vista-sp2-x64.pdb");
+//! let symbols = ntlayout::open(path.as_ref())?;
+//! let layout = symbols.resolve(&CONTRACT)?;
+//! assert!(layout.missing().is_empty());
+//! let links = layout.field(0).ok_or("not in these symbols")?;
+//! println!("the links of a process are at +{:x}", links.offset);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! The crate knows symbols, and neither dumps nor what the fields mean.
+//!
+//! Features, both on by default: `symbols-cab` reads PDBs that symbol stores compressed, `symbols-xz` the tables of
+//! Volatility as its archive has them.
 #![cfg_attr(
     not(test),
     deny(

@@ -1,9 +1,12 @@
 //! Opening whatever kind of symbol file is at a path.
 
 use std::fs::File;
-use std::io::{Cursor, ErrorKind, Read, Seek};
+#[cfg(feature = "symbols-cab")]
+use std::io::Cursor;
+use std::io::{ErrorKind, Read, Seek};
 use std::path::Path;
 
+#[cfg(feature = "symbols-cab")]
 use crate::bytes::{Cursor as Bytes, index};
 use crate::error::SymbolError;
 use crate::flat::{FORMAT, Flat};
@@ -13,11 +16,13 @@ use crate::pdb::Pdb;
 use crate::table::Table;
 
 /// No kernel's PDB comes near this, expanded.
+#[cfg(feature = "symbols-cab")]
 const MAX_PDB: u64 = 256 << 20;
 /// Nor does a table come near this: those of kernels are 3 to 7 MB. What it is read into takes many times as much.
 const MAX_TEXT: u64 = 64 << 20;
 /// What expanding may take: an xz file says itself how large a dictionary it wants, up to 4 GiB. That of `xz -9` is
 /// 64 MiB.
+#[cfg(feature = "symbols-xz")]
 const MAX_DICTIONARY_KIB: u32 = 128 << 10;
 const XZ: &[u8] = b"\xfd7zXZ\0";
 const GZIP: &[u8] = b"\x1f\x8b";
@@ -43,10 +48,7 @@ pub fn open(path: &Path) -> Result<Table, SymbolError> {
     file.by_ref().take(sniff).read_to_end(&mut head).map_err(io)?;
     file.rewind().map_err(io)?;
     if head.starts_with(XZ) {
-        isf(
-            path,
-            lzma_rust2::XzReader::new_mem_limit(file, true, MAX_DICTIONARY_KIB),
-        )
+        xz(path, file)
     } else if head.starts_with(GZIP) {
         isf(path, flate2::read::MultiGzDecoder::new(file))
     } else if without_bom(&head).trim_ascii_start().starts_with(b"{") {
@@ -57,6 +59,28 @@ pub fn open(path: &Path) -> Result<Table, SymbolError> {
         cabinet(path, file)
     } else {
         Ok(Box::new(Pdb::open(path)?))
+    }
+}
+
+#[cfg(feature = "symbols-xz")]
+fn xz(path: &Path, file: File) -> Result<Table, SymbolError> {
+    isf(
+        path,
+        lzma_rust2::XzReader::new_mem_limit(file, true, MAX_DICTIONARY_KIB),
+    )
+}
+
+#[cfg(not(feature = "symbols-xz"))]
+fn xz(path: &Path, _: File) -> Result<Table, SymbolError> {
+    Err(left_out(path, "an xz file"))
+}
+
+/// A file of a kind that this build does not read.
+#[cfg(not(all(feature = "symbols-cab", feature = "symbols-xz")))]
+fn left_out(path: &Path, kind: &'static str) -> SymbolError {
+    SymbolError::LeftOut {
+        path: path.to_owned(),
+        kind,
     }
 }
 
@@ -96,7 +120,13 @@ fn pack(path: &Path, reader: impl Read) -> Result<Table, SymbolError> {
     Ok(Box::new(Flat::from_pack(path, &String::from_utf8_lossy(&text))?))
 }
 
+#[cfg(not(feature = "symbols-cab"))]
+fn cabinet(path: &Path, _: File) -> Result<Table, SymbolError> {
+    Err(left_out(path, "a cabinet"))
+}
+
 /// The one file that a symbol store's cabinet holds.
+#[cfg(feature = "symbols-cab")]
 fn cabinet(path: &Path, mut file: File) -> Result<Table, SymbolError> {
     const KIND: &str = "cabinet";
     let damaged = |detail: String| SymbolError::Damaged {
@@ -124,6 +154,7 @@ fn cabinet(path: &Path, mut file: File) -> Result<Table, SymbolError> {
 
 /// Whether a cabinet has one file, which begins where its folder does, as symbol stores make them: `cab` looks
 /// for any other place without checking that there is one. Format: Microsoft's "Microsoft Cabinet Format".
+#[cfg(feature = "symbols-cab")]
 fn check_cabinet(packed: &[u8]) -> Option<()> {
     let mut header = Bytes::at(packed, 16)?;
     let file = header.u32()?;
