@@ -96,7 +96,7 @@ fn redacts() -> bool {
 
 /// A usage error without the words that made it one.
 fn without_words(kind: ErrorKind) -> String {
-    format!("{kind}; without --redact it is told what; see --help")
+    format!("{kind}; without --redact the message says what; see --help")
 }
 
 fn run(cli: &Cli) -> Status {

@@ -45,7 +45,7 @@ pub struct Options {
     #[arg(short, long, global = true, help_heading = "Output")]
     pub verbose: bool,
 
-    /// Tell of each value in a view of one thing where it comes from: in the kernel, in memory, in the file
+    /// Say of each value in a view of one thing where it comes from: in the kernel, in memory, in the file
     #[arg(long, global = true, help_heading = "Output")]
     pub explain: bool,
 
@@ -78,7 +78,7 @@ pub struct Options {
     #[arg(short, long, global = true, help_heading = "Output")]
     pub quiet: bool,
 
-    /// Tell the dump's SHA-256 too, in JSON or on stderr: reads the whole file
+    /// Give the dump's SHA-256 too, in JSON or on stderr: reads the whole file
     #[arg(long, global = true, help_heading = "The dump")]
     pub hash: bool,
 

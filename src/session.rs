@@ -149,7 +149,7 @@ fn failure(error: SystemError) -> anyhow::Error {
             source,
             unexplained,
         } => format!(
-            "{}: {source}; {}; the command `info` tells what the dump has: copy it again if the file is cut short, take \
+            "{}: {source}; {}; the command `info` shows what the dump has: copy it again if the file is cut short, take \
              a kernel dump if it is a triage dump, and name the kernel's symbols with --symbols",
             path.display(),
             tried(unexplained.as_deref())
@@ -241,7 +241,7 @@ fn notes(chosen: &Chosen) -> Vec<String> {
     }
     if let Some(wanted) = chosen.replaced() {
         notes.push(format!(
-            "the kernel's own symbols, {wanted}, were not found; the command `symbols` tells where they were looked for \
+            "the kernel's own symbols, {wanted}, were not found; the command `symbols` says where they were looked for \
              and how to get them"
         ));
     }

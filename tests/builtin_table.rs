@@ -193,7 +193,7 @@ fn what_the_table_does_not_tell_has_a_reason_of_its_own() {
     let run = support::alpc_dump(&[alone.to_str().unwrap(), "--format", "json", "thread", thread]);
     assert_eq!(run.status, 3, "{}", run.stderr);
     assert!(
-        run.stderr.contains("1 not told by the layouts in use"),
+        run.stderr.contains("1 not described by the layouts in use"),
         "{}",
         run.stderr
     );
@@ -202,7 +202,7 @@ fn what_the_table_does_not_tell_has_a_reason_of_its_own() {
     assert_eq!(reason["id"], "not-told", "{details}");
     assert_eq!(
         reason["text"],
-        "the layouts in use do not tell _IRP.ThreadListEntry: the kernel's own symbols do"
+        "the layouts in use do not describe _IRP.ThreadListEntry: the kernel's own symbols do"
     );
     assert!(
         !details["absent"]

@@ -1,4 +1,4 @@
-//! Conditions of rule files on synthetic systems: each holds, fails and cannot be told, and no hole ever makes one
+//! Conditions of rule files on synthetic systems: each holds, fails and cannot be determined, and no hole ever makes one
 //! hold.
 
 mod support;
@@ -444,7 +444,7 @@ matches-not = "^deadlock"
 matches = "csrss"
 "#;
 
-/// Without any one frame, each condition comes to what it comes to on the whole dump, or cannot be told.
+/// Without any one frame, each condition comes to what it comes to on the whole dump, or cannot be determined.
 fn no_frame_turns_a_verdict(world: &Built) {
     let whole = verdicts(&Sample::of(world.clone()).check(ALL, &["--format", "json"]));
     assert!(whole.iter().all(|verdict| verdict != UNDECIDED), "{whole:?}");

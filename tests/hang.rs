@@ -887,7 +887,7 @@ fn without_complete_symbols_the_chain_says_why_it_ends_at_a_resource() {
     let run = stuck.sample.run(&["chain", stuck.at("first")]);
     assert!(
         run.stdout
-            .contains("executive resource, not followed: the layouts in use do not tell _ERESOURCE"),
+            .contains("executive resource, not followed: the layouts in use do not describe _ERESOURCE"),
         "{}{}",
         run.stdout,
         run.stderr

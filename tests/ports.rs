@@ -327,7 +327,7 @@ fn a_null_pointer_is_a_reason_of_its_own() {
                 assert!(run.stderr.contains("behind a null pointer"), "{}", run.stderr);
             }
         }
-        // Whatever else could not be told, no read was at an address near 0.
+        // Whatever else could not be determined, no read was at an address near 0.
         let holes = json["holes"].as_array().unwrap();
         let near_0 = |hole: &Value| hole["text"].as_str().unwrap().contains("000000000000");
         assert!(!holes.iter().any(near_0), "{holes:?}");

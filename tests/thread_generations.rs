@@ -159,7 +159,7 @@ fn check(world: &Built, thread: &Thread, record: &Value, holes: bool) {
     }
 }
 
-/// A wait that cannot be told in full says so, and the rest of it is true.
+/// A wait that cannot be determined in full says so, and the rest of it is true.
 fn check_partial_wait(record: &Value, said: &Value, wanted: &Value, at: Va) {
     if said.is_null() {
         let reason = &record["unreadable"]["alpc_wait"];

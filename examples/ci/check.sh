@@ -3,8 +3,8 @@
 #
 #   check.sh RULES REPORT DUMP...
 #
-# Ends as alpc-dump does: 0 when every condition holds, 1 when one fails, 3 when one cannot be told, 2 when something
-# could not be used at all. UNDECIDED=warn lets what cannot be told pass, with a warning.
+# Ends as alpc-dump does: 0 when every condition holds, 1 when one fails, 3 when one cannot be determined, 2 when something
+# could not be used at all. UNDECIDED=warn lets what cannot be determined pass, with a warning.
 # SYMBOLS names PDBs or folders of them, one a line.
 set -euo pipefail
 
@@ -25,7 +25,7 @@ check "$@" || status=$?
 check "$@" --format junit >"$report" 2>/dev/null || true
 
 if [[ $status == 3 && ${UNDECIDED:-fail} == warn ]]; then
-    echo "::warning::some conditions could not be told: the dumps lack what they ask for"
+    echo "::warning::some conditions could not be determined: the dumps lack what they ask for"
     status=0
 fi
 exit "$status"

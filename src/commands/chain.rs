@@ -181,7 +181,7 @@ fn chain_lines(rows: &mut Rows, chain: &Chain, graph: &Graph, told: &HashMap<Nod
         if let Node::Thread(thread) = &step.node
             && let Some(why) = thread.service.as_ref().and_then(|service| service.unknown)
         {
-            rows.line(&format!("   the service's name is not told: {why}"));
+            rows.line(&format!("   the service's name is not known: {why}"));
         }
         if let Some(edge) = &step.next {
             edge_lines(rows, edge);

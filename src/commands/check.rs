@@ -449,7 +449,7 @@ fn id(id: Option<u64>) -> String {
     id.map_or_else(|| "?".to_owned(), |id| format!("{id:04x}"))
 }
 
-/// Why it cannot be told.
+/// Why it cannot be determined.
 fn unread(parts: &[Unread]) -> String {
     let Some(part) = parts.first() else {
         return String::new();

@@ -104,8 +104,12 @@ fn of_port(kernel: &Kernel<'_>, args: &ConnectionsArgs) -> anyhow::Result<Connec
     let address = selector::port(kernel, &args.port)?;
     alpc::port::port_record::port(kernel, address, alpc::port::port_record::Detail::Rows)
         .map_err(|error| Failure::not_there("not-a-port", error.to_string()))?;
-    connection::connections(kernel, address)
-        .map_err(|hole| Failure::partial(hole.id(), format!("the connection port cannot be told: {hole}")))
+    connection::connections(kernel, address).map_err(|hole| {
+        Failure::partial(
+            hole.id(),
+            format!("the connection port cannot be determined: {hole}"),
+        )
+    })
 }
 
 /// A connection port and its connections, each line behind `indent`.

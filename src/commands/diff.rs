@@ -329,7 +329,7 @@ fn evidence_line(evidence: &BootEvidence, full: bool) -> String {
     let agree = match evidence.agree {
         Some(true) => "agrees",
         Some(false) => "differs",
-        None => "is not told by both",
+        None => "is not known of both",
     };
     if !full {
         return format!("{} {agree}", evidence.what);

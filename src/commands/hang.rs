@@ -126,7 +126,7 @@ fn head(rows: &mut Rows, hang: &Hang) {
     rows.line(&format!("Hang @ {}", escape::text(&hang.headline())));
     let longest = match (hang.longest_wait, &hang.clock) {
         (Some(span), _) => format!(", the longest for {}", time::lasted(span)),
-        (None, Value::Missing(_)) if hang.stuck > 0 => ", for how long cannot be told".to_owned(),
+        (None, Value::Missing(_)) if hang.stuck > 0 => ", for how long cannot be determined".to_owned(),
         (None, _) => String::new(),
     };
     rows.line(&format!(

@@ -13,12 +13,12 @@ pub enum Here {
 use Here::{Nearest, Passes};
 
 const SYMBOLS: Here =
-    Passes("symbols are found by -y and the symbol path of the environment; `symbols` tells where");
+    Passes("symbols are found by -y and the symbol path of the environment; `symbols` says where");
 const EXTENSIONS: Here = Passes("no extensions are loaded: what is here is built in");
 const LOG: Here = Passes("no log is written: -o FILE keeps the results");
 const SHOWN: Here = Passes("it only changes how a debugger shows things");
 const STACKS: Here =
-    Nearest("no call stacks are here: `threads` tells what each thread waits for, `hang` on whom");
+    Nearest("no call stacks are here: `threads` shows what each thread waits for, `hang` on whom");
 const MEMORY: Here = Nearest("memory is not shown here: `dt TYPE ADDRESS` shows a type's members");
 const RUNNING: Here = Nearest("a dump does not run: `threads` lists what each thread does");
 const CODE: Here = Nearest("no code is shown here: `modules` lists what is loaded");
@@ -161,7 +161,7 @@ const TABLE: &[(&[&str], Here)] = &[
     ),
     (
         &["!irp", "!irpfind", "!devstack", "!drvobj", "!devobj", "!fileobj"],
-        Nearest("`hang` and `chain THREAD` tell a thread's I/O requests, their addresses and drivers"),
+        Nearest("`hang` and `chain THREAD` show a thread's I/O requests, their addresses and drivers"),
     ),
     (&["!wct"], Nearest("`chain THREAD`")),
     (
@@ -177,7 +177,7 @@ const TABLE: &[(&[&str], Here)] = &[
             "!poolfind",
             "!verifier",
         ],
-        Nearest("it has no view here; `info` tells what the dump is and holds"),
+        Nearest("it has no view here; `info` shows what the dump is and holds"),
     ),
     (
         &[

@@ -114,7 +114,7 @@ pub struct Document<T> {
     /// Why there is no result.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorRecord>,
-    /// All values of the result that could not be told.
+    /// All values of the result that could not be determined.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub holes: Option<Vec<UnreadableRecord>>,
     /// Where the values of the result come from, with `--explain`.
@@ -152,13 +152,13 @@ pub struct End<T> {
     pub status: Status,
     /// Records between the first line and this one.
     pub records: u64,
-    /// How many values could not be told, by cause.
+    /// How many values could not be determined, by cause.
     pub holes: Vec<Cause>,
     /// What there is to say beside the records: whether a list is whole, for example.
     pub rest: T,
 }
 
-/// How many values could not be told for one cause.
+/// How many values could not be determined for one cause.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Cause {
     /// Stable id of the cause.

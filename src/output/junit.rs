@@ -1,6 +1,6 @@
 //! What conditions came to as JUnit XML, which forges and build servers show beside other tests.
 //!
-//! A dump is a test suite and a condition is a test case. One that fails is a failure; one that cannot be told is an
+//! A dump is a test suite and a condition is a test case. One that fails is a failure; one that cannot be determined is an
 //! error and never counts as passed or skipped; a dump that cannot be opened is a suite with one error.
 
 use std::io;

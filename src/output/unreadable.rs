@@ -96,7 +96,7 @@ impl Unreadables {
             .map(|(id, count)| format!("{} {} ({})", count.values, cause(id), count.first))
             .collect();
         let values = if total == 1 { "value" } else { "values" };
-        (total > 0).then(|| format!("{total} {values} could not be told: {}", list.join("; ")))
+        (total > 0).then(|| format!("{total} {values} could not be determined: {}", list.join("; ")))
     }
 }
 
@@ -109,7 +109,7 @@ fn cause(id: &str) -> String {
         "filler-page" => "in pages that the writer of the dump could not read".to_owned(),
         "not-in-triage-dump" => "not in this triage dump".to_owned(),
         "null-pointer" => "behind a null pointer".to_owned(),
-        "not-told" => "not told by the layouts in use".to_owned(),
+        "not-told" => "not described by the layouts in use".to_owned(),
         "header-only" => "in a dump of which only the header can be read".to_owned(),
         other => other.replace('-', " "),
     }
@@ -132,7 +132,7 @@ mod tests {
         let holes = Unreadables::of(json::hoisted(&record).holes);
         assert_eq!(
             holes.summary().unwrap(),
-            "3 values could not be told: 2 where the file is cut off (gone); 1 walk ended (loops)"
+            "3 values could not be determined: 2 where the file is cut off (gone); 1 walk ended (loops)"
         );
         let causes: Vec<&str> = holes.list().iter().map(|hole| hole.cause.as_str()).collect();
         assert_eq!(causes, ["out-of-file", "out-of-file", "walk-ended"]);

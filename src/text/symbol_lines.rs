@@ -23,7 +23,7 @@ pub fn in_short(from: &[TypesFrom], untold: &[&str]) -> String {
     }
     if !untold.is_empty() {
         text.push_str(&format!(
-            "; they lack {}, which nothing else tells",
+            "; they lack {}, which nothing else describes",
             counted(untold)
         ));
     }

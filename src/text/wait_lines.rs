@@ -61,7 +61,7 @@ pub fn image(process: &Value<Option<ProcessRef>>) -> String {
     }
 }
 
-/// How long a thread has waited; `?` when that cannot be told, `-` when it does not wait.
+/// How long a thread has waited; `?` when that cannot be determined, `-` when it does not wait.
 pub fn waited(thread: &ThreadNode) -> String {
     match &thread.waited {
         Value::Known(Some(span)) => time::lasted(*span),

@@ -31,7 +31,7 @@ pub const NAME: &str = "triage";
 /// The views whose loss takes something from the record.
 const NEEDED: [&str; 5] = ["message", "port", "threads", "processes", "global"];
 
-/// One dump. What could not be told is `null`; `error` and `problems` say why.
+/// One dump. What could not be determined is `null`; `error` and `problems` say why.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "TriageRecord")]
 pub struct Record {
@@ -287,7 +287,7 @@ impl Record {
         let holes = holes.into_iter().map(|hole| {
             let values = if hole.count == 1 { "value" } else { "values" };
             let text = format!(
-                "{} {values} could not be told, the first: {}",
+                "{} {values} could not be determined, the first: {}",
                 hole.count, hole.first
             );
             Problem::new(hole.cause, text)

@@ -83,7 +83,7 @@ pub struct ProcessPortsRecord {
     pub complete: Value<()>,
 }
 
-/// A port of which it cannot be told whether it belongs in a list.
+/// A port of which it cannot be determined whether it belongs in a list.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct UndecidedPort {
     /// Its `_ALPC_PORT`.

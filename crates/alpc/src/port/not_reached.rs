@@ -23,7 +23,7 @@ pub struct NotReached {
     pub what: &'static str,
     /// How many there are.
     pub count: u64,
-    /// What the first ones hold, as the views of ports, messages and resources take it; where that cannot be told,
+    /// What the first ones hold, as the views of ports, messages and resources take it; where that cannot be determined,
     /// what follows the pool header.
     pub addresses: Vec<Addr>,
 }

@@ -104,7 +104,7 @@ fn hex<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Er
 /// The data of a message.
 ///
 /// # Errors
-/// When its length is not in the dump, when it cannot be told how much of it is behind the message, and when it is
+/// When its length is not in the dump, when it cannot be determined how much of it is behind the message, and when it is
 /// withheld.
 pub(crate) fn payload(message: At<'_, '_>) -> Read<Payload> {
     let kernel = message.kernel();
@@ -177,7 +177,7 @@ fn room_of_reserve(message: At<'_, '_>, reserve: At<'_, '_>) -> Read<u64> {
     room.filter(|_| is_its_own && size <= MOST).ok_or_else(|| {
         let at = kernel.addr(reserve.address());
         Unreadable::Implausible(format!(
-            "the reserve at {at} does not tell how much room its message has"
+            "the reserve at {at} does not say how much room its message has"
         ))
     })
 }

@@ -215,7 +215,7 @@ enum Place {
     Elsewhere,
     /// At what it was suspended with, in place of what it waited at before.
     Suspended,
-    /// It cannot be told.
+    /// It cannot be determined.
     Hidden(Unreadable),
 }
 

@@ -1,6 +1,6 @@
 //! Conditions that a dump is held against, as a gate does that lets a change pass or not.
 //!
-//! There are three answers: it holds, it does not, and it cannot be told. What the dump does not give never makes a
+//! There are three answers: it holds, it does not, and it cannot be determined. What the dump does not give never makes a
 //! condition hold: each condition asks what the holes may hide, and holds only when that is nothing to it. What was
 //! found breaks a condition whatever else is hidden.
 
@@ -124,7 +124,7 @@ pub enum Verdict {
     Pass,
     /// It does not.
     Fail,
-    /// It cannot be told, for something that matters to it cannot be read.
+    /// It cannot be determined, for something that matters to it cannot be read.
     Undecided,
 }
 
@@ -240,7 +240,7 @@ pub struct SignatureFound {
 enum Belongs {
     Yes,
     No,
-    /// It cannot be told.
+    /// It cannot be determined.
     Maybe(Unread),
 }
 
@@ -999,7 +999,7 @@ impl Facts<'_, '_> {
             unread: Vec::new(),
         };
         if pages.is_some() && share.is_none() {
-            let hole = Unreadable::Walk("the dump does not tell how many pages it should hold".to_owned());
+            let hole = Unreadable::Walk("the dump does not say how many pages it should hold".to_owned());
             gathered.unread.push(Unread::new(Part::Pages, None, hole));
         }
         gathered.outcome()

@@ -50,13 +50,13 @@ pub enum Which {
 pub struct Diff {
     /// What makes two things the same here.
     pub by: By,
-    /// Whether both dumps are of one boot; none when that cannot be told.
+    /// Whether both dumps are of one boot; none when that cannot be determined.
     pub same_boot: Option<bool>,
     /// What says so.
     pub evidence: Vec<BootEvidence>,
     /// Things that differ.
     pub differences: usize,
-    /// Things of which it cannot be told.
+    /// Things of which it cannot be determined.
     pub unknown: usize,
     /// Processes.
     pub processes: Changes,
@@ -264,7 +264,7 @@ trait Fact {
         There::Yes
     }
 
-    /// Whether the thing at the same address in the second dump is this one; none when that cannot be told.
+    /// Whether the thing at the same address in the second dump is this one; none when that cannot be determined.
     fn is(&self, other: &Self, order: Order) -> Result<bool, Doubt>;
 
     /// What it is called, as far as that is known.
@@ -696,7 +696,7 @@ fn doubt<T>(what: Part, at: Addr, first: &Value<T>, second: &Value<T>) -> Doubt 
         (None, Some(hole)) => (Which::Second, hole.clone()),
         (None, None) => (
             Which::First,
-            Unreadable::Walk("nothing tells the two apart".to_owned()),
+            Unreadable::Walk("nothing distinguishes the two".to_owned()),
         ),
     };
     Doubt {

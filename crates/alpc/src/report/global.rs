@@ -73,7 +73,7 @@ pub struct PortCounts {
     pub server_communication: usize,
     /// Those of no kind: between their creation and their connection.
     pub none: usize,
-    /// Those whose kind cannot be told.
+    /// Those whose kind cannot be determined.
     pub unknown: usize,
     /// Those with a name.
     pub named: usize,

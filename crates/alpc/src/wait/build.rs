@@ -461,7 +461,7 @@ impl<'k, 'd> Builder<'k, 'd> {
             }
             if u64::try_from(listed).unwrap_or(u64::MAX) > owners.active {
                 return Err(Unreadable::Walk(format!(
-                    "{} of the {listed} threads in the resource's table own it, but not which ones can be told",
+                    "{} of the {listed} threads in the resource's table own it, but it cannot be determined which ones",
                     owners.active
                 )));
             }
@@ -575,7 +575,7 @@ impl<'k, 'd> Builder<'k, 'd> {
         let mut waiting = entries.iter().filter(|entry| entry.waiting);
         let (Some(entry), None) = (waiting.next(), waiting.next()) else {
             return Err(Unfollowed::told(format!(
-                "{}, no owner recorded: the thread's lock entries do not tell one lock that it waits for",
+                "{}, no owner recorded: the thread's lock entries do not name one lock that it waits for",
                 kind.name()
             )));
         };

@@ -92,7 +92,7 @@ fn neither(by_name: Unreadable, by_data: Unreadable) -> Unreadable {
         },
         _ => {
             let text = format!(
-                "the length of a clock tick cannot be told: KeMaximumIncrement by the symbols: {by_name}; \
+                "the length of a clock tick cannot be determined: KeMaximumIncrement by the symbols: {by_name}; \
                  KeTimeIncrement by the debugger data block: {by_data}"
             );
             let memory = [by_name, by_data]

@@ -131,7 +131,7 @@ impl RootKind {
             Self::Running => "runs",
             Self::Ready => "is ready to run and waits for a processor",
             Self::NoOwner => "waits for something that has no owner",
-            Self::Lock => "waits for a lock whose owner is not told",
+            Self::Lock => "waits for a lock whose owner is not known",
             Self::AnyOf => "waits for any of several things",
             Self::UserInput => "waits for the user",
             Self::PageIn => "waits for a page",

@@ -47,7 +47,7 @@ impl Kind {
     }
 }
 
-/// A value that could not be told.
+/// A value that could not be determined.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct UnreadableRecord {
     /// Where it stands in the result: `queues[1].length`.

@@ -137,7 +137,7 @@ pub enum Unreadable {
         member: &'static str,
     },
     /// The symbols in use are layouts of some types only, and say nothing of this one.
-    #[error("the layouts in use do not tell {ty}.{member}: the kernel's own symbols do")]
+    #[error("the layouts in use do not describe {ty}.{member}: the kernel's own symbols do")]
     NotTold {
         /// The structure.
         ty: &'static str,

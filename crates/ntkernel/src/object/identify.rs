@@ -65,7 +65,7 @@ impl fmt::Display for Identity {
                 "it looks like the header of an object of the type {object_type}, which is at {body}"
             ),
             Self::Unreadable { reason } => write!(f, "{reason}"),
-            Self::Unknown => f.write_str("what is there cannot be told"),
+            Self::Unknown => f.write_str("what is there cannot be determined"),
         }
     }
 }
@@ -117,7 +117,7 @@ pub struct NotAnObject {
 pub fn object(kernel: &Kernel<'_>, body: Gva) -> Result<ObjectRecord, NotAnObject> {
     let record = object::record(kernel, body);
     match record.object_type.reason() {
-        // Where types cannot be told, the tag of an allocation tells at least that no object is in it.
+        // Where types cannot be determined, the tag of an allocation tells at least that no object is in it.
         Some(hole) if matches!(hole, Unreadable::Implausible(_)) || blob::is_tagged(kernel, body) => {
             Err(NotAnObject {
                 address: kernel.addr(body),

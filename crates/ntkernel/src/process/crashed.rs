@@ -85,11 +85,11 @@ pub fn crashed(dump: &Dump) -> Option<Crashed> {
     let triage = dump.triage()?;
     let width = dump.kernel_space().pointer_width();
     let addr = |gva: Option<Gva>, what| {
-        let missing = || unknown(triage, format!("the dump does not tell where the {what} was"));
+        let missing = || unknown(triage, format!("the dump does not say where the {what} was"));
         Value::from(gva.map(|gva| Addr::new(gva, width)).ok_or_else(missing))
     };
     let process = Process::find(dump, triage);
-    let no_symbols = || unknown(triage, "the dump does not tell it without symbols".into());
+    let no_symbols = || unknown(triage, "the dump does not say it without symbols".into());
     Some(Crashed {
         thread: addr(triage.thread(), "thread"),
         idle: triage.thread().is_some() && triage.thread() == triage.idle_thread(),
@@ -110,7 +110,7 @@ pub fn crashed(dump: &Dump) -> Option<Crashed> {
 /// Why something is not told: of a file that is cut off, that.
 fn unknown(triage: &Triage, otherwise: String) -> Unreadable {
     if triage.is_cut() {
-        Unreadable::FileCut("the file ends before what would tell it".into())
+        Unreadable::FileCut("the file ends before what would say it".into())
     } else {
         Unreadable::Walk(otherwise)
     }
