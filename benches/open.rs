@@ -280,7 +280,7 @@ fn open_and_read(path: &Path) -> Sample {
         let pdb = Pdb::open(Path::new(PDB)).unwrap();
         let layout = pdb.resolve(&alpc::image::contract::CONTRACT).unwrap();
         let kernel = alpc::kernel(&dump, base, layout);
-        let message = message::message(&kernel, Gva::new(MESSAGE), Detail::Rows).unwrap();
+        let message = message::read(&kernel, Gva::new(MESSAGE), Detail::Rows).unwrap();
         drop(kernel);
         (dump, pdb, message)
     })

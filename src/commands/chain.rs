@@ -136,7 +136,7 @@ fn at(kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<Start> {
     if alpc::process::thread::is_certainly_thread(kernel, address) {
         return selector::thread(kernel, &token).map(Start::Thread);
     }
-    match alpc::port::message::message(kernel, address, alpc::port::message::Detail::Rows) {
+    match alpc::port::message::read(kernel, address, alpc::port::message::Detail::Rows) {
         Ok(_) => selector::message(kernel, &token).map(Start::Message),
         Err(_) => Err(Failure::not_there(
             "not-a-waiter",

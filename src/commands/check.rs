@@ -485,6 +485,12 @@ fn look_at(condition: &Condition, outcome: &Outcome) -> String {
         (_, Condition::Queue { .. } | Condition::Port { .. }) => "ports".to_owned(),
         (_, Condition::Process { .. }) => "processes".to_owned(),
         (_, Condition::Coverage { .. }) => "info".to_owned(),
-        (_, _) => "hang".to_owned(),
+        (
+            _,
+            Condition::NoDeadlock { .. }
+            | Condition::Wait { .. }
+            | Condition::Waiting { .. }
+            | Condition::Signature(_),
+        ) => "hang".to_owned(),
     }
 }

@@ -139,7 +139,7 @@ pub fn records(
 
 fn one(kernel: &Kernel<'_>, token: &str, detail: Detail) -> anyhow::Result<MessageRecord> {
     let address = selector::message(kernel, token)?;
-    message::message(kernel, address, detail)
+    message::read(kernel, address, detail)
         .map_err(|error| Failure::not_there("not-a-message", error.to_string()))
 }
 
@@ -171,7 +171,7 @@ pub fn view(options: &Options, kernel: &Kernel<'_>, address: Gva) -> anyhow::Res
     } else {
         Detail::Rows
     };
-    let record = message::message(kernel, address, detail)?;
+    let record = message::read(kernel, address, detail)?;
     Ok(text(&record, options.style))
 }
 

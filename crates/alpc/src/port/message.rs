@@ -245,7 +245,7 @@ pub enum Detail {
 /// [`NotAMessage`] when the blob header before the address is in the dump and says something else, or when
 /// that header is missing and the lengths behind it contradict each other. A message whose memory is not in
 /// the dump is no error: its record says so, value by value.
-pub fn message(kernel: &Kernel<'_>, address: Gva, detail: Detail) -> Result<MessageRecord, NotAMessage> {
+pub fn read(kernel: &Kernel<'_>, address: Gva, detail: Detail) -> Result<MessageRecord, NotAMessage> {
     let is_message = match blob::kind(kernel, address) {
         Ok(kind) => kind == BlobKind::MESSAGE,
         Err(_) => lengths_agree(kernel.at(address)).unwrap_or(true),

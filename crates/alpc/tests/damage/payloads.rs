@@ -52,7 +52,7 @@ fn payload(opened: &Opened, message: Va) -> Payload {
         kdump::Machine::I386 => message.0 & 0xffff_ffff,
         _ => message.0,
     });
-    let record = message::message(&opened.kernel(), gva, Detail::Full).unwrap();
+    let record = message::read(&opened.kernel(), gva, Detail::Full).unwrap();
     record.details.unwrap().payload.get().unwrap().clone()
 }
 
