@@ -187,6 +187,13 @@ struct Form {
 #[derive(Default)]
 struct Node {
     value: Json,
+    /// What is missing in it: of few parts anything is, and each value of a record is moved through its layers.
+    lacks: Option<Box<Lacks>>,
+}
+
+/// What is missing in a part of a record.
+#[derive(Default)]
+struct Lacks {
     /// Why it is missing itself.
     missing: Option<(Kind, Json)>,
     /// Elements of it that are missing, by what stands behind its name: `[3]`.
@@ -194,19 +201,24 @@ struct Node {
     holes: Vec<UnreadableRecord>,
 }
 
+impl Lacks {
+    /// The same, if it is anything.
+    fn if_any(self) -> Option<Box<Self>> {
+        let any = self.missing.is_some() || !self.elements.is_empty() || !self.holes.is_empty();
+        any.then(|| Box::new(self))
+    }
+}
+
 impl Node {
     fn of(value: Json) -> Self {
-        Self {
-            value,
-            ..Self::default()
-        }
+        Self { value, lacks: None }
     }
 
     /// The part as a whole record.
     fn whole(self) -> Recorded {
         Recorded {
             value: self.value,
-            holes: self.holes,
+            holes: self.lacks.map(|lacks| lacks.holes).unwrap_or_default(),
         }
     }
 }
@@ -221,21 +233,24 @@ fn missing(form: Form, kind: Kind, mut reason: Json) -> Node {
     if let (Some(reword), Some(Json::String(text))) = (form.reword, reason.get_mut("text")) {
         *text = reword(text);
     }
-    let mut node = Node::default();
+    let mut lacks = Lacks::default();
     if kind == Kind::Unreadable {
         let cause = match reason.get("cause") {
             Some(Json::String(cause)) => cause.clone(),
             _ => text(&reason, "id"),
         };
-        node.holes.push(UnreadableRecord {
+        lacks.holes.push(UnreadableRecord {
             path: String::new(),
             id: text(&reason, "id"),
             cause,
             text: text(&reason, "text"),
         });
     }
-    node.missing = Some((kind, reason));
-    node
+    lacks.missing = Some((kind, reason));
+    Node {
+        value: Json::Null,
+        lacks: Some(Box::new(lacks)),
+    }
 }
 
 /// The members of an object.
@@ -249,10 +264,10 @@ struct Members {
 }
 
 impl Members {
-    fn new(form: Form) -> Self {
+    fn new(form: Form, len: usize) -> Self {
         Self {
             form,
-            map: Map::new(),
+            map: Map::with_capacity(if form.keep { len } else { 0 }),
             unreadable: Map::new(),
             absent: Vec::new(),
             holes: Vec::new(),
@@ -269,19 +284,27 @@ impl Members {
         }
     }
 
-    fn add(&mut self, key: &str, node: Node) {
+    fn add(&mut self, key: &str, Node { value, lacks }: Node) {
+        if let Some(lacks) = lacks {
+            self.add_lacks(key, *lacks);
+        }
+        if self.form.keep {
+            self.map.insert(key.to_owned(), value);
+        }
+    }
+
+    fn add_lacks(&mut self, key: &str, lacks: Lacks) {
         self.holes
-            .extend(node.holes.into_iter().map(|hole| hole.below(key)));
+            .extend(lacks.holes.into_iter().map(|hole| hole.below(key)));
         if !self.form.keep {
             return;
         }
-        for (behind, kind, reason) in node.elements {
+        for (behind, kind, reason) in lacks.elements {
             self.note(format!("{key}{behind}"), kind, reason);
         }
-        if let Some((kind, reason)) = node.missing {
+        if let Some((kind, reason)) = lacks.missing {
             self.note(key.to_owned(), kind, reason);
         }
-        self.map.insert(key.to_owned(), node.value);
     }
 
     fn finish(mut self) -> Node {
@@ -291,10 +314,13 @@ impl Members {
         if !self.absent.is_empty() {
             self.map.insert("absent".to_owned(), self.absent.into());
         }
+        let lacks = Lacks {
+            holes: self.holes,
+            ..Lacks::default()
+        };
         Node {
             value: self.map.into(),
-            holes: self.holes,
-            ..Node::default()
+            lacks: lacks.if_any(),
         }
     }
 }
@@ -304,46 +330,46 @@ struct Elements {
     form: Form,
     list: Vec<Json>,
     count: usize,
-    elements: Vec<(String, Kind, Json)>,
-    holes: Vec<UnreadableRecord>,
+    lacks: Lacks,
 }
 
 impl Elements {
-    fn new(form: Form) -> Self {
+    fn new(form: Form, len: usize) -> Self {
         Self {
             form,
-            list: Vec::new(),
+            list: Vec::with_capacity(if form.keep { len } else { 0 }),
             count: 0,
-            elements: Vec::new(),
-            holes: Vec::new(),
+            lacks: Lacks::default(),
         }
     }
 
-    fn push(&mut self, node: Node) {
-        let at = format_args!("[{}]", self.count).to_string();
-        let needs_name = !node.holes.is_empty() || !node.elements.is_empty() || node.missing.is_some();
-        self.count = self.count.saturating_add(1);
-        if needs_name {
-            self.holes
-                .extend(node.holes.into_iter().map(|hole| hole.below(&at)));
-            for (behind, kind, reason) in node.elements {
-                self.elements.push((format!("{at}{behind}"), kind, reason));
-            }
-            if let Some((kind, reason)) = node.missing {
-                self.elements.push((at, kind, reason));
-            }
+    fn push(&mut self, Node { value, lacks }: Node) {
+        if let Some(lacks) = lacks {
+            self.push_lacks(*lacks);
         }
+        self.count = self.count.saturating_add(1);
         if self.form.keep {
-            self.list.push(node.value);
+            self.list.push(value);
+        }
+    }
+
+    fn push_lacks(&mut self, lacks: Lacks) {
+        let at = format!("[{}]", self.count);
+        self.lacks
+            .holes
+            .extend(lacks.holes.into_iter().map(|hole| hole.below(&at)));
+        for (behind, kind, reason) in lacks.elements {
+            self.lacks.elements.push((format!("{at}{behind}"), kind, reason));
+        }
+        if let Some((kind, reason)) = lacks.missing {
+            self.lacks.elements.push((at, kind, reason));
         }
     }
 
     fn finish(self) -> Node {
         Node {
             value: self.list.into(),
-            elements: self.elements,
-            holes: self.holes,
-            ..Node::default()
+            lacks: self.lacks.if_any(),
         }
     }
 }
@@ -356,7 +382,7 @@ struct Variant<T> {
 }
 
 fn within(form: Form, name: &'static str, inner: Node) -> Node {
-    let mut members = Members::new(form);
+    let mut members = Members::new(form, 1);
     members.add(name, inner);
     members.finish()
 }
@@ -464,16 +490,16 @@ impl Serializer for Form {
         Ok(within(self, variant, value.serialize(self)?))
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Elements, Error> {
-        Ok(Elements::new(self))
+    fn serialize_seq(self, len: Option<usize>) -> Result<Elements, Error> {
+        Ok(Elements::new(self, len.unwrap_or_default()))
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<Elements, Error> {
-        Ok(Elements::new(self))
+    fn serialize_tuple(self, len: usize) -> Result<Elements, Error> {
+        Ok(Elements::new(self, len))
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Elements, Error> {
-        Ok(Elements::new(self))
+    fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<Elements, Error> {
+        Ok(Elements::new(self, len))
     }
 
     fn serialize_tuple_variant(
@@ -481,21 +507,21 @@ impl Serializer for Form {
         _: &'static str,
         _: u32,
         name: &'static str,
-        _: usize,
+        len: usize,
     ) -> Result<Variant<Elements>, Error> {
         Ok(Variant {
             form: self,
             name,
-            inner: Elements::new(self),
+            inner: Elements::new(self, len),
         })
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Members, Error> {
-        Ok(Members::new(self))
+    fn serialize_map(self, len: Option<usize>) -> Result<Members, Error> {
+        Ok(Members::new(self, len.unwrap_or_default()))
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Members, Error> {
-        Ok(Members::new(self))
+    fn serialize_struct(self, _: &'static str, len: usize) -> Result<Members, Error> {
+        Ok(Members::new(self, len))
     }
 
     fn serialize_struct_variant(
@@ -503,12 +529,12 @@ impl Serializer for Form {
         _: &'static str,
         _: u32,
         name: &'static str,
-        _: usize,
+        len: usize,
     ) -> Result<Variant<Members>, Error> {
         Ok(Variant {
             form: self,
             name,
-            inner: Members::new(self),
+            inner: Members::new(self, len),
         })
     }
 }
