@@ -11,6 +11,7 @@ use ntkernel::object::process_ref::ProcessRef;
 
 /// A port's `_ALPC_COMPLETION_LIST`, member by member.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct CompletionListRecord {
     /// Its `_ALPC_COMPLETION_LIST`.
     pub address: Addr,
@@ -60,6 +61,7 @@ pub struct CompletionListRecord {
 
 /// The `_ALPC_COMPLETION_LIST_HEADER` at the start of the shared memory, member by member.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct SharedRecord {
     /// What it begins with.
     pub start_magic: Value<u64>,

@@ -17,6 +17,7 @@ use ntkernel::process::ProcessRef;
 
 /// A port of a connection, as the debugger's lists show it.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct End {
     /// Its `_ALPC_PORT`; null while the server has not accepted the connection.
     pub port: Addr,
@@ -31,6 +32,7 @@ pub struct End {
 
 /// A client's connection to a connection port.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ConnectionRecord {
     /// Its `_ALPC_COMMUNICATION_INFO`.
     pub communication_info: Addr,
@@ -42,6 +44,7 @@ pub struct ConnectionRecord {
 
 /// A connection port and its connections.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ConnectionsRecord {
     /// The connection port.
     pub port: NamedPort,
@@ -55,6 +58,7 @@ pub struct ConnectionsRecord {
 
 /// A port of a process that is connected to another's.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ConnectedRecord {
     /// The process's own end.
     pub client: End,
@@ -68,6 +72,7 @@ pub struct ConnectedRecord {
 
 /// The ports that a process created, and those that it is connected to.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ProcessPortsRecord {
     /// The process.
     pub process: ProcessRef,
@@ -85,6 +90,7 @@ pub struct ProcessPortsRecord {
 
 /// A port of which it cannot be determined whether it belongs in a list.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct UndecidedPort {
     /// Its `_ALPC_PORT`.
     pub address: Addr,
@@ -227,6 +233,7 @@ fn connected_to(client: At<'_, '_>) -> ConnectedRecord {
 
 /// An edge of the connection graph: a client port, and the connection port that it is connected to.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct EdgeRecord {
     /// The client's port.
     pub client_port: Addr,

@@ -115,6 +115,7 @@ schema_as_text!(
 
 /// A message: what the debugger's message view shows, and what is known beside it.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct MessageRecord {
     /// Its `_KALPC_MESSAGE`.
     pub address: Addr,
@@ -183,6 +184,7 @@ pub struct MessageRecord {
 
 /// What is known of a message beside the debugger's rows.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct MessageDetails {
     /// Process id of the sender.
     pub client_process_id: Value<u64>,

@@ -101,6 +101,7 @@ schema_as_text!(
 
 /// A port as other objects refer to it.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct PortRef {
     /// Its `_ALPC_PORT`.
     pub address: Addr,

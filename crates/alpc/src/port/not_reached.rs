@@ -16,6 +16,7 @@ use ntkernel::object::pool::{Block, PORTS, PoolTag, TAGS, TagKind, block, unit};
 
 /// Blocks with one tag that are in the dump and that nothing led to.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct NotReached {
     /// The tag.
     pub tag: PoolTag,

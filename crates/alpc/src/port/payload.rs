@@ -32,6 +32,7 @@ const PAGE: u64 = 0x1000;
 
 /// A message's data, as far as the dump holds it.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Payload {
     /// Where it begins.
     pub address: Addr,
@@ -58,6 +59,7 @@ pub struct Payload {
 /// The part of a message's data that is in its extension buffer.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "PayloadExtension")]
+#[non_exhaustive]
 pub struct Extension {
     /// How many bytes of the data are before it.
     pub offset: u64,
@@ -71,6 +73,7 @@ pub struct Extension {
 
 /// Bytes of a message's data that could not be read.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct PayloadGap {
     /// How many bytes of the data are before them.
     pub offset: u64,
@@ -82,6 +85,7 @@ pub struct PayloadGap {
 
 /// Bytes of a message's data behind a gap.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct PayloadPiece {
     /// How many bytes of the data are before them.
     pub offset: u64,

@@ -31,6 +31,7 @@ pub enum Security {
 
 /// A port: what the debugger's port view shows, and what is known beside it.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct PortRecord {
     /// Its `_ALPC_PORT`.
     pub address: Addr,
@@ -94,6 +95,7 @@ pub enum ServedBy {
 
 /// The threads that serve a port.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Servers {
     /// How they wait.
     pub served_by: ServedBy,
@@ -105,6 +107,7 @@ pub struct Servers {
 
 /// What is known of a port beside the debugger's rows.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct PortDetails {
     /// Full path in the object namespace.
     pub path: Value<Option<String>>,

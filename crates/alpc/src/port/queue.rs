@@ -92,6 +92,7 @@ impl QueueKind {
 
 /// A queue with its messages.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct QueueRecord {
     /// Which one.
     pub queue: QueueKind,
@@ -105,6 +106,7 @@ pub struct QueueRecord {
 
 /// A message in a queue, in one line.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct QueuedMessage {
     /// Its `_KALPC_MESSAGE`.
     pub address: Addr,

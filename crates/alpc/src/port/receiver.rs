@@ -152,6 +152,7 @@ fn too_many() -> Unreadable {
 
 /// A process with its threads.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ProcessThreads {
     /// The process.
     #[serde(flatten)]

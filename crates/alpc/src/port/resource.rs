@@ -35,6 +35,7 @@ const FIRST_HANDLE: u64 = 0x10;
 
 /// What was asked for: one resource, or all that a port owns.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Resources {
     /// The port whose resources these are; none when one resource was asked for.
     pub port: Option<PortRef>,
@@ -46,6 +47,7 @@ pub struct Resources {
 
 /// A resource.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ResourceRecord {
     /// Its structure, behind the blob header.
     pub address: Addr,
@@ -114,6 +116,7 @@ pub struct CommunicationInfoMembers {
 
 /// The resource handles of a connection.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct HandleTable {
     /// Its `_ALPC_HANDLE_TABLE`.
     pub address: Addr,
@@ -129,6 +132,7 @@ pub struct HandleTable {
 
 /// A resource handle.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ResourceHandle {
     /// The handle.
     pub handle: u64,
@@ -288,6 +292,7 @@ pub struct DuplicateContext {
 
 /// The resources in a list of another one.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Nested {
     /// The resources, in list order.
     pub resources: Vec<ResourceRecord>,

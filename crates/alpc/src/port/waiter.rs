@@ -19,6 +19,7 @@ use ntkernel::process::thread_details::ThreadDetails;
 
 /// A thread, as the debugger's thread line shows it.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ThreadRecord {
     /// Its `_ETHREAD`.
     pub address: Addr,
@@ -95,6 +96,7 @@ impl AlpcWait {
 
 /// The reply that a thread waits for.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ReplyWait {
     /// The message it sent.
     pub message: Addr,

@@ -24,6 +24,7 @@ use ntkernel::process;
 
 /// A contradiction.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Finding {
     /// A stable id of its kind.
     pub id: &'static str,
@@ -37,6 +38,7 @@ pub struct Finding {
 
 /// All contradictions of a system.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Analysis {
     /// The findings, in the order of the ports and messages that they are about.
     pub findings: Vec<Finding>,

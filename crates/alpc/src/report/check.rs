@@ -130,6 +130,7 @@ pub enum Verdict {
 
 /// What a condition came to.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Outcome {
     /// Whether it holds.
     pub verdict: Verdict,
@@ -162,6 +163,7 @@ pub enum Found {
 
 /// A deadlock.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct DeadlockFound {
     /// One of its threads.
     pub thread: Addr,
@@ -175,6 +177,7 @@ pub struct DeadlockFound {
 
 /// A thread that waits for another thread or process.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct WaitFound {
     /// The thread.
     pub thread: Addr,
@@ -194,6 +197,7 @@ pub struct WaitFound {
 
 /// A port.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct PortFound {
     /// Its `_ALPC_PORT`.
     pub port: Addr,
@@ -209,6 +213,7 @@ pub struct PortFound {
 
 /// A process.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ProcessFound {
     /// Its `_EPROCESS`.
     pub process: Addr,
@@ -220,6 +225,7 @@ pub struct ProcessFound {
 
 /// The pages of a dump.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct PagesFound {
     /// Pages that the dump claims to hold.
     pub claimed: u64,
@@ -231,6 +237,7 @@ pub struct PagesFound {
 
 /// The signature of a hang.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct SignatureFound {
     /// The line, as `hang` tells it.
     pub signature: String,

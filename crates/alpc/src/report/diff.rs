@@ -47,6 +47,7 @@ pub enum Which {
 
 /// What has changed between two dumps.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Diff {
     /// What makes two things the same here.
     pub by: By,
@@ -70,6 +71,7 @@ pub struct Diff {
 
 /// Something that both dumps say of their boot.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct BootEvidence {
     /// What it is, in words.
     pub what: &'static str,
@@ -95,6 +97,7 @@ pub enum Said {
 
 /// Things of one kind in both dumps.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Changes {
     /// How many are in both.
     pub same: u64,
@@ -106,6 +109,7 @@ pub struct Changes {
 
 /// What a dump cannot tell.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Doubt {
     /// The dump.
     pub dump: Which,
@@ -158,6 +162,7 @@ pub enum Amount {
 
 /// A change.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Change {
     /// What became of it.
     pub change: Became,

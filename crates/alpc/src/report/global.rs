@@ -23,6 +23,7 @@ const BLOB_KINDS: u8 = 10;
 
 /// The system's ports, messages and blob types, counted.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct GlobalRecord {
     /// Address of the kernel's list of ports.
     pub port_list: Value<Addr>,
@@ -62,6 +63,7 @@ pub struct GlobalRecord {
 
 /// How many ports there are.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct PortCounts {
     /// All of them.
     pub total: usize,
@@ -95,6 +97,7 @@ pub struct PortCounts {
 
 /// How many messages are in the queues of one kind.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct QueueCount {
     /// The kind of queue.
     pub queue: QueueKind,
@@ -111,6 +114,7 @@ pub struct QueueCount {
 
 /// The port with most messages in its queues.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct LongestQueue {
     /// The port.
     pub port: NamedPort,
@@ -120,6 +124,7 @@ pub struct LongestQueue {
 
 /// A registered kind of blobs.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct BlobTypeRecord {
     /// What it holds.
     pub holds: BlobKind,

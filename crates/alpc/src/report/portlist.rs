@@ -16,6 +16,7 @@ use ntkernel::process::ProcessRef;
 
 /// A port in a list of ports.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct PortLine {
     /// Its `_ALPC_PORT`.
     pub address: Addr,
@@ -32,6 +33,7 @@ pub struct PortLine {
 
 /// A port that no handle leads to.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct OrphanRecord {
     /// Its `_ALPC_PORT`.
     pub address: Addr,

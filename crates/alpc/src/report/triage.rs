@@ -43,6 +43,7 @@ pub struct Summary {
 /// Where the chains of most threads end. What of it cannot be read is `None`; the report that the summary is of
 /// says why.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct RootBlocker {
     /// What it is: `thread`, `port`, `message`, `completion-port`, `mutant`, `lock`, `irp` or `process`.
     pub kind: &'static str,

@@ -25,6 +25,7 @@ const CANDIDATES: usize = 16;
 
 /// A node of a chain, and the step that leads on from it.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Step {
     /// The node's number in the graph.
     pub id: NodeId,
@@ -36,6 +37,7 @@ pub struct Step {
 
 /// A chain of waits.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Chain {
     /// Its steps, the waiter first. In one that comes back to itself no node stands twice.
     pub steps: Vec<Step>,
@@ -57,6 +59,7 @@ pub struct Chain {
 
 /// A thread that may go on with the work of another one, or that may have received a message.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Candidate {
     /// The thread.
     pub thread: ThreadNode,

@@ -21,6 +21,7 @@ const INCREMENTS: std::ops::RangeInclusive<u64> = 5_000..=10_000_000;
 
 /// The system's clock at the moment of the dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Clock {
     /// Clock ticks since the system started: `KeTickCount`.
     pub tick_count: u64,

@@ -12,6 +12,7 @@ use ntkernel::image::value::Unreadable;
 /// Why there may be more waits than were found, in one line: what is wrong with the dump or its symbols where that
 /// is the cause, else which parts could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Doubt {
     /// What is wrong.
     pub id: DoubtId,

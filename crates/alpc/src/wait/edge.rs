@@ -59,6 +59,7 @@ impl EdgeKind {
 
 /// A step from a node to another.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Edge {
     /// Where it leads.
     pub to: NodeId,
@@ -129,6 +130,7 @@ impl Serialize for EvidenceField {
 
 /// A field of the dump and what it says.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Evidence {
     /// The field, as `_KALPC_MESSAGE.WaitingThread`, or the list.
     #[schemars(with = "String")]

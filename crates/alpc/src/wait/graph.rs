@@ -247,6 +247,7 @@ impl Graph {
 
 /// The graph of waits as a record: every node with what it waits for.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct GraphRecord<'g> {
     /// The nodes.
     pub nodes: Vec<NodeRecord<'g>>,
@@ -254,6 +255,7 @@ pub struct GraphRecord<'g> {
 
 /// A node with what it waits for.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct NodeRecord<'g> {
     /// Its number.
     pub id: NodeId,

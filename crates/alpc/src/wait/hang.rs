@@ -31,6 +31,7 @@ const COUNTING: usize = 1 << 23;
 
 /// A report on all waits of a system.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Hang {
     /// One line that is the same for the same hang on two machines; see the documentation for its rules. `unknown` when
     /// no wait was found, but not all could be looked at.
@@ -61,6 +62,7 @@ pub struct Hang {
 
 /// Threads that wait for each other.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Deadlock {
     /// Its signature.
     pub signature: String,
@@ -77,6 +79,7 @@ pub struct Deadlock {
 
 /// Who is stuck behind something.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Behind {
     /// Threads.
     pub threads: usize,
@@ -90,6 +93,7 @@ pub struct Behind {
 
 /// Where chains of waits end.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Blocker {
     /// Its number in the graph.
     pub id: NodeId,
@@ -115,6 +119,7 @@ pub struct Blocker {
 
 /// Servers of a port that are stuck behind the same thing.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ServersBehind {
     /// What they are stuck behind.
     pub blocker: Addr,

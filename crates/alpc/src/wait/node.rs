@@ -128,6 +128,7 @@ impl Node {
 
 /// A thread in the graph.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ThreadNode {
     /// Its `_ETHREAD`.
     pub address: Addr,
@@ -202,6 +203,7 @@ impl ThreadNode {
 
 /// A message in the graph.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct MessageNode {
     /// Its `_KALPC_MESSAGE`.
     pub address: Addr,
@@ -222,6 +224,7 @@ pub struct MessageNode {
 
 /// A port in short.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct PortLabel {
     /// Its `_ALPC_PORT`.
     pub address: Addr,
@@ -280,6 +283,7 @@ impl MessageNode {
 
 /// A port in the graph.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct PortNode {
     /// Its `_ALPC_PORT`.
     pub address: Addr,
@@ -366,6 +370,7 @@ pub(crate) fn unreceived(port: At<'_, '_>) -> Read<u64> {
 
 /// A completion port in the graph: a `_KQUEUE`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct CompletionPortNode {
     /// Its address.
     pub address: Addr,
@@ -373,6 +378,7 @@ pub struct CompletionPortNode {
 
 /// A mutant in the graph.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ObjectNode {
     /// Its address.
     pub address: Addr,
@@ -406,6 +412,7 @@ impl LockKind {
 
 /// A lock of the executive in the graph.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct LockNode {
     /// Its address.
     pub address: Addr,
@@ -422,6 +429,7 @@ pub struct LockNode {
 
 /// A process in the graph.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ProcessNode {
     /// Its `_EPROCESS`.
     pub address: Addr,

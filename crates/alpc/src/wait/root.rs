@@ -285,6 +285,7 @@ fn of_process(process: &ProcessNode) -> RootKind {
 
 /// What helps to find the culprit behind a thread that others wait for.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Suspect {
     /// Where the thread started.
     pub start_address: Value<CodeAddress>,

@@ -35,6 +35,7 @@ pub enum ServerState {
 
 /// The threads that serve a port, counted by what they are doing.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ServerCounts {
     /// How they wait for messages.
     pub served_by: ServedBy,

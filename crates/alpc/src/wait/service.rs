@@ -25,6 +25,7 @@ const LONGEST: usize = 256;
 
 /// The service that a thread works for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Service {
     /// `_TEB.SubProcessTag`.
     pub tag: u32,

@@ -44,6 +44,7 @@ impl WaitState {
 
 /// A wait for the reply to a message.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct WaitRow {
     /// The thread that waits.
     pub waiter: ThreadNode,
@@ -65,6 +66,7 @@ pub struct WaitRow {
 
 /// All waits for ALPC replies, the longest first.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct WaitTable {
     /// Threads that were looked at.
     pub threads: usize,

@@ -83,6 +83,7 @@ impl Trouble {
 
 /// A port in trouble.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct PortTrouble {
     /// What is wrong.
     pub trouble: Trouble,

@@ -9,6 +9,7 @@ use ntkernel::image::value::{Addr, Unreadable, Value};
 
 /// A part of the system that could not be looked at, so that something may be missing.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Unread {
     /// What it is.
     #[schemars(with = "String")]

@@ -12,6 +12,7 @@ use crate::value::machine::Machine;
 
 /// How much of what a dump claims to hold is in its file, in pages of 4 KiB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Coverage {
     /// Pages that the index lists.
     pub claimed: u64,

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 /// A finding that does not keep the dump from being read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Note {
     /// The stable name of the finding, for machines: kebab-case, never changed once released.
     pub id: &'static str,

@@ -21,6 +21,7 @@ const MAX_BLOBS: usize = 4096;
 
 /// One piece of secondary data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct SecondaryBlob {
     /// Whose it is: a GUID in lower case, without braces.
     pub guid: String,
@@ -49,6 +50,7 @@ pub enum SecondaryEnd {
 
 /// The secondary data of a dump, in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct SecondaryData {
     /// The pieces.
     pub blobs: Vec<SecondaryBlob>,

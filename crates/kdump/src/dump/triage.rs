@@ -34,6 +34,7 @@ const MAX_NAME: u32 = 0x1000;
 
 /// A module that was loaded, as a triage dump lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct TriageModule {
     /// Path or name; bytes that are no UTF-16 are replaced. `None` where the file ends before it.
     pub name: Option<String>,

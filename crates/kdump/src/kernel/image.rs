@@ -23,6 +23,7 @@ pub(crate) const MZ: u16 = u16::from_le_bytes(*b"MZ");
 
 /// Which PDB an image was linked with: its CodeView record of the kind `RSDS`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Rsds {
     /// The GUID, its bytes as in the file: the first three groups are little-endian.
     pub guid: [u8; 16],

@@ -52,6 +52,7 @@ impl Serialize for Machine {
 
 /// The bug check of the crash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct BugCheck {
     /// The code: 0x7e for `SYSTEM_THREAD_EXCEPTION_NOT_HANDLED`, for example.
     pub code: u32,
@@ -63,6 +64,7 @@ pub struct BugCheck {
 
 /// Where the processor stood that wrote the header's context record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ContextRecord {
     /// ContextFlags.
     pub flags: u32,
@@ -78,6 +80,7 @@ pub struct ContextRecord {
 
 /// The header's `EXCEPTION_RECORD64`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ExceptionRecord {
     /// ExceptionCode, an NTSTATUS.
     pub code: u32,

@@ -49,6 +49,7 @@ impl Kind {
 
 /// A value that could not be determined.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct UnreadableRecord {
     /// Where it stands in the result: `queues[1].length`.
     pub path: String,

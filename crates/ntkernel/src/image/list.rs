@@ -108,6 +108,7 @@ pub struct List {
 
 /// A stretch of a list that could not be followed from either side.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Gap {
     /// How many of the entries stand before the gap.
     pub after: usize,

@@ -17,6 +17,7 @@ const BYTES_CAP: u64 = 0x1_0000;
 
 /// A read in full: what, where in virtual memory, in physical memory and in the file, and what is there.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct SourceRecord {
     /// By the kernel's own names: `_KALPC_MESSAGE.u1.s1.QueueType`, `nt!ObHeaderCookie`; `memory` for what has
     /// no name.
@@ -44,6 +45,7 @@ pub struct SourceRecord {
 
 /// Which bits of a storage unit, counted from the least significant one.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Bits {
     /// The lowest.
     pub position: u8,
@@ -53,6 +55,7 @@ pub struct Bits {
 
 /// The part of a value that is in one page.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct PieceRecord {
     /// Where it begins in virtual memory.
     pub address: Addr,

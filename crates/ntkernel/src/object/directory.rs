@@ -85,6 +85,7 @@ fn chain(kernel: &Kernel<'_>, bucket: Gva, mut found: impl FnMut(Gva)) -> Read<(
 
 /// A directory's contents, as the debugger lists them.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Listing {
     /// What is in it.
     pub objects: Vec<MemberRecord>,
@@ -96,6 +97,7 @@ pub struct Listing {
 /// An object in a directory.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "DirectoryMember")]
+#[non_exhaustive]
 pub struct MemberRecord {
     /// The hash bucket that it is in. It follows from the name, and would tell which of a list of names it may be: where
     /// names are replaced it is withheld.

@@ -76,6 +76,7 @@ pub struct Entry {
 
 /// Handles that could not be read.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Gap {
     /// The first of them.
     pub first: u64,
@@ -403,6 +404,7 @@ fn whole(gaps: &[Gap]) -> Read<()> {
 
 /// A handle of a process.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct HandleRecord {
     /// Its value.
     pub handle: u64,
@@ -422,6 +424,7 @@ pub struct HandleRecord {
 
 /// The handles of a process, or those of them that were asked for.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Handles {
     /// The `_HANDLE_TABLE`.
     pub table: Addr,

@@ -36,6 +36,7 @@ const FIRST_TYPE: u64 = 2;
 
 /// A type of objects.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct TypeRef {
     /// Its `_OBJECT_TYPE`.
     pub address: Addr,
@@ -333,6 +334,7 @@ pub fn is_directory(header: At<'_, '_>) -> Read<bool> {
 
 /// An object, by the headers before it.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ObjectRecord {
     /// The object itself.
     pub address: Addr,

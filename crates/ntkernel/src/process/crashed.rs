@@ -13,6 +13,7 @@ use crate::image::value::{Addr, Unreadable, Value};
 
 /// Where a triage dump's system crashed.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Crashed {
     /// The thread that ran.
     pub thread: Value<Addr>,

@@ -223,6 +223,7 @@ impl<'k, 'd> Request<'k, 'd> {
 
 /// An I/O request in the graph of waits.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct IrpNode {
     /// Its `_IRP`.
     pub address: Addr,
@@ -238,6 +239,7 @@ pub struct IrpNode {
 
 /// A driver in the graph of waits.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct DriverNode {
     /// Its `_DRIVER_OBJECT`.
     pub address: Addr,

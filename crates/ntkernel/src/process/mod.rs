@@ -56,6 +56,7 @@ fn is_cut_from(short: &str, whole: &str) -> bool {
 
 /// A process in full.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ProcessRecord {
     /// Its `_EPROCESS`.
     pub address: Addr,
@@ -217,6 +218,7 @@ fn thread_count(process: At<'_, '_>) -> Read<u64> {
 
 /// The processes of the system.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Processes {
     /// In the order of `PsActiveProcessHead`; at the end those that this list lacks.
     pub processes: Vec<ProcessRecord>,

@@ -13,6 +13,7 @@ use crate::object::process_ref;
 
 /// A loaded kernel module.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ModuleRecord {
     /// Its `_KLDR_DATA_TABLE_ENTRY`; missing where a triage dump lists the module without it.
     pub entry: Value<Addr>,
@@ -138,6 +139,7 @@ fn module(entry: At<'_, '_>) -> ModuleRecord {
 
 /// A code address, told by the module that it is in.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct CodeAddress {
     /// The address.
     pub address: Addr,

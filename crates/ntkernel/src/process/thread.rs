@@ -180,6 +180,7 @@ schema_as_text!(
 
 /// Something a thread waits for.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct WaitObject {
     /// Its address.
     pub address: Addr,

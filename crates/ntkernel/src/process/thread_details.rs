@@ -13,6 +13,7 @@ use crate::process::module::{self, CodeAddress};
 
 /// What is known of a thread beside its line.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ThreadDetails {
     /// Its name, which some kernels have.
     pub name: Value<Option<String>>,
@@ -54,6 +55,7 @@ pub struct ThreadDetails {
 
 /// I/O requests of a thread.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Irps {
     /// The requests, in list order.
     pub requests: Vec<IrpRecord>,
@@ -63,6 +65,7 @@ pub struct Irps {
 
 /// An I/O request, as the debugger's thread view lists it.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct IrpRecord {
     /// Its `_IRP`.
     pub address: Addr,

@@ -31,6 +31,7 @@ pub enum TypeRecord {
 
 /// A structure, class or union, alone or with its values.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct StructureRecord {
     /// Its name.
     pub name: String,
@@ -44,6 +45,7 @@ pub struct StructureRecord {
 
 /// An enumeration.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct EnumerationRecord {
     /// Its name.
     pub name: String,
@@ -53,6 +55,7 @@ pub struct EnumerationRecord {
 
 /// A member of a structure.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct MemberRecord {
     /// Bytes from the start of the structure, also for members of anonymous ones.
     pub offset: u32,
@@ -140,6 +143,7 @@ pub fn describe(
 
 /// A type that a pattern names.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct NamedType {
     /// Its name.
     pub name: String,
@@ -149,6 +153,7 @@ pub struct NamedType {
 
 /// The types that a pattern names, ascending by name.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct TypeList {
     /// The pattern: `*` stands for any characters, `?` for one.
     pub pattern: String,

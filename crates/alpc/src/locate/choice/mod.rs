@@ -36,6 +36,7 @@ const LEAST: u32 = 8;
 /// What one check came to.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "LayoutCheck")]
+#[non_exhaustive]
 pub struct CheckRecord {
     /// What was checked.
     #[schemars(with = "String")]
@@ -47,6 +48,7 @@ pub struct CheckRecord {
 
 /// How many layouts one check left out.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Excluded {
     /// The check: the first that they failed, or in which another was better.
     #[schemars(with = "String")]
@@ -57,6 +59,7 @@ pub struct Excluded {
 
 /// Why a layout was chosen.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Choice {
     /// Layouts that were tried.
     pub tried: usize,

@@ -79,6 +79,7 @@ impl Serialize for Check {
 
 /// How often one check passed and how often it was contradicted. What could not be read counts as neither.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Count {
     /// Times it passed.
     pub passed: u32,
