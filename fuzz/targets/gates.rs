@@ -98,7 +98,7 @@ fn sources(kernel: &Kernel<'_>, case: &Case, choice: usize) {
     let trace = Arc::new(Trace::default());
     let traced = kernel.unredacted().traced(Arc::clone(&trace));
     match choice % 5 {
-        0 => drop(black_box(message::message(&traced, at, Detail::Full))),
+        0 => drop(black_box(message::read(&traced, at, Detail::Full))),
         1 => drop(black_box(port_record::port(
             &traced,
             at,

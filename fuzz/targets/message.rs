@@ -15,7 +15,7 @@ fuzz_target!(|data: &[u8]| {
         let _ = kdump::debugger_data(kernel.dump());
         for &address in &KNOWN {
             let address = Gva::new(address);
-            black_box(format!("{:?}", message::message(kernel, address, Detail::Full)));
+            black_box(format!("{:?}", message::read(kernel, address, Detail::Full)));
             black_box(format!(
                 "{:?}",
                 port_record::port(kernel, address, port_record::Detail::Full)
