@@ -62,7 +62,7 @@ pub fn run(options: &Options, session: &Session, command: &Command) -> anyhow::R
     }
     session.note_reads(None);
     let explain = explanations(session, in_order(found))?;
-    answer.text.push_str(&text(&explain));
+    answer.text.push(text(&explain));
     let explain: Result<Vec<Json>, _> = explain
         .iter()
         .map(|one| Ok::<_, json::Error>(json::record(one)?.value))

@@ -19,8 +19,10 @@ use crate::output::answer::Answer;
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
+use crate::text::marked::{Cell, Look, Text, inferred, sure, text};
 use crate::text::rows::Rows;
 use crate::text::rows::or_question;
+use crate::text::rows::unknown;
 use crate::text::wait_lines;
 
 use crate::commands::{Category, Spec, Verb};
@@ -159,10 +161,10 @@ fn add_candidates(kernel: &Kernel<'_>, graph: &Graph, chain: &mut Chain) {
     };
 }
 
-fn text(record: &ChainsRecord, graph: &Graph, digits: usize) -> String {
+fn text(record: &ChainsRecord, graph: &Graph, digits: usize) -> Text {
     let mut rows = Rows::new(0, digits);
     if record.chains.is_empty() {
-        rows.line("no thread of the process waits for another thread or process");
+        rows.heading("no thread of the process waits for another thread or process");
     }
     let mut told = HashMap::new();
     for (at, chain) in record.chains.iter().enumerate() {
@@ -177,11 +179,11 @@ fn text(record: &ChainsRecord, graph: &Graph, digits: usize) -> String {
 
 fn chain_lines(rows: &mut Rows, chain: &Chain, graph: &Graph, told: &HashMap<NodeId, Addr>) {
     for (at, step) in chain.steps.iter().enumerate() {
-        rows.line(&format!("{at}. {}", node(&step.node)));
+        rows.line(text!("{at}. {}", node(&step.node)));
         if let Node::Thread(thread) = &step.node
             && let Some(why) = thread.service.as_ref().and_then(|service| service.unknown)
         {
-            rows.line(&format!("   the service's name is not known: {why}"));
+            rows.line(text!("   the service's name is not known: {why}"));
         }
         if let Some(edge) = &step.next {
             edge_lines(rows, edge);
@@ -191,13 +193,17 @@ fn chain_lines(rows: &mut Rows, chain: &Chain, graph: &Graph, told: &HashMap<Nod
     }
     if let Some(joins) = chain.joins {
         let at = told.get(&joins).map(ToString::to_string).unwrap_or_default();
-        rows.line(&format!("   goes on as above, from {at}"));
+        rows.line(text!("   goes on as above, from {at}"));
     }
     if let Some(owner) = &chain.owner {
-        rows.line(&format!("   which belongs to {}", node(&owner.node)));
+        rows.line(text!("   which belongs to {}", node(&owner.node)));
         commands(rows, owner);
     }
-    rows.line(&format!("END {}{}", chain.end.name(), wait_lines::end(chain)));
+    let end = text!("END {}{}", chain.end.name(), wait_lines::end(chain));
+    match chain.end {
+        RootKind::Deadlock | RootKind::Unreadable => rows.look(Look::Alarm, end),
+        _ => rows.heading(end),
+    }
     if let Some(suspect) = &chain.suspect {
         super::hang::suspect(rows, suspect);
     }
@@ -205,41 +211,45 @@ fn chain_lines(rows: &mut Rows, chain: &Chain, graph: &Graph, told: &HashMap<Nod
         Some(Value::Known(candidates)) if chain.end == RootKind::Received => receiver_lines(rows, candidates),
         Some(Value::Known(candidates)) => candidate_lines(rows, candidates),
         Some(Value::Missing(hole)) => {
-            rows.line(&format!("   candidates: ? {}", escape::text(&hole.to_string())));
+            rows.line(text!(
+                "   candidates: {} {}",
+                unknown(),
+                escape::text(&hole.to_string())
+            ));
         }
         None => {}
     }
 }
 
-fn node(node: &Node) -> String {
+fn node(node: &Node) -> Text {
     match node {
         Node::Thread(thread) => {
             let suspended = if thread.is_suspended() { ", suspended" } else { "" };
-            format!(
+            text!(
                 "{}  {}{suspended}",
                 wait_lines::thread(thread),
                 wait_lines::waited(thread)
             )
         }
-        Node::Message(message) => format!(
+        Node::Message(message) => text!(
             "message {}  id {} {} at {}",
             message.address,
-            or_question(&message.message_id, |id| format!("0x{id:x}")),
+            or_question(&message.message_id, |id| text!("0x{id:x}")),
             or_question(&message.message_type, ToString::to_string),
             wait_lines::port_of(message)
         ),
         Node::Port(port) => wait_lines::port_line(port),
-        Node::CompletionPort(queue) => format!("completion port {}", queue.address),
-        Node::Mutant(object) => format!("mutant {}", object.address),
+        Node::CompletionPort(queue) => text!("completion port {}", queue.address),
+        Node::Mutant(object) => text!("mutant {}", object.address),
         Node::Lock(lock) => wait_lines::lock(lock),
-        Node::Process(process) => format!(
+        Node::Process(process) => text!(
             "process {}  {} {}",
             process.address,
             or_question(&process.image, |image| escape::text(image)),
-            or_question(&process.process_id, |id| format!("{id:04x}")),
+            or_question(&process.process_id, |id| text!("{id:04x}")),
         ),
         Node::Irp(irp) => wait_lines::pending(irp),
-        Node::Driver(driver) => format!("driver {}  {}", driver.address, wait_lines::driver(driver)),
+        Node::Driver(driver) => text!("driver {}  {}", driver.address, wait_lines::driver(driver)),
     }
 }
 
@@ -258,9 +268,9 @@ fn edge_lines(rows: &mut Rows, edge: &Edge) {
         EdgeKind::EndOfRequest => "waits for the end of",
         EdgeKind::PendingAt => "is pending at",
     };
-    rows.line(&format!("   {what} [{}]", edge.certainty.name()));
+    rows.line(text!("   {what} {}", sure(edge.certainty)));
     for evidence in &edge.evidence {
-        rows.line(&format!("     {}", wait_lines::evidence(evidence)));
+        rows.line(text!("     {}", wait_lines::evidence(evidence)));
     }
 }
 
@@ -277,7 +287,7 @@ fn sharers(rows: &mut Rows, graph: &Graph, lock: NodeId, followed: &Edge) {
     if count == 0 {
         return;
     }
-    rows.line(&format!(
+    rows.line(text!(
         "   and by {}, which must release it as well:",
         wait_lines::plural(count, "other thread")
     ));
@@ -286,28 +296,25 @@ fn sharers(rows: &mut Rows, graph: &Graph, lock: NodeId, followed: &Edge) {
         let lines = wait_lines::steps(&chain.steps, false);
         for (at, line) in lines.iter().take(LINES).enumerate() {
             let certainty = match at {
-                0 => format!(" [{}]", edge.certainty.name()),
-                _ => String::new(),
+                0 => text!(" {}", sure(edge.certainty)),
+                _ => Text::default(),
             };
-            rows.line(&format!(
-                "     {}{line}{certainty}",
-                if at == 0 { "" } else { "  " }
-            ));
+            rows.line(text!("     {}{line}{certainty}", if at == 0 { "" } else { "  " }));
         }
         if lines.len() > LINES {
-            rows.line(&format!("       ... {} more", lines.len() - LINES));
+            rows.line(text!("       ... {} more", lines.len() - LINES));
         }
         for evidence in &edge.evidence {
-            rows.line(&format!("       {}", wait_lines::evidence(evidence)));
+            rows.line(text!("       {}", wait_lines::evidence(evidence)));
         }
-        rows.line(&format!(
+        rows.line(text!(
             "       END {}{}",
             chain.end.name(),
             wait_lines::end(&chain)
         ));
     }
     if count > SHARERS {
-        rows.line(&format!(
+        rows.line(text!(
             "     and {}: --format json has all",
             wait_lines::plural(count - SHARERS, "more thread")
         ));
@@ -316,14 +323,18 @@ fn sharers(rows: &mut Rows, graph: &Graph, lock: NodeId, followed: &Edge) {
 
 /// What to type in the debugger to see the same.
 fn commands(rows: &mut Rows, step: &Step) {
-    rows.line(&format!("     {}", wait_lines::kd_command(&step.node)));
+    rows.look(
+        Look::Command,
+        text!("     {}", wait_lines::kd_command(&step.node)),
+    );
 }
 
 /// Threads of the process that received a message.
 fn receiver_lines(rows: &mut Rows, candidates: &[Candidate]) {
-    rows.line(&format!(
-        "   {} of the process may have received the message [inferred]",
-        wait_lines::plural(candidates.len(), "thread")
+    rows.line(text!(
+        "   {} of the process may have received the message {}",
+        wait_lines::plural(candidates.len(), "thread"),
+        inferred()
     ));
     for candidate in candidates {
         let why: Vec<&str> = candidate
@@ -334,7 +345,7 @@ fn receiver_lines(rows: &mut Rows, candidates: &[Candidate]) {
                 false => "received another request of the port",
             })
             .collect();
-        rows.line(&format!(
+        rows.line(text!(
             "     {}  {}  {}",
             wait_lines::thread(&candidate.thread),
             wait_lines::waited(&candidate.thread),
@@ -344,9 +355,13 @@ fn receiver_lines(rows: &mut Rows, candidates: &[Candidate]) {
 }
 
 fn candidate_lines(rows: &mut Rows, candidates: &[Candidate]) {
-    rows.line(&format!(
-        "   {} may go on with its work [inferred: same process, wait begun within the same ticks]",
-        wait_lines::plural(candidates.len(), "thread")
+    rows.line(text!(
+        "   {} may go on with its work {}",
+        wait_lines::plural(candidates.len(), "thread"),
+        Cell::new(
+            Look::Inferred,
+            "[inferred: same process, wait begun within the same ticks]"
+        )
     ));
     for candidate in candidates {
         let served = candidate
@@ -358,7 +373,7 @@ fn candidate_lines(rows: &mut Rows, candidates: &[Candidate]) {
         } else {
             ""
         };
-        rows.line(&format!(
+        rows.line(text!(
             "     {}  {}{same}",
             wait_lines::thread(&candidate.thread),
             wait_lines::waited(&candidate.thread)

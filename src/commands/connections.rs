@@ -1,7 +1,5 @@
 //! `connections`: the debugger's `!alpc /LPC`, and the block that `/LPP` prints for each created port.
 
-use std::fmt::Write;
-
 use alpc::port::NamedPort;
 use alpc::port::connection::{self, ConnectionRecord, ConnectionsRecord, End};
 use alpc::process::ProcessRef;
@@ -17,6 +15,7 @@ use crate::output::table::of;
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
+use crate::text::marked::{Text, text};
 use crate::text::rows::or_question;
 
 use crate::commands::{Category, Spec, Verb, gathered};
@@ -113,29 +112,24 @@ fn of_port(kernel: &Kernel<'_>, args: &ConnectionsArgs) -> anyhow::Result<Connec
 }
 
 /// A connection port and its connections, each line behind `indent`.
-pub fn block(record: &ConnectionsRecord, indent: &str) -> String {
-    let mut text = format!(
+pub fn block(record: &ConnectionsRecord, indent: &str) -> Text {
+    let mut text = text!(
         "{indent}{} {}, {} connections\n",
         port(&record.port),
         or_question(&record.queued, ToString::to_string),
         record.connections.len()
     );
     for connection in &record.connections {
-        text.push_str(&connection_lines(
-            connection,
-            indent,
-            record.port.address.digits(),
-        ));
+        text.push(connection_lines(connection, indent, record.port.address.digits()));
     }
     if let Some(hole) = record.complete.reason() {
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "{indent}\t{hole}");
+        text.push(text!("{indent}\t{hole}\n"));
     }
     text
 }
 
-fn connection_lines(connection: &ConnectionRecord, indent: &str, digits: usize) -> String {
-    let mut text = String::new();
+fn connection_lines(connection: &ConnectionRecord, indent: &str, digits: usize) -> Text {
+    let mut text = Text::default();
     for (side, end) in [("server", &connection.server), ("client", &connection.client)] {
         if let Value::Known(End {
             port,
@@ -144,47 +138,45 @@ fn connection_lines(connection: &ConnectionRecord, indent: &str, digits: usize) 
         }) = end
         {
             let right = connection.communication_info;
-            let _ = writeln!(
-                text,
-                "{indent}\tthe {side} port {port} of {right} points to wrong communication info {wrong}"
-            );
+            text.push(text!(
+                "{indent}\tthe {side} port {port} of {right} points to wrong communication info {wrong}\n"
+            ));
         }
     }
     let client = connection.client.known();
-    let _ = writeln!(
-        text,
-        "{indent}\t{} ->{} {}",
+    text.push(text!(
+        "{indent}\t{} ->{} {}\n",
         end(&connection.server, digits),
         end(&connection.client, digits),
         process(client.map(|end| &end.process), digits)
-    );
+    ));
     text
 }
 
 /// A port and how many messages wait in its queues.
-pub fn end(end: &Value<End>, digits: usize) -> String {
+pub fn end(end: &Value<End>, digits: usize) -> Text {
     match end {
-        Value::Known(end) => format!("{} {}", end.port, or_question(&end.queued, ToString::to_string)),
-        Value::Missing(_) => format!("{} ?", "?".repeat(digits)),
+        Value::Known(end) => text!("{} {}", end.port, or_question(&end.queued, ToString::to_string)),
+        Value::Missing(_) => text!("{} ?", "?".repeat(digits)),
     }
 }
 
 /// `%p('name')`; nothing between the quotes for a port without a name.
-pub fn port(port: &NamedPort) -> String {
+pub fn port(port: &NamedPort) -> Text {
     let name = or_question(&port.name, |name| {
         name.as_deref().map(escape::text).unwrap_or_default()
     });
-    format!("{}('{name}')", port.address)
+    text!("{}('{name}')", port.address)
 }
 
 /// A process as `%p('image')`.
-pub fn process(process: Option<&Value<Option<ProcessRef>>>, digits: usize) -> String {
+pub fn process(process: Option<&Value<Option<ProcessRef>>>, digits: usize) -> Text {
     match process {
         Some(Value::Known(Some(process))) => {
             let image = or_question(&process.image, |image| escape::text(image));
-            format!("{}('{image}')", process.address)
+            text!("{}('{image}')", process.address)
         }
-        Some(Value::Known(None)) => format!("{}('')", "0".repeat(digits)),
-        _ => format!("{}('?')", "?".repeat(digits)),
+        Some(Value::Known(None)) => text!("{}('')", "0".repeat(digits)),
+        _ => text!("{}('?')", "?".repeat(digits)),
     }
 }

@@ -12,6 +12,7 @@ use crate::output::answer::Answer;
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
+use crate::text::marked::Text;
 
 use crate::commands::{Category, Spec, Verb};
 use crate::options::Options;
@@ -118,7 +119,7 @@ fn list(kernel: &Kernel<'_>, table: &dyn SymbolTable, args: &DtArgs) -> anyhow::
             .map_or("enumeration".to_owned(), |size| format!("0x{size:x} bytes"));
         format!("          nt!{}, {size}\n", escape::text(&ty.name))
     });
-    Ok(Answer::new(text.collect(), &list)?.served_by(kernel))
+    Ok(Answer::new(text.collect::<Text>(), &list)?.served_by(kernel))
 }
 
 /// A table without all types says nothing of one that is not in it.

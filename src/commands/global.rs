@@ -1,7 +1,5 @@
 //! `global`: the debugger's `!alpc /G`, with its undocumented `-lp` and `/graph` as the verbose part.
 
-use std::fmt::Write;
-
 use alpc::port::connection::{self, EdgeRecord};
 use alpc::port::enumerate::{self, Ports};
 use alpc::port::queue::QueueKind;
@@ -21,9 +19,11 @@ use crate::output::table::Table;
 use crate::output::table::of;
 use crate::session::Session;
 use crate::text::escape;
+use crate::text::marked::{Cell, Text, text};
 use crate::text::rows::Rows;
 use crate::text::rows::or_question;
 use crate::text::rows::short_kind;
+use crate::text::rows::unknown;
 
 use crate::commands::{Category, Spec, Verb, gathered};
 use crate::options::Options;
@@ -174,38 +174,42 @@ fn beside(kernel: &Kernel<'_>, all: &Ports) -> anyhow::Result<Answer> {
         .with_text(end))
 }
 
-fn text(record: &Full, kernel: &Kernel<'_>) -> String {
+fn text(record: &Full, kernel: &Kernel<'_>) -> Text {
     let global = &record.global;
     let mut rows = Rows::new(LABEL, if kernel.pointer_size() == 4 { 8 } else { 16 });
-    rows.line("ALPC global information");
+    rows.heading("ALPC global information");
     rows.address("PortList", &global.port_list);
     port_rows(&mut rows, global);
     for count in &global.queued_messages {
         let cut = match (count.cut, count.complete.reason()) {
-            (0, None) => String::new(),
-            (0, Some(_)) => ", maybe more".to_owned(),
-            (1, _) => ", 1 queue cut off".to_owned(),
-            (cut, _) => format!(", {cut} queues cut off"),
+            (0, None) => Text::default(),
+            (0, Some(_)) => Text::from(", maybe more"),
+            (1, _) => Text::from(", 1 queue cut off"),
+            (cut, _) => text!(", {cut} queues cut off"),
         };
-        let text = format!("{} messages (ports count {}){cut}", count.messages, count.counted);
+        let text = text!("{} messages (ports count {}){cut}", count.messages, count.counted);
         rows.text(queue_label(count.queue), &text);
     }
     let more = match global.waits_complete {
         Value::Known(()) => "",
         Value::Missing(_) => ", maybe more",
     };
-    rows.text("WaitingForReply", &format!("{}{more}", global.waiting_for_reply));
+    rows.text("WaitingForReply", text!("{}{more}", global.waiting_for_reply));
     let longest = global.longest_queue.as_ref();
     rows.text(
         "LongestQueue",
-        &longest.map_or(
-            if counters_are_read(global) { "none" } else { "?" }.to_owned(),
+        longest.map_or(
+            if counters_are_read(global) {
+                "none".into()
+            } else {
+                unknown()
+            },
             |longest| {
                 let maybe = match counters_are_read(global) {
                     true => "",
                     false => ", as far as the counters can be read",
                 };
-                format!(
+                text!(
                     "{} messages at {}{maybe}",
                     longest.queued,
                     connections::port(&longest.port)
@@ -228,17 +232,14 @@ fn text(record: &Full, kernel: &Kernel<'_>) -> String {
     rows.end_of_list(&global.complete);
     let mut text = rows.finish();
     if let (Some(list), Some(graph)) = (&record.list, &record.graph) {
-        // Writing to a string cannot fail.
-        let _ = write!(
-            text,
+        text.push(text!(
             "\nPorts\n{}",
-            list.iter().map(ports::line).collect::<String>()
-        );
-        let _ = write!(
-            text,
+            list.iter().map(ports::line).collect::<Text>()
+        ));
+        text.push(text!(
             "\nConnections\n{}",
-            graph.iter().map(edge).collect::<String>()
-        );
+            graph.iter().map(edge).collect::<Text>()
+        ));
     }
     text
 }
@@ -254,7 +255,7 @@ fn port_rows(rows: &mut Rows, global: &GlobalRecord) {
     };
     rows.text(
         "Ports",
-        &format!(
+        text!(
             "{} ({} connection, {} client, {} server{}{})",
             ports.total,
             ports.connection,
@@ -266,7 +267,7 @@ fn port_rows(rows: &mut Rows, global: &GlobalRecord) {
     );
     rows.text(
         "NamedPorts",
-        &format!(
+        text!(
             "{} named, {} unnamed{}",
             ports.named,
             ports.unnamed,
@@ -274,9 +275,9 @@ fn port_rows(rows: &mut Rows, global: &GlobalRecord) {
         ),
     );
     let handles = unknown(ports.handles_unknown, "unreadable");
-    rows.text("WithoutHandles", &format!("{}{handles}", ports.without_handles));
+    rows.text("WithoutHandles", text!("{}{handles}", ports.without_handles));
     let owner = unknown(ports.owner_unknown, "ports whose owner is unreadable");
-    rows.text("OwnerProcesses", &format!("{}{owner}", ports.owners));
+    rows.text("OwnerProcesses", text!("{}{owner}", ports.owners));
 }
 
 fn counters_are_read(global: &GlobalRecord) -> bool {
@@ -310,7 +311,7 @@ fn blob_row(rows: &mut Rows, blob_type: &BlobTypeRecord) {
     // Without the prefix the longest name fits the label.
     rows.text(
         name.trim_start_matches("ALPC_"),
-        &format!(
+        format!(
             "{} created, {} deleted, {} live, tag {tag}",
             number(&blob_type.created),
             number(&blob_type.deleted),
@@ -320,25 +321,25 @@ fn blob_row(rows: &mut Rows, blob_type: &BlobTypeRecord) {
 }
 
 /// The five columns of `/graph`.
-pub fn edge(edge: &EdgeRecord) -> String {
+pub fn edge(edge: &EdgeRecord) -> Text {
     let digits = edge.client_port.digits();
     let id = |value: &Value<Option<u64>>| {
         value.known().map_or_else(
-            || "?".repeat(digits),
-            |id| format!("{:0digits$x}", id.unwrap_or(0)),
+            || Cell::unreadable("?".repeat(digits)).into(),
+            |id| text!("{:0digits$x}", id.unwrap_or(0)),
         )
     };
     let (port, name) = match &edge.connection_port {
         Value::Known(Some(port)) => (
-            port.address.to_string(),
+            Text::from(port.address.to_string()),
             or_question(&port.name, |name| {
                 name.as_deref().map(escape::text).unwrap_or_default()
             }),
         ),
-        Value::Known(None) => ("0".repeat(digits), String::new()),
-        Value::Missing(_) => ("?".repeat(digits), "?".to_owned()),
+        Value::Known(None) => (Text::from("0".repeat(digits)), Text::default()),
+        Value::Missing(_) => (Cell::unreadable("?".repeat(digits)).into(), unknown()),
     };
-    format!(
+    text!(
         "{} {} {port} {} {name}\n",
         edge.client_port,
         id(&edge.client_process_id),
@@ -347,9 +348,9 @@ pub fn edge(edge: &EdgeRecord) -> String {
 }
 
 /// The three columns of `-lp`.
-fn three_columns(port: &PortLine) -> String {
+fn three_columns(port: &PortLine) -> Text {
     let kind = or_question(&port.kind, short_kind);
-    format!(
+    text!(
         "{} {kind} {}\n",
         port.address,
         or_question(&port.queued, ToString::to_string)

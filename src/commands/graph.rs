@@ -38,6 +38,7 @@ use crate::text::graph::fit::LeftOut;
 use crate::text::graph::html;
 use crate::text::graph::mermaid;
 use crate::text::graph::views::Views;
+use crate::text::marked::Text;
 use crate::text::narrow;
 
 use crate::commands::{Category, Spec, Verb};
@@ -146,14 +147,16 @@ pub fn run(options: &Options, session: &Session, args: &GraphArgs) -> anyhow::Re
     let text = match options.format {
         Format::Text | Format::Json | Format::Ndjson | Format::Csv | Format::Junit => {
             let edges = connections.iter().map(global::edge);
-            edges.chain(ports::gap(&all.complete)).collect()
+            edges
+                .chain(ports::gap(&all.complete).map(Text::from))
+                .collect::<Text>()
         }
-        Format::Dot => dot::write(&draw(), caption.as_deref()),
-        Format::Mermaid => mermaid::write(&draw(), caption.as_deref()),
+        Format::Dot => dot::write(&draw(), caption.as_deref()).into(),
+        Format::Mermaid => mermaid::write(&draw(), caption.as_deref()).into(),
         Format::Html => {
             let (page, left_out) = page(options, session, &kernel, draw(), &hang)?;
             notes.extend(left_out.text());
-            page
+            page.into()
         }
     };
     Ok(Answer::large(options, &record, || text)?
@@ -180,10 +183,13 @@ fn page(
             Some((Subject::Port, at)) => port::view(options, kernel, at),
             Some((Subject::Process, at)) => processes::view(session, kernel, &receivers, at),
             Some((Subject::Object, at)) => object::view(options, kernel, at),
-            None => Ok(String::new()),
+            None => Ok(Text::default()),
         };
         // What cannot be read says why, as its command does.
-        let view = view.unwrap_or_else(|error| escape::lines(&Failure::from_error(error).message));
+        let view = view.map_or_else(
+            |error| escape::lines(&Failure::from_error(error).message),
+            Text::into_plain,
+        );
         let view = if kernel.pointer_size() == 4 {
             narrow::text(&view)
         } else {

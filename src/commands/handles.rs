@@ -17,6 +17,7 @@ use crate::output::table::of;
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
+use crate::text::marked::{Text, text};
 use crate::text::object_lines;
 use crate::text::process_lines;
 use crate::text::rows::or_question;
@@ -146,7 +147,7 @@ pub fn records(
     let kernel = open_kernel(options, session, records)?;
     let (processes, complete) = processes(&kernel, args)?;
     let mut unread = Vec::new();
-    records.say(&heading(args))?;
+    records.say(heading(args))?;
     for process in processes {
         let found = of_process(&kernel, process, args);
         if records.takes_groups() {
@@ -242,7 +243,7 @@ fn heading(args: &HandlesArgs) -> String {
     text
 }
 
-fn process_text(record: &ProcessHandles, verbose: bool) -> String {
+fn process_text(record: &ProcessHandles, verbose: bool) -> Text {
     let mut text = process_lines::lines(&record.process);
     text.push('\n');
     match &record.handles {
@@ -250,31 +251,31 @@ fn process_text(record: &ProcessHandles, verbose: bool) -> String {
             let kernel = record.process.process_id.known() == Some(&SYSTEM);
             let which = if kernel { "Kernel handle" } else { "Handle" };
             let in_use = or_question(&handles.in_use, ToString::to_string);
-            text.push_str(&format!(
+            text.push(text!(
                 "{which} table at {} with {in_use} entries in use\n\n",
                 handles.table
             ));
             for handle in &handles.handles {
-                text.push_str(&handle_text(handle, verbose));
+                text.push(handle_text(handle, verbose));
             }
             for gap in handles.gaps.iter().filter_map(Value::reason) {
-                text.push_str(&format!("{gap}\n\n"));
+                text.push(text!("{gap}\n\n"));
             }
         }
-        Value::Known(None) => text.push_str("No handle table\n\n"),
-        Value::Missing(hole) => text.push_str(&format!("Handle table: {hole}\n\n")),
+        Value::Known(None) => text.push("No handle table\n\n"),
+        Value::Missing(hole) => text.push(text!("Handle table: {hole}\n\n")),
     }
     text
 }
 
-fn handle_text(record: &HandleRecord, verbose: bool) -> String {
-    let attributes: String = record
+fn handle_text(record: &HandleRecord, verbose: bool) -> Text {
+    let attributes: Text = record
         .attributes
         .names()
         .iter()
-        .map(|name| format!(" ({name})"))
+        .map(|name| text!(" ({name})"))
         .collect();
-    let mut text = format!(
+    let mut text = text!(
         "{:04x}: Object: {}  GrantedAccess: {:08x}{attributes} Entry: {}\n{}",
         record.handle,
         record.object.address,
@@ -284,10 +285,10 @@ fn handle_text(record: &HandleRecord, verbose: bool) -> String {
     );
     if let Some(process) = &record.process {
         let image = or_question(&process.image, |image| escape::text(image));
-        text.push_str(&format!("        Image: {image}\n"));
+        text.push(text!("        Image: {image}\n"));
     }
     if verbose {
-        text.push_str(&object_lines::path_line(&record.object, 8));
+        text.push(object_lines::path_line(&record.object, 8));
     }
     text.push('\n');
     text

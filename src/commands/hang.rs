@@ -14,9 +14,11 @@ use serde::Serialize;
 use crate::output::answer::Answer;
 use crate::session::Session;
 use crate::text::escape;
+use crate::text::marked::{Cell, Look, Text, inferred, sure, text};
 use crate::text::rows::Rows;
 use crate::text::rows::address;
 use crate::text::rows::or_question;
+use crate::text::rows::unknown;
 use crate::text::time;
 use crate::text::wait_lines;
 
@@ -101,14 +103,20 @@ pub fn run(options: &Options, session: &Session, args: &HangArgs) -> anyhow::Res
         .finding(too_long || !hang.deadlocks.is_empty()))
 }
 
-fn text(hang: &Hang, graph: &Graph, verbose: bool, digits: usize) -> String {
+fn text(hang: &Hang, graph: &Graph, verbose: bool, digits: usize) -> Text {
     let mut rows = Rows::new(0, digits);
     head(&mut rows, hang);
     let cut = |most: usize| if verbose { usize::MAX } else { most };
-    deadlocks(&mut rows, "DEADLOCK", &hang.deadlocks, cut(DEADLOCKS), cut(LINES));
     deadlocks(
         &mut rows,
-        "POSSIBLE DEADLOCK",
+        ("DEADLOCK", Look::Alarm),
+        &hang.deadlocks,
+        cut(DEADLOCKS),
+        cut(LINES),
+    );
+    deadlocks(
+        &mut rows,
+        ("POSSIBLE DEADLOCK", Look::Warning),
         &hang.possible_deadlocks,
         cut(DEADLOCKS),
         cut(LINES),
@@ -123,13 +131,17 @@ fn text(hang: &Hang, graph: &Graph, verbose: bool, digits: usize) -> String {
 }
 
 fn head(rows: &mut Rows, hang: &Hang) {
-    rows.line(&format!("Hang @ {}", escape::text(&hang.headline())));
+    let headline = text!("Hang @ {}", escape::text(&hang.headline()));
+    match hang.deadlocks.is_empty() {
+        true => rows.heading(headline),
+        false => rows.look(Look::Alarm, headline),
+    }
     let longest = match (hang.longest_wait, &hang.clock) {
         (Some(span), _) => format!(", the longest for {}", time::lasted(span)),
         (None, Value::Missing(_)) if hang.stuck > 0 => ", for how long cannot be determined".to_owned(),
         (None, _) => String::new(),
     };
-    rows.line(&format!(
+    rows.line(text!(
         "  {} of {} wait for another thread or process, {} for an ALPC reply{longest}",
         hang.stuck,
         wait_lines::plural(hang.threads, "thread"),
@@ -144,27 +156,31 @@ fn head(rows: &mut Rows, hang: &Hang) {
     if let Some(doubt) = &hang.doubt
         && hang.signature != Signature::Unknown
     {
-        rows.line(&format!(
-            "  there may be more waits: {}",
-            escape::text(&doubt.text)
-        ));
+        rows.line(text!("  there may be more waits: {}", escape::text(&doubt.text)));
     }
 }
 
-fn deadlocks(rows: &mut Rows, title: &str, deadlocks: &[Deadlock], most: usize, lines: usize) {
+fn deadlocks(
+    rows: &mut Rows,
+    (title, look): (&str, Look),
+    deadlocks: &[Deadlock],
+    most: usize,
+    lines: usize,
+) {
     for (at, deadlock) in deadlocks.iter().take(most).enumerate() {
         rows.line("");
-        rows.line(&format!(
+        let line = text!(
             "{title} {}: {} for each other",
             at + 1,
             match deadlock.members {
                 1 => "1 thread waits for itself, not".to_owned(),
                 members => format!("{members} threads wait"),
             }
-        ));
+        );
+        rows.look(look, line);
         step_lines(rows, &wait_lines::steps(&deadlock.ring, true), lines);
         if deadlock.behind.threads > 0 {
-            rows.line(&format!("  behind it: {}", wait_lines::behind(&deadlock.behind)));
+            rows.line(text!("  behind it: {}", wait_lines::behind(&deadlock.behind)));
         }
         for step in deadlock
             .ring
@@ -173,14 +189,14 @@ fn deadlocks(rows: &mut Rows, title: &str, deadlocks: &[Deadlock], most: usize, 
         {
             if let Some(edge) = &step.next {
                 let to = graph_name(&deadlock.ring, edge.to.number());
-                rows.line(&format!(
-                    "  only if: {} goes on with {to} [{}]",
+                rows.line(text!(
+                    "  only if: {} goes on with {to} {}",
                     node_name(&step.node),
-                    edge.certainty.name()
+                    sure(edge.certainty)
                 ));
             }
         }
-        rows.line(&format!("  signature: {}", deadlock.signature));
+        rows.line(text!("  signature: {}", deadlock.signature));
         if let Some(first) = deadlock.ring.first() {
             next(rows, &first.node, None);
         }
@@ -208,7 +224,7 @@ fn node_name(node: &Node) -> String {
     format!("{what} {}", node.address())
 }
 
-fn step_lines(rows: &mut Rows, lines: &[String], most: usize) {
+fn step_lines(rows: &mut Rows, lines: &[Text], most: usize) {
     let shown = if lines.len() > most {
         most.saturating_sub(1)
     } else {
@@ -217,33 +233,34 @@ fn step_lines(rows: &mut Rows, lines: &[String], most: usize) {
     // The first ones and the end tell more than the middle.
     let (first, last) = (shown.saturating_sub(shown / 2), shown / 2);
     for line in &lines[..first] {
-        rows.line(&format!("    {line}"));
+        rows.line(text!("    {line}"));
     }
     if shown < lines.len() {
-        rows.line(&format!("    ... {} more (-v shows all)", lines.len() - shown));
+        rows.line(text!("    ... {} more (-v shows all)", lines.len() - shown));
     }
     for line in &lines[lines.len() - last..] {
-        rows.line(&format!("    {line}"));
+        rows.line(text!("    {line}"));
     }
 }
 
 fn blockers(rows: &mut Rows, blockers: &[Blocker], most: usize, lines: usize) {
     for (at, blocker) in blockers.iter().take(most).enumerate() {
         rows.line("");
-        rows.line(&format!(
-            "BLOCKER {}: {}",
-            at + 1,
+        rows.line(text!(
+            "{} {}",
+            Cell::new(Look::Warning, format!("BLOCKER {}:", at + 1)),
             wait_lines::blocker(&blocker.node, blocker.end)
         ));
-        let inferred = match blocker.inferred_threads {
-            0 => String::new(),
-            threads => format!(
-                ", and {} at ports that only these serve [inferred]",
-                wait_lines::plural(threads, "more thread")
+        let others = match blocker.inferred_threads {
+            0 => Text::default(),
+            threads => text!(
+                ", and {} at ports that only these serve {}",
+                wait_lines::plural(threads, "more thread"),
+                inferred()
             ),
         };
-        rows.line(&format!(
-            "  behind it: {}{inferred}",
+        rows.line(text!(
+            "  behind it: {}{others}",
             wait_lines::behind(&blocker.behind)
         ));
         let steps = wait_lines::steps(&blocker.chain.steps, false);
@@ -253,9 +270,10 @@ fn blockers(rows: &mut Rows, blockers: &[Blocker], most: usize, lines: usize) {
             lines,
         );
         for servers in blocker.servers_behind.iter().take(3) {
-            rows.line(&format!(
+            rows.line(text!(
                 "  {} of its servers wait behind {} [inferred]",
-                servers.servers, servers.blocker
+                servers.servers,
+                servers.blocker
             ));
         }
         if let Some(suspect) = &blocker.suspect {
@@ -274,17 +292,18 @@ fn blockers(rows: &mut Rows, blockers: &[Blocker], most: usize, lines: usize) {
 pub(super) fn suspect(rows: &mut Rows, suspect: &Suspect) {
     let digits = rows.digits();
     let start = or_question(&suspect.start_address, |code| escape::text(&code.to_string()));
-    rows.line(&format!(
+    rows.line(text!(
         "  start address: {start}, in user mode {}",
         address(&suspect.win32_start_address, digits)
     ));
     match &suspect.stack_modules {
         Value::Known(modules) if modules.is_empty() => {}
-        Value::Known(modules) => rows.line(&format!(
-            "  modules on its stack: {} [inferred]",
-            escape::text(&modules.join(", "))
+        Value::Known(modules) => rows.line(text!(
+            "  modules on its stack: {} {}",
+            escape::text(&modules.join(", ")),
+            inferred()
         )),
-        Value::Missing(_) => rows.line("  modules on its stack: ?"),
+        Value::Missing(_) => rows.line(text!("  modules on its stack: {}", unknown())),
     }
     match &suspect.irps {
         Value::Known(irps) => {
@@ -292,12 +311,12 @@ pub(super) fn suspect(rows: &mut Rows, suspect: &Suspect) {
             let rest = irps.complete.reason().map(|_| "?".to_owned());
             let requests: Vec<String> = requests.chain(rest).collect();
             if !requests.is_empty() {
-                rows.line(&format!("  I/O requests: {}", requests.join(", ")));
+                rows.line(text!("  I/O requests: {}", requests.join(", ")));
             }
         }
         // Layouts that are built in say nothing of requests: that is told once, not of each thread.
         Value::Missing(hole) if hole.is_of_symbols() => {}
-        Value::Missing(_) => rows.line("  I/O requests: ?"),
+        Value::Missing(_) => rows.line(text!("  I/O requests: {}", unknown())),
     }
 }
 
@@ -313,12 +332,12 @@ fn next(rows: &mut Rows, node: &Node, first: Option<&Node>) {
         Node::Thread(_) | Node::Message(_) | Node::Process(_) => format!("chain {}", node.address()),
         Node::Port(_) => format!("port {}", node.address()),
         Node::Irp(_) => {
-            rows.line(&format!("  {}", wait_lines::kd_command(node)));
+            rows.line(text!("  {}", wait_lines::kd_command(node)));
             return;
         }
         _ => return,
     };
-    rows.line(&format!("  look at: {command}"));
+    rows.line(text!("  look at: {command}"));
 }
 
 fn ports(rows: &mut Rows, ports: &[PortTrouble], most: usize) {
@@ -326,10 +345,10 @@ fn ports(rows: &mut Rows, ports: &[PortTrouble], most: usize) {
         return;
     }
     rows.line("");
-    rows.line("PORTS IN TROUBLE");
+    rows.heading("PORTS IN TROUBLE");
     for trouble in ports.iter().take(most) {
-        rows.line(&format!("  {}: {}", trouble.trouble.meaning(), trouble.count));
-        rows.line(&format!("    {}", wait_lines::port_line(&trouble.port)));
+        rows.line(text!("  {}: {}", trouble.trouble.meaning(), trouble.count));
+        rows.line(text!("    {}", wait_lines::port_line(&trouble.port)));
     }
     rest(rows, ports.len(), most, "port");
 }
@@ -339,18 +358,18 @@ fn forest(rows: &mut Rows, hang: &Hang, graph: &Graph) {
     /// Levels that are indented; below, the number tells.
     const DEPTH: usize = 24;
     rows.line("");
-    rows.line("ALL WAITS, each below what it waits for");
+    rows.heading("ALL WAITS, each below what it waits for");
     for tree in hang.trees(graph) {
         let shift = "  ".repeat(tree.depth.min(DEPTH));
         if let Some(thread) = graph.thread(tree.node) {
-            rows.line(&format!(
+            rows.line(text!(
                 "  {:>3} {shift}{}  {}",
                 tree.depth,
                 wait_lines::thread(thread),
                 wait_lines::waited(thread)
             ));
         } else if let Some(node) = graph.node(tree.node) {
-            rows.line(&format!("  {:>3} {shift}{}", tree.depth, node_name(node)));
+            rows.line(text!("  {:>3} {shift}{}", tree.depth, node_name(node)));
         }
     }
 }
@@ -360,7 +379,7 @@ fn unread(rows: &mut Rows, unread: &[Unread], most: usize) {
         return;
     }
     rows.line("");
-    rows.line("NOT READ, so that waits may be missing");
+    rows.look(Look::Alarm, "NOT READ, so that waits may be missing");
     for part in unread.iter().take(most) {
         let at = part.at.map(|at| format!(" {at}")).unwrap_or_default();
         let why = part
@@ -368,7 +387,7 @@ fn unread(rows: &mut Rows, unread: &[Unread], most: usize) {
             .reason()
             .map(ToString::to_string)
             .unwrap_or_default();
-        rows.line(&format!("  ? {}{at}: {}", part.what, escape::text(&why)));
+        rows.line(text!("  {} {}{at}: {}", unknown(), part.what, escape::text(&why)));
     }
     rest(rows, unread.len(), most, "part");
 }
@@ -376,7 +395,7 @@ fn unread(rows: &mut Rows, unread: &[Unread], most: usize) {
 fn rest(rows: &mut Rows, all: usize, most: usize, noun: &str) {
     if all > most {
         rows.line("");
-        rows.line(&format!(
+        rows.line(text!(
             "  and {} (-v shows all)",
             wait_lines::plural(all - most, &format!("more {noun}"))
         ));

@@ -17,6 +17,7 @@ use crate::output::views_lost;
 use crate::session::Session;
 use crate::text::escape;
 use crate::text::evidence_lines;
+use crate::text::marked::{Text, text};
 use crate::text::rows;
 use crate::text::rows::Rows;
 use crate::text::rows::or_question;
@@ -244,42 +245,42 @@ fn symbols(session: &Session) -> anyhow::Result<SymbolsFound> {
     })
 }
 
-fn text(record: &InfoRecord<'_>, header: &Header) -> String {
+fn text(record: &InfoRecord<'_>, header: &Header) -> Text {
     let mut rows = Rows::new(LABEL, 16);
-    rows.line(&escape::text(&record.file));
-    rows.text("File size", &format!("{} bytes", record.file_size));
-    rows.text("Kind", &format!("{}, {}", header.kind, machine(header)));
-    rows.text("Windows", &windows(header));
+    rows.line(escape::text(&record.file));
+    rows.text("File size", text!("{} bytes", record.file_size));
+    rows.text("Kind", text!("{}, {}", header.kind, machine(header)));
+    rows.text("Windows", windows(header));
     rows.text(
         "System time",
-        &optional(header.system_time, |time| time.to_string()),
+        optional(header.system_time, |time| time.to_string()),
     );
-    rows.text("System uptime", &optional(header.system_up_time, time::span));
+    rows.text("System uptime", optional(header.system_up_time, time::span));
     rows.text(
         "Processors",
-        &optional(header.number_processors, |count| count.to_string()),
+        optional(header.number_processors, |count| count.to_string()),
     );
-    rows.text("Bug check", &bug_check(header));
-    rows.text("Context", &context(header));
-    rows.text("DirectoryTableBase", &hex(header, header.directory_table_base));
+    rows.text("Bug check", bug_check(header));
+    rows.text("Context", context(header));
+    rows.text("DirectoryTableBase", hex(header, header.directory_table_base));
     if let Some(attributes) = header.attributes {
-        rows.text("Attributes", &attribute_names(attributes));
+        rows.text("Attributes", attribute_names(attributes));
     }
     for (label, address) in [
         ("PsActiveProcessHead", header.ps_active_process_head),
         ("PsLoadedModuleList", header.ps_loaded_module_list),
         ("KdDebuggerDataBlock", header.kd_debugger_data_block),
     ] {
-        rows.text(label, &optional(address, |address| hex(header, address.into())));
+        rows.text(label, optional(address, |address| hex(header, address.into())));
     }
     if let Some(comment) = &header.comment {
-        rows.text("Comment", &escape::text(comment));
+        rows.text("Comment", escape::text(comment));
     }
     match &record.triage {
         Some(triage) => triage_rows(&mut rows, triage),
         None => {
-            rows.text("Physical memory", &physical_memory(header));
-            rows.text("Pages", &pages(record.pages));
+            rows.text("Physical memory", physical_memory(header));
+            rows.text("Pages", pages(record.pages));
         }
     }
     if let Some(data) = &record.secondary_data {
@@ -287,15 +288,15 @@ fn text(record: &InfoRecord<'_>, header: &Header) -> String {
     }
     let behind = record.secondary_data.as_ref().and_then(|data| data.behind);
     if let Some(behind) = behind.or(record.behind_memory) {
-        rows.text("Trailing bytes", &trailing(behind));
+        rows.text("Trailing bytes", trailing(behind));
     }
     for note in record.notes {
-        rows.text("Note", &escape::text(&note.text));
+        rows.text("Note", escape::text(&note.text));
     }
     if let (Found::Missing(_), Some(triage)) = (&record.kernel, &record.triage)
         && let Some(base) = triage.kernel_base
     {
-        rows.text("Kernel base", &base.to_string());
+        rows.text("Kernel base", base.to_string());
     }
     kernel_rows(&mut rows, &record.kernel);
     symbol_rows(&mut rows, &record.symbols);
@@ -335,9 +336,11 @@ fn attribute_names(attributes: u32) -> String {
 fn triage_rows(rows: &mut Rows, triage: &TriageContents) {
     rows.text(
         "Virtual memory",
-        &format!(
+        text!(
             "{} of {} bytes are in the file, by {} blocks",
-            triage.bytes_present, triage.bytes, triage.blocks
+            triage.bytes_present,
+            triage.bytes,
+            triage.blocks
         ),
     );
     let crashed = &triage.crashed;
@@ -347,7 +350,7 @@ fn triage_rows(rows: &mut Rows, triage: &TriageContents) {
         ""
     };
     let thread = rows::address(&crashed.thread, rows.digits());
-    rows.text("Thread", &format!("{thread}{idle}"));
+    rows.text("Thread", text!("{thread}{idle}"));
     let process = match &crashed.process {
         alpc::Value::Known(process) => format!(
             "{process} ({}, pid {})",
@@ -356,7 +359,7 @@ fn triage_rows(rows: &mut Rows, triage: &TriageContents) {
         ),
         alpc::Value::Missing(_) => "?".repeat(rows.digits()),
     };
-    rows.text("Process", &process);
+    rows.text("Process", process);
     let modules = &triage.modules.modules;
     let kernel = modules.first().map_or(String::new(), |kernel| {
         format!(
@@ -364,7 +367,7 @@ fn triage_rows(rows: &mut Rows, triage: &TriageContents) {
             or_question(&kernel.path, |path| escape::text(path))
         )
     });
-    rows.text("Modules", &format!("{}{kernel}", modules.len()));
+    rows.text("Modules", text!("{}{kernel}", modules.len()));
 }
 
 /// What drivers added to the dump: the GUID of each piece, with its size as the debugger's `.enumtag` writes it.
@@ -378,14 +381,14 @@ fn secondary_rows(rows: &mut Rows, data: &SecondaryData) {
     };
     rows.text(
         "Secondary data",
-        &format!("{bytes} bytes in {} blobs{end}", data.blobs.len()),
+        text!("{bytes} bytes in {} blobs{end}", data.blobs.len()),
     );
     for blob in &data.blobs {
         let cut = match blob.size.saturating_sub(blob.present) {
             0 => String::new(),
             missing => format!(", {missing:#x} of them cut off"),
         };
-        rows.text("", &format!("{{{}}} {:#x} bytes{cut}", blob.guid, blob.size));
+        rows.text("", text!("{{{}}} {:#x} bytes{cut}", blob.guid, blob.size));
     }
 }
 
@@ -482,13 +485,14 @@ fn kernel_rows(rows: &mut Rows, kernel: &Found<KernelFound>) {
             rows.text("Kernel base", &kernel.base);
             rows.text(
                 "Kernel image",
-                &format!(
+                text!(
                     "{:x} bytes, time stamp {:08x}",
-                    kernel.size_of_image, kernel.timestamp
+                    kernel.size_of_image,
+                    kernel.timestamp
                 ),
             );
             let identity = kernel.pdb.as_deref().unwrap_or("no debug record in the dump");
-            rows.text("Kernel symbols", &escape::text(identity));
+            rows.text("Kernel symbols", escape::text(identity));
         }
         Found::Missing(why) => paragraph(rows, "Kernel", why),
     }
@@ -499,7 +503,7 @@ fn symbol_rows(rows: &mut Rows, symbols: &Found<SymbolsFound>) {
         Found::Found(symbols) => {
             rows.text(
                 "Symbols in use",
-                &format!("{} ({})", escape::text(&symbols.source), symbols.certainty),
+                text!("{} ({})", escape::text(&symbols.source), symbols.certainty),
             );
             if let Some(choice) = &symbols.evidence {
                 evidence_lines::choice(rows, choice);
@@ -507,8 +511,8 @@ fn symbol_rows(rows: &mut Rows, symbols: &Found<SymbolsFound>) {
             symbol_lines::rows(rows, &symbols.types_from, &symbols.types_untold);
             evidence_lines::derived(rows, &symbols.derived);
             if !symbols.missing.is_empty() {
-                rows.text("Symbols lack", &symbols.missing.join(", "));
-                rows.text("Views lost", &symbols.views_lost.join(", "));
+                rows.text("Symbols lack", symbols.missing.join(", "));
+                rows.text("Views lost", symbols.views_lost.join(", "));
             }
         }
         Found::Missing(why) => paragraph(rows, "Symbols in use", &format!("none: {why}")),
@@ -518,6 +522,6 @@ fn symbol_rows(rows: &mut Rows, symbols: &Found<SymbolsFound>) {
 /// A text of several lines, the label beside the first.
 fn paragraph(rows: &mut Rows, label: &str, text: &str) {
     for (index, line) in text.lines().enumerate() {
-        rows.text(if index == 0 { label } else { "" }, &escape::text(line));
+        rows.text(if index == 0 { label } else { "" }, escape::text(line));
     }
 }

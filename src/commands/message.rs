@@ -21,6 +21,7 @@ use crate::output::table::of;
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
+use crate::text::marked::{Text, text};
 use crate::text::rows;
 use crate::text::rows::Rows;
 
@@ -165,7 +166,7 @@ fn tokens(lines: &[String]) -> impl Iterator<Item = &str> {
 }
 
 /// The view of the message at an address.
-pub fn view(options: &Options, kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<String> {
+pub fn view(options: &Options, kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<Text> {
     let detail = if options.in_full() {
         Detail::Full
     } else {
@@ -176,14 +177,14 @@ pub fn view(options: &Options, kernel: &Kernel<'_>, address: Gva) -> anyhow::Res
 }
 
 /// The view, to the byte: an empty line, the header, 26 rows; a freed one has a row before them.
-fn text(record: &MessageRecord, style: Style) -> String {
+fn text(record: &MessageRecord, style: Style) -> Text {
     let at = match style {
         Style::Classic => "@ ",
         Style::Modern => "",
     };
     let mut rows = Rows::new(LABEL, record.address.digits());
     rows.line("");
-    rows.line(&format!("Message {at}{}", record.address));
+    rows.heading(text!("Message {at}{}", record.address));
     if let Some(freed) = record.freed {
         rows.text("Freed", freed.text());
     }
@@ -222,14 +223,14 @@ fn text(record: &MessageRecord, style: Style) -> String {
 fn details(rows: &mut Rows, record: &MessageRecord, more: &MessageDetails) {
     rows.text(
         "ClientId",
-        &client_id(&more.client_process_id, &more.client_thread_id),
+        client_id(&more.client_process_id, &more.client_thread_id),
     );
     rows.number("TypeWord", &record.type_word.clone().map(u32::from), 4);
     rows.number("DataInfoOffset", &more.data_info_offset.clone().map(u32::from), 4);
     rows.number("State", &more.state, 8);
     rows.text(
         "StateBits",
-        &rows::or_question(&more.state_bits, |bits| bits.join(" ")),
+        rows::or_question(&more.state_bits, |bits| bits.join(" ")),
     );
     rows.number("QueuePortType", &more.queue_port_type, 1);
     rows.address("CommunicationInfo", &more.communication_info);
@@ -243,7 +244,7 @@ fn details(rows: &mut Rows, record: &MessageRecord, more: &MessageDetails) {
     rows.address("ExtensionBuffer", &more.extension_buffer);
     rows.text(
         "ExtensionBufferSize",
-        &rows::or_question(&more.extension_buffer_size, |size| {
+        rows::or_question(&more.extension_buffer_size, |size| {
             format!("0x{size:04X} ({size})")
         }),
     );
@@ -259,7 +260,7 @@ fn payload(rows: &mut Rows, data: &Payload) {
     if let Some(at) = data.sender_address {
         rows.text(
             "Payload",
-            &format!("? in the sender's memory at {at}, not copied; what is here is older:"),
+            text!("? in the sender's memory at {at}, not copied; what is here is older:"),
         );
     }
     if data.bytes.is_empty() && data.rest.is_empty() && data.gaps.is_empty() {
@@ -288,7 +289,7 @@ fn payload(rows: &mut Rows, data: &Payload) {
         let offset = extension.offset;
         rows.text(
             "Payload",
-            &format!("[inferred] from byte 0x{offset:x} on in the extension buffer"),
+            text!("[inferred] from byte 0x{offset:x} on in the extension buffer"),
         );
     }
     for (offset, part) in parts {
@@ -301,7 +302,7 @@ fn payload(rows: &mut Rows, data: &Payload) {
             Ok(bytes) => rows.hex_dump(&label, place(data, offset), bytes),
             Err(gap) => {
                 let reason = escape::text(&gap.reason.to_string());
-                rows.text(&label, &format!("? {} bytes: {reason}", gap.length));
+                rows.text(&label, format!("? {} bytes: {reason}", gap.length));
             }
         }
     }
@@ -320,7 +321,7 @@ fn place(data: &Payload, offset: u64) -> Addr {
 }
 
 /// Process and thread id as the debugger writes them: `033c.3c40`.
-fn client_id(process: &Value<u64>, thread: &Value<u64>) -> String {
-    let id = |value: &Value<u64>| rows::or_question(value, |id| format!("{id:04x}"));
-    format!("{}.{}", id(process), id(thread))
+fn client_id(process: &Value<u64>, thread: &Value<u64>) -> Text {
+    let id = |value: &Value<u64>| rows::or_question(value, |id| text!("{id:04x}"));
+    text!("{}.{}", id(process), id(thread))
 }

@@ -16,6 +16,7 @@ use crate::output::table::of;
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
+use crate::text::marked::{Text, text};
 use crate::text::rows;
 use crate::text::rows::or_question;
 
@@ -215,19 +216,19 @@ fn named(mut modules: Modules, truth: Option<&Modules>, args: &ModulesArgs) -> a
     Ok(modules)
 }
 
-fn text(record: &Modules, digits: usize) -> String {
-    let mut text = format!("{:<digits$} {:<digits$}   module name\n", "start", "end");
+fn text(record: &Modules, digits: usize) -> Text {
+    let mut text = text!("{:<digits$} {:<digits$}   module name\n", "start", "end");
     for module in &record.modules {
-        text.push_str(&line(module, digits));
+        text.push(line(module, digits));
     }
     if let Some(hole) = record.complete.reason() {
-        text.push_str(&format!("{hole}\n"));
+        text.push(text!("{hole}\n"));
     }
     text
 }
 
-fn line(module: &ModuleRecord, digits: usize) -> String {
-    format!(
+fn line(module: &ModuleRecord, digits: usize) -> Text {
+    text!(
         "{} {}   {:<20} {}\n",
         rows::address(&module.base, digits),
         rows::address(&module.end, digits),

@@ -13,6 +13,7 @@ use crate::output::answer::Answer;
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
+use crate::text::marked::{Cell, Text, text};
 use crate::text::object_lines;
 use crate::text::rows::Rows;
 use crate::text::rows::or_question;
@@ -88,7 +89,7 @@ pub fn run(options: &Options, session: &Session, args: &ObjectArgs) -> anyhow::R
 }
 
 /// The view of the object at an address.
-pub fn view(options: &Options, kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<String> {
+pub fn view(options: &Options, kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<Text> {
     Ok(text(&in_full(kernel, address)?, options.verbose))
 }
 
@@ -105,53 +106,57 @@ fn in_full(kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<ObjectInFull> {
     })
 }
 
-fn text(record: &ObjectInFull, verbose: bool) -> String {
+fn text(record: &ObjectInFull, verbose: bool) -> Text {
     let mut text = object_lines::lines(&record.object, 4);
     if verbose {
-        text.push_str(&details(&record.object));
+        text.push(details(&record.object));
     }
     if let Some(contents) = &record.contents {
-        text.push_str(&listing(contents, record.object.address.digits()));
+        text.push(listing(contents, record.object.address.digits()));
     }
     text
 }
 
-fn details(object: &ObjectRecord) -> String {
+fn details(object: &ObjectRecord) -> Text {
     let mut rows = Rows::new(LABEL, object.address.digits());
     let path = or_question(&object.path, |path| {
         path.as_ref()
             .map_or_else(|| "none".to_owned(), |path| escape::text(path))
     });
-    rows.text("Path", &path);
+    rows.text("Path", path);
     rows.number("Flags", &object.flags, 2);
     let descriptor = or_question(&object.security_descriptor, |descriptor| {
         descriptor.map_or_else(|| "none".to_owned(), |descriptor| descriptor.to_string())
     });
-    rows.text("SecurityDescriptor", &descriptor);
+    rows.text("SecurityDescriptor", descriptor);
     rows.finish()
 }
 
 /// The debugger's table of a directory.
-fn listing(contents: &Listing, digits: usize) -> String {
-    let mut text = format!(
+fn listing(contents: &Listing, digits: usize) -> Text {
+    let mut text = text!(
         "\n    Hash {:<digits$} {:<25} Name\n    ---- {:<digits$} {:<25} ----\n",
-        "Address", "Type", "-------", "----",
+        "Address",
+        "Type",
+        "-------",
+        "----",
     );
     for member in &contents.objects {
         let object_type = or_question(&member.object_type, object_lines::type_name);
         let name = or_question(&member.name, |name| {
             name.as_deref().map(escape::text).unwrap_or_default()
         });
-        text.push_str(&format!(
+        text.push(text!(
             "     {}  {} {object_type:<25} {name}\n",
-            or_question(&member.bucket, |bucket| format!("{bucket:02}"))
-                .as_str()
-                .replace('?', "??"),
+            match &member.bucket {
+                Value::Known(bucket) => text!("{bucket:02}"),
+                Value::Missing(_) => Cell::unreadable("??").into(),
+            },
             member.address
         ));
     }
     for gap in contents.gaps.iter().filter_map(Value::reason) {
-        text.push_str(&format!("     ?   {gap}\n"));
+        text.push(text!("     ?   {gap}\n"));
     }
     text
 }

@@ -14,6 +14,7 @@ use crate::output::answer::Answer;
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
+use crate::text::marked::{Text, text};
 use crate::text::rows;
 use crate::text::rows::Rows;
 use crate::text::thread_line;
@@ -87,7 +88,7 @@ pub fn run(options: &Options, session: &Session, args: &PortArgs) -> anyhow::Res
 }
 
 /// The view of the port at an address.
-pub fn view(options: &Options, kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<String> {
+pub fn view(options: &Options, kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<Text> {
     let detail = if options.in_full() {
         Detail::Full
     } else {
@@ -98,36 +99,36 @@ pub fn view(options: &Options, kernel: &Kernel<'_>, address: Gva) -> anyhow::Res
 }
 
 /// The view, to the byte: the header without an empty line before it, the rows, the threads, the queues.
-fn text(record: &PortRecord, style: Style) -> String {
+fn text(record: &PortRecord, style: Style) -> Text {
     let mut rows = Rows::new(LABEL, record.address.digits());
     let at = match style {
         Style::Classic => "Port @ ",
         Style::Modern => "Port  ",
     };
-    rows.line(&format!("{at}{}", record.address));
+    rows.line(text!("{at}{}", record.address));
     rows.text(
         "Type",
-        &rows::or_question(&record.kind, |kind| {
+        rows::or_question(&record.kind, |kind| {
             kind.map_or_else(|| "none".to_owned(), |kind| kind.to_string())
         }),
     );
     rows.address("CommunicationInfo", &record.communication_info);
     let digits = record.address.digits();
-    rows.nested("ConnectionPort", &named_port(&record.connection_port, digits));
+    rows.nested("ConnectionPort", named_port(&record.connection_port, digits));
     rows.nested(
         "ClientCommunicationPort",
-        &rows::address(&record.client_communication_port, digits),
+        rows::address(&record.client_communication_port, digits),
     );
     rows.nested(
         "ServerCommunicationPort",
-        &rows::address(&record.server_communication_port, digits),
+        rows::address(&record.server_communication_port, digits),
     );
     rows.process("OwnerProcess", &record.owner_process);
     rows.text(
         "SequenceNo",
-        &rows::or_question(&record.sequence_no, |number| {
+        rows::or_question(&record.sequence_no, |number| {
             // The view writes the number as signed, so that one past 2^31 reads as the debugger shows it.
-            format!("0x{number:08X} ({})", number.cast_signed())
+            text!("0x{number:08X} ({})", number.cast_signed())
         }),
     );
     rows.address("CompletionPort", &record.completion_port);
@@ -141,9 +142,9 @@ fn text(record: &PortRecord, style: Style) -> String {
     rows.flag("Waitable", &record.waitable);
     rows.text(
         "Security",
-        &rows::or_question(&record.security, |security| match security {
-            Security::Static => "Static".to_owned(),
-            Security::Dynamic => "Dynamic".to_owned(),
+        rows::or_question(&record.security, |security| match security {
+            Security::Static => Text::from("Static"),
+            Security::Dynamic => Text::from("Dynamic"),
         }),
     );
     rows.flag("Wow64CompletionList", &record.wow64_completion_list);
@@ -185,15 +186,15 @@ fn servers(rows: &mut Rows, servers: &Value<Servers>) {
             ServedBy::WaitQueue => "are waiting on the port",
             ServedBy::CompletionPort => "are registered with port IO completion object",
         };
-        rows.line(&format!("  {} thread(s) {how}:", servers.threads.len()));
+        rows.line(text!("  {} thread(s) {how}:", servers.threads.len()));
         rows.line("");
         for thread in &servers.threads {
-            rows.line(&format!("    {}", thread_line::short(thread)));
+            rows.line(text!("    {}", thread_line::short(thread)));
         }
         rows.line("");
     }
     if let Some(hole) = servers.complete.reason() {
-        rows.line(&format!("  {hole}"));
+        rows.line(text!("  {hole}"));
         rows.line("");
     }
 }
@@ -212,19 +213,19 @@ fn queues(rows: &mut Rows, queues: &[QueueRecord]) {
 fn queue_block(rows: &mut Rows, queue: &QueueRecord) {
     let name = queue_name(queue.queue);
     if !queue.messages.is_empty() {
-        rows.line(&format!("  {name} queue has {} message(s)", queue.messages.len()));
+        rows.line(text!("  {name} queue has {} message(s)", queue.messages.len()));
         rows.line("");
         for message in &queue.messages {
             let line = format!("    {}", message_line(message, rows.digits()));
             rows.line(&line);
         }
     } else if queue.complete.reason().is_some() {
-        rows.line(&format!("  {name} queue cannot be read."));
+        rows.line(text!("  {name} queue cannot be read."));
     } else {
-        rows.line(&format!("  {name} queue is empty."));
+        rows.line(text!("  {name} queue is empty."));
     }
     if let Some(end) = unexpected_end(queue) {
-        rows.line(&format!("    {end}"));
+        rows.line(text!("    {end}"));
     }
 }
 
@@ -264,22 +265,22 @@ fn queue_counter(kind: QueueKind) -> &'static str {
 }
 
 /// What the port counts in a queue, beside what the walk of its list gave.
-fn counted_and_walked(queue: &QueueRecord) -> String {
+fn counted_and_walked(queue: &QueueRecord) -> Text {
     let counted = rows::or_question(&queue.length, ToString::to_string);
     let more = if queue.complete.reason().is_some() {
         " or more"
     } else {
         ""
     };
-    format!("{counted} counted, {}{more} walked", queue.messages.len())
+    text!("{counted} counted, {}{more} walked", queue.messages.len())
 }
 
-fn message_line(message: &QueuedMessage, digits: usize) -> String {
-    let id = |value: &Value<u64>| rows::or_question(value, |id| format!("{id:04x}"));
-    format!(
+fn message_line(message: &QueuedMessage, digits: usize) -> Text {
+    let id = |value: &Value<u64>| rows::or_question(value, |id| text!("{id:04x}"));
+    text!(
         "{} {} {}:{} {} {} {}",
         message.address,
-        rows::or_question(&message.message_id, |id| format!("{id:08x}")),
+        rows::or_question(&message.message_id, |id| text!("{id:08x}")),
         id(&message.client_process_id),
         id(&message.client_thread_id),
         rows::address(&message.server_thread, digits),
@@ -292,15 +293,15 @@ fn detail_rows(rows: &mut Rows, record: &PortRecord, details: &PortDetails) {
     let path = rows::or_question(&details.path, |path| {
         path.as_deref().map_or("-".to_owned(), escape::text)
     });
-    rows.text("Path", &path);
+    rows.text("Path", path);
     let count = |value: &Value<u64>| rows::or_question(value, ToString::to_string);
-    rows.text("HandleCount", &count(&details.handle_count));
-    rows.text("PointerCount", &count(&details.pointer_count));
+    rows.text("HandleCount", count(&details.handle_count));
+    rows.text("PointerCount", count(&details.pointer_count));
     rows.flag("ClosedByOwner", &record.owner_closed);
     rows.number("State", &details.state, 8);
     rows.text(
         "StateBits",
-        &rows::or_question(&details.state_bits, |bits| bits.join(" ")),
+        rows::or_question(&details.state_bits, |bits| bits.join(" ")),
     );
     rows.address("CompletionKey", &details.completion_key);
     rows.address("PortContext", &details.port_context);
@@ -310,16 +311,16 @@ fn detail_rows(rows: &mut Rows, record: &PortRecord, details: &PortDetails) {
     rows.number("AttributeFlags", &details.attribute_flags, 8);
     rows.text(
         "AttributeNames",
-        &rows::or_question(&details.attribute_names, |names| names.join(" ")),
+        rows::or_question(&details.attribute_names, |names| names.join(" ")),
     );
-    rows.text("MaxMessageLength", &count(&details.max_message_length));
-    rows.text("MaxPoolUsage", &count(&details.max_pool_usage));
-    rows.text("MaxSectionSize", &count(&details.max_section_size));
-    rows.text("MaxViewSize", &count(&details.max_view_size));
-    rows.text("MaxTotalSectionSize", &count(&details.max_total_section_size));
+    rows.text("MaxMessageLength", count(&details.max_message_length));
+    rows.text("MaxPoolUsage", count(&details.max_pool_usage));
+    rows.text("MaxSectionSize", count(&details.max_section_size));
+    rows.text("MaxViewSize", count(&details.max_view_size));
+    rows.text("MaxTotalSectionSize", count(&details.max_total_section_size));
     rows.text(
         "WaitQueueLength",
-        &rows::or_question(&details.wait_queue_length, ToString::to_string),
+        rows::or_question(&details.wait_queue_length, ToString::to_string),
     );
     let security = &details.static_security;
     rows.address("StaticSecurityToken", &security.client_token);
@@ -333,15 +334,15 @@ fn detail_rows(rows: &mut Rows, record: &PortRecord, details: &PortDetails) {
     );
     rows.flag("ServerIsRemote", &security.server_is_remote);
     for queue in &record.queues {
-        rows.text(queue_counter(queue.queue), &counted_and_walked(queue));
+        rows.text(queue_counter(queue.queue), counted_and_walked(queue));
     }
     completion_list(rows, &details.completion_list);
     for resource in &details.resources.resources {
         let kind = rows::or_question(&resource.kind, ToString::to_string);
-        rows.text("Resource", &format!("{} [{kind}]", resource.address));
+        rows.text("Resource", text!("{} [{kind}]", resource.address));
     }
     if let Some(hole) = details.resources.complete.reason() {
-        rows.text("Resource", &format!("? ({hole})"));
+        rows.text("Resource", text!("? ({hole})"));
     }
 }
 
@@ -352,7 +353,7 @@ fn completion_list(rows: &mut Rows, list: &Value<Option<CompletionListRecord>>) 
         Value::Known(None) => return,
         Value::Missing(_) => return rows.text("CompletionListMembers", "?"),
     };
-    rows.text("CompletionListMembers", &list.address.to_string());
+    rows.text("CompletionListMembers", list.address.to_string());
     let mut members = Rows::new(LABEL - 2, rows.digits());
     members.process("OwnerProcess", &list.owner_process);
     for (label, address) in [

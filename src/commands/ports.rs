@@ -19,8 +19,10 @@ use crate::output::table::of;
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
+use crate::text::marked::{Text, joined, text};
 use crate::text::rows::or_question;
 use crate::text::rows::short_kind;
+use crate::text::rows::unknown;
 
 use crate::commands::{Category, Spec, Verb, gathered};
 use crate::options::Options;
@@ -131,7 +133,7 @@ pub fn records(options: &Options, session: &Session, records: &mut Records<'_>) 
     }
     let record = PortsRecord::new(Vec::new(), &all);
     let not_reached = record.not_reached.iter().map(not_reached);
-    let end = gap(&all.complete).into_iter().chain(not_reached).collect();
+    let end: Text = gap(&all.complete).into_iter().chain(not_reached).collect();
     Ok(beside(&kernel, &record, &all)?.with_text(end))
 }
 
@@ -213,38 +215,38 @@ pub fn source_note(source: PortSource, complete: &Value<()>) -> Vec<String> {
     }
 }
 
-fn of_process(record: &ProcessPortsRecord) -> String {
+fn of_process(record: &ProcessPortsRecord) -> Text {
     let process = record.process.address;
-    let created: String = record
+    let created: Text = record
         .created
         .iter()
-        .map(|port| format!("{}\n", connections::block(port, "\t")))
+        .map(|port| text!("{}\n", connections::block(port, "\t")))
         .collect();
-    let connected: String = record
+    let connected: Text = record
         .connected
         .iter()
         .map(|port| connected_line(port, process.digits()))
         .collect();
     let gap = gap(&record.complete).unwrap_or_default();
-    format!(
+    text!(
         "\nPorts created by the process {process}:\n\n{created}Ports the process {process} is connected to:\n\n{connected}{gap}\n\n"
     )
 }
 
-fn connected_line(record: &ConnectedRecord, digits: usize) -> String {
+fn connected_line(record: &ConnectedRecord, digits: usize) -> Text {
     let port = match &record.connection_port {
         Value::Known(Some(port)) => connections::port(port),
-        Value::Known(None) => format!("{}('')", "0".repeat(digits)),
-        Value::Missing(_) => format!("{}('?')", "?".repeat(digits)),
+        Value::Known(None) => text!("{}('')", "0".repeat(digits)),
+        Value::Missing(_) => text!("{}('?')", "?".repeat(digits)),
     };
-    let mut text = String::new();
+    let mut text = Text::default();
     if let Some(wrong) = record.client.wrong_info {
-        text = format!(
+        text = text!(
             "\tthe client port {} points to wrong communication info {wrong}\n",
             record.client.port
         );
     }
-    text + &format!(
+    text + &text!(
         "\t{} {} -> {port} {} {}\n",
         record.client.port,
         or_question(&record.client.queued, ToString::to_string),
@@ -254,30 +256,30 @@ fn connected_line(record: &ConnectedRecord, digits: usize) -> String {
 }
 
 /// One port in one line: the three columns of `-lp`, then its owner and its path.
-pub fn line(port: &PortLine) -> String {
+pub fn line(port: &PortLine) -> Text {
     let kind = or_question(&port.kind, short_kind);
     let queued = or_question(&port.queued, ToString::to_string);
     let owner = match &port.owner_process {
         Value::Known(Some(process)) => or_question(&process.image, |image| escape::text(image)),
-        Value::Known(None) => "-".to_owned(),
-        Value::Missing(_) => "?".to_owned(),
+        Value::Known(None) => Text::from("-"),
+        Value::Missing(_) => unknown(),
     };
     let path = or_question(&port.path, |path| {
         path.as_deref().map_or_else(|| "-".to_owned(), escape::text)
     });
-    format!("{} {kind} {queued} {owner} {path}\n", port.address)
+    text!("{} {kind} {queued} {owner} {path}\n", port.address)
 }
 
-fn orphan_line(port: &OrphanRecord) -> String {
+fn orphan_line(port: &OrphanRecord) -> Text {
     let number = |value: &Value<u64>| or_question(value, ToString::to_string);
-    let lengths: Vec<String> = port.lengths.iter().map(number).collect();
-    format!(
+    let lengths: Vec<Text> = port.lengths.iter().map(number).collect();
+    text!(
         "{} {} | {} {} | {} | {}\n",
         port.address,
         or_question(&port.kind, short_kind),
         number(&port.handle_count),
         number(&port.pointer_count),
-        lengths.join(" "),
+        joined(lengths, " "),
         number(&port.connections),
     )
 }

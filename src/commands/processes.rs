@@ -18,6 +18,7 @@ use crate::output::table::of;
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
+use crate::text::marked::{Text, text};
 use crate::text::process_lines;
 use crate::text::rows::or_question;
 use crate::text::thread_line;
@@ -128,10 +129,18 @@ pub fn records(options: &Options, session: &Session, records: &mut Records<'_>) 
     let kernel = open_kernel(options, session, records)?;
     let mut all = listed(&kernel)?;
     if !options.verbose {
-        records.say(&heading(kernel.pointer_size()))?;
+        records.say(heading(kernel.pointer_size()))?;
     }
     for process in all.processes.drain(..) {
-        records.row(TABLE.record, &process, if options.verbose { block } else { line })?;
+        records.row(
+            TABLE.record,
+            &process,
+            if options.verbose {
+                block as fn(&ProcessRecord) -> Text
+            } else {
+                line
+            },
+        )?;
     }
     let end = all.complete.reason().map(|hole| format!("{hole}\n"));
     let answer = Answer::of(&all)?
@@ -141,9 +150,9 @@ pub fn records(options: &Options, session: &Session, records: &mut Records<'_>) 
 }
 
 /// Threads: those of the list, or those that the process counts itself where the list cannot be followed.
-fn threads(process: &ProcessRecord) -> String {
+fn threads(process: &ProcessRecord) -> Text {
     match (&process.thread_count, &process.active_threads) {
-        (Value::Missing(_), Value::Known(active)) => active.to_string(),
+        (Value::Missing(_), Value::Known(active)) => active.to_string().into(),
         (listed, _) => or_question(listed, ToString::to_string),
     }
 }
@@ -153,8 +162,8 @@ fn listed(kernel: &Kernel<'_>) -> anyhow::Result<Processes> {
         .map_err(|hole| Failure::partial(hole.id(), format!("the processes cannot be listed: {hole}")))
 }
 
-fn block(process: &ProcessRecord) -> String {
-    format!("{}\n", process_lines::lines(process))
+fn block(process: &ProcessRecord) -> Text {
+    text!("{}\n", process_lines::lines(process))
 }
 
 fn heading(pointer_size: u32) -> String {
@@ -165,13 +174,13 @@ fn heading(pointer_size: u32) -> String {
     )
 }
 
-fn line(process: &ProcessRecord) -> String {
-    let id = |value: &Value<u64>| or_question(value, |id| format!("{id:04x}"));
+fn line(process: &ProcessRecord) -> Text {
+    let id = |value: &Value<u64>| or_question(value, |id| text!("{id:04x}"));
     let count = |value: &Value<u64>| or_question(value, ToString::to_string);
     let session = or_question(&process.session, |session| {
         session.map_or_else(|| "none".to_owned(), |session| session.to_string())
     });
-    let mut text = format!(
+    let mut text = text!(
         "{} {:>5} {:>9} {session:>7} {:>7} {:>7} {}\n",
         process.address,
         id(&process.process_id),
@@ -181,7 +190,7 @@ fn line(process: &ProcessRecord) -> String {
         process_lines::image(process),
     );
     if let Some(found_by) = process.found_by {
-        text.push_str(&format!("    {}\n", process_lines::not_listed(found_by)));
+        text.push(text!("    {}\n", process_lines::not_listed(found_by)));
     }
     text
 }
@@ -209,7 +218,7 @@ pub fn view(
     kernel: &Kernel<'_>,
     receivers: &Receivers,
     address: Gva,
-) -> anyhow::Result<String> {
+) -> anyhow::Result<Text> {
     let now = session.dump().header().system_time;
     Ok(text(&in_full(kernel, receivers, address)?, now))
 }
@@ -225,44 +234,44 @@ fn in_full(kernel: &Kernel<'_>, receivers: &Receivers, address: Gva) -> anyhow::
     })
 }
 
-fn text(record: &ProcessInFull, now: Option<FileTime>) -> String {
+fn text(record: &ProcessInFull, now: Option<FileTime>) -> Text {
     let process = &record.process;
     let mut text = process_lines::lines(process);
-    let mut row = |label: &str, value: &str| text.push_str(&format!("    {label:<33} {value}\n"));
+    let mut row = |label: &str, value: Text| text.push(text!("    {label:<33} {value}\n"));
     row(
         "ImagePath",
-        &or_question(&process.image_path, |path| {
+        or_question(&process.image_path, |path| {
             path.as_deref().map_or_else(|| "none".to_owned(), escape::text)
         }),
     );
-    row("CreateTime", &or_question(&process.create_time, time::moment));
+    row("CreateTime", or_question(&process.create_time, time::moment));
     let ended =
         |exit: &Option<FileTime>| exit.map_or_else(|| "still running".to_owned(), |exit| exit.to_string());
-    row("ExitTime", &or_question(&process.exit_time, ended));
+    row("ExitTime", or_question(&process.exit_time, ended));
     if let Some(elapsed) = elapsed(process, now) {
-        row("ElapsedTime", &time::span(elapsed));
+        row("ElapsedTime", time::span(elapsed).into());
     }
     let wow64 = match &process.wow64 {
-        Value::Missing(hole) if hole.is_absence() => "No".to_owned(),
+        Value::Missing(hole) if hole.is_absence() => Text::from("No"),
         value => or_question(value, |&wow64| if wow64 { "Yes" } else { "No" }.to_owned()),
     };
-    row("Wow64", &wow64);
-    row("Threads", &thread_count(process));
+    row("Wow64", wow64);
+    row("Threads", thread_count(process));
     text.push('\n');
     for thread in &record.threads {
-        text.push_str(&format!("        {}\n", thread_line::short(thread)));
+        text.push(text!("        {}\n", thread_line::short(thread)));
     }
     if let Some(hole) = record.threads_complete.reason() {
-        text.push_str(&format!("        {hole}\n"));
+        text.push(text!("        {hole}\n"));
     }
     text
 }
 
 /// Threads in the list; where that cannot be followed, those that the process counts itself.
-fn thread_count(process: &ProcessRecord) -> String {
+fn thread_count(process: &ProcessRecord) -> Text {
     match (&process.thread_count, &process.active_threads) {
         (Value::Missing(_), Value::Known(active)) => {
-            format!("? in the list, {active} that have not ended by ActiveThreads")
+            text!("? in the list, {active} that have not ended by ActiveThreads")
         }
         (listed, _) => or_question(listed, ToString::to_string),
     }

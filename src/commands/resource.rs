@@ -12,6 +12,7 @@ use crate::options::Style;
 use crate::output::answer::Answer;
 use crate::selector;
 use crate::session::Session;
+use crate::text::marked::{Text, text};
 use crate::text::rows;
 use crate::text::rows::Rows;
 
@@ -101,7 +102,7 @@ pub fn run(options: &Options, session: &Session, args: &ResourceArgs) -> anyhow:
 }
 
 /// One block a resource: an empty line, the header, the rows.
-fn text(record: &Resources, manner: Manner) -> String {
+fn text(record: &Resources, manner: Manner) -> Text {
     let mut rows = Rows::new(LABEL, manner.digits);
     for resource in &record.resources {
         rows.line("");
@@ -109,20 +110,20 @@ fn text(record: &Resources, manner: Manner) -> String {
     }
     if let Some(port) = &record.port {
         if record.resources.is_empty() && record.complete.reason().is_none() {
-            rows.line(&format!("The port {} owns no resources.", port.address));
+            rows.heading(text!("The port {} owns no resources.", port.address));
         }
         rows.end_of_list(&record.complete);
     }
     rows.finish()
 }
 
-fn block(resource: &ResourceRecord, manner: Manner) -> String {
+fn block(resource: &ResourceRecord, manner: Manner) -> Text {
     let mut rows = Rows::new(resource.members.known().map_or(LABEL, label_width), manner.digits);
     let at = match manner.style {
         Style::Classic => "@ ",
         Style::Modern => "",
     };
-    rows.line(&format!("Resource {at}{}", resource.address));
+    rows.heading(text!("Resource {at}{}", resource.address));
     rows.known("Type", &resource.kind);
     if let Some(freed) = resource.freed {
         rows.text("Freed", freed.text());
@@ -132,7 +133,7 @@ fn block(resource: &ResourceRecord, manner: Manner) -> String {
         rows.wide_number("CachedReferences", &resource.cached_references, 4);
         rows.text(
             "BlobFlags",
-            &rows::or_question(&resource.blob_flags, |flags| flags.join(" ")),
+            rows::or_question(&resource.blob_flags, |flags| flags.join(" ")),
         );
     }
     let members = match &resource.members {
@@ -166,7 +167,7 @@ fn label_width(members: &Members) -> usize {
 
 fn elsewhere(rows: &mut Rows, resource: &ResourceRecord) {
     if matches!(resource.kind, Value::Known(BlobKind::MESSAGE)) {
-        rows.text("Members", &format!("see message {}", resource.address));
+        rows.text("Members", text!("see message {}", resource.address));
     }
 }
 
@@ -201,7 +202,7 @@ fn nested(rows: &mut Rows, label: &str, list: &Value<Nested>, what: &str, manner
     let Value::Known(list) = list else {
         return rows.text(label, "?");
     };
-    rows.text(label, &format!("{} {what}(s)", list.resources.len()));
+    rows.text(label, format!("{} {what}(s)", list.resources.len()));
     for resource in &list.resources {
         rows.line("");
         rows.block(&block(resource, manner), INDENT);
@@ -264,7 +265,7 @@ fn handle_data(rows: &mut Rows, members: &HandleDataMembers) {
     let context = rows::reference(&members.duplicate_context, digits, |context| {
         context.at.to_string()
     });
-    rows.text("DuplicateContext", &context);
+    rows.text("DuplicateContext", context);
     if let Value::Known(Some(context)) = &members.duplicate_context {
         duplicate_context(rows, context);
     }
@@ -286,17 +287,17 @@ fn communication_info(rows: &mut Rows, members: &CommunicationInfoMembers) {
     rows.address("CloseMessage", &members.close_message);
     match &members.handle_table {
         Value::Known(table) => handle_table(rows, table),
-        Value::Missing(_) => rows.text("HandleTable", &"?".repeat(rows.digits())),
+        Value::Missing(_) => rows.text("HandleTable", "?".repeat(rows.digits())),
     }
 }
 
 /// The table, its entries in use one a line: handle, resource, kind.
 fn handle_table(rows: &mut Rows, table: &HandleTable) {
-    rows.text("HandleTable", &table.address.to_string());
-    rows.text("  Handles", &table.handles.to_string());
+    rows.text("HandleTable", table.address.to_string());
+    rows.text("  Handles", table.handles.to_string());
     rows.text(
         "  TotalHandles",
-        &format!(
+        text!(
             "{}, {} in use",
             rows::or_question(&table.total_handles, |total| format!("0x{total:04X} ({total})")),
             rows::or_question(&table.total_handles, |_| table.entries.len().to_string())
@@ -304,7 +305,7 @@ fn handle_table(rows: &mut Rows, table: &HandleTable) {
     );
     for entry in &table.entries {
         let kind = rows::or_question(&entry.kind, ToString::to_string);
-        rows.line(&format!("    0x{:04X} {} {kind}", entry.handle, entry.object));
+        rows.line(text!("    0x{:04X} {} {kind}", entry.handle, entry.object));
     }
     rows.end_of_list(&table.complete);
 }

@@ -11,6 +11,7 @@ use crate::output::views_lost;
 use crate::session::Session;
 use crate::text::escape;
 use crate::text::evidence_lines;
+use crate::text::marked::{Text, text};
 use crate::text::rows::Rows;
 use crate::text::symbol_lines;
 use alpc::System;
@@ -175,26 +176,26 @@ fn get(wanted: &Identity) -> Option<SymbolsToGet> {
     })
 }
 
-fn text(record: &SymbolSearch) -> String {
+fn text(record: &SymbolSearch) -> Text {
     let mut rows = Rows::new(LABEL, 16);
-    rows.line("Symbols of the kernel");
+    rows.heading("Symbols of the kernel");
     match &record.wanted {
         Some(wanted) => {
-            rows.text("Name", &escape::text(&wanted.name));
+            rows.text("Name", escape::text(&wanted.name));
             rows.text("GUID", &wanted.guid);
-            rows.text("Age", &wanted.age.to_string());
+            rows.text("Age", wanted.age.to_string());
             if let Some((timestamp, size)) = wanted.timestamp.zip(wanted.size_of_image) {
-                rows.text("Image time stamp", &format!("{timestamp:08x}"));
-                rows.text("Image size", &format!("{size:x} bytes"));
+                rows.text("Image time stamp", text!("{timestamp:08x}"));
+                rows.text("Image size", text!("{size:x} bytes"));
             }
         }
         None => rows.text("Name", "not known: the kernel's debug record is not in the dump"),
     }
     rows.line("");
-    rows.line("Looked at");
+    rows.heading("Looked at");
     for looked in &record.looked_at {
-        rows.line(&format!("  {}", escape::text(&looked.path)));
-        rows.line(&format!("    {}", escape::text(&looked.outcome)));
+        rows.line(text!("  {}", escape::text(&looked.path)));
+        rows.line(text!("    {}", escape::text(&looked.outcome)));
     }
     if record.looked_at.is_empty() {
         rows.line("  nothing before the symbols in use");
@@ -202,26 +203,26 @@ fn text(record: &SymbolSearch) -> String {
     rows.line("");
     match &record.in_use {
         Some(used) => {
-            rows.line("In use");
-            rows.text("Source", &escape::text(&used.source));
+            rows.heading("In use");
+            rows.text("Source", escape::text(&used.source));
             rows.text("Certainty", &used.certainty);
             if let Some(choice) = &used.evidence {
                 evidence_lines::choice(&mut rows, choice);
             }
             symbol_lines::rows(&mut rows, &used.types_from, &used.types_untold);
             if !used.missing.is_empty() {
-                rows.text("Lacks", &used.missing.join(", "));
-                rows.text("Views lost", &used.views_lost.join(", "));
+                rows.text("Lacks", used.missing.join(", "));
+                rows.text("Views lost", used.views_lost.join(", "));
             }
         }
-        None => rows.line("No symbols are in use"),
+        None => rows.heading("No symbols are in use"),
     }
     if let Some(get) = &record.get {
         rows.line("");
-        rows.line("To get the kernel's own symbols");
+        rows.heading("To get the kernel's own symbols");
         rows.text("Address", &get.address);
         if let Some(path) = &get.path {
-            rows.text("Put the file at", &escape::text(path));
+            rows.text("Put the file at", escape::text(path));
         }
         rows.text("or anywhere with", "--symbols FILE");
         for (at, command) in get.commands.iter().enumerate() {

@@ -12,6 +12,7 @@ use crate::output::answer::Answer;
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
+use crate::text::marked::{Text, text};
 use crate::text::rows;
 use crate::text::rows::Rows;
 use crate::text::thread_line;
@@ -82,7 +83,7 @@ pub fn run(session: &Session, args: &ThreadArgs) -> anyhow::Result<Answer> {
 }
 
 /// The view of the thread at an address.
-pub fn view(kernel: &Kernel<'_>, receivers: &Receivers, address: Gva) -> String {
+pub fn view(kernel: &Kernel<'_>, receivers: &Receivers, address: Gva) -> Text {
     text(&receivers.thread_in_full(kernel, address))
 }
 
@@ -94,7 +95,7 @@ fn not_a_thread(kernel: &Kernel<'_>, address: Gva) -> anyhow::Error {
     )
 }
 
-fn text(record: &ThreadRecord) -> String {
+fn text(record: &ThreadRecord) -> Text {
     let mut rows = Rows::new(LABEL, record.address.digits());
     thread_line::full(&mut rows, record);
     receiving(&mut rows, record);
@@ -103,8 +104,8 @@ fn text(record: &ThreadRecord) -> String {
             Value::Known(irps) => irp_list(&mut rows, irps),
             Value::Missing(hole) if hole.is_absence() => {}
             Value::Missing(hole) => {
-                rows.line("IRP List:");
-                rows.line(&format!("    ? {}", escape::text(&hole.to_string())));
+                rows.heading("IRP List:");
+                rows.line(text!("    ? {}", escape::text(&hole.to_string())));
             }
         }
         process(&mut rows, "Owning Process", &record.process);
@@ -118,17 +119,17 @@ fn text(record: &ThreadRecord) -> String {
 fn receiving(rows: &mut Rows, record: &ThreadRecord) {
     match &record.alpc_wait {
         Value::Known(Some(AlpcWait::Receive { port })) => {
-            rows.line(&format!("Waiting to receive at port {}", port.address));
+            rows.heading(text!("Waiting to receive at port {}", port.address));
         }
         Value::Known(Some(AlpcWait::Completion { queue, ports })) => {
             let ports: Vec<String> = ports.iter().map(|port| port.address.to_string()).collect();
-            rows.line(&format!(
+            rows.heading(text!(
                 "Waiting to receive at completion port {queue} of port {}",
                 ports.join(", ")
             ));
         }
         Value::Missing(hole) if hole.is_partial() => {
-            rows.line(&format!(
+            rows.heading(text!(
                 "What it waits for over ALPC: ? {}",
                 escape::text(&hole.to_string())
             ));
@@ -141,11 +142,11 @@ fn irp_list(rows: &mut Rows, irps: &Irps) {
     if irps.requests.is_empty() && irps.complete.reason().is_none() {
         return;
     }
-    rows.line("IRP List:");
+    rows.heading("IRP List:");
     for irp in &irps.requests {
         let half = |value: &Value<u16>| rows::or_question(value, |number| format!("{number:04x}"));
         let mdl = rows::or_question(&irp.mdl, |mdl| format!("{:08x}", mdl.u64()));
-        rows.line(&format!(
+        rows.line(text!(
             "    {}: ({},{}) Flags: {}  Mdl: {mdl}",
             irp.address,
             half(&irp.irp_type),
@@ -159,23 +160,20 @@ fn irp_list(rows: &mut Rows, irps: &Irps) {
 fn process(rows: &mut Rows, label: &str, process: &Value<Option<ProcessRef>>) {
     // What is not there takes eight columns, as the debugger has it.
     let address = match process {
-        Value::Known(None) => "N/A     ".to_owned(),
+        Value::Known(None) => Text::from("N/A     "),
         known => rows::reference(known, rows.digits(), |process| process.address.to_string()),
     };
     let image = match process {
         Value::Known(Some(process)) => rows::or_question(&process.image, |image| escape::text(image)),
-        Value::Known(None) => "N/A".to_owned(),
+        Value::Known(None) => Text::from("N/A"),
         missing => rows::or_question(missing, |_| String::new()),
     };
-    rows.line(&labelled(
-        label,
-        &format!("{address}       Image:         {image}"),
-    ));
+    rows.line(labelled(label, text!("{address}       Image:         {image}")));
 }
 
 /// The debugger pads these labels to one column and puts no colon behind them.
-fn labelled(label: &str, value: &str) -> String {
-    format!("{label:<LABEL$} {value}")
+fn labelled(label: &str, value: impl Into<Text>) -> Text {
+    text!("{label:<LABEL$} {}", value.into())
 }
 
 fn detail_lines(rows: &mut Rows, details: &ThreadDetails) {
@@ -183,25 +181,22 @@ fn detail_lines(rows: &mut Rows, details: &ThreadDetails) {
     let address = |value| rows::address(value, digits);
     let number = |value: &Value<i8>| rows::or_question(value, ToString::to_string);
     match &details.name {
-        Value::Known(Some(name)) => rows.line(&labelled("Name", &escape::text(name))),
-        missing if missing.is_unreadable() => rows.line(&labelled("Name", "?")),
+        Value::Known(Some(name)) => rows.line(labelled("Name", escape::text(name))),
+        missing if missing.is_unreadable() => rows.line(labelled("Name", rows::unknown())),
         _ => {}
     }
     let ticks = rows::or_question(&details.wait_start_tick_count, ToString::to_string);
-    rows.line(&labelled("Wait Start TickCount", &ticks));
+    rows.line(labelled("Wait Start TickCount", ticks));
     let switches = rows::or_question(&details.context_switches, ToString::to_string);
-    rows.line(&labelled("Context Switch Count", &switches));
+    rows.line(labelled("Context Switch Count", switches));
     match &details.create_time {
         Value::Known(None) => {}
-        created => rows.line(&labelled(
-            "Create Time",
-            &rows::or_question(created, time::moment),
-        )),
+        created => rows.line(labelled("Create Time", rows::or_question(created, time::moment))),
     }
-    rows.line(&labelled("Queue", &address(&details.queue)));
-    rows.line(&labelled("AlpcMessageId", &address(&details.alpc_message_id)));
-    rows.line(&labelled("AlpcMessage", &address(&details.alpc_message)));
-    rows.line(&format!(
+    rows.line(labelled("Queue", address(&details.queue)));
+    rows.line(labelled("AlpcMessageId", address(&details.alpc_message_id)));
+    rows.line(labelled("AlpcMessage", address(&details.alpc_message)));
+    rows.heading(text!(
         "Win32 Start Address 0x{}",
         address(&details.win32_start_address)
     ));
@@ -214,17 +209,17 @@ fn detail_lines(rows: &mut Rows, details: &ThreadDetails) {
         ),
         None => format!("Start Address 0x{}", address(&details.start_address)),
     });
-    rows.line(&format!(
+    rows.heading(text!(
         "Stack Init {} Current {}",
         address(&details.initial_stack),
         address(&details.kernel_stack)
     ));
-    rows.line(&format!(
+    rows.heading(text!(
         "Base {} Limit {}",
         address(&details.stack_base),
         address(&details.stack_limit)
     ));
-    rows.line(&format!(
+    rows.heading(text!(
         "Priority {} BasePriority {}",
         number(&details.priority),
         number(&details.base_priority)

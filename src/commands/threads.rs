@@ -17,6 +17,7 @@ use crate::output::table::of;
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
+use crate::text::marked::{Text, text};
 use crate::text::process_lines;
 use crate::text::rows;
 use crate::text::rows::Rows;
@@ -173,21 +174,21 @@ fn waits_for_reply(thread: &ThreadRecord) -> bool {
     }
 }
 
-fn block(process: &ProcessThreads, digits: usize) -> String {
+fn block(process: &ProcessThreads, digits: usize) -> Text {
     let mut rows = Rows::new(0, digits);
     process_block(&mut rows, process);
     rows.finish()
 }
 
 fn process_block(rows: &mut Rows, process: &ProcessThreads) {
-    rows.line(&format!(
+    rows.heading(text!(
         "PROCESS {}  Cid: {}  Image: {}",
         process.process.address,
         rows::or_question(&process.process_id, |id| format!("{id:04x}")),
         rows::or_question(&process.process.image, |image| escape::text(image)),
     ));
     if let Some(found_by) = process.found_by {
-        rows.line(&format!("    {}", process_lines::not_listed(found_by)));
+        rows.line(text!("    {}", process_lines::not_listed(found_by)));
     }
     rows.line("");
     for thread in &process.threads {

@@ -11,7 +11,9 @@ use crate::output::table::Table;
 use crate::output::table::of;
 use crate::session::Session;
 use crate::text::escape;
+use crate::text::marked::{Look, Text, joined, text};
 use crate::text::rows::or_question;
+use crate::text::rows::unknown;
 use crate::text::wait_lines;
 
 use crate::commands::{Category, Spec, Verb, gathered};
@@ -84,8 +86,8 @@ pub fn records(options: &Options, session: &Session, records: &mut Records<'_>) 
         .served_by(&kernel))
 }
 
-fn text(record: &WaitTable) -> String {
-    let mut table = vec![HEAD.map(ToOwned::to_owned)];
+fn text(record: &WaitTable) -> Text {
+    let mut table = vec![HEAD.map(|head| Text::all(Look::Heading, head))];
     table.extend(record.waits.iter().map(cells));
     let mut text = align(&table);
     for part in &record.unread {
@@ -95,34 +97,39 @@ fn text(record: &WaitTable) -> String {
             .reason()
             .map(ToString::to_string)
             .unwrap_or_default();
-        text.push_str(&format!("  ? {}{at}: {}\n", part.what, escape::text(&why)));
+        text.push(text!(
+            "  {} {}{at}: {}\n",
+            unknown(),
+            part.what,
+            escape::text(&why)
+        ));
     }
     text
 }
 
-fn cells(row: &WaitRow) -> [String; 7] {
+fn cells(row: &WaitRow) -> [Text; 7] {
     let server = match (&row.server, &row.server_process) {
-        (Value::Known(Some(server)), _) => format!(
+        (Value::Known(Some(server)), _) => text!(
             "{} {}{}",
             wait_lines::who(server),
             server.address,
             wait_lines::service(server)
         ),
-        (Value::Known(None), Value::Known(None)) => "-".to_owned(),
+        (Value::Known(None), Value::Known(None)) => Text::from("-"),
         (_, process) => wait_lines::image(process),
     };
     [
-        wait_lines::who(&row.waiter) + &wait_lines::service(&row.waiter),
-        row.waiter.address.to_string(),
-        format!(
+        wait_lines::who(&row.waiter) + wait_lines::service(&row.waiter),
+        row.waiter.address.to_string().into(),
+        text!(
             "{} {}",
             row.message.address,
-            or_question(&row.message.message_id, |id| format!("0x{id:x}"))
+            or_question(&row.message.message_id, |id| text!("0x{id:x}"))
         ),
         wait_lines::port_of(&row.message),
         server,
         wait_lines::waited(&row.waiter),
-        format!("{}, {}", row.state.name(), row.end.name()),
+        text!("{}, {}", row.state.name(), row.end.name()),
     ]
 }
 
@@ -130,21 +137,17 @@ fn cells(row: &WaitRow) -> [String; 7] {
 const WIDEST: usize = 256;
 
 /// Columns as wide as their widest cell, within reason, two blanks between them.
-fn align(table: &[[String; 7]]) -> String {
+fn align(table: &[[Text; 7]]) -> Text {
     let width = |column: usize| {
-        let cells = table.iter().map(|row| row[column].chars().count());
+        let cells = table.iter().map(|row| row[column].plain().chars().count());
         cells.max().unwrap_or_default().min(WIDEST)
     };
-    let widths: [usize; 7] = std::array::from_fn(width);
-    table
-        .iter()
-        .map(|row| {
-            let cells: Vec<String> = row
-                .iter()
-                .zip(widths)
-                .map(|(cell, width)| format!("{cell:<width$}"))
-                .collect();
-            format!("{}\n", cells.join("  ").trim_end())
-        })
-        .collect()
+    let mut widths: [usize; 7] = std::array::from_fn(width);
+    // Nothing stands behind the last.
+    widths[6] = 0;
+    let line = |row: &[Text; 7]| {
+        let cells = row.iter().zip(widths);
+        joined(cells.map(|(cell, width)| text!("{cell:<width$}")), "  ") + '\n'
+    };
+    table.iter().map(line).collect()
 }

@@ -11,12 +11,13 @@ use crate::failure::Status;
 use crate::options::Options;
 use crate::output::document::SymbolSource;
 use crate::redact::Redactor;
+use crate::text::marked::Text;
 use crate::text::narrow;
 
 /// What a command gives for one dump: the same record as text and as JSON.
 pub struct Answer {
     /// The text view, with its last line feed.
-    pub text: String,
+    pub text: Text,
     /// Whether the text is a drawing: words are replaced before it is drawn, for it has words of its own.
     pub drawn: bool,
     /// The record; of a table that was written record by record, what there is to say beside them.
@@ -60,9 +61,9 @@ impl Place {
 }
 
 impl Answer {
-    pub fn new(text: String, record: &impl Serialize) -> anyhow::Result<Self> {
+    pub fn new(text: impl Into<Text>, record: &impl Serialize) -> anyhow::Result<Self> {
         Ok(Self {
-            text,
+            text: text.into(),
             drawn: false,
             record: json::record(record)?,
             place: Place::Nowhere,
@@ -76,7 +77,7 @@ impl Answer {
 
     /// The same without text: of a document, or of what there is to say beside the records of a table.
     pub fn of(record: &impl Serialize) -> anyhow::Result<Self> {
-        Self::new(String::new(), record)
+        Self::new(Text::default(), record)
     }
 
     /// The same of a table, whose records stand there in a document; what stands beside them has an empty list there.
@@ -125,8 +126,8 @@ impl Answer {
     }
 
     /// The same with text behind the rows.
-    pub fn with_text(mut self, text: String) -> Self {
-        self.text = text;
+    pub fn with_text(mut self, text: impl Into<Text>) -> Self {
+        self.text = text.into();
         self
     }
 
@@ -134,7 +135,7 @@ impl Answer {
     pub fn large(
         options: &Options,
         record: &impl Serialize,
-        text: impl FnOnce() -> String,
+        text: impl FnOnce() -> Text,
     ) -> anyhow::Result<Self> {
         if options.format.is_data() {
             return Self::of(record);
@@ -177,7 +178,7 @@ impl Answer {
 
     /// The same with the addresses in its reasons as wide as a 32-bit system's.
     pub fn narrowed(mut self) -> Self {
-        self.text = narrow::text(&self.text);
+        self.text = self.text.reworded(narrow::text);
         let said = self.notes.iter_mut().chain(&mut self.errors);
         said.for_each(|line| *line = narrow::text(line));
         narrow::reasons(&mut self.record.value);
@@ -190,7 +191,7 @@ impl Answer {
     /// The same without what the command line and this machine must not tell.
     pub fn redacted(mut self, redactor: &Redactor) -> Self {
         if !self.drawn {
-            self.text = redactor.view(&self.text);
+            self.text = self.text.reworded(|piece| redactor.view(piece));
         }
         let said = self.notes.iter_mut().chain(&mut self.errors);
         said.for_each(|line| *line = redactor.message(line));

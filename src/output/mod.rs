@@ -32,6 +32,7 @@ use crate::output::records::WriteError;
 use crate::output::table::Table;
 use crate::output::unreadable::Unreadables;
 use crate::redact::Redactor;
+use crate::text::marked::Text;
 use crate::text::{color, escape, evidence_lines, symbol_lines};
 
 /// Writes results to stdout or a file, and everything else to stderr.
@@ -114,7 +115,8 @@ impl Output {
                 explain: answer.explain.take().map(Json::from),
             });
         } else if options.format.is_drawing() {
-            self.target.write_all(escape::laid_out(&answer.text).as_bytes())?;
+            self.target
+                .write_all(escape::laid_out(answer.text.plain()).as_bytes())?;
         } else {
             self.text(&answer.text)?;
         }
@@ -309,10 +311,8 @@ impl Output {
         self.failed
     }
 
-    fn text(&mut self, text: &str) -> io::Result<()> {
-        // Names are escaped where they enter a line; nothing may slip by.
-        self.target
-            .write_all(color::paint(&escape::laid_out(text), self.color).as_bytes())?;
+    fn text(&mut self, text: &Text) -> io::Result<()> {
+        self.target.write_all(text.written(self.color).as_bytes())?;
         self.target.flush()
     }
 }

@@ -20,8 +20,8 @@ use crate::output::document::SymbolSource;
 use crate::output::schema;
 use crate::output::table::Table;
 use crate::output::unreadable::Unreadables;
-use crate::text::color;
 use crate::text::escape;
+use crate::text::marked::Text;
 use crate::text::narrow;
 
 /// Takes the records of one command on one dump, each as soon as it is read.
@@ -48,7 +48,7 @@ enum Form<'o> {
     /// The records of a document, and the text that shows them where that is wanted too.
     Document {
         records: Vec<Recorded>,
-        text: Option<String>,
+        text: Option<Text>,
     },
 }
 
@@ -122,7 +122,7 @@ impl<'o> Records<'o> {
         Self {
             form: Form::Document {
                 records: Vec::new(),
-                text: with_text.then(String::new),
+                text: with_text.then(Text::default),
             },
             dump,
             command: None,
@@ -153,7 +153,7 @@ impl<'o> Records<'o> {
     }
 
     /// Writes the text that shows a value, and counts what that could not tell.
-    fn show(&mut self, value: &impl Serialize, text: &str) -> anyhow::Result<()> {
+    fn show(&mut self, value: &impl Serialize, text: Text) -> anyhow::Result<()> {
         let mut missing = Recorded {
             value: Json::Null,
             holes: json::holes(value, self.reword())?,
@@ -165,17 +165,17 @@ impl<'o> Records<'o> {
     }
 
     /// Writes a record, as text by the line that shows it.
-    pub fn row<T: Serialize>(
+    pub fn row<T: Serialize, C: Into<Text>>(
         &mut self,
         record: &'static str,
         value: &T,
-        line: impl FnOnce(&T) -> String,
+        line: impl FnOnce(&T) -> C,
     ) -> anyhow::Result<()> {
         match &mut self.form {
-            Form::Text { .. } => self.show(value, &line(value)),
+            Form::Text { .. } => self.show(value, line(value).into()),
             Form::Document { text, .. } => {
                 if let Some(text) = text {
-                    text.push_str(&line(value));
+                    text.push(line(value));
                 }
                 self.record(record, value)
             }
@@ -184,30 +184,31 @@ impl<'o> Records<'o> {
     }
 
     /// The text of what is not shown row by row, where any is wanted.
-    pub fn text(&self, text: impl FnOnce() -> String) -> String {
+    pub fn text<C: Into<Text>>(&self, text: impl FnOnce() -> C) -> Text {
         match &self.form {
-            Form::Text { .. } | Form::Document { text: Some(_), .. } => text(),
-            _ => String::new(),
+            Form::Text { .. } | Form::Document { text: Some(_), .. } => text().into(),
+            _ => Text::default(),
         }
     }
 
     /// Writes text that shows no value.
-    pub fn say(&mut self, text: &str) -> anyhow::Result<()> {
+    pub fn say(&mut self, text: impl Into<Text>) -> anyhow::Result<()> {
         if let Form::Document { text: Some(all), .. } = &mut self.form {
-            all.push_str(text);
+            all.push(text);
             return Ok(());
         }
-        let text = self.dump.redactor.view(text);
-        let text = if self.narrow { narrow::text(&text) } else { text };
+        let text = text.into().reworded(|piece| self.dump.redactor.view(piece));
+        let text = if self.narrow {
+            text.reworded(narrow::text)
+        } else {
+            text
+        };
         Ok(self.write_text(&text).map_err(WriteError)?)
     }
 
-    /// Names are escaped where they enter a line; nothing may slip by.
-    fn write_text(&mut self, text: &str) -> io::Result<()> {
+    fn write_text(&mut self, text: &Text) -> io::Result<()> {
         match &mut self.form {
-            Form::Text { writer, color } => {
-                writer.write_all(color::paint(&escape::laid_out(text), *color).as_bytes())
-            }
+            Form::Text { writer, color } => writer.write_all(text.written(*color).as_bytes()),
             _ => Ok(()),
         }
     }

@@ -3,6 +3,7 @@
 use alpc::DerivedGlobal;
 use alpc::locate::choice::Choice;
 
+use crate::text::marked::text;
 use crate::text::rows::Rows;
 
 /// What was checked, what that left out, and what stays undecided.
@@ -17,7 +18,7 @@ pub fn choice(rows: &mut Rows, choice: &Choice) {
         .collect();
     rows.text(
         "Checks passed",
-        &format!(
+        text!(
             "{} of {}, {} contradicted: {}",
             choice.passed,
             choice.checked,
@@ -36,12 +37,12 @@ pub fn choice(rows: &mut Rows, choice: &Choice) {
     } else {
         format!(": {}", by.join(", "))
     };
-    rows.text("Left out", &format!("{left_out} of {} layouts{by}", choice.tried));
+    rows.text("Left out", text!("{left_out} of {} layouts{by}", choice.tried));
     if choice.explained_by.len() > 1 {
-        rows.text("Equally good", &choice.explained_by.join(", "));
+        rows.text("Equally good", choice.explained_by.join(", "));
     }
     if !choice.disputed.is_empty() {
-        rows.text("Undecided", &choice.disputed.join(", "));
+        rows.text("Undecided", choice.disputed.join(", "));
     }
 }
 
@@ -68,7 +69,7 @@ pub fn derived(rows: &mut Rows, derived: &[DerivedGlobal]) {
         let (these, others): (Vec<_>, Vec<_>) =
             left.into_iter().partition(|global| global.evidence == evidence);
         let names: Vec<&str> = these.iter().map(|global| global.name).collect();
-        rows.text(label, &format!("{} (by {evidence})", names.join(", ")));
+        rows.text(label, format!("{} (by {evidence})", names.join(", ")));
         label = "";
         left = others;
     }

@@ -4,6 +4,7 @@ pub mod color;
 pub mod escape;
 pub mod evidence_lines;
 pub mod graph;
+pub mod marked;
 pub mod narrow;
 pub mod object_lines;
 pub mod process_lines;

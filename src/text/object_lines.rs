@@ -4,19 +4,21 @@ use alpc::object::{ObjectRecord, TypeRef};
 use alpc::{Addr, Value};
 
 use crate::text::escape;
+use crate::text::marked::{Text, text};
 use crate::text::rows;
+use crate::text::rows::unknown;
 
 /// `Object: …  Type: (…) ALPC Port` and the lines below it. `!handle` indents the counts and the name by
 /// eight blanks, `!object` by four.
-pub fn lines(object: &ObjectRecord, indent: usize) -> String {
+pub fn lines(object: &ObjectRecord, indent: usize) -> Text {
     let digits = object.address.digits();
     let blanks = " ".repeat(indent);
     let (type_at, type_name) = match &object.object_type {
         Value::Known(found) => (found.address.to_string(), type_name(found)),
-        Value::Missing(_) => ("?".repeat(digits), "?".to_owned()),
+        Value::Missing(_) => ("?".repeat(digits), Text::from("?")),
     };
     let count = |value: &Value<u64>| rows::or_question(value, ToString::to_string);
-    let mut text = format!(
+    let mut text = text!(
         "Object: {}  Type: ({type_at}) {type_name}\n    ObjectHeader: {} ({} version)\n{blanks}HandleCount: {}  PointerCount: {}\n",
         object.address,
         rows::address(&object.header, digits),
@@ -26,10 +28,10 @@ pub fn lines(object: &ObjectRecord, indent: usize) -> String {
     );
     let name = match &object.name {
         Value::Known(None) => return text,
-        Value::Known(Some(name)) => escape::text(name),
-        Value::Missing(_) => "?".to_owned(),
+        Value::Known(Some(name)) => escape::text(name).into(),
+        Value::Missing(_) => unknown(),
     };
-    text.push_str(&format!(
+    text.push(text!(
         "{blanks}Directory Object: {}  Name: {name}\n",
         or_zeros(&object.directory, digits)
     ));
@@ -37,7 +39,7 @@ pub fn lines(object: &ObjectRecord, indent: usize) -> String {
 }
 
 /// Name of a type.
-pub fn type_name(object_type: &TypeRef) -> String {
+pub fn type_name(object_type: &TypeRef) -> Text {
     rows::or_question(&object_type.name, |name| escape::text(name))
 }
 

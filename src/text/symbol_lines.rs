@@ -2,6 +2,7 @@
 
 use alpc::system::own::TypesFrom;
 
+use crate::text::marked::text;
 use crate::text::rows::Rows;
 
 /// Types that are named one by one in a line.
@@ -44,7 +45,7 @@ pub fn rows(rows: &mut Rows, from: &[TypesFrom], untold: &[&str]) {
     for from in from {
         rows.text(
             "Types lacking",
-            &format!(
+            text!(
                 "{} (from {}, {})",
                 from.types.join(", "),
                 from.source,
@@ -53,6 +54,6 @@ pub fn rows(rows: &mut Rows, from: &[TypesFrom], untold: &[&str]) {
         );
     }
     if !untold.is_empty() {
-        rows.text("Types untold", &untold.join(", "));
+        rows.text("Types untold", untold.join(", "));
     }
 }

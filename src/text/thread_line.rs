@@ -1,12 +1,11 @@
 //! The debugger's one-line forms of a thread.
 
-use std::fmt::Write;
-
 use alpc::Value;
 use alpc::port::waiter::{AlpcWait, ReplyWait, ThreadRecord};
 use alpc::process::roots::FoundBy;
 use alpc::process::thread::WaitObject;
 
+use crate::text::marked::{Text, inferred, text};
 use crate::text::rows;
 use crate::text::rows::Rows;
 
@@ -18,79 +17,76 @@ pub fn short(thread: &ThreadRecord) -> String {
 /// The lines of a thread in a list of processes: what it is and does, what it waits for, and in the first
 /// column the ALPC message whose reply it waits for.
 pub fn full(rows: &mut Rows, thread: &ThreadRecord) {
-    rows.line(&format!("{} {}", head(thread), state_in_full(thread)));
+    rows.line(text!("{} {}", head(thread), state_in_full(thread)));
     if thread.idle && !matches!(thread.found_by, Some(FoundBy::Idle { .. })) {
-        rows.line("The idle thread of its processor, which has nothing else to do");
+        rows.heading("The idle thread of its processor, which has nothing else to do");
     }
     if let Some(found_by) = thread.found_by {
-        rows.line(&format!("In no list that could be read: {found_by}"));
+        rows.heading(text!("In no list that could be read: {found_by}"));
     }
     if let Value::Known(count @ 1..) = thread.suspend_count {
-        rows.line(&format!("SuspendCount {count}"));
+        rows.heading(text!("SuspendCount {count}"));
     }
     if let Value::Known(count @ 1..) = thread.freeze_count {
-        rows.line(&format!("FreezeCount {count}"));
+        rows.heading(text!("FreezeCount {count}"));
     }
     match &thread.wait_objects {
         Value::Known(objects) => objects
             .iter()
-            .for_each(|object| rows.line(&format!("    {}", wait_object(object)))),
-        Value::Missing(_) => rows.line(&format!("    {}", "?".repeat(rows.digits()))),
+            .for_each(|object| rows.line(text!("    {}", wait_object(object)))),
+        Value::Missing(_) => rows.line(text!("    {}", "?".repeat(rows.digits()))),
     }
     match &thread.alpc_wait {
         Value::Known(wait) => {
             if let Some(reply) = wait.as_ref().and_then(AlpcWait::reply) {
-                rows.line(&waiting_for_reply(reply));
+                rows.line(waiting_for_reply(reply));
             }
         }
-        Value::Missing(_) => rows.line(&format!("Waiting over ALPC: {}", "?".repeat(rows.digits()))),
+        Value::Missing(_) => rows.heading(text!("Waiting over ALPC: {}", "?".repeat(rows.digits()))),
     }
 }
 
-fn wait_object(object: &WaitObject) -> String {
+fn wait_object(object: &WaitObject) -> Text {
     let kind = rows::or_question(&object.kind, |kind| {
         kind.name()
             .map_or_else(|| format!("0x{:02X}", kind.0), ToOwned::to_owned)
     });
-    let mut line = format!("{}  {kind}", object.address);
-    // Writing to a string cannot fail.
+    let mut line = text!("{}  {kind}", object.address);
     if let Some(limit) = &object.limit {
-        let _ = write!(
-            line,
+        line.push(text!(
             " Limit {}",
-            rows::or_question(limit, |limit| format!("0x{limit:x}"))
-        );
+            rows::or_question(limit, |limit| text!("0x{limit:x}"))
+        ));
     }
     if let Some(owner) = &object.owner {
-        let _ = write!(
-            line,
+        line.push(text!(
             " - owning thread {}",
             rows::address(owner, object.address.digits())
-        );
+        ));
     }
     line
 }
 
-fn waiting_for_reply(reply: &ReplyWait) -> String {
+fn waiting_for_reply(reply: &ReplyWait) -> Text {
     let digits = reply.message.digits();
     let port = rows::reference(&reply.queue_port, digits, |port| port.address.to_string());
     let owner = rows::reference(&reply.owner_process, digits, |process| {
         process.address.to_string()
     });
-    let inferred = match reply.at_reply_semaphore {
-        Value::Known(true) => "",
-        Value::Known(false) | Value::Missing(_) => " [inferred]",
+    let how_sure = match reply.at_reply_semaphore {
+        Value::Known(true) => Text::default(),
+        Value::Known(false) | Value::Missing(_) => text!(" {}", inferred()),
     };
-    format!(
-        "Waiting for reply to ALPC Message {} : queued at port {port} : owned by process {owner}{inferred}",
+    text!(
+        "Waiting for reply to ALPC Message {} : queued at port {port} : owned by process {owner}{how_sure}",
         reply.message
     )
 }
 
-fn head(thread: &ThreadRecord) -> String {
+fn head(thread: &ThreadRecord) -> Text {
     let digits = thread.address.digits();
-    let id = |value: &Value<u64>| rows::or_question(value, |id| format!("{id:04x}"));
-    format!(
+    let id = |value: &Value<u64>| rows::or_question(value, |id| text!("{id:04x}"));
+    text!(
         "THREAD {}  Cid {}.{}  Teb: {} Win32Thread: {}",
         thread.address,
         id(&thread.process_id),
@@ -101,20 +97,20 @@ fn head(thread: &ThreadRecord) -> String {
 }
 
 /// What a thread is doing, in the debugger's words.
-pub fn state(thread: &ThreadRecord) -> String {
+pub fn state(thread: &ThreadRecord) -> Text {
     rows::or_question(&thread.state, |state| match state.name() {
-        Some("Waiting") => "WAIT".to_owned(),
+        Some("Waiting") => Text::from("WAIT"),
         Some("Running") => {
-            let processor = rows::or_question(&thread.processor, |number| format!("{number:x}"));
-            format!("RUNNING on processor {processor}")
+            let processor = rows::or_question(&thread.processor, |number| text!("{number:x}"));
+            text!("RUNNING on processor {processor}")
         }
-        Some(name) => name.to_ascii_uppercase(),
-        None => format!("0x{:02X}", state.0),
+        Some(name) => name.to_ascii_uppercase().into(),
+        None => text!("0x{:02X}", state.0),
     })
 }
 
 /// The same, with the reason of a wait: `WAIT: (WrLpcReply) UserMode Non-Alertable`.
-fn state_in_full(thread: &ThreadRecord) -> String {
+fn state_in_full(thread: &ThreadRecord) -> Text {
     let state = state(thread);
     if !matches!(&thread.state, Value::Known(state) if state.is_waiting()) {
         return state;
@@ -127,7 +123,7 @@ fn state_in_full(thread: &ThreadRecord) -> String {
     let choose = |value: &Value<bool>, yes: &str, no: &str| {
         rows::or_question(value, |&set| if set { yes } else { no }.to_owned())
     };
-    format!(
+    text!(
         "{state}: ({reason}) {} {}",
         choose(&thread.user_mode_wait, "UserMode", "KernelMode"),
         choose(&thread.alertable, "Alertable", "Non-Alertable"),

@@ -13,15 +13,17 @@ use alpc::wait::servers::ServerCounts;
 use alpc::wait::service::Service;
 
 use crate::text::escape;
+use crate::text::marked::{Text, joined, sure, text};
 use crate::text::rows::or_question;
+use crate::text::rows::unknown;
 use crate::text::time;
 
 /// Wait objects that a line names.
 const OBJECTS: usize = 3;
 
 /// `svchost.exe 033c.3c40  thread fffffa801afae6f0`
-pub fn thread(thread: &ThreadNode) -> String {
-    format!("{}  thread {}{}", who(thread), thread.address, service(thread))
+pub fn thread(thread: &ThreadNode) -> Text {
+    text!("{}  thread {}{}", who(thread), thread.address, service(thread))
 }
 
 /// `  service nsi [inferred]`, `  service tag 0x1f`; nothing for a thread of no service.
@@ -32,9 +34,9 @@ pub fn service(thread: &ThreadNode) -> String {
             certainty,
             ..
         }) => format!(
-            "  service {} [{}]",
+            "  service {} {}",
             escape::text(name),
-            certainty.map_or("unknown", Certainty::name)
+            sure(certainty.unwrap_or(Certainty::Unknown))
         ),
         Some(service) => format!("  service tag 0x{:x}", service.tag),
         None => String::new(),
@@ -42,9 +44,9 @@ pub fn service(thread: &ThreadNode) -> String {
 }
 
 /// `svchost.exe 033c.3c40`
-pub fn who(thread: &ThreadNode) -> String {
-    let id = |value: &Value<u64>| or_question(value, |id| format!("{id:04x}"));
-    format!(
+pub fn who(thread: &ThreadNode) -> Text {
+    let id = |value: &Value<u64>| or_question(value, |id| text!("{id:04x}"));
+    text!(
         "{} {}.{}",
         image(&thread.process),
         id(&thread.process_id),
@@ -53,43 +55,43 @@ pub fn who(thread: &ThreadNode) -> String {
 }
 
 /// A process's image name.
-pub fn image(process: &Value<Option<ProcessRef>>) -> String {
+pub fn image(process: &Value<Option<ProcessRef>>) -> Text {
     match process {
         Value::Known(Some(process)) => or_question(&process.image, |image| escape::text(image)),
-        Value::Known(None) => "(no process)".to_owned(),
-        Value::Missing(_) => "?".to_owned(),
+        Value::Known(None) => Text::from("(no process)"),
+        Value::Missing(_) => unknown(),
     }
 }
 
 /// How long a thread has waited; `?` when that cannot be determined, `-` when it does not wait.
-pub fn waited(thread: &ThreadNode) -> String {
+pub fn waited(thread: &ThreadNode) -> Text {
     match &thread.waited {
-        Value::Known(Some(span)) => time::lasted(*span),
-        Value::Known(None) => "-".to_owned(),
-        Value::Missing(_) => "?".to_owned(),
+        Value::Known(Some(span)) => time::lasted(*span).into(),
+        Value::Known(None) => "-".into(),
+        Value::Missing(_) => unknown(),
     }
 }
 
 /// A port by its connection port's name, else by address.
-pub fn port(label: &PortLabel) -> String {
+pub fn port(label: &PortLabel) -> Text {
     match &label.name {
-        Value::Known(Some(name)) => escape::text(name),
-        Value::Known(None) => label.address.to_string(),
-        Value::Missing(_) => format!("{} (?)", label.address),
+        Value::Known(Some(name)) => escape::text(name).into(),
+        Value::Known(None) => label.address.to_string().into(),
+        Value::Missing(_) => text!("{} ({})", label.address, unknown()),
     }
 }
 
 /// The same of the port that a message names.
-pub fn port_of(message: &MessageNode) -> String {
+pub fn port_of(message: &MessageNode) -> Text {
     match &message.port {
         Value::Known(Some(label)) => port(label),
-        Value::Known(None) => "-".to_owned(),
-        Value::Missing(_) => "?".to_owned(),
+        Value::Known(None) => "-".into(),
+        Value::Missing(_) => unknown(),
     }
 }
 
 /// The lines of a chain or ring, one for each thread and one for what else it ends at.
-pub fn steps(steps: &[Step], ring: bool) -> Vec<String> {
+pub fn steps(steps: &[Step], ring: bool) -> Vec<Text> {
     let mut lines = Vec::new();
     for (at, step) in steps.iter().enumerate() {
         let rest = &steps[at..];
@@ -102,8 +104,8 @@ pub fn steps(steps: &[Step], ring: bool) -> Vec<String> {
     lines
 }
 
-fn thread_line(node: &ThreadNode, step: &Step, rest: &[Step]) -> String {
-    let own = format!("{}  {}", thread(node), waited(node));
+fn thread_line(node: &ThreadNode, step: &Step, rest: &[Step]) -> Text {
+    let own = text!("{}  {}", thread(node), waited(node));
     let suspended = if node.is_suspended() { " (suspended)" } else { "" };
     let Some(edge) = &step.next else {
         return own + suspended;
@@ -111,23 +113,23 @@ fn thread_line(node: &ThreadNode, step: &Step, rest: &[Step]) -> String {
     let certainty = weakest(rest);
     let what = match (edge.edge, rest.get(1).map(|next| &next.node)) {
         (EdgeKind::Reply, Some(Node::Message(message))) => {
-            let number = or_question(&message.message_id, |id| format!("0x{id:x}"));
-            format!(
+            let number = or_question(&message.message_id, |id| text!("0x{id:x}"));
+            text!(
                 "for the reply to message {} (id {number}) at {}",
                 message.address,
                 port_of(message)
             )
         }
-        (EdgeKind::Acquires, Some(Node::Mutant(object))) => format!("for mutant {}", object.address),
-        (EdgeKind::Acquires, Some(Node::Lock(node))) => format!("for {}", lock(node)),
+        (EdgeKind::Acquires, Some(Node::Mutant(object))) => text!("for mutant {}", object.address),
+        (EdgeKind::Acquires, Some(Node::Lock(node))) => text!("for {}", lock(node)),
         (EdgeKind::EndOfRequest, Some(Node::Irp(irp))) => {
-            format!("for I/O request {}", irp.address)
+            text!("for I/O request {}", irp.address)
         }
-        (EdgeKind::EndOfThread, _) => "for the end of the thread".to_owned(),
-        (EdgeKind::EndOfProcess, _) => "for the end of the process".to_owned(),
-        _ => "for what comes next".to_owned(),
+        (EdgeKind::EndOfThread, _) => Text::from("for the end of the thread"),
+        (EdgeKind::EndOfProcess, _) => Text::from("for the end of the process"),
+        _ => Text::from("for what comes next"),
     };
-    format!("{own} {what}{suspended} [{}]", certainty.name())
+    text!("{own} {what}{suspended} {}", sure(certainty))
 }
 
 /// How sure the way to the next thread is.
@@ -145,13 +147,13 @@ fn weakest(rest: &[Step]) -> Certainty {
         .unwrap_or(Certainty::Proven)
 }
 
-fn end_line(node: &Node) -> String {
+fn end_line(node: &Node) -> Text {
     match node {
         Node::Port(port) => port_line(port),
         Node::Process(process) => process_line(process),
-        Node::Message(message) => format!("message {}", message.address),
-        Node::Mutant(object) => format!("mutant {}", object.address),
-        Node::CompletionPort(queue) => format!("completion port {}", queue.address),
+        Node::Message(message) => text!("message {}", message.address),
+        Node::Mutant(object) => text!("mutant {}", object.address),
+        Node::CompletionPort(queue) => text!("completion port {}", queue.address),
         Node::Lock(node) => lock(node),
         Node::Thread(node) => thread(node),
         Node::Irp(irp) => pending(irp),
@@ -160,32 +162,32 @@ fn end_line(node: &Node) -> String {
 }
 
 /// `read, I/O request fffffa801a3c0010 (device fffffa801a2f0060)`
-pub fn request(irp: &IrpNode) -> String {
+pub fn request(irp: &IrpNode) -> Text {
     let what = or_question(&irp.major_function, |major| match major {
-        Some(major) => major_function(*major),
-        None => "with no driver: not sent yet, or completed".to_owned(),
+        Some(major) => major_function(*major).into(),
+        None => Text::from("with no driver: not sent yet, or completed"),
     });
     let device = match &irp.device {
-        Value::Known(None) => String::new(),
+        Value::Known(None) => Text::default(),
         device => {
             let device = or_question(device, |device| {
                 device.map_or_else(|| "?".to_owned(), |device| device.to_string())
             });
-            format!(" (device {device})")
+            text!(" (device {device})")
         }
     };
-    format!("{what}, I/O request {}{device}", irp.address)
+    text!("{what}, I/O request {}{device}", irp.address)
 }
 
 /// `I/O pending at \FileSystem\Npfs: read, I/O request fffffa801a3c0010 (device fffffa801a2f0060)`
-pub fn pending(irp: &IrpNode) -> String {
+pub fn pending(irp: &IrpNode) -> Text {
     match &irp.driver {
-        Value::Known(None) => format!("I/O {}", request(irp)),
+        Value::Known(None) => text!("I/O {}", request(irp)),
         driver => {
             let name = or_question(driver, |driver| {
-                driver.as_ref().map_or_else(|| "?".to_owned(), self::driver)
+                driver.as_ref().map_or_else(unknown, self::driver)
             });
-            format!("I/O pending at {name}: {}", request(irp))
+            text!("I/O pending at {name}: {}", request(irp))
         }
     }
 }
@@ -197,28 +199,28 @@ fn major_function(major: MajorFunction) -> String {
 }
 
 /// A driver by its name.
-pub fn driver(driver: &DriverNode) -> String {
+pub fn driver(driver: &DriverNode) -> Text {
     or_question(&driver.name, |name| escape::text(name))
 }
 
 /// `executive resource fffffa801a0c1230, shared by 2: each must release it`
-pub fn lock(lock: &LockNode) -> String {
+pub fn lock(lock: &LockNode) -> Text {
     let owners = match (&lock.owners, lock.unknown) {
-        (_, Some(why)) => format!(", {why}"),
+        (_, Some(why)) => text!(", {why}"),
         (Value::Known(owners), None) if owners.len() > 1 => {
-            format!(", shared by {}: each must release it", owners.len())
+            text!(", shared by {}: each must release it", owners.len())
         }
-        (Value::Known(_), None) => String::new(),
-        (Value::Missing(_), None) => ", owner ?".to_owned(),
+        (Value::Known(_), None) => Text::default(),
+        (Value::Missing(_), None) => text!(", owner {}", unknown()),
     };
-    format!("{} {}{owners}", lock.lock.name(), lock.address)
+    text!("{} {}{owners}", lock.lock.name(), lock.address)
 }
 
-fn process_line(process: &ProcessNode) -> String {
-    format!(
+fn process_line(process: &ProcessNode) -> Text {
+    text!(
         "{} {}  process {}",
         or_question(&process.image, |image| escape::text(image)),
-        or_question(&process.process_id, |id| format!("{id:04x}")),
+        or_question(&process.process_id, |id| text!("{id:04x}")),
         process.address
     )
 }
@@ -245,27 +247,27 @@ pub fn kd_command(node: &Node) -> String {
 }
 
 /// A port with its owner, its messages and its servers.
-pub fn port_line(port: &PortNode) -> String {
+pub fn port_line(port: &PortNode) -> Text {
     let name = match &port.name {
-        Value::Known(Some(name)) => format!(" ({})", escape::text(name)),
-        Value::Known(None) => String::new(),
-        Value::Missing(_) => " (?)".to_owned(),
+        Value::Known(Some(name)) => text!(" ({})", escape::text(name)),
+        Value::Known(None) => Text::default(),
+        Value::Missing(_) => text!(" ({})", unknown()),
     };
     let owner = match &port.owner_process_id {
-        Value::Known(Some(id)) => format!("{} {id:04x}", image(&port.owner)),
-        Value::Known(None) => "nobody".to_owned(),
-        Value::Missing(_) => format!("{} ?", image(&port.owner)),
+        Value::Known(Some(id)) => text!("{} {id:04x}", image(&port.owner)),
+        Value::Known(None) => Text::from("nobody"),
+        Value::Missing(_) => text!("{} {}", image(&port.owner), unknown()),
     };
     let messages = or_question(&port.unreceived, ToString::to_string);
     let servers = or_question(&port.servers, servers);
-    format!(
+    text!(
         "port {}{name} of {owner}: {messages} not received, {servers}",
         port.address
     )
 }
 
 /// `4 threads: 1 idle, 3 blocked`
-pub fn servers(counts: &ServerCounts) -> String {
+pub fn servers(counts: &ServerCounts) -> Text {
     let kinds = [
         (counts.idle, "idle"),
         (counts.blocked, "blocked"),
@@ -274,10 +276,10 @@ pub fn servers(counts: &ServerCounts) -> String {
         (counts.terminated, "ended"),
         (counts.unreadable, "unreadable"),
     ];
-    let known: Vec<String> = kinds
+    let known: Vec<Text> = kinds
         .iter()
         .filter(|(count, _)| *count > 0)
-        .map(|(count, kind)| format!("{count} {kind}"))
+        .map(|(count, kind)| text!("{count} {kind}"))
         .collect();
     let more = if counts.complete.reason().is_some() {
         ", maybe more"
@@ -285,34 +287,34 @@ pub fn servers(counts: &ServerCounts) -> String {
         ""
     };
     let limit = match (&counts.current_count, &counts.maximum_count) {
-        (Some(current), Some(maximum)) if counts.at_limit() => format!(
+        (Some(current), Some(maximum)) if counts.at_limit() => text!(
             " ({} of {} may run)",
             or_question(current, ToString::to_string),
             or_question(maximum, ToString::to_string)
         ),
-        _ => String::new(),
+        _ => Text::default(),
     };
     match known.as_slice() {
-        [] => format!("no thread serves it{more}"),
-        _ => format!(
+        [] => text!("no thread serves it{more}"),
+        _ => text!(
             "{}: {}{more}{limit}",
             plural(counts.total(), "thread"),
-            known.join(", ")
+            joined(known, ", ")
         ),
     }
 }
 
 /// What a blocker is, in one line.
-pub fn blocker(node: &Node, end: RootKind) -> String {
+pub fn blocker(node: &Node, end: RootKind) -> Text {
     match node {
-        Node::Thread(thread_node) => format!(
+        Node::Thread(thread_node) => text!(
             "{}: {}{}",
             thread(thread_node),
             of_thread(thread_node, end),
             why_unreadable(node, end)
         ),
         Node::Irp(irp) if end == RootKind::IoPending => pending(irp),
-        node => format!(
+        node => text!(
             "{}; {}{}",
             end_line(node),
             end.meaning(),
@@ -322,39 +324,39 @@ pub fn blocker(node: &Node, end: RootKind) -> String {
 }
 
 /// `: no message is at fffff8800f4cc950: only zeros are there`
-fn why_unreadable(node: &Node, end: RootKind) -> String {
+fn why_unreadable(node: &Node, end: RootKind) -> Text {
     let hole = node.reason().filter(|_| end == RootKind::Unreadable);
-    hole.map_or_else(String::new, |hole| {
-        format!(": {}", escape::text(&hole.to_string()))
+    hole.map_or_else(Text::default, |hole| {
+        text!(": {}", escape::text(&hole.to_string()))
     })
 }
 
-fn of_thread(thread: &ThreadNode, end: RootKind) -> String {
+fn of_thread(thread: &ThreadNode, end: RootKind) -> Text {
     let meaning = end.meaning();
     match end {
         RootKind::Running => {
-            let processor = or_question(&thread.processor, |number| format!("{number:x}"));
-            format!("{meaning} on processor {processor}")
+            let processor = or_question(&thread.processor, |number| text!("{number:x}"));
+            text!("{meaning} on processor {processor}")
         }
-        RootKind::Ready | RootKind::Terminated | RootKind::Unreadable => meaning.to_owned(),
+        RootKind::Ready | RootKind::Terminated | RootKind::Unreadable => meaning.into(),
         _ => {
             let why = thread.lock_unknown.as_ref();
-            let why = why.map_or_else(String::new, |why| format!("; {}", escape::text(why)));
-            format!("{meaning} ({}{}{why})", reason(thread), objects(thread))
+            let why = why.map_or_else(Text::default, |why| text!("; {}", escape::text(why)));
+            text!("{meaning} ({}{}{why})", reason(thread), objects(thread))
         }
     }
 }
 
 /// Why a thread waits and at what: `UserRequest: SynchronizationEvent fffffa801820f6e0`.
-pub fn doing(thread: &ThreadNode) -> String {
+pub fn doing(thread: &ThreadNode) -> Text {
     let waits = thread.state.known().is_some_and(|state| state.is_waiting());
     if !waits {
-        return "-".to_owned();
+        return Text::from("-");
     }
-    reason(thread) + &objects(thread)
+    reason(thread) + objects(thread)
 }
 
-fn reason(thread: &ThreadNode) -> String {
+fn reason(thread: &ThreadNode) -> Text {
     or_question(&thread.wait_reason, |reason| {
         reason
             .name()
@@ -363,8 +365,8 @@ fn reason(thread: &ThreadNode) -> String {
 }
 
 /// `_KALPC_MESSAGE.WaitingThread @ fffff8800f4cc950 = fffffa801afae6f0`
-pub fn evidence(evidence: &Evidence) -> String {
-    format!(
+pub fn evidence(evidence: &Evidence) -> Text {
+    text!(
         "{} @ {} = {}",
         evidence.field,
         evidence.of,
@@ -372,22 +374,22 @@ pub fn evidence(evidence: &Evidence) -> String {
     )
 }
 
-fn objects(thread: &ThreadNode) -> String {
+fn objects(thread: &ThreadNode) -> Text {
     let objects = thread.wait_objects.known().map_or(&[][..], Vec::as_slice);
-    let named: Vec<String> = objects.iter().take(OBJECTS).map(object).collect();
+    let named: Vec<Text> = objects.iter().take(OBJECTS).map(object).collect();
     let more = if objects.len() > OBJECTS { ", ..." } else { "" };
     match named.as_slice() {
-        [] => String::new(),
-        _ => format!(": {}{more}", named.join(", ")),
+        [] => Text::default(),
+        _ => text!(": {}{more}", joined(named, ", ")),
     }
 }
 
-fn object(object: &WaitObject) -> String {
+fn object(object: &WaitObject) -> Text {
     let kind = or_question(&object.kind, |kind| {
         kind.name()
             .map_or_else(|| format!("0x{:02X}", kind.0), ToOwned::to_owned)
     });
-    format!("{kind} {}", object.address)
+    text!("{kind} {}", object.address)
 }
 
 /// `2 threads of 1 process, the longest wait 00:04:12`
@@ -414,10 +416,10 @@ pub fn plural(count: usize, noun: &str) -> String {
 }
 
 /// What a chain ends at, behind the word for it.
-pub fn end(chain: &Chain) -> String {
+pub fn end(chain: &Chain) -> Text {
     match chain.steps.last() {
-        _ if chain.joins.is_some() => String::new(),
-        Some(last) if chain.end != RootKind::Deadlock => format!(": {}", blocker(&last.node, chain.end)),
-        _ => ": the chain comes back to itself".to_owned(),
+        _ if chain.joins.is_some() => Text::default(),
+        Some(last) if chain.end != RootKind::Deadlock => text!(": {}", blocker(&last.node, chain.end)),
+        _ => Text::from(": the chain comes back to itself"),
     }
 }

@@ -182,7 +182,10 @@ impl Drawing {
                     },
                     label: edge.certainty.name().to_owned(),
                     evidence: if lines <= WITH_EVIDENCE {
-                        edge.evidence.iter().map(wait_lines::evidence).collect()
+                        edge.evidence
+                            .iter()
+                            .map(|evidence| wait_lines::evidence(evidence).into_plain())
+                            .collect()
                     } else {
                         Vec::new()
                     },
@@ -214,7 +217,8 @@ impl Drawing {
                     label: or_question(&port.name, |name| {
                         name.as_ref()
                             .map_or_else(|| port.address.to_string(), |name| escape::text(name))
-                    }),
+                    })
+                    .into_plain(),
                     lines: vec![format!("port {}", port.address)],
                     process: server
                         .map(|server| self.dots[server].label.clone())
@@ -292,7 +296,7 @@ fn dot(node: &Node, deadlock: bool) -> Point {
     let (shape, label, lines, process, state, command) = match node {
         Node::Thread(thread) => (
             Shape::Thread,
-            wait_lines::who(thread),
+            wait_lines::who(thread).into_plain(),
             vec![
                 format!("thread {address}{}", wait_lines::service(thread)),
                 format!("wait: {}", wait_lines::doing(thread)),
@@ -300,7 +304,7 @@ fn dot(node: &Node, deadlock: bool) -> Point {
                 format!("its chain: alpc-dump DUMP chain {address}"),
             ],
             process_label(&thread.process, &thread.process_id),
-            or_question(&thread.state, |state| state.name().unwrap_or("?").to_owned()),
+            or_question(&thread.state, |state| state.name().unwrap_or("?").to_owned()).into_plain(),
             format!("thread {address}"),
         ),
         Node::Message(message) => (
@@ -314,7 +318,8 @@ fn dot(node: &Node, deadlock: bool) -> Point {
             String::new(),
             or_question(&message.queue, |queue| {
                 queue.map_or("in no queue", |queue| queue.name()).to_owned()
-            }),
+            })
+            .into_plain(),
             format!("message {address}"),
         ),
         Node::Port(port) => (
@@ -322,13 +327,14 @@ fn dot(node: &Node, deadlock: bool) -> Point {
             or_question(&port.name, |name| {
                 name.as_ref()
                     .map_or_else(|| address.to_string(), |name| escape::text(name))
-            }),
-            vec![wait_lines::port_line(port)],
+            })
+            .into_plain(),
+            vec![wait_lines::port_line(port).into_plain()],
             match &port.owner_process_id {
                 Value::Known(Some(id)) => process_label(&port.owner, &Value::Known(*id)),
-                _ => wait_lines::image(&port.owner),
+                _ => wait_lines::image(&port.owner).into_plain(),
             },
-            or_question(&port.servers, wait_lines::servers),
+            or_question(&port.servers, wait_lines::servers).into_plain(),
             format!("port {address}"),
         ),
         Node::Process(process) => {
@@ -353,23 +359,27 @@ fn dot(node: &Node, deadlock: bool) -> Point {
         Node::Mutant(_) => object("mutant", address, format!("object {address}")),
         Node::Lock(lock) => {
             let (shape, label, _, process, state, command) = object(lock.lock.name(), address, String::new());
-            let lines = vec![wait_lines::lock(lock), wait_lines::kd_command(node)];
+            let lines = vec![wait_lines::lock(lock).into_plain(), wait_lines::kd_command(node)];
             (shape, label, lines, process, state, command)
         }
         Node::Irp(irp) => (
             Shape::Object,
             format!("I/O request {address}"),
-            vec![wait_lines::pending(irp), wait_lines::kd_command(node)],
+            vec![
+                wait_lines::pending(irp).into_plain(),
+                wait_lines::kd_command(node),
+            ],
             String::new(),
             or_question(&irp.driver, |driver| match driver {
                 Some(driver) => format!("I/O pending at {}", wait_lines::driver(driver)),
                 None => String::new(),
-            }),
+            })
+            .into_plain(),
             String::new(),
         ),
         Node::Driver(driver) => (
             Shape::Object,
-            wait_lines::driver(driver),
+            wait_lines::driver(driver).into_plain(),
             vec![format!("driver {address}"), wait_lines::kd_command(node)],
             String::new(),
             String::new(),
