@@ -17,6 +17,8 @@ use crate::session::Session;
 use crate::text::escape;
 use crate::text::marked::{Text, text};
 use crate::text::rows::or_question;
+use crate::text::rows::unknown;
+use crate::text::rows::unknown_address;
 
 use crate::commands::{Category, Spec, Verb, gathered};
 use crate::options::Options;
@@ -157,7 +159,7 @@ fn connection_lines(connection: &ConnectionRecord, indent: &str, digits: usize) 
 pub fn end(end: &Value<End>, digits: usize) -> Text {
     match end {
         Value::Known(end) => text!("{} {}", end.port, or_question(&end.queued, ToString::to_string)),
-        Value::Missing(_) => text!("{} ?", "?".repeat(digits)),
+        Value::Missing(_) => text!("{} {}", unknown_address(digits), unknown()),
     }
 }
 
@@ -177,6 +179,6 @@ pub fn process(process: Option<&Value<Option<ProcessRef>>>, digits: usize) -> Te
             text!("{}('{image}')", process.address)
         }
         Some(Value::Known(None)) => text!("{}('')", "0".repeat(digits)),
-        _ => text!("{}('?')", "?".repeat(digits)),
+        _ => text!("{}('{}')", unknown_address(digits), unknown()),
     }
 }

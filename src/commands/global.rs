@@ -19,11 +19,12 @@ use crate::output::table::Table;
 use crate::output::table::of;
 use crate::session::Session;
 use crate::text::escape;
-use crate::text::marked::{Cell, Text, text};
+use crate::text::marked::{Text, text};
 use crate::text::rows::Rows;
 use crate::text::rows::or_question;
 use crate::text::rows::short_kind;
 use crate::text::rows::unknown;
+use crate::text::rows::unknown_address;
 
 use crate::commands::{Category, Spec, Verb, gathered};
 use crate::options::Options;
@@ -227,7 +228,7 @@ fn text(record: &Full, kernel: &Kernel<'_>) -> Text {
     rows.number("ViewGranularity", &global.view_granularity, 1);
     match &global.blob_types {
         Value::Known(types) => types.iter().for_each(|blob_type| blob_row(&mut rows, blob_type)),
-        Value::Missing(_) => rows.text("BlobTypes", "?"),
+        Value::Missing(_) => rows.text("BlobTypes", unknown()),
     }
     rows.end_of_list(&global.complete);
     let mut text = rows.finish();
@@ -325,7 +326,7 @@ pub fn edge(edge: &EdgeRecord) -> Text {
     let digits = edge.client_port.digits();
     let id = |value: &Value<Option<u64>>| {
         value.known().map_or_else(
-            || Cell::unreadable("?".repeat(digits)).into(),
+            || unknown_address(digits),
             |id| text!("{:0digits$x}", id.unwrap_or(0)),
         )
     };
@@ -337,7 +338,7 @@ pub fn edge(edge: &EdgeRecord) -> Text {
             }),
         ),
         Value::Known(None) => (Text::from("0".repeat(digits)), Text::default()),
-        Value::Missing(_) => (Cell::unreadable("?".repeat(digits)).into(), unknown()),
+        Value::Missing(_) => (unknown_address(digits), unknown()),
     };
     text!(
         "{} {} {port} {} {name}\n",

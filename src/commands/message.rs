@@ -24,6 +24,7 @@ use crate::text::escape;
 use crate::text::marked::{Text, text};
 use crate::text::rows;
 use crate::text::rows::Rows;
+use crate::text::rows::unknown;
 
 use crate::commands::{Category, Spec, Verb, gathered};
 use crate::options::Options;
@@ -250,7 +251,7 @@ fn details(rows: &mut Rows, record: &MessageRecord, more: &MessageDetails) {
     );
     match &more.payload {
         Value::Known(data) => payload(rows, data),
-        Value::Missing(_) => rows.text("Payload", "?"),
+        Value::Missing(_) => rows.text("Payload", unknown()),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::text::escape;
 use crate::text::marked::{Text, text};
 use crate::text::rows;
 use crate::text::rows::Rows;
+use crate::text::rows::unknown_address;
 use crate::text::thread_line;
 
 use crate::commands::{Category, Spec, Verb};
@@ -158,21 +159,21 @@ fn text(record: &PortRecord, style: Style) -> Text {
 }
 
 /// A port with its name in parentheses; the address alone where it has none.
-fn named_port(value: &Value<Option<NamedPort>>, digits: usize) -> String {
+fn named_port(value: &Value<Option<NamedPort>>, digits: usize) -> Text {
     match value {
         Value::Known(Some(NamedPort {
             address,
             name: Value::Known(Some(name)),
         })) => {
-            format!("{address} ({})", escape::text(name))
+            text!("{address} ({})", escape::text(name))
         }
         Value::Known(Some(NamedPort {
             address,
             name: Value::Known(None),
-        })) => address.to_string(),
-        Value::Known(Some(NamedPort { address, .. })) => format!("{address} (?)"),
-        Value::Known(None) => "0".repeat(digits),
-        Value::Missing(_) => "?".repeat(digits),
+        })) => address.to_string().into(),
+        Value::Known(Some(NamedPort { address, .. })) => text!("{address} ({})", rows::unknown()),
+        Value::Known(None) => "0".repeat(digits).into(),
+        Value::Missing(_) => unknown_address(digits),
     }
 }
 
@@ -351,7 +352,7 @@ fn completion_list(rows: &mut Rows, list: &Value<Option<CompletionListRecord>>) 
     let list = match list {
         Value::Known(Some(list)) => list,
         Value::Known(None) => return,
-        Value::Missing(_) => return rows.text("CompletionListMembers", "?"),
+        Value::Missing(_) => return rows.text("CompletionListMembers", rows::unknown()),
     };
     rows.text("CompletionListMembers", list.address.to_string());
     let mut members = Rows::new(LABEL - 2, rows.digits());

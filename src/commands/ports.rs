@@ -23,6 +23,7 @@ use crate::text::marked::{Text, joined, text};
 use crate::text::rows::or_question;
 use crate::text::rows::short_kind;
 use crate::text::rows::unknown;
+use crate::text::rows::unknown_address;
 
 use crate::commands::{Category, Spec, Verb, gathered};
 use crate::options::Options;
@@ -237,7 +238,7 @@ fn connected_line(record: &ConnectedRecord, digits: usize) -> Text {
     let port = match &record.connection_port {
         Value::Known(Some(port)) => connections::port(port),
         Value::Known(None) => text!("{}('')", "0".repeat(digits)),
-        Value::Missing(_) => text!("{}('?')", "?".repeat(digits)),
+        Value::Missing(_) => text!("{}('{}')", unknown_address(digits), unknown()),
     };
     let mut text = Text::default();
     if let Some(wrong) = record.client.wrong_info {

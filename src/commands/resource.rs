@@ -139,7 +139,7 @@ fn block(resource: &ResourceRecord, manner: Manner) -> Text {
     let members = match &resource.members {
         Value::Known(members) => members,
         Value::Missing(_) => {
-            rows.text("Members", "?");
+            rows.text("Members", rows::unknown());
             return rows.finish();
         }
     };
@@ -200,7 +200,7 @@ fn region(rows: &mut Rows, members: &RegionMembers, manner: Manner) {
 /// A contained list: a row that counts what was found, then an indented block for each.
 fn nested(rows: &mut Rows, label: &str, list: &Value<Nested>, what: &str, manner: Manner) {
     let Value::Known(list) = list else {
-        return rows.text(label, "?");
+        return rows.text(label, rows::unknown());
     };
     rows.text(label, format!("{} {what}(s)", list.resources.len()));
     for resource in &list.resources {
@@ -287,7 +287,7 @@ fn communication_info(rows: &mut Rows, members: &CommunicationInfoMembers) {
     rows.address("CloseMessage", &members.close_message);
     match &members.handle_table {
         Value::Known(table) => handle_table(rows, table),
-        Value::Missing(_) => rows.text("HandleTable", "?".repeat(rows.digits())),
+        Value::Missing(_) => rows.text("HandleTable", rows::unknown_address(rows.digits())),
     }
 }
 
@@ -312,7 +312,7 @@ fn handle_table(rows: &mut Rows, table: &HandleTable) {
 
 /// A list entry, as the debugger writes one.
 fn links(rows: &mut Rows, label: &str, value: &Value<Links>) {
-    let unknown = "?".repeat(rows.digits());
+    let unknown = rows::unknown_address(rows.digits());
     let text = match value {
         Value::Known(Links { flink, blink }) => format!("[ {flink} - {blink} ]"),
         Value::Missing(hole) if hole.is_absence() => "-".to_owned(),

@@ -14,8 +14,8 @@ pub fn lines(object: &ObjectRecord, indent: usize) -> Text {
     let digits = object.address.digits();
     let blanks = " ".repeat(indent);
     let (type_at, type_name) = match &object.object_type {
-        Value::Known(found) => (found.address.to_string(), type_name(found)),
-        Value::Missing(_) => ("?".repeat(digits), Text::from("?")),
+        Value::Known(found) => (found.address.to_string().into(), type_name(found)),
+        Value::Missing(_) => (rows::unknown_address(digits), unknown()),
     };
     let count = |value: &Value<u64>| rows::or_question(value, ToString::to_string);
     let mut text = text!(
@@ -53,10 +53,10 @@ pub fn path_line(object: &ObjectRecord, indent: usize) -> String {
 }
 
 /// An address that may be none: zeros then.
-fn or_zeros(value: &Value<Option<Addr>>, digits: usize) -> String {
+fn or_zeros(value: &Value<Option<Addr>>, digits: usize) -> Text {
     match value {
-        Value::Known(Some(address)) => address.to_string(),
-        Value::Known(None) => "0".repeat(digits),
-        Value::Missing(_) => "?".repeat(digits),
+        Value::Known(Some(address)) => address.to_string().into(),
+        Value::Known(None) => "0".repeat(digits).into(),
+        Value::Missing(_) => rows::unknown_address(digits),
     }
 }

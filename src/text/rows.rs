@@ -18,6 +18,11 @@ pub fn or_question<T, C: Into<Text>>(value: &Value<T>, text: impl FnOnce(&T) -> 
     }
 }
 
+/// What stands for an address that is not known.
+pub fn unknown_address(digits: usize) -> Text {
+    Cell::unreadable("?".repeat(digits)).into()
+}
+
 /// What stands for something that is not known.
 pub fn unknown() -> Text {
     Cell::unreadable("?").into()
@@ -34,7 +39,7 @@ pub fn address(value: &Value<Addr>, digits: usize) -> Text {
     match value {
         Value::Known(address) => address.to_string().into(),
         Value::Missing(reason) if reason.is_absence() => "-".into(),
-        Value::Missing(_) => Cell::unreadable("?".repeat(digits)).into(),
+        Value::Missing(_) => unknown_address(digits),
     }
 }
 
@@ -48,7 +53,7 @@ pub fn reference<T, C: Into<Text>>(
         Value::Known(Some(target)) => text(target).into(),
         Value::Known(None) => "0".repeat(digits).into(),
         Value::Missing(reason) if reason.is_absence() => "-".into(),
-        Value::Missing(_) => Cell::unreadable("?".repeat(digits)).into(),
+        Value::Missing(_) => unknown_address(digits),
     }
 }
 
@@ -158,7 +163,7 @@ impl Rows {
         let text = self.reference(value, |port| match &port.kind {
             Value::Known(Some(kind)) => text!("{} [{kind}]", port.address),
             Value::Known(None) => port.address.to_string().into(),
-            Value::Missing(_) => text!("{} [{}]", port.address, Cell::unreadable("?")),
+            Value::Missing(_) => text!("{} [{}]", port.address, unknown()),
         });
         self.text(label, text);
     }
@@ -200,11 +205,7 @@ impl Rows {
     /// A line that says why a list may go on, when it may.
     pub fn end_of_list(&mut self, complete: &Value<()>) {
         if let Some(hole) = complete.reason() {
-            self.line(text!(
-                "    {} {}",
-                Cell::unreadable("?"),
-                escape::text(&hole.to_string())
-            ));
+            self.line(text!("    {} {}", unknown(), escape::text(&hole.to_string())));
         }
     }
 

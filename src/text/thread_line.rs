@@ -34,7 +34,7 @@ pub fn full(rows: &mut Rows, thread: &ThreadRecord) {
         Value::Known(objects) => objects
             .iter()
             .for_each(|object| rows.line(text!("    {}", wait_object(object)))),
-        Value::Missing(_) => rows.line(text!("    {}", "?".repeat(rows.digits()))),
+        Value::Missing(_) => rows.line(text!("    {}", rows::unknown_address(rows.digits()))),
     }
     match &thread.alpc_wait {
         Value::Known(wait) => {
@@ -42,7 +42,10 @@ pub fn full(rows: &mut Rows, thread: &ThreadRecord) {
                 rows.line(waiting_for_reply(reply));
             }
         }
-        Value::Missing(_) => rows.heading(text!("Waiting over ALPC: {}", "?".repeat(rows.digits()))),
+        Value::Missing(_) => rows.line(text!(
+            "Waiting over ALPC: {}",
+            rows::unknown_address(rows.digits())
+        )),
     }
 }
 
