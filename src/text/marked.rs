@@ -140,25 +140,30 @@ impl Text {
         if outer {
             return Self::from(marked);
         }
+        if !marked.contains([BEGIN, END]) {
+            return marked.into();
+        }
         let mut taken = Self::default();
         let mut open: Vec<(Look, usize)> = Vec::new();
-        let mut letters = marked.chars();
-        while let Some(letter) = letters.next() {
-            match letter {
-                BEGIN => {
-                    let number = letters.next().and_then(|digit| digit.to_digit(10));
-                    let look = number.and_then(|number| Look::ALL.get(number as usize));
-                    open.extend(look.map(|look| (*look, taken.text.len())));
+        let mut rest = marked.as_str();
+        while let Some(at) = rest.find([BEGIN, END]) {
+            taken.text.push_str(&rest[..at]);
+            let begins = rest[at..].starts_with(BEGIN);
+            // Both marks have one byte.
+            rest = &rest[at + 1..];
+            if begins {
+                let look = rest.chars().next().and_then(|digit| digit.to_digit(10));
+                let look = look.and_then(|number| Look::ALL.get(number as usize));
+                if let Some(look) = look {
+                    open.push((*look, taken.text.len()));
+                    rest = &rest[1..];
                 }
-                END => {
-                    if let Some((look, start)) = open.pop().filter(|_| open.is_empty()) {
-                        let end = taken.text.len();
-                        taken.spans.push(Span { start, end, look });
-                    }
-                }
-                letter => taken.text.push(letter),
+            } else if let Some((look, start)) = open.pop().filter(|_| open.is_empty()) {
+                let end = taken.text.len();
+                taken.spans.push(Span { start, end, look });
             }
         }
+        taken.text.push_str(rest);
         taken
     }
 
