@@ -179,7 +179,7 @@ fn text(record: &ChainsRecord, graph: &Graph, digits: usize) -> Text {
 
 fn chain_lines(rows: &mut Rows, chain: &Chain, graph: &Graph, told: &HashMap<NodeId, Addr>) {
     for (at, step) in chain.steps.iter().enumerate() {
-        rows.line(text!("{at}. {}", node(&step.node)));
+        rows.heading(text!("{at}. {}", node(&step.node)));
         if let Node::Thread(thread) = &step.node
             && let Some(why) = thread.service.as_ref().and_then(|service| service.unknown)
         {

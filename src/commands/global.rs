@@ -19,7 +19,7 @@ use crate::output::table::Table;
 use crate::output::table::of;
 use crate::session::Session;
 use crate::text::escape;
-use crate::text::marked::{Text, text};
+use crate::text::marked::{Cell, Look, Text, text};
 use crate::text::rows::Rows;
 use crate::text::rows::or_question;
 use crate::text::rows::short_kind;
@@ -234,11 +234,13 @@ fn text(record: &Full, kernel: &Kernel<'_>) -> Text {
     let mut text = rows.finish();
     if let (Some(list), Some(graph)) = (&record.list, &record.graph) {
         text.push(text!(
-            "\nPorts\n{}",
+            "\n{}\n{}",
+            Cell::new(Look::Heading, "Ports"),
             list.iter().map(ports::line).collect::<Text>()
         ));
         text.push(text!(
-            "\nConnections\n{}",
+            "\n{}\n{}",
+            Cell::new(Look::Heading, "Connections"),
             graph.iter().map(edge).collect::<Text>()
         ));
     }

@@ -17,7 +17,7 @@ use crate::output::table::of;
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
-use crate::text::marked::{Text, text};
+use crate::text::marked::{Look, Text, text};
 use crate::text::object_lines;
 use crate::text::process_lines;
 use crate::text::rows::or_question;
@@ -229,16 +229,15 @@ fn of_process(kernel: &Kernel<'_>, process: ProcessRecord, args: &HandlesArgs) -
     }
 }
 
-fn heading(args: &HandlesArgs) -> String {
-    let mut text = String::from("\n");
+fn heading(args: &HandlesArgs) -> Text {
+    let head = |line: String| Text::all(Look::Heading, line) + "\n\n";
+    let mut text = Text::from("\n");
     if args.process.is_none() {
-        text.push_str("**** NT ACTIVE PROCESS HANDLE DUMP ****\n\n");
+        text.push(head("**** NT ACTIVE PROCESS HANDLE DUMP ****".to_owned()));
     }
     if let Some(object_type) = &args.object_type {
-        text.push_str(&format!(
-            "Searching for handles of type {}\n\n",
-            escape::text(object_type)
-        ));
+        let line = format!("Searching for handles of type {}", escape::text(object_type));
+        text.push(head(line));
     }
     text
 }

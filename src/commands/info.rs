@@ -247,7 +247,7 @@ fn symbols(session: &Session) -> anyhow::Result<SymbolsFound> {
 
 fn text(record: &InfoRecord<'_>, header: &Header) -> Text {
     let mut rows = Rows::new(LABEL, 16);
-    rows.line(escape::text(&record.file));
+    rows.heading(escape::text(&record.file));
     rows.text("File size", text!("{} bytes", record.file_size));
     rows.text("Kind", text!("{}, {}", header.kind, machine(header)));
     rows.text("Windows", windows(header));

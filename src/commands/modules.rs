@@ -16,7 +16,7 @@ use crate::output::table::of;
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
-use crate::text::marked::{Text, text};
+use crate::text::marked::{Look, Text, text};
 use crate::text::rows;
 use crate::text::rows::or_question;
 
@@ -217,7 +217,8 @@ fn named(mut modules: Modules, truth: Option<&Modules>, args: &ModulesArgs) -> a
 }
 
 fn text(record: &Modules, digits: usize) -> Text {
-    let mut text = text!("{:<digits$} {:<digits$}   module name\n", "start", "end");
+    let head = format!("{:<digits$} {:<digits$}   module name", "start", "end");
+    let mut text = Text::all(Look::Heading, head) + '\n';
     for module in &record.modules {
         text.push(line(module, digits));
     }

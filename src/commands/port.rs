@@ -106,7 +106,7 @@ fn text(record: &PortRecord, style: Style) -> Text {
         Style::Classic => "Port @ ",
         Style::Modern => "Port  ",
     };
-    rows.line(text!("{at}{}", record.address));
+    rows.heading(text!("{at}{}", record.address));
     rows.text(
         "Type",
         rows::or_question(&record.kind, |kind| {

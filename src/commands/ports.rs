@@ -19,7 +19,7 @@ use crate::output::table::of;
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
-use crate::text::marked::{Text, joined, text};
+use crate::text::marked::{Cell, Look, Text, joined, text};
 use crate::text::rows::or_question;
 use crate::text::rows::short_kind;
 use crate::text::rows::unknown;
@@ -229,8 +229,11 @@ fn of_process(record: &ProcessPortsRecord) -> Text {
         .map(|port| connected_line(port, process.digits()))
         .collect();
     let gap = gap(&record.complete).unwrap_or_default();
+    let head = |line: String| Cell::new(Look::Heading, line);
     text!(
-        "\nPorts created by the process {process}:\n\n{created}Ports the process {process} is connected to:\n\n{connected}{gap}\n\n"
+        "\n{}\n\n{created}{}\n\n{connected}{gap}\n\n",
+        head(format!("Ports created by the process {process}:")),
+        head(format!("Ports the process {process} is connected to:"))
     )
 }
 

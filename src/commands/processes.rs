@@ -18,7 +18,7 @@ use crate::output::table::of;
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
-use crate::text::marked::{Text, text};
+use crate::text::marked::{Look, Text, text};
 use crate::text::process_lines;
 use crate::text::rows::or_question;
 use crate::text::thread_line;
@@ -166,12 +166,13 @@ fn block(process: &ProcessRecord) -> Text {
     text!("{}\n", process_lines::lines(process))
 }
 
-fn heading(pointer_size: u32) -> String {
+fn heading(pointer_size: u32) -> Text {
     let digits = if pointer_size == 4 { 8 } else { 16 };
-    format!(
-        "{:<digits$}   Cid ParentCid Session Threads Handles Image\n",
+    let head = format!(
+        "{:<digits$}   Cid ParentCid Session Threads Handles Image",
         "PROCESS"
-    )
+    );
+    Text::all(Look::Heading, head) + '\n'
 }
 
 fn line(process: &ProcessRecord) -> Text {

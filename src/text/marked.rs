@@ -175,6 +175,14 @@ impl Text {
         Self { text, spans }
     }
 
+    /// The same, with a look for all that has none.
+    pub fn looking(&self, look: Look) -> Self {
+        let pieces = self.pieces();
+        pieces
+            .map(|(piece, own)| Self::all(own.unwrap_or(look), piece))
+            .collect()
+    }
+
     /// The words alone.
     pub fn plain(&self) -> &str {
         &self.text

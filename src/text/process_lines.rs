@@ -5,7 +5,7 @@ use alpc::process::ProcessRecord;
 use alpc::process::roots::FoundBy;
 
 use crate::text::escape;
-use crate::text::marked::{Text, text};
+use crate::text::marked::{Cell, Look, Text, text};
 use crate::text::rows;
 
 /// `PROCESS …` and the three lines below it.
@@ -16,8 +16,8 @@ pub fn lines(process: &ProcessRecord) -> Text {
         session.map_or_else(|| "none".to_owned(), |session| session.to_string())
     });
     let mut text = text!(
-        "PROCESS {}\n    SessionId: {session}  Cid: {}    Peb: {}  ParentCid: {}\n    DirBase: {}  ObjectTable: {}  HandleCount: {}.\n    Image: {}\n",
-        process.address,
+        "{}\n    SessionId: {session}  Cid: {}    Peb: {}  ParentCid: {}\n    DirBase: {}  ObjectTable: {}  HandleCount: {}.\n    Image: {}\n",
+        Cell::new(Look::Heading, format!("PROCESS {}", process.address)),
         id(&process.process_id),
         rows::or_question(&process.peb, |peb| text!("{:08x}", peb.u64())),
         id(&process.parent_process_id),

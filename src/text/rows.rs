@@ -95,12 +95,12 @@ impl Rows {
 
     /// A line that says what those below are about.
     pub fn heading(&mut self, line: impl Into<Text>) {
-        self.line(Text::all(Look::Heading, line.into().into_plain()));
+        self.look(Look::Heading, line);
     }
 
     /// A line of a look of its own.
     pub fn look(&mut self, look: Look, line: impl Into<Text>) {
-        self.line(Text::all(look, line.into().into_plain()));
+        self.line(line.into().looking(look));
     }
 
     /// A row with ready text.

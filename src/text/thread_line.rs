@@ -17,7 +17,7 @@ pub fn short(thread: &ThreadRecord) -> String {
 /// The lines of a thread in a list of processes: what it is and does, what it waits for, and in the first
 /// column the ALPC message whose reply it waits for.
 pub fn full(rows: &mut Rows, thread: &ThreadRecord) {
-    rows.line(text!("{} {}", head(thread), state_in_full(thread)));
+    rows.heading(text!("{} {}", head(thread), state_in_full(thread)));
     if thread.idle && !matches!(thread.found_by, Some(FoundBy::Idle { .. })) {
         rows.heading("The idle thread of its processor, which has nothing else to do");
     }
