@@ -234,7 +234,7 @@ fn node(node: &Node) -> Text {
         Node::Message(message) => text!(
             "message {}  id {} {} at {}",
             message.address,
-            or_question(&message.message_id, |id| text!("0x{id:x}")),
+            or_question(&message.message_id, |id| format!("0x{id:x}")),
             or_question(&message.message_type, ToString::to_string),
             wait_lines::port_of(message)
         ),
@@ -246,7 +246,7 @@ fn node(node: &Node) -> Text {
             "process {}  {} {}",
             process.address,
             or_question(&process.image, |image| escape::text(image)),
-            or_question(&process.process_id, |id| text!("{id:04x}")),
+            or_question(&process.process_id, |id| format!("{id:04x}")),
         ),
         Node::Irp(irp) => wait_lines::pending(irp),
         Node::Driver(driver) => text!("driver {}  {}", driver.address, wait_lines::driver(driver)),

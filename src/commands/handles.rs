@@ -272,7 +272,7 @@ fn handle_text(record: &HandleRecord, verbose: bool) -> Text {
         .attributes
         .names()
         .iter()
-        .map(|name| text!(" ({name})"))
+        .map(|name| format!(" ({name})"))
         .collect();
     let mut text = text!(
         "{:04x}: Object: {}  GrantedAccess: {:08x}{attributes} Entry: {}\n{}",

@@ -323,6 +323,6 @@ fn place(data: &Payload, offset: u64) -> Addr {
 
 /// Process and thread id as the debugger writes them: `033c.3c40`.
 fn client_id(process: &Value<u64>, thread: &Value<u64>) -> Text {
-    let id = |value: &Value<u64>| rows::or_question(value, |id| text!("{id:04x}"));
+    let id = |value: &Value<u64>| rows::or_question(value, |id| format!("{id:04x}"));
     text!("{}.{}", id(process), id(thread))
 }

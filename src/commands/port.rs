@@ -277,11 +277,11 @@ fn counted_and_walked(queue: &QueueRecord) -> Text {
 }
 
 fn message_line(message: &QueuedMessage, digits: usize) -> Text {
-    let id = |value: &Value<u64>| rows::or_question(value, |id| text!("{id:04x}"));
+    let id = |value: &Value<u64>| rows::or_question(value, |id| format!("{id:04x}"));
     text!(
         "{} {} {}:{} {} {} {}",
         message.address,
-        rows::or_question(&message.message_id, |id| text!("{id:08x}")),
+        rows::or_question(&message.message_id, |id| format!("{id:08x}")),
         id(&message.client_process_id),
         id(&message.client_thread_id),
         rows::address(&message.server_thread, digits),

@@ -176,7 +176,7 @@ fn heading(pointer_size: u32) -> Text {
 }
 
 fn line(process: &ProcessRecord) -> Text {
-    let id = |value: &Value<u64>| or_question(value, |id| text!("{id:04x}"));
+    let id = |value: &Value<u64>| or_question(value, |id| format!("{id:04x}"));
     let count = |value: &Value<u64>| or_question(value, ToString::to_string);
     let session = or_question(&process.session, |session| {
         session.map_or_else(|| "none".to_owned(), |session| session.to_string())

@@ -124,7 +124,7 @@ fn cells(row: &WaitRow) -> [Text; 7] {
         text!(
             "{} {}",
             row.message.address,
-            or_question(&row.message.message_id, |id| text!("0x{id:x}"))
+            or_question(&row.message.message_id, |id| format!("0x{id:x}"))
         ),
         wait_lines::port_of(&row.message),
         server,

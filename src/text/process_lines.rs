@@ -11,7 +11,7 @@ use crate::text::rows;
 /// `PROCESS …` and the three lines below it.
 pub fn lines(process: &ProcessRecord) -> Text {
     let digits = process.address.digits();
-    let id = |value: &Value<u64>| rows::or_question(value, |id| text!("{id:04x}"));
+    let id = |value: &Value<u64>| rows::or_question(value, |id| format!("{id:04x}"));
     let session = rows::or_question(&process.session, |session| {
         session.map_or_else(|| "none".to_owned(), |session| session.to_string())
     });
@@ -21,9 +21,9 @@ pub fn lines(process: &ProcessRecord) -> Text {
         id(&process.process_id),
         rows::or_question(&process.peb, |peb| text!("{:08x}", peb.u64())),
         id(&process.parent_process_id),
-        rows::or_question(&process.directory_table_base, |base| text!("{base:08x}")),
+        rows::or_question(&process.directory_table_base, |base| format!("{base:08x}")),
         rows::reference(&process.object_table, digits, ToString::to_string),
-        rows::or_question(&process.handle_count, |count| text!("{count:>3}")),
+        rows::or_question(&process.handle_count, |count| format!("{count:>3}")),
         image(process),
     );
     if let Some(label) = idle(process) {

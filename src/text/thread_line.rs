@@ -58,7 +58,7 @@ fn wait_object(object: &WaitObject) -> Text {
     if let Some(limit) = &object.limit {
         line.push(text!(
             " Limit {}",
-            rows::or_question(limit, |limit| text!("0x{limit:x}"))
+            rows::or_question(limit, |limit| format!("0x{limit:x}"))
         ));
     }
     if let Some(owner) = &object.owner {
@@ -88,7 +88,7 @@ fn waiting_for_reply(reply: &ReplyWait) -> Text {
 
 fn head(thread: &ThreadRecord) -> Text {
     let digits = thread.address.digits();
-    let id = |value: &Value<u64>| rows::or_question(value, |id| text!("{id:04x}"));
+    let id = |value: &Value<u64>| rows::or_question(value, |id| format!("{id:04x}"));
     text!(
         "THREAD {}  Cid {}.{}  Teb: {} Win32Thread: {}",
         thread.address,
@@ -104,7 +104,7 @@ pub fn state(thread: &ThreadRecord) -> Text {
     rows::or_question(&thread.state, |state| match state.name() {
         Some("Waiting") => Text::from("WAIT"),
         Some("Running") => {
-            let processor = rows::or_question(&thread.processor, |number| text!("{number:x}"));
+            let processor = rows::or_question(&thread.processor, |number| format!("{number:x}"));
             text!("RUNNING on processor {processor}")
         }
         Some(name) => name.to_ascii_uppercase().into(),

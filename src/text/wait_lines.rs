@@ -45,7 +45,7 @@ pub fn service(thread: &ThreadNode) -> String {
 
 /// `svchost.exe 033c.3c40`
 pub fn who(thread: &ThreadNode) -> Text {
-    let id = |value: &Value<u64>| or_question(value, |id| text!("{id:04x}"));
+    let id = |value: &Value<u64>| or_question(value, |id| format!("{id:04x}"));
     text!(
         "{} {}.{}",
         image(&thread.process),
@@ -113,7 +113,7 @@ fn thread_line(node: &ThreadNode, step: &Step, rest: &[Step]) -> Text {
     let certainty = weakest(rest);
     let what = match (edge.edge, rest.get(1).map(|next| &next.node)) {
         (EdgeKind::Reply, Some(Node::Message(message))) => {
-            let number = or_question(&message.message_id, |id| text!("0x{id:x}"));
+            let number = or_question(&message.message_id, |id| format!("0x{id:x}"));
             text!(
                 "for the reply to message {} (id {number}) at {}",
                 message.address,
@@ -220,7 +220,7 @@ fn process_line(process: &ProcessNode) -> Text {
     text!(
         "{} {}  process {}",
         or_question(&process.image, |image| escape::text(image)),
-        or_question(&process.process_id, |id| text!("{id:04x}")),
+        or_question(&process.process_id, |id| format!("{id:04x}")),
         process.address
     )
 }
@@ -335,7 +335,7 @@ fn of_thread(thread: &ThreadNode, end: RootKind) -> Text {
     let meaning = end.meaning();
     match end {
         RootKind::Running => {
-            let processor = or_question(&thread.processor, |number| text!("{number:x}"));
+            let processor = or_question(&thread.processor, |number| format!("{number:x}"));
             text!("{meaning} on processor {processor}")
         }
         RootKind::Ready | RootKind::Terminated | RootKind::Unreadable => meaning.into(),
