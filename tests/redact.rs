@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use support::synthetic::{Sample, lines_and_messages};
-use support::{Run, alpc_dump, fixture};
+use support::{Run, alpc_dump, alpc_dump_in, fixture};
 use synth::world::{Built, PortKind};
 use synth::worlds;
 use synth::worlds::hang::Io;
@@ -693,8 +693,12 @@ fn nothing_that_was_typed_is_told() {
         "{global:?}"
     );
     let mut count = 0;
+    // What --output makes of a bare name stays out of the sources.
+    let elsewhere = tempfile::tempdir().unwrap();
     let mut tried = |command: &[&str], format: &str| {
-        let run = sample.run(&[ALL, &["--format", format], command].concat());
+        let dump = sample.dump();
+        let line = [&[dump.to_str().unwrap()][..], ALL, &["--format", format], command].concat();
+        let run = alpc_dump_in(elsewhere.path(), &line);
         assert_without(&written(&run), &secret, &format!("{command:?} {format}"));
         count += 1;
     };
