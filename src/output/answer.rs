@@ -190,7 +190,7 @@ impl Answer {
 
     /// The same without what the command line and this machine must not tell.
     pub fn redacted(mut self, redactor: &Redactor) -> Self {
-        if !self.drawn {
+        if !self.drawn && redactor.hides_paths() {
             self.text = self.text.reworded(|piece| redactor.view(piece));
         }
         let said = self.notes.iter_mut().chain(&mut self.errors);

@@ -197,7 +197,11 @@ impl<'o> Records<'o> {
             all.push(text);
             return Ok(());
         }
-        let text = text.into().reworded(|piece| self.dump.redactor.view(piece));
+        let text = text.into();
+        let text = match self.dump.redactor.hides_paths() {
+            true => text.reworded(|piece| self.dump.redactor.view(piece)),
+            false => text,
+        };
         let text = if self.narrow {
             text.reworded(narrow::text)
         } else {
