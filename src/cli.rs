@@ -77,14 +77,21 @@ macro_rules! commands {
         }
 
         impl Command {
-            /// What it is and does.
+            /// What it does.
             pub fn verb(&self) -> &dyn Verb {
                 match self {
                     $(Self::$name(args) => args,)*
                 }
             }
 
-            /// The same, to be changed.
+            /// What is known of it.
+            pub fn spec(&self) -> &'static Spec {
+                match self {
+                    $(Self::$name(_) => &<$args>::SPEC,)*
+                }
+            }
+
+            /// What it does, to be changed.
             pub fn verb_mut(&mut self) -> &mut dyn Verb {
                 match self {
                     $(Self::$name(args) => args,)*
@@ -98,34 +105,34 @@ macro_rules! commands {
 }
 
 commands! {
-    Hang: commands::HangArgs,
-    Chain: commands::ChainArgs,
-    Waits: commands::WaitsArgs,
-    Graph: commands::GraphArgs,
-    Triage: commands::TriageArgs,
-    Message: commands::MessageArgs,
-    Port: commands::PortArgs,
-    Resource: commands::ResourceArgs,
-    Global: commands::GlobalArgs,
-    Connections: commands::ConnectionsArgs,
-    Ports: commands::PortsArgs,
-    Analyze: commands::AnalyzeArgs,
-    Threads: commands::ThreadsArgs,
-    Thread: commands::ThreadArgs,
-    Processes: commands::ProcessesArgs,
-    Process: commands::ProcessArgs,
-    Handles: commands::HandlesArgs,
-    Object: commands::ObjectArgs,
-    Modules: commands::ModulesArgs,
-    Dt: commands::DtArgs,
-    Check: commands::CheckArgs,
-    Diff: commands::DiffArgs,
-    Info: commands::InfoArgs,
-    Symbols: commands::SymbolsArgs,
-    Pack: commands::PackArgs,
-    Schema: commands::SchemaArgs,
-    Completions: commands::CompletionsArgs,
-    Man: commands::ManArgs,
+    Hang: commands::hang::HangArgs,
+    Chain: commands::chain::ChainArgs,
+    Waits: commands::waits::WaitsArgs,
+    Graph: commands::graph::GraphArgs,
+    Triage: commands::triage::TriageArgs,
+    Message: commands::message::MessageArgs,
+    Port: commands::port::PortArgs,
+    Resource: commands::resource::ResourceArgs,
+    Global: commands::global::GlobalArgs,
+    Connections: commands::connections::ConnectionsArgs,
+    Ports: commands::ports::PortsArgs,
+    Analyze: commands::analyze::AnalyzeArgs,
+    Threads: commands::threads::ThreadsArgs,
+    Thread: commands::thread::ThreadArgs,
+    Processes: commands::processes::ProcessesArgs,
+    Process: commands::processes::ProcessArgs,
+    Handles: commands::handles::HandlesArgs,
+    Object: commands::object::ObjectArgs,
+    Modules: commands::modules::ModulesArgs,
+    Dt: commands::dt::DtArgs,
+    Check: commands::check::CheckArgs,
+    Diff: commands::diff::DiffArgs,
+    Info: commands::info::InfoArgs,
+    Symbols: commands::symbols::SymbolsArgs,
+    Pack: commands::pack::PackArgs,
+    Schema: commands::about::SchemaArgs,
+    Completions: commands::about::CompletionsArgs,
+    Man: commands::about::ManArgs,
 }
 
 /// Reads the arguments.
@@ -149,7 +156,7 @@ pub fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
 
 /// Lines of `-c` are commands themselves. Beside another one, one of the two would be left undone.
 fn lines_beside(command: &Command) -> clap::Error {
-    let name = command.verb().spec().name;
+    let name = command.spec().name();
     Cli::command().error(
         ErrorKind::ArgumentConflict,
         format!(
@@ -186,7 +193,7 @@ fn categories(whole: &clap::Command) -> String {
         text.push_str(&format!("{}:\n", category.title()));
         let specs = SPECS.iter().filter(|spec| spec.category == category);
         let help = (category == Category::Program).then_some("help");
-        for name in specs.map(|spec| spec.name).chain(help) {
+        for name in specs.map(|spec| spec.name()).chain(help) {
             text.push_str(&format!("  {name:<12} {}\n", about(name)));
         }
         text.push('\n');
@@ -206,7 +213,7 @@ impl Cli {
         let mut cli = Self::from_arg_matches(matches)?;
         cli.options.format_given = matches.value_source("format") == Some(ValueSource::CommandLine);
         cli.options.several_dumps = cli.dumps.len() > 1;
-        cli.options.command = cli.verb().map(|verb| verb.spec().name);
+        cli.options.command = cli.command.as_ref().map(|command| command.spec().name());
         Ok(cli)
     }
 
@@ -218,7 +225,7 @@ impl Cli {
     /// The same run with another command.
     pub fn with(&self, command: Command) -> Self {
         let mut cli = self.clone();
-        cli.options.command = Some(command.verb().spec().name);
+        cli.options.command = Some(command.spec().name());
         cli.command = Some(command);
         cli
     }

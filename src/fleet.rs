@@ -25,7 +25,7 @@ use serde_json::Value as Json;
 
 use crate::asked;
 use crate::cli::Cli;
-use crate::commands::TriageArgs;
+use crate::commands::triage::TriageArgs;
 use crate::commands::triage::groups::Groups;
 use crate::commands::triage::ignored::Ignored;
 use crate::commands::triage::record::Record;

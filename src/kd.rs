@@ -12,7 +12,8 @@ use clap::{CommandFactory, Parser};
 
 use crate::address;
 use crate::cli::{Cli, Command, SPECS};
-use crate::commands::{ProcessArgs, ThreadsArgs};
+use crate::commands::processes::ProcessArgs;
+use crate::commands::threads::ThreadsArgs;
 use crate::failure::Failure;
 use crate::failure::Status;
 use crate::options::Style;

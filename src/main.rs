@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 
 use crate::cli::{Cli, Command};
-use crate::commands::DiffArgs;
+use crate::commands::diff::DiffArgs;
 use crate::failure::Failure;
 use crate::failure::Status;
 use crate::host::target::Target;

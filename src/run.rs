@@ -93,7 +93,11 @@ fn refuse_memory(options: &Options, verb: &dyn Verb) -> anyhow::Result<()> {
 pub fn refuse_format(options: &Options, verb: &dyn Verb) -> anyhow::Result<()> {
     let why = match options.format {
         format if verb.writes(format) => return Ok(()),
-        Format::Csv => format!("{} gives no table: csv is for {}", verb.spec().name, tables()),
+        Format::Csv => format!(
+            "{} gives no table: csv is for {}",
+            options.command.unwrap_or("this"),
+            tables()
+        ),
         Format::Junit => "only check writes JUnit XML: use --format text or json here".to_owned(),
         format if format.is_drawing() => "only graph can be drawn: use --format text or json here".to_owned(),
         _ => return Ok(()),
@@ -110,8 +114,8 @@ fn tables() -> String {
         let plain = tables.clone().any(|table| table.option.is_none());
         let tables = tables.filter(move |table| table.option.is_none() || !plain);
         tables.map(|table| match table.option {
-            Some(option) => format!("{} {option}", spec.name),
-            None => spec.name.to_owned(),
+            Some(option) => format!("{} {option}", spec.name()),
+            None => spec.name().to_owned(),
         })
     });
     // The rows of diff are no dump's alone, and at hand all at once.

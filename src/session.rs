@@ -1,7 +1,7 @@
 //! One opened dump as the commands see it: with what is withheld of it, where reads are noted, and failures that say
 //! what to do next on the command line.
 
-use std::cell::{Ref, RefCell};
+use std::cell::{OnceCell, Ref, RefCell};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -25,6 +25,8 @@ pub struct Session {
     trace: RefCell<Option<Arc<Trace>>>,
     redaction: Option<Arc<Redaction>>,
     redactor: RefCell<Redactor>,
+    /// Set once what the search for symbols looked at is known to who must not replace or tell it.
+    learned: OnceCell<()>,
 }
 
 /// Symbol files that are named one by one because they cannot be used.
@@ -46,6 +48,7 @@ impl Session {
             redaction,
             system: System::of(dump, &symbols),
             trace: RefCell::new(None),
+            learned: OnceCell::new(),
         })
     }
 
@@ -64,6 +67,11 @@ impl Session {
     /// Looks for the kernel's symbols, and learns which files that read.
     pub fn choose(&self) -> anyhow::Result<&Chosen> {
         let chosen = self.system.choose().map_err(failure)?;
+        self.learned.get_or_init(|| self.learn(chosen));
+        Ok(chosen)
+    }
+
+    fn learn(&self, chosen: &Chosen) {
         chosen
             .files()
             .for_each(|path| guard::reads(path, "a symbol file"));
@@ -77,7 +85,6 @@ impl Session {
             .iter()
             .filter_map(|table| table.origin().path())
             .for_each(|path| redactor.learn_symbols(path));
-        Ok(chosen)
     }
 
     /// The kernel's whole symbol table.

@@ -19,7 +19,6 @@ pub struct SchemaArgs {
 impl SchemaArgs {
     /// What is known of it.
     pub const SPEC: Spec = Spec {
-        name: "schema",
         category: Category::Program,
         switches: &[],
         shape: Shape {
@@ -32,10 +31,6 @@ impl SchemaArgs {
 }
 
 impl Verb for SchemaArgs {
-    fn spec(&self) -> &'static Spec {
-        &Self::SPEC
-    }
-
     fn run(&self, _: &Options, _: &Session) -> anyhow::Result<Answer> {
         Err(needs_no_dump(&Self::SPEC))
     }
@@ -56,7 +51,6 @@ pub struct CompletionsArgs {
 impl CompletionsArgs {
     /// What is known of it.
     pub const SPEC: Spec = Spec {
-        name: "completions",
         category: Category::Program,
         switches: &[],
         shape: Shape {
@@ -69,10 +63,6 @@ impl CompletionsArgs {
 }
 
 impl Verb for CompletionsArgs {
-    fn spec(&self) -> &'static Spec {
-        &Self::SPEC
-    }
-
     fn run(&self, _: &Options, _: &Session) -> anyhow::Result<Answer> {
         Err(needs_no_dump(&Self::SPEC))
     }
@@ -89,7 +79,6 @@ pub struct ManArgs {
 impl ManArgs {
     /// What is known of it.
     pub const SPEC: Spec = Spec {
-        name: "man",
         category: Category::Program,
         switches: &[],
         shape: Shape {
@@ -102,10 +91,6 @@ impl ManArgs {
 }
 
 impl Verb for ManArgs {
-    fn spec(&self) -> &'static Spec {
-        &Self::SPEC
-    }
-
     fn run(&self, _: &Options, _: &Session) -> anyhow::Result<Answer> {
         Err(needs_no_dump(&Self::SPEC))
     }

@@ -12,7 +12,7 @@ use crate::output::table::of;
 use crate::session::Session;
 use crate::text::escape;
 
-use crate::commands::{Category, Spec, Verb, gathered};
+use crate::commands::{Category, Spec, Verb};
 use crate::options::Options;
 use clap::Args;
 
@@ -23,7 +23,6 @@ pub struct AnalyzeArgs {}
 impl AnalyzeArgs {
     /// What is known of it.
     pub const SPEC: Spec = Spec {
-        name: "analyze",
         category: Category::Views,
         switches: &[("analyze", &["analyze"])],
         shape: Shape {
@@ -36,14 +35,6 @@ impl AnalyzeArgs {
 }
 
 impl Verb for AnalyzeArgs {
-    fn spec(&self) -> &'static Spec {
-        &Self::SPEC
-    }
-
-    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
-        gathered(self, options, session)
-    }
-
     fn table(&self) -> Option<Table> {
         Some(TABLE)
     }
@@ -54,7 +45,18 @@ impl Verb for AnalyzeArgs {
         session: &Session,
         records: &mut Records<'_>,
     ) -> anyhow::Result<Answer> {
-        self::records(options, session, records)
+        let kernel = open_kernel(options, session, records)?;
+        let mut analysis = analyze::analyze(&kernel);
+        let found = !analysis.findings.is_empty();
+        let text = records.text(|| text(&analysis));
+        for finding in analysis.findings.drain(..) {
+            records.row(TABLE.record, &finding, |_| String::new())?;
+        }
+        Ok(Answer::of(&analysis)?
+            .with_records_in(Place::Member("findings"))
+            .with_text(text)
+            .served_by(&kernel)
+            .finding(found))
     }
 }
 
@@ -65,22 +67,6 @@ pub const TABLE: Table = Table {
     row: of::<Finding>,
     rest: (of::<Analysis>, Some("findings")),
 };
-
-/// The findings one by one.
-pub fn records(options: &Options, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
-    let kernel = open_kernel(options, session, records)?;
-    let mut analysis = analyze::analyze(&kernel);
-    let found = !analysis.findings.is_empty();
-    let text = records.text(|| text(&analysis));
-    for finding in analysis.findings.drain(..) {
-        records.row(TABLE.record, &finding, |_| String::new())?;
-    }
-    Ok(Answer::of(&analysis)?
-        .with_records_in(Place::Member("findings"))
-        .with_text(text)
-        .served_by(&kernel)
-        .finding(found))
-}
 
 fn text(record: &Analysis) -> String {
     let findings: String = record

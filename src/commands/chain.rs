@@ -47,7 +47,6 @@ pub struct ChainArgs {
 impl ChainArgs {
     /// What is known of it.
     pub const SPEC: Spec = Spec {
-        name: "chain",
         category: Category::Waits,
         switches: &[],
         shape: Shape {
@@ -60,12 +59,34 @@ impl ChainArgs {
 }
 
 impl Verb for ChainArgs {
-    fn spec(&self) -> &'static Spec {
-        &Self::SPEC
-    }
-
     fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
-        run(options, session, self)
+        let kernel = session.kernel()?;
+        let (graph, mut chains) = match start(&kernel, &self.start)? {
+            Start::Thread(thread) => {
+                let (graph, node) = alpc::wait::waits_with_thread(&kernel, thread);
+                let chain = Chain::from(&graph, node);
+                (graph, vec![chain])
+            }
+            Start::Message(message) => {
+                let (graph, node) = alpc::wait::waits_with_message(&kernel, message);
+                let chain = Chain::from(&graph, node);
+                (graph, vec![chain])
+            }
+            Start::Process(process) => {
+                let graph = alpc::wait::waits(&kernel);
+                let chains = graph.chains_of_process(process);
+                (graph, chains)
+            }
+        };
+        if self.candidates {
+            for chain in &mut chains {
+                add_candidates(&kernel, &graph, chain);
+            }
+        }
+        hang::add_suspects_of(&kernel, &mut chains);
+        let record = ChainsRecord { chains };
+        let text = || text(&record, &graph, kernel.addr(kernel.base()).digits());
+        Ok(Answer::large(options, &record, text)?.served_by(&kernel))
     }
 
     fn named(&self) -> Vec<String> {
@@ -87,36 +108,6 @@ enum Start {
     Thread(Gva),
     Message(Gva),
     Process(Gva),
-}
-
-pub fn run(options: &Options, session: &Session, args: &ChainArgs) -> anyhow::Result<Answer> {
-    let kernel = session.kernel()?;
-    let (graph, mut chains) = match start(&kernel, &args.start)? {
-        Start::Thread(thread) => {
-            let (graph, node) = alpc::wait::waits_with_thread(&kernel, thread);
-            let chain = Chain::from(&graph, node);
-            (graph, vec![chain])
-        }
-        Start::Message(message) => {
-            let (graph, node) = alpc::wait::waits_with_message(&kernel, message);
-            let chain = Chain::from(&graph, node);
-            (graph, vec![chain])
-        }
-        Start::Process(process) => {
-            let graph = alpc::wait::waits(&kernel);
-            let chains = graph.chains_of_process(process);
-            (graph, chains)
-        }
-    };
-    if args.candidates {
-        for chain in &mut chains {
-            add_candidates(&kernel, &graph, chain);
-        }
-    }
-    hang::add_suspects_of(&kernel, &mut chains);
-    let record = ChainsRecord { chains };
-    let text = || text(&record, &graph, kernel.addr(kernel.base()).digits());
-    Ok(Answer::large(options, &record, text)?.served_by(&kernel))
 }
 
 fn start(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Start> {

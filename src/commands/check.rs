@@ -25,7 +25,7 @@ use crate::text::time;
 use crate::text::wait_lines::plural;
 
 use crate::commands::NamedFile;
-use crate::commands::{Category, Spec, Verb, gathered};
+use crate::commands::{Category, Spec, Verb};
 use crate::options::Format;
 use crate::options::Options;
 use std::path::PathBuf;
@@ -43,7 +43,6 @@ pub struct CheckArgs {
 impl CheckArgs {
     /// What is known of it.
     pub const SPEC: Spec = Spec {
-        name: "check",
         category: Category::Gates,
         switches: &[],
         shape: Shape {
@@ -56,14 +55,6 @@ impl CheckArgs {
 }
 
 impl Verb for CheckArgs {
-    fn spec(&self) -> &'static Spec {
-        &Self::SPEC
-    }
-
-    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
-        gathered(self, options, session)
-    }
-
     fn table(&self) -> Option<Table> {
         Some(TABLE)
     }
@@ -74,7 +65,27 @@ impl Verb for CheckArgs {
         session: &Session,
         records: &mut Records<'_>,
     ) -> anyhow::Result<Answer> {
-        self::records(options, session, self, records)
+        redact::refuse_comparing(options)?;
+        let rules = rules::read(&self.rules)?;
+        let kernel = open_kernel(options, session, records)?;
+        let facts = Facts::new(&kernel);
+        let mut record = CheckRecord::new(self);
+        // The heading counts them all.
+        let mut lines = String::new();
+        for rule in &rules {
+            let condition = condition(&facts, rule);
+            record.count(condition.outcome.verdict);
+            records.row(TABLE.record, &condition, |condition| {
+                lines.push_str(&line(condition));
+                String::new()
+            })?;
+        }
+        let text = records.text(|| heading(&record) + &lines);
+        Ok(Answer::of(&record)?
+            .with_records_in(Place::Member("conditions"))
+            .with_text(text)
+            .served_by(&kernel)
+            .ends_with(record.status()))
     }
 
     fn tells_verdict(&self) -> bool {
@@ -164,36 +175,6 @@ impl CheckRecord {
             _ => Status::Finding,
         }
     }
-}
-
-/// The conditions one by one.
-pub fn records(
-    options: &Options,
-    session: &Session,
-    args: &CheckArgs,
-    records: &mut Records<'_>,
-) -> anyhow::Result<Answer> {
-    redact::refuse_comparing(options)?;
-    let rules = rules::read(&args.rules)?;
-    let kernel = open_kernel(options, session, records)?;
-    let facts = Facts::new(&kernel);
-    let mut record = CheckRecord::new(args);
-    // The heading counts them all.
-    let mut lines = String::new();
-    for rule in &rules {
-        let condition = condition(&facts, rule);
-        record.count(condition.outcome.verdict);
-        records.row(TABLE.record, &condition, |condition| {
-            lines.push_str(&line(condition));
-            String::new()
-        })?;
-    }
-    let text = records.text(|| heading(&record) + &lines);
-    Ok(Answer::of(&record)?
-        .with_records_in(Place::Member("conditions"))
-        .with_text(text)
-        .served_by(&kernel)
-        .ends_with(record.status()))
 }
 
 fn condition(facts: &Facts<'_, '_>, rule: &Rule) -> ConditionRecord {

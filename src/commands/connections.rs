@@ -20,7 +20,7 @@ use crate::text::rows::or_question;
 use crate::text::rows::unknown;
 use crate::text::rows::unknown_address;
 
-use crate::commands::{Category, Spec, Verb, gathered};
+use crate::commands::{Category, Spec, Verb};
 use crate::options::Options;
 use clap::Args;
 
@@ -35,7 +35,6 @@ pub struct ConnectionsArgs {
 impl ConnectionsArgs {
     /// What is known of it.
     pub const SPEC: Spec = Spec {
-        name: "connections",
         category: Category::Views,
         switches: &[("lpc", &["connections"])],
         shape: Shape {
@@ -48,14 +47,6 @@ impl ConnectionsArgs {
 }
 
 impl Verb for ConnectionsArgs {
-    fn spec(&self) -> &'static Spec {
-        &Self::SPEC
-    }
-
-    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
-        gathered(self, options, session)
-    }
-
     fn table(&self) -> Option<Table> {
         Some(TABLE)
     }
@@ -66,7 +57,16 @@ impl Verb for ConnectionsArgs {
         session: &Session,
         records: &mut Records<'_>,
     ) -> anyhow::Result<Answer> {
-        self::records(options, session, self, records)
+        let kernel = open_kernel(options, session, records)?;
+        let mut all = of_port(&kernel, self)?;
+        let text = records.text(|| format!("\n{}", block(&all, "")));
+        for connection in all.connections.drain(..) {
+            records.row(TABLE.record, &connection, |_| String::new())?;
+        }
+        Ok(Answer::of(&all)?
+            .with_records_in(Place::Member("connections"))
+            .with_text(text)
+            .served_by(&kernel))
     }
 
     fn named(&self) -> Vec<String> {
@@ -81,25 +81,6 @@ pub const TABLE: Table = Table {
     row: of::<ConnectionRecord>,
     rest: (of::<ConnectionsRecord>, Some("connections")),
 };
-
-/// The connections one by one.
-pub fn records(
-    options: &Options,
-    session: &Session,
-    args: &ConnectionsArgs,
-    records: &mut Records<'_>,
-) -> anyhow::Result<Answer> {
-    let kernel = open_kernel(options, session, records)?;
-    let mut all = of_port(&kernel, args)?;
-    let text = records.text(|| format!("\n{}", block(&all, "")));
-    for connection in all.connections.drain(..) {
-        records.row(TABLE.record, &connection, |_| String::new())?;
-    }
-    Ok(Answer::of(&all)?
-        .with_records_in(Place::Member("connections"))
-        .with_text(text)
-        .served_by(&kernel))
-}
 
 fn of_port(kernel: &Kernel<'_>, args: &ConnectionsArgs) -> anyhow::Result<ConnectionsRecord> {
     let address = selector::port(kernel, &args.port)?;

@@ -44,7 +44,6 @@ pub struct DiffArgs {
 impl DiffArgs {
     /// What is known of it.
     pub const SPEC: Spec = Spec {
-        name: "diff",
         category: Category::Gates,
         switches: &[],
         shape: Shape {
@@ -57,10 +56,6 @@ impl DiffArgs {
 }
 
 impl Verb for DiffArgs {
-    fn spec(&self) -> &'static Spec {
-        &Self::SPEC
-    }
-
     fn run(&self, _: &Options, _: &Session) -> anyhow::Result<Answer> {
         Err(needs_two())
     }

@@ -35,7 +35,6 @@ pub struct DtArgs {
 impl DtArgs {
     /// What is known of it.
     pub const SPEC: Spec = Spec {
-        name: "dt",
         category: Category::System,
         switches: &[],
         shape: Shape {
@@ -48,12 +47,31 @@ impl DtArgs {
 }
 
 impl Verb for DtArgs {
-    fn spec(&self) -> &'static Spec {
-        &Self::SPEC
-    }
-
     fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
-        run(options, session, self)
+        let kernel = session.kernel()?;
+        let table = session.table()?;
+        if self.type_name.contains(['*', '?']) {
+            return list(&kernel, table, self);
+        }
+        let address = self
+            .address
+            .as_deref()
+            .map(|token| selector::structure(&kernel, token))
+            .transpose()?;
+        for name in spellings(&self.type_name)? {
+            for table in session.whole_types()? {
+                let found = typed::describe(&kernel, table, &name, address)
+                    .map_err(|error| Failure::fatal(error.id(), error.to_string()))?;
+                if let Some(record) = found {
+                    let text = text(&record, options.verbose);
+                    return Ok(Answer::new(text, &record)?.served_by(&kernel));
+                }
+            }
+        }
+        if session.lacks_types()? {
+            return Err(not_told(&self.type_name, table));
+        }
+        Err(no_such_type(&self.type_name, table))
     }
 
     fn named(&self) -> Vec<String> {
@@ -71,33 +89,6 @@ impl Verb for DtArgs {
 
 /// Columns that members of an anonymous structure are indented by.
 const INDENT: usize = 3;
-
-pub fn run(options: &Options, session: &Session, args: &DtArgs) -> anyhow::Result<Answer> {
-    let kernel = session.kernel()?;
-    let table = session.table()?;
-    if args.type_name.contains(['*', '?']) {
-        return list(&kernel, table, args);
-    }
-    let address = args
-        .address
-        .as_deref()
-        .map(|token| selector::structure(&kernel, token))
-        .transpose()?;
-    for name in spellings(&args.type_name)? {
-        for table in session.whole_types()? {
-            let found = typed::describe(&kernel, table, &name, address)
-                .map_err(|error| Failure::fatal(error.id(), error.to_string()))?;
-            if let Some(record) = found {
-                let text = text(&record, options.verbose);
-                return Ok(Answer::new(text, &record)?.served_by(&kernel));
-            }
-        }
-    }
-    if session.lacks_types()? {
-        return Err(not_told(&args.type_name, table));
-    }
-    Err(no_such_type(&args.type_name, table))
-}
 
 /// The types that a pattern names, as the debugger lists them, with their sizes.
 fn list(kernel: &Kernel<'_>, table: &dyn SymbolTable, args: &DtArgs) -> anyhow::Result<Answer> {

@@ -45,7 +45,6 @@ pub struct GlobalArgs {
 impl GlobalArgs {
     /// What is known of it.
     pub const SPEC: Spec = Spec {
-        name: "global",
         category: Category::Views,
         switches: &[
             ("g", &["global"]),
@@ -62,12 +61,21 @@ impl GlobalArgs {
 }
 
 impl Verb for GlobalArgs {
-    fn spec(&self) -> &'static Spec {
-        &Self::SPEC
-    }
-
     fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
-        run(options, session, self)
+        if self.graph || self.list {
+            return gathered(self, options, session);
+        }
+        let kernel = session.kernel()?;
+        let full = options.in_full();
+        let all = full.then(|| enumerate::ports(&kernel).ports);
+        let record = Full {
+            global: global::global(&kernel),
+            list: all.as_ref().map(|all| portlist::lines(&kernel, all).collect()),
+            graph: all.as_ref().map(|all| connection::graph(&kernel, all)),
+        };
+        let notes = ports::source_note(record.global.source, &record.global.complete);
+        let text = text(&record, &kernel);
+        Ok(Answer::new(text, &record)?.served_by(&kernel).with_notes(notes))
     }
 
     fn table(&self) -> Option<Table> {
@@ -121,23 +129,6 @@ pub const EDGES: Table = Table {
     row: of::<EdgeRecord>,
     rest: ports::TABLE.rest,
 };
-
-pub fn run(options: &Options, session: &Session, args: &GlobalArgs) -> anyhow::Result<Answer> {
-    if args.graph || args.list {
-        return gathered(args, options, session);
-    }
-    let kernel = session.kernel()?;
-    let full = options.in_full();
-    let all = full.then(|| enumerate::ports(&kernel).ports);
-    let record = Full {
-        global: global::global(&kernel),
-        list: all.as_ref().map(|all| portlist::lines(&kernel, all).collect()),
-        graph: all.as_ref().map(|all| connection::graph(&kernel, all)),
-    };
-    let notes = ports::source_note(record.global.source, &record.global.complete);
-    let text = text(&record, &kernel);
-    Ok(Answer::new(text, &record)?.served_by(&kernel).with_notes(notes))
-}
 
 /// The connections of all ports one by one.
 pub fn edge_records(

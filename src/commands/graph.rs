@@ -58,7 +58,6 @@ pub struct GraphArgs {
 impl GraphArgs {
     /// What is known of it.
     pub const SPEC: Spec = Spec {
-        name: "graph",
         category: Category::Waits,
         switches: &[],
         shape: Shape {
@@ -71,12 +70,65 @@ impl GraphArgs {
 }
 
 impl Verb for GraphArgs {
-    fn spec(&self) -> &'static Spec {
-        &Self::SPEC
-    }
-
     fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
-        run(options, session, self)
+        let kernel = session.kernel()?;
+        let process = self
+            .process
+            .as_deref()
+            .map(|token| selector::process(&kernel, token));
+        let process = process.transpose()?;
+        let all = enumerate::ports(&kernel);
+        let mut notes = ports::source_note(all.source, &all.complete);
+        let mut connections = connection::graph(&kernel, &all.ports);
+        if let Some(process) = process {
+            keep_of(&kernel, process, &mut connections);
+        }
+        let (graph, hang) = hang::hang(&kernel);
+        let waits = match process {
+            Some(process) => graph.record_around(process),
+            None => graph.record(),
+        };
+        let record = GraphsRecord {
+            connections: &connections,
+            connections_complete: &all.complete,
+            waits: &waits,
+            deadlocks: &hang.deadlocks,
+            signature: &hang.signature,
+            doubt: &hang.doubt,
+            unread: &hang.unread,
+        };
+        let caption = hang
+            .doubt
+            .as_ref()
+            .map(|doubt| format!("there may be more waits: {}", doubt.text))
+            .map(|caption| session.redactor().view(&caption));
+        let draw = || {
+            let drawing = Drawing::of(&Parts {
+                connections: record.connections,
+                waits: record.waits,
+                deadlocks: record.deadlocks,
+                processes: &nodes_of_processes(&kernel),
+            });
+            drawing.reworded(|text| session.redactor().view(text))
+        };
+        let text = match options.format {
+            Format::Text | Format::Json | Format::Ndjson | Format::Csv | Format::Junit => {
+                let edges = connections.iter().map(global::edge);
+                edges
+                    .chain(ports::gap(&all.complete).map(Text::from))
+                    .collect::<Text>()
+            }
+            Format::Dot => dot::write(&draw(), caption.as_deref()).into(),
+            Format::Mermaid => mermaid::write(&draw(), caption.as_deref()).into(),
+            Format::Html => {
+                let (page, left_out) = page(options, session, &kernel, draw(), &hang)?;
+                notes.extend(left_out.text());
+                page.into()
+            }
+        };
+        Ok(Answer::large(options, &record, || text)?
+            .served_by(&kernel)
+            .with_notes(notes))
     }
 
     fn named(&self) -> Vec<String> {
@@ -101,67 +153,6 @@ pub struct GraphsRecord<'r> {
     doubt: &'r Option<Doubt>,
     /// Parts of the system that could not be looked at, so that waits may be missing.
     unread: &'r [Unread],
-}
-
-pub fn run(options: &Options, session: &Session, args: &GraphArgs) -> anyhow::Result<Answer> {
-    let kernel = session.kernel()?;
-    let process = args
-        .process
-        .as_deref()
-        .map(|token| selector::process(&kernel, token));
-    let process = process.transpose()?;
-    let all = enumerate::ports(&kernel);
-    let mut notes = ports::source_note(all.source, &all.complete);
-    let mut connections = connection::graph(&kernel, &all.ports);
-    if let Some(process) = process {
-        keep_of(&kernel, process, &mut connections);
-    }
-    let (graph, hang) = hang::hang(&kernel);
-    let waits = match process {
-        Some(process) => graph.record_around(process),
-        None => graph.record(),
-    };
-    let record = GraphsRecord {
-        connections: &connections,
-        connections_complete: &all.complete,
-        waits: &waits,
-        deadlocks: &hang.deadlocks,
-        signature: &hang.signature,
-        doubt: &hang.doubt,
-        unread: &hang.unread,
-    };
-    let caption = hang
-        .doubt
-        .as_ref()
-        .map(|doubt| format!("there may be more waits: {}", doubt.text))
-        .map(|caption| session.redactor().view(&caption));
-    let draw = || {
-        let drawing = Drawing::of(&Parts {
-            connections: record.connections,
-            waits: record.waits,
-            deadlocks: record.deadlocks,
-            processes: &nodes_of_processes(&kernel),
-        });
-        drawing.reworded(|text| session.redactor().view(text))
-    };
-    let text = match options.format {
-        Format::Text | Format::Json | Format::Ndjson | Format::Csv | Format::Junit => {
-            let edges = connections.iter().map(global::edge);
-            edges
-                .chain(ports::gap(&all.complete).map(Text::from))
-                .collect::<Text>()
-        }
-        Format::Dot => dot::write(&draw(), caption.as_deref()).into(),
-        Format::Mermaid => mermaid::write(&draw(), caption.as_deref()).into(),
-        Format::Html => {
-            let (page, left_out) = page(options, session, &kernel, draw(), &hang)?;
-            notes.extend(left_out.text());
-            page.into()
-        }
-    };
-    Ok(Answer::large(options, &record, || text)?
-        .served_by(&kernel)
-        .with_notes(notes))
 }
 
 /// As much of the drawing as a page holds, with the views of its nodes.

@@ -22,7 +22,7 @@ use crate::text::object_lines;
 use crate::text::process_lines;
 use crate::text::rows::or_question;
 
-use crate::commands::{Category, Spec, Verb, gathered};
+use crate::commands::{Category, Spec, Verb};
 use crate::options::Options;
 use clap::Args;
 
@@ -41,7 +41,6 @@ pub struct HandlesArgs {
 impl HandlesArgs {
     /// What is known of it.
     pub const SPEC: Spec = Spec {
-        name: "handles",
         category: Category::System,
         switches: &[],
         shape: Shape {
@@ -54,14 +53,6 @@ impl HandlesArgs {
 }
 
 impl Verb for HandlesArgs {
-    fn spec(&self) -> &'static Spec {
-        &Self::SPEC
-    }
-
-    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
-        gathered(self, options, session)
-    }
-
     fn table(&self) -> Option<Table> {
         Some(TABLE)
     }
@@ -72,7 +63,52 @@ impl Verb for HandlesArgs {
         session: &Session,
         records: &mut Records<'_>,
     ) -> anyhow::Result<Answer> {
-        self::records(options, session, self, records)
+        let kernel = open_kernel(options, session, records)?;
+        let (processes, complete) = processes(&kernel, self)?;
+        let mut unread = Vec::new();
+        records.say(heading(self))?;
+        for process in processes {
+            let found = of_process(&kernel, process, self);
+            if records.takes_groups() {
+                records.row(TABLE.record, &found, |found| process_text(found, options.verbose))?;
+                continue;
+            }
+            let ProcessHandles { process, handles } = found;
+            let owner = ProcessRef {
+                address: process.address,
+                image: process.image.clone(),
+            };
+            let gaps = match handles {
+                Value::Missing(hole) => vec![Value::Missing(hole)],
+                Value::Known(None) => Vec::new(),
+                Value::Known(Some(table)) => {
+                    for handle in table.handles {
+                        let row = Row {
+                            owner: owner.clone(),
+                            owner_process_id: process.process_id.clone(),
+                            handle,
+                        };
+                        records.record(TABLE.record, &row)?;
+                    }
+                    table.gaps
+                }
+            };
+            if !gaps.is_empty() {
+                unread.push(Unread { process: owner, gaps });
+            }
+        }
+        let end = complete.reason().map(|hole| format!("{hole}\n"));
+        let answer = if records.takes_groups() {
+            let record = HandlesRecord {
+                searched_type: self.object_type.clone(),
+                processes: Vec::new(),
+                complete,
+            };
+            Answer::of(&record)?.with_records_in(Place::Member("processes"))
+        } else {
+            Answer::of(&Rest { complete, unread })?
+        };
+        Ok(answer.served_by(&kernel).with_text(end.unwrap_or_default()))
     }
 
     fn named(&self) -> Vec<String> {
@@ -135,61 +171,6 @@ struct Unread {
     process: ProcessRef,
     /// Why the table cannot be read, or the parts of it that cannot.
     gaps: Vec<Value<()>>,
-}
-
-/// The handles one by one; as text, and in a document, process by process.
-pub fn records(
-    options: &Options,
-    session: &Session,
-    args: &HandlesArgs,
-    records: &mut Records<'_>,
-) -> anyhow::Result<Answer> {
-    let kernel = open_kernel(options, session, records)?;
-    let (processes, complete) = processes(&kernel, args)?;
-    let mut unread = Vec::new();
-    records.say(heading(args))?;
-    for process in processes {
-        let found = of_process(&kernel, process, args);
-        if records.takes_groups() {
-            records.row(TABLE.record, &found, |found| process_text(found, options.verbose))?;
-            continue;
-        }
-        let ProcessHandles { process, handles } = found;
-        let owner = ProcessRef {
-            address: process.address,
-            image: process.image.clone(),
-        };
-        let gaps = match handles {
-            Value::Missing(hole) => vec![Value::Missing(hole)],
-            Value::Known(None) => Vec::new(),
-            Value::Known(Some(table)) => {
-                for handle in table.handles {
-                    let row = Row {
-                        owner: owner.clone(),
-                        owner_process_id: process.process_id.clone(),
-                        handle,
-                    };
-                    records.record(TABLE.record, &row)?;
-                }
-                table.gaps
-            }
-        };
-        if !gaps.is_empty() {
-            unread.push(Unread { process: owner, gaps });
-        }
-    }
-    let end = complete.reason().map(|hole| format!("{hole}\n"));
-    let answer = if records.takes_groups() {
-        let record = HandlesRecord {
-            searched_type: args.object_type.clone(),
-            processes: Vec::new(),
-            complete,
-        };
-        Answer::of(&record)?.with_records_in(Place::Member("processes"))
-    } else {
-        Answer::of(&Rest { complete, unread })?
-    };
-    Ok(answer.served_by(&kernel).with_text(end.unwrap_or_default()))
 }
 
 fn processes(kernel: &Kernel<'_>, args: &HandlesArgs) -> anyhow::Result<(Vec<ProcessRecord>, Value<()>)> {

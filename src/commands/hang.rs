@@ -39,7 +39,6 @@ pub struct HangArgs {
 impl HangArgs {
     /// What is known of it.
     pub const SPEC: Spec = Spec {
-        name: "hang",
         category: Category::Waits,
         switches: &[],
         shape: Shape {
@@ -52,12 +51,27 @@ impl HangArgs {
 }
 
 impl Verb for HangArgs {
-    fn spec(&self) -> &'static Spec {
-        &Self::SPEC
-    }
-
     fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
-        run(options, session, self)
+        let kernel = session.kernel()?;
+        let (graph, hang) = hang::hang(&kernel);
+        let record = HangRecord {
+            hang: &hang,
+            graph: options.verbose.then(|| graph.record()),
+        };
+        let too_long = self
+            .longer_than
+            .is_some_and(|limit| hang.longest_wait.is_some_and(|longest| longest.0 > limit));
+        let text = || {
+            text(
+                &hang,
+                &graph,
+                options.verbose,
+                kernel.addr(kernel.base()).digits(),
+            )
+        };
+        Ok(Answer::large(options, &record, text)?
+            .served_by(&kernel)
+            .finding(too_long || !hang.deadlocks.is_empty()))
     }
 
     fn tells_verdict(&self) -> bool {
@@ -78,29 +92,6 @@ pub struct HangRecord<'r> {
     hang: &'r Hang,
     #[serde(skip_serializing_if = "Option::is_none")]
     graph: Option<GraphRecord<'r>>,
-}
-
-pub fn run(options: &Options, session: &Session, args: &HangArgs) -> anyhow::Result<Answer> {
-    let kernel = session.kernel()?;
-    let (graph, hang) = hang::hang(&kernel);
-    let record = HangRecord {
-        hang: &hang,
-        graph: options.verbose.then(|| graph.record()),
-    };
-    let too_long = args
-        .longer_than
-        .is_some_and(|limit| hang.longest_wait.is_some_and(|longest| longest.0 > limit));
-    let text = || {
-        text(
-            &hang,
-            &graph,
-            options.verbose,
-            kernel.addr(kernel.base()).digits(),
-        )
-    };
-    Ok(Answer::large(options, &record, text)?
-        .served_by(&kernel)
-        .finding(too_long || !hang.deadlocks.is_empty()))
 }
 
 fn text(hang: &Hang, graph: &Graph, verbose: bool, digits: usize) -> Text {

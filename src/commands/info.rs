@@ -39,7 +39,6 @@ pub struct InfoArgs {}
 impl InfoArgs {
     /// What is known of it.
     pub const SPEC: Spec = Spec {
-        name: "info",
         category: Category::Dump,
         switches: &[],
         shape: Shape {
@@ -52,12 +51,26 @@ impl InfoArgs {
 }
 
 impl Verb for InfoArgs {
-    fn spec(&self) -> &'static Spec {
-        &Self::SPEC
-    }
-
     fn run(&self, _: &Options, session: &Session) -> anyhow::Result<Answer> {
-        run(session)
+        let dump = session.dump();
+        let image = session.image();
+        let symbols = symbols(session);
+        let header = shown_header(session);
+        let record = InfoRecord {
+            file: dump.path().to_string_lossy().into_owned(),
+            file_size: dump.file_len(),
+            header: header_record(&header)?,
+            pages: dump.coverage(),
+            triage: triage(session),
+            secondary_data: kdump::secondary_data(dump)
+                .with_context(|| format!("the secondary data of {}", dump.path().display()))?,
+            behind_memory: kdump::behind_memory(dump)
+                .with_context(|| format!("what is behind the memory of {}", dump.path().display()))?,
+            notes: dump.notes(),
+            kernel: Found::new(image.map(|image| kernel_record(image, &header))),
+            symbols: Found::new(symbols),
+        };
+        Answer::new(text(&record, &header), &record)
     }
 }
 
@@ -131,28 +144,6 @@ struct SymbolsFound {
     derived: Vec<DerivedGlobal>,
     missing: Vec<String>,
     views_lost: Vec<&'static str>,
-}
-
-pub fn run(session: &Session) -> anyhow::Result<Answer> {
-    let dump = session.dump();
-    let image = session.image();
-    let symbols = symbols(session);
-    let header = shown_header(session);
-    let record = InfoRecord {
-        file: dump.path().to_string_lossy().into_owned(),
-        file_size: dump.file_len(),
-        header: header_record(&header)?,
-        pages: dump.coverage(),
-        triage: triage(session),
-        secondary_data: kdump::secondary_data(dump)
-            .with_context(|| format!("the secondary data of {}", dump.path().display()))?,
-        behind_memory: kdump::behind_memory(dump)
-            .with_context(|| format!("what is behind the memory of {}", dump.path().display()))?,
-        notes: dump.notes(),
-        kernel: Found::new(image.map(|image| kernel_record(image, &header))),
-        symbols: Found::new(symbols),
-    };
-    Answer::new(text(&record, &header), &record)
 }
 
 /// The header, without what somebody wrote into it where that must not be told.

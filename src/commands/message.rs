@@ -26,7 +26,7 @@ use crate::text::rows;
 use crate::text::rows::Rows;
 use crate::text::rows::unknown;
 
-use crate::commands::{Category, Spec, Verb, gathered};
+use crate::commands::{Category, Spec, Verb};
 use crate::options::Options;
 use clap::Args;
 
@@ -42,7 +42,6 @@ pub struct MessageArgs {
 impl MessageArgs {
     /// What is known of it.
     pub const SPEC: Spec = Spec {
-        name: "message",
         category: Category::Views,
         switches: &[("m", &["message"])],
         shape: Shape {
@@ -55,14 +54,6 @@ impl MessageArgs {
 }
 
 impl Verb for MessageArgs {
-    fn spec(&self) -> &'static Spec {
-        &Self::SPEC
-    }
-
-    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
-        gathered(self, options, session)
-    }
-
     fn table(&self) -> Option<Table> {
         Some(TABLE)
     }
@@ -73,7 +64,36 @@ impl Verb for MessageArgs {
         session: &Session,
         records: &mut Records<'_>,
     ) -> anyhow::Result<Answer> {
-        self::records(options, session, self, records)
+        let kernel = open_kernel(options, session, records)?;
+        let detail = if options.in_full() {
+            Detail::Full
+        } else {
+            Detail::Rows
+        };
+        let line = |record: &MessageRecord| text(record, options.style);
+        if self.message != "-" {
+            records.row(TABLE.record, &one(&kernel, &self.message, detail)?, line)?;
+            return Ok(Answer::of(&())?.with_records_in(Place::Alone).served_by(&kernel));
+        }
+        let mut errors = Vec::new();
+        let mut status = Status::Complete;
+        for token in tokens(stdin_lines()?) {
+            match one(&kernel, token, detail) {
+                Ok(record) => records.row(TABLE.record, &record, line)?,
+                Err(error) => {
+                    let failure = Failure::from_error(error);
+                    status = status.combine(failure.status);
+                    records.failure(&failure)?;
+                    errors.push(failure.message);
+                }
+            }
+        }
+        let answer = Answer::of(&())?.with_records_in(Place::List).served_by(&kernel);
+        Ok(Answer {
+            status,
+            errors,
+            ..answer
+        })
     }
 
     fn named(&self) -> Vec<String> {
@@ -99,45 +119,6 @@ pub const TABLE: Table = Table {
     row: of::<MessageRecord>,
     rest: (of::<()>, None),
 };
-
-/// The messages one by one. One that is not there is told and does not stop the others.
-pub fn records(
-    options: &Options,
-    session: &Session,
-    args: &MessageArgs,
-    records: &mut Records<'_>,
-) -> anyhow::Result<Answer> {
-    let kernel = open_kernel(options, session, records)?;
-    let detail = if options.in_full() {
-        Detail::Full
-    } else {
-        Detail::Rows
-    };
-    let line = |record: &MessageRecord| text(record, options.style);
-    if args.message != "-" {
-        records.row(TABLE.record, &one(&kernel, &args.message, detail)?, line)?;
-        return Ok(Answer::of(&())?.with_records_in(Place::Alone).served_by(&kernel));
-    }
-    let mut errors = Vec::new();
-    let mut status = Status::Complete;
-    for token in tokens(stdin_lines()?) {
-        match one(&kernel, token, detail) {
-            Ok(record) => records.row(TABLE.record, &record, line)?,
-            Err(error) => {
-                let failure = Failure::from_error(error);
-                status = status.combine(failure.status);
-                records.failure(&failure)?;
-                errors.push(failure.message);
-            }
-        }
-    }
-    let answer = Answer::of(&())?.with_records_in(Place::List).served_by(&kernel);
-    Ok(Answer {
-        status,
-        errors,
-        ..answer
-    })
-}
 
 fn one(kernel: &Kernel<'_>, token: &str, detail: Detail) -> anyhow::Result<MessageRecord> {
     let address = selector::message(kernel, token)?;

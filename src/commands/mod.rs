@@ -1,60 +1,34 @@
 //! One file a command: its arguments, what is known of it, what it gathers and how it is written.
 
 pub mod about;
-mod analyze;
-mod chain;
-mod check;
-mod connections;
+pub mod analyze;
+pub mod chain;
+pub mod check;
+pub mod connections;
 pub mod diff;
-mod dt;
-mod global;
-mod graph;
-mod handles;
-mod hang;
-mod info;
-mod message;
-mod modules;
-mod object;
+pub mod dt;
+pub mod global;
+pub mod graph;
+pub mod handles;
+pub mod hang;
+pub mod info;
+pub mod message;
+pub mod modules;
+pub mod object;
 pub mod pack;
-mod port;
-mod ports;
-mod processes;
-mod resource;
-mod symbols;
-mod thread;
-mod threads;
+pub mod port;
+pub mod ports;
+pub mod processes;
+pub mod resource;
+pub mod symbols;
+pub mod thread;
+pub mod threads;
 pub mod triage;
-mod waits;
+pub mod waits;
 
 use std::path::Path;
 
 use alpc::Kernel;
-
-pub use about::{CompletionsArgs, ManArgs, SchemaArgs};
-pub use analyze::AnalyzeArgs;
-pub use chain::ChainArgs;
-pub use check::CheckArgs;
-pub use connections::ConnectionsArgs;
-pub use diff::DiffArgs;
-pub use dt::DtArgs;
-pub use global::GlobalArgs;
-pub use graph::GraphArgs;
-pub use handles::HandlesArgs;
-pub use hang::HangArgs;
-pub use info::InfoArgs;
-pub use message::MessageArgs;
-pub use modules::ModulesArgs;
-pub use object::ObjectArgs;
-pub use pack::PackArgs;
-pub use port::PortArgs;
-pub use ports::PortsArgs;
-pub use processes::{ProcessArgs, ProcessesArgs};
-pub use resource::ResourceArgs;
-pub use symbols::SymbolsArgs;
-pub use thread::ThreadArgs;
-pub use threads::ThreadsArgs;
-pub use triage::TriageArgs;
-pub use waits::WaitsArgs;
 
 use crate::failure::Failure;
 use crate::options::{Format, Options};
@@ -68,14 +42,19 @@ use crate::session::Session;
 /// What is known of a command. Help, completions, manual pages, schema, dispatch and the debugger's switches are made
 /// from it.
 pub struct Spec {
-    /// Its name, as it is written on the command line.
-    pub name: &'static str,
     /// Where `--help` shows it.
     pub category: Category,
     /// The switches of `!alpc` that stand for it, in lower case, with the words that each becomes.
     pub switches: &'static [(&'static str, &'static [&'static str])],
-    /// What it writes as JSON; nothing for what is about the program.
+    /// Its name and what it writes as JSON; nothing for what is about the program.
     pub shape: Shape,
+}
+
+impl Spec {
+    /// Its name, as it is written on the command line.
+    pub fn name(&self) -> &'static str {
+        self.shape.name
+    }
 }
 
 /// The groups of `--help`, in its order.
@@ -128,14 +107,13 @@ pub struct NamedFile<'a> {
 
 /// What a command does with its arguments.
 pub trait Verb {
-    /// What is known of it.
-    fn spec(&self) -> &'static Spec;
-
-    /// Runs it on one dump. Of a table its records are gathered into one document.
+    /// Runs it on one dump: what fills a table has its records gathered into one document.
     ///
     /// # Errors
     /// Why it gives nothing.
-    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer>;
+    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
+        gathered(self, options, session)
+    }
 
     /// The table that it fills, if it gives one.
     fn table(&self) -> Option<Table> {
@@ -149,8 +127,8 @@ pub trait Verb {
         session: &Session,
         records: &mut Records<'_>,
     ) -> anyhow::Result<Answer> {
-        let _ = records;
-        self.run(options, session)
+        let _ = (options, session, records);
+        Err(Failure::fatal("no-table", "the command fills no table"))
     }
 
     /// Whether it writes a format that only some commands have.
@@ -196,7 +174,7 @@ pub trait Verb {
 }
 
 /// The document of a command that fills a table.
-fn gathered(verb: &dyn Verb, options: &Options, session: &Session) -> anyhow::Result<Answer> {
+fn gathered(verb: &(impl Verb + ?Sized), options: &Options, session: &Session) -> anyhow::Result<Answer> {
     let nowhere = DumpRef::default();
     let mut records = Records::gathered(&nowhere, options.format == Format::Text);
     let answer = verb.fill(options, session, &mut records)?;
@@ -217,5 +195,5 @@ fn open_kernel<'s>(
 
 /// A command that is about the program was given a dump.
 fn needs_no_dump(spec: &Spec) -> anyhow::Error {
-    Failure::fatal("no-dump-needed", format!("{} takes no dump", spec.name))
+    Failure::fatal("no-dump-needed", format!("{} takes no dump", spec.name()))
 }

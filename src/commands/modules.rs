@@ -20,7 +20,7 @@ use crate::text::marked::{Look, Text, text};
 use crate::text::rows;
 use crate::text::rows::or_question;
 
-use crate::commands::{Category, Spec, Verb, gathered};
+use crate::commands::{Category, Spec, Verb};
 use crate::options::Options;
 use clap::Args;
 
@@ -36,7 +36,6 @@ pub struct ModulesArgs {
 impl ModulesArgs {
     /// What is known of it.
     pub const SPEC: Spec = Spec {
-        name: "modules",
         category: Category::System,
         switches: &[],
         shape: Shape {
@@ -49,14 +48,6 @@ impl ModulesArgs {
 }
 
 impl Verb for ModulesArgs {
-    fn spec(&self) -> &'static Spec {
-        &Self::SPEC
-    }
-
-    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
-        gathered(self, options, session)
-    }
-
     fn table(&self) -> Option<Table> {
         Some(TABLE)
     }
@@ -67,7 +58,28 @@ impl Verb for ModulesArgs {
         session: &Session,
         records: &mut Records<'_>,
     ) -> anyhow::Result<Answer> {
-        self::records(options, session, self, records)
+        let (mut modules, digits, symbols) = match of_triage(session) {
+            Some(modules) => {
+                records.head(options, None)?;
+                let truth = module::of_triage(session.dump());
+                (chosen(modules, truth.as_ref(), None, self)?, 16, None)
+            }
+            None => {
+                let kernel = open_kernel(options, session, records)?;
+                let truth = of_kernel(&kernel.unredacted()).ok();
+                let modules = chosen(of_kernel(&kernel)?, truth.as_ref(), Some(&kernel), self)?;
+                let digits = if kernel.pointer_size() == 4 { 8 } else { 16 };
+                (modules, digits, Some(symbol_source(&kernel, session.choice())))
+            }
+        };
+        let text = records.text(|| text(&modules, digits));
+        for module in modules.modules.drain(..) {
+            records.row(TABLE.record, &module, |_| String::new())?;
+        }
+        let answer = Answer::of(&modules)?
+            .with_records_in(Place::Member("modules"))
+            .with_text(text);
+        Ok(Answer { symbols, ..answer })
     }
 
     fn named(&self) -> Vec<String> {
@@ -82,37 +94,6 @@ pub const TABLE: Table = Table {
     row: of::<ModuleRecord>,
     rest: (of::<Modules>, Some("modules")),
 };
-
-/// The modules one by one.
-pub fn records(
-    options: &Options,
-    session: &Session,
-    args: &ModulesArgs,
-    records: &mut Records<'_>,
-) -> anyhow::Result<Answer> {
-    let (mut modules, digits, symbols) = match of_triage(session) {
-        Some(modules) => {
-            records.head(options, None)?;
-            let truth = module::of_triage(session.dump());
-            (chosen(modules, truth.as_ref(), None, args)?, 16, None)
-        }
-        None => {
-            let kernel = open_kernel(options, session, records)?;
-            let truth = of_kernel(&kernel.unredacted()).ok();
-            let modules = chosen(of_kernel(&kernel)?, truth.as_ref(), Some(&kernel), args)?;
-            let digits = if kernel.pointer_size() == 4 { 8 } else { 16 };
-            (modules, digits, Some(symbol_source(&kernel, session.choice())))
-        }
-    };
-    let text = records.text(|| text(&modules, digits));
-    for module in modules.modules.drain(..) {
-        records.row(TABLE.record, &module, |_| String::new())?;
-    }
-    let answer = Answer::of(&modules)?
-        .with_records_in(Place::Member("modules"))
-        .with_text(text);
-    Ok(Answer { symbols, ..answer })
-}
 
 /// The modules of a triage dump, as far as they may be told.
 pub fn of_triage(session: &Session) -> Option<Modules> {

@@ -35,7 +35,6 @@ pub struct ObjectArgs {
 impl ObjectArgs {
     /// What is known of it.
     pub const SPEC: Spec = Spec {
-        name: "object",
         category: Category::System,
         switches: &[],
         shape: Shape {
@@ -48,12 +47,11 @@ impl ObjectArgs {
 }
 
 impl Verb for ObjectArgs {
-    fn spec(&self) -> &'static Spec {
-        &Self::SPEC
-    }
-
     fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
-        run(options, session, self)
+        let kernel = session.kernel()?;
+        let address = selector::object(&kernel, &self.object)?;
+        let record = in_full(&kernel, address)?;
+        Ok(Answer::new(text(&record, options.verbose), &record)?.served_by(&kernel))
     }
 
     fn named(&self) -> Vec<String> {
@@ -79,13 +77,6 @@ pub struct ObjectInFull {
     /// What is in it, when it is a directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     contents: Option<Listing>,
-}
-
-pub fn run(options: &Options, session: &Session, args: &ObjectArgs) -> anyhow::Result<Answer> {
-    let kernel = session.kernel()?;
-    let address = selector::object(&kernel, &args.object)?;
-    let record = in_full(&kernel, address)?;
-    Ok(Answer::new(text(&record, options.verbose), &record)?.served_by(&kernel))
 }
 
 /// The view of the object at an address.

@@ -31,7 +31,6 @@ pub struct PackArgs {}
 impl PackArgs {
     /// What is known of it.
     pub const SPEC: Spec = Spec {
-        name: "pack",
         category: Category::Dump,
         switches: &[],
         shape: Shape {
@@ -44,12 +43,23 @@ impl PackArgs {
 }
 
 impl Verb for PackArgs {
-    fn spec(&self) -> &'static Spec {
-        &Self::SPEC
-    }
-
     fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
-        of_dump(options, session)
+        // What is not the kernel's own for sure is refused here.
+        let pointer_size = session.table()?.pointer_size();
+        let kernel = session.kernel()?;
+        let layout = kernel.layout();
+        if layout.certainty() != Certainty::Exact {
+            return Err(Failure::fatal(
+                "symbols-not-exact",
+                format!(
+                    "{} serve, {}{}: they cannot be packed as the kernel's own",
+                    layout.origin(),
+                    layout.certainty(),
+                    symbol_lines::in_short(&own::types_from(layout), &[]),
+                ),
+            ));
+        }
+        write(options, layout, pointer_size)
     }
 
     fn writes_own_file(&self) -> bool {
@@ -67,26 +77,6 @@ pub struct PackRecord {
     types_from: Vec<TypesFrom>,
     /// Types that the symbols lack and that nothing tells: the pack does not tell of them either.
     types_untold: Vec<&'static str>,
-}
-
-/// Packs the symbols in use for a dump.
-pub fn of_dump(options: &Options, session: &Session) -> anyhow::Result<Answer> {
-    // What is not the kernel's own for sure is refused here.
-    let pointer_size = session.table()?.pointer_size();
-    let kernel = session.kernel()?;
-    let layout = kernel.layout();
-    if layout.certainty() != Certainty::Exact {
-        return Err(Failure::fatal(
-            "symbols-not-exact",
-            format!(
-                "{} serve, {}{}: they cannot be packed as the kernel's own",
-                layout.origin(),
-                layout.certainty(),
-                symbol_lines::in_short(&own::types_from(layout), &[]),
-            ),
-        ));
-    }
-    write(options, layout, pointer_size)
 }
 
 /// Packs a symbol file that stands where a dump does; nothing if the command is another or the file is none.

@@ -37,7 +37,6 @@ pub struct PortArgs {
 impl PortArgs {
     /// What is known of it.
     pub const SPEC: Spec = Spec {
-        name: "port",
         category: Category::Views,
         switches: &[("p", &["port"])],
         shape: Shape {
@@ -50,12 +49,18 @@ impl PortArgs {
 }
 
 impl Verb for PortArgs {
-    fn spec(&self) -> &'static Spec {
-        &Self::SPEC
-    }
-
     fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
-        run(options, session, self)
+        let kernel = session.kernel()?;
+        let address = selector::port(&kernel, &self.port)?;
+        let detail = if options.in_full() {
+            Detail::Full
+        } else {
+            Detail::Rows
+        };
+        let record = port_record::port(&kernel, address, detail)
+            .map_err(|error| Failure::not_there("not-a-port", error.to_string()))?;
+        let text = text(&record, options.style);
+        Ok(Answer::new(text, &record)?.served_by(&kernel))
     }
 
     fn named(&self) -> Vec<String> {
@@ -73,20 +78,6 @@ impl Verb for PortArgs {
 
 /// Width of a row's label.
 const LABEL: usize = 25;
-
-pub fn run(options: &Options, session: &Session, args: &PortArgs) -> anyhow::Result<Answer> {
-    let kernel = session.kernel()?;
-    let address = selector::port(&kernel, &args.port)?;
-    let detail = if options.in_full() {
-        Detail::Full
-    } else {
-        Detail::Rows
-    };
-    let record = port_record::port(&kernel, address, detail)
-        .map_err(|error| Failure::not_there("not-a-port", error.to_string()))?;
-    let text = text(&record, options.style);
-    Ok(Answer::new(text, &record)?.served_by(&kernel))
-}
 
 /// The view of the port at an address.
 pub fn view(options: &Options, kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<Text> {

@@ -44,7 +44,6 @@ pub struct PortsArgs {
 impl PortsArgs {
     /// What is known of it.
     pub const SPEC: Spec = Spec {
-        name: "ports",
         category: Category::Views,
         switches: &[("lp0", &["ports", "--orphans"]), ("lpp", &["ports", "--process"])],
         shape: Shape {
@@ -57,10 +56,6 @@ impl PortsArgs {
 }
 
 impl Verb for PortsArgs {
-    fn spec(&self) -> &'static Spec {
-        &Self::SPEC
-    }
-
     fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
         match &self.process {
             Some(process) => of_one(&session.kernel()?, process),

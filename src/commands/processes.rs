@@ -24,7 +24,7 @@ use crate::text::rows::or_question;
 use crate::text::thread_line;
 use crate::text::time;
 
-use crate::commands::{Category, Spec, Verb, gathered};
+use crate::commands::{Category, Spec, Verb};
 use crate::options::Options;
 use clap::Args;
 
@@ -35,7 +35,6 @@ pub struct ProcessesArgs {}
 impl ProcessesArgs {
     /// What is known of it.
     pub const SPEC: Spec = Spec {
-        name: "processes",
         category: Category::System,
         switches: &[],
         shape: Shape {
@@ -48,14 +47,6 @@ impl ProcessesArgs {
 }
 
 impl Verb for ProcessesArgs {
-    fn spec(&self) -> &'static Spec {
-        &Self::SPEC
-    }
-
-    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
-        gathered(self, options, session)
-    }
-
     fn table(&self) -> Option<Table> {
         Some(TABLE)
     }
@@ -66,7 +57,27 @@ impl Verb for ProcessesArgs {
         session: &Session,
         records: &mut Records<'_>,
     ) -> anyhow::Result<Answer> {
-        self::records(options, session, records)
+        let kernel = open_kernel(options, session, records)?;
+        let mut all = listed(&kernel)?;
+        if !options.verbose {
+            records.say(heading(kernel.pointer_size()))?;
+        }
+        for process in all.processes.drain(..) {
+            records.row(
+                TABLE.record,
+                &process,
+                if options.verbose {
+                    block as fn(&ProcessRecord) -> Text
+                } else {
+                    line
+                },
+            )?;
+        }
+        let end = all.complete.reason().map(|hole| format!("{hole}\n"));
+        let answer = Answer::of(&all)?
+            .with_records_in(Place::Member("processes"))
+            .served_by(&kernel);
+        Ok(answer.with_text(end.unwrap_or_default()))
     }
 }
 
@@ -82,7 +93,6 @@ pub struct ProcessArgs {
 impl ProcessArgs {
     /// What is known of it.
     pub const SPEC: Spec = Spec {
-        name: "process",
         category: Category::System,
         switches: &[],
         shape: Shape {
@@ -95,12 +105,12 @@ impl ProcessArgs {
 }
 
 impl Verb for ProcessArgs {
-    fn spec(&self) -> &'static Spec {
-        &Self::SPEC
-    }
-
     fn run(&self, _: &Options, session: &Session) -> anyhow::Result<Answer> {
-        one(session, self)
+        let kernel = session.kernel()?;
+        let address = selector::process(&kernel, &self.process)?;
+        let record = in_full(&kernel, &Receivers::of_system(&kernel), address)?;
+        let now = session.dump().header().system_time;
+        Ok(Answer::new(text(&record, now), &record)?.served_by(&kernel))
     }
 
     fn named(&self) -> Vec<String> {
@@ -123,31 +133,6 @@ pub const TABLE: Table = Table {
     row: of::<ProcessRecord>,
     rest: (of::<Processes>, Some("processes")),
 };
-
-/// The processes one by one: as text a table, or with `-v` the debugger's lines of each.
-pub fn records(options: &Options, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
-    let kernel = open_kernel(options, session, records)?;
-    let mut all = listed(&kernel)?;
-    if !options.verbose {
-        records.say(heading(kernel.pointer_size()))?;
-    }
-    for process in all.processes.drain(..) {
-        records.row(
-            TABLE.record,
-            &process,
-            if options.verbose {
-                block as fn(&ProcessRecord) -> Text
-            } else {
-                line
-            },
-        )?;
-    }
-    let end = all.complete.reason().map(|hole| format!("{hole}\n"));
-    let answer = Answer::of(&all)?
-        .with_records_in(Place::Member("processes"))
-        .served_by(&kernel);
-    Ok(answer.with_text(end.unwrap_or_default()))
-}
 
 /// Threads: those of the list, or those that the process counts itself where the list cannot be followed.
 fn threads(process: &ProcessRecord) -> Text {
@@ -203,14 +188,6 @@ pub struct ProcessInFull {
     process: ProcessRecord,
     threads: Vec<ThreadRecord>,
     threads_complete: Value<()>,
-}
-
-pub fn one(session: &Session, args: &ProcessArgs) -> anyhow::Result<Answer> {
-    let kernel = session.kernel()?;
-    let address = selector::process(&kernel, &args.process)?;
-    let record = in_full(&kernel, &Receivers::of_system(&kernel), address)?;
-    let now = session.dump().header().system_time;
-    Ok(Answer::new(text(&record, now), &record)?.served_by(&kernel))
 }
 
 /// The view of the process at an address.

@@ -33,7 +33,6 @@ pub struct ResourceArgs {
 impl ResourceArgs {
     /// What is known of it.
     pub const SPEC: Spec = Spec {
-        name: "resource",
         category: Category::Views,
         switches: &[
             ("r", &["resource"]),
@@ -53,12 +52,17 @@ impl ResourceArgs {
 }
 
 impl Verb for ResourceArgs {
-    fn spec(&self) -> &'static Spec {
-        &Self::SPEC
-    }
-
     fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
-        run(options, session, self)
+        let kernel = session.kernel()?;
+        let address = selector::resource(&kernel, &self.resource)?;
+        let record = resource::resources(&kernel, address)
+            .map_err(|error| Failure::not_there("not-a-resource", error.to_string()))?;
+        let manner = Manner {
+            style: options.style,
+            verbose: options.verbose,
+            digits: kernel.addr(address).digits(),
+        };
+        Ok(Answer::new(text(&record, manner), &record)?.served_by(&kernel))
     }
 
     fn named(&self) -> Vec<String> {
@@ -86,19 +90,6 @@ struct Manner {
     style: Style,
     verbose: bool,
     digits: usize,
-}
-
-pub fn run(options: &Options, session: &Session, args: &ResourceArgs) -> anyhow::Result<Answer> {
-    let kernel = session.kernel()?;
-    let address = selector::resource(&kernel, &args.resource)?;
-    let record = resource::resources(&kernel, address)
-        .map_err(|error| Failure::not_there("not-a-resource", error.to_string()))?;
-    let manner = Manner {
-        style: options.style,
-        verbose: options.verbose,
-        digits: kernel.addr(address).digits(),
-    };
-    Ok(Answer::new(text(&record, manner), &record)?.served_by(&kernel))
 }
 
 /// One block a resource: an empty line, the header, the rows.

@@ -35,7 +35,6 @@ pub struct SymbolsArgs {
 impl SymbolsArgs {
     /// What is known of it.
     pub const SPEC: Spec = Spec {
-        name: "symbols",
         category: Category::Dump,
         switches: &[],
         shape: Shape {
@@ -48,12 +47,26 @@ impl SymbolsArgs {
 }
 
 impl Verb for SymbolsArgs {
-    fn spec(&self) -> &'static Spec {
-        &Self::SPEC
-    }
-
     fn run(&self, _: &Options, session: &Session) -> anyhow::Result<Answer> {
-        run(session, self)
+        let image = session.image().ok();
+        let wanted = image.and_then(System::wanted);
+        let chosen = session.choose()?;
+        let in_use = chosen.serves().then(|| in_use(session)).transpose()?;
+        let record = SymbolSearch {
+            wanted: wanted.as_ref().map(|wanted| WantedSymbols {
+                name: wanted.pdb_name.clone(),
+                guid: wanted.guid.to_string(),
+                age: wanted.age,
+                timestamp: image.as_ref().map(|image| image.timestamp),
+                size_of_image: image.as_ref().map(|image| image.size_of_image),
+            }),
+            looked_at: looked_at(chosen),
+            in_use,
+            get: wanted.as_ref().filter(|_| !chosen.is_complete()).and_then(get),
+        };
+        let lacks = |used: &SymbolsInUse| alpc::image::contract::are_lost(&used.types_untold);
+        let failed = self.check && record.in_use.as_ref().is_none_or(lacks);
+        Ok(Answer::new(text(&record), &record)?.finding(failed))
     }
 
     fn tells_verdict(&self) -> bool {
@@ -107,28 +120,6 @@ struct SymbolsToGet {
     address: String,
     path: Option<String>,
     commands: Vec<String>,
-}
-
-pub fn run(session: &Session, args: &SymbolsArgs) -> anyhow::Result<Answer> {
-    let image = session.image().ok();
-    let wanted = image.and_then(System::wanted);
-    let chosen = session.choose()?;
-    let in_use = chosen.serves().then(|| in_use(session)).transpose()?;
-    let record = SymbolSearch {
-        wanted: wanted.as_ref().map(|wanted| WantedSymbols {
-            name: wanted.pdb_name.clone(),
-            guid: wanted.guid.to_string(),
-            age: wanted.age,
-            timestamp: image.as_ref().map(|image| image.timestamp),
-            size_of_image: image.as_ref().map(|image| image.size_of_image),
-        }),
-        looked_at: looked_at(chosen),
-        in_use,
-        get: wanted.as_ref().filter(|_| !chosen.is_complete()).and_then(get),
-    };
-    let lacks = |used: &SymbolsInUse| alpc::image::contract::are_lost(&used.types_untold);
-    let failed = args.check && record.in_use.as_ref().is_none_or(lacks);
-    Ok(Answer::new(text(&record), &record)?.finding(failed))
 }
 
 fn looked_at(chosen: &Chosen) -> Vec<LookedAt> {

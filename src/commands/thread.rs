@@ -35,7 +35,6 @@ pub struct ThreadArgs {
 impl ThreadArgs {
     /// What is known of it.
     pub const SPEC: Spec = Spec {
-        name: "thread",
         category: Category::System,
         switches: &[],
         shape: Shape {
@@ -48,12 +47,14 @@ impl ThreadArgs {
 }
 
 impl Verb for ThreadArgs {
-    fn spec(&self) -> &'static Spec {
-        &Self::SPEC
-    }
-
     fn run(&self, _: &Options, session: &Session) -> anyhow::Result<Answer> {
-        run(session, self)
+        let kernel = session.kernel()?;
+        let address = selector::thread(&kernel, &self.thread)?;
+        if !alpc::process::thread::is_thread(&kernel, address) {
+            return Err(not_a_thread(&kernel, address));
+        }
+        let record = Receivers::of_system(&kernel).thread_in_full(&kernel, address);
+        Ok(Answer::new(text(&record), &record)?.served_by(&kernel))
     }
 
     fn named(&self) -> Vec<String> {
@@ -71,16 +72,6 @@ impl Verb for ThreadArgs {
 
 /// Width of the label of a row.
 const LABEL: usize = 25;
-
-pub fn run(session: &Session, args: &ThreadArgs) -> anyhow::Result<Answer> {
-    let kernel = session.kernel()?;
-    let address = selector::thread(&kernel, &args.thread)?;
-    if !alpc::process::thread::is_thread(&kernel, address) {
-        return Err(not_a_thread(&kernel, address));
-    }
-    let record = Receivers::of_system(&kernel).thread_in_full(&kernel, address);
-    Ok(Answer::new(text(&record), &record)?.served_by(&kernel))
-}
 
 /// The view of the thread at an address.
 pub fn view(kernel: &Kernel<'_>, receivers: &Receivers, address: Gva) -> Text {

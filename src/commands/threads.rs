@@ -23,7 +23,7 @@ use crate::text::rows;
 use crate::text::rows::Rows;
 use crate::text::thread_line;
 
-use crate::commands::{Category, Spec, Verb, gathered};
+use crate::commands::{Category, Spec, Verb};
 use crate::options::Options;
 use clap::Args;
 
@@ -42,7 +42,6 @@ pub struct ThreadsArgs {
 impl ThreadsArgs {
     /// What is known of it.
     pub const SPEC: Spec = Spec {
-        name: "threads",
         category: Category::System,
         switches: &[],
         shape: Shape {
@@ -55,14 +54,6 @@ impl ThreadsArgs {
 }
 
 impl Verb for ThreadsArgs {
-    fn spec(&self) -> &'static Spec {
-        &Self::SPEC
-    }
-
-    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
-        gathered(self, options, session)
-    }
-
     fn table(&self) -> Option<Table> {
         Some(TABLE)
     }
@@ -73,7 +64,45 @@ impl Verb for ThreadsArgs {
         session: &Session,
         records: &mut Records<'_>,
     ) -> anyhow::Result<Answer> {
-        self::records(options, session, self, records)
+        let kernel = open_kernel(options, session, records)?;
+        let digits = kernel.addr(kernel.base()).digits();
+        let mut unread = Vec::new();
+        let mut visit = |mut process: ProcessThreads| {
+            if records.takes_groups() {
+                if self.waiting && !process.retain(waits_for_reply) {
+                    return Ok(());
+                }
+                return records.row(TABLE.record, &process, |process| block(process, digits));
+            }
+            if process.complete.reason().is_some() {
+                unread.push(Unread {
+                    process: process.process,
+                    complete: process.complete,
+                });
+            }
+            let wanted = |thread: &&ThreadRecord| !self.waiting || waits_for_reply(thread);
+            let mut threads = process.threads.iter().filter(wanted);
+            threads.try_for_each(|thread| records.record(TABLE.record, thread))
+        };
+        let complete = match &self.process {
+            None => receiver::each_process(&kernel, visit)?,
+            Some(process) => {
+                visit(of_process(&kernel, process)?)?;
+                Value::Known(())
+            }
+        };
+        let mut end = Rows::new(0, digits);
+        end.end_of_list(&complete);
+        let answer = if records.takes_groups() {
+            let record = SystemThreads {
+                processes: Vec::new(),
+                complete,
+            };
+            Answer::of(&record)?.with_records_in(Place::Member("processes"))
+        } else {
+            Answer::of(&Rest { complete, unread })?
+        };
+        Ok(answer.served_by(&kernel).with_text(end.finish()))
     }
 
     fn named(&self) -> Vec<String> {
@@ -105,54 +134,6 @@ struct Rest {
 struct Unread {
     process: ProcessRef,
     complete: Value<()>,
-}
-
-/// The threads one by one; as text, and in a document, process by process.
-pub fn records(
-    options: &Options,
-    session: &Session,
-    args: &ThreadsArgs,
-    records: &mut Records<'_>,
-) -> anyhow::Result<Answer> {
-    let kernel = open_kernel(options, session, records)?;
-    let digits = kernel.addr(kernel.base()).digits();
-    let mut unread = Vec::new();
-    let mut visit = |mut process: ProcessThreads| {
-        if records.takes_groups() {
-            if args.waiting && !process.retain(waits_for_reply) {
-                return Ok(());
-            }
-            return records.row(TABLE.record, &process, |process| block(process, digits));
-        }
-        if process.complete.reason().is_some() {
-            unread.push(Unread {
-                process: process.process,
-                complete: process.complete,
-            });
-        }
-        let wanted = |thread: &&ThreadRecord| !args.waiting || waits_for_reply(thread);
-        let mut threads = process.threads.iter().filter(wanted);
-        threads.try_for_each(|thread| records.record(TABLE.record, thread))
-    };
-    let complete = match &args.process {
-        None => receiver::each_process(&kernel, visit)?,
-        Some(process) => {
-            visit(of_process(&kernel, process)?)?;
-            Value::Known(())
-        }
-    };
-    let mut end = Rows::new(0, digits);
-    end.end_of_list(&complete);
-    let answer = if records.takes_groups() {
-        let record = SystemThreads {
-            processes: Vec::new(),
-            complete,
-        };
-        Answer::of(&record)?.with_records_in(Place::Member("processes"))
-    } else {
-        Answer::of(&Rest { complete, unread })?
-    };
-    Ok(answer.served_by(&kernel).with_text(end.finish()))
 }
 
 /// The threads of the process that a token names.

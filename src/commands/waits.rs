@@ -16,7 +16,7 @@ use crate::text::rows::or_question;
 use crate::text::rows::unknown;
 use crate::text::wait_lines;
 
-use crate::commands::{Category, Spec, Verb, gathered};
+use crate::commands::{Category, Spec, Verb};
 use crate::options::Options;
 use clap::Args;
 
@@ -27,7 +27,6 @@ pub struct WaitsArgs {}
 impl WaitsArgs {
     /// What is known of it.
     pub const SPEC: Spec = Spec {
-        name: "waits",
         category: Category::Waits,
         switches: &[],
         shape: Shape {
@@ -40,14 +39,6 @@ impl WaitsArgs {
 }
 
 impl Verb for WaitsArgs {
-    fn spec(&self) -> &'static Spec {
-        &Self::SPEC
-    }
-
-    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
-        gathered(self, options, session)
-    }
-
     fn table(&self) -> Option<Table> {
         Some(TABLE)
     }
@@ -58,7 +49,16 @@ impl Verb for WaitsArgs {
         session: &Session,
         records: &mut Records<'_>,
     ) -> anyhow::Result<Answer> {
-        self::records(options, session, records)
+        let kernel = open_kernel(options, session, records)?;
+        let mut table = WaitTable::of(&alpc::wait::waits(&kernel));
+        let text = records.text(|| text(&table));
+        for row in table.waits.drain(..) {
+            records.row(TABLE.record, &row, |_| String::new())?;
+        }
+        Ok(Answer::of(&table)?
+            .with_records_in(Place::Member("waits"))
+            .with_text(text)
+            .served_by(&kernel))
     }
 }
 
@@ -71,20 +71,6 @@ pub const TABLE: Table = Table {
     row: of::<WaitRow>,
     rest: (of::<WaitTable>, Some("waits")),
 };
-
-/// The waits one by one.
-pub fn records(options: &Options, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
-    let kernel = open_kernel(options, session, records)?;
-    let mut table = WaitTable::of(&alpc::wait::waits(&kernel));
-    let text = records.text(|| text(&table));
-    for row in table.waits.drain(..) {
-        records.row(TABLE.record, &row, |_| String::new())?;
-    }
-    Ok(Answer::of(&table)?
-        .with_records_in(Place::Member("waits"))
-        .with_text(text)
-        .served_by(&kernel))
-}
 
 fn text(record: &WaitTable) -> Text {
     let mut table = vec![HEAD.map(|head| Text::all(Look::Heading, head))];

@@ -54,7 +54,6 @@ pub struct TriageArgs {
 impl TriageArgs {
     /// What is known of it.
     pub const SPEC: Spec = Spec {
-        name: "triage",
         category: Category::Many,
         switches: &[],
         shape: Shape {
@@ -67,12 +66,15 @@ impl TriageArgs {
 }
 
 impl Verb for TriageArgs {
-    fn spec(&self) -> &'static Spec {
-        &Self::SPEC
-    }
-
     fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
-        run(options, session)
+        let dump = DumpRef::of(session.dump().path(), options.hash, session.redactor().clone());
+        let record = Record::of_session(session, &dump);
+        let status = record.status;
+        let line = serde_json::to_value(record.clone().line(&dump))?;
+        let mut answer = Answer::new(sheet::table_of(&line), &record)?;
+        answer.status = status;
+        answer.symbols = record.symbols;
+        Ok(answer)
     }
 
     fn tells_verdict(&self) -> bool {
@@ -86,15 +88,4 @@ impl Verb for TriageArgs {
             placeholder: "records",
         })
     }
-}
-
-pub fn run(options: &Options, session: &Session) -> anyhow::Result<Answer> {
-    let dump = DumpRef::of(session.dump().path(), options.hash, session.redactor().clone());
-    let record = Record::of_session(session, &dump);
-    let status = record.status;
-    let line = serde_json::to_value(record.clone().line(&dump))?;
-    let mut answer = Answer::new(sheet::table_of(&line), &record)?;
-    answer.status = status;
-    answer.symbols = record.symbols;
-    Ok(answer)
 }
