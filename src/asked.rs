@@ -7,12 +7,11 @@ use std::path::{Path, PathBuf};
 use clap::CommandFactory;
 use ntlayout::Place;
 
-use crate::address;
 use crate::cli::Cli;
 use crate::host::guard;
-use crate::kd;
 use crate::redact::{self, Part, Typed};
 use crate::text::time;
+use crate::{address, kd};
 
 /// Says of all files that the arguments name that they are read, and what they are to the command.
 pub fn guard_files(cli: &Cli) {

@@ -10,15 +10,13 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory, Parser};
 
-use crate::address;
 use crate::cli::{Cli, Command, SPECS};
 use crate::commands::processes::ProcessArgs;
 use crate::commands::threads::ThreadsArgs;
-use crate::failure::Failure;
-use crate::failure::Status;
+use crate::failure::{Failure, Status};
 use crate::options::Style;
-use crate::selector;
 use crate::text::escape;
+use crate::{address, selector};
 
 /// Something that a command line asks for.
 pub enum Step {

@@ -27,11 +27,9 @@ use clap::error::ErrorKind;
 
 use crate::cli::{Cli, Command};
 use crate::commands::diff::DiffArgs;
-use crate::failure::Failure;
-use crate::failure::Status;
+use crate::failure::{Failure, Status};
 use crate::host::target::Target;
-use crate::kd::Each;
-use crate::kd::Step;
+use crate::kd::{Each, Step};
 use crate::options::Format;
 use crate::output::Output;
 use crate::output::answer::Answer;

@@ -15,8 +15,7 @@ use toml::Spanned;
 
 use crate::failure::Failure;
 use crate::host::reading;
-use crate::text::escape;
-use crate::text::time;
+use crate::text::{escape, time};
 
 /// A condition as the file has it.
 pub struct Rule {

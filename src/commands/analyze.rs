@@ -2,19 +2,16 @@
 
 use alpc::port::enumerate::PortSource;
 use alpc::report::analyze::{self, Analysis, Finding};
+use clap::Args;
 
-use crate::commands::open_kernel;
+use crate::commands::{Category, Spec, Verb, open_kernel};
+use crate::options::Options;
 use crate::output::answer::{Answer, Place};
 use crate::output::records::Records;
 use crate::output::schema::Shape;
-use crate::output::table::Table;
-use crate::output::table::of;
+use crate::output::table::{Table, of};
 use crate::session::Session;
 use crate::text::escape;
-
-use crate::commands::{Category, Spec, Verb};
-use crate::options::Options;
-use clap::Args;
 
 /// Whether all ports and messages agree with each other (!alpc -analyze)
 #[derive(Clone, Debug, Args)]

@@ -10,26 +10,22 @@ use alpc::wait::hang;
 use alpc::wait::node::{Node, NodeId};
 use alpc::wait::root::RootKind;
 use alpc::{Addr, Kernel, Value};
+use clap::Args;
 use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::failure::Failure;
-use crate::output::answer::Answer;
-use crate::selector;
-use crate::session::Session;
-use crate::text::escape;
-use crate::text::marked::{Cell, Look, Text, inferred, sure, text};
-use crate::text::rows::Rows;
-use crate::text::rows::or_question;
-use crate::text::rows::unknown;
-use crate::text::wait_lines;
-
 use crate::commands::{Category, Spec, Verb};
+use crate::failure::Failure;
 use crate::options::Options;
+use crate::output::answer::Answer;
 use crate::output::schema::Shape;
 use crate::output::table::of;
-use clap::Args;
+use crate::selector;
+use crate::session::Session;
+use crate::text::marked::{Cell, Look, Text, inferred, sure, text};
+use crate::text::rows::{Rows, or_question, unknown};
+use crate::text::{escape, wait_lines};
 
 /// One chain of waits, each step with its evidence
 #[derive(Clone, Debug, Args)]

@@ -1,36 +1,29 @@
 //! `check`: conditions that a dump is held against, as a gate of CI does.
 
+use std::path::PathBuf;
+
 use alpc::port::queue::QueueKind;
 use alpc::report::check::{
     Condition, Facts, Found, Outcome, PortFound, Signature, Verdict, WaitFound, Whose,
 };
 use alpc::wait::unread::Unread;
+use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::commands::open_kernel;
+use crate::commands::{Category, NamedFile, Spec, Verb, open_kernel};
 use crate::failure::Status;
 use crate::host::reading::portable;
+use crate::options::{Format, Options};
 use crate::output::answer::{Answer, Place};
 use crate::output::records::Records;
 use crate::output::schema::Shape;
-use crate::output::table::Table;
-use crate::output::table::of;
+use crate::output::table::{Table, of};
 use crate::redact;
-use crate::rules;
-use crate::rules::Rule;
+use crate::rules::{self, Rule};
 use crate::session::Session;
-use crate::text::escape;
-use crate::text::time;
 use crate::text::wait_lines::plural;
-
-use crate::commands::NamedFile;
-use crate::commands::{Category, Spec, Verb};
-use crate::options::Format;
-use crate::options::Options;
-use std::path::PathBuf;
-
-use clap::Args;
+use crate::text::{escape, time};
 
 /// Whether the conditions of a rule file hold
 #[derive(Clone, Debug, Args)]

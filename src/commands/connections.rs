@@ -4,25 +4,20 @@ use alpc::port::NamedPort;
 use alpc::port::connection::{self, ConnectionRecord, ConnectionsRecord, End};
 use alpc::process::ProcessRef;
 use alpc::{Kernel, Value};
+use clap::Args;
 
-use crate::commands::open_kernel;
+use crate::commands::{Category, Spec, Verb, open_kernel};
 use crate::failure::Failure;
+use crate::options::Options;
 use crate::output::answer::{Answer, Place};
 use crate::output::records::Records;
 use crate::output::schema::Shape;
-use crate::output::table::Table;
-use crate::output::table::of;
+use crate::output::table::{Table, of};
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
 use crate::text::marked::{Text, text};
-use crate::text::rows::or_question;
-use crate::text::rows::unknown;
-use crate::text::rows::unknown_address;
-
-use crate::commands::{Category, Spec, Verb};
-use crate::options::Options;
-use clap::Args;
+use crate::text::rows::{or_question, unknown, unknown_address};
 
 /// All connections of a connection port (!alpc /LPC)
 #[derive(Clone, Debug, Args)]

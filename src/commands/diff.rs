@@ -8,29 +8,22 @@ use alpc::report::diff::{
     self, Amount, Became, BootEvidence, By, Change, Changes, Diff, Doubt, Measure, Said, Subject, Which,
 };
 use alpc::report::snapshot::Snapshot;
+use clap::{Args, ValueEnum};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::failure::Failure;
-use crate::failure::Status;
+use crate::commands::{Category, Spec, Verb};
+use crate::failure::{Failure, Status};
 use crate::host::reading::portable;
-use crate::options::Format;
+use crate::options::{Format, Options};
 use crate::output::answer::Answer;
-use crate::output::document::DumpRef;
-use crate::output::document::SymbolSource;
+use crate::output::document::{DumpRef, SymbolSource};
 use crate::output::schema::Shape;
-use crate::output::table::Table;
-use crate::output::table::of;
+use crate::output::table::{Table, of};
 use crate::redact::Typed;
 use crate::session::Session;
-use crate::text::escape;
-use crate::text::narrow;
-use crate::text::time;
 use crate::text::wait_lines::plural;
-
-use crate::commands::{Category, Spec, Verb};
-use crate::options::Options;
-use clap::{Args, ValueEnum};
+use crate::text::{escape, narrow, time};
 
 /// What has changed from one dump to another: processes, ports, connections, waits
 #[derive(Clone, Debug, Args)]

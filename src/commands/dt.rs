@@ -5,20 +5,19 @@ use alpc::process::typed::{
 };
 use alpc::report::near::Nearest;
 use alpc::{Addr, Kernel, Value};
+use clap::Args;
 use ntlayout::SymbolTable;
 
+use crate::commands::{Category, Spec, Verb};
 use crate::failure::Failure;
+use crate::options::Options;
 use crate::output::answer::Answer;
+use crate::output::schema::Shape;
+use crate::output::table::of;
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
 use crate::text::marked::Text;
-
-use crate::commands::{Category, Spec, Verb};
-use crate::options::Options;
-use crate::output::schema::Shape;
-use crate::output::table::of;
-use clap::Args;
 
 /// A type of the symbols in use, with its values at an address (dt)
 #[derive(Clone, Debug, Args)]

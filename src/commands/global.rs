@@ -6,29 +6,20 @@ use alpc::port::queue::QueueKind;
 use alpc::report::global::{self, BlobTypeRecord, GlobalRecord};
 use alpc::report::portlist::{self, PortLine};
 use alpc::{Kernel, Value};
+use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::commands::connections;
-use crate::commands::open_kernel;
-use crate::commands::ports;
+use crate::commands::{Category, Spec, Verb, connections, gathered, open_kernel, ports};
+use crate::options::Options;
 use crate::output::answer::Answer;
 use crate::output::records::Records;
 use crate::output::schema::Shape;
-use crate::output::table::Table;
-use crate::output::table::of;
+use crate::output::table::{Table, of};
 use crate::session::Session;
 use crate::text::escape;
 use crate::text::marked::{Cell, Look, Text, text};
-use crate::text::rows::Rows;
-use crate::text::rows::or_question;
-use crate::text::rows::short_kind;
-use crate::text::rows::unknown;
-use crate::text::rows::unknown_address;
-
-use crate::commands::{Category, Spec, Verb, gathered};
-use crate::options::Options;
-use clap::Args;
+use crate::text::rows::{Rows, or_question, short_kind, unknown, unknown_address};
 
 /// The whole of ALPC in one screen (!alpc /G); with -v every port and connection
 #[derive(Clone, Debug, Args)]

@@ -12,40 +12,24 @@ use alpc::wait::node::ProcessNode;
 use alpc::wait::signature::Signature;
 use alpc::wait::unread::Unread;
 use alpc::{Kernel, Value};
+use clap::Args;
 use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::commands::global;
-use crate::commands::message;
-use crate::commands::object;
-use crate::commands::port;
-use crate::commands::ports;
-use crate::commands::processes;
-use crate::commands::thread;
+use crate::commands::{Category, Spec, Verb, global, message, object, port, ports, processes, thread};
 use crate::failure::Failure;
-use crate::options::Format;
+use crate::options::{Format, Options};
 use crate::output::answer::Answer;
-use crate::selector;
-use crate::session::Session;
-use crate::text::escape;
-use crate::text::graph::Drawing;
-use crate::text::graph::Parts;
-use crate::text::graph::Point;
-use crate::text::graph::Subject;
-use crate::text::graph::dot;
-use crate::text::graph::fit::LeftOut;
-use crate::text::graph::html;
-use crate::text::graph::mermaid;
-use crate::text::graph::views::Views;
-use crate::text::marked::Text;
-use crate::text::narrow;
-
-use crate::commands::{Category, Spec, Verb};
-use crate::options::Options;
 use crate::output::schema::Shape;
 use crate::output::table::of;
-use clap::Args;
+use crate::selector;
+use crate::session::Session;
+use crate::text::graph::fit::LeftOut;
+use crate::text::graph::views::Views;
+use crate::text::graph::{Drawing, Parts, Point, Subject, dot, html, mermaid};
+use crate::text::marked::Text;
+use crate::text::{escape, narrow};
 
 /// Who is connected to whom (!alpc /graph) and who waits for whom; also drawn
 #[derive(Clone, Debug, Args)]

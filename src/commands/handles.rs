@@ -4,27 +4,22 @@ use alpc::object::TypeRef;
 use alpc::object::handle::{self, HandleRecord, Handles};
 use alpc::process::{self, ProcessRecord, ProcessRef};
 use alpc::{Kernel, Value};
+use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::commands::open_kernel;
+use crate::commands::{Category, Spec, Verb, open_kernel};
 use crate::failure::Failure;
+use crate::options::Options;
 use crate::output::answer::{Answer, Place};
 use crate::output::records::Records;
 use crate::output::schema::Shape;
-use crate::output::table::Table;
-use crate::output::table::of;
+use crate::output::table::{Table, of};
 use crate::selector;
 use crate::session::Session;
-use crate::text::escape;
 use crate::text::marked::{Look, Text, text};
-use crate::text::object_lines;
-use crate::text::process_lines;
 use crate::text::rows::or_question;
-
-use crate::commands::{Category, Spec, Verb};
-use crate::options::Options;
-use clap::Args;
+use crate::text::{escape, object_lines, process_lines};
 
 /// Handles with the objects behind them (!handle)
 #[derive(Clone, Debug, Args)]

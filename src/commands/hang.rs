@@ -8,25 +8,19 @@ use alpc::wait::root::Suspect;
 use alpc::wait::signature::Signature;
 use alpc::wait::trouble::PortTrouble;
 use alpc::wait::unread::Unread;
+use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::output::answer::Answer;
-use crate::session::Session;
-use crate::text::escape;
-use crate::text::marked::{Cell, Look, Text, inferred, sure, text};
-use crate::text::rows::Rows;
-use crate::text::rows::address;
-use crate::text::rows::or_question;
-use crate::text::rows::unknown;
-use crate::text::time;
-use crate::text::wait_lines;
-
 use crate::commands::{Category, Spec, Verb};
 use crate::options::Options;
+use crate::output::answer::Answer;
 use crate::output::schema::Shape;
 use crate::output::table::of;
-use clap::Args;
+use crate::session::Session;
+use crate::text::marked::{Cell, Look, Text, inferred, sure, text};
+use crate::text::rows::{Rows, address, or_question, unknown};
+use crate::text::{escape, time, wait_lines};
 
 /// What is stuck, on whom, since when and why: deadlocks, blockers, ports in trouble
 #[derive(Clone, Debug, Args)]

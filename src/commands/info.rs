@@ -3,34 +3,26 @@
 use alpc::locate::choice::Choice;
 use alpc::process::crashed::{self, Crashed};
 use alpc::process::module::Modules;
-use alpc::{Addr, DerivedGlobal};
+use alpc::system::own::{self, TypesFrom};
+use alpc::{Addr, DerivedGlobal, System};
 use anyhow::Context;
+use clap::Args;
 use kdump::{Coverage, Header, KernelImage, Machine, Note, SecondaryData, SecondaryEnd, Trailing};
 use ntlayout::Identity;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::commands::modules;
-use crate::output::answer::Answer;
-use crate::output::views_lost;
-use crate::session::Session;
-use crate::text::escape;
-use crate::text::evidence_lines;
-use crate::text::marked::{Text, text};
-use crate::text::rows;
-use crate::text::rows::Rows;
-use crate::text::rows::or_question;
-use crate::text::symbol_lines;
-use crate::text::time;
-use alpc::System;
-use alpc::system::own::{self, TypesFrom};
-
-use crate::commands::{Category, Spec, Verb};
+use crate::commands::{Category, Spec, Verb, modules};
 use crate::options::Options;
+use crate::output::answer::Answer;
 use crate::output::schema::Shape;
 use crate::output::table::of;
-use clap::Args;
+use crate::output::views_lost;
+use crate::session::Session;
+use crate::text::marked::{Text, text};
+use crate::text::rows::{self, Rows, or_question};
+use crate::text::{escape, evidence_lines, symbol_lines, time};
 
 /// The dump's header, its kernel, its symbols, and the share of pages that is there
 #[derive(Clone, Debug, Args)]

@@ -6,29 +6,22 @@ use std::sync::OnceLock;
 use alpc::port::message::{self, Detail, MessageDetails, MessageRecord};
 use alpc::port::payload::{Payload, PayloadGap};
 use alpc::{Addr, Kernel, Value};
+use clap::Args;
 use kdump::Gva;
 
-use crate::commands::open_kernel;
-use crate::failure::Failure;
-use crate::failure::Status;
+use crate::commands::{Category, Spec, Verb, open_kernel};
+use crate::failure::{Failure, Status};
 use crate::host::reading;
-use crate::options::Style;
+use crate::options::{Options, Style};
 use crate::output::answer::{Answer, Place};
 use crate::output::records::Records;
 use crate::output::schema::Shape;
-use crate::output::table::Table;
-use crate::output::table::of;
+use crate::output::table::{Table, of};
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
 use crate::text::marked::{Text, text};
-use crate::text::rows;
-use crate::text::rows::Rows;
-use crate::text::rows::unknown;
-
-use crate::commands::{Category, Spec, Verb};
-use crate::options::Options;
-use clap::Args;
+use crate::text::rows::{self, Rows, unknown};
 
 /// One message in full (!alpc /M)
 #[derive(Clone, Debug, Args)]

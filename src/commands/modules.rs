@@ -2,27 +2,21 @@
 
 use alpc::Kernel;
 use alpc::process::module::{self, ModuleRecord, Modules};
+use clap::Args;
 use kdump::Gva;
 
-use crate::address;
-use crate::commands::open_kernel;
-use crate::commands::symbol_source;
+use crate::commands::{Category, Spec, Verb, open_kernel, symbol_source};
 use crate::failure::Failure;
+use crate::options::Options;
 use crate::output::answer::{Answer, Place};
 use crate::output::records::Records;
 use crate::output::schema::Shape;
-use crate::output::table::Table;
-use crate::output::table::of;
-use crate::selector;
+use crate::output::table::{Table, of};
 use crate::session::Session;
 use crate::text::escape;
 use crate::text::marked::{Look, Text, text};
-use crate::text::rows;
-use crate::text::rows::or_question;
-
-use crate::commands::{Category, Spec, Verb};
-use crate::options::Options;
-use clap::Args;
+use crate::text::rows::{self, or_question};
+use crate::{address, selector};
 
 /// Loaded kernel modules (lm)
 #[derive(Clone, Debug, Args)]

@@ -1,28 +1,24 @@
 //! `object`: the debugger's `!object`.
 
-use alpc::object::ObjectRecord;
 use alpc::object::directory::{self, Listing};
-use alpc::object::identify;
+use alpc::object::{ObjectRecord, identify};
 use alpc::{Kernel, Value};
+use clap::Args;
 use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::failure::Failure;
-use crate::output::answer::Answer;
-use crate::selector;
-use crate::session::Session;
-use crate::text::escape;
-use crate::text::marked::{Cell, Text, text};
-use crate::text::object_lines;
-use crate::text::rows::Rows;
-use crate::text::rows::or_question;
-
 use crate::commands::{Category, Spec, Verb};
+use crate::failure::Failure;
 use crate::options::Options;
+use crate::output::answer::Answer;
 use crate::output::schema::Shape;
 use crate::output::table::of;
-use clap::Args;
+use crate::selector;
+use crate::session::Session;
+use crate::text::marked::{Cell, Text, text};
+use crate::text::rows::{Rows, or_question};
+use crate::text::{escape, object_lines};
 
 /// One object: its type, counts and name; a directory with what is in it (!object)
 #[derive(Clone, Debug, Args)]

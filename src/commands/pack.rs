@@ -4,25 +4,21 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use alpc::image::contract::{self, CONTRACT};
+use alpc::system::own::{self, TypesFrom};
+use clap::Args;
 use ntlayout::{Certainty, Layout};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::failure::Failure;
-use crate::failure::Status;
-use crate::host::target::Target;
-use crate::options::Format;
-use crate::output::answer::Answer;
-use crate::session::Session;
-use crate::text::escape;
-use crate::text::symbol_lines;
-use alpc::system::own::{self, TypesFrom};
-
 use crate::commands::{Category, Spec, Verb};
-use crate::options::Options;
+use crate::failure::{Failure, Status};
+use crate::host::target::Target;
+use crate::options::{Format, Options};
+use crate::output::answer::Answer;
 use crate::output::schema::Shape;
 use crate::output::table::of;
-use clap::Args;
+use crate::session::Session;
+use crate::text::{escape, symbol_lines};
 
 /// Write what the views need of the symbols into a small file for -y
 #[derive(Clone, Debug, Args)]

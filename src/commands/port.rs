@@ -5,26 +5,20 @@ use alpc::port::completion_list::{CompletionListRecord, SharedRecord};
 use alpc::port::port_record::{self, Detail, PortDetails, PortRecord, Security, ServedBy, Servers};
 use alpc::port::queue::{QueueKind, QueueRecord, QueuedMessage};
 use alpc::{Kernel, Value};
-
+use clap::Args;
 use kdump::Gva;
 
-use crate::failure::Failure;
-use crate::options::Style;
-use crate::output::answer::Answer;
-use crate::selector;
-use crate::session::Session;
-use crate::text::escape;
-use crate::text::marked::{Text, text};
-use crate::text::rows;
-use crate::text::rows::Rows;
-use crate::text::rows::unknown_address;
-use crate::text::thread_line;
-
 use crate::commands::{Category, Spec, Verb};
-use crate::options::Options;
+use crate::failure::Failure;
+use crate::options::{Options, Style};
+use crate::output::answer::Answer;
 use crate::output::schema::Shape;
 use crate::output::table::of;
-use clap::Args;
+use crate::selector;
+use crate::session::Session;
+use crate::text::marked::{Text, text};
+use crate::text::rows::{self, Rows, unknown_address};
+use crate::text::{escape, thread_line};
 
 /// One port, the threads that serve it, and its queues (!alpc /P)
 #[derive(Clone, Debug, Args)]

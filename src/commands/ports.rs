@@ -6,28 +6,21 @@ use alpc::port::enumerate::{PortSource, Ports};
 use alpc::port::not_reached::NotReached;
 use alpc::report::portlist::{self, OrphanRecord, PortLine};
 use alpc::{Kernel, Value};
+use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::commands::connections;
-use crate::commands::open_kernel;
+use crate::commands::{Category, Spec, Verb, connections, gathered, open_kernel};
+use crate::options::Options;
 use crate::output::answer::{Answer, Place};
 use crate::output::records::Records;
 use crate::output::schema::Shape;
-use crate::output::table::Table;
-use crate::output::table::of;
+use crate::output::table::{Table, of};
 use crate::selector;
 use crate::session::Session;
 use crate::text::escape;
 use crate::text::marked::{Cell, Look, Text, joined, text};
-use crate::text::rows::or_question;
-use crate::text::rows::short_kind;
-use crate::text::rows::unknown;
-use crate::text::rows::unknown_address;
-
-use crate::commands::{Category, Spec, Verb, gathered};
-use crate::options::Options;
-use clap::Args;
+use crate::text::rows::{or_question, short_kind, unknown, unknown_address};
 
 /// The ports that a process created or is connected to (!alpc /LPP), or all ports
 #[derive(Clone, Debug, Args)]

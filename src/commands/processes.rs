@@ -4,29 +4,23 @@ use alpc::port::receiver::{self, Receivers};
 use alpc::port::waiter::ThreadRecord;
 use alpc::process::{self, ProcessRecord, Processes};
 use alpc::{Kernel, Value};
+use clap::Args;
 use kdump::{FileTime, Gva, TimeSpan};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::commands::open_kernel;
+use crate::commands::{Category, Spec, Verb, open_kernel};
 use crate::failure::Failure;
+use crate::options::Options;
 use crate::output::answer::{Answer, Place};
 use crate::output::records::Records;
 use crate::output::schema::Shape;
-use crate::output::table::Table;
-use crate::output::table::of;
+use crate::output::table::{Table, of};
 use crate::selector;
 use crate::session::Session;
-use crate::text::escape;
 use crate::text::marked::{Look, Text, text};
-use crate::text::process_lines;
 use crate::text::rows::or_question;
-use crate::text::thread_line;
-use crate::text::time;
-
-use crate::commands::{Category, Spec, Verb};
-use crate::options::Options;
-use clap::Args;
+use crate::text::{escape, process_lines, thread_line, time};
 
 /// Every process (!process 0 0)
 #[derive(Clone, Debug, Args)]

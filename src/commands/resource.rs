@@ -6,21 +6,18 @@ use alpc::port::resource::{
     self, CommunicationInfoMembers, DuplicateContext, HandleDataMembers, HandleTable, Links, Members, Nested,
     RegionMembers, ReserveMembers, ResourceRecord, Resources, SectionMembers, SecurityMembers, ViewMembers,
 };
+use clap::Args;
 
+use crate::commands::{Category, Spec, Verb};
 use crate::failure::Failure;
-use crate::options::Style;
+use crate::options::{Options, Style};
 use crate::output::answer::Answer;
+use crate::output::schema::Shape;
+use crate::output::table::of;
 use crate::selector;
 use crate::session::Session;
 use crate::text::marked::{Text, text};
-use crate::text::rows;
-use crate::text::rows::Rows;
-
-use crate::commands::{Category, Spec, Verb};
-use crate::options::Options;
-use crate::output::schema::Shape;
-use crate::output::table::of;
-use clap::Args;
+use crate::text::rows::{self, Rows};
 
 /// One resource, or all that a port owns: sections, views, reserves ... (!alpc /R)
 #[derive(Clone, Debug, Args)]

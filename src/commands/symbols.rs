@@ -1,28 +1,25 @@
 //! `symbols`: which symbols the kernel asks for, where they were looked for, which are in use, and how to get
 //! the right ones.
 
+use alpc::System;
 use alpc::locate::choice::Choice;
+use alpc::system::Chosen;
+use alpc::system::own::{self, TypesFrom};
+use clap::Args;
 use ntlayout::Identity;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::output::answer::Answer;
-use crate::output::views_lost;
-use crate::session::Session;
-use crate::text::escape;
-use crate::text::evidence_lines;
-use crate::text::marked::{Text, text};
-use crate::text::rows::Rows;
-use crate::text::symbol_lines;
-use alpc::System;
-use alpc::system::Chosen;
-use alpc::system::own::{self, TypesFrom};
-
 use crate::commands::{Category, Spec, Verb};
 use crate::options::Options;
+use crate::output::answer::Answer;
 use crate::output::schema::Shape;
 use crate::output::table::of;
-use clap::Args;
+use crate::output::views_lost;
+use crate::session::Session;
+use crate::text::marked::{Text, text};
+use crate::text::rows::Rows;
+use crate::text::{escape, evidence_lines, symbol_lines};
 
 /// Which symbols the kernel asks for, where they were looked for, and how to get them
 #[derive(Clone, Debug, Args)]

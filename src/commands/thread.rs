@@ -5,24 +5,20 @@ use alpc::port::waiter::{AlpcWait, ThreadRecord};
 use alpc::process::ProcessRef;
 use alpc::process::thread_details::{Irps, ThreadDetails};
 use alpc::{Kernel, Value};
+use clap::Args;
 use kdump::Gva;
 
-use crate::failure::Failure;
-use crate::output::answer::Answer;
-use crate::selector;
-use crate::session::Session;
-use crate::text::escape;
-use crate::text::marked::{Text, text};
-use crate::text::rows;
-use crate::text::rows::Rows;
-use crate::text::thread_line;
-use crate::text::time;
-
 use crate::commands::{Category, Spec, Verb};
+use crate::failure::Failure;
 use crate::options::Options;
+use crate::output::answer::Answer;
 use crate::output::schema::Shape;
 use crate::output::table::of;
-use clap::Args;
+use crate::selector;
+use crate::session::Session;
+use crate::text::marked::{Text, text};
+use crate::text::rows::{self, Rows};
+use crate::text::{escape, thread_line, time};
 
 /// One thread in full (!thread)
 #[derive(Clone, Debug, Args)]

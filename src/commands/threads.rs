@@ -4,28 +4,22 @@ use alpc::port::receiver::{self, ProcessThreads, Receivers, SystemThreads};
 use alpc::port::waiter::{AlpcWait, ThreadRecord};
 use alpc::process::{self, ProcessRef};
 use alpc::{Kernel, Value};
+use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::commands::open_kernel;
+use crate::commands::{Category, Spec, Verb, open_kernel};
 use crate::failure::Failure;
+use crate::options::Options;
 use crate::output::answer::{Answer, Place};
 use crate::output::records::Records;
 use crate::output::schema::Shape;
-use crate::output::table::Table;
-use crate::output::table::of;
+use crate::output::table::{Table, of};
 use crate::selector;
 use crate::session::Session;
-use crate::text::escape;
 use crate::text::marked::{Text, text};
-use crate::text::process_lines;
-use crate::text::rows;
-use crate::text::rows::Rows;
-use crate::text::thread_line;
-
-use crate::commands::{Category, Spec, Verb};
-use crate::options::Options;
-use clap::Args;
+use crate::text::rows::{self, Rows};
+use crate::text::{escape, process_lines, thread_line};
 
 /// Every thread: its state, what it waits for, the ALPC reply that it waits for
 #[derive(Clone, Debug, Args)]

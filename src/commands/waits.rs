@@ -2,23 +2,18 @@
 
 use alpc::Value;
 use alpc::wait::table::{WaitRow, WaitTable};
+use clap::Args;
 
-use crate::commands::open_kernel;
+use crate::commands::{Category, Spec, Verb, open_kernel};
+use crate::options::Options;
 use crate::output::answer::{Answer, Place};
 use crate::output::records::Records;
 use crate::output::schema::Shape;
-use crate::output::table::Table;
-use crate::output::table::of;
+use crate::output::table::{Table, of};
 use crate::session::Session;
-use crate::text::escape;
 use crate::text::marked::{Look, Text, joined, text};
-use crate::text::rows::or_question;
-use crate::text::rows::unknown;
-use crate::text::wait_lines;
-
-use crate::commands::{Category, Spec, Verb};
-use crate::options::Options;
-use clap::Args;
+use crate::text::rows::{or_question, unknown};
+use crate::text::{escape, wait_lines};
 
 /// Every wait for an ALPC reply, the longest first
 #[derive(Clone, Debug, Args)]

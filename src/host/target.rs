@@ -6,10 +6,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use crate::host::guard;
-use crate::host::interrupt;
-use crate::host::place;
-use crate::host::place::Place;
+use crate::host::place::{self, Place};
+use crate::host::{guard, interrupt};
 
 /// Where results go.
 ///

@@ -5,8 +5,7 @@
 
 use std::path::Path;
 
-use crate::failure::Failure;
-use crate::failure::Status;
+use crate::failure::{Failure, Status};
 use crate::host::reading;
 
 /// A file of commands that a line names.

@@ -7,18 +7,17 @@ use std::path::Path;
 use alpc::image::json::UnreadableRecord;
 use alpc::locate::choice::Choice;
 use alpc::report::near::Near;
+use alpc::system::own::TypesFrom;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-use crate::failure::Failure;
-use crate::failure::Status;
+use crate::failure::{Failure, Status};
 use crate::host::reading::portable;
 use crate::options::Options;
 use crate::output::explanation::Explanation;
 use crate::redact::Redactor;
-use alpc::system::own::TypesFrom;
 
 /// Version of the documents and records; `docs/json.md` says what may change without it.
 pub const VERSION: u32 = 1;

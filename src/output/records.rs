@@ -6,23 +6,15 @@ use alpc::image::json::{self, Recorded, Reword};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
-use crate::failure::Failure;
-use crate::failure::Status;
+use crate::failure::{Failure, Status};
 use crate::options::{Format, Options};
 use crate::output::answer::Answer;
-use crate::output::document::DumpRef;
-use crate::output::document::End;
-use crate::output::document::ErrorRecord;
-use crate::output::document::First;
-use crate::output::document::Head;
-use crate::output::document::Line;
-use crate::output::document::SymbolSource;
+use crate::output::document::{DumpRef, End, ErrorRecord, First, Head, Line, SymbolSource};
 use crate::output::schema;
 use crate::output::table::Table;
 use crate::output::unreadable::Unreadables;
-use crate::text::escape;
 use crate::text::marked::Text;
-use crate::text::narrow;
+use crate::text::{escape, narrow};
 
 /// Takes the records of one command on one dump, each as soon as it is read.
 pub struct Records<'o> {

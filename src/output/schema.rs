@@ -7,12 +7,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value as Json, json};
 
-use crate::output::document::Document;
-use crate::output::document::End;
-use crate::output::document::ErrorRecord;
-use crate::output::document::First;
-use crate::output::document::Line;
-use crate::output::document::VERSION;
+use crate::output::document::{Document, End, ErrorRecord, First, Line, VERSION};
 use crate::output::explanation::{self, Explanation};
 use crate::output::table::{Describe, Table, of};
 

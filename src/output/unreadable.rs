@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use alpc::image::json::UnreadableRecord;
+
 use crate::failure::Status;
 use crate::output::document::Cause;
-use alpc::image::json::UnreadableRecord;
 
 /// What records could not tell.
 #[derive(Debug, Default)]

@@ -5,8 +5,7 @@ use alpc::{Addr, Value};
 
 use crate::text::escape;
 use crate::text::marked::{Text, text};
-use crate::text::rows;
-use crate::text::rows::unknown;
+use crate::text::rows::{self, unknown};
 
 /// `Object: …  Type: (…) ALPC Port` and the lines below it. `!handle` indents the counts and the name by
 /// eight blanks, `!object` by four.

@@ -4,9 +4,8 @@ use alpc::Value;
 use alpc::process::ProcessRecord;
 use alpc::process::roots::FoundBy;
 
-use crate::text::escape;
 use crate::text::marked::{Cell, Look, Text, text};
-use crate::text::rows;
+use crate::text::{escape, rows};
 
 /// `PROCESS …` and the three lines below it.
 pub fn lines(process: &ProcessRecord) -> Text {

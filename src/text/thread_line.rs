@@ -6,8 +6,7 @@ use alpc::process::roots::FoundBy;
 use alpc::process::thread::WaitObject;
 
 use crate::text::marked::{Text, inferred, text};
-use crate::text::rows;
-use crate::text::rows::Rows;
+use crate::text::rows::{self, Rows};
 
 /// `THREAD …  Cid ….….  Teb: … Win32Thread: … WAIT`, as in the list of a port's threads.
 pub fn short(thread: &ThreadRecord) -> String {

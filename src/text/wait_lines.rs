@@ -12,11 +12,9 @@ use alpc::wait::root::RootKind;
 use alpc::wait::servers::ServerCounts;
 use alpc::wait::service::Service;
 
-use crate::text::escape;
 use crate::text::marked::{Text, joined, sure, text};
-use crate::text::rows::or_question;
-use crate::text::rows::unknown;
-use crate::text::time;
+use crate::text::rows::{or_question, unknown};
+use crate::text::{escape, time};
 
 /// Wait objects that a line names.
 const OBJECTS: usize = 3;

@@ -6,10 +6,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::output::document::Line;
-use crate::output::document::VERSION;
-use crate::output::table::Table;
-use crate::output::table::of;
+use crate::output::document::{Line, VERSION};
+use crate::output::table::{Table, of};
 
 /// Their records.
 pub const TABLE: Table = Table {

@@ -8,11 +8,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::host::reading::portable;
-use crate::output::document::Line;
-use crate::output::document::VERSION;
-use crate::output::document::exact;
-use crate::output::table::Table;
-use crate::output::table::of;
+use crate::output::document::{Line, VERSION, exact};
+use crate::output::table::{Table, of};
 
 /// Their records, with `-v`.
 pub const TABLE: Table = Table {

@@ -5,19 +5,18 @@ pub mod ignored;
 pub mod record;
 pub mod sheet;
 
-use crate::commands::triage::record::Record;
-use crate::output::answer::Answer;
-use crate::output::document::DumpRef;
-use crate::session::Session;
-
-use crate::commands::NamedFile;
-use crate::commands::{Category, Spec, Verb};
-use crate::options::Options;
-use crate::output::schema::Shape;
-use crate::output::table::of;
 use std::path::PathBuf;
 
 use clap::Args;
+
+use crate::commands::triage::record::Record;
+use crate::commands::{Category, NamedFile, Spec, Verb};
+use crate::options::Options;
+use crate::output::answer::Answer;
+use crate::output::document::DumpRef;
+use crate::output::schema::Shape;
+use crate::output::table::of;
+use crate::session::Session;
 
 /// One record a dump, of many dumps or whole folders: what it is, what is stuck, on whom
 #[derive(Clone, Debug, Args)]

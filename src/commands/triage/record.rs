@@ -2,28 +2,22 @@
 
 use std::path::Path;
 
-use alpc::Kernel;
 use alpc::image::json;
 use alpc::report::triage::{self, RootBlocker, Summary, TroubleCount};
 use alpc::wait::hang::Hang;
+use alpc::{Kernel, System};
 use kdump::{Dump, FileTime, Header, Machine, TimeSpan};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::failure::Failure;
-use crate::failure::Status;
+use crate::failure::{Failure, Status};
 use crate::options::Options;
-use crate::output::answer;
-use crate::output::document::DumpRef;
-use crate::output::document::Line;
-use crate::output::document::SymbolSource;
-use crate::output::document::VERSION;
+use crate::output::document::{DumpRef, Line, SymbolSource, VERSION};
 use crate::output::unreadable::Unreadables;
-use crate::output::views_lost;
+use crate::output::{answer, views_lost};
 use crate::redact::Typed;
 use crate::session::Session;
 use crate::text::narrow;
-use alpc::System;
 
 /// The kind of record, as each line names it.
 pub const NAME: &str = "triage";

@@ -8,21 +8,15 @@ use serde_json::Value as Json;
 
 use crate::commands::triage::groups::Group;
 use crate::commands::triage::ignored::Ignored;
-use crate::commands::triage::record::NAME;
-use crate::commands::triage::record::Record;
+use crate::commands::triage::record::{NAME, Record};
 use crate::failure::Status;
 use crate::options::{Format, Options};
-use crate::output::document::Document;
-use crate::output::document::DumpRef;
-use crate::output::document::Head;
-use crate::output::document::Line;
+use crate::output::document::{Document, DumpRef, Head, Line};
 use crate::output::records::cell;
 use crate::output::schema::columns;
-use crate::output::table::Table;
-use crate::output::table::of;
+use crate::output::table::{Table, of};
 use crate::redact::{Redactor, Typed};
-use crate::text::escape;
-use crate::text::time;
+use crate::text::{escape, time};
 
 /// The rows of CSV.
 const ROWS: Table = Table {

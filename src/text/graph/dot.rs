@@ -2,9 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::text::graph::Drawing;
-use crate::text::graph::Shape;
-use crate::text::graph::Stroke;
+use crate::text::graph::{Drawing, Shape, Stroke};
 
 /// The drawing in the language of Graphviz, with a line below it that says why it may not be whole.
 pub fn write(drawing: &Drawing, caption: Option<&str>) -> String {

@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use crate::text::graph::Drawing;
-use crate::text::graph::Line;
+use crate::text::graph::{Drawing, Line};
 
 /// What a page has no room for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

@@ -2,12 +2,9 @@
 
 use serde::Serialize;
 
-use crate::text::graph::Drawing;
-use crate::text::graph::Line;
-use crate::text::graph::Point;
-use crate::text::graph::fit;
-use crate::text::graph::fit::LeftOut;
+use crate::text::graph::fit::{self, LeftOut};
 use crate::text::graph::views::Views;
+use crate::text::graph::{Drawing, Line, Point};
 
 const PAGE: &str = include_str!("page.html");
 

@@ -19,9 +19,8 @@ use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::text::escape;
 use crate::text::rows::or_question;
-use crate::text::wait_lines;
+use crate::text::{escape, wait_lines};
 
 /// What a node of a drawing stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
