@@ -4,6 +4,15 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use kdump::Gva;
+use ntkernel::image::contract::{self, Message, Thread, ThreadControl, WaitBlock, WaitChainEntry};
+use ntkernel::image::expected::Expected;
+use ntkernel::image::kernel::{At, Kernel, Read};
+use ntkernel::image::value::{Unreadable, Value};
+use ntkernel::object::dispatcher::WaitObjectKind;
+use ntkernel::object::marks::expect;
+use ntkernel::process;
+use ntkernel::process::irp::{self, IrpNode, Request, Tie};
+use ntkernel::process::thread::{self, WaitObject, WaitReason};
 
 use crate::port;
 use crate::port::queue::QueueKind;
@@ -20,15 +29,6 @@ use crate::wait::queues::Queues;
 use crate::wait::servers::{self, Servers};
 use crate::wait::service::Services;
 use crate::wait::unread::{Part, Unread};
-use ntkernel::image::contract::{self, Message, Thread, ThreadControl, WaitBlock, WaitChainEntry};
-use ntkernel::image::expected::Expected;
-use ntkernel::image::kernel::{At, Kernel, Read};
-use ntkernel::image::value::{Unreadable, Value};
-use ntkernel::object::dispatcher::WaitObjectKind;
-use ntkernel::object::marks::expect;
-use ntkernel::process;
-use ntkernel::process::irp::{self, IrpNode, Request, Tie};
-use ntkernel::process::thread::{self, WaitObject, WaitReason};
 
 /// Threads after which gathering gives up; far more than any live system has. In a hostile dump the list of
 /// every process may lead through all threads.

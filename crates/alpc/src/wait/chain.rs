@@ -3,6 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use kdump::Gva;
+use ntkernel::image::contract::{Message, Thread, ThreadControl};
+use ntkernel::image::kernel::{Kernel, Read};
+use ntkernel::image::value::Value;
+use ntkernel::process::thread;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -12,10 +16,6 @@ use crate::wait::edge::{Certainty, Edge, EdgeKind, Evidence, member};
 use crate::wait::graph::Graph;
 use crate::wait::node::{Node, NodeId, ThreadNode};
 use crate::wait::root::{RootKind, Suspect};
-use ntkernel::image::contract::{Message, Thread, ThreadControl};
-use ntkernel::image::kernel::{Kernel, Read};
-use ntkernel::image::value::Value;
-use ntkernel::process::thread;
 
 /// Ticks between which two threads count as having begun to wait together.
 const SAME_MOMENT: u64 = 2;

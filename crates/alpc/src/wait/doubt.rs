@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use kdump::{Dump, DumpKind, Lost};
+use ntkernel::image::value::Unreadable;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::wait::unread::{Part, Unread};
-use ntkernel::image::value::Unreadable;
 
 /// Why there may be more waits than were found, in one line: what is wrong with the dump or its symbols where that
 /// is the cause, else which parts could not be read.

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use kdump::Gva;
+use ntkernel::image::value::Value;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -11,7 +12,6 @@ use crate::wait::cycle::{self, Adjacency};
 use crate::wait::edge::{Certainty, Edge, EdgeKind};
 use crate::wait::node::{Node, NodeId, ThreadNode};
 use crate::wait::unread::Unread;
-use ntkernel::image::value::Value;
 
 /// What an address is taken for, so that a hostile dump cannot pass one thing off as two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -4,6 +4,9 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use kdump::{Dump, TimeSpan};
+use ntkernel::image::kernel::Kernel;
+use ntkernel::image::value::{Addr, Unreadable, Value};
+use ntkernel::process::module;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -16,12 +19,8 @@ use crate::wait::graph::Graph;
 use crate::wait::node::{Node, NodeId, ThreadNode};
 use crate::wait::root::{self, RootKind, Suspect};
 use crate::wait::signature::{self, Signature};
-use crate::wait::trouble;
-use crate::wait::trouble::PortTrouble;
+use crate::wait::trouble::{self, PortTrouble};
 use crate::wait::unread::Unread;
-use ntkernel::image::kernel::Kernel;
-use ntkernel::image::value::{Addr, Unreadable, Value};
-use ntkernel::process::module;
 
 /// Root blockers that are looked at closely: their stacks are read.
 const SUSPECTS: usize = 1 << 12;

@@ -15,8 +15,6 @@
 use std::collections::HashMap;
 
 use kdump::Gva;
-
-use crate::wait::edge::{EvidenceField, member};
 use ntkernel::image::contract::{
     ExecutiveResource, FastMutex, Global, LockEntry, OwnerEntry, Thread, ThreadControl, Type, WaitChainEntry,
 };
@@ -26,6 +24,8 @@ use ntkernel::image::list::{self, List};
 use ntkernel::image::value::Unreadable;
 use ntkernel::object::marks::expect;
 use ntkernel::process::thread;
+
+use crate::wait::edge::{EvidenceField, member};
 
 /// Threads in line before all resources after which looking for more gives up; far more than any live system has.
 const IN_LINE: usize = 1 << 20;

@@ -2,6 +2,14 @@
 //! I/O requests and the drivers that have them.
 
 use kdump::{FileTime, Gva, TimeSpan};
+use ntkernel::image::contract::{Message, PortMessage, Process};
+use ntkernel::image::expected::Expected;
+use ntkernel::image::kernel::{At, Kernel, Read};
+use ntkernel::image::value::{Addr, Unreadable, Value};
+use ntkernel::object::marks::expect;
+use ntkernel::process::ProcessRef;
+use ntkernel::process::irp::{DriverNode, IrpNode};
+use ntkernel::process::thread::{ThreadState, WaitObject, WaitReason};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -12,14 +20,6 @@ use crate::port::{self, PortKind};
 use crate::wait::clock::Clock;
 use crate::wait::servers::ServerCounts;
 use crate::wait::service::Service;
-use ntkernel::image::contract::{Message, PortMessage, Process};
-use ntkernel::image::expected::Expected;
-use ntkernel::image::kernel::{At, Kernel, Read};
-use ntkernel::image::value::{Addr, Unreadable, Value};
-use ntkernel::object::marks::expect;
-use ntkernel::process::ProcessRef;
-use ntkernel::process::irp::{DriverNode, IrpNode};
-use ntkernel::process::thread::{ThreadState, WaitObject, WaitReason};
 
 /// Number of a node in the graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]

@@ -3,11 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 
 use kdump::Gva;
-
-use crate::port::queue::{self, QueueKind};
 use ntkernel::image::contract::Message;
 use ntkernel::image::kernel::{Kernel, Read};
 use ntkernel::image::value::Unreadable;
+
+use crate::port::queue::{self, QueueKind};
 
 /// The queues that a message is linked into by its `Entry`, so that it is in one of them at most.
 const QUEUES: [QueueKind; 4] = [

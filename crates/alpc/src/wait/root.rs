@@ -1,17 +1,17 @@
 //! Where a chain of waits ends, and what to know of that end.
 
 use kdump::Gva;
-use schemars::JsonSchema;
-use serde::Serialize;
-
-use crate::wait::graph::Graph;
-use crate::wait::node::{LockNode, MessageNode, Node, NodeId, ObjectNode, PortNode, ProcessNode, ThreadNode};
 use ntkernel::image::contract::{Thread, ThreadControl};
 use ntkernel::image::kernel::{Kernel, Read};
 use ntkernel::image::value::{Addr, Unreadable, Value};
 use ntkernel::process::module::{CodeAddress, Modules};
 use ntkernel::process::thread::WaitReason;
 use ntkernel::process::thread_details::{self, Irps};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::wait::graph::Graph;
+use crate::wait::node::{LockNode, MessageNode, Node, NodeId, ObjectNode, PortNode, ProcessNode, ThreadNode};
 
 /// Wait reasons of locks, which have owners, but not where a waiting thread leads to.
 const LOCKS: [WaitReason; 6] = [

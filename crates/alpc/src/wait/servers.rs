@@ -3,17 +3,17 @@
 use std::collections::BTreeSet;
 
 use kdump::Gva;
-use schemars::JsonSchema;
-use serde::Serialize;
-
-use crate::port::port_record::ServedBy;
-use crate::port::waiter::{self, ThreadRecord};
 use ntkernel::image::contract::{Port, Queue};
 use ntkernel::image::expected::Expected;
 use ntkernel::image::kernel::{At, Kernel, Read};
 use ntkernel::image::value::Value;
 use ntkernel::object::marks::expect;
 use ntkernel::process::thread::{self, WaitReason};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::port::port_record::ServedBy;
+use crate::port::waiter::{self, ThreadRecord};
 
 /// What a server thread is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]

@@ -10,15 +10,15 @@
 use std::collections::HashMap;
 
 use kdump::{Cursor, Gva};
+use ntkernel::image::contract::{
+    Peb, Process, ProcessControl, ProcessParameters, Teb, Thread, ThreadControl,
+};
+use ntkernel::image::kernel::{Kernel, Read, offset};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::port::waiter::ThreadRecord;
 use crate::wait::certainty::Certainty;
-use ntkernel::image::contract::{
-    Peb, Process, ProcessControl, ProcessParameters, Teb, Thread, ThreadControl,
-};
-use ntkernel::image::kernel::{Kernel, Read, offset};
 
 /// Characters of a service's name at most, as the control manager has it.
 const LONGEST: usize = 256;

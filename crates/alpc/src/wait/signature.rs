@@ -17,14 +17,14 @@
 use std::cmp::Ordering;
 use std::fmt::{self, Write};
 
+use ntkernel::image::schema::schema_as_text;
+use ntkernel::image::value::Value;
 use serde::{Serialize, Serializer};
 
 use crate::wait::chain::Step;
 use crate::wait::edge::EdgeKind;
 use crate::wait::node::{LockKind, MessageNode, Node};
 use crate::wait::root::RootKind;
-use ntkernel::image::schema::schema_as_text;
-use ntkernel::image::value::Value;
 
 /// Steps that a line has at most, the last ones.
 const STEPS: usize = 16;

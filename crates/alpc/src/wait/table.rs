@@ -1,5 +1,7 @@
 //! The table of all waits for ALPC replies.
 
+use ntkernel::image::value::Value;
+use ntkernel::process::ProcessRef;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -9,8 +11,6 @@ use crate::wait::graph::Graph;
 use crate::wait::node::{MessageNode, Node, NodeId, ThreadNode};
 use crate::wait::root::RootKind;
 use crate::wait::unread::Unread;
-use ntkernel::image::value::Value;
-use ntkernel::process::ProcessRef;
 
 /// What has become of a message whose reply is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]

@@ -3,19 +3,17 @@
 use std::collections::BTreeMap;
 
 use kdump::Gva;
+use ntkernel::image::contract::{CommunicationInfo, Port};
+use ntkernel::image::kernel::{At, Kernel, Read};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::port;
-use crate::port::enumerate;
-use crate::port::queue;
+use crate::port::{self, enumerate, queue};
 use crate::wait::build::Builder;
 use crate::wait::graph::Graph;
 use crate::wait::node::{self, PortNode};
 use crate::wait::root::RootKind;
 use crate::wait::unread::Part;
-use ntkernel::image::contract::{CommunicationInfo, Port};
-use ntkernel::image::kernel::{At, Kernel, Read};
 
 /// A queue this long is worth a word when it is also far longer than the rest.
 const LONG: u64 = 32;

@@ -5,8 +5,7 @@ use serde::Serialize;
 use crate::memory::error::ReadError;
 use crate::memory::space::AddressSpace;
 use crate::value::address::Gva;
-use crate::value::hex;
-use crate::value::le;
+use crate::value::{hex, le};
 
 /// Size of the largest block known, Windows 11's.
 pub(crate) const MAX_SIZE: usize = 0x380;

@@ -6,15 +6,14 @@
 
 use std::fmt;
 
-use crate::value::address::Gva;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use crate::memory::page::PageRun;
-use crate::value::hex;
-use crate::value::le;
+use crate::value::address::Gva;
 use crate::value::machine::{BugCheck, ContextRecord, ExceptionRecord, Machine};
 use crate::value::time::{FileTime, TimeSpan};
+use crate::value::{hex, le};
 
 /// Length of the 64-bit header in bytes.
 pub(crate) const HEADER64_LEN: usize = 0x2000;

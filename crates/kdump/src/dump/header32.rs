@@ -1,9 +1,8 @@
 //! The header of 32-bit dumps: 0x1000 bytes. Offsets are those of `DUMP_HEADER32`.
 
-use crate::value::address::Gva;
-
 use crate::dump::header::{DumpKind, Header, MAX_RUNS32, Raw};
 use crate::memory::page::PageRun;
+use crate::value::address::Gva;
 use crate::value::le;
 use crate::value::machine::{BugCheck, ContextRecord, ExceptionRecord, Machine};
 use crate::value::time::{FileTime, TimeSpan};

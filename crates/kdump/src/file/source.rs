@@ -1,9 +1,8 @@
 //! Where the bytes of a dump come from: the one thing that all reads go through.
 
-use std::fmt;
 use std::fs::File;
-use std::io;
 use std::sync::OnceLock;
+use std::{fmt, io};
 
 use crate::file::map::Mapping;
 

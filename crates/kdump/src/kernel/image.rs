@@ -5,8 +5,7 @@ use serde::Serialize;
 use crate::memory::cursor::Cursor;
 use crate::memory::error::ReadError;
 use crate::value::address::Gva;
-use crate::value::hex;
-use crate::value::le;
+use crate::value::{hex, le};
 
 /// Limits of what a header may claim, all far above what linkers write.
 const MAX_NT_HEADER: u32 = 1 << 20;

@@ -2,11 +2,10 @@
 
 use std::io;
 
-use crate::value::address::Pfn;
-use crate::value::address::{Gpa, Gva};
 use serde::Serialize;
 
 use crate::memory::level::Level;
+use crate::value::address::{Gpa, Gva, Pfn};
 use crate::value::hex;
 
 /// Why a page frame has no place in the file.

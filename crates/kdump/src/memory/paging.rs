@@ -1,10 +1,11 @@
 //! Page tables: x64 with four and five levels, x86 with and without PAE, ARM64 with pages of 4 KiB.
 
-use crate::value::address::{Gpa, Gva};
 use kdmp_parser::pxe::PxeFlags;
 use serde::Serialize;
 
 use crate::memory::error::{FrameUse, NotPresentKind, ReadError, TranslateError};
+use crate::value::address::{Gpa, Gva};
+
 pub use crate::memory::level::Level;
 use crate::memory::physical::{PhysicalMemory, read_in_frame};
 

@@ -1,7 +1,6 @@
 //! Physical memory, wherever it is kept: the one thing that address spaces read.
 
-use std::fmt;
-use std::io;
+use std::{fmt, io};
 
 use crate::memory::error::FrameError;
 use crate::memory::page::{FileOffset, PAGE_MASK, PageRun};

@@ -1,7 +1,6 @@
 //! Memory without page tables: pieces of virtual memory, as triage dumps hold them.
 
-use std::fmt;
-use std::io;
+use std::{fmt, io};
 
 use crate::memory::error::ReadError;
 use crate::memory::page::FileOffset;

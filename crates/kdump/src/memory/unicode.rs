@@ -1,8 +1,7 @@
 //! `_UNICODE_STRING`.
 
-use crate::value::address::Gva;
-
 use crate::memory::error::ReadError;
+use crate::value::address::Gva;
 
 /// A counted string of UTF-16 units as the kernel keeps it.
 ///

@@ -3,10 +3,10 @@
 
 use std::borrow::Cow;
 
-use crate::value::address::Pfn;
-use crate::value::address::{Gpa, Gva};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serializer;
+
+use crate::value::address::{Gpa, Gva, Pfn};
 
 fn write<S: Serializer>(value: u64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{value:016x}"))

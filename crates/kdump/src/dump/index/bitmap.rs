@@ -5,8 +5,7 @@
 //! the file; what is kept is one running count for every 1,024 bits, 1/16 of the bitmap's size (1 MiB for a
 //! machine with 512 GiB), and a lookup reads the 128 bytes that the count leads to.
 
-use std::fmt;
-use std::io;
+use std::{fmt, io};
 
 use multiversion::multiversion;
 
