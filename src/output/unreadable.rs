@@ -118,19 +118,24 @@ fn cause(id: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use alpc::image::json;
-    use serde_json::json;
-
     use super::*;
+
+    fn missing(id: &str, cause: &str, text: &str) -> UnreadableRecord {
+        UnreadableRecord {
+            path: id.to_owned(),
+            id: id.to_owned(),
+            cause: cause.to_owned(),
+            text: text.to_owned(),
+        }
+    }
 
     #[test]
     fn a_walk_that_memory_ended_counts_by_the_memory() {
-        let record = json!({
-            "a": { "$unreadable": { "id": "walk-ended", "cause": "out-of-file", "text": "gone" } },
-            "b": { "$unreadable": { "id": "out-of-file", "text": "cut" } },
-            "c": { "$unreadable": { "id": "walk-ended", "text": "loops" } },
-        });
-        let holes = Unreadables::of(json::hoisted(&record).holes);
+        let holes = Unreadables::of(vec![
+            missing("walk-ended", "out-of-file", "gone"),
+            missing("out-of-file", "out-of-file", "cut"),
+            missing("walk-ended", "walk-ended", "loops"),
+        ]);
         assert_eq!(
             holes.summary().unwrap(),
             "3 values could not be determined: 2 where the file is cut off (gone); 1 walk ended (loops)"
@@ -142,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_whole_record_has_no_holes() {
-        let holes = Unreadables::of(json::hoisted(&json!({ "a": [1, 2], "b": null })).holes);
+        let holes = Unreadables::of(Vec::new());
         assert!(holes.summary().is_none());
         assert_eq!(holes.status(), Status::Complete);
     }

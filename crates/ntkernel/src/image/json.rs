@@ -49,7 +49,6 @@ impl Kind {
 
 /// A value that could not be determined.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[non_exhaustive]
 pub struct UnreadableRecord {
     /// Where it stands in the result: `queues[1].length`.
     pub path: String,
@@ -132,37 +131,6 @@ pub fn holes(
 ) -> Result<Vec<UnreadableRecord>, Error> {
     let form = Form { keep: false, reword };
     value.serialize(form).map(|node| node.whole().holes)
-}
-
-/// A value that is already JSON, in which missing ones stand as maps with one key, in the documented form.
-#[must_use]
-pub fn hoisted(value: &Json) -> Recorded {
-    let form = Form {
-        keep: true,
-        reword: None,
-    };
-    // JSON has no key that is not text, so that this cannot fail.
-    Marked(value).serialize(form).map(Node::whole).unwrap_or_default()
-}
-
-/// JSON whose maps with one key may be missing values.
-struct Marked<'j>(&'j Json);
-
-impl Serialize for Marked<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Json::Object(map) => {
-                let only = map.iter().next().filter(|_| map.len() == 1);
-                let kind = only.and_then(|(key, _)| Kind::ALL.into_iter().find(|kind| kind.key() == key));
-                if let (Some(kind), Some((_, reason))) = (kind, only) {
-                    return serializer.serialize_newtype_variant(MISSING, kind.index(), kind.key(), reason);
-                }
-                serializer.collect_map(map.iter().map(|(key, value)| (key, Marked(value))))
-            }
-            Json::Array(items) => serializer.collect_seq(items.iter().map(Marked)),
-            plain => plain.serialize(serializer),
-        }
-    }
 }
 
 /// The record could not be written as JSON.
@@ -663,6 +631,41 @@ impl fmt::Debug for Form {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    /// A value that is already JSON, in which missing ones stand as maps with one key, in the documented form.
+    fn hoisted(value: &Json) -> Recorded {
+        let form = Form {
+            keep: true,
+            reword: None,
+        };
+        // JSON has no key that is not text, so that this cannot fail.
+        Marked(value).serialize(form).map(Node::whole).unwrap_or_default()
+    }
+
+    /// JSON whose maps with one key may be missing values.
+    struct Marked<'j>(&'j Json);
+
+    impl Serialize for Marked<'_> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            match self.0 {
+                Json::Object(map) => {
+                    let only = map.iter().next().filter(|_| map.len() == 1);
+                    let kind = only.and_then(|(key, _)| Kind::ALL.into_iter().find(|kind| kind.key() == key));
+                    if let (Some(kind), Some((_, reason))) = (kind, only) {
+                        return serializer.serialize_newtype_variant(
+                            MISSING,
+                            kind.index(),
+                            kind.key(),
+                            reason,
+                        );
+                    }
+                    serializer.collect_map(map.iter().map(|(key, value)| (key, Marked(value))))
+                }
+                Json::Array(items) => serializer.collect_seq(items.iter().map(Marked)),
+                plain => plain.serialize(serializer),
+            }
+        }
+    }
 
     #[test]
     fn a_missing_value_is_null_with_its_reason_beside_it() {
