@@ -11,7 +11,7 @@ use crate::output::records::Records;
 use crate::output::schema::Shape;
 use crate::output::table::{Table, of};
 use crate::session::Session;
-use crate::text::marked::{Look, Text, joined, text};
+use crate::text::marked::{Look, Text, text};
 use crate::text::rows::{or_question, unknown};
 use crate::text::{escape, wait_lines};
 
@@ -70,7 +70,7 @@ pub const TABLE: Table = Table {
 fn text(record: &WaitTable) -> Text {
     let mut table = vec![HEAD.map(|head| Text::all(Look::Heading, head))];
     table.extend(record.waits.iter().map(cells));
-    let mut text = align(&table);
+    let mut text = align(table);
     for part in &record.unread {
         let at = part.at.map(|at| format!(" {at}")).unwrap_or_default();
         let why = part
@@ -118,17 +118,27 @@ fn cells(row: &WaitRow) -> [Text; 7] {
 const WIDEST: usize = 256;
 
 /// Columns as wide as their widest cell, within reason, two blanks between them.
-fn align(table: &[[Text; 7]]) -> Text {
-    let width = |column: usize| {
-        let cells = table.iter().map(|row| row[column].plain().chars().count());
-        cells.max().unwrap_or_default().min(WIDEST)
-    };
-    let mut widths: [usize; 7] = std::array::from_fn(width);
+fn align(table: Vec<[Text; 7]>) -> Text {
+    let width = |cell: &Text| cell.plain().chars().count();
+    let mut widths = [0; 7];
+    for row in &table {
+        for (widest, cell) in widths.iter_mut().zip(row) {
+            *widest = width(cell).min(WIDEST).max(*widest);
+        }
+    }
     // Nothing stands behind the last.
     widths[6] = 0;
-    let line = |row: &[Text; 7]| {
-        let cells = row.iter().zip(widths);
-        joined(cells.map(|(cell, width)| text!("{cell:<width$}")), "  ") + '\n'
-    };
-    table.iter().map(line).collect()
+    let mut text = Text::default();
+    for row in table {
+        for (number, (cell, widest)) in row.into_iter().zip(widths).enumerate() {
+            if number > 0 {
+                text.push("  ");
+            }
+            let missing = widest.saturating_sub(width(&cell));
+            text.push(cell);
+            text.push(" ".repeat(missing));
+        }
+        text.push('\n');
+    }
+    text
 }
