@@ -128,7 +128,7 @@ pub trait Verb {
         records: &mut Records<'_>,
     ) -> anyhow::Result<Answer> {
         let _ = (options, session, records);
-        Err(Failure::fatal("no-table", "the command fills no table"))
+        Err(Failure::fatal("format-not-here", "the command gives no table"))
     }
 
     /// Whether it writes a format that only some commands have.
