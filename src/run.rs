@@ -8,7 +8,6 @@ use crate::options::{Format, Options};
 use crate::output::answer::Answer;
 use crate::output::records::Records;
 use crate::session::Session;
-use crate::text::narrow;
 
 /// Runs the command on one dump.
 pub fn run(options: &Options, session: &Session, command: &Command) -> anyhow::Result<Answer> {
@@ -20,7 +19,7 @@ pub fn run(options: &Options, session: &Session, command: &Command) -> anyhow::R
             command.verb().run(options, session)
         }
     });
-    redacted(session, narrowed(session, noted(session, answer)))
+    redacted(session, noted(session, answer))
 }
 
 /// The same with what there is to say of the symbols.
@@ -41,13 +40,8 @@ pub fn stream(
     verb: &dyn Verb,
     records: &mut Records<'_>,
 ) -> anyhow::Result<Answer> {
-    records.narrow(is_narrow(session));
     let answer = noted(session, verb.fill(options, session, records));
-    redacted(session, narrowed(session, answer))
-}
-
-fn is_narrow(session: &Session) -> bool {
-    session.dump().kernel_space().pointer_width() == 4
+    redacted(session, answer)
 }
 
 /// The same without what the command line and this machine must not tell.
@@ -56,16 +50,6 @@ fn redacted(session: &Session, answer: anyhow::Result<Answer>) -> anyhow::Result
     answer
         .map(|answer| answer.redacted(&redactor))
         .map_err(|error| reworded(error, |text| redactor.message(text)))
-}
-
-/// The same with the addresses in errors and reasons as wide as the dumped system's.
-fn narrowed(session: &Session, answer: anyhow::Result<Answer>) -> anyhow::Result<Answer> {
-    if !is_narrow(session) {
-        return answer;
-    }
-    answer
-        .map(Answer::narrowed)
-        .map_err(|error| reworded(error, narrow::text))
 }
 
 fn reworded(error: anyhow::Error, reword: impl FnOnce(&str) -> String) -> anyhow::Error {

@@ -23,7 +23,7 @@ use crate::output::table::{Table, of};
 use crate::redact::Typed;
 use crate::session::Session;
 use crate::text::wait_lines::plural;
-use crate::text::{escape, narrow, time};
+use crate::text::{escape, time};
 
 /// What has changed from one dump to another: processes, ports, connections, waits
 #[derive(Clone, Debug, Args)]
@@ -136,7 +136,6 @@ struct Names {
 struct Side {
     snapshot: Snapshot,
     symbols: SymbolSource,
-    narrow: bool,
 }
 
 /// Compares two dumps; the rows are for `--format csv`.
@@ -172,15 +171,14 @@ pub fn compare(
             .ends_with(status)
             .with_notes(notes(asked, &record.diff, &other.symbols));
     answer.symbols = Some(one.symbols);
-    let narrow = one.narrow && other.narrow;
     let rows = match options.format {
-        Format::Csv => rows(record, narrow),
+        Format::Csv => rows(record),
         _ => Vec::new(),
     };
-    Ok((if narrow { answer.narrowed() } else { answer }, rows))
+    Ok((answer, rows))
 }
 
-fn rows(record: DiffRecord, narrow: bool) -> Vec<Row> {
+fn rows(record: DiffRecord) -> Vec<Row> {
     let DiffRecord {
         diff, second_dump, ..
     } = record;
@@ -189,7 +187,6 @@ fn rows(record: DiffRecord, narrow: bool) -> Vec<Row> {
     changes
         .map(|change| {
             let why = doubts(&change.unread, true).join("; ");
-            let why = if narrow { narrow::text(&why) } else { why };
             let (kind, names) = names(change.subject);
             Row {
                 second_dump: second_dump.clone(),
@@ -266,7 +263,6 @@ fn side(options: &Options, typed: &Typed, path: &Path) -> anyhow::Result<Side> {
     Ok(Side {
         snapshot: Snapshot::of(&kernel),
         symbols: super::symbol_source(&kernel, session.choice()),
-        narrow: kernel.pointer_size() == 4,
     })
 }
 

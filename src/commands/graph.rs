@@ -25,11 +25,11 @@ use crate::output::schema::Shape;
 use crate::output::table::of;
 use crate::selector;
 use crate::session::Session;
+use crate::text::escape;
 use crate::text::graph::fit::LeftOut;
 use crate::text::graph::views::Views;
 use crate::text::graph::{Drawing, Parts, Point, Subject, dot, html, mermaid};
 use crate::text::marked::Text;
-use crate::text::{escape, narrow};
 
 /// Who is connected to whom (!alpc /graph) and who waits for whom; also drawn
 #[derive(Clone, Debug, Args)]
@@ -165,11 +165,6 @@ fn page(
             |error| escape::lines(&Failure::from_error(error).message),
             Text::into_plain,
         );
-        let view = if kernel.pointer_size() == 4 {
-            narrow::text(&view)
-        } else {
-            view
-        };
         redactor.view(&view)
     };
     let viewed: Vec<usize> = by_importance(&drawing, hang)

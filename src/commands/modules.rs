@@ -3,7 +3,7 @@
 use alpc::Kernel;
 use alpc::process::module::{self, ModuleRecord, Modules};
 use clap::Args;
-use kdump::Gva;
+use kdump::Addr;
 
 use crate::commands::{Category, Spec, Verb, open_kernel, symbol_source};
 use crate::failure::Failure;
@@ -120,7 +120,9 @@ fn chosen(
             let at = address::parse(token)?;
             around(
                 modules,
-                kernel.map_or(at, |kernel| selector::narrowed(kernel, at)),
+                kernel.map_or(Addr::new(at, 8), |kernel| {
+                    kernel.addr(selector::narrowed(kernel, at))
+                }),
             )
         }
         None => named(modules, truth, args),
@@ -128,7 +130,7 @@ fn chosen(
 }
 
 /// Leaves the module that an address is in.
-fn around(mut modules: Modules, at: Gva) -> anyhow::Result<Modules> {
+fn around(mut modules: Modules, at: Addr) -> anyhow::Result<Modules> {
     let range = |module: &ModuleRecord| Some(module.base.known()?.gva()..module.end.known()?.gva());
     let unknown = modules
         .modules
@@ -137,11 +139,11 @@ fn around(mut modules: Modules, at: Gva) -> anyhow::Result<Modules> {
         .count();
     modules
         .modules
-        .retain(|module| range(module).is_some_and(|range| range.contains(&at)));
+        .retain(|module| range(module).is_some_and(|range| range.contains(&at.gva())));
     if !modules.modules.is_empty() {
         return Ok(modules);
     }
-    let message = format!("no kernel module is around {:016x}", u64::from(at));
+    let message = format!("no kernel module is around {at}");
     Err(match (modules.complete.reason(), unknown) {
         (None, 0) => Failure::not_there("no-such-module", message),
         (Some(hole), _) => {

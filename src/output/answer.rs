@@ -12,7 +12,6 @@ use crate::options::Options;
 use crate::output::document::SymbolSource;
 use crate::redact::Redactor;
 use crate::text::marked::Text;
-use crate::text::narrow;
 
 /// What a command gives for one dump: the same record as text and as JSON.
 pub struct Answer {
@@ -145,7 +144,7 @@ impl Answer {
             drawn: options.format.is_drawing(),
             record: Recorded {
                 value: Json::Null,
-                holes: json::holes(record, None)?,
+                holes: json::holes(record)?,
             },
             symbols: None,
             notes: Vec::new(),
@@ -173,18 +172,6 @@ impl Answer {
     /// Sets the exit status that the command asks for.
     pub fn ends_with(mut self, status: Status) -> Self {
         self.status = self.status.combine(status);
-        self
-    }
-
-    /// The same with the addresses in its reasons as wide as a 32-bit system's.
-    pub fn narrowed(mut self) -> Self {
-        self.text = self.text.reworded(narrow::text);
-        let said = self.notes.iter_mut().chain(&mut self.errors);
-        said.for_each(|line| *line = narrow::text(line));
-        narrow::reasons(&mut self.record.value);
-        let holes = self.record.holes.iter_mut();
-        holes.for_each(|hole| hole.text = narrow::text(&hole.text));
-        self.explain.iter_mut().flatten().for_each(narrow::reasons);
         self
     }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use alpc::image::json::{self, Recorded, Reword};
+use alpc::image::json::{self, Recorded};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
@@ -13,16 +13,14 @@ use crate::output::document::{DumpRef, End, ErrorRecord, First, Head, Line, Symb
 use crate::output::schema;
 use crate::output::table::Table;
 use crate::output::unreadable::Unreadables;
+use crate::text::escape;
 use crate::text::marked::Text;
-use crate::text::{escape, narrow};
 
 /// Takes the records of one command on one dump, each as soon as it is read.
 pub struct Records<'o> {
     form: Form<'o>,
     dump: &'o DumpRef,
     command: Option<&'static str>,
-    /// Whether the addresses in reasons are those of a 32-bit system.
-    narrow: bool,
     count: u64,
     holes: Unreadables,
 }
@@ -87,7 +85,6 @@ impl<'o> Records<'o> {
             form,
             dump,
             command: options.command,
-            narrow: false,
             count: 0,
             holes: Unreadables::default(),
         })
@@ -118,7 +115,6 @@ impl<'o> Records<'o> {
             },
             dump,
             command: None,
-            narrow: false,
             count: 0,
             holes: Unreadables::default(),
         }
@@ -133,11 +129,6 @@ impl<'o> Records<'o> {
         answer.with_records(records).with_text(text)
     }
 
-    /// Whether reasons tell addresses of a 32-bit system.
-    pub fn narrow(&mut self, narrow: bool) {
-        self.narrow = narrow;
-    }
-
     /// Whether the records of one thing (the threads of a process) are taken together, by [`row`](Self::row); else each
     /// for itself.
     pub fn takes_groups(&self) -> bool {
@@ -148,7 +139,7 @@ impl<'o> Records<'o> {
     fn show(&mut self, value: &impl Serialize, text: Text) -> anyhow::Result<()> {
         let mut missing = Recorded {
             value: Json::Null,
-            holes: json::holes(value, self.reword())?,
+            holes: json::holes(value)?,
         };
         self.dump.redactor.recorded(&mut missing);
         self.holes.add(Unreadables::of(missing.holes));
@@ -194,11 +185,6 @@ impl<'o> Records<'o> {
             true => text.reworded(|piece| self.dump.redactor.view(piece)),
             false => text,
         };
-        let text = if self.narrow {
-            text.reworded(narrow::text)
-        } else {
-            text
-        };
         Ok(self.write_text(&text).map_err(WriteError)?)
     }
 
@@ -216,13 +202,7 @@ impl<'o> Records<'o> {
 
     /// Writes a record.
     pub fn record(&mut self, record: &'static str, value: &impl Serialize) -> anyhow::Result<()> {
-        let recorded = json::record_as(value, self.reword())?;
-        self.taken(record, recorded)
-    }
-
-    /// How reasons are worded.
-    fn reword(&self) -> Option<Reword> {
-        self.narrow.then_some(narrow::text)
+        self.taken(record, json::record(value)?)
     }
 
     /// Writes a record that is JSON already.

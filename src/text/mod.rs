@@ -5,7 +5,6 @@ pub mod escape;
 pub mod evidence_lines;
 pub mod graph;
 pub mod marked;
-pub mod narrow;
 pub mod object_lines;
 pub mod process_lines;
 pub mod rows;

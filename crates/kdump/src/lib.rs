@@ -62,6 +62,7 @@ pub use memory::paging::{Level, PageSize, Paging, Translation};
 pub use memory::physical::{Known, PageError, PhysicalMemory};
 pub use memory::space::{AddressSpace, Gone, Piece, Whereabouts};
 pub use memory::unicode::UnicodeString;
+pub use value::addr::Addr;
 pub use value::address::{Gpa, Gva, Pfn};
 pub use value::machine::{BugCheck, ContextRecord, ExceptionRecord, Machine};
 pub use value::time::{FileTime, TimeSpan};

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{PAGE, World};
-use kdump::{Dump, FrameError, FrameUse, Gpa, Gva, Level, OpenOptions, Pfn, PhysicalError, ReadError};
+use kdump::{Addr, Dump, FrameError, FrameUse, Gpa, Gva, Level, OpenOptions, Pfn, PhysicalError, ReadError};
 
 /// As x86 stores 0xdeadfeed.
 const WORD: [u8; 4] = [0xed, 0xfe, 0xad, 0xde];
@@ -71,7 +71,7 @@ fn no_byte_of_a_page_of_filler_can_be_read() {
                 for len in [1, 2, 3, 4, 8, 0x30] {
                     let len = len.min((PAGE - offset) as usize);
                     let error = ReadError::Filler {
-                        gva,
+                        gva: Addr::new(gva, 8),
                         pfn: Pfn::new(frame),
                         what: FrameUse::Data,
                     };
@@ -149,7 +149,7 @@ fn a_page_table_of_filler_is_missing() {
         for (name, dump) in dumps(&world) {
             let gva = Gva::new(BASE);
             let error = ReadError::Filler {
-                gva,
+                gva: Addr::new(gva, 8),
                 pfn: Pfn::new(table),
                 what: FrameUse::Table(level),
             };

@@ -5,8 +5,8 @@ mod common;
 
 use common::World;
 use kdump::{
-    BaseError, BaseSource, DebuggerDataError, Dump, Gva, ImageError, KernelImage, debugger_data, image_at,
-    kernel_image,
+    Addr, BaseError, BaseSource, DebuggerDataError, Dump, Gva, ImageError, KernelImage, debugger_data,
+    image_at, kernel_image,
 };
 
 const BASE: u64 = 0xffff_f800_0260_0000;
@@ -333,7 +333,7 @@ fn a_block_that_is_not_one_is_refused() {
     assert_eq!(
         error,
         DebuggerDataError::WrongTag {
-            at: Gva::new(KDBG),
+            at: Addr::new(Gva::new(KDBG), 8),
             tag: 0x7856_3412
         }
     );

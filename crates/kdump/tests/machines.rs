@@ -5,8 +5,8 @@ mod common;
 
 use common::{LARGE, PAGE, World};
 use kdump::{
-    Dump, DumpKind, FrameUse, Gpa, Gva, Level, Machine, NotPresentKind, PageSize, ReadError, TranslateError,
-    Translation,
+    Addr, Dump, DumpKind, FrameUse, Gpa, Gva, Level, Machine, NotPresentKind, PageSize, ReadError,
+    TranslateError, Translation,
 };
 
 /// Tables of any form over a world's frames, by the processor's manual: (shift, bits of the index) from the root down.
@@ -175,7 +175,7 @@ fn an_entry_of_the_fifth_level_is_named() {
     assert_eq!(
         translate(&dump, gva),
         Err(ReadError::NotPresent {
-            gva: Gva::new(gva),
+            gva: Addr::new(Gva::new(gva), 8),
             level: Level::Pml5e,
             entry: 0x1_0000_0080,
             entry_at: Gpa::new(entry_at),
@@ -450,11 +450,14 @@ fn x86_entries_that_are_not_present_say_why() {
     ] {
         let mut tables = pae();
         tables.set(HEAD32, 2, entry);
-        let ReadError::NotPresent { state: found, .. } = translate(&open32(&tables, 1), HEAD32).unwrap_err()
-        else {
+        let error = translate(&open32(&tables, 1), HEAD32).unwrap_err();
+        let text = error.to_string();
+        let ReadError::NotPresent { state: found, .. } = error else {
             panic!("{entry:#x}")
         };
         assert_eq!(found, state, "{entry:#x}");
+        // Eight digits, as addresses of 32 bits have.
+        assert_eq!(text.split_once(": ").unwrap().0, format!("{HEAD32:08x}"));
     }
 }
 

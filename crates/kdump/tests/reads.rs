@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use common::{PAGE, World};
-use kdump::{Dump, Gpa, Gva, MAX_BYTES, OpenOptions, PhysicalError, ReadError};
+use kdump::{Addr, Dump, Gpa, Gva, MAX_BYTES, OpenOptions, PhysicalError, ReadError};
 use proptest::prelude::*;
 
 const SMALL: u64 = 0xffff_f880_0000_0000;
@@ -255,7 +255,13 @@ fn integers_are_little_endian_and_may_lie_across_pages() {
                 assert_eq!(cursor.uint(gva, size), Ok(expected));
             }
             for size in [0, 3, 16, u32::MAX] {
-                assert_eq!(cursor.uint(gva, size), Err(ReadError::BadSize { gva, size }));
+                assert_eq!(
+                    cursor.uint(gva, size),
+                    Err(ReadError::BadSize {
+                        gva: Addr::new(gva, 8),
+                        size
+                    })
+                );
             }
         }
     }
@@ -299,7 +305,13 @@ fn threads_read_one_dump_each_with_its_own_cursor() {
 fn lengths_out_of_a_dump_cost_nothing() {
     let cursor = MODEL.dumps[0].1.kernel_space().cursor();
     let (gva, len) = (Gva::new(SMALL), MAX_BYTES + 1);
-    assert_eq!(cursor.bytes(gva, len), Err(ReadError::TooLong { gva, len }));
+    assert_eq!(
+        cursor.bytes(gva, len),
+        Err(ReadError::TooLong {
+            gva: Addr::new(gva, 8),
+            len
+        })
+    );
     assert_eq!(cursor.bytes(gva, usize::MAX).unwrap_err().id(), "too-long");
     assert_eq!(cursor.bytes(gva, MAX_BYTES).unwrap_err().id(), "not-present");
     assert!(
@@ -342,9 +354,21 @@ fn a_read_past_the_last_address_stops_there() {
     let partial = cursor.read_partial(gva, &mut buf);
     assert_eq!(
         (partial.read, partial.stopped),
-        (8, Some(ReadError::Wraps { gva, len: 32 }))
+        (
+            8,
+            Some(ReadError::Wraps {
+                gva: Addr::new(gva, 8),
+                len: 32
+            })
+        )
     );
-    assert_eq!(cursor.bytes(gva, 32), Err(ReadError::Wraps { gva, len: 32 }));
+    assert_eq!(
+        cursor.bytes(gva, 32),
+        Err(ReadError::Wraps {
+            gva: Addr::new(gva, 8),
+            len: 32
+        })
+    );
     assert!(cursor.unicode_string(gva).is_err());
 }
 

@@ -5,7 +5,8 @@ mod common;
 
 use common::{LARGE, PAGE, VALID, World};
 use kdump::{
-    Dump, FrameUse, Gpa, Gva, Level, NotPresentKind, PageSize, Pfn, ReadError, TranslateError, Translation,
+    Addr, Dump, FrameUse, Gpa, Gva, Level, NotPresentKind, PageSize, Pfn, ReadError, TranslateError,
+    Translation,
 };
 
 const GVA: u64 = 0xffff_f880_0f4c_c950;
@@ -92,7 +93,7 @@ fn addresses_that_are_not_canonical_are_refused_before_any_table_is_read() {
         0x0001_0000_0000_0000,
         0xf880_0f4c_c950_0000,
     ] {
-        let gva_ = Gva::new(gva);
+        let gva_ = Addr::new(Gva::new(gva), 8);
         assert_eq!(translate(&world, gva), Err(ReadError::NonCanonical { gva: gva_ }));
         assert_eq!(translate(&world, gva).unwrap_err().id(), "non-canonical");
     }
@@ -122,7 +123,7 @@ fn what_is_not_present_says_which_entry_and_why() {
             let entry_at = world.entry_at(GVA, depth);
             world.set_entry(GVA, depth, entry);
             let error = translate(&world, GVA).unwrap_err();
-            let gva = Gva::new(GVA);
+            let gva = Addr::new(Gva::new(GVA), 8);
             assert_eq!(
                 error,
                 ReadError::NotPresent {
@@ -133,7 +134,7 @@ fn what_is_not_present_says_which_entry_and_why() {
                     state
                 }
             );
-            assert_eq!((error.id(), error.gva()), ("not-present", gva));
+            assert_eq!((error.id(), error.gva()), ("not-present", gva.gva()));
         }
     }
 }
@@ -209,7 +210,7 @@ fn tables_and_pages_that_are_not_in_the_dump_are_told_apart() {
         world.frames.remove(&table);
         let what = FrameUse::Table(level);
         let expected = ReadError::NotInDump {
-            gva: Gva::new(GVA),
+            gva: Addr::new(Gva::new(GVA), 8),
             pfn: Pfn::new(table),
             what,
         };
@@ -227,7 +228,7 @@ fn tables_and_pages_that_are_not_in_the_dump_are_told_apart() {
         "its page need not be there"
     );
     let missing = ReadError::NotInDump {
-        gva: Gva::new(GVA),
+        gva: Addr::new(Gva::new(GVA), 8),
         pfn: Pfn::new(0x50),
         what: FrameUse::Data,
     };
@@ -289,32 +290,34 @@ fn errors_serialize_with_their_ids() {
     assert_eq!(json["level"], "pte");
     assert_eq!(json["state"], "demand-zero");
     for error in [
-        ReadError::NonCanonical { gva: Gva::new(1) },
+        ReadError::NonCanonical {
+            gva: Addr::new(Gva::new(1), 8),
+        },
         ReadError::NotInDump {
-            gva: Gva::new(1),
+            gva: Addr::new(Gva::new(1), 8),
             pfn: Pfn::new(2),
             what: FrameUse::Data,
         },
         ReadError::OutOfFile {
-            gva: Gva::new(1),
+            gva: Addr::new(Gva::new(1), 8),
             pfn: Pfn::new(2),
             what: FrameUse::Table(Level::Pde),
             offset: 3,
         },
         ReadError::Io {
-            gva: Gva::new(1),
+            gva: Addr::new(Gva::new(1), 8),
             kind: std::io::ErrorKind::NotFound,
         },
         ReadError::TooLong {
-            gva: Gva::new(1),
+            gva: Addr::new(Gva::new(1), 8),
             len: 2,
         },
         ReadError::Wraps {
-            gva: Gva::new(1),
+            gva: Addr::new(Gva::new(1), 8),
             len: 2,
         },
         ReadError::BadSize {
-            gva: Gva::new(1),
+            gva: Addr::new(Gva::new(1), 8),
             size: 3,
         },
     ] {

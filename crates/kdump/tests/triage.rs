@@ -163,7 +163,12 @@ fn what_is_there_reads_and_the_rest_says_so() {
         ] {
             let gva = Gva::new(gva);
             let error = cursor.u8(gva).unwrap_err();
-            assert_eq!(error, ReadError::NotInTriageDump { gva });
+            assert_eq!(
+                error,
+                ReadError::NotInTriageDump {
+                    gva: dump.kernel_space().addr(gva)
+                }
+            );
             assert_eq!((error.id(), error.gva()), ("not-in-triage-dump", gva));
             assert!(error.to_string().contains("a triage dump does not hold this"));
         }

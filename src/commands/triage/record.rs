@@ -17,7 +17,6 @@ use crate::output::unreadable::Unreadables;
 use crate::output::{answer, views_lost};
 use crate::redact::Typed;
 use crate::session::Session;
-use crate::text::narrow;
 
 /// The kind of record, as each line names it.
 pub const NAME: &str = "triage";
@@ -239,10 +238,6 @@ impl Record {
                 record.fail(failure.status, Problem::new(failure.id, failure.message));
             }
         }
-        if session.dump().kernel_space().pointer_width() == 4 {
-            let problems = record.problems.iter_mut().chain(&mut record.error);
-            problems.for_each(|problem| problem.text = narrow::text(&problem.text));
-        }
         record
     }
 
@@ -326,7 +321,7 @@ impl Record {
 /// What the report could not tell.
 fn holes(hang: &Hang) -> Unreadables {
     // A record that cannot be written as JSON is a bug, which the tests of `hang` would have found.
-    json::holes(hang, None).map(Unreadables::of).unwrap_or_default()
+    json::holes(hang).map(Unreadables::of).unwrap_or_default()
 }
 
 fn trouble(trouble: &TroubleCount) -> Problem {

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::memory::error::ReadError;
 use crate::memory::space::AddressSpace;
+use crate::value::addr::Addr;
 use crate::value::address::Gva;
 use crate::value::{hex, le};
 
@@ -103,13 +104,12 @@ pub enum DebuggerDataError {
     Unreadable(#[source] ReadError),
     /// There is no `KDBG` where its tag should be.
     #[error(
-        "{:016x}: the debugger data block has tag {tag:#010x} instead of KDBG: it is encoded, as live dumps \
-         can leave it, or it is not there",
-        at.u64()
+        "{at}: the debugger data block has tag {tag:#010x} instead of KDBG: it is encoded, as live dumps \
+         can leave it, or it is not there"
     )]
     WrongTag {
         /// Where the block should be.
-        at: Gva,
+        at: Addr,
         /// What is where the tag should be.
         tag: u32,
     },
@@ -140,7 +140,10 @@ pub(crate) fn read(at: Gva, space: &AddressSpace<'_>) -> Result<DebuggerData, De
     }
     let tag = le::u32(&block, 0x10).unwrap_or_default();
     if tag != TAG {
-        return Err(DebuggerDataError::WrongTag { at, tag });
+        return Err(DebuggerDataError::WrongTag {
+            at: space.addr(at),
+            tag,
+        });
     }
     let size = le::u32(&block, 0x14).unwrap_or_default();
     let len = usize::try_from(size)

@@ -33,7 +33,8 @@ use crate::memory::paging::Paging;
 use crate::memory::physical::{Known, PageError, PhysicalMemory, in_page, read_in_frame};
 use crate::memory::pieces::{Extent, VirtualPieces};
 use crate::memory::space::{AddressSpace, Memory};
-use crate::value::address::{Gpa, Gva, Pfn};
+use crate::value::addr::Addr;
+use crate::value::address::{Gpa, Pfn};
 use crate::value::machine::Machine;
 
 /// How much of a file is read first: the longest header and the longest header of an index.
@@ -385,7 +386,7 @@ impl PhysicalMemory for Dump {
 
 /// The blocks of a triage dump.
 impl VirtualPieces for Dump {
-    fn extent(&self, gva: Gva) -> Result<Extent, ReadError> {
+    fn extent(&self, gva: Addr) -> Result<Extent, ReadError> {
         match &self.contents {
             Contents::Pieces(triage) => triage.extent(gva),
             _ => Err(ReadError::NotInTriageDump { gva }),

@@ -15,6 +15,7 @@ use crate::file::source::ByteSource;
 use crate::memory::error::ReadError;
 use crate::memory::page::FileOffset;
 use crate::memory::pieces::Extent;
+use crate::value::addr::Addr;
 use crate::value::address::Gva;
 use crate::value::{hex, le};
 
@@ -184,7 +185,7 @@ impl Triage {
     }
 
     /// Where the byte at `gva` and those behind it are in the file.
-    pub(crate) fn extent(&self, gva: Gva) -> Result<Extent, ReadError> {
+    pub(crate) fn extent(&self, gva: Addr) -> Result<Extent, ReadError> {
         let next = self.blocks.partition_point(|block| block.gva <= gva.u64());
         let block = next.checked_sub(1).and_then(|number| self.blocks.get(number));
         let block = block

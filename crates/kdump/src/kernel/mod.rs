@@ -7,6 +7,7 @@ use crate::dump::debugger_data::{DebuggerData, DebuggerDataError, read};
 use crate::kernel::image::{BaseSource, ImageError, KernelImage, MZ, Rsds, image_at};
 use crate::memory::cursor::Cursor;
 use crate::memory::error::ReadError;
+use crate::value::addr::Addr;
 use crate::value::address::Gva;
 
 /// The PDB names of kernels: the uniprocessor and multiprocessor ones with and without PAE, and the one for
@@ -23,7 +24,7 @@ pub struct BaseAttempt {
     /// The way.
     pub by: BaseSource,
     /// The base that it named, when it named one.
-    pub base: Option<Gva>,
+    pub base: Option<Addr>,
     /// Why it ended.
     pub error: BaseError,
 }
@@ -70,7 +71,10 @@ impl KernelImageError {
 
     /// The kernel's base, when a way named it although the image there cannot be read.
     pub fn base(&self) -> Option<Gva> {
-        self.attempts.iter().find_map(|attempt| attempt.base)
+        self.attempts
+            .iter()
+            .find_map(|attempt| attempt.base)
+            .map(Addr::gva)
     }
 }
 
@@ -86,7 +90,7 @@ fn tell(attempts: &[BaseAttempt]) -> String {
         return "of this kind of dump only the header can be read".into();
     }
     let one = |attempt: &BaseAttempt| match attempt.base {
-        Some(base) => format!("by {} at {:016x}: {}", attempt.by, base.u64(), attempt.error),
+        Some(base) => format!("by {} at {base}: {}", attempt.by, attempt.error),
         None => format!("by {}: {}", attempt.by, attempt.error),
     };
     attempts.iter().map(one).collect::<Vec<_>>().join("; ")
@@ -124,7 +128,7 @@ pub fn kernel_image(dump: &Dump) -> Result<KernelImage, KernelImageError> {
                 }
                 Err(error) => BaseAttempt {
                     by,
-                    base: Some(base),
+                    base: Some(cursor.space().addr(base)),
                     error: error.into(),
                 },
             },

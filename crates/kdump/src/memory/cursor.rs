@@ -143,7 +143,10 @@ impl<'d> Cursor<'d> {
                     let read = wanted.saturating_sub(left.len());
                     return Partial {
                         read,
-                        stopped: Some(ReadError::Wraps { gva, len: wanted }),
+                        stopped: Some(ReadError::Wraps {
+                            gva: self.space.addr(gva),
+                            len: wanted,
+                        }),
                     };
                 }
             }
@@ -157,7 +160,10 @@ impl<'d> Cursor<'d> {
     /// As [`read`](Self::read), and [`ReadError::TooLong`] for more than [`MAX_BYTES`].
     pub fn bytes(&self, gva: Gva, len: usize) -> Result<Cow<'d, [u8]>, ReadError> {
         if len > MAX_BYTES {
-            return Err(ReadError::TooLong { gva, len });
+            return Err(ReadError::TooLong {
+                gva: self.space.addr(gva),
+                len,
+            });
         }
         if len == 0 {
             return Ok(Cow::Borrowed(&[]));
@@ -174,7 +180,10 @@ impl<'d> Cursor<'d> {
         while bytes.len() < len {
             let start = bytes.len();
             let Some(at) = next(gva, start) else {
-                return Err(ReadError::Wraps { gva, len });
+                return Err(ReadError::Wraps {
+                    gva: self.space.addr(gva),
+                    len,
+                });
             };
             let span = self.span(at)?;
             let now = span.up_to(len.saturating_sub(start));
@@ -226,7 +235,10 @@ impl<'d> Cursor<'d> {
             2 => self.u16(gva).map(u64::from),
             4 => self.u32(gva).map(u64::from),
             8 => self.u64(gva),
-            _ => Err(ReadError::BadSize { gva, size }),
+            _ => Err(ReadError::BadSize {
+                gva: self.space.addr(gva),
+                size,
+            }),
         }
     }
 
@@ -247,7 +259,13 @@ impl<'d> Cursor<'d> {
         let field = |offset: u32, size: u32| {
             let at = gva.u64().checked_add(offset.into());
             let len = usize::try_from(width.saturating_mul(2)).unwrap_or_default();
-            self.uint(Gva::new(at.ok_or(ReadError::Wraps { gva, len })?), size)
+            self.uint(
+                Gva::new(at.ok_or(ReadError::Wraps {
+                    gva: self.space.addr(gva),
+                    len,
+                })?),
+                size,
+            )
         };
         let (length, maximum_length) = (field(0, 2)? & 0xffff, field(2, 2)? & 0xffff);
         let buffer = Gva::new(field(width, width)?);

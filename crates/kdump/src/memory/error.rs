@@ -5,6 +5,7 @@ use std::io;
 use serde::Serialize;
 
 use crate::memory::level::Level;
+use crate::value::addr::Addr;
 use crate::value::address::{Gpa, Gva, Pfn};
 use crate::value::hex;
 
@@ -153,18 +154,16 @@ impl std::fmt::Display for NotPresentKind {
 #[non_exhaustive]
 pub enum ReadError {
     /// No page table can describe this address: its upper bits are not all the same.
-    #[error("{:016x}: not a canonical address", gva.u64())]
+    #[error("{gva}: not a canonical address")]
     NonCanonical {
         /// The address.
-        #[serde(serialize_with = "hex::gva")]
-        gva: Gva,
+        gva: Addr,
     },
     /// The page tables say that no page is there.
-    #[error("{:016x}: {state} (its {level} at physical {:#x} is {entry:#x})", gva.u64(), entry_at.u64())]
+    #[error("{gva}: {state} (its {level} at physical {:#x} is {entry:#x})", entry_at.u64())]
     NotPresent {
         /// The address.
-        #[serde(serialize_with = "hex::gva")]
-        gva: Gva,
+        gva: Addr,
         /// Which entry says so.
         level: Level,
         /// Its value.
@@ -177,11 +176,10 @@ pub enum ReadError {
         state: NotPresentKind,
     },
     /// The frame needed is not among those that the dump was written with.
-    #[error("{:016x}: {what}, page frame {:#x}, is not in the dump", gva.u64(), pfn.u64())]
+    #[error("{gva}: {what}, page frame {:#x}, is not in the dump", pfn.u64())]
     NotInDump {
         /// The address.
-        #[serde(serialize_with = "hex::gva")]
-        gva: Gva,
+        gva: Addr,
         /// The frame.
         #[serde(serialize_with = "hex::pfn")]
         pfn: Pfn,
@@ -190,14 +188,12 @@ pub enum ReadError {
     },
     /// The frame needed should be in the dump, but the file ends before it.
     #[error(
-        "{:016x}: {what}, page frame {:#x}, should be at file offset {offset:#x}, beyond the end of the file",
-        gva.u64(),
+        "{gva}: {what}, page frame {:#x}, should be at file offset {offset:#x}, beyond the end of the file",
         pfn.u64()
     )]
     OutOfFile {
         /// The address.
-        #[serde(serialize_with = "hex::gva")]
-        gva: Gva,
+        gva: Addr,
         /// The frame.
         #[serde(serialize_with = "hex::pfn")]
         pfn: Pfn,
@@ -210,15 +206,13 @@ pub enum ReadError {
     /// The page needed is in the file, but its writer could not read it: it holds the word 0xdeadfeed and nothing
     /// else.
     #[error(
-        "{:016x}: {what}, page frame {:#x}, holds only the filler 0xdeadfeed: whoever wrote the dump could not read it",
-        gva.u64(),
+        "{gva}: {what}, page frame {:#x}, holds only the filler 0xdeadfeed: whoever wrote the dump could not read it",
         pfn.u64()
     )]
     #[serde(rename = "filler-page")]
     Filler {
         /// The address.
-        #[serde(serialize_with = "hex::gva")]
-        gva: Gva,
+        gva: Addr,
         /// The frame.
         #[serde(serialize_with = "hex::pfn")]
         pfn: Pfn,
@@ -226,77 +220,66 @@ pub enum ReadError {
         what: FrameUse,
     },
     /// A triage dump holds pieces of virtual memory, and this is in none of them.
-    #[error("{:016x}: a triage dump does not hold this", gva.u64())]
+    #[error("{gva}: a triage dump does not hold this")]
     NotInTriageDump {
         /// The address.
-        #[serde(serialize_with = "hex::gva")]
-        gva: Gva,
+        gva: Addr,
     },
     /// A triage dump should hold this, but its file ends before it.
-    #[error("{:016x}: should be at file offset {offset:#x}, beyond the end of the file", gva.u64())]
+    #[error("{gva}: should be at file offset {offset:#x}, beyond the end of the file")]
     #[serde(rename = "out-of-file")]
     BlockCut {
         /// The address.
-        #[serde(serialize_with = "hex::gva")]
-        gva: Gva,
+        gva: Addr,
         /// Where its byte would be in the file.
         #[serde(serialize_with = "hex::u64")]
         offset: u64,
     },
     /// A triage dump that holds this in none of the pieces that are known; of others the file is cut off before what
     /// would say where they are.
-    #[error(
-        "{:016x}: in none of the dump's blocks that are known: the file ends before the places of others",
-        gva.u64()
-    )]
+    #[error("{gva}: in none of the dump's blocks that are known: the file ends before the places of others")]
     #[serde(rename = "out-of-file")]
     BlockTableCut {
         /// The address.
-        #[serde(serialize_with = "hex::gva")]
-        gva: Gva,
+        gva: Addr,
     },
     /// Only the header of this kind of dump can be read.
-    #[error("{:016x}: of this kind of dump only the header can be read", gva.u64())]
+    #[error("{gva}: of this kind of dump only the header can be read")]
     HeaderOnly {
         /// The address.
-        #[serde(serialize_with = "hex::gva")]
-        gva: Gva,
+        gva: Addr,
     },
     /// The system failed to read the file.
-    #[error("{:016x}: the file cannot be read: {kind}", gva.u64())]
+    #[error("{gva}: the file cannot be read: {kind}")]
     Io {
         /// The address.
-        #[serde(serialize_with = "hex::gva")]
-        gva: Gva,
+        gva: Addr,
         /// What the system said.
         #[serde(serialize_with = "io_kind")]
         kind: io::ErrorKind,
     },
     /// More bytes were asked for at once than [`MAX_BYTES`](crate::MAX_BYTES).
-    #[error("{:016x}: {len} bytes are too many for one read", gva.u64())]
+    #[error("{gva}: {len} bytes are too many for one read")]
     TooLong {
         /// Where the read was to begin.
-        #[serde(serialize_with = "hex::gva")]
-        gva: Gva,
+        gva: Addr,
         /// How many bytes were asked for.
         len: usize,
     },
     /// The read would run past the end of the address space.
-    #[error("{:016x}: {len} bytes from there run past the last address", gva.u64())]
+    #[error("{gva}: {len} bytes from there run past the last address")]
     #[serde(rename = "address-wraps")]
     Wraps {
         /// Where the read was to begin.
-        #[serde(serialize_with = "hex::gva")]
-        gva: Gva,
+        gva: Addr,
         /// How many bytes were asked for.
         len: usize,
     },
     /// An integer of a size that no integer has.
-    #[error("{:016x}: no integer has {size} bytes", gva.u64())]
+    #[error("{gva}: no integer has {size} bytes")]
     BadSize {
         /// Where it was to be read.
-        #[serde(serialize_with = "hex::gva")]
-        gva: Gva,
+        gva: Addr,
         /// The size asked for, in bytes.
         size: u32,
     },
@@ -340,12 +323,12 @@ impl ReadError {
             | ReadError::Io { gva, .. }
             | ReadError::TooLong { gva, .. }
             | ReadError::Wraps { gva, .. }
-            | ReadError::BadSize { gva, .. } => gva,
+            | ReadError::BadSize { gva, .. } => gva.gva(),
         }
     }
 
     /// The same error as seen from a read of virtual memory.
-    pub(crate) fn from_frame(error: FrameError, gva: Gva, what: FrameUse) -> ReadError {
+    pub(crate) fn from_frame(error: FrameError, gva: Addr, what: FrameUse) -> ReadError {
         match error {
             FrameError::NotInDump { pfn } => ReadError::NotInDump { gva, pfn, what },
             FrameError::OutOfFile { pfn, offset } => ReadError::OutOfFile {

@@ -4,6 +4,7 @@ use kdmp_parser::pxe::PxeFlags;
 use serde::Serialize;
 
 use crate::memory::error::{FrameUse, NotPresentKind, ReadError, TranslateError};
+use crate::value::addr::Addr;
 use crate::value::address::{Gpa, Gva};
 
 pub use crate::memory::level::Level;
@@ -177,6 +178,11 @@ impl Paging {
         self.pointer_width() == 8 && gva.u64() >> 63 != 0
     }
 
+    /// An address as those of the machine are written.
+    pub(crate) fn addr(self, gva: Gva) -> Addr {
+        Addr::new(gva, self.pointer_width())
+    }
+
     /// Walks the tables whose root is `root`.
     pub(crate) fn translate(
         self,
@@ -185,14 +191,14 @@ impl Paging {
         gva: Gva,
     ) -> Result<Translation, TranslateError> {
         if !self.is_canonical(gva) {
-            return Err(ReadError::NonCanonical { gva });
+            return Err(ReadError::NonCanonical { gva: self.addr(gva) });
         }
         let mut frame = root.u64();
         let mut page_size = PageSize::Size4K;
         let mut transition = false;
         for table in self.tables() {
             let (entry, at) = self.entry(memory, frame, table, gva)?;
-            let refuse = |state| not_present(gva, table.level, entry, at, state);
+            let refuse = |state| not_present(self.addr(gva), table.level, entry, at, state);
             // A table can be in transition as well as a page. Bit 7 is then part of its protection and says
             // nothing about large pages.
             if !PxeFlags::new(entry).present() {
@@ -257,7 +263,7 @@ impl Paging {
         let bytes = bytes.unwrap_or_default();
         let at = Gpa::new(base | offset);
         read_in_frame(memory, at, bytes)
-            .map_err(|error| ReadError::from_frame(error, gva, FrameUse::Table(table.level)))?;
+            .map_err(|error| ReadError::from_frame(error, self.addr(gva), FrameUse::Table(table.level)))?;
         let entry = bytes
             .iter()
             .rev()
@@ -352,7 +358,7 @@ fn page_address(frame: u64, size: PageSize, gva: Gva) -> Gpa {
     Gpa::new((frame & !size.offset_mask()) | (gva.u64() & size.offset_mask()))
 }
 
-fn not_present(gva: Gva, level: Level, entry: u64, entry_at: Gpa, state: NotPresentKind) -> TranslateError {
+fn not_present(gva: Addr, level: Level, entry: u64, entry_at: Gpa, state: NotPresentKind) -> TranslateError {
     ReadError::NotPresent {
         gva,
         level,

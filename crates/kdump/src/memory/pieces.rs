@@ -4,7 +4,7 @@ use std::{fmt, io};
 
 use crate::memory::error::ReadError;
 use crate::memory::page::FileOffset;
-use crate::value::address::Gva;
+use crate::value::addr::Addr;
 
 /// Bytes of virtual memory that follow each other in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Extent {
 /// A source of virtual memory that has no pages.
 pub(crate) trait VirtualPieces: fmt::Debug + Send + Sync {
     /// Where the byte at an address and those behind it are.
-    fn extent(&self, gva: Gva) -> Result<Extent, ReadError>;
+    fn extent(&self, gva: Addr) -> Result<Extent, ReadError>;
 
     /// Fills `buf` with what the file holds from a place on.
     fn read_at(&self, offset: FileOffset, buf: &mut [u8]) -> io::Result<()>;

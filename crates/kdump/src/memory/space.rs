@@ -5,6 +5,7 @@ use crate::memory::page::{FileOffset, MAX_BYTES, left_in_page};
 use crate::memory::paging::{Paging, Translation};
 use crate::memory::physical::{PageError, PhysicalMemory, in_page};
 use crate::memory::pieces::{Extent, VirtualPieces};
+use crate::value::addr::Addr;
 use crate::value::address::{Gpa, Gva};
 
 /// The virtual memory that one set of page tables describes.
@@ -115,6 +116,12 @@ impl<'d> AddressSpace<'d> {
         self.paging.pointer_width()
     }
 
+    /// An address as the system's are written.
+    #[must_use]
+    pub fn addr(&self, gva: Gva) -> Addr {
+        self.paging.addr(gva)
+    }
+
     /// Finds the physical address of `gva`. Its page need not be in the dump; the page tables must.
     ///
     /// # Errors
@@ -123,8 +130,8 @@ impl<'d> AddressSpace<'d> {
     pub fn translate(&self, gva: Gva) -> Result<Translation, TranslateError> {
         let memory = match self.memory {
             Memory::Pages(memory) => memory,
-            Memory::Pieces(_) => return Err(ReadError::NotInTriageDump { gva }),
-            Memory::Nothing => return Err(ReadError::HeaderOnly { gva }),
+            Memory::Pieces(_) => return Err(ReadError::NotInTriageDump { gva: self.addr(gva) }),
+            Memory::Nothing => return Err(ReadError::HeaderOnly { gva: self.addr(gva) }),
         };
         let root = if self.paging.is_kernel_half(gva) {
             self.kernel_root
@@ -147,7 +154,7 @@ impl<'d> AddressSpace<'d> {
                     gva,
                     gpa: None,
                     reason: ReadError::Wraps {
-                        gva,
+                        gva: self.addr(gva),
                         len: usize::try_from(len).unwrap_or(MAX_BYTES),
                     },
                 }),
@@ -175,7 +182,7 @@ impl<'d> AddressSpace<'d> {
         let memory = match self.memory {
             Memory::Pages(memory) => memory,
             Memory::Pieces(pieces) => {
-                let extent = pieces.extent(at).map_err(|error| gone(None, error))?;
+                let extent = pieces.extent(self.addr(at)).map_err(|error| gone(None, error))?;
                 return Ok(Piece {
                     gva: at,
                     gpa: None,
@@ -183,7 +190,7 @@ impl<'d> AddressSpace<'d> {
                     len: len.min(extent.len),
                 });
             }
-            Memory::Nothing => return Err(gone(None, ReadError::HeaderOnly { gva: at })),
+            Memory::Nothing => return Err(gone(None, ReadError::HeaderOnly { gva: self.addr(at) })),
         };
         let gpa = self.translate(at).map_err(|error| gone(None, error))?.gpa;
         let page = memory.frame(gpa.pfn());
@@ -192,7 +199,12 @@ impl<'d> AddressSpace<'d> {
                 Err(error @ PageError::Filler) => Err(error.of(gpa.pfn())),
                 _ => Ok(page),
             })
-            .map_err(|error| gone(Some(gpa), ReadError::from_frame(error, at, FrameUse::Data)))?;
+            .map_err(|error| {
+                gone(
+                    Some(gpa),
+                    ReadError::from_frame(error, self.addr(at), FrameUse::Data),
+                )
+            })?;
         Ok(Piece {
             gva: at,
             gpa: Some(gpa),
@@ -205,14 +217,14 @@ impl<'d> AddressSpace<'d> {
     pub(crate) fn locate(&self, gva: Gva) -> Result<Place, ReadError> {
         let memory = match self.memory {
             Memory::Pages(memory) => memory,
-            Memory::Pieces(pieces) => return pieces.extent(gva).map(Place::Piece),
-            Memory::Nothing => return Err(ReadError::HeaderOnly { gva }),
+            Memory::Pieces(pieces) => return pieces.extent(self.addr(gva)).map(Place::Piece),
+            Memory::Nothing => return Err(ReadError::HeaderOnly { gva: self.addr(gva) }),
         };
         let pfn = self.translate(gva)?.gpa.pfn();
         memory
             .frame(pfn)
             .map(Place::Page)
-            .map_err(|error| ReadError::from_frame(error, gva, FrameUse::Data))
+            .map_err(|error| ReadError::from_frame(error, self.addr(gva), FrameUse::Data))
     }
 
     /// Fills `buf` with bytes of a page, from the byte `skip` on, which are those at `gva`.
@@ -227,7 +239,7 @@ impl<'d> AddressSpace<'d> {
             Memory::Pages(memory) => memory
                 .read_page(page, skip, buf)
                 .map_err(|error| self.page_error(error, gva)),
-            _ => Err(ReadError::HeaderOnly { gva }),
+            _ => Err(ReadError::HeaderOnly { gva: self.addr(gva) }),
         }
     }
 
@@ -251,10 +263,10 @@ impl<'d> AddressSpace<'d> {
     pub(crate) fn read_piece(&self, extent: Extent, gva: Gva, buf: &mut [u8]) -> Result<(), ReadError> {
         match self.memory {
             Memory::Pieces(pieces) => pieces.read_at(extent.offset, buf).map_err(|error| ReadError::Io {
-                gva,
+                gva: self.addr(gva),
                 kind: error.kind(),
             }),
-            _ => Err(ReadError::HeaderOnly { gva }),
+            _ => Err(ReadError::HeaderOnly { gva: self.addr(gva) }),
         }
     }
 
@@ -269,10 +281,13 @@ impl<'d> AddressSpace<'d> {
     /// Why bytes at `gva` cannot be had of a page that is there.
     fn page_error(&self, error: PageError, gva: Gva) -> ReadError {
         match error {
-            PageError::Io(kind) => ReadError::Io { gva, kind },
+            PageError::Io(kind) => ReadError::Io {
+                gva: self.addr(gva),
+                kind,
+            },
             PageError::Filler => match self.translate(gva) {
                 Ok(Translation { gpa, .. }) => {
-                    ReadError::from_frame(error.of(gpa.pfn()), gva, FrameUse::Data)
+                    ReadError::from_frame(error.of(gpa.pfn()), self.addr(gva), FrameUse::Data)
                 }
                 Err(error) => error,
             },

@@ -1,5 +1,6 @@
 //! Plain values: addresses, machines, times, numbers as files and JSON have them.
 
+pub(crate) mod addr;
 pub(crate) mod address;
 pub(crate) mod hex;
 pub(crate) mod le;

@@ -81,9 +81,6 @@ pub struct Recorded {
     pub holes: Vec<UnreadableRecord>,
 }
 
-/// How reasons are worded: the same words, or for example with shorter addresses.
-pub type Reword = fn(&str) -> String;
-
 /// A record as JSON in the documented form.
 ///
 /// ```
@@ -109,27 +106,15 @@ pub type Reword = fn(&str) -> String;
 /// # Errors
 /// The record has a map whose keys are neither text nor numbers, which none of this crate has.
 pub fn record(value: &(impl Serialize + ?Sized)) -> Result<Recorded, Error> {
-    record_as(value, None)
-}
-
-/// The same with the texts of reasons in other words.
-///
-/// # Errors
-/// As [`record`].
-pub fn record_as(value: &(impl Serialize + ?Sized), reword: Option<Reword>) -> Result<Recorded, Error> {
-    let form = Form { keep: true, reword };
-    value.serialize(form).map(Node::whole)
+    value.serialize(Form { keep: true }).map(Node::whole)
 }
 
 /// What a record could not tell, without the record: nothing else of it is built.
 ///
 /// # Errors
 /// As [`record`].
-pub fn holes(
-    value: &(impl Serialize + ?Sized),
-    reword: Option<Reword>,
-) -> Result<Vec<UnreadableRecord>, Error> {
-    let form = Form { keep: false, reword };
+pub fn holes(value: &(impl Serialize + ?Sized)) -> Result<Vec<UnreadableRecord>, Error> {
+    let form = Form { keep: false };
     value.serialize(form).map(|node| node.whole().holes)
 }
 
@@ -149,7 +134,6 @@ impl ser::Error for Error {
 struct Form {
     /// Whether the record itself is wanted.
     keep: bool,
-    reword: Option<Reword>,
 }
 
 /// A part of a record.
@@ -198,10 +182,7 @@ fn text(reason: &Json, key: &str) -> String {
 }
 
 /// The value that is missing, from its reason.
-fn missing(form: Form, kind: Kind, mut reason: Json) -> Node {
-    if let (Some(reword), Some(Json::String(text))) = (form.reword, reason.get_mut("text")) {
-        *text = reword(text);
-    }
+fn missing(kind: Kind, reason: Json) -> Node {
     let mut lacks = Lacks::default();
     if kind == Kind::Unreadable {
         let cause = match reason.get("cause") {
@@ -454,7 +435,7 @@ impl Serializer for Form {
             && let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.key() == variant)
         {
             let reason = serde_json::to_value(value).map_err(ser::Error::custom)?;
-            return Ok(missing(self, kind, reason));
+            return Ok(missing(kind, reason));
         }
         Ok(within(self, variant, value.serialize(self)?))
     }
@@ -567,11 +548,7 @@ impl ser::SerializeMap for Members {
     type Error = Error;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
-        let whole = Form {
-            keep: true,
-            reword: None,
-        };
-        self.key = match key.serialize(whole)?.value {
+        self.key = match key.serialize(Form { keep: true })?.value {
             Json::String(text) => text,
             Json::Number(number) => number.to_string(),
             other => return Err(ser::Error::custom(format_args!("{other} is no name of a member"))),
@@ -634,10 +611,7 @@ mod tests {
 
     /// A value that is already JSON, in which missing ones stand as maps with one key, in the documented form.
     fn hoisted(value: &Json) -> Recorded {
-        let form = Form {
-            keep: true,
-            reword: None,
-        };
+        let form = Form { keep: true };
         // JSON has no key that is not text, so that this cannot fail.
         Marked(value).serialize(form).map(Node::whole).unwrap_or_default()
     }
@@ -769,17 +743,10 @@ mod tests {
         };
         let typed = record(&outer).unwrap();
         assert_eq!(typed, hoisted(&serde_json::to_value(&outer).unwrap()));
-        assert_eq!(typed.holes, holes(&outer, None).unwrap());
+        assert_eq!(typed.holes, holes(&outer).unwrap());
         let paths: Vec<&str> = typed.holes.iter().map(|hole| hole.path.as_str()).collect();
         assert_eq!(paths[..3], ["gone", "list[1]", "list[2]"]);
         assert!(paths.contains(&"variants[2].Struct.inner.list[1]") && paths.contains(&"nested[0][0].gone"));
         assert_eq!(typed.value["unreadable"]["list[1]"]["text"], "a walk");
-    }
-
-    #[test]
-    fn reasons_are_reworded() {
-        let gone: crate::Value<u32> = Err(crate::Unreadable::Walk("a walk".to_owned())).into();
-        let record = record_as(&[gone], Some(str::to_uppercase)).unwrap();
-        assert_eq!(record.holes[0].text, "A WALK");
     }
 }

@@ -409,7 +409,7 @@ impl<'k, 'd> At<'k, 'd> {
     /// [`Unreadable::NoMember`] when this kernel does not have it.
     pub fn address_of<M: Member>(self, member: M) -> Read<Gva> {
         let field = self.kernel.field(member)?;
-        let at = within(self.address, field.offset.into())?;
+        let at = within(self.kernel.addr(self.address), field.offset.into())?;
         if let Some(trace) = self.kernel.trace() {
             trace.place_member(contract::field_index(member), self.address, at, field.size);
         }
@@ -439,7 +439,7 @@ impl<'k, 'd> At<'k, 'd> {
     /// The member's value also where it is an id that records must not tell.
     pub fn true_uint<M: Member>(self, member: M) -> Read<u64> {
         let field = self.kernel.field(member)?;
-        let at = within(self.address, field.offset.into())?;
+        let at = within(self.kernel.addr(self.address), field.offset.into())?;
         if let Some(trace) = self.kernel.trace() {
             trace.member(contract::field_index(member), self.address, at, field)?;
         }

@@ -4,25 +4,11 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::image::value::{Addr, Unreadable, Value};
+use crate::image::value::{Unreadable, Value};
 
 /// What marks the schema of a value that may be missing: `null` then, and the object around it says why under
 /// `unreadable`, or names it under `absent`.
 pub const MAY_BE_MISSING: &str = "x-may-be-missing";
-
-impl JsonSchema for Addr {
-    fn schema_name() -> Cow<'static, str> {
-        "Address".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "description": "An address in lower-case hex, as many digits as the dumped system's addresses have.",
-            "pattern": "^([0-9a-f]{8}|[0-9a-f]{16})$",
-        })
-    }
-}
 
 /// As it stands in a document, where missing values are `null`.
 impl<T: JsonSchema> JsonSchema for Value<T> {

@@ -1,7 +1,6 @@
 //! Values that are known, or say why not.
 
-use std::fmt;
-
+pub use kdump::Addr;
 use kdump::{Gva, ReadError};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -29,82 +28,12 @@ pub fn before(gva: Gva, by: u64) -> Gva {
 
 /// The address of what is `by` bytes from the beginning of a structure. No structure goes on at the other end of the
 /// address space, where small addresses would pass for null pointers.
-pub(crate) fn within(gva: Gva, by: u64) -> Read<Gva> {
+pub(crate) fn within(gva: Addr, by: u64) -> Read<Gva> {
     let at = gva.u64().checked_add(by).map(Gva::new);
     at.ok_or_else(|| {
         let len = usize::try_from(by).unwrap_or(usize::MAX);
         Unreadable::Memory(ReadError::Wraps { gva, len })
     })
-}
-
-/// A kernel virtual address in a record: printed and serialized as lower-case hex, zero-padded to the
-/// pointer width of the system that was dumped.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Addr {
-    value: u64,
-    digits: u8,
-}
-
-impl Addr {
-    /// An address of a system whose pointers have `pointer_size` bytes.
-    #[must_use]
-    pub fn new(gva: Gva, pointer_size: u32) -> Self {
-        Self {
-            value: gva.u64(),
-            digits: if pointer_size == 4 { 8 } else { 16 },
-        }
-    }
-
-    /// The address as a number.
-    #[must_use]
-    pub fn u64(self) -> u64 {
-        self.value
-    }
-
-    /// The address as the reader of memory takes it.
-    #[must_use]
-    pub fn gva(self) -> Gva {
-        Gva::new(self.value)
-    }
-
-    /// The address so many bytes further on.
-    #[must_use]
-    pub fn plus(self, bytes: u64) -> Self {
-        Self {
-            value: self.value.wrapping_add(bytes),
-            ..self
-        }
-    }
-
-    /// Whether this is the null pointer.
-    #[must_use]
-    pub fn is_null(self) -> bool {
-        self.value == 0
-    }
-
-    /// How many hex digits the address prints.
-    #[must_use]
-    pub fn digits(self) -> usize {
-        self.digits.into()
-    }
-}
-
-impl fmt::Display for Addr {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:0width$x}", self.value, width = self.digits())
-    }
-}
-
-impl fmt::Debug for Addr {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Addr({self})")
-    }
-}
-
-impl Serialize for Addr {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
 }
 
 /// Why a value is not known.
@@ -334,9 +263,8 @@ impl From<ReadError> for Unreadable {
             ReadError::NotPresent { gva, .. } | ReadError::NotInTriageDump { gva }
                 if gva.u64() < NULL_REGION =>
             {
-                let at = gva.u64();
                 Self::NullPointer(format!(
-                    "{at:016x}: nothing is ever mapped there: a null pointer was followed"
+                    "{gva}: nothing is ever mapped there: a null pointer was followed"
                 ))
             }
             error => Self::Memory(error),
