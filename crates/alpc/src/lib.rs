@@ -47,6 +47,7 @@ pub mod wait;
 
 pub use locate::derived::kernel;
 /// What lies below: the kernel's object model.
+pub use ntkernel::why;
 pub use ntkernel::{
     Addr, At, DerivedGlobal, Evidence, Globals, Kernel, Read, Unreadable, Value, image, object, process,
 };

@@ -355,20 +355,22 @@ fn bug_check(header: &Header) -> Option<StopCode> {
 mod tests {
     use alpc::Unreadable;
 
+    use alpc::why;
+
     use super::*;
 
     #[test]
     fn what_is_lacking_follows_from_the_cause() {
         let (ty, member) = ("_KTHREAD", "WaitTime");
         for (hole, lacks) in [
-            (Unreadable::FileCut(String::new()), Some(Lacks::Pages)),
+            (Unreadable::FileCut(why!("")), Some(Lacks::Pages)),
             (Unreadable::NotTold { ty, member }, Some(Lacks::Symbols)),
             (Unreadable::Disputed { ty, member }, Some(Lacks::Symbols)),
             (Unreadable::NoGlobal { name: "x" }, Some(Lacks::Symbols)),
             // Neither other symbols nor another dump of the same would help.
-            (Unreadable::Implausible(String::new()), None),
+            (Unreadable::Implausible(why!("")), None),
             (Unreadable::OutOfProportion, None),
-            (Unreadable::Walk(String::new()), None),
+            (Unreadable::Walk(why!("")), None),
             (Unreadable::Withheld, None),
         ] {
             assert_eq!(Lacks::by_cause(hole.cause()), lacks, "{hole:?}");

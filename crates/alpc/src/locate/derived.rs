@@ -24,6 +24,7 @@ use ntkernel::object::directory;
 use ntkernel::object::handle;
 use ntkernel::process;
 use ntkernel::process::thread;
+use ntkernel::why;
 
 /// Handles of one process that are looked at on the way to something.
 const HANDLES: u64 = 1 << 16;
@@ -144,7 +145,7 @@ impl Globals for Derived {
         types.by_index.get(&index).copied().ok_or_else(|| {
             let at = kernel.addr(header);
             types.gap.clone().unwrap_or_else(|| {
-                Unreadable::Implausible(format!("the object header at {at} has no valid type index"))
+                Unreadable::Implausible(why!("the object header at {} has no valid type index", at))
             })
         })
     }

@@ -8,6 +8,7 @@ use ntkernel::image::contract::{CompletionList, CompletionListHeader, Port};
 use ntkernel::image::kernel::{At, Read};
 use ntkernel::image::value::{Addr, Unreadable, Value};
 use ntkernel::object::process_ref::ProcessRef;
+use ntkernel::why;
 
 /// A port's `_ALPC_COMPLETION_LIST`, member by member.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -146,9 +147,9 @@ fn record(list: At<'_, '_>) -> CompletionListRecord {
 fn shared(list: At<'_, '_>) -> Read<SharedRecord> {
     let header = list.pointer(CompletionList::Header)?;
     if header.u64() == 0 {
-        return Err(Unreadable::NullPointer(
-            "_ALPC_COMPLETION_LIST.Header is null".into(),
-        ));
+        return Err(Unreadable::NullPointer(why!(
+            "_ALPC_COMPLETION_LIST.Header is null"
+        )));
     }
     let header = list.kernel().at(header);
     let number = |member| header.u32(member).into();

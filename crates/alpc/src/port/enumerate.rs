@@ -23,6 +23,7 @@ use ntkernel::image::value::{Unreadable, Value};
 use ntkernel::object::directory;
 use ntkernel::object::handle;
 use ntkernel::process;
+use ntkernel::why;
 
 /// Where ports were found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -106,12 +107,16 @@ fn with_not_reached(hole: Unreadable, not_reached: &[NotReached]) -> Unreadable 
     if not_reached.is_empty() {
         return hole;
     }
-    let counts: Vec<String> = not_reached.iter().map(ToString::to_string).collect();
-    let text = format!(
-        "{hole}; allocations of ALPC are in the file that nothing leads to: {} not reached",
-        counts.join(", ")
+    let counts = not_reached
+        .iter()
+        .map(|one| why!("{}", one.to_string()))
+        .collect::<Vec<_>>();
+    let words = why!(
+        "{}; allocations of ALPC are in the file that nothing leads to: {} not reached",
+        &hole,
+        counts
     );
-    Unreadable::walk(text, Some(&hole))
+    Unreadable::walk(words, Some(&hole))
 }
 
 /// Adds to the listed ports all that something else leads to.
@@ -200,7 +205,7 @@ fn in_table(kernel: &Kernel<'_>, process: Gva, body: u64, found: &mut Leads) -> 
     let at = kernel.addr(process);
     let of_table = gaps
         .iter()
-        .map(|gap| gap.hole_of(format!("the handle table of the process {at}: {gap}")));
+        .map(|gap| gap.hole_of(why!("the handle table of the process {}: {}", at, gap.why())));
     found.gaps.extend(of_table);
     found.gaps.extend(hidden);
     Ok(())

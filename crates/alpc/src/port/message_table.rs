@@ -10,6 +10,7 @@ use ntkernel::image::contract::{Global, Message, PortMessage};
 use ntkernel::image::kernel::{At, Kernel, Read, offset};
 use ntkernel::image::value::Unreadable;
 use ntkernel::object::handle::{self, Entry};
+use ntkernel::why;
 
 /// Bits of an id that are a handle.
 const HANDLE: u32 = 0x03ff_ffff;
@@ -61,7 +62,7 @@ fn collect(kernel: &Kernel<'_>, table: Gva, found: &mut Messages) -> Read<()> {
     })?;
     found.gaps.extend(
         gaps.iter()
-            .map(|gap| gap.hole_of(format!("the message table: {gap}"))),
+            .map(|gap| gap.hole_of(why!("the message table: {}", gap.why()))),
     );
     Ok(())
 }

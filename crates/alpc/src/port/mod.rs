@@ -30,6 +30,7 @@ use ntkernel::object;
 use ntkernel::object::blob::{self, BlobKind};
 use ntkernel::object::marks;
 use ntkernel::object::process_ref::ProcessRef;
+use ntkernel::why;
 
 /// What a port is in its connection, from bits 1 and 2 of `_ALPC_PORT.u1.State`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,12 +136,12 @@ impl PortRef {
 pub fn kind(port: At<'_, '_>) -> Read<PortKind> {
     let bits = port.uint(Port::Type)?;
     let at = port.kernel().addr(port.address());
-    let no_port = || Unreadable::Implausible(format!("no live ALPC port is at {at}"));
+    let no_port = || Unreadable::Implausible(why!("no live ALPC port is at {}", at));
     let Some(kind) = PortKind::from_bits(bits) else {
         return Err(match is_port_object(port) {
             // Between its creation and its connection a port is of no kind yet.
             Ok(true) => {
-                Unreadable::Implausible(format!("the state of the ALPC port {at} names no kind of port"))
+                Unreadable::Implausible(why!("the state of the ALPC port {} names no kind of port", at))
             }
             _ => no_port(),
         });
@@ -305,8 +306,9 @@ pub fn info<'k, 'd>(port: At<'k, 'd>) -> Read<At<'k, 'd>> {
     let info = port.pointer(Port::CommunicationInfo)?;
     if info.u64() == 0 {
         let at = port.kernel().addr(port.address());
-        return Err(Unreadable::Implausible(format!(
-            "the port {at} has no communication info"
+        return Err(Unreadable::Implausible(why!(
+            "the port {} has no communication info",
+            at
         )));
     }
     marks::expect(port.kernel(), Expected::CommunicationInfo, info)?;

@@ -20,6 +20,7 @@ use serde::Serialize;
 use ntkernel::image::contract::{Message, PortMessage, Reserve, Type};
 use ntkernel::image::kernel::{At, Kernel, Read, offset};
 use ntkernel::image::value::{Addr, Unreadable, Value};
+use ntkernel::why;
 
 /// Bytes of data behind a message of 64-bit and of 32-bit systems.
 const ROOM: u64 = 0x200;
@@ -180,8 +181,9 @@ fn room_of_reserve(message: At<'_, '_>, reserve: At<'_, '_>) -> Read<u64> {
     let room = size.checked_sub(kernel.size_of(Type::PortMessage)?);
     room.filter(|_| is_its_own && size <= MOST).ok_or_else(|| {
         let at = kernel.addr(reserve.address());
-        Unreadable::Implausible(format!(
-            "the reserve at {at} does not say how much room its message has"
+        Unreadable::Implausible(why!(
+            "the reserve at {} does not say how much room its message has",
+            at
         ))
     })
 }
@@ -201,8 +203,10 @@ impl Gathered {
             Ok(buffer) if buffer.u64() != 0 => *buffer,
             Ok(_) => {
                 let at = kernel.addr(message.address());
-                let text = format!(
-                    "the message {at} has no extension buffer for the {rest} bytes that have no room behind it"
+                let text = why!(
+                    "the message {} has no extension buffer for the {} bytes that have no room behind it",
+                    at,
+                    rest
                 );
                 return self.gap(inline, rest, Unreadable::NullPointer(text));
             }
@@ -212,7 +216,11 @@ impl Gathered {
         let held = rest.min(size);
         self.read(kernel, inline, buffer, held);
         if held < rest {
-            let text = format!("the extension buffer has {size} bytes, of the {rest} that should be in it");
+            let text = why!(
+                "the extension buffer has {} bytes, of the {} that should be in it",
+                size,
+                rest
+            );
             self.gap(
                 inline.saturating_add(held),
                 rest.saturating_sub(held),

@@ -17,6 +17,7 @@ use ntkernel::process::roots::{FoundBy, Members};
 use ntkernel::process::thread::{self, WaitReason};
 use ntkernel::process::thread_details;
 use ntkernel::process::{self, ProcessRef};
+use ntkernel::why;
 
 /// Threads after which a walk over several lists gives up; far more than any live system has. Each list is
 /// bounded as well, but in a hostile dump every one of them may lead through all threads.
@@ -147,7 +148,7 @@ impl Receivers {
 }
 
 fn too_many() -> Unreadable {
-    Unreadable::Walk(format!("gave up after {CAP} threads"))
+    Unreadable::Walk(why!("gave up after {} threads", CAP))
 }
 
 /// A process with its threads.

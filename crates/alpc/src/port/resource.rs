@@ -16,9 +16,11 @@ use ntkernel::image::contract::{
 use ntkernel::image::kernel::{At, Kernel, Read, offset};
 use ntkernel::image::list::{self, List};
 use ntkernel::image::value::{Addr, Unreadable, Value};
+use ntkernel::image::why::About;
 use ntkernel::object::blob::{self, BlobKind, Freed, plausible_kind};
 use ntkernel::object::identify::{self, Identity};
 use ntkernel::object::process_ref::ProcessRef;
+use ntkernel::why;
 
 /// Resources that one view gathers at most. Each list is bounded as well, but in a hostile dump every region
 /// of a section may lead to the same views.
@@ -394,8 +396,10 @@ impl<'k, 'd> Gatherer<'k, 'd> {
                     Ok(self.members(kernel.at(address), kind))
                 }
                 (&Ok(kind), Some(expected)) if kind == expected => Ok(self.members(kernel.at(address), kind)),
-                (Ok(kind), Some(expected)) => Err(Unreadable::Walk(format!(
-                    "it is {kind} in a list of {expected}, and not followed"
+                (Ok(kind), Some(expected)) => Err(Unreadable::Walk(why!(
+                    "it is {} in a list of {}, and not followed",
+                    kind.to_string(),
+                    expected.to_string()
                 ))),
                 (Err(hole), _) => Err(hole.clone()),
             }
@@ -479,10 +483,14 @@ impl<'k, 'd> Gatherer<'k, 'd> {
         }
         let link = self.kernel.offset(link)?;
         let list = list::walk(self.kernel, at.address_of(head)?).containers(link);
-        self.nested(Ok(list), Some(kind), &format!("the list of each {kind}"))
+        self.nested(
+            Ok(list),
+            Some(kind),
+            why!("the list of each {}", kind.to_string()),
+        )
     }
 
-    fn nested(&mut self, list: Read<List>, kind: Option<BlobKind>, what: &str) -> Read<Nested> {
+    fn nested(&mut self, list: Read<List>, kind: Option<BlobKind>, what: impl Into<About>) -> Read<Nested> {
         let list = list?;
         let mut complete = list.complete(what);
         let mut resources = Vec::new();
@@ -501,7 +509,7 @@ impl<'k, 'd> Gatherer<'k, 'd> {
     }
 
     fn too_many() -> Unreadable {
-        Unreadable::Walk(format!("gave up after {CAP} resources"))
+        Unreadable::Walk(why!("gave up after {} resources", CAP))
     }
 }
 
@@ -675,8 +683,10 @@ fn handle_entries(
         index = index.saturating_add(1);
     }
     if total > HANDLE_CAP && complete.is_ok() {
-        complete = Err(Unreadable::Walk(format!(
-            "gave up after {HANDLE_CAP} of {total} handles"
+        complete = Err(Unreadable::Walk(why!(
+            "gave up after {} of {} handles",
+            HANDLE_CAP,
+            total
         )));
     }
     (entries, complete)
@@ -694,7 +704,7 @@ fn own_page(kernel: &Kernel<'_>, handles: Gva, entry: Gva, stride: u64, number: 
     let claimed = kernel.claim(Part::ResourceHandle, entry, owner);
     claimed.map_err(|taken| {
         let (at, other) = (kernel.addr(entry), kernel.addr(taken.owner));
-        Unreadable::Walk(format!("the handles at {at} are those of the table at {other}"))
+        Unreadable::Walk(why!("the handles at {} are those of the table at {}", at, other))
     })
 }
 

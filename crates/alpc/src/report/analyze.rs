@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kdump::Gva;
+use ntkernel::image::why::About;
+use ntkernel::why;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -142,8 +144,8 @@ impl<'k, 'd> Check<'k, 'd> {
     }
 
     /// The same, of a check for which `hole` hides one of the two sides.
-    fn could_not_tell(&mut self, what: &str, hole: &Unreadable) {
-        self.could_not(Unreadable::walk(format!("{what}: {hole}"), Some(hole)));
+    fn could_not_tell(&mut self, what: impl Into<About>, hole: &Unreadable) {
+        self.could_not(Unreadable::walk(why!("{}: {}", what.into(), hole), Some(hole)));
     }
 
     fn port(&mut self, port: At<'k, 'd>) {
@@ -168,7 +170,7 @@ impl<'k, 'd> Check<'k, 'd> {
                 self.find(
                     "port-kind",
                     &[port.address()],
-                    text,
+                    text.to_string(),
                     "the port is being made or torn down",
                 );
                 None
@@ -198,7 +200,7 @@ impl<'k, 'd> Check<'k, 'd> {
                 format!("the owner {process} of the port {at} is in no list of live processes"),
                 "the process exited and something keeps its port",
             ),
-            Err(hole) => self.could_not_tell(&format!("the owner {process} of the port {at}"), &hole),
+            Err(hole) => self.could_not_tell(why!("the owner {} of the port {}", process, at), &hole),
         }
         let is_closed = self.read(port.flag(Port::Closed));
         if closed && is_closed == Some(false) {
@@ -248,11 +250,11 @@ impl<'k, 'd> Check<'k, 'd> {
         let Some(infos) = self.read(communication::infos(port)) else {
             return;
         };
-        let what = format!(
+        let what = why!(
             "the list of connections of the port {}",
             self.kernel.addr(port.address())
         );
-        let _ = self.links("connection-list", &[port.address()], &what, &infos);
+        let _ = self.links("connection-list", &[port.address()], what, &infos);
         for info in infos.entries {
             self.connection(port, self.kernel.at(info));
         }
@@ -318,8 +320,8 @@ impl<'k, 'd> Check<'k, 'd> {
             }
         };
         let at = self.kernel.addr(port.address());
-        let what = format!("the {} queue of the port {at}", kind.name());
-        let complete = self.links("queue-links", &[port.address()], &what, &members);
+        let what = why!("the {} queue of the port {}", kind.name(), at);
+        let complete = self.links("queue-links", &[port.address()], what, &members);
         let count = self.read(port.uint(kind.counter()));
         let found = members.entries.len();
         if complete.is_ok() && count.is_some_and(|count| count != found as u64) {
@@ -392,9 +394,9 @@ impl<'k, 'd> Check<'k, 'd> {
         let Some(waiting) = self.read(port::waiter::threads_waiting_at(port)) else {
             return;
         };
-        let what = format!("the wait queue of the port {}", self.kernel.addr(port.address()));
+        let what = why!("the wait queue of the port {}", self.kernel.addr(port.address()));
         if self
-            .links("wait-queue-links", &[port.address()], &what, &waiting)
+            .links("wait-queue-links", &[port.address()], what, &waiting)
             .is_err()
         {
             return;
@@ -459,7 +461,7 @@ impl<'k, 'd> Check<'k, 'd> {
         if let Some(handles) = handles.filter(|&handles| handles > 0) {
             if let Some(gap) = gap {
                 return self.could_not_tell(
-                    &format!("the handles of the port {at}, which counts {handles}"),
+                    why!("the handles of the port {}, which counts {}", at, handles),
                     gap,
                 );
             }
@@ -532,7 +534,7 @@ impl<'k, 'd> Check<'k, 'd> {
         }
         let (at, port_at) = (self.kernel.addr(message.address()), self.kernel.addr(port));
         if let Some(Some(hole)) = self.queues.get(&port).cloned() {
-            return self.could_not_tell(&format!("the queue of the message {at}"), &hole);
+            return self.could_not_tell(why!("the queue of the message {}", at), &hole);
         }
         self.find(
             "not-in-queue",

@@ -28,6 +28,7 @@ use ntkernel::image::kernel::Kernel;
 use ntkernel::image::value::{Addr, Unreadable, Value};
 use ntkernel::object;
 use ntkernel::process::{self, ProcessRecord};
+use ntkernel::why;
 
 /// Things that one condition names; it counts all of them.
 const NAMED: usize = 16;
@@ -442,7 +443,7 @@ impl Facts<'_, '_> {
             unread.push(Unread::new(Part::Clock, None, hole.clone()));
         }
         if hang.signature.lacks_names() {
-            let hole = Unreadable::Walk("a name in the signature cannot be read".to_owned());
+            let hole = Unreadable::Walk(why!("a name in the signature cannot be read"));
             unread.push(Unread::new(Part::Signature, None, hole));
         }
         // Whoever waits is there, whatever is hidden: only `none` is certainly wrong then.
@@ -510,7 +511,7 @@ fn unnamed_receiver((_, node): (NodeId, &Node)) -> Option<Unread> {
         return None;
     };
     process.is_receiver.then(|| {
-        let hole = Unreadable::Walk("nothing names the thread that received a message".to_owned());
+        let hole = Unreadable::Walk(why!("nothing names the thread that received a message"));
         Unread::new(Part::ServerThread, Some(process.address), hole)
     })
 }
@@ -525,7 +526,7 @@ fn unread_servers((_, node): (NodeId, &Node)) -> Option<Unread> {
         Value::Known(servers) => match servers.complete.reason() {
             Some(hole) => hole.clone(),
             None if servers.unreadable > 0 => {
-                Unreadable::Walk("what some of the port's threads do cannot be read".to_owned())
+                Unreadable::Walk(why!("what some of the port's threads do cannot be read"))
             }
             None => return None,
         },
@@ -717,7 +718,7 @@ fn unconfirmed(edge: &Edge) -> Option<Unreadable> {
         Says::Unreadable(hole) => Some((**hole).clone()),
         _ => None,
     });
-    Some(holes.unwrap_or_else(|| Unreadable::Walk("nothing confirms the wait".to_owned())))
+    Some(holes.unwrap_or_else(|| Unreadable::Walk(why!("nothing confirms the wait"))))
 }
 
 impl Wait<'_> {
@@ -1006,7 +1007,7 @@ impl Facts<'_, '_> {
             unread: Vec::new(),
         };
         if pages.is_some() && share.is_none() {
-            let hole = Unreadable::Walk("the dump does not say how many pages it should hold".to_owned());
+            let hole = Unreadable::Walk(why!("the dump does not say how many pages it should hold"));
             gathered.unread.push(Unread::new(Part::Pages, None, hole));
         }
         gathered.outcome()
@@ -1071,7 +1072,7 @@ mod tests {
     use super::*;
 
     fn gathered(broken: bool, holes: usize) -> Outcome {
-        let hole = || Unread::new(Part::Ports, None, Unreadable::Walk("gone".to_owned()));
+        let hole = || Unread::new(Part::Ports, None, Unreadable::Walk(why!("gone")));
         Gathered {
             broken,
             found: Vec::new(),
@@ -1091,13 +1092,7 @@ mod tests {
 
     #[test]
     fn of_two_tests_the_one_that_says_no_decides() {
-        let maybe = || {
-            Belongs::Maybe(Unread::new(
-                Part::Ports,
-                None,
-                Unreadable::Walk("gone".to_owned()),
-            ))
-        };
+        let maybe = || Belongs::Maybe(Unread::new(Part::Ports, None, Unreadable::Walk(why!("gone"))));
         assert!(matches!(maybe().and(|| Belongs::No), Belongs::No));
         assert!(matches!(Belongs::No.and(maybe), Belongs::No));
         assert!(matches!(maybe().and(|| Belongs::Yes), Belongs::Maybe(_)));

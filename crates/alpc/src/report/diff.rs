@@ -17,6 +17,7 @@ use crate::wait::signature::without_drawn;
 use crate::wait::unread::{Part, Unread};
 use ntkernel::image::value::{Addr, Unreadable, Value};
 use ntkernel::process::ProcessRef;
+use ntkernel::why;
 
 /// Two boots whose starts are nearer than this, by the headers' clocks, may be one: clocks are set and slewed while a
 /// system runs. In 100 ns.
@@ -701,7 +702,7 @@ fn doubt<T>(what: Part, at: Addr, first: &Value<T>, second: &Value<T>) -> Doubt 
         (None, Some(hole)) => (Which::Second, hole.clone()),
         (None, None) => (
             Which::First,
-            Unreadable::Walk("nothing distinguishes the two".to_owned()),
+            Unreadable::Walk(why!("nothing distinguishes the two")),
         ),
     };
     Doubt {
@@ -945,7 +946,7 @@ mod tests {
     use ntkernel::image::value::Unreadable;
 
     fn unread<T>() -> Value<T> {
-        Value::Missing(Box::new(Unreadable::Implausible("of a test".into())))
+        Value::Missing(Box::new(Unreadable::Implausible(why!("of a test"))))
     }
 
     fn boot(ticks: Option<u64>) -> Boot {

@@ -17,6 +17,7 @@ use ntkernel::image::redact::Ids;
 use ntkernel::image::value::{Addr, Unreadable, Value};
 use ntkernel::object;
 use ntkernel::object::blob::BlobKind;
+use ntkernel::why;
 
 /// Kinds of blobs that the kernel has room to register: `BLOB_TYPE_MAX_ID` of its `_BLOB_ID`.
 const BLOB_KINDS: u8 = 10;
@@ -373,7 +374,7 @@ fn counter(blob: At<'_, '_>, own: BlobType, pointed_to: BlobCounters) -> Read<u3
     }
     let counters = blob.pointer(BlobType::Counters)?;
     if counters.u64() == 0 {
-        return Err(Unreadable::NullPointer("_BLOB_TYPE.Counters is null".into()));
+        return Err(Unreadable::NullPointer(why!("_BLOB_TYPE.Counters is null")));
     }
     blob.kernel().at(counters).u32(pointed_to)
 }

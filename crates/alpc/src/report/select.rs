@@ -18,6 +18,7 @@ use ntkernel::object::directory::{self, same_name};
 use ntkernel::object::handle;
 use ntkernel::process;
 use ntkernel::process::thread;
+use ntkernel::why;
 
 /// How a user names something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -334,7 +335,9 @@ fn current(kernel: &Kernel<'_>, search: &mut Search) -> Vec<(Gva, Gva)> {
             .global(Global::KiProcessorBlock)
             .and_then(|table| kernel.cursor().pointer(table));
         let reason = table.err().unwrap_or_else(|| {
-            Unreadable::Walk("no processor's control block leads to a thread that can be read".into())
+            Unreadable::Walk(why!(
+                "no processor's control block leads to a thread that can be read"
+            ))
         });
         search.gaps.push(reason);
     }

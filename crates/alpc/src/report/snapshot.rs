@@ -20,6 +20,7 @@ use ntkernel::image::value::{Addr, Unreadable, Value};
 use ntkernel::object;
 use ntkernel::object::marks::{self, expect};
 use ntkernel::process::{self, ProcessRecord, ProcessRef};
+use ntkernel::why;
 
 /// `_EPROCESS.UniqueProcessId` of System, in every version.
 const SYSTEM: u64 = 4;
@@ -172,7 +173,7 @@ impl Boot {
             .into_iter()
             .flatten()
             .find(|process| process.process_id.known() == Some(&SYSTEM));
-        let missing = || Unreadable::Implausible("no process has the id 4".to_owned());
+        let missing = || Unreadable::Implausible(why!("no process has the id 4"));
         Self {
             kernel: kernel.layout().identity().map(ToString::to_string),
             base: kernel.addr(kernel.base()),
@@ -350,7 +351,7 @@ fn waits(kernel: &Kernel<'_>) -> Listed<WaitFact> {
                 Says::Unreadable(hole) => Some((**hole).clone()),
                 _ => None,
             });
-            let hole = hole.unwrap_or_else(|| Unreadable::Walk("nothing confirms the wait".to_owned()));
+            let hole = hole.unwrap_or_else(|| Unreadable::Walk(why!("nothing confirms the wait")));
             (thread.address, hole)
         })
         .collect();

@@ -29,6 +29,7 @@ use crate::wait::queues::Queues;
 use crate::wait::servers::{self, Servers};
 use crate::wait::service::Services;
 use crate::wait::unread::{Part, Unread};
+use ntkernel::why;
 
 /// Threads after which gathering gives up; far more than any live system has. In a hostile dump the list of
 /// every process may lead through all threads.
@@ -165,7 +166,7 @@ impl<'k, 'd> Builder<'k, 'd> {
     fn follow_unlisted(&mut self) {
         while let Some(thread) = self.unlisted.pop() {
             if self.followed.len() >= CAP {
-                let hole = Unreadable::Walk(format!("gave up after {CAP} threads"));
+                let hole = Unreadable::Walk(why!("gave up after {} threads", CAP));
                 self.unread(Part::Threads, None, hole);
                 break;
             }
@@ -204,7 +205,7 @@ impl<'k, 'd> Builder<'k, 'd> {
                 Err(hole) => self.unread(Part::ThreadsOfProcess, Some(process), hole),
             }
             if threads.len() > CAP {
-                let hole = Unreadable::Walk(format!("gave up after {CAP} threads"));
+                let hole = Unreadable::Walk(why!("gave up after {} threads", CAP));
                 self.unread(Part::Threads, None, hole);
                 threads.truncate(CAP);
                 break;
@@ -387,7 +388,7 @@ impl<'k, 'd> Builder<'k, 'd> {
                     let why = "none of the system's list has the thread in line";
                     Unfollowed {
                         why: format!("executive resource, not found: {why}"),
-                        hole: Some(Unreadable::Walk(why.to_owned())),
+                        hole: Some(Unreadable::Walk(why!("{}", why))),
                     }
                 }
             });
@@ -454,20 +455,14 @@ impl<'k, 'd> Builder<'k, 'd> {
             // Where memory hides that a thread only waits to share it, it would pass for an owner.
             let listed = owners.owners.len();
             if u64::try_from(listed).unwrap_or(u64::MAX) < owners.active {
-                return Err(Unreadable::Walk(format!(
-                    "{} threads own the resource, but its table has {listed} of them",
-                    owners.active
-                )));
+                return Err(Unreadable::Walk(why!("{} threads own the resource, but its table has {} of them", owners.active, listed)));
             }
             if u64::try_from(listed).unwrap_or(u64::MAX) > owners.active {
-                return Err(Unreadable::Walk(format!(
-                    "{} of the {listed} threads in the resource's table own it, but it cannot be determined which ones",
-                    owners.active
-                )));
+                return Err(Unreadable::Walk(why!("{} of the {} threads in the resource's table own it, but it cannot be determined which ones", owners.active, listed)));
             }
             self.owners = self.owners.saturating_add(listed);
             if self.owners > CAP {
-                return Err(Unreadable::Walk(format!("gave up after {CAP} owners of resources")));
+                return Err(Unreadable::Walk(why!("gave up after {} owners of resources", CAP)));
             }
             Ok(owners)
         });
@@ -531,7 +526,7 @@ impl<'k, 'd> Builder<'k, 'd> {
     fn fast_mutex(&mut self, thread: Gva, objects: &[WaitObject]) -> Result<(), Unreadable> {
         let kernel = self.kernel;
         let [object] = objects else {
-            return Err(Unreadable::Implausible("not one wait block".to_owned()));
+            return Err(Unreadable::Implausible(why!("not one wait block")));
         };
         let (address, owner) = locks::fast_mutex(kernel, object.address.gva())?;
         let (at, mutex, owner_at) = (kernel.addr(thread), kernel.addr(address), kernel.addr(owner));

@@ -8,6 +8,7 @@ use ntkernel::image::contract::{Global, Thread, ThreadControl};
 use ntkernel::image::kernel::{At, Kernel, Read, offset};
 use ntkernel::image::value::Unreadable;
 use ntkernel::process::thread;
+use ntkernel::why;
 
 /// Where the kernel maps the page that it shares with every process, `KUSER_SHARED_DATA`.
 const SHARED_DATA_64: u64 = 0xffff_f780_0000_0000;
@@ -61,8 +62,9 @@ impl Clock {
     fn since(self, tick: u32) -> Read<u64> {
         let ticks = self.tick_count.wrapping_sub(tick.into()) & u64::from(u32::MAX);
         if ticks > self.tick_count {
-            return Err(Unreadable::Implausible(format!(
-                "the wait would have begun at tick {tick}, but the clock stands at {}",
+            return Err(Unreadable::Implausible(why!(
+                "the wait would have begun at tick {}, but the clock stands at {}",
+                tick,
                 self.tick_count
             )));
         }
@@ -92,9 +94,11 @@ fn neither(by_name: Unreadable, by_data: Unreadable) -> Unreadable {
             name: "KeMaximumIncrement, and the debugger data block leads to no KeTimeIncrement",
         },
         _ => {
-            let text = format!(
-                "the length of a clock tick cannot be determined: KeMaximumIncrement by the symbols: {by_name}; \
-                 KeTimeIncrement by the debugger data block: {by_data}"
+            let text = why!(
+                "the length of a clock tick cannot be determined: KeMaximumIncrement by the symbols: {}; \
+                 KeTimeIncrement by the debugger data block: {}",
+                &by_name,
+                &by_data
             );
             let memory = [by_name, by_data]
                 .into_iter()
@@ -109,8 +113,9 @@ fn plausible(kernel: &Kernel<'_>, at: Gva) -> Read<u64> {
     if INCREMENTS.contains(&increment) {
         Ok(increment)
     } else {
-        Err(Unreadable::Implausible(format!(
-            "the length of a clock tick cannot be {increment} times 100 ns"
+        Err(Unreadable::Implausible(why!(
+            "the length of a clock tick cannot be {} times 100 ns",
+            increment
         )))
     }
 }
@@ -135,7 +140,7 @@ mod tests {
         let none = |name| Unreadable::NoGlobal { name };
         let hole = neither(none("KeMaximumIncrement"), none("KeTimeIncrement"));
         assert_eq!(hole.id(), "no-global");
-        let zero = Unreadable::Implausible("it cannot be 0".to_owned());
+        let zero = Unreadable::Implausible(why!("it cannot be 0"));
         for hole in [hole, neither(none("KeMaximumIncrement"), zero)] {
             let text = hole.to_string();
             assert!(

@@ -26,6 +26,7 @@ use ntkernel::object::marks::expect;
 use ntkernel::process::thread;
 
 use crate::wait::edge::{EvidenceField, member};
+use ntkernel::why;
 
 /// Threads in line before all resources after which looking for more gives up; far more than any live system has.
 const IN_LINE: usize = 1 << 20;
@@ -139,8 +140,9 @@ impl Resources {
         while kernel.is_kernel_address(at) && !self.by_object.contains_key(&offset(at, event)) {
             if self.by_object.len() >= IN_LINE {
                 let hole = || {
-                    Unreadable::Walk(format!(
-                        "gave up after {IN_LINE} threads before executive resources"
+                    Unreadable::Walk(why!(
+                        "gave up after {} threads before executive resources",
+                        IN_LINE
                     ))
                 };
                 self.gap.get_or_insert_with(hole);
@@ -239,8 +241,10 @@ pub(crate) fn owners(resource: At<'_, '_>) -> Read<Owners> {
     let count = kernel.at(table).uint(OwnerEntry::TableSize)?;
     if count > OWNERS {
         let at = kernel.addr(table);
-        return Err(Unreadable::Implausible(format!(
-            "the table of owners at {at} cannot have {count} entries"
+        return Err(Unreadable::Implausible(why!(
+            "the table of owners at {} cannot have {} entries",
+            at,
+            count
         )));
     }
     for index in 1..count {
@@ -269,7 +273,7 @@ pub(crate) fn fast_mutex(kernel: &Kernel<'_>, event: Gva) -> Read<(Gva, Gva)> {
         return Ok((mutex, owner));
     }
     expect(kernel, Expected::Thread, owner)?;
-    Err(Unreadable::Implausible(format!(
+    Err(Unreadable::Implausible(why!(
         "no thread is at {}, where a fast mutex would name its owner",
         kernel.addr(owner)
     )))

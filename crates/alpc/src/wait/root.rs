@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::wait::graph::Graph;
 use crate::wait::node::{LockNode, MessageNode, Node, NodeId, ObjectNode, PortNode, ProcessNode, ThreadNode};
+use ntkernel::why;
 
 /// Wait reasons of locks, which have owners, but not where a waiting thread leads to.
 const LOCKS: [WaitReason; 6] = [
@@ -317,8 +318,9 @@ fn stack_modules(kernel: &Kernel<'_>, modules: &Modules, thread: Gva) -> Read<Ve
     let from = control.pointer(ThreadControl::KernelStack)?.u64();
     if from < limit || from >= top || top.saturating_sub(from) > STACK_CAP {
         let at = kernel.addr(thread);
-        return Err(Unreadable::Implausible(format!(
-            "the stack pointer of the thread {at} is not on its stack"
+        return Err(Unreadable::Implausible(why!(
+            "the stack pointer of the thread {} is not on its stack",
+            at
         )));
     }
     let length = usize::try_from(top.saturating_sub(from)).unwrap_or(0);

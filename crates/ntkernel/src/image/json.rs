@@ -607,6 +607,7 @@ impl fmt::Debug for Form {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::why;
     use serde_json::json;
 
     /// A value that is already JSON, in which missing ones stand as maps with one key, in the documented form.
@@ -727,7 +728,7 @@ mod tests {
             gone: Err(crate::Unreadable::OutOfProportion).into(),
             list: vec![
                 crate::Value::Known(1),
-                Err(crate::Unreadable::Walk("a walk".to_owned())).into(),
+                Err(crate::Unreadable::Walk(why!("a walk"))).into(),
                 Err(crate::Unreadable::NoGlobal { name: "x" }).into(),
             ],
         };

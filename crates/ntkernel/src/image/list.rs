@@ -16,6 +16,8 @@ use serde::Serialize;
 use crate::image::contract::ListEntry;
 use crate::image::kernel::{Kernel, Read, before};
 use crate::image::value::{Addr, Unreadable};
+use crate::image::why::{About, Why};
+use crate::why;
 
 /// Entries after which a walk gives up; far more than any list of a live system holds.
 const CAP: usize = 1 << 20;
@@ -82,17 +84,30 @@ impl Stop {
     }
 }
 
+impl Stop {
+    /// The same in words.
+    #[must_use]
+    pub fn why(&self) -> Why {
+        match self {
+            Self::Unreadable { at, reason } => why!("the entry at {} cannot be read: {}", *at, reason),
+            Self::BrokenLink { at, expected, found } => {
+                why!(
+                    "the entry at {} points back to {}, not to {}",
+                    *at,
+                    *found,
+                    *expected
+                )
+            }
+            Self::Loop { at } => why!("the list loops at {}", *at),
+            Self::NullLink { at } => why!("the entry at {} has a null link", *at),
+            Self::TooLong { at, after } => why!("gave up after {} entries, at {}", *after, *at),
+        }
+    }
+}
+
 impl std::fmt::Display for Stop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Unreadable { at, reason } => write!(f, "the entry at {at} cannot be read: {reason}"),
-            Self::BrokenLink { at, expected, found } => {
-                write!(f, "the entry at {at} points back to {found}, not to {expected}")
-            }
-            Self::Loop { at } => write!(f, "the list loops at {at}"),
-            Self::NullLink { at } => write!(f, "the entry at {at} has a null link"),
-            Self::TooLong { at, after } => write!(f, "gave up after {after} entries, at {at}"),
-        }
+        self.why().fmt(f)
     }
 }
 
@@ -143,28 +158,47 @@ impl Gap {
     }
 }
 
+impl Gap {
+    /// The same in words.
+    #[must_use]
+    pub fn why(&self) -> Why {
+        match &self.backward {
+            Some(_) if self.is_one_entry() => {
+                why!("{}, though both its neighbours name it", self.forward.why())
+            }
+            Some(backward) => why!("{}; from the other end, {}", self.forward.why(), backward.why()),
+            None => self.forward.why(),
+        }
+    }
+}
+
 impl std::fmt::Display for Gap {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.forward)?;
-        match &self.backward {
-            Some(_) if self.is_one_entry() => write!(f, ", though both its neighbours name it"),
-            Some(backward) => write!(f, "; from the other end, {backward}"),
-            None => Ok(()),
-        }
+        self.why().fmt(f)
     }
 }
 
 impl List {
     /// Nothing, or why entries of `what` are missing.
-    pub fn complete(&self, what: &str) -> Read<()> {
+    pub fn complete(&self, what: impl Into<About>) -> Read<()> {
         match &self.gap {
             None => Ok(()),
             Some(gap) if gap.is_one_entry() => Err(Unreadable::walk(
-                format!("{what} cannot be followed through entry {}: {gap}", gap.after),
+                why!(
+                    "{} cannot be followed through entry {}: {}",
+                    what.into(),
+                    gap.after,
+                    gap.why()
+                ),
                 gap.unreadable(),
             )),
             Some(gap) => Err(Unreadable::walk(
-                format!("{what} has a gap after {} entries: {gap}", gap.after),
+                why!(
+                    "{} has a gap after {} entries: {}",
+                    what.into(),
+                    gap.after,
+                    gap.why()
+                ),
                 gap.unreadable(),
             )),
         }

@@ -6,6 +6,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::image::expected::{Expected, Found};
 use crate::image::json::{Kind, MISSING};
+use crate::image::why::Why;
+use crate::why;
 
 /// What reads of kernel memory give.
 pub type Read<T> = Result<T, Unreadable>;
@@ -45,10 +47,10 @@ pub enum Unreadable {
     Memory(ReadError),
     /// A pointer that should lead to the value is null.
     #[error("{0}")]
-    NullPointer(String),
+    NullPointer(Why),
     /// The dump's file ends before what the dump itself tells of it.
     #[error("{0}")]
-    FileCut(String),
+    FileCut(Why),
     /// The symbols in use have no such member; in this kernel the thing does not exist.
     #[error("{ty}.{member} is not in this kernel")]
     NoMember {
@@ -89,7 +91,7 @@ pub enum Unreadable {
     },
     /// What is read contradicts what it should be.
     #[error("{0}")]
-    Implausible(String),
+    Implausible(Why),
     /// What leads to the value asks for more than the file can hold: see [`Budget`](crate::image::budget::Budget).
     #[error(
         "not read any more: what this dump leads to is out of proportion to its file, as only in a damaged one or one \
@@ -121,12 +123,12 @@ pub enum Unreadable {
     Withheld,
     /// A list or table that was walked ended early.
     #[error("{0}")]
-    Walk(String),
+    Walk(Why),
     /// A list or table that was walked ended early, at something that could not be read.
     #[error("{text}")]
     WalkStopped {
         /// Which walk, where it ended and why.
-        text: String,
+        text: Why,
         /// What could not be read.
         reason: Box<Unreadable>,
     },
@@ -222,7 +224,7 @@ impl Unreadable {
     }
 
     /// Why a walk ended, told in `text`; `reason` is what could not be read, if anything.
-    pub fn walk(text: String, reason: Option<&Unreadable>) -> Self {
+    pub fn walk(text: Why, reason: Option<&Unreadable>) -> Self {
         match reason {
             Some(reason) => Self::WalkStopped {
                 text,
@@ -263,8 +265,9 @@ impl From<ReadError> for Unreadable {
             ReadError::NotPresent { gva, .. } | ReadError::NotInTriageDump { gva }
                 if gva.u64() < NULL_REGION =>
             {
-                Self::NullPointer(format!(
-                    "{gva}: nothing is ever mapped there: a null pointer was followed"
+                Self::NullPointer(why!(
+                    "{}: nothing is ever mapped there: a null pointer was followed",
+                    gva
                 ))
             }
             error => Self::Memory(error),

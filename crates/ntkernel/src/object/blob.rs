@@ -9,6 +9,7 @@ use crate::image::kernel::{At, Kernel, Read, before};
 use crate::image::value::Unreadable;
 pub use crate::object::blob_kind::BlobKind;
 use crate::object::pool;
+use crate::why;
 
 /// The header of the blob whose body is at `body`: it stands immediately before it.
 ///
@@ -95,7 +96,7 @@ pub fn plausible_kind(kernel: &Kernel<'_>, body: Gva) -> Read<BlobKind> {
         return Ok(kind);
     }
     let at = kernel.addr(body);
-    Err(Unreadable::Implausible(format!("no blob header is before {at}")))
+    Err(Unreadable::Implausible(why!("no blob header is before {}", at)))
 }
 
 /// Whether something without references is a blob of that kind. The header of a freed pool block can be overwritten,

@@ -12,6 +12,7 @@ use crate::image::kernel::{At, Kernel, Read, offset};
 use crate::image::redact::Redaction;
 use crate::image::value::{Addr, Unreadable, Value};
 use crate::object::{self, TypeRef};
+use crate::why;
 
 /// Hash buckets of a directory in every kernel so far; the layout says how many there really are.
 const BUCKETS_CAP: u64 = 1024;
@@ -68,8 +69,9 @@ fn chain(kernel: &Kernel<'_>, bucket: Gva, mut found: impl FnMut(Gva)) -> Read<(
         let claimed = kernel.claim(Part::DirectoryEntry, entry, owner);
         if claimed.is_err() {
             let at = kernel.addr(entry);
-            return Err(Unreadable::Walk(format!(
-                "the directory entries lead around at {at}"
+            return Err(Unreadable::Walk(why!(
+                "the directory entries lead around at {}",
+                at
             )));
         }
         number = number.saturating_add(1);
@@ -218,7 +220,7 @@ fn visit(
     let header = object::header(kernel, object)?;
     let name = object::name(header)?.ok_or_else(|| {
         let at = kernel.addr(object);
-        Unreadable::Implausible(format!("the object at {at} is in a directory without a name"))
+        Unreadable::Implausible(why!("the object at {} is in a directory without a name", at))
     })?;
     Ok(Visited {
         named: Named {

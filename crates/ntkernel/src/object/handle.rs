@@ -12,8 +12,10 @@ use crate::image::budget::{Owner, Part};
 use crate::image::contract::{HandleTable, HandleTableEntry, ListEntry, ObjectHeader, Type};
 use crate::image::kernel::{At, Kernel, Read, offset};
 use crate::image::value::{Addr, Unreadable, Value};
+use crate::image::why::{About, Why};
 use crate::object::process_ref::ProcessRef;
 use crate::object::{self, ObjectRecord, TypeRef};
+use crate::why;
 
 /// Bytes of a table of any level.
 const TABLE_SIZE: u64 = 0x1000;
@@ -92,13 +94,20 @@ impl Gap {
         matches!(self.reason, Unreadable::Walk(_) | Unreadable::Implausible(_))
     }
 
+    /// The gap in words.
+    #[must_use]
+    pub fn why(&self) -> Why {
+        let [first, last] = [self.first, self.last].map(About::Handle);
+        why!("handles {} to {}: {}", first, last, &self.reason)
+    }
+
     /// The gap as the reason why something is not known.
     fn reason(&self) -> Unreadable {
-        self.hole_of(self.to_string())
+        self.hole_of(self.why())
     }
 
     /// The same, told in other words.
-    pub fn hole_of(&self, text: String) -> Unreadable {
+    pub fn hole_of(&self, text: Why) -> Unreadable {
         Unreadable::walk(
             text,
             Some(&self.reason).filter(|reason| !matches!(reason, Unreadable::Walk(_))),
@@ -108,11 +117,7 @@ impl Gap {
 
 impl std::fmt::Display for Gap {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "handles {:#x} to {:#x}: {}",
-            self.first, self.last, self.reason
-        )
+        self.why().fmt(f)
     }
 }
 
@@ -138,8 +143,9 @@ impl Shape {
         let level = code & 3;
         if level > 2 {
             let at = kernel.addr(table.address());
-            return Err(Unreadable::Implausible(format!(
-                "the handle table at {at} has a level that no table has"
+            return Err(Unreadable::Implausible(why!(
+                "the handle table at {} has a level that no table has",
+                at
             )));
         }
         let entry_size = kernel.size_of(Type::HandleTableEntry)?;
@@ -173,8 +179,9 @@ impl Shape {
             let below = kernel.cursor().pointer(at)?;
             if below.u64() == 0 {
                 let at = kernel.addr(at);
-                return Err(Unreadable::Implausible(format!(
-                    "the handle table has no page where its bound says that one is, at {at}"
+                return Err(Unreadable::Implausible(why!(
+                    "the handle table has no page where its bound says that one is, at {}",
+                    at
                 )));
             }
             Ok(below)
@@ -225,10 +232,14 @@ impl Shape {
         claimed.map_err(|taken| {
             let at = kernel.addr(page);
             Unreadable::Walk(if taken.owner == self.table {
-                format!("the handle table leads around to its page at {at}")
+                why!("the handle table leads around to its page at {}", at)
             } else {
                 let other = kernel.addr(taken.owner);
-                format!("the page of the handle table at {at} is one of the handle table at {other}")
+                why!(
+                    "the page of the handle table at {} is one of the handle table at {}",
+                    at,
+                    other
+                )
             })
         })
     }
@@ -375,8 +386,10 @@ pub fn claim(kernel: &Kernel<'_>, process: Gva, table: Gva) -> Read<()> {
     let claimed = kernel.claim(Part::HandleTable, table, owner);
     claimed.map_err(|taken| {
         let (at, other) = (kernel.addr(table), kernel.addr(taken.owner));
-        Unreadable::Walk(format!(
-            "the handle table at {at} is that of the process at {other}"
+        Unreadable::Walk(why!(
+            "the handle table at {} is that of the process at {}",
+            at,
+            other
         ))
     })
 }

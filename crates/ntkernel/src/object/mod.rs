@@ -19,6 +19,7 @@ use serde::Serialize;
 use crate::image::contract::{Global, ObjectHeader, ObjectNameInfo, ObjectType, Type};
 use crate::image::kernel::{At, Kernel, Read, before, offset};
 use crate::image::value::{Addr, Unreadable, Value};
+use crate::why;
 
 /// Bits of `_OBJECT_HEADER.InfoMask` that say which optional headers stand before the header.
 /// The one for the creator is nearest to it, the one for the name comes next.
@@ -96,7 +97,7 @@ pub fn type_address(header: At<'_, '_>) -> Read<Gva> {
         .pointer(offset(kernel.global(Global::ObTypeIndexTable)?, slot))?;
     let invalid = || {
         let at = kernel.addr(header.address());
-        Unreadable::Implausible(format!("the object header at {at} has no valid type index"))
+        Unreadable::Implausible(why!("the object header at {} has no valid type index", at))
     };
     // The first two slots hold no types, and those behind the last hold nothing, or other variables.
     if index < FIRST_TYPE || !kernel.is_kernel_address(address) {
@@ -117,8 +118,9 @@ pub fn object_type(header: At<'_, '_>) -> Read<TypeRef> {
     let address = type_address(header)?;
     if kernel.has(ObjectHeader::Type) && !is_type(kernel, address)? {
         let at = kernel.addr(header.address());
-        return Err(Unreadable::Implausible(format!(
-            "the object header at {at} has no valid type"
+        return Err(Unreadable::Implausible(why!(
+            "the object header at {} has no valid type",
+            at
         )));
     }
     Ok(TypeRef {
@@ -267,7 +269,7 @@ fn true_path(kernel: &Kernel<'_>, body: Gva) -> Read<Option<String>> {
     let mut at = parent;
     while root != Some(at) {
         if seen.contains(&at) || seen.len() >= MAX_DEPTH {
-            return Err(Unreadable::Walk(format!(
+            return Err(Unreadable::Walk(why!(
                 "the directories above {} lead around at {}",
                 kernel.addr(body),
                 kernel.addr(at)
@@ -295,8 +297,10 @@ fn path_length(name: &str) -> usize {
 
 fn too_long(kernel: &Kernel<'_>, body: Gva) -> Unreadable {
     let at = kernel.addr(body);
-    Unreadable::Walk(format!(
-        "the path of the object at {at} would have more than {MAX_PATH} characters, as no path has"
+    Unreadable::Walk(why!(
+        "the path of the object at {} would have more than {} characters, as no path has",
+        at,
+        MAX_PATH
     ))
 }
 
@@ -319,7 +323,7 @@ fn step_up(kernel: &Kernel<'_>, at: Gva) -> Read<Option<(String, Gva)>> {
     let header = header(kernel, at)?;
     if is_directory(header).is_ok_and(|is| !is) {
         let at = kernel.addr(at);
-        return Err(Unreadable::Implausible(format!("no object directory is at {at}")));
+        return Err(Unreadable::Implausible(why!("no object directory is at {}", at)));
     }
     Ok(true_name(header)?.zip(directory_of(header)?))
 }

@@ -10,6 +10,8 @@ use serde::Serialize;
 
 use crate::image::redact::{Ids, Redaction};
 use crate::image::value::{Addr, Unreadable, Value};
+use crate::image::why::Why;
+use crate::why;
 
 /// Where a triage dump's system crashed.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -86,11 +88,11 @@ pub fn crashed(dump: &Dump) -> Option<Crashed> {
     let triage = dump.triage()?;
     let width = dump.kernel_space().pointer_width();
     let addr = |gva: Option<Gva>, what| {
-        let missing = || unknown(triage, format!("the dump does not say where the {what} was"));
+        let missing = || unknown(triage, why!("the dump does not say where the {} was", what));
         Value::from(gva.map(|gva| Addr::new(gva, width)).ok_or_else(missing))
     };
     let process = Process::find(dump, triage);
-    let no_symbols = || unknown(triage, "the dump does not say it without symbols".into());
+    let no_symbols = || unknown(triage, why!("the dump does not say it without symbols"));
     Some(Crashed {
         thread: addr(triage.thread(), "thread"),
         idle: triage.thread().is_some() && triage.thread() == triage.idle_thread(),
@@ -109,9 +111,9 @@ pub fn crashed(dump: &Dump) -> Option<Crashed> {
 }
 
 /// Why something is not told: of a file that is cut off, that.
-fn unknown(triage: &Triage, otherwise: String) -> Unreadable {
+fn unknown(triage: &Triage, otherwise: Why) -> Unreadable {
     if triage.is_cut() {
-        Unreadable::FileCut("the file ends before what would say it".into())
+        Unreadable::FileCut(why!("the file ends before what would say it"))
     } else {
         Unreadable::Walk(otherwise)
     }

@@ -23,6 +23,7 @@ use crate::image::list::{self, List};
 use crate::image::schema::schema_as_text;
 use crate::image::value::{Addr, Unreadable, Value};
 use crate::object::marks::expect;
+use crate::why;
 
 /// What a driver is asked to do: `IRP_MJ_*`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,8 +114,9 @@ pub fn requests_of(thread: At<'_, '_>) -> Read<List> {
     let head = thread.address_of(Thread::IrpList)?;
     if kernel.at(head).pointer(ListEntry::Flink)?.u64() == 0 {
         let at = kernel.addr(head);
-        return Err(Unreadable::Implausible(format!(
-            "the list of I/O requests at {at} was never initialized"
+        return Err(Unreadable::Implausible(why!(
+            "the list of I/O requests at {} was never initialized",
+            at
         )));
     }
     Ok(list::walk(kernel, head).containers(link))
@@ -211,10 +213,12 @@ impl<'k, 'd> Request<'k, 'd> {
         let first = offset(self.at.address(), own);
         let expected = offset(first, current.saturating_sub(1).saturating_mul(size));
         if current == 0 || current > count || location != expected {
-            return Err(Unreadable::Implausible(format!(
-                "the current stack location of the I/O request {} is at {}, which is not its {current}. of {count}",
+            return Err(Unreadable::Implausible(why!(
+                "the current stack location of the I/O request {} is at {}, which is not its {}. of {}",
                 kernel.addr(self.at.address()),
-                kernel.addr(location)
+                kernel.addr(location),
+                current,
+                count
             )));
         }
         Ok(Some(kernel.at(location)))

@@ -10,6 +10,7 @@ use crate::image::list::{self, List};
 use crate::image::redact::Redaction;
 use crate::image::value::{Addr, Unreadable, Value};
 use crate::object::process_ref;
+use crate::why;
 
 /// A loaded kernel module.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -73,7 +74,7 @@ pub fn of_triage(dump: &Dump) -> Option<Modules> {
     };
     let known = triage.modules().iter().map(|module| {
         let end = module.base.u64().saturating_add(module.size.into());
-        let cut = || Unreadable::FileCut("the file ends before the module's name".into());
+        let cut = || Unreadable::FileCut(why!("the file ends before the module's name"));
         let path = module.name.clone().ok_or_else(cut);
         ModuleRecord {
             entry: Err(missing()).into(),
@@ -91,9 +92,10 @@ pub fn of_triage(dump: &Dump) -> Option<Modules> {
         Ok(())
     } else {
         let claimed = triage.claimed_modules();
-        Err(Unreadable::FileCut(format!(
-            "the file ends after {} of {claimed} modules",
-            modules.len()
+        Err(Unreadable::FileCut(why!(
+            "the file ends after {} of {} modules",
+            modules.len(),
+            claimed
         )))
     };
     Some(Modules {

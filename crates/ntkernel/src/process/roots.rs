@@ -15,7 +15,9 @@ use crate::image::list::{Gap, List};
 pub use crate::image::root_set::FoundBy;
 use crate::image::root_set::{Root, Roots};
 use crate::image::value::{Addr, Unreadable};
+use crate::image::why::{About, Why};
 use crate::object::marks::{is_certainly_thread, is_thread};
+use crate::why;
 
 /// Processors that are looked at: as many as any Windows supports.
 const PROCESSORS: u32 = 1 << 11;
@@ -147,7 +149,7 @@ fn owner(kernel: &Kernel<'_>, thread: Gva) -> Read<Gva> {
     let kind = kernel.at(process).uint(DispatcherHeader::Type);
     if !kernel.is_kernel_address(process) || kind.is_ok_and(|kind| kind & 0x7f != PROCESS_OBJECT) {
         let at = kernel.addr(process);
-        return Err(Unreadable::Implausible(format!("no process is at {at}")));
+        return Err(Unreadable::Implausible(why!("no process is at {}", at)));
     }
     Ok(process)
 }
@@ -275,16 +277,17 @@ impl Members {
     ///
     /// # Errors
     /// Why the list is not whole.
-    pub fn complete(&self, what: &str) -> Read<()> {
-        self.list.clone()?.complete(what)?;
+    pub fn complete(&self, what: impl Into<About>) -> Read<()> {
+        let what = what.into();
+        self.list.clone()?.complete(what.clone())?;
         let lacking = self.added.iter().filter(|added| !added.never_listed);
-        let lacking: Vec<String> = lacking
-            .map(|added| format!("{} ({})", added.address, added.found_by))
+        let lacking: Vec<Why> = lacking
+            .map(|added| why!("{} ({})", added.address, added.found_by.to_string()))
             .collect();
         if lacking.is_empty() {
             return Ok(());
         }
-        Err(Unreadable::Walk(format!("{what} lacks {}", lacking.join(", "))))
+        Err(Unreadable::Walk(why!("{} lacks {}", what, About::All(lacking))))
     }
 
     /// What led to a member that the list lacks; none for one that it has.

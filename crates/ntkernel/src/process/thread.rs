@@ -16,6 +16,7 @@ use crate::object::dispatcher::WaitObjectKind;
 use crate::object::marks::expect;
 pub use crate::object::marks::{is_certainly_thread, is_thread};
 use crate::process::roots::{self, Members};
+use crate::why;
 
 /// `_KTHREAD_STATE` of a thread that waits.
 const WAITING: u8 = 5;
@@ -246,8 +247,9 @@ fn chained_wait_objects(control: At<'_, '_>, first: Gva) -> Read<Vec<WaitObject>
         }
     }
     let at = kernel.addr(first);
-    Err(Unreadable::Walk(format!(
-        "the wait blocks at {at} do not come back to the first"
+    Err(Unreadable::Walk(why!(
+        "the wait blocks at {} do not come back to the first",
+        at
     )))
 }
 

@@ -11,16 +11,24 @@ use ntkernel::image::contract::{Member, Process, Region, Section, View};
 use ntkernel::image::kernel::{At, Read};
 use ntkernel::image::list::{self, Gap, List};
 use ntkernel::image::value::Unreadable;
+use ntkernel::image::why::About;
 use ntkernel::object::blob::{self, BlobKind};
 use ntkernel::object::handle;
 use ntkernel::process;
 use ntkernel::process::irp;
 use ntkernel::process::module;
 use ntkernel::process::thread;
+use ntkernel::why;
 
 impl Check<'_, '_> {
     /// Whether a list could be followed to its end: see [`Self::gap`].
-    pub(super) fn links(&mut self, id: &'static str, addresses: &[Gva], what: &str, list: &List) -> Read<()> {
+    pub(super) fn links(
+        &mut self,
+        id: &'static str,
+        addresses: &[Gva],
+        what: impl Into<About>,
+        list: &List,
+    ) -> Read<()> {
         self.gap(id, addresses, list.complete(what), list.gap.as_ref())
     }
 
@@ -100,13 +108,13 @@ impl Check<'_, '_> {
         let Some(threads) = self.read(thread::threads_of(process)) else {
             return;
         };
-        let what = format!("the list of threads of the process {at}");
-        let _ = self.gap("thread-links", &[address], threads.complete(&what), threads.gap());
+        let what = why!("the list of threads of the process {}", at);
+        let _ = self.gap("thread-links", &[address], threads.complete(what), threads.gap());
         for thread in threads.entries {
             let at = kernel.addr(thread);
             if let Some(requests) = self.known(irp::requests_of(kernel.at(thread))) {
-                let what = format!("the list of I/O requests of the thread {at}");
-                let _ = self.links("irp-links", &[thread], &what, &requests);
+                let what = why!("the list of I/O requests of the thread {}", at);
+                let _ = self.links("irp-links", &[thread], what, &requests);
             }
         }
     }
@@ -121,9 +129,9 @@ impl Check<'_, '_> {
         }
         let gaps = handle::walk(self.kernel, table, |_| {});
         for gap in self.read(gaps).unwrap_or_default() {
-            let text = format!("the handle table of the process {at}: {gap}");
+            let text = why!("the handle table of the process {}: {}", at, gap.why());
             if gap.is_contradiction() {
-                self.find("handle-table", &[process, table], text, MEANING);
+                self.find("handle-table", &[process, table], text.to_string(), MEANING);
             } else {
                 self.could_not(gap.hole_of(text));
             }
@@ -137,8 +145,8 @@ impl Check<'_, '_> {
         let Some(list) = self.read(resource::bodies_of_port(port)) else {
             return;
         };
-        let what = format!("the list of resources of the port {at}");
-        let _ = self.links("resource-links", &[port.address()], &what, &list);
+        let what = why!("the list of resources of the port {}", at);
+        let _ = self.links("resource-links", &[port.address()], what, &list);
         let mut seen = BTreeSet::new();
         for address in list.entries {
             let is_section = blob::kind(kernel, address).is_ok_and(|kind| kind == BlobKind::SECTION);
@@ -172,7 +180,7 @@ impl Check<'_, '_> {
             return Vec::new();
         };
         let what = format!("the list of {what} {}", kernel.addr(owner));
-        let _ = self.links("resource-links", &[owner], &what, &list);
+        let _ = self.links("resource-links", &[owner], what, &list);
         list.entries
     }
 
@@ -180,8 +188,8 @@ impl Check<'_, '_> {
     pub(super) fn completion_port(&mut self, queue: Gva) {
         let at = self.kernel.addr(queue);
         if let Some(list) = self.read(thread::threads_of_queue(self.kernel.at(queue))) {
-            let what = format!("the list of threads of the completion port {at}");
-            let _ = self.links("completion-port-links", &[queue], &what, &list);
+            let what = why!("the list of threads of the completion port {}", at);
+            let _ = self.links("completion-port-links", &[queue], what, &list);
         }
     }
 }
