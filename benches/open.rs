@@ -278,7 +278,7 @@ fn open_and_read(path: &Path) -> Sample {
         let dump = Dump::open(path).unwrap();
         let base = kdump::kernel_image(&dump).unwrap().base;
         let pdb = Pdb::open(Path::new(PDB)).unwrap();
-        let layout = pdb.resolve(&alpc::image::contract::CONTRACT).unwrap();
+        let layout = pdb.resolve(&alpc::CONTRACT).unwrap();
         let kernel = alpc::kernel(&dump, base, layout);
         let message = message::read(&kernel, Gva::new(MESSAGE), Detail::Rows).unwrap();
         drop(kernel);

@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use alpc::image::contract::CONTRACT;
+use alpc::CONTRACT;
 use alpc::locate::choice;
 use kdump::Dump;
 use ntlayout::{Guid, Identity, Layout};

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use alpc::image::contract::CONTRACT;
+use alpc::CONTRACT;
 use anyhow::Context as _;
 use serde_json::Value;
 

@@ -43,7 +43,7 @@ pub fn of_dump(options: &Options, dump: &Dump) -> anyhow::Result<Option<Arc<Reda
             Failure::fatal("io", format!("{path}: cannot be read: {error}"))
         })?,
     };
-    Ok(Some(Arc::new(Redaction::new(classes, &secret))))
+    Ok(Some(Arc::new(Redaction::new(&alpc::CONTRACT, classes, &secret))))
 }
 
 fn key(path: &Path) -> anyhow::Result<Vec<u8>> {

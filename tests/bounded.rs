@@ -7,7 +7,7 @@ mod support;
 use std::fs;
 use std::process::Command;
 
-use alpc::image::contract::CONTRACT;
+use alpc::CONTRACT;
 use kdump::{Dump, Gva};
 use ntlayout::{Pdb, SymbolTable};
 use synth::dump::Kind;

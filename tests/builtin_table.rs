@@ -5,7 +5,7 @@ mod support;
 use std::collections::HashSet;
 use std::fs;
 
-use alpc::image::contract::CONTRACT;
+use alpc::CONTRACT;
 use ntlayout::{
     BitField, Field, FieldSpec, Identity, Layout, Pdb, SymbolTable, Table, all_built_in, built_in,
 };

@@ -1043,7 +1043,7 @@ fn a_thousand_processes_take_reads_in_proportion() {
 fn reads_of_hang(world: &Built) -> u64 {
     let dump = kdump::Dump::from_bytes("memory.dmp", world.dump(Kind::Summary)).unwrap();
     let pdb = ntlayout::Pdb::from_bytes("ntkrnlmp.pdb", world.pdb()).unwrap();
-    let layout = ntlayout::SymbolTable::resolve(&pdb, &alpc::image::contract::CONTRACT).unwrap();
+    let layout = ntlayout::SymbolTable::resolve(&pdb, &alpc::CONTRACT).unwrap();
     let kernel = alpc::kernel(&dump, kdump::Gva::new(world.truth.kernel_base.0), layout);
     let _ = alpc::report::triage::summary(&kernel);
     kernel.budget().spent().reads

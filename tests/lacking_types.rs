@@ -6,7 +6,8 @@ mod support;
 use std::fs;
 use std::path::PathBuf;
 
-use alpc::image::contract::{self, CONTRACT};
+use alpc::CONTRACT;
+use alpc::image::contract;
 use ntlayout::{Layout, Pdb, SymbolTable, built_in};
 use serde_json::Value;
 use support::{Run, alpc_dump, say_if_none, shared};
@@ -259,7 +260,7 @@ fn each_type_that_is_lacking_is_known_and_filled() {
         fields.collect::<Vec<_>>()
     };
     let whole = resolve(pdb_without(&kernel, |_| false));
-    assert_eq!(contract::stripped(&whole), [] as [&str; 0]);
+    assert_eq!(contract::stripped(&CONTRACT, &whole), [] as [&str; 0]);
     let known = built_in(whole.identity().unwrap())
         .unwrap()
         .resolve(&CONTRACT)
@@ -274,7 +275,7 @@ fn each_type_that_is_lacking_is_known_and_filled() {
         if never_told {
             continue;
         }
-        assert_eq!(contract::stripped(&lacking), [*ty]);
+        assert_eq!(contract::stripped(&CONTRACT, &lacking), [*ty]);
         let filled = lacking.filled_from(&CONTRACT, &known);
         assert!(filled.filled().iter().any(|filled| filled.ty == *ty), "{ty}");
         for (index, (found, wanted)) in places(&filled).into_iter().zip(places(&whole)).enumerate() {

@@ -68,7 +68,7 @@ impl World {
                 .filter_map(|page| Some((page.0, place(&page.0)?)))
                 .collect(),
             base: kdump::kernel_image(&dump).unwrap().base,
-            layout: pdb.resolve(&alpc::image::contract::CONTRACT).unwrap(),
+            layout: pdb.resolve(&alpc::CONTRACT).unwrap(),
             file,
         }
     }

@@ -382,7 +382,7 @@ fn symbols() -> Result<Seeds, Box<dyn Error>> {
     let kernel = Kernel::named("vista-sp2-x64");
     let whole = pdb::describe_kernel(&kernel);
     let pdb = few(&whole).write();
-    let contract = &alpc::image::contract::CONTRACT;
+    let contract = &alpc::CONTRACT;
     let table = ntlayout::Pdb::from_bytes("whole.pdb", whole.write())?;
     let pack = ntlayout::pack(contract, &table.resolve(contract)?, 8)?.into_bytes();
     let path =

@@ -67,7 +67,7 @@ impl Case {
             base: kdump::kernel_image(&dump).expect("the case has a kernel").base,
             pages: known.iter().map(|&gva| pages(&dump, gva)).collect(),
             layout: pdb
-                .resolve(&alpc::image::contract::CONTRACT)
+                .resolve(&alpc::CONTRACT)
                 .expect("the case resolves"),
             pdb,
             known,

@@ -5,7 +5,7 @@
 use std::hint::black_box;
 use std::sync::LazyLock;
 
-use alpc::image::contract::CONTRACT;
+use alpc::CONTRACT;
 use alpc::locate::choice::choose;
 use alpc::port::enumerate;
 use alpc_dump_fuzz::case::with_overwritten_world;

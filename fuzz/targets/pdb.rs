@@ -12,7 +12,7 @@ fuzz_target!(|data: &[u8]| {
     assert!(pdb.belongs_to(identity.guid, identity.age));
     let _ = pdb.pointer_size();
 
-    let contract = &alpc::image::contract::CONTRACT;
+    let contract = &alpc::CONTRACT;
     let resolved = pdb.resolve(contract);
     for name in contract
         .types

@@ -36,7 +36,7 @@ fuzz_target!(|data: &[u8]| {
         black_box(format!("{:?}", table.enum_info(name)));
     }
     let _ = table.enum_info("_KWAIT_REASON");
-    let contract = &alpc::image::contract::CONTRACT;
+    let contract = &alpc::CONTRACT;
     let Ok(layout) = table.resolve(contract) else {
         return;
     };
@@ -60,7 +60,7 @@ fn open(bytes: &[u8]) -> Option<Table> {
 }
 
 fn check_bits(layout: &Layout) {
-    for (number, spec) in alpc::image::contract::CONTRACT.fields.iter().enumerate() {
+    for (number, spec) in alpc::CONTRACT.fields.iter().enumerate() {
         if let Some(bits) = layout.field(number).and_then(|field| field.bits) {
             let end = u32::from(bits.position) + u32::from(bits.length);
             assert!(bits.length > 0 && end <= 64, "{}: {bits:?}", spec.name);
@@ -70,7 +70,7 @@ fn check_bits(layout: &Layout) {
 
 /// What is packed means the same.
 fn check_pack(table: &Table, layout: &Layout) {
-    let contract = &alpc::image::contract::CONTRACT;
+    let contract = &alpc::CONTRACT;
     let Some(pointer_size) = table.pointer_size() else {
         return;
     };

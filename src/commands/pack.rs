@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use alpc::image::contract::{self, CONTRACT};
+use alpc::CONTRACT;
+use alpc::image::contract;
 use alpc::system::own::{self, TypesFrom};
 use clap::Args;
 use ntlayout::{Certainty, Layout};
@@ -114,7 +115,7 @@ fn write(options: &Options, layout: &Layout, pointer_size: Option<u8>) -> anyhow
         identity: layout.identity().map(ToString::to_string),
         source: layout.origin().to_string(),
         types_from: own::types_from(layout),
-        types_untold: contract::stripped(layout),
+        types_untold: contract::stripped(&CONTRACT, layout),
     };
     let line = format!(
         "{}: {} bytes, {} from {}{}\n",

@@ -58,7 +58,8 @@ fn views_of(missing: &Missing) -> &'static [&'static str] {
 
 #[cfg(test)]
 mod tests {
-    use alpc::image::contract::{self, CONTRACT};
+    use alpc::CONTRACT;
+    use alpc::image::contract;
 
     use super::*;
 

@@ -51,4 +51,5 @@ pub use ntkernel::why;
 pub use ntkernel::{
     Addr, At, DerivedGlobal, Evidence, Globals, Kernel, Read, Unreadable, Value, image, object, process,
 };
+pub use port::contract::CONTRACT;
 pub use system::{Symbols, System, SystemError};

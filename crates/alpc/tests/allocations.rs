@@ -3,7 +3,7 @@
 //! A binary of its own, for the allocator counts what the whole process has; its one test runs alone.
 #![allow(missing_docs)]
 
-use alpc::image::contract::CONTRACT;
+use alpc::CONTRACT;
 use alpc::{Kernel, wait};
 use kdump::{Dump, Gva};
 use ntlayout::{Pdb, SymbolTable};

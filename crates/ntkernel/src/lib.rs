@@ -35,7 +35,7 @@
 //! let dump = Dump::open(&fixtures.join("vista-sp2-x64.dmp"))?;
 //! let layout = ntlayout::open(&fixtures.join("vista-sp2-x64.pdb"))?.resolve(&CONTRACT)?;
 //! let base = kdump::kernel_image(&dump)?.base;
-//! let kernel = Kernel::new(&dump, base, layout, Box::new(Nothing));
+//! let kernel = Kernel::new(&dump, base, &CONTRACT, layout, Box::new(Nothing));
 //! let all = process::all(&kernel).map_err(|reason| reason.to_string())?;
 //! for process in &all.processes {
 //!     println!("{} {}", process.address, process.image_file().unwrap_or("?"));

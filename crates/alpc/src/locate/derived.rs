@@ -14,6 +14,7 @@ use kdump::{Dump, Gva};
 use ntlayout::Layout;
 
 use crate::port;
+use crate::port::contract::CONTRACT;
 use ntkernel::image::contract::{Global, Module, ObjectHeader, ObjectType, Port, Process};
 use ntkernel::image::globals::{DerivedGlobal, Evidence};
 use ntkernel::image::kernel::{At, Globals, Kernel, Read, offset};
@@ -103,10 +104,10 @@ fn plainly<T>(kernel: &Kernel<'_>, look: impl FnOnce(&Kernel<'_>) -> T) -> T {
 }
 
 /// Ties a dump to the layout of its kernel, whose image begins at `base`: what a symbol table resolved of
-/// [`CONTRACT`](ntkernel::image::contract::CONTRACT). What variables the symbols lack is looked for in the dump.
+/// [`CONTRACT`](crate::CONTRACT). What variables the symbols lack is looked for in the dump.
 #[must_use]
 pub fn kernel<'d>(dump: &'d Dump, base: Gva, layout: Layout) -> Kernel<'d> {
-    Kernel::new(dump, base, layout, Box::new(Derived::default()))
+    Kernel::new(dump, base, &CONTRACT, layout, Box::new(Derived::default()))
 }
 
 impl Globals for Derived {

@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::port;
-use ntkernel::image::contract::{CompletionList, CompletionListHeader, Port};
+use crate::port::contract::{CompletionList, CompletionListHeader};
+use ntkernel::image::contract::Port;
 use ntkernel::image::kernel::{At, Read};
 use ntkernel::image::value::{Addr, Unreadable, Value};
 use ntkernel::object::process_ref::ProcessRef;

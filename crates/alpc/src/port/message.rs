@@ -6,9 +6,10 @@ use kdump::Gva;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
+use crate::port::contract::MessageAttributes;
 use crate::port::payload::{self, Payload};
 use crate::port::{self, PortRef};
-use ntkernel::image::contract::{ClientId, Message, MessageAttributes, PortMessage, Type};
+use ntkernel::image::contract::{ClientId, Message, PortMessage};
 use ntkernel::image::kernel::{At, Kernel, Read};
 use ntkernel::image::schema::schema_as_text;
 use ntkernel::image::value::{Addr, Value};
@@ -266,7 +267,7 @@ pub(crate) fn lengths_agree(message: At<'_, '_>) -> Read<bool> {
     let header = message.embedded(Message::PortMessage)?;
     let data = u64::from(header.u16(PortMessage::DataLength)?);
     let total = u64::from(header.u16(PortMessage::TotalLength)?);
-    Ok(total == data.saturating_add(message.kernel().size_of(Type::PortMessage)?))
+    Ok(total == data.saturating_add(message.kernel().size_of::<PortMessage>()?))
 }
 
 /// A message whose header is not in the dump may be in use or not.

@@ -3,6 +3,7 @@
 pub(crate) mod communication;
 pub mod completion_list;
 pub mod connection;
+pub mod contract;
 pub mod enumerate;
 pub mod message;
 pub mod message_table;

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::port;
-use ntkernel::image::contract::{PoolHeader, Type};
+use ntkernel::image::contract::{Blob, PoolHeader, Port};
 use ntkernel::image::kernel::{At, Kernel};
 use ntkernel::image::value::Addr;
 use ntkernel::object::blob;
@@ -81,11 +81,11 @@ fn contents(kernel: &Kernel<'_>, block: &Block, kind: &TagKind) -> Gva {
     let unit = unit(kernel.pointer_size());
     let start = block.header.u64().saturating_add(unit);
     let blob = || {
-        let body = Gva::new(start.saturating_add(kernel.size_of(Type::Blob).ok()?));
+        let body = Gva::new(start.saturating_add(kernel.size_of::<Blob>().ok()?));
         (blob::plausible_kind(kernel, body).ok() == kind.holds).then_some(body)
     };
     let port = || {
-        let size = kernel.size_of(Type::Port).ok()?.next_multiple_of(unit);
+        let size = kernel.size_of::<Port>().ok()?.next_multiple_of(unit);
         let body = Gva::new(block.header.u64().saturating_add(block.size).checked_sub(size)?);
         port::kind(kernel.at(body)).is_ok().then_some(body)
     };

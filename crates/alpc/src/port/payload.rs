@@ -17,7 +17,8 @@ use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use ntkernel::image::contract::{Message, PortMessage, Reserve, Type};
+use crate::port::contract::Reserve;
+use ntkernel::image::contract::{Message, PortMessage};
 use ntkernel::image::kernel::{At, Kernel, Read, offset};
 use ntkernel::image::value::{Addr, Unreadable, Value};
 use ntkernel::why;
@@ -119,7 +120,7 @@ pub(crate) fn payload(message: At<'_, '_>) -> Read<Payload> {
     }
     let header = message.embedded(Message::PortMessage)?;
     let length = u64::from(header.u16(PortMessage::DataLength)?);
-    let start = offset(message.address(), kernel.size_of(Type::Message)?);
+    let start = offset(message.address(), kernel.size_of::<Message>()?);
     let buffer = message.pointer(Message::ExtensionBuffer);
     let inline = match room(message) {
         Ok(room) => length.min(room),
@@ -178,7 +179,7 @@ fn room_of_reserve(message: At<'_, '_>, reserve: At<'_, '_>) -> Read<u64> {
     let kernel = message.kernel();
     let size = reserve.uint(Reserve::Size)?;
     let is_its_own = reserve.pointer(Reserve::Message)? == message.address();
-    let room = size.checked_sub(kernel.size_of(Type::PortMessage)?);
+    let room = size.checked_sub(kernel.size_of::<PortMessage>()?);
     room.filter(|_| is_its_own && size <= MOST).ok_or_else(|| {
         let at = kernel.addr(reserve.address());
         Unreadable::Implausible(why!(

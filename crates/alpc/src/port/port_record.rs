@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::port::completion_list::{self, CompletionListRecord};
+use crate::port::contract::PortAttributes;
 use crate::port::queue::{self, QueueKind, QueueRecord};
 use crate::port::receiver::Receivers;
 use crate::port::resource::{self, Resources, SecurityContextMembers};
@@ -12,7 +13,7 @@ use crate::port::waiter::{self, ThreadRecord};
 use crate::port::{
     NamedPort, PortKind, connection_port, is_port_object, kind_if_any, owner_process, process_ref,
 };
-use ntkernel::image::contract::{CommunicationInfo, ObjectHeader, Port, PortAttributes};
+use ntkernel::image::contract::{CommunicationInfo, ObjectHeader, Port};
 use ntkernel::image::kernel::{At, Kernel, Read};
 use ntkernel::image::value::{Addr, Unreadable, Value};
 use ntkernel::object;

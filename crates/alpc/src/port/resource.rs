@@ -7,16 +7,17 @@ use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::port::contract::{
+    AlpcHandleEntry, AlpcHandleTable, DuplicateState, HandleData, Region, Reserve, Section, SecurityContext,
+    SecurityData, View,
+};
 use crate::port::{self, PortRef};
 use ntkernel::image::budget::{Owner, Part};
-use ntkernel::image::contract::{
-    AlpcHandleEntry, AlpcHandleTable, Blob, CommunicationInfo, DuplicateState, HandleData, ListEntry, Member,
-    Port, Region, Reserve, Section, SecurityContext, SecurityData, Type, View,
-};
+use ntkernel::image::contract::{Blob, CommunicationInfo, ListEntry, Member, Port};
 use ntkernel::image::kernel::{At, Kernel, Read, offset};
 use ntkernel::image::list::{self, List};
+use ntkernel::image::reason::About;
 use ntkernel::image::value::{Addr, Unreadable, Value};
-use ntkernel::image::why::About;
 use ntkernel::object::blob::{self, BlobKind, Freed, plausible_kind};
 use ntkernel::object::identify::{self, Identity};
 use ntkernel::object::process_ref::ProcessRef;
@@ -363,7 +364,7 @@ pub fn of_port(port: At<'_, '_>) -> Resources {
 pub(crate) fn bodies_of_port(port: At<'_, '_>) -> Read<List> {
     let kernel = port.kernel();
     let link = kernel.offset(Blob::ResourceList)?;
-    let header = kernel.size_of(Type::Blob)?;
+    let header = kernel.size_of::<Blob>()?;
     let mut list = list::walk(kernel, port.address_of(Port::ResourceListHead)?).containers(link);
     for entry in &mut list.entries {
         *entry = offset(*entry, header);
@@ -639,7 +640,7 @@ pub fn handle_table(info: At<'_, '_>) -> Read<HandleTable> {
     let table = info.embedded(CommunicationInfo::HandleTable)?;
     let handles = table.pointer(AlpcHandleTable::Handles)?;
     let total_handles = table.uint(AlpcHandleTable::TotalHandles);
-    let stride = kernel.size_of(Type::AlpcHandleEntry)?.max(1);
+    let stride = kernel.size_of::<AlpcHandleEntry>()?.max(1);
     let (entries, complete) = match &total_handles {
         _ if handles.u64() == 0 => (Vec::new(), Ok(())),
         Ok(total) => handle_entries(kernel, handles, *total, stride),

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kdump::Gva;
-use ntkernel::image::why::About;
+use ntkernel::image::reason::About;
 use ntkernel::why;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -18,7 +18,7 @@ use crate::port::enumerate::{self, PortSource};
 use crate::port::message_table;
 use crate::port::queue::{self, QueueKind};
 use crate::port::{self, PortKind};
-use ntkernel::image::contract::{CommunicationInfo, Message, ObjectHeader, Port, PortMessage, Type};
+use ntkernel::image::contract::{CommunicationInfo, Message, ObjectHeader, Port, PortMessage};
 use ntkernel::image::kernel::{At, Kernel, Read};
 use ntkernel::image::value::{Addr, Unreadable, Value};
 use ntkernel::object;
@@ -550,7 +550,7 @@ impl<'k, 'd> Check<'k, 'd> {
         let Some((data, total)) = self.read(lengths(message)) else {
             return;
         };
-        let Some(header) = self.read(self.kernel.size_of(Type::PortMessage)) else {
+        let Some(header) = self.read(self.kernel.size_of::<PortMessage>()) else {
             return;
         };
         if total != data.saturating_add(header) {

@@ -7,11 +7,12 @@ use ntlayout::Certainty;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::port::contract::{BlobCounters, BlobType};
 use crate::port::enumerate::{self, PortSource};
 use crate::port::queue::{self, QueueKind};
 use crate::port::{self, NamedPort, PortKind};
 use crate::wait;
-use ntkernel::image::contract::{BlobCounters, BlobType, Global, ObjectHeader};
+use ntkernel::image::contract::{Global, ObjectHeader};
 use ntkernel::image::kernel::{At, Kernel, Read, offset};
 use ntkernel::image::redact::Ids;
 use ntkernel::image::value::{Addr, Unreadable, Value};

@@ -8,9 +8,10 @@ mod symbols;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+use crate::port::contract::CONTRACT;
 use kdump::{Dump, Gva, KernelImage, KernelImageError};
 use ntkernel::Kernel;
-use ntkernel::image::contract::{self, CONTRACT};
+use ntkernel::image::contract;
 use ntlayout::{Certainty, Found, Guid, Identity, Layout, Place, SymbolTable, Table};
 
 pub use self::error::SystemError;
@@ -221,8 +222,8 @@ impl System {
             return chosen;
         };
         // How sure all is would suffer for what only some views show: that is not told then.
-        let lacking = contract::stripped(&own);
-        if contract::are_required(&lacking) && !self.exact_only {
+        let lacking = contract::stripped(&CONTRACT, &own);
+        if contract::are_required(&CONTRACT, &lacking) && !self.exact_only {
             let base = chosen.base.unwrap_or_default();
             let candidates = own::candidates(&own, self.pointer_size());
             match choice::choose(&self.dump, base, &candidates) {

@@ -1,8 +1,9 @@
 //! The kernel's own symbols where they lack types, as some of those do that Microsoft's server gives: what they lack
 //! comes from elsewhere, type by type, and is told.
 
+use crate::port::contract::CONTRACT;
 use ntkernel::Kernel;
-use ntkernel::image::contract::{self, CONTRACT};
+use ntkernel::image::contract;
 use ntlayout::{Certainty, Layout, Table, built_in};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -23,7 +24,7 @@ impl OwnSymbols {
             Some(known) => known.filled_from(&CONTRACT, &layout),
             None => with_built_in(layout),
         };
-        let enough = contract::stripped(&layout).is_empty();
+        let enough = contract::stripped(&CONTRACT, &layout).is_empty();
         self.layout = Some(layout);
         enough
     }
@@ -47,7 +48,7 @@ pub fn with_built_in(layout: Layout) -> Layout {
 /// Whether types are lacking, or a pack was made when less was asked for.
 fn is_incomplete(layout: &Layout) -> bool {
     let untold = (0..CONTRACT.fields.len()).any(|index| layout.is_untold(index));
-    untold || !contract::stripped(layout).is_empty()
+    untold || !contract::stripped(&CONTRACT, layout).is_empty()
 }
 
 /// What may fill the layout further: those of the layouts that come with the program that have all it tells at the same
@@ -72,13 +73,13 @@ pub fn candidates(own: &Layout, pointer_size: u8) -> Vec<Layout> {
 
 /// The same where nothing tells of what is still lacking: it is not told, which is another thing than not there.
 pub fn untold(layout: Layout) -> Layout {
-    let types = contract::stripped(&layout);
+    let types = contract::stripped(&CONTRACT, &layout);
     layout.without(&CONTRACT, &types)
 }
 
 /// Whether the views have nothing at all to go by.
 pub fn is_useless(layout: &Layout) -> bool {
-    let lacking = contract::stripped(layout);
+    let lacking = contract::stripped(&CONTRACT, layout);
     ["_EPROCESS", "_ETHREAD", "_ALPC_PORT", "_KALPC_MESSAGE"]
         .iter()
         .all(|ty| lacking.contains(ty))
@@ -120,6 +121,6 @@ pub fn types_untold(kernel: &Kernel<'_>) -> Vec<&'static str> {
     match kernel.layout().origin() {
         // Those tell of what they have alone, each member for itself.
         ntlayout::Origin::BuiltIn { .. } => Vec::new(),
-        _ => contract::stripped(kernel.layout()),
+        _ => contract::stripped(&CONTRACT, kernel.layout()),
     }
 }

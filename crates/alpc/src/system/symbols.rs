@@ -7,7 +7,9 @@ use kdump::Gva;
 use ntlayout::{Certainty, Identity, Layout, Looked, NotFound, Outcome, Place, Table};
 
 use crate::locate::choice::{Choice, Unexplained};
+use crate::port::contract::CONTRACT;
 use crate::system::own;
+use ntkernel::image::contract;
 
 /// Where symbols may come from.
 ///
@@ -142,8 +144,7 @@ impl Chosen {
     /// Whether the kernel's own symbols were found and lack types.
     #[must_use]
     pub fn lacks_types(&self) -> bool {
-        let lacks =
-            |own: &Layout| !own.filled().is_empty() || !ntkernel::image::contract::stripped(own).is_empty();
+        let lacks = |own: &Layout| !own.filled().is_empty() || !contract::stripped(&CONTRACT, own).is_empty();
         self.own.as_ref().is_some_and(lacks)
     }
 }

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 
 use kdump::Gva;
 use ntkernel::image::contract::{
-    ExecutiveResource, FastMutex, Global, LockEntry, OwnerEntry, Thread, ThreadControl, Type, WaitChainEntry,
+    ExecutiveResource, FastMutex, Global, LockEntry, OwnerEntry, Thread, ThreadControl, WaitChainEntry,
 };
 use ntkernel::image::expected::Expected;
 use ntkernel::image::kernel::{At, Kernel, Read, before, offset};
@@ -236,7 +236,7 @@ pub(crate) fn owners(resource: At<'_, '_>) -> Read<Owners> {
         return Ok(owned(owners));
     }
     let kernel = resource.kernel();
-    let size = kernel.size_of(Type::OwnerEntry)?;
+    let size = kernel.size_of::<OwnerEntry>()?;
     // The first entry holds the size of the table.
     let count = kernel.at(table).uint(OwnerEntry::TableSize)?;
     if count > OWNERS {
@@ -309,7 +309,7 @@ pub(crate) fn entries(thread: At<'_, '_>) -> Read<Vec<Entry>> {
     } else {
         control.address_of(ThreadControl::LockEntries)?
     };
-    let size = kernel.size_of(Type::LockEntry)?;
+    let size = kernel.size_of::<LockEntry>()?;
     let used = (0..ENTRIES)
         .filter(|&index| free.checked_shr(u32::try_from(index).unwrap_or(0)).unwrap_or(0) & 1 == 0);
     used.map(|index| entry(kernel.at(offset(first, index.saturating_mul(size)))))

@@ -98,7 +98,7 @@ fn independent() -> Vec<(PathBuf, Opened)> {
         let table = ntlayout::find(&identity, &places).unwrap().table;
         let opened = Opened {
             base: image.base,
-            layout: table.resolve(&alpc::image::contract::CONTRACT).unwrap(),
+            layout: table.resolve(&alpc::CONTRACT).unwrap(),
             dump,
         };
         (path, opened)

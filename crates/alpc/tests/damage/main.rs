@@ -5,8 +5,8 @@ mod analysis;
 mod lists;
 mod payloads;
 
+use alpc::CONTRACT;
 use alpc::Kernel;
-use alpc::image::contract::CONTRACT;
 use kdump::{Dump, Gva};
 use ntlayout::{Layout, Pdb, SymbolTable};
 use synth::dump::Kind;

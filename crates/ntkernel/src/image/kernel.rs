@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use kdump::{AddressSpace, Cursor, Dump, FileOffset, FileTime, Gva};
-use ntlayout::{Certainty, Field, Layout, Missing, Need};
+use ntlayout::{Certainty, Contract, Field, Layout, Missing, Need};
 
 use crate::image::budget::{Budget, Claims, Owner, Part, Watch};
 use crate::image::contract::{self, Global, Member, Type};
@@ -46,6 +46,7 @@ pub trait Globals: Send {
 pub struct Kernel<'d> {
     dump: &'d Dump,
     cursor: Cursor<'d>,
+    contract: &'static Contract,
     layout: Layout,
     base: Gva,
     trace: Option<Arc<Trace>>,
@@ -57,14 +58,21 @@ pub struct Kernel<'d> {
 }
 
 impl<'d> Kernel<'d> {
-    /// Ties a dump to the layout of its kernel, whose image begins at `base`: what a symbol table resolved of
-    /// [`CONTRACT`](contract::CONTRACT).
+    /// Ties a dump to the layout of its kernel, whose image begins at `base`: what a symbol table resolved of a contract
+    /// that begins with this crate's [`CONTRACT`](contract::CONTRACT).
     ///
     /// Members and globals that the symbols lack do not matter here; they are in [`Layout::missing`], and
     /// whatever needs them says so. `globals` finds the variables that they lack.
     #[must_use]
-    pub fn new(dump: &'d Dump, base: Gva, layout: Layout, globals: Box<dyn Globals>) -> Self {
+    pub fn new(
+        dump: &'d Dump,
+        base: Gva,
+        contract: &'static Contract,
+        layout: Layout,
+        globals: Box<dyn Globals>,
+    ) -> Self {
         Self {
+            contract,
             dump,
             cursor: dump.kernel_space().cursor(),
             layout,
@@ -93,6 +101,7 @@ impl<'d> Kernel<'d> {
         Self {
             dump: self.dump,
             cursor: self.space().cursor(),
+            contract: self.contract,
             layout: self.layout.clone(),
             base: self.base,
             trace: self.trace.clone(),
@@ -145,6 +154,12 @@ impl<'d> Kernel<'d> {
     #[must_use]
     pub fn dump(&self) -> &'d Dump {
         self.dump
+    }
+
+    /// What the layout is of.
+    #[must_use]
+    pub fn contract(&self) -> &'static Contract {
+        self.contract
     }
 
     /// The layout in use.
@@ -258,16 +273,15 @@ impl<'d> Kernel<'d> {
     /// # Errors
     /// Why the symbols in use do not tell it.
     pub fn field<M: Member>(&self, member: M) -> Read<Field> {
-        let index = contract::field_index(member);
+        let index = member.index();
         self.layout.field(index).ok_or_else(|| {
-            let ty = M::TYPE.name();
-            let spec = contract::field_spec(member);
-            let member = spec.map_or("?", |spec| spec.name);
+            let (ty, spec) = (M::TYPE.name, member.spec());
+            let member = spec.name;
             if self.layout.is_disputed(index) {
                 Unreadable::Disputed { ty, member }
             } else if self.layout.is_untold(index) {
                 Unreadable::NotTold { ty, member }
-            } else if spec.is_some_and(|spec| spec.need == Need::Required) {
+            } else if spec.need == Need::Required {
                 Unreadable::Lacking { ty, member }
             } else {
                 Unreadable::NoMember { ty, member }
@@ -293,9 +307,10 @@ impl<'d> Kernel<'d> {
     ///
     /// # Errors
     /// [`Unreadable::NoMember`] when this kernel does not have it.
-    pub fn size_of(&self, ty: Type) -> Read<u64> {
-        let size = self.layout.type_size(ty as usize).map(u64::from);
-        let (disputed, ty, member) = (self.layout.is_size_disputed(ty as usize), ty.name(), "(size)");
+    pub fn size_of<M: Member>(&self) -> Read<u64> {
+        let Type { index, name: ty } = M::TYPE;
+        let size = self.layout.type_size(index).map(u64::from);
+        let (disputed, member) = (self.layout.is_size_disputed(index), "(size)");
         size.ok_or(if disputed {
             Unreadable::Disputed { ty, member }
         } else {
@@ -411,7 +426,7 @@ impl<'k, 'd> At<'k, 'd> {
         let field = self.kernel.field(member)?;
         let at = within(self.kernel.addr(self.address), field.offset.into())?;
         if let Some(trace) = self.kernel.trace() {
-            trace.place_member(contract::field_index(member), self.address, at, field.size);
+            trace.place_member(member.index(), self.address, at, field.size);
         }
         Ok(at)
     }
@@ -431,7 +446,7 @@ impl<'k, 'd> At<'k, 'd> {
     pub fn uint<M: Member>(self, member: M) -> Read<u64> {
         let value = self.true_uint(member)?;
         Ok(match self.kernel.redaction() {
-            Some(redaction) => redaction.value(contract::field_index(member), value),
+            Some(redaction) => redaction.value(member.index(), value),
             None => value,
         })
     }
@@ -441,7 +456,7 @@ impl<'k, 'd> At<'k, 'd> {
         let field = self.kernel.field(member)?;
         let at = within(self.kernel.addr(self.address), field.offset.into())?;
         if let Some(trace) = self.kernel.trace() {
-            trace.member(contract::field_index(member), self.address, at, field)?;
+            trace.member(member.index(), self.address, at, field)?;
         }
         self.kernel.budget.member()?;
         let raw = self.kernel.cursor.uint(at, field.size)?;

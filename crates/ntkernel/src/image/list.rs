@@ -15,8 +15,8 @@ use serde::Serialize;
 
 use crate::image::contract::ListEntry;
 use crate::image::kernel::{Kernel, Read, before};
+use crate::image::reason::{About, Why};
 use crate::image::value::{Addr, Unreadable};
-use crate::image::why::{About, Why};
 use crate::why;
 
 /// Entries after which a walk gives up; far more than any list of a live system holds.

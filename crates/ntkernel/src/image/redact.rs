@@ -12,9 +12,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use hmac::{Hmac, KeyInit, Mac};
+use ntlayout::Contract;
 use sha2::{Digest, Sha256};
-
-use crate::image::contract::CONTRACT;
 
 /// What is replaced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,10 +114,10 @@ pub enum Ids {
 }
 
 impl Redaction {
-    /// Placeholders drawn by a secret: whoever has that and a name can tell the name's placeholder.
+    /// Placeholders for the fields of a contract, drawn by a secret: whoever has that and a name can tell the name's placeholder.
     #[must_use]
-    pub fn new(classes: Classes, secret: &[u8]) -> Self {
-        let fields = CONTRACT
+    pub fn new(contract: &Contract, classes: Classes, secret: &[u8]) -> Self {
+        let fields = contract
             .fields
             .iter()
             .map(|field| ids_of(field.ty, field.name))
@@ -389,6 +388,7 @@ fn is_known_folder(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::contract::CONTRACT;
     use std::collections::HashSet;
 
     const ALL: Classes = Classes {
@@ -399,7 +399,7 @@ mod tests {
 
     #[test]
     fn equal_names_have_equal_placeholders_and_others_do_not() {
-        let redaction = Redaction::new(ALL, b"a dump");
+        let redaction = Redaction::new(&CONTRACT, ALL, b"a dump");
         let name = |name: &str| redaction.name(name.to_owned());
         assert_eq!(
             name("ntsvcs"),
@@ -409,7 +409,7 @@ mod tests {
         assert_ne!(name("ntsvcs"), name("ntsvc"));
         assert_ne!(
             name("ntsvcs"),
-            Redaction::new(ALL, b"another").name("ntsvcs".to_owned())
+            Redaction::new(&CONTRACT, ALL, b"another").name("ntsvcs".to_owned())
         );
         assert!(
             name("ntsvcs")
@@ -422,7 +422,7 @@ mod tests {
 
     #[test]
     fn a_name_that_the_kernel_cut_is_the_whole_one() {
-        let redaction = Redaction::new(ALL, b"a dump");
+        let redaction = Redaction::new(&CONTRACT, ALL, b"a dump");
         let image = redaction.image("VBoxService.ex".to_owned());
         assert_eq!(redaction.image("VBoxService.exe".to_owned()), image);
         let path = redaction.image_path("\\Device\\HarddiskVolume2\\Tools\\VBoxService.exe");
@@ -438,7 +438,7 @@ mod tests {
                 paths,
                 ids: false,
             };
-            Redaction::new(classes, b"a dump").path("\\Secret\\Port")
+            Redaction::new(&CONTRACT, classes, b"a dump").path("\\Secret\\Port")
         };
         assert_eq!(of(false, false), "\\Secret\\Port");
         assert!(of(true, false).starts_with("\\Secret\\name-"));
@@ -447,7 +447,7 @@ mod tests {
 
     #[test]
     fn ids_are_permuted_within_their_sort() {
-        let redaction = Redaction::new(ALL, b"a dump");
+        let redaction = Redaction::new(&CONTRACT, ALL, b"a dump");
         let mut seen = HashSet::new();
         for id in (0..0x1_0000).step_by(4) {
             let other = redaction.id(Ids::Clients, id);

@@ -7,7 +7,6 @@ use ntlayout::{BitField, Member, SymbolTable};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-use crate::image::contract::CONTRACT;
 use crate::image::kernel::{Kernel, Read, offset};
 use crate::image::trace::{Source, What};
 use crate::image::value::{Addr, Value};
@@ -132,7 +131,7 @@ fn placed_by(kernel: &Kernel<'_>, what: &What) -> Option<String> {
     let What::Member(index) = what else {
         return None;
     };
-    let ty = CONTRACT.fields.get(*index)?.ty;
+    let ty = kernel.contract().fields.get(*index)?.ty;
     let mut filled = kernel.layout().filled().iter();
     let from = filled.find(|filled| filled.ty == ty)?;
     Some(format!("{}, {}", from.origin, from.certainty))
@@ -169,7 +168,10 @@ enum Name {
 impl Name {
     fn of(kernel: &Kernel<'_>, what: &What, table: Option<&dyn SymbolTable>) -> Self {
         match what {
-            What::Member(index) => match (CONTRACT.fields.get(*index), kernel.layout().field(*index)) {
+            What::Member(index) => match (
+                kernel.contract().fields.get(*index),
+                kernel.layout().field(*index),
+            ) {
                 (Some(spec), Some(field)) => {
                     let spelling = spec.spellings.get(usize::from(field.spelling));
                     let path = actual(table, spec.ty, spelling.copied().unwrap_or(spec.name));

@@ -4,7 +4,7 @@ use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::image::contract::{Blob, ListEntry, Type};
+use crate::image::contract::{Blob, ListEntry};
 use crate::image::kernel::{At, Kernel, Read, before};
 use crate::image::value::Unreadable;
 pub use crate::object::blob_kind::BlobKind;
@@ -16,7 +16,7 @@ use crate::why;
 /// # Errors
 /// When the symbols lack the type.
 pub fn header<'k, 'd>(kernel: &'k Kernel<'d>, body: Gva) -> Read<At<'k, 'd>> {
-    Ok(kernel.at(before(body, kernel.size_of(Type::Blob)?)))
+    Ok(kernel.at(before(body, kernel.size_of::<Blob>()?)))
 }
 
 /// What the blob at `body` holds, by its header.

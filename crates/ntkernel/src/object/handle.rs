@@ -9,10 +9,10 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use crate::image::budget::{Owner, Part};
-use crate::image::contract::{HandleTable, HandleTableEntry, ListEntry, ObjectHeader, Type};
+use crate::image::contract::{HandleTable, HandleTableEntry, ListEntry, ObjectHeader};
 use crate::image::kernel::{At, Kernel, Read, offset};
+use crate::image::reason::{About, Why};
 use crate::image::value::{Addr, Unreadable, Value};
-use crate::image::why::{About, Why};
 use crate::object::process_ref::ProcessRef;
 use crate::object::{self, ObjectRecord, TypeRef};
 use crate::why;
@@ -148,7 +148,7 @@ impl Shape {
                 at
             )));
         }
-        let entry_size = kernel.size_of(Type::HandleTableEntry)?;
+        let entry_size = kernel.size_of::<HandleTableEntry>()?;
         let pointer = u64::from(kernel.pointer_size());
         let per_leaf = TABLE_SIZE.checked_div(entry_size).unwrap_or(0).max(1);
         let per_table = TABLE_SIZE.checked_div(pointer).unwrap_or(0).max(1);

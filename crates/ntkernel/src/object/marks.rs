@@ -14,7 +14,7 @@ use kdump::Gva;
 
 use crate::image::contract::{
     CommunicationInfo, DeviceObject, DispatcherHeader, DriverObject, Irp, Member, Message, Port, PortMessage,
-    Queue, Thread, ThreadControl, Type,
+    Queue, Thread, ThreadControl,
 };
 use crate::image::expected::{Expected, Found};
 use crate::image::kernel::{At, Kernel, Read};
@@ -134,7 +134,7 @@ fn has_lengths(message: At<'_, '_>) -> Read<bool> {
     let header = message.embedded(Message::PortMessage)?;
     let data = u64::from(header.u16(PortMessage::DataLength)?);
     let total = u64::from(header.u16(PortMessage::TotalLength)?);
-    Ok(total >= data.saturating_add(message.kernel().size_of(Type::PortMessage)?))
+    Ok(total >= data.saturating_add(message.kernel().size_of::<PortMessage>()?))
 }
 
 /// Whether a member is null or a pointer into the kernel's memory.

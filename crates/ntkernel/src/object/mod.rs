@@ -16,7 +16,7 @@ use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::image::contract::{Global, ObjectHeader, ObjectNameInfo, ObjectType, Type};
+use crate::image::contract::{Global, ObjectCreatorInfo, ObjectHeader, ObjectNameInfo, ObjectType};
 use crate::image::kernel::{At, Kernel, Read, before, offset};
 use crate::image::value::{Addr, Unreadable, Value};
 use crate::why;
@@ -420,7 +420,7 @@ fn name_info_distance(kernel: &Kernel<'_>, mask: u64) -> Read<u64> {
     let creator = if mask & CREATOR_INFO == 0 {
         0
     } else {
-        kernel.size_of(Type::ObjectCreatorInfo)?
+        kernel.size_of::<ObjectCreatorInfo>()?
     };
-    Ok(kernel.size_of(Type::ObjectNameInfo)?.saturating_add(creator))
+    Ok(kernel.size_of::<ObjectNameInfo>()?.saturating_add(creator))
 }

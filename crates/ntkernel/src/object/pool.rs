@@ -9,7 +9,7 @@ use std::fmt;
 use kdump::Gva;
 use serde::{Serialize, Serializer};
 
-use crate::image::contract::{PoolHeader, Type};
+use crate::image::contract::PoolHeader;
 use crate::image::kernel::{At, Read, before};
 use crate::image::schema::schema_as_text;
 use crate::object::blob_kind::BlobKind;
@@ -96,7 +96,7 @@ pub struct Block {
 pub fn block_of(contents: At<'_, '_>) -> Read<Block> {
     let kernel = contents.kernel();
     let size = kernel
-        .size_of(Type::PoolHeader)
+        .size_of::<PoolHeader>()
         .unwrap_or_else(|_| unit(kernel.pointer_size()));
     block(kernel.at(before(contents.address(), size)))
 }

@@ -8,9 +8,9 @@ use kdump::{Cursor, Dump, Gva, Triage};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::image::reason::Why;
 use crate::image::redact::{Ids, Redaction};
 use crate::image::value::{Addr, Unreadable, Value};
-use crate::image::why::Why;
 use crate::why;
 
 /// Where a triage dump's system crashed.

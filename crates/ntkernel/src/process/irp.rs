@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use crate::image::contract::{
-    DeviceObject, DriverObject, FileObject, IoStackLocation, Irp, ListEntry, MemberName, Thread, Type,
+    DeviceObject, DriverObject, FileObject, IoStackLocation, Irp, ListEntry, MemberName, Thread,
 };
 use crate::image::expected::Expected;
 use crate::image::kernel::{At, Kernel, Read, offset};
@@ -209,7 +209,7 @@ impl<'k, 'd> Request<'k, 'd> {
             return Ok(None);
         }
         let location = self.at.pointer(Irp::CurrentStackLocation)?;
-        let (own, size) = (kernel.size_of(Type::Irp)?, kernel.size_of(Type::IoStackLocation)?);
+        let (own, size) = (kernel.size_of::<Irp>()?, kernel.size_of::<IoStackLocation>()?);
         let first = offset(self.at.address(), own);
         let expected = offset(first, current.saturating_sub(1).saturating_mul(size));
         if current == 0 || current > count || location != expected {

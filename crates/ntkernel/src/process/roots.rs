@@ -12,10 +12,10 @@ use kdump::Gva;
 use crate::image::contract::{DispatcherHeader, Global, Process, Processor, Thread, ThreadControl};
 use crate::image::kernel::{Kernel, Read, offset};
 use crate::image::list::{Gap, List};
+use crate::image::reason::{About, Why};
 pub use crate::image::root_set::FoundBy;
 use crate::image::root_set::{Root, Roots};
 use crate::image::value::{Addr, Unreadable};
-use crate::image::why::{About, Why};
 use crate::object::marks::{is_certainly_thread, is_thread};
 use crate::why;
 

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use crate::image::contract::{
-    DispatcherHeader, Mutant, Process, Queue, Semaphore, Thread, ThreadControl, Type, WaitBlock,
+    DispatcherHeader, Mutant, Process, Queue, Semaphore, Thread, ThreadControl, WaitBlock,
 };
 use crate::image::expected::Expected;
 use crate::image::kernel::{At, Kernel, Read, offset};
@@ -257,7 +257,7 @@ fn chained_wait_objects(control: At<'_, '_>, first: Gva) -> Read<Vec<WaitObject>
 fn counted_wait_objects(control: At<'_, '_>, first: Gva) -> Read<Vec<WaitObject>> {
     let kernel = control.kernel();
     let count = control.uint(ThreadControl::WaitBlockCount)?.min(MAX_WAIT_OBJECTS);
-    let size = kernel.size_of(Type::WaitBlock)?;
+    let size = kernel.size_of::<WaitBlock>()?;
     (0..count)
         .map(|index| {
             let block = kernel.at(offset(first, index.saturating_mul(size)));

@@ -7,9 +7,10 @@ use kdump::Gva;
 use super::ports::{counts, is_blob};
 use super::tally::Tally;
 use super::{Check, Examined, is_linked, is_pointer};
+use crate::port::contract::MessageAttributes;
 use crate::port::message;
 use crate::port::queue::QueueKind;
-use ntkernel::image::contract::{ClientId, Message, MessageAttributes, Port, PortMessage, Thread, Type};
+use ntkernel::image::contract::{ClientId, Message, Port, PortMessage, Thread};
 use ntkernel::image::kernel::{At, Kernel, Read};
 use ntkernel::image::list;
 use ntkernel::object::blob::BlobKind;
@@ -221,7 +222,7 @@ fn awaited(thread: At<'_, '_>) -> Read<Option<bool>> {
     if !kernel.is_kernel_address(message) {
         return Ok(Some(false));
     }
-    kernel.size_of(Type::Message)?;
+    kernel.size_of::<Message>()?;
     Ok(Some(
         kernel.at(message).pointer(Message::WaitingThread)? == thread.address(),
     ))

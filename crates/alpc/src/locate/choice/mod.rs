@@ -25,7 +25,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::locate::derived;
-use ntkernel::image::contract::{self, ListEntry};
+use crate::port::contract::CONTRACT;
+use ntkernel::image::contract::ListEntry;
 use ntkernel::image::kernel::{Kernel, Read};
 use tally::Tally;
 pub use tally::{Check, Count};
@@ -182,7 +183,7 @@ fn record(
         disputed: common
             .disputed()
             .iter()
-            .filter_map(|index| contract::CONTRACT.fields.get(*index))
+            .filter_map(|index| CONTRACT.fields.get(*index))
             .map(|spec| format!("{}.{}", spec.ty, spec.name))
             .collect(),
     }

@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use kdump::Gva;
 
 use super::{Check, Examined, is_linked, is_pointer, unless};
+use crate::port::contract::{
+    AlpcHandleEntry, AlpcHandleTable, PortAttributes, Region, Reserve, Section, SecurityData, View,
+};
 use crate::port::{self, PortKind};
 use ntkernel::image::contract::{
-    AlpcHandleEntry, AlpcHandleTable, Blob, CommunicationInfo, DispatcherHeader, Message, Port,
-    PortAttributes, Queue, Region, Reserve, Section, SecurityData, Type, View,
+    Blob, CommunicationInfo, DispatcherHeader, Message, Port, PortMessage, Queue,
 };
 use ntkernel::image::kernel::{At, Kernel, Read, offset};
 use ntkernel::image::list;
@@ -239,7 +241,7 @@ fn handle_table(info: At<'_, '_>) -> Read<Vec<Option<bool>>> {
         return Ok(vec![Some(false), unless(first == Some(true))]);
     }
     let mut outcomes = vec![Some(true)];
-    let size = kernel.size_of(Type::AlpcHandleEntry)?;
+    let size = kernel.size_of::<AlpcHandleEntry>()?;
     for index in 0..total.min(HANDLES) {
         let entry = kernel.at(offset(handles, index.saturating_mul(size)));
         let Ok(body) = entry.pointer(AlpcHandleEntry::Object) else {
@@ -289,11 +291,8 @@ fn resources(port: At<'_, '_>) -> Vec<Option<bool>> {
     let kernel = port.kernel();
     let head = port.address_of(Port::ResourceListHead);
     let mut outcomes = vec![linked(head.clone(), kernel)];
-    let (Ok(head), Ok(link), Ok(size)) = (
-        head,
-        kernel.offset(Blob::ResourceList),
-        kernel.size_of(Type::Blob),
-    ) else {
+    let (Ok(head), Ok(link), Ok(size)) = (head, kernel.offset(Blob::ResourceList), kernel.size_of::<Blob>())
+    else {
         return outcomes;
     };
     let listed = list::walk_up_to(kernel, head, RESOURCES).containers(link);
@@ -368,7 +367,7 @@ fn reserve(reserve: At<'_, '_>) -> Read<Vec<Option<bool>>> {
     let kernel = reserve.kernel();
     let message = reserve.pointer(Reserve::Message);
     let size = reserve.uint(Reserve::Size).ok();
-    let header = kernel.size_of(Type::PortMessage)?;
+    let header = kernel.size_of::<PortMessage>()?;
     let named = message
         .clone()
         .and_then(|message| kernel.at(message).pointer(Message::Reserve))

@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use kdump::Gva;
 
 use super::{Check, Examined, is_linked, is_pointer, unless};
+use crate::port::contract::ProcessContext;
 use ntkernel::image::contract::{
-    ClientId, DispatcherHeader, Global, HandleTable, Process, ProcessContext, ProcessControl, Queue, Thread,
-    ThreadControl, Type, WaitBlock,
+    ClientId, DispatcherHeader, Global, HandleTable, Process, ProcessControl, Queue, Thread, ThreadControl,
+    WaitBlock,
 };
 use ntkernel::image::kernel::{At, Kernel, Read};
 use ntkernel::image::list;
@@ -69,14 +70,14 @@ pub(super) fn debugger_data(examined: &mut Examined<'_>) {
             kernel.offset(ThreadControl::AttachedProcess),
         ),
         (block.offset_kthread_state, kernel.offset(ThreadControl::State)),
-        (block.size_eprocess, kernel.size_of(Type::Process)),
+        (block.size_eprocess, kernel.size_of::<Process>()),
         (block.offset_eprocess_peb, kernel.offset(Process::Peb)),
         (
             block.offset_eprocess_parent_cid,
             kernel.offset(Process::InheritedFromUniqueProcessId),
         ),
         (block.offset_eprocess_directory_table_base, table_base),
-        (block.size_ethread, kernel.size_of(Type::Thread)),
+        (block.size_ethread, kernel.size_of::<Thread>()),
     ];
     let outcomes = pairs.map(|(told, layout)| {
         let told = told.filter(|told| *told != 0)?;

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use kdump::Gva;
 
 use super::Check;
+use crate::port::contract::{Region, Section, View};
 use crate::port::resource;
 use crate::wait::locks;
-use ntkernel::image::contract::{Member, Process, Region, Section, View};
+use ntkernel::image::contract::{Member, Process};
 use ntkernel::image::kernel::{At, Read};
 use ntkernel::image::list::{self, Gap, List};
+use ntkernel::image::reason::About;
 use ntkernel::image::value::Unreadable;
-use ntkernel::image::why::About;
 use ntkernel::object::blob::{self, BlobKind};
 use ntkernel::object::handle;
 use ntkernel::process;
