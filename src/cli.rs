@@ -119,6 +119,7 @@ commands! {
     Analyze: commands::analyze::AnalyzeArgs,
     Threads: commands::threads::ThreadsArgs,
     Thread: commands::thread::ThreadArgs,
+    Stack: commands::stack::StackArgs,
     Processes: commands::processes::ProcessesArgs,
     Process: commands::processes::ProcessArgs,
     Handles: commands::handles::HandlesArgs,

@@ -13,17 +13,17 @@ use serde_json::Value;
 
 /// What only complete symbol tables have.
 const UNTOLD: [&str; 11] = [
-    "_OB_DUPLICATE_OBJECT_STATE",
-    "_ERESOURCE",
-    "_OWNER_ENTRY",
-    "_KWAIT_CHAIN_ENTRY",
-    "_FAST_MUTEX",
     "_RTL_USER_PROCESS_PARAMETERS",
+    "_PSP_SESSION_SPACE",
     "_IRP",
     "_IO_STACK_LOCATION",
     "_DEVICE_OBJECT",
     "_DRIVER_OBJECT",
-    "_PSP_SESSION_SPACE",
+    "_ERESOURCE",
+    "_OWNER_ENTRY",
+    "_KWAIT_CHAIN_ENTRY",
+    "_FAST_MUTEX",
+    "_OB_DUPLICATE_OBJECT_STATE",
 ];
 
 /// The same of globals.

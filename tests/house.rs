@@ -12,7 +12,7 @@ use support::root;
 /// The rooms of a crate from the lowest to the highest: a room is a folder, or a file beside the folders.
 const ROOMS: [(&str, &[&str]); 4] = [
     ("kdump", &["value", "memory", "file", "dump", "kernel"]),
-    ("ntkernel", &["image", "object", "process"]),
+    ("ntkernel", &["image", "object", "process", "stack"]),
     ("alpc", &["port", "locate", "wait", "report", "system"]),
     (
         "alpc-dump",

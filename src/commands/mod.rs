@@ -20,6 +20,7 @@ pub mod port;
 pub mod ports;
 pub mod processes;
 pub mod resource;
+pub mod stack;
 pub mod symbols;
 pub mod thread;
 pub mod threads;

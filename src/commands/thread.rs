@@ -74,7 +74,8 @@ pub fn view(kernel: &Kernel<'_>, receivers: &Receivers, address: Gva) -> Text {
     text(&receivers.thread_in_full(kernel, address))
 }
 
-fn not_a_thread(kernel: &Kernel<'_>, address: Gva) -> anyhow::Error {
+/// That something else than a thread is at an address.
+pub fn not_a_thread(kernel: &Kernel<'_>, address: Gva) -> anyhow::Error {
     let what = alpc::object::identify::identify(kernel, address);
     Failure::not_there(
         "not-a-thread",

@@ -64,6 +64,7 @@
 pub mod image;
 pub mod object;
 pub mod process;
+pub mod stack;
 
 pub use image::globals::{DerivedGlobal, Evidence};
 pub use image::kernel::{At, Globals, Kernel, Read};

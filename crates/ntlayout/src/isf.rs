@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use serde::Deserialize;
 
@@ -32,6 +33,8 @@ pub struct Isf {
     names: HashMap<String, usize>,
     enums: HashMap<String, Enumeration>,
     symbols: HashMap<String, u32>,
+    /// Symbols in the order of their addresses, sorted when first asked for.
+    by_address: OnceLock<Vec<(u32, String)>>,
 }
 
 #[derive(Debug)]
@@ -186,6 +189,7 @@ impl Isf {
                 .map(|(name, record)| (name, record.into()))
                 .collect(),
             symbols,
+            by_address: OnceLock::new(),
         })
     }
 
@@ -420,6 +424,24 @@ impl SymbolTable for Isf {
     fn global(&self, name: &str) -> Result<Option<u32>, SymbolError> {
         let decorated = || self.symbols.get(&format!("_{name}"));
         Ok(self.symbols.get(name).or_else(decorated).copied())
+    }
+
+    fn nearest(&self, rva: u32) -> Result<Option<(String, u32)>, SymbolError> {
+        let by_address = self.by_address.get_or_init(|| {
+            let symbols = self.symbols.iter();
+            let mut all: Vec<_> = symbols.map(|(name, &rva)| (rva, name.clone())).collect();
+            all.sort_unstable();
+            all
+        });
+        let next = by_address.partition_point(|(at, _)| *at <= rva);
+        let last = next.checked_sub(1).and_then(|last| by_address.get(last));
+        let Some(&(found, _)) = last else { return Ok(None) };
+        let first = by_address.partition_point(|(at, _)| *at < found);
+        let names = by_address.get(first..next).unwrap_or_default().iter();
+        let name = names
+            .map(|(_, name)| name.as_str())
+            .reduce(|one, other| crate::table::preferred(one, other));
+        Ok(name.map(|name| (name.to_owned(), found)))
     }
 
     fn enum_info(&self, name: &str) -> Result<Option<Vec<(String, i64)>>, SymbolError> {

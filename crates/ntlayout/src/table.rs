@@ -91,9 +91,48 @@ pub trait SymbolTable: fmt::Debug {
     /// The table cannot be read or contradicts itself.
     fn global(&self, name: &str) -> Result<Option<u32>, SymbolError>;
 
+    /// The symbol at or before an RVA, and its own RVA: what is at an address of code. `None` where no symbol is, or the
+    /// table has none.
+    ///
+    /// # Errors
+    /// The table cannot be read or contradicts itself.
+    fn nearest(&self, rva: u32) -> Result<Option<(String, u32)>, SymbolError> {
+        let _ = rva;
+        Ok(None)
+    }
+
     /// Names and values of an enumeration in the order of declaration; `None` if there is none of that name.
     ///
     /// # Errors
     /// The table cannot be read or contradicts itself.
     fn enum_info(&self, name: &str) -> Result<Option<Vec<(String, i64)>>, SymbolError>;
+}
+
+/// Which of two names of one address the debugger shows: `KiStartSystemThread` before `KxStartSystemThread`, and
+/// `NtClose` before `ZwClose`, as its newer versions do; else the one that stands first in the alphabet.
+pub(crate) fn preferred<'n>(one: &'n str, other: &'n str) -> &'n str {
+    let rank = |name: &str| match name.get(..2) {
+        Some("Zw" | "Kx") => 1,
+        _ if name.starts_with('?') => 2,
+        _ => 0,
+    };
+    std::cmp::min_by_key(one, other, |name| (rank(name), *name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::preferred;
+
+    #[test]
+    fn of_several_names_the_debugger_s_is_taken() {
+        for (one, other) in [
+            ("KiStartSystemThread", "KxStartSystemThread"),
+            ("NtClose", "ZwClose"),
+            ("A", "B"),
+            ("Wait", "?Wait@@YAXXZ"),
+        ] {
+            assert_eq!(preferred(one, other), one);
+            assert_eq!(preferred(other, one), one);
+        }
+    }
 }

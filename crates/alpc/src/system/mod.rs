@@ -12,6 +12,7 @@ use crate::port::contract::CONTRACT;
 use kdump::{Dump, Gva, KernelImage, KernelImageError};
 use ntkernel::Kernel;
 use ntkernel::image::contract;
+use ntkernel::stack::Names;
 use ntlayout::{Certainty, Found, Guid, Identity, Layout, Place, SymbolTable, Table};
 
 pub use self::error::SystemError;
@@ -285,6 +286,13 @@ impl System {
         }
     }
 
+    /// The table of exactly the kernel in the dump, if that is in use: another build's would name other functions.
+    fn own_table(&self) -> Option<&dyn SymbolTable> {
+        let wanted = Self::wanted(self.image().ok()?)?;
+        let table = self.table().ok()?;
+        table.belongs_to(wanted.guid, wanted.age).then_some(table)
+    }
+
     /// The tables that whole types are looked for in: that in use; where it lacks types, all of the kernel's own.
     ///
     /// # Errors
@@ -425,5 +433,12 @@ mod tests {
         assert_eq!(searches(&whole), (3, vec![None; 3]));
         let cut = &whole[..whole.len() - 20 * 4096];
         assert_eq!(searches(cut), (3, vec![Some("no-kernel-image"); 3]));
+    }
+}
+
+/// Names of the kernel's functions, by its own symbols.
+impl Names for System {
+    fn nearest(&self, rva: u32) -> Option<(String, u32)> {
+        self.own_table()?.nearest(rva).ok()?
     }
 }

@@ -354,6 +354,16 @@ impl SymbolTable for Pdb {
         }
     }
 
+    /// Of several symbols at one address, the first in the order of the PDB's own map of addresses.
+    fn nearest(&self, rva: u32) -> Result<Option<(String, u32)>, SymbolError> {
+        let (Some(publics), Some(dbi)) = (&self.publics, &self.dbi) else {
+            return Ok(None);
+        };
+        let addresses = self.addresses(dbi)?;
+        let place = |segment, offset| addresses.rva(segment, offset);
+        publics.nearest(&self.msf, rva, &place)
+    }
+
     fn enum_info(&self, name: &str) -> Result<Option<Vec<(String, i64)>>, SymbolError> {
         let Some(ty) = self.types()?.find(&self.msf, name.as_bytes())? else {
             return Ok(None);

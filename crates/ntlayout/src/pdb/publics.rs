@@ -10,6 +10,7 @@ use crate::bytes::{Cursor, index};
 use crate::error::SymbolError;
 use crate::pdb::hash::name_hash;
 use crate::pdb::msf::{Msf, Stream};
+use crate::table::preferred;
 
 const PUBLICS: &str = "public symbols";
 const RECORDS: &str = "symbol records";
@@ -42,6 +43,8 @@ pub(super) struct Publics {
     records: u32,
     /// Read when first asked for.
     index: OnceLock<Index>,
+    /// RVAs and offsets of records in the order of these, read when first asked for.
+    by_address: OnceLock<Vec<(u32, u32)>>,
 }
 
 /// How a symbol is found by its name.
@@ -66,6 +69,7 @@ impl Publics {
             hash,
             records,
             index: OnceLock::new(),
+            by_address: OnceLock::new(),
         }
     }
 
@@ -78,6 +82,37 @@ impl Publics {
             (Index::Names(names), _) => Ok(names.get(name.as_bytes()).copied()),
             (Index::Hash(_), None) => Ok(None),
         }
+    }
+
+    /// The public symbol at or before an RVA, with its own.
+    pub(super) fn nearest(
+        &self,
+        msf: &Msf,
+        rva: u32,
+        rva_of: &dyn Fn(u16, u32) -> Option<u32>,
+    ) -> Result<Option<(String, u32)>, SymbolError> {
+        let records = msf.stream(self.records).ok_or_else(|| msf.lacks(RECORDS))?;
+        let by_address = match self.by_address.get() {
+            Some(known) => known,
+            None => {
+                let sorted = sorted(&records.read_all(RECORDS)?, rva_of);
+                self.by_address.get_or_init(|| sorted)
+            }
+        };
+        let next = by_address.partition_point(|&(at, _)| at <= rva);
+        let last = next.checked_sub(1).and_then(|last| by_address.get(last));
+        let Some(&(found, _)) = last else { return Ok(None) };
+        let first = by_address.partition_point(|&(at, _)| at < found);
+        let mut name = None;
+        for &(_, offset) in by_address.get(first..next).unwrap_or_default() {
+            let one = name_at(&records, offset)?;
+            name = match (name, one) {
+                (None, one) => one,
+                (Some(before), Some(one)) => Some(preferred(&before, &one).to_owned()),
+                (before, None) => before,
+            };
+        }
+        Ok(name.map(|name| (name, found)))
     }
 
     fn index(&self, hash: Option<&Stream<'_>>, records: &Stream<'_>) -> Result<&Index, SymbolError> {
@@ -192,6 +227,35 @@ fn public_at(records: &Stream<'_>, offset: u32, name: &str) -> Result<Option<Pla
         .and_then(parse_public)
         .filter(|(found, _)| *found == name.as_bytes())
         .map(|(_, place)| place))
+}
+
+/// RVAs and offsets of all public symbols that are at an address, in the order of these.
+fn sorted(records: &[u8], rva_of: &dyn Fn(u16, u32) -> Option<u32>) -> Vec<(u32, u32)> {
+    let mut all = Vec::new();
+    let mut cursor = Cursor::new(records);
+    loop {
+        let at = records.len().saturating_sub(cursor.rest().len());
+        let Some(body) = cursor.u16().and_then(|len| cursor.take(usize::from(len))) else {
+            break;
+        };
+        if let Some((_, place)) = parse_public(body)
+            && let Some(rva) = rva_of(place.segment, place.offset)
+            && let Ok(at) = u32::try_from(at)
+        {
+            all.push((rva, at));
+        }
+    }
+    all.sort_unstable();
+    all
+}
+
+/// The name in the record at an offset.
+fn name_at(records: &Stream<'_>, offset: u32) -> Result<Option<String>, SymbolError> {
+    let head = records.read_up_to(offset, 2, RECORDS)?;
+    let len = Cursor::new(&head).u16().unwrap_or_default();
+    let bytes = records.read_up_to(offset.saturating_add(2), len.into(), RECORDS)?;
+    let name = parse_public(&bytes).map(|(name, _)| String::from_utf8_lossy(name).into_owned());
+    Ok(name)
 }
 
 /// Name and place of an S_PUB32 record (without its length).

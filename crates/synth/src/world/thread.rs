@@ -228,7 +228,11 @@ impl World {
             thread.stack_base - STACK_PAGES * PAGE_SIZE,
         );
         self.point(at, KTHREAD, "InitialStack", thread.stack_base - 0x250);
-        self.point(at, KTHREAD, "KernelStack", thread.stack_base - 0x7e0);
+        let current = match thread.kernel_stack {
+            Va::NULL => thread.stack_base - 0x7e0,
+            at => at,
+        };
+        self.point(at, KTHREAD, "KernelStack", current);
     }
 
     fn write_executive_part(&mut self, thread: &Thread) {

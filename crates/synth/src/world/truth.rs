@@ -309,6 +309,9 @@ pub struct Thread {
     pub name: &'static str,
     /// Top of its kernel stack.
     pub stack_base: Va,
+    /// `KernelStack`, where its switch frame is; NULL for anywhere on the stack.
+    #[serde(skip)]
+    pub kernel_stack: Va,
 }
 
 /// What a port is to its connection.

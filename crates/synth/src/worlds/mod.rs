@@ -7,6 +7,7 @@ mod explorer;
 pub mod hang;
 mod ports;
 mod published;
+pub mod stacks;
 mod system;
 
 pub use debugger::{alpc_sample, terminal_server};

@@ -88,16 +88,16 @@ pub static CONTRACT: Contract = Contract {
 };
 
 /// Where a fragment of another crate begins.
-pub const END: Place = ports::END;
+pub const END: Place = locks::END;
 
 /// The fields of this crate's fragments.
 pub const CONTRACT_FIELDS: &[FieldSpec] = &{
     const ALL: [FieldSpec; END.fields] = join(&[
+        ports::FIELDS,
         objects::FIELDS,
         processes::FIELDS,
         io::FIELDS,
         locks::FIELDS,
-        ports::FIELDS,
     ]);
     ALL
 };
@@ -105,11 +105,11 @@ pub const CONTRACT_FIELDS: &[FieldSpec] = &{
 /// The types of this crate's fragments.
 pub const CONTRACT_TYPES: &[&str] = &{
     const ALL: [&str; END.types] = join(&[
+        ports::TYPES,
         objects::TYPES,
         processes::TYPES,
         io::TYPES,
         locks::TYPES,
-        ports::TYPES,
     ]);
     ALL
 };
@@ -253,6 +253,6 @@ mod tests {
         holds(FastMutex::Owner, "Owner", "_FAST_MUTEX");
         holds(Port::PortListEntry, "PortListEntry", "_ALPC_PORT");
         holds(Message::PortMessage, "PortMessage", "_KALPC_MESSAGE");
-        assert_eq!(CONTRACT.fields.len(), Blob::ReferenceCount.index() + 1);
+        assert_eq!(CONTRACT.fields.len(), FastMutex::Event.index() + 1);
     }
 }

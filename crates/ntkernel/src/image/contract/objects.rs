@@ -1,10 +1,10 @@
 //! Objects, handles, lists and what threads wait for.
 
-use crate::image::contract::fragment::START;
+use crate::image::contract::ports;
 use crate::structures;
 
 structures! {
-    after START;
+    after ports::END;
 
     /// What stands before every allocation of the pool.
     PoolHeader = "_POOL_HEADER" {

@@ -1,10 +1,10 @@
 //! What marks ports and messages: the rest of them is in the fragment of the crate that walks them.
 
-use crate::image::contract::locks;
+use crate::image::contract::fragment::START;
 use crate::structures;
 
 structures! {
-    after locks::END;
+    after START;
 
     /// An ALPC port object.
     Port = "_ALPC_PORT" {

@@ -83,6 +83,7 @@ structures! {
         StackLimit: O "StackLimit",
         InitialStack: O "InitialStack",
         KernelStack: O "KernelStack",
+        TrapFrame: O "TrapFrame",
         LockEntries: O "LockEntries",
         AbEntrySummary: O "AbEntrySummary",
         AbOrphanedEntrySummary: O "AbOrphanedEntrySummary",

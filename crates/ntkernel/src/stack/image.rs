@@ -1,0 +1,284 @@
+//! An image in memory, read piece by piece: sections, unwind data, exports.
+
+use std::cell::OnceCell;
+
+use kdump::Gva;
+
+use crate::image::kernel::{Kernel, offset};
+use crate::image::reason::Unreadable;
+use crate::image::value::Read;
+use crate::why;
+
+/// `IMAGE_FILE_MACHINE_AMD64`.
+const AMD64: u16 = 0x8664;
+
+const HEADER: usize = 0x1000;
+/// More sections than a linker writes; a kernel has some thirty.
+const SECTIONS: usize = 256;
+const SECTION: usize = 40;
+const EXPORTS: usize = 0;
+const EXCEPTIONS: usize = 3;
+/// `IMAGE_SCN_MEM_EXECUTE` and `IMAGE_SCN_MEM_DISCARDABLE`.
+const EXECUTE: u32 = 0x2000_0000;
+const DISCARDABLE: u32 = 0x0200_0000;
+/// Bytes of a `RUNTIME_FUNCTION`.
+const FUNCTION: u32 = 12;
+/// Names that a module exports at most: ordinals have 16 bits.
+const NAMES: u32 = 0xffff;
+const NAME: usize = 512;
+
+/// An entry of `.pdata`: where a function, or a part of one, begins and ends, and where its unwind data is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RuntimeFunction {
+    /// RVA of its first byte.
+    pub begin: u32,
+    /// RVA of the first byte behind it.
+    pub end: u32,
+    /// RVA of its unwind data.
+    pub unwind: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Section {
+    start: u32,
+    end: u32,
+    flags: u32,
+}
+
+/// A module's image as it lies in memory.
+#[derive(Debug)]
+pub struct Image {
+    base: Gva,
+    size: u32,
+    is_x64: bool,
+    sections: Vec<Section>,
+    directories: [(u32, u32); 4],
+    exports: OnceCell<Read<Vec<(u32, String)>>>,
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u16> {
+    let end = at.checked_add(2)?;
+    Some(u16::from_le_bytes(bytes.get(at..end)?.try_into().ok()?))
+}
+
+fn dword(bytes: &[u8], at: usize) -> Option<u32> {
+    let end = at.checked_add(4)?;
+    Some(u32::from_le_bytes(bytes.get(at..end)?.try_into().ok()?))
+}
+
+/// An RVA as an index.
+fn index(rva: u32) -> usize {
+    usize::try_from(rva).unwrap_or(usize::MAX)
+}
+
+impl Image {
+    /// Reads the headers of the image at `base`.
+    ///
+    /// # Errors
+    /// They cannot be read, or are none.
+    pub fn read(kernel: &Kernel<'_>, base: Gva) -> Read<Self> {
+        let mut bytes = vec![0; HEADER];
+        let partial = kernel.cursor().read_partial(base, &mut bytes);
+        bytes.truncate(partial.read);
+        if let (Some(reason), true) = (partial.stopped, bytes.len() < 0x40) {
+            return Err(reason);
+        }
+        Self::parse(base, &bytes).ok_or_else(|| {
+            Unreadable::Implausible(why!(
+                "the image at {} does not begin with the header of one",
+                kernel.addr(base)
+            ))
+        })
+    }
+
+    fn parse(base: Gva, bytes: &[u8]) -> Option<Self> {
+        if bytes.get(..2)? != b"MZ" {
+            return None;
+        }
+        let nt = index(dword(bytes, 0x3c)?);
+        if bytes.get(nt..nt.checked_add(4)?)? != b"PE\0\0" {
+            return None;
+        }
+        let at = |by: usize| nt.checked_add(by);
+        let is_x64 = word(bytes, at(4)?)? == AMD64;
+        let count = usize::from(word(bytes, at(6)?)?).min(SECTIONS);
+        let optional = at(24)?;
+        let is_wide = word(bytes, optional)? == 0x20b;
+        let directories_at = optional.checked_add(if is_wide { 112 } else { 96 })?;
+        let size = dword(bytes, optional.checked_add(56)?)?;
+        let declared = index(dword(bytes, directories_at.checked_sub(4)?)?);
+        let mut directories = [(0, 0); 4];
+        for (number, directory) in directories.iter_mut().enumerate().take(declared) {
+            let at = directories_at.checked_add(number.checked_mul(8)?)?;
+            *directory = (dword(bytes, at)?, dword(bytes, at.checked_add(4)?)?);
+        }
+        let first = optional.checked_add(usize::from(word(bytes, at(20)?)?))?;
+        let mut sections = Vec::with_capacity(count);
+        for number in 0..count {
+            let at = first.checked_add(number.checked_mul(SECTION)?)?;
+            let (len, start) = (
+                dword(bytes, at.checked_add(8)?)?,
+                dword(bytes, at.checked_add(12)?)?,
+            );
+            sections.push(Section {
+                start,
+                end: start.saturating_add(len).min(size),
+                flags: dword(bytes, at.checked_add(36)?)?,
+            });
+        }
+        Some(Self {
+            base,
+            size,
+            is_x64,
+            sections,
+            directories,
+            exports: OnceCell::new(),
+        })
+    }
+
+    /// Where it begins.
+    #[must_use]
+    pub fn base(&self) -> Gva {
+        self.base
+    }
+
+    /// Whether it is for x64.
+    #[must_use]
+    pub fn is_x64(&self) -> bool {
+        self.is_x64
+    }
+
+    /// Whether code that still runs can be there: in a section that is executed, and not thrown away after the module
+    /// was started, as `INIT` is.
+    #[must_use]
+    pub fn is_code(&self, rva: u32) -> bool {
+        let mut sections = self.sections.iter();
+        sections.any(|section| {
+            (section.start..section.end).contains(&rva)
+                && section.flags & EXECUTE != 0
+                && section.flags & DISCARDABLE == 0
+        })
+    }
+
+    /// The RVA of an address in it.
+    #[must_use]
+    pub fn rva(&self, address: u64) -> Option<u32> {
+        let rva = u32::try_from(address.checked_sub(self.base.u64())?).ok()?;
+        (rva < self.size).then_some(rva)
+    }
+
+    /// The address of an RVA.
+    #[must_use]
+    pub fn at(&self, rva: u32) -> Gva {
+        offset(self.base, rva.into())
+    }
+
+    /// Bytes at an RVA, all of which must be in the image.
+    pub(crate) fn bytes(&self, kernel: &Kernel<'_>, rva: u32, buf: &mut [u8]) -> Read<()> {
+        let end = u64::from(rva).saturating_add(buf.len() as u64);
+        if end > u64::from(self.size) {
+            return Err(Unreadable::Implausible(why!(
+                "the unwind data of the image at {} leads out of it",
+                kernel.addr(self.base)
+            )));
+        }
+        kernel.cursor().read(self.at(rva), buf)
+    }
+
+    /// The entry of `.pdata` that holds an RVA; none for a leaf function, which needs no unwind data.
+    ///
+    /// # Errors
+    /// The pages of `.pdata` that would tell are not in the dump.
+    pub fn function(&self, kernel: &Kernel<'_>, rva: u32) -> Read<Option<RuntimeFunction>> {
+        let (table, size) = self.directory(EXCEPTIONS);
+        let (mut low, mut high) = (0, size.checked_div(FUNCTION).unwrap_or(0));
+        while low < high {
+            let middle = low.midpoint(high);
+            let at = table.saturating_add(middle.saturating_mul(FUNCTION));
+            let function = self.runtime_function(kernel, at)?;
+            if rva < function.begin {
+                high = middle;
+            } else if rva >= function.end {
+                low = middle.saturating_add(1);
+            } else {
+                return Ok(Some(function));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The `RUNTIME_FUNCTION` at an RVA.
+    pub(crate) fn runtime_function(&self, kernel: &Kernel<'_>, at: u32) -> Read<RuntimeFunction> {
+        let mut bytes = [0; 12];
+        self.bytes(kernel, at, &mut bytes)?;
+        let [begin, end, unwind] = [0, 4, 8].map(|at| dword(&bytes, at).unwrap_or_default());
+        Ok(RuntimeFunction { begin, end, unwind })
+    }
+
+    fn directory(&self, number: usize) -> (u32, u32) {
+        let (rva, size) = self.directories.get(number).copied().unwrap_or_default();
+        match rva < self.size {
+            true => (rva, size.min(self.size.saturating_sub(rva))),
+            false => (0, 0),
+        }
+    }
+
+    /// The exported name at or before an RVA, and where that is.
+    ///
+    /// # Errors
+    /// The table of exports is not in the dump.
+    pub fn export(&self, kernel: &Kernel<'_>, rva: u32) -> Read<Option<(&str, u32)>> {
+        let exports = self.exports.get_or_init(|| self.all_exports(kernel));
+        let exports = exports.as_ref().map_err(Clone::clone)?;
+        let next = exports.partition_point(|&(at, _)| at <= rva);
+        let found = next.checked_sub(1).and_then(|number| exports.get(number));
+        Ok(found.map(|(at, name)| (name.as_str(), *at)))
+    }
+
+    /// Names and RVAs of all exports, in the order of these. A name that cannot be read is left out.
+    fn all_exports(&self, kernel: &Kernel<'_>) -> Read<Vec<(u32, String)>> {
+        let (table, size) = self.directory(EXPORTS);
+        if size < 40 {
+            return Ok(Vec::new());
+        }
+        let mut head = [0; 40];
+        self.bytes(kernel, table, &mut head)?;
+        let [functions, names, by_address, by_name, ordinals] =
+            [20, 24, 28, 32, 36].map(|at| dword(&head, at).unwrap_or_default());
+        let names = names.min(NAMES);
+        let list = |rva, count: u32, width: u32| -> Read<Vec<u8>> {
+            let mut bytes = vec![0; index(count.saturating_mul(width))];
+            self.bytes(kernel, rva, &mut bytes)?;
+            Ok(bytes)
+        };
+        let addresses = list(by_address, functions.min(NAMES), 4)?;
+        let texts = list(by_name, names, 4)?;
+        let ordinals = list(ordinals, names, 2)?;
+        let mut exports = Vec::new();
+        for number in 0..index(names) {
+            let ordinal = word(&ordinals, number.saturating_mul(2)).map(usize::from);
+            let at = ordinal.and_then(|ordinal| dword(&addresses, ordinal.saturating_mul(4)));
+            let text = dword(&texts, number.saturating_mul(4));
+            let (Some(at), Some(text)) = (at, text) else {
+                continue;
+            };
+            // What lies in the directory itself is the name of another module's function.
+            let is_forwarded = (table..table.saturating_add(size)).contains(&at);
+            if let (Some(name), false) = (self.name(kernel, text), is_forwarded) {
+                exports.push((at, name));
+            }
+        }
+        exports.sort();
+        Ok(exports)
+    }
+
+    fn name(&self, kernel: &Kernel<'_>, rva: u32) -> Option<String> {
+        let mut bytes = [0; NAME];
+        let partial = kernel.cursor().read_partial(self.at(rva), &mut bytes);
+        let read = bytes.get(..partial.read)?;
+        let end = read.iter().position(|&byte| byte == 0)?;
+        let text = std::str::from_utf8(read.get(..end)?).ok()?;
+        let is_name = |c: char| c.is_ascii_graphic();
+        (!text.is_empty() && text.chars().all(is_name)).then(|| text.to_owned())
+    }
+}

@@ -1,0 +1,667 @@
+//! The walk over a thread's kernel stack.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use kdump::{Gva, Machine, PhysicalMemory};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::image::contract::{Thread, ThreadControl};
+use crate::image::kernel::{Kernel, offset};
+use crate::image::reason::Unreadable;
+use crate::image::schema::schema_as_text;
+use crate::image::value::{Addr, Read, Value};
+use crate::process::module::Modules;
+use crate::process::thread::{self, ThreadState};
+use crate::stack::image::Image;
+use crate::stack::names::{self, Function, Names};
+use crate::stack::registers::{R12, RBP, RBX, RDI, RSI, Registers};
+use crate::stack::{scan, unwind};
+use crate::why;
+
+/// Frames of one stack: a stack has 24 KiB, an expanded one some more, and a frame takes at least 8 bytes.
+const FRAMES: usize = 1024;
+/// A kernel stack is not larger, nor all its segments together.
+const STACK: u64 = 1 << 20;
+/// Segments of an expanded stack.
+const SEGMENTS: usize = 8;
+/// States of `_KTHREAD_STATE` whose switch frame is where the thread goes on: Ready, Standby, Waiting, DeferredReady,
+/// GateWait.
+const SWITCHED_OUT: [u8; 5] = [1, 3, 5, 7, 8];
+const RUNNING: u8 = 2;
+
+/// How a frame was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FoundFrame {
+    /// By the frame that a switch to another thread leaves on the stack.
+    SwitchFrame,
+    /// By the registers that the dump holds of the processor.
+    Context,
+    /// By unwind data of the function that it called.
+    Unwound,
+    /// By the trap frame of a system call, a fault or an interrupt.
+    TrapFrame,
+    /// By the chain of saved frame pointers.
+    FramePointer,
+    /// By a look at each word of the stack: it may be left from an earlier call.
+    Scanned,
+}
+
+impl FoundFrame {
+    /// Whether it may be left from an earlier call.
+    #[must_use]
+    pub fn is_scanned(self) -> bool {
+        self == Self::Scanned
+    }
+
+    /// The stable name of it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SwitchFrame => "switch-frame",
+            Self::Context => "context",
+            Self::Unwound => "unwound",
+            Self::TrapFrame => "trap-frame",
+            Self::FramePointer => "frame-pointer",
+            Self::Scanned => "scanned",
+        }
+    }
+}
+
+impl Serialize for FoundFrame {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+schema_as_text!(
+    FoundFrame,
+    "How the frame was found: switch-frame, context, unwound, trap-frame, frame-pointer; scanned says that it may be left from \
+     an earlier call."
+);
+
+/// A frame of a stack.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Frame {
+    /// The stack pointer in the function, before it called the one inside of it; on x86 the frame pointer.
+    pub child_sp: Addr,
+    /// Where the function goes on.
+    pub address: Addr,
+    /// File name of its module, without the extension; none where the address is in none that is known.
+    pub module: Option<String>,
+    /// Bytes from where the module begins.
+    pub module_offset: Option<u64>,
+    /// The function, where symbols or exports name it.
+    pub function: Option<Function>,
+    /// How it was found.
+    pub found: FoundFrame,
+    /// The trap frame that leads out of the function.
+    pub trap_frame: Option<Addr>,
+    /// Whether the code before a return address that was scanned calls; not known where its bytes are not in the dump.
+    pub follows_call: Option<bool>,
+}
+
+impl Frame {
+    /// The place as the debugger has it: `nt!KiSwapContext+0x76`, `afd+0x1234`, or the bare address.
+    #[must_use]
+    pub fn site(&self) -> String {
+        match (&self.module, &self.function, self.module_offset) {
+            (Some(module), Some(function), _) if function.offset == 0 => {
+                format!("{module}!{}", function.name)
+            }
+            (Some(module), Some(function), _) => {
+                format!("{module}!{}+0x{:x}", function.name, function.offset)
+            }
+            (Some(module), None, Some(offset)) => format!("{module}+0x{offset:x}"),
+            _ => format!("0x{}", self.address),
+        }
+    }
+}
+
+/// The kernel stack of a thread.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Stack {
+    /// The frames, the innermost first.
+    pub frames: Vec<Frame>,
+    /// Set where the walk ended before the thread's first function, or before user mode.
+    pub complete: Value<()>,
+    /// What looks like return addresses between the last frame and the end of a stack that could not be walked to its
+    /// end. Each of them may be left from an earlier call.
+    pub scanned: Vec<Frame>,
+}
+
+impl Stack {
+    /// A stack of which nothing is known.
+    #[must_use]
+    pub fn unknown(reason: Unreadable) -> Self {
+        Self {
+            frames: Vec::new(),
+            complete: Err(reason).into(),
+            scanned: Vec::new(),
+        }
+    }
+}
+
+/// Walks stacks of one dump: what it learns of images serves all of them.
+pub struct Stacks<'k, 'd> {
+    kernel: &'k Kernel<'d>,
+    modules: &'k Modules,
+    names: &'k dyn Names,
+    images: RefCell<BTreeMap<u64, Rc<Read<Image>>>>,
+}
+
+/// A stretch of memory that a thread's stack is in.
+#[derive(Clone, Copy, Debug)]
+struct Segment {
+    limit: u64,
+    base: u64,
+}
+
+impl Segment {
+    fn holds(self, sp: u64) -> bool {
+        (self.limit..=self.base).contains(&sp)
+    }
+}
+
+/// What is known of a thread's stack.
+struct Known {
+    thread: Addr,
+    state: ThreadState,
+    segments: Vec<Segment>,
+    current: u64,
+    trap_frame: Option<u64>,
+}
+
+impl<'k, 'd> Stacks<'k, 'd> {
+    /// Walks stacks of a dump. `names` knows the kernel's functions.
+    pub fn new(kernel: &'k Kernel<'d>, modules: &'k Modules, names: &'k dyn Names) -> Self {
+        Self {
+            kernel,
+            modules,
+            names,
+            images: RefCell::default(),
+        }
+    }
+
+    /// The kernel stack of a thread.
+    #[must_use]
+    pub fn of(&self, thread: Gva) -> Stack {
+        let mut frames = Vec::new();
+        let known = self.known(thread);
+        let walked = known
+            .as_ref()
+            .map_err(Clone::clone)
+            .and_then(|known| self.walk(known, &mut frames));
+        let scanned = match (&known, &walked) {
+            (Ok(known), Err(_)) => self.scan(known, &frames),
+            _ => Vec::new(),
+        };
+        Stack {
+            frames,
+            complete: walked.into(),
+            scanned,
+        }
+    }
+
+    fn known(&self, thread: Gva) -> Read<Known> {
+        let control = self.kernel.at(thread).embedded(Thread::Tcb)?;
+        let at = self.kernel.addr(thread);
+        let base = control.pointer(ThreadControl::StackBase)?.u64();
+        let limit = control.pointer(ThreadControl::StackLimit)?.u64();
+        let current = control.pointer(ThreadControl::KernelStack)?.u64();
+        if limit >= base || base.saturating_sub(limit) > STACK {
+            return Err(Unreadable::Implausible(why!(
+                "the thread {} names no stack that could be one",
+                at
+            )));
+        }
+        let mut segments = vec![Segment { limit, base }];
+        if let Ok(initial) = control.pointer(ThreadControl::InitialStack) {
+            self.add_segments(initial, base, &mut segments);
+        }
+        Ok(Known {
+            thread: at,
+            state: thread::state(self.kernel.at(thread))?,
+            segments,
+            current,
+            trap_frame: control.pointer(ThreadControl::TrapFrame).ok().map(Gva::u64),
+        })
+    }
+
+    /// The stacks that a thread comes back to when it leaves an expanded one. `_KSTACK_CONTROL` lies where the stack
+    /// begins, from Windows 8 on: StackBase, ActualLimit, and of the segment before it StackBase, StackLimit,
+    /// KernelStack and InitialStack. Where it is another structure, its first word is not the base of the stack.
+    fn add_segments(&self, initial: Gva, base: u64, segments: &mut Vec<Segment>) {
+        let width = u64::from(self.kernel.pointer_size());
+        let (mut initial, mut base) = (initial, base);
+        for _ in 0..SEGMENTS {
+            let word = |number: u64| {
+                let at = offset(initial, number.saturating_mul(width));
+                self.kernel.cursor().pointer(at).map(Gva::u64)
+            };
+            let [Ok(own), Ok(previous), Ok(limit), Ok(next)] = [word(0), word(2), word(3), word(5)] else {
+                return;
+            };
+            let is_one = previous > limit && previous.saturating_sub(limit) <= STACK;
+            if width != 8 || own != base || previous == 0 || !is_one {
+                return;
+            }
+            segments.push(Segment {
+                limit,
+                base: previous,
+            });
+            (initial, base) = (names::gva(next), previous);
+        }
+    }
+
+    fn walk(&self, known: &Known, frames: &mut Vec<Frame>) -> Read<()> {
+        match self.kernel.dump().header().machine {
+            Machine::Amd64 => self.walk_x64(known, frames),
+            Machine::I386 => self.walk_x86(known, frames),
+            _ => Err(Unreadable::Walk(why!(
+                "stacks of this machine's kind are not walked yet"
+            ))),
+        }
+    }
+
+    /// Why a thread in a state that leaves nothing to walk has no frames.
+    fn refused(known: &Known) -> Unreadable {
+        let state = known.state.name().unwrap_or("unknown");
+        Unreadable::Walk(why!(
+            "the thread {} is in the state {}, in which nothing says where its stack begins",
+            known.thread,
+            state
+        ))
+    }
+
+    fn walk_x64(&self, known: &Known, frames: &mut Vec<Frame>) -> Read<()> {
+        let state = known.state.0;
+        let (registers, found, is_precise) = if SWITCHED_OUT.contains(&state) {
+            let registers = self.leave_switch(known, frames)?;
+            (registers, FoundFrame::SwitchFrame, false)
+        } else if state == RUNNING {
+            (self.context(known)?, FoundFrame::Context, true)
+        } else {
+            return Err(Self::refused(known));
+        };
+        self.unwind(known, frames, registers, found, is_precise)
+    }
+
+    /// The frame that a switch leaves, and that of `KiSwapContext` around it, which saves all registers that a caller
+    /// expects back. Neither needs unwind data.
+    ///
+    /// Sources: `Sw*` and `Ex*` of the SDK's ksamd64.inc; `_KEXCEPTION_FRAME` in the symbols of 213 kernels; the
+    /// distances between the rows of eleven public transcripts from Vista to 11.
+    fn leave_switch(&self, known: &Known, frames: &mut Vec<Frame>) -> Read<Registers> {
+        const RETURN: u64 = 0x38;
+        const SWITCH_FRAME: u64 = 0x40;
+        const EXCEPTION_FRAME: u64 = 0x140;
+        const SAVED: [(u8, u64); 8] = [
+            (RBP, 0xf8),
+            (RBX, 0x100),
+            (RDI, 0x108),
+            (RSI, 0x110),
+            (R12, 0x118),
+            (R12 + 1, 0x120),
+            (R12 + 2, 0x128),
+            (R12 + 3, 0x130),
+        ];
+        const CALLER: u64 = 0x138;
+        let current = known.current;
+        let is_on_stack = known.segments.iter().any(|segment| segment.holds(current));
+        if !is_on_stack || current % 8 != 0 {
+            return Err(Unreadable::Implausible(why!(
+                "the stack pointer of the thread {} is not on its stack",
+                known.thread
+            )));
+        }
+        let word = |at: u64| self.kernel.cursor().uint(names::gva(at), 8);
+        let inner = current.wrapping_add(SWITCH_FRAME);
+        let pc = word(current.wrapping_add(RETURN))?;
+        if self.image_of(pc).is_none() {
+            return Err(Unreadable::Implausible(why!(
+                "the switch frame of the thread {} returns to {}, which is in no module",
+                known.thread,
+                self.kernel.addr(names::gva(pc))
+            )));
+        }
+        frames.push(self.frame(inner, pc, FoundFrame::SwitchFrame, false));
+        let mut registers = Registers::at(
+            word(inner.wrapping_add(CALLER))?,
+            inner.wrapping_add(EXCEPTION_FRAME),
+        );
+        for (register, at) in SAVED {
+            registers.set(register, word(inner.wrapping_add(at))?);
+        }
+        Ok(registers)
+    }
+
+    /// The registers of a thread that runs, where the dump holds them: of the processor that wrote it.
+    fn context(&self, known: &Known) -> Read<Registers> {
+        let processors = self.kernel.dump().known().processors;
+        let found = processors.into_iter().find(|context| {
+            let sp = context.rsp.u64();
+            known.segments.iter().any(|segment| segment.holds(sp))
+        });
+        let context = found.ok_or_else(|| {
+            Unreadable::Walk(why!(
+                "the thread {} runs, and the dump does not hold the registers of its processor",
+                known.thread
+            ))
+        })?;
+        Ok(Registers::at(context.rip.u64(), context.rsp.u64()))
+    }
+
+    /// Unwinds from a frame to the thread's beginning, or to user mode.
+    fn unwind(
+        &self,
+        known: &Known,
+        frames: &mut Vec<Frame>,
+        registers: Registers,
+        found: FoundFrame,
+        is_precise: bool,
+    ) -> Read<()> {
+        let (mut registers, mut found, mut is_precise) = (registers, found, is_precise);
+        loop {
+            let sp = registers.sp();
+            if registers.pc == 0 {
+                return Ok(());
+            }
+            if !self.kernel.is_kernel_address(names::gva(registers.pc)) {
+                return self.user(frames, &registers, found);
+            }
+            if frames.len() >= FRAMES {
+                return Err(Unreadable::Walk(why!("gave up after {} frames", FRAMES)));
+            }
+            self.check_stack(known, frames, sp)?;
+            let image = self.image_of(registers.pc);
+            frames.push(self.frame(sp, registers.pc, found, is_precise));
+            let image = image.ok_or_else(|| {
+                Unreadable::Implausible(why!(
+                    "{} is in no module that is known",
+                    self.kernel.addr(names::gva(registers.pc))
+                ))
+            })?;
+            let step = (*image)
+                .as_ref()
+                .map_err(Clone::clone)
+                .and_then(|image| unwind::step(self.kernel, image, &registers, is_precise));
+            let step = match step {
+                Ok(step) => step,
+                Err(reason) => match self.by_trap_frame(known, &registers) {
+                    Some((trap, user)) => {
+                        note_trap(frames, trap);
+                        return self.user(frames, &user, FoundFrame::TrapFrame);
+                    }
+                    None => return Err(reason),
+                },
+            };
+            is_precise = step.machine_frame.is_some();
+            found = if is_precise {
+                FoundFrame::TrapFrame
+            } else {
+                FoundFrame::Unwound
+            };
+            if let Some(at) = step.machine_frame {
+                // Where Rip is in a _KTRAP_FRAME, whose end is the machine frame.
+                const RIP: u64 = 0x168;
+                note_trap(frames, self.kernel.addr(names::gva(at.wrapping_sub(RIP))));
+            }
+            registers = step.registers;
+        }
+    }
+
+    /// A stack grows downwards: each frame is above the one that it called, on one of the thread's stacks.
+    fn check_stack(&self, known: &Known, frames: &[Frame], sp: u64) -> Read<()> {
+        let at = self.kernel.addr(names::gva(sp));
+        let segment_of = |sp: u64| known.segments.iter().position(|segment| segment.holds(sp));
+        let Some(segment) = segment_of(sp) else {
+            return Err(Unreadable::Implausible(why!(
+                "the frame at {} is not on the stack of the thread {}",
+                at,
+                known.thread
+            )));
+        };
+        let before = frames.last().map(|frame| frame.child_sp.u64());
+        let goes_up = before.is_none_or(|before| match segment_of(before) {
+            Some(inner) if inner == segment => sp > before,
+            Some(inner) => inner < segment,
+            None => true,
+        });
+        if goes_up && sp % 8 == 0 {
+            Ok(())
+        } else {
+            Err(Unreadable::Implausible(why!(
+                "the frame at {} is not above the one that it called",
+                at
+            )))
+        }
+    }
+
+    /// A system call keeps its trap frame in rbp, 80 bytes in, and the thread names that frame. Where no unwind data
+    /// leads out of the kernel, the two of them together do.
+    fn by_trap_frame(&self, known: &Known, registers: &Registers) -> Option<(Addr, Registers)> {
+        const RIP: u64 = 0x168;
+        const SEG_CS: u64 = 0x170;
+        const USER_RSP: u64 = 0x180;
+        let trap = known.trap_frame?;
+        let base = registers.get(RBP)?.wrapping_sub(0x80);
+        let image = self.image_of(registers.pc)?;
+        let is_kernel = (*image)
+            .as_ref()
+            .is_ok_and(|image| image.base() == self.kernel.base());
+        if base != trap || !is_kernel {
+            return None;
+        }
+        let word = |by: u64| {
+            self.kernel
+                .cursor()
+                .uint(names::gva(trap.wrapping_add(by)), 8)
+                .ok()
+        };
+        if word(SEG_CS)? & 3 != 3 {
+            return None;
+        }
+        let user = Registers::at(word(RIP)?, word(USER_RSP)?);
+        Some((self.kernel.addr(names::gva(trap)), user))
+    }
+
+    /// The first frame of user mode, with which the kernel's part ends.
+    fn user(&self, frames: &mut Vec<Frame>, registers: &Registers, found: FoundFrame) -> Read<()> {
+        if found != FoundFrame::TrapFrame {
+            return Err(Unreadable::Implausible(why!(
+                "the stack leads to {}, which is no address of the kernel, without a trap frame",
+                self.kernel.addr(names::gva(registers.pc))
+            )));
+        }
+        frames.push(self.frame(registers.sp(), registers.pc, found, true));
+        Ok(())
+    }
+
+    /// x86: the frame that a switch leaves, and from there the chain of frame pointers.
+    ///
+    /// Sources: ReactOS' thrdini.c for the first three words, transcripts of XP, Vista and 7 for the distance to
+    /// `KiSwapContext`'s own return address. Which of the four words between is the frame pointer no source says: it
+    /// is the one that begins a chain.
+    fn walk_x86(&self, known: &Known, frames: &mut Vec<Frame>) -> Read<()> {
+        const RETURN: u64 = 8;
+        const SAVED: [u64; 4] = [0xc, 0x10, 0x14, 0x18];
+        const CHILD: u64 = 0x18;
+        const CALLER: u64 = 0x1c;
+        if !SWITCHED_OUT.contains(&known.state.0) {
+            return Err(Self::refused(known));
+        }
+        let current = known.current;
+        let holds = |at: u64| known.segments.iter().any(|segment| segment.holds(at));
+        if !holds(current) || current % 4 != 0 {
+            return Err(Unreadable::Implausible(why!(
+                "the stack pointer of the thread {} is not on its stack",
+                known.thread
+            )));
+        }
+        let word = |at: u64| self.kernel.cursor().uint(names::gva(at), 4);
+        let inner = current.wrapping_add(CHILD);
+        let is_code = |pc: u64| self.image_of(pc).is_some();
+        let pc = word(current.wrapping_add(RETURN))?;
+        if !is_code(pc) {
+            return Err(Unreadable::Implausible(why!(
+                "the switch frame of the thread {} returns to {}, which is in no module",
+                known.thread,
+                self.kernel.addr(names::gva(pc))
+            )));
+        }
+        frames.push(self.frame(inner, pc, FoundFrame::SwitchFrame, false));
+        let mut pc = word(current.wrapping_add(CALLER))?;
+        let mut found = FoundFrame::SwitchFrame;
+        let begins_a_chain = |frame: u64| {
+            holds(frame)
+                && frame > current.wrapping_add(CALLER)
+                && word(frame.wrapping_add(4)).is_ok_and(is_code)
+        };
+        let saved = SAVED.iter().filter_map(|by| word(current.wrapping_add(*by)).ok());
+        let mut frame = saved
+            .into_iter()
+            .find(|frame| begins_a_chain(*frame))
+            .ok_or_else(|| {
+                Unreadable::Implausible(why!(
+                    "no register that the switch of the thread {} saved leads to a frame",
+                    known.thread
+                ))
+            })?;
+        loop {
+            if frames.len() >= FRAMES {
+                return Err(Unreadable::Walk(why!("gave up after {} frames", FRAMES)));
+            }
+            frames.push(self.frame(frame, pc, found, false));
+            found = FoundFrame::FramePointer;
+            let (next, caller) = (word(frame)?, word(frame.wrapping_add(4))?);
+            if caller == 0 {
+                return Ok(());
+            }
+            if !is_code(caller) {
+                return Err(Unreadable::Implausible(why!(
+                    "the frame at {} returns to {}, which is in no module",
+                    self.kernel.addr(names::gva(frame)),
+                    self.kernel.addr(names::gva(caller))
+                )));
+            }
+            if next == 0 {
+                frames.push(self.frame(next, caller, found, false));
+                return Ok(());
+            }
+            if next <= frame || !holds(next) {
+                frames.push(self.frame(next, caller, found, false));
+                return Err(Unreadable::Implausible(why!(
+                    "the frame at {} names {} as the one around it, which is not above it on the stack",
+                    self.kernel.addr(names::gva(frame)),
+                    self.kernel.addr(names::gva(next))
+                )));
+            }
+            (frame, pc) = (next, caller);
+        }
+    }
+
+    /// What looks like return addresses from the last frame to the end of the stack.
+    fn scan(&self, known: &Known, frames: &[Frame]) -> Vec<Frame> {
+        let width = u64::from(self.kernel.pointer_size());
+        let mut found = Vec::new();
+        let last = frames.iter().rev().map(|frame| frame.child_sp.u64());
+        let in_first = |sp: &u64| known.segments.first().is_some_and(|segment| segment.holds(*sp));
+        let from = last.chain([known.current]).find(in_first);
+        let Some((segment, from)) = known.segments.first().zip(from) else {
+            return found;
+        };
+        let is_x64 = self.kernel.dump().header().machine == Machine::Amd64;
+        let mut at = from;
+        while at < segment.base && found.len() < FRAMES {
+            let value = self.kernel.cursor().pointer(names::gva(at)).map(Gva::u64);
+            at = at.saturating_add(width);
+            // Pages of a stack that are missing hide what is on them, and nothing else.
+            let Ok(value) = value else { continue };
+            let Some(image) = self.image_of(value) else {
+                continue;
+            };
+            let follows = match &*image {
+                Ok(image) => {
+                    let Some(rva) = image.rva(value) else { continue };
+                    if !image.is_code(rva) {
+                        continue;
+                    }
+                    match is_x64 {
+                        true => scan::follows_a_call(self.kernel, image, rva),
+                        false => None,
+                    }
+                }
+                Err(_) => None,
+            };
+            if follows == Some(false) {
+                continue;
+            }
+            let mut frame = self.frame(at, value, FoundFrame::Scanned, false);
+            frame.follows_call = follows;
+            found.push(frame);
+        }
+        found
+    }
+
+    /// The image of the module that an address is in, or why it cannot be read; none for an address in no module.
+    fn image_of(&self, address: u64) -> Option<Rc<Read<Image>>> {
+        let at = names::gva(address);
+        if !self.kernel.is_kernel_address(at) {
+            return None;
+        }
+        let base = self.modules.locate(self.kernel.addr(at)).offset;
+        let base = base.map(|by| address.wrapping_sub(by))?;
+        let mut images = self.images.borrow_mut();
+        let image = images
+            .entry(base)
+            .or_insert_with(|| Rc::new(Image::read(self.kernel, names::gva(base))));
+        Some(Rc::clone(image))
+    }
+
+    fn frame(&self, sp: u64, pc: u64, found: FoundFrame, is_precise: bool) -> Frame {
+        let at = self.kernel.addr(names::gva(pc));
+        let code = self.modules.locate(at);
+        let image = self.image_of(pc);
+        let function = image.as_ref().and_then(|image| {
+            let image = (**image).as_ref().ok()?;
+            // What another module calls its functions tells which module it is.
+            let hides = self
+                .kernel
+                .redaction()
+                .is_some_and(|redaction| redaction.hides_names());
+            if hides && image.base() != self.kernel.base() {
+                return None;
+            }
+            let rva = image.rva(pc)?;
+            // What is called last in a function returns behind it.
+            let inside = rva.saturating_sub(u32::from(!is_precise));
+            let fragment = match image.is_x64() {
+                true => image.function(self.kernel, inside).ok().flatten(),
+                false => None,
+            };
+            let first = fragment.and_then(|one| unwind::first(self.kernel, image, one).ok());
+            names::function(self.kernel, image, self.names, rva, fragment, first)
+        });
+        Frame {
+            child_sp: self.kernel.addr(names::gva(sp)),
+            address: at,
+            module: code.module,
+            module_offset: code.offset,
+            function,
+            found,
+            trap_frame: None,
+            follows_call: None,
+        }
+    }
+}
+
+fn note_trap(frames: &mut [Frame], trap: Addr) {
+    if let Some(frame) = frames.last_mut() {
+        frame.trap_frame = Some(trap);
+    }
+}

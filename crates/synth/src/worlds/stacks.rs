@@ -1,0 +1,152 @@
+//! A thread that was switched out deep in functions of many shapes.
+//!
+//! The functions are real code, compiled for Windows; their stack is what an emulator left that ran them, and the frames
+//! are the calls that it saw (`data/stacks/README.md`). No unwind data is read or applied here.
+
+use serde_json::Value;
+
+use super::standard_with;
+use crate::address::{PAGE_SIZE, Va};
+use crate::world::Built;
+
+const IMAGE: &[u8] = include_bytes!("../../data/stacks/shapes-x64.sys");
+const RUN: &str = include_str!("../../data/stacks/shapes-x64.json");
+
+/// `KTHREAD_STATE`: waiting.
+const WAITING: u8 = 5;
+
+/// Where `KiSwapContext` goes on after a switch, from the start of the kernel's code.
+const SWAP_CONTEXT: u64 = 0x876;
+
+/// A frame as the emulator saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The stack pointer before the call.
+    pub sp: Va,
+    /// Where the call returns to.
+    pub returns_to: Va,
+}
+
+/// A world with such a thread.
+#[derive(Clone, Debug)]
+pub struct SwitchedOut {
+    /// The world.
+    pub built: Built,
+    /// The thread.
+    pub thread: Va,
+    /// The frame that the switch left: in `KiSwapContext`.
+    pub switch: Call,
+    /// The frames around it, the innermost first.
+    pub calls: Vec<Call>,
+    /// The image that their functions are in.
+    pub image: Va,
+    /// Top of the thread's stack.
+    pub stack_base: Va,
+}
+
+/// A thread of the general world of an x64 kernel, switched out in `shapes.sys`.
+///
+/// # Panics
+/// Where the layout extract has no such kernel, or it is none of x64.
+#[must_use]
+pub fn shapes(kernel: &str) -> SwitchedOut {
+    let run: Value = serde_json::from_str(RUN).expect("JSON");
+    let number = |value: &Value| value.as_u64().expect("a number");
+    let (linked, top) = (number(&run["base"]), number(&run["top"]));
+    let calls = run["calls"].as_array().expect("calls").clone();
+    let mut found = None;
+    let built = standard_with(kernel, |world| {
+        assert_eq!(world.pointer_size(), 8, "code for x64");
+        let modules = &world.truth.modules;
+        let end = modules
+            .iter()
+            .map(|module| module.base.0 + u64::from(module.size))
+            .max();
+        let image = Va(end.expect("modules").next_multiple_of(0x10_0000));
+        world.module(image, size_of_image(), "shapes.sys");
+        write_image(world, image);
+        let mut threads = world.truth.threads.iter();
+        let thread = threads
+            .find(|thread| thread.state == WAITING && thread.name.is_empty())
+            .expect("a thread")
+            .address;
+        let base = world.truth.thread(thread).stack_base;
+        let moved = |value: u64| match value {
+            code if (linked..linked + u64::from(size_of_image())).contains(&code) => {
+                image.0 + (code - linked)
+            }
+            stack if (top - 6 * PAGE_SIZE..=top).contains(&stack) => base.0 - (top - stack),
+            other => other,
+        };
+        let sp = moved(number(&run["sp"]));
+        for (at, word) in words(run["stack"].as_str().expect("bytes")).enumerate() {
+            world.write_pointer(Va(sp + 8 * at as u64), Va(moved(word)));
+        }
+        // The frame of KiSwapContext ends with its return address, which halt's caller pushed: it saves all registers
+        // that a caller expects back (`Ex*` of the SDK's ksamd64.inc); below it is what a switch leaves (`Sw*`).
+        let inner = Va(sp - 0x138);
+        let saved = [("rbp", 0xf8), ("rbx", 0x100), ("rdi", 0x108), ("rsi", 0x110)].into_iter();
+        let saved = saved.chain([("r12", 0x118), ("r13", 0x120), ("r14", 0x128), ("r15", 0x130)]);
+        for (register, at) in saved {
+            let value = moved(number(&run["registers"][register]));
+            world.write_pointer(inner + at, Va(value));
+        }
+        let code = world.code(SWAP_CONTEXT);
+        let current = Va(inner.0 - 0x40);
+        world.memory.touch(current, 0x140);
+        world.write_pointer(current + 0x38, code);
+        world.thread_mut(thread).kernel_stack = current;
+        let calls = calls.iter().map(|call| Call {
+            sp: Va(moved(number(&call["sp"]))),
+            returns_to: image + number(&call["returns_to"]),
+        });
+        let switch = Call {
+            sp: inner,
+            returns_to: code,
+        };
+        found = Some((thread, switch, calls.collect(), image, base));
+    });
+    let (thread, switch, calls, image, stack_base) = found.expect("changed");
+    SwitchedOut {
+        built,
+        thread,
+        switch,
+        calls,
+        image,
+        stack_base,
+    }
+}
+
+fn words(hex: &str) -> impl Iterator<Item = u64> + '_ {
+    let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex");
+    (0..hex.len() / 16).map(move |word| {
+        let bytes = (0..8).map(|number| byte(16 * word + 2 * number));
+        u64::from_le_bytes(bytes.collect::<Vec<_>>().try_into().expect("eight"))
+    })
+}
+
+fn dword(at: usize) -> u32 {
+    u32::from_le_bytes(IMAGE[at..at + 4].try_into().expect("four"))
+}
+
+fn header() -> usize {
+    dword(0x3c) as usize
+}
+
+fn size_of_image() -> u32 {
+    dword(header() + 24 + 56)
+}
+
+/// Lays the file out as a loader does: headers, and each section where it belongs.
+fn write_image(world: &mut crate::world::World, at: Va) {
+    let optional = header() + 24;
+    let sections = u16::from_le_bytes(IMAGE[header() + 6..header() + 8].try_into().expect("two"));
+    world.memory.write(at, &IMAGE[..0x400]);
+    for number in 0..usize::from(sections) {
+        let section = optional + 0xf0 + 40 * number;
+        let [size, rva, raw_size, raw] = [8, 12, 16, 20].map(|by| dword(section + by));
+        let bytes = &IMAGE[raw as usize..(raw + size.min(raw_size)) as usize];
+        world.memory.touch(at + u64::from(rva), u64::from(size));
+        world.memory.write(at + u64::from(rva), bytes);
+    }
+}

@@ -1,0 +1,174 @@
+//! `stack`: which functions a thread is in, as the debugger's `k` and `!thread` show.
+
+use alpc::port::receiver::Receivers;
+use alpc::port::waiter::ThreadRecord;
+use alpc::process::module;
+use alpc::stack::{Frame, Stack, Stacks};
+use alpc::{Kernel, Value};
+use clap::Args;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::commands::{Category, Spec, Verb};
+use crate::options::Options;
+use crate::output::answer::Answer;
+use crate::output::schema::Shape;
+use crate::output::table::of;
+use crate::selector;
+use crate::session::Session;
+use crate::text::marked::{Cell, Look, Text, text};
+use crate::text::rows::Rows;
+use crate::text::{escape, thread_line};
+
+/// The kernel stack of one thread: the functions that it is in (k)
+///
+/// Each frame says how it was found. Frames by unwind data are certain; what a scan of the stack shows stands apart, and
+/// may be left from an earlier call.
+#[derive(Clone, Debug, Args)]
+pub struct StackArgs {
+    /// Address of the thread (_ETHREAD), its id as tid:1234 or tid:0x4d2, or current
+    #[arg(value_name = "ADDR|tid:N")]
+    pub thread: String,
+}
+
+impl StackArgs {
+    /// What is known of it.
+    pub const SPEC: Spec = Spec {
+        category: Category::System,
+        switches: &[],
+        shape: Shape {
+            name: "stack",
+            results: &[of::<StackRecord>],
+            tables: &[],
+            whole: &[of::<StackRecord>],
+        },
+    };
+}
+
+/// A thread and its kernel stack.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+struct StackRecord {
+    /// The thread.
+    thread: ThreadRecord,
+    /// Its kernel stack.
+    stack: Stack,
+}
+
+impl Verb for StackArgs {
+    fn run(&self, _: &Options, session: &Session) -> anyhow::Result<Answer> {
+        let kernel = session.kernel()?;
+        let address = selector::thread(&kernel, &self.thread)?;
+        if !alpc::process::thread::is_thread(&kernel, address) {
+            return Err(super::thread::not_a_thread(&kernel, address));
+        }
+        let record = StackRecord {
+            thread: Receivers::of_system(&kernel).thread(&kernel, address),
+            stack: of_thread(&kernel, session, address),
+        };
+        Ok(Answer::new(view(&kernel, &record), &record)?.served_by(&kernel))
+    }
+
+    fn named(&self) -> Vec<String> {
+        vec![self.thread.clone()]
+    }
+
+    fn is_of_one_thing(&self) -> bool {
+        true
+    }
+
+    fn look_at(&mut self, address: String) {
+        self.thread = address;
+    }
+}
+
+fn of_thread(kernel: &Kernel<'_>, session: &Session, address: kdump::Gva) -> Stack {
+    let modules = module::of_triage(kernel.dump());
+    let modules = modules.map_or_else(
+        || module::modules(kernel),
+        |modules| {
+            Ok(match kernel.redaction() {
+                Some(redaction) => modules.redacted(redaction),
+                None => modules,
+            })
+        },
+    );
+    match modules {
+        Ok(modules) => Stacks::new(kernel, &modules, session.names()).of(address),
+        Err(reason) => Stack::unknown(reason),
+    }
+}
+
+fn view(kernel: &Kernel<'_>, record: &StackRecord) -> Text {
+    let mut rows = Rows::new(0, record.thread.address.digits());
+    thread_line::full(&mut rows, &record.thread);
+    lines(&mut rows, kernel.pointer_size() == 4, &record.stack);
+    rows.finish()
+}
+
+/// The rows of a stack: the debugger's columns, and behind each frame how it was found.
+pub fn lines(rows: &mut Rows, is_narrow: bool, stack: &Stack) {
+    let heads = match is_narrow {
+        true => "ChildEBP RetAddr  Call Site",
+        false => "Child-SP          RetAddr           Call Site",
+    };
+    if !stack.frames.is_empty() {
+        rows.heading(heads);
+    }
+    let callers = stack.frames.iter().skip(1).map(Some).chain([None]);
+    for (frame, caller) in stack.frames.iter().zip(callers) {
+        let caller = match (caller, stack.complete.known()) {
+            (Some(caller), _) => Text::from(address(caller.address.u64(), is_narrow)),
+            (None, Some(())) => Text::from(address(0, is_narrow)),
+            (None, None) => {
+                let width = if is_narrow { 8 } else { 17 };
+                text!("{:<width$}", Cell::unreadable("?"))
+            }
+        };
+        rows.line(row(frame, caller, is_narrow));
+    }
+    if let Value::Missing(reason) = &stack.complete {
+        let reason = escape::text(&reason.to_string());
+        rows.line(text!(
+            "{} the stack cannot be followed further: {reason}",
+            Cell::unreadable("?")
+        ));
+    }
+    if stack.scanned.is_empty() {
+        return;
+    }
+    rows.heading("Further return addresses on the stack, any of which may be left from an earlier call:");
+    for frame in &stack.scanned {
+        let none = match is_narrow {
+            true => "        ",
+            false => "                 ",
+        };
+        rows.line(row(frame, none, is_narrow));
+    }
+}
+
+fn row(frame: &Frame, caller: impl Into<Text>, is_narrow: bool) -> Text {
+    let sp = address(frame.child_sp.u64(), is_narrow);
+    let mut line = text!("{sp} {} {}", caller.into(), escape::text(&frame.site()));
+    if let Some(trap) = frame.trap_frame {
+        line.push(text!(" (TrapFrame @ {})", address(trap.u64(), is_narrow)));
+    }
+    let found = match frame.follows_call {
+        None if frame.found.is_scanned() => format!("[{}; code not in the dump]", frame.found.name()),
+        _ => format!("[{}]", frame.found.name()),
+    };
+    let look = if frame.found.is_scanned() {
+        Look::Inferred
+    } else {
+        Look::Proven
+    };
+    line.push(text!(" {}", Cell::new(look, found)));
+    line
+}
+
+/// An address as the debugger's stacks have it: ``fffff880`0def3ec0``.
+fn address(value: u64, is_narrow: bool) -> String {
+    match is_narrow {
+        true => format!("{value:08x}"),
+        false => format!("{:08x}`{:08x}", value >> 32, value & 0xffff_ffff),
+    }
+}

@@ -1,0 +1,147 @@
+//! Kernel stacks, against calls that an emulator saw: `crates/synth/data/stacks/README.md`.
+
+mod support;
+
+use serde_json::Value;
+use support::Run;
+use support::synthetic::Sample;
+use synth::address::Va;
+use synth::layout::Kernel;
+use synth::worlds::stacks::{self, SwitchedOut};
+
+const PAGE: u64 = 0x1000;
+
+fn stack(sample: &Sample, scene: &SwitchedOut, args: &[&str]) -> Run {
+    let thread = format!("{:016x}", scene.thread.0);
+    sample.run(&[&["stack", &thread], args].concat())
+}
+
+fn frames(document: &Value) -> Vec<(String, String, String)> {
+    let frames = document["result"]["stack"]["frames"].as_array().unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let frame = |frame: &Value| {
+        (
+            text(&frame["child_sp"]),
+            text(&frame["address"]),
+            text(&frame["found"]),
+        )
+    };
+    frames.iter().map(frame).collect()
+}
+
+fn expected(scene: &SwitchedOut) -> Vec<(String, String, String)> {
+    let calls = std::iter::once(&scene.switch).chain(&scene.calls);
+    // The switch frame gives two frames; unwind data gives the others.
+    let found = ["switch-frame", "switch-frame"]
+        .into_iter()
+        .chain(std::iter::repeat("unwound"));
+    let frame = |(call, found): (&stacks::Call, &str)| {
+        let hex = |at: Va| format!("{:016x}", at.0);
+        (hex(call.sp), hex(call.returns_to), found.to_owned())
+    };
+    calls.zip(found).map(frame).collect()
+}
+
+fn x64() -> Vec<&'static str> {
+    let all = Kernel::names().into_iter();
+    all.filter(|name| name.ends_with("-x64")).collect()
+}
+
+#[test]
+fn every_frame_is_one_that_was_called_in_every_generation() {
+    for kernel in x64() {
+        let scene = stacks::shapes(kernel);
+        let run = stack(&Sample::of(scene.built.clone()), &scene, &["--format", "json"]);
+        let document = run.json();
+        assert_eq!(frames(&document), expected(&scene), "{kernel}: {}", run.stderr);
+        let stack = &document["result"]["stack"];
+        assert_eq!(stack["complete"], true, "{kernel}");
+        assert_eq!(stack["scanned"], Value::Array(Vec::new()), "{kernel}");
+        assert_eq!(run.status, 0, "{kernel}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn the_rows_are_the_debugger_s() {
+    let scene = stacks::shapes("win10-1809-x64");
+    let run = stack(&Sample::of(scene.built.clone()), &scene, &[]);
+    let quad = |at: Va| format!("{:08x}`{:08x}", at.0 >> 32, at.0 & 0xffff_ffff);
+    let mut lines = run.stdout.lines();
+    lines
+        .by_ref()
+        .find(|line| *line == "Child-SP          RetAddr           Call Site")
+        .unwrap();
+    let all: Vec<_> = std::iter::once(&scene.switch).chain(&scene.calls).collect();
+    for (number, call) in all.iter().enumerate() {
+        // A row's RetAddr is where the function of the next row goes on; the last one returns to nothing.
+        let caller = all.get(number + 1).map_or(Va::NULL, |caller| caller.returns_to);
+        let row = lines.next().unwrap();
+        let begin = format!("{} {} ", quad(call.sp), quad(caller));
+        assert!(row.starts_with(&begin), "{row}: {begin}");
+        let site = match number {
+            0 => "nt".to_owned(),
+            _ => format!("shapes+0x{:x}", call.returns_to.0 - scene.image.0),
+        };
+        assert!(row[begin.len()..].starts_with(&site), "{row}");
+    }
+    assert_eq!(lines.next(), None);
+}
+
+/// Whatever is missing makes a stack shorter, and says so: no frame is ever another than the one that was called.
+#[test]
+fn no_missing_page_makes_a_frame_wrong() {
+    let scene = stacks::shapes("win11-22h2-x64");
+    let whole = expected(&scene);
+    let stack_pages = (1..=6).map(|page| Va(scene.stack_base.0 - page * PAGE));
+    let image_pages = (0..5).map(|page| scene.image + page * PAGE);
+    let mut shorter = 0;
+    let map = scene.built.map();
+    for page in stack_pages
+        .chain(image_pages)
+        .filter(|page| map.frames.contains_key(&page.page()))
+    {
+        let sample = Sample::without_pages(&scene.built, &[page]);
+        let run = stack(&sample, &scene, &["--format", "json"]);
+        let document = run.json();
+        let found = frames(&document);
+        assert_eq!(found, whole[..found.len()], "{page}");
+        let stack = &document["result"]["stack"];
+        if found.len() < whole.len() {
+            shorter += 1;
+            assert!(stack["complete"].is_null(), "{page}");
+            assert!(
+                stack["unreadable"]["complete"]["text"].is_string(),
+                "{page}: {stack}"
+            );
+            assert_eq!(run.status, 3, "{page}");
+        } else {
+            assert_eq!(stack["complete"], true, "{page}");
+        }
+        for frame in stack["scanned"].as_array().unwrap() {
+            assert_eq!(frame["found"], "scanned");
+        }
+    }
+    // Two pages of the stack; headers, unwind data and the table of it.
+    assert!(shorter >= 4, "{shorter}");
+}
+
+/// Every byte of the table and of the unwind data, set to other values: a shorter stack, or another, never a crash, and
+/// never a frame off the stack.
+#[test]
+fn forged_unwind_data_costs_nothing() {
+    let scene = stacks::shapes("win11-22h2-x64");
+    let limit = scene.stack_base.0 - 6 * PAGE;
+    for at in (0x2000..0x20d8).chain(0x4000..0x4090).step_by(3) {
+        let mut scene = scene.clone();
+        let place = scene.image + at;
+        let byte = scene.built.memory.read(place, 1)[0];
+        scene.built.memory.write(place, &[byte ^ 0x25]);
+        let run = stack(&Sample::of(scene.built.clone()), &scene, &["--format", "json"]);
+        let document = run.json();
+        assert!(run.status == 0 || run.status == 3, "{at:#x}: {}", run.stderr);
+        for (sp, _, _) in frames(&document) {
+            let sp = u64::from_str_radix(&sp, 16).unwrap();
+            assert!((limit..=scene.stack_base.0).contains(&sp), "{at:#x}: {sp:x}");
+        }
+    }
+}
