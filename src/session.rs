@@ -8,7 +8,6 @@ use std::sync::Arc;
 use alpc::image::redact::Redaction;
 use alpc::image::trace::Trace;
 use alpc::locate::choice::{Choice, Unexplained};
-use alpc::stack::Names;
 use alpc::system::Chosen;
 use alpc::{Kernel, Symbols, System, SystemError};
 use kdump::{Dump, KernelImage, OpenOptions};
@@ -92,11 +91,6 @@ impl Session {
     pub fn table(&self) -> anyhow::Result<&dyn SymbolTable> {
         self.choose()?;
         self.system.table().map_err(failure)
-    }
-
-    /// Who names the kernel's functions.
-    pub fn names(&self) -> &dyn Names {
-        &self.system
     }
 
     /// The tables that whole types are looked for in: that in use; where it lacks types, all of the kernel's own.

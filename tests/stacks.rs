@@ -7,6 +7,8 @@ use support::Run;
 use support::synthetic::Sample;
 use synth::address::Va;
 use synth::layout::Kernel;
+use synth::world::Built;
+use synth::worlds::hang;
 use synth::worlds::stacks::{self, SwitchedOut};
 
 const PAGE: u64 = 0x1000;
@@ -50,8 +52,8 @@ fn x64() -> Vec<&'static str> {
 #[test]
 fn every_frame_is_one_that_was_called_in_every_generation() {
     for kernel in x64() {
-        let scene = stacks::shapes(kernel);
-        let run = stack(&Sample::of(scene.built.clone()), &scene, &["--format", "json"]);
+        let (built, scene) = stacks::shapes(kernel);
+        let run = stack(&Sample::of(built), &scene, &["--format", "json"]);
         let document = run.json();
         assert_eq!(frames(&document), expected(&scene), "{kernel}: {}", run.stderr);
         let stack = &document["result"]["stack"];
@@ -63,8 +65,10 @@ fn every_frame_is_one_that_was_called_in_every_generation() {
 
 #[test]
 fn the_rows_are_the_debugger_s() {
-    let scene = stacks::shapes("win10-1809-x64");
-    let run = stack(&Sample::of(scene.built.clone()), &scene, &[]);
+    let (built, scene) = stacks::shapes("win10-1809-x64");
+    let sample = Sample::of(built);
+    sample.write_pdb(&stacks::pdb(&sample.world));
+    let run = stack(&sample, &scene, &[]);
     let quad = |at: Va| format!("{:08x}`{:08x}", at.0 >> 32, at.0 & 0xffff_ffff);
     let mut lines = run.stdout.lines();
     lines
@@ -79,7 +83,7 @@ fn the_rows_are_the_debugger_s() {
         let begin = format!("{} {} ", quad(call.sp), quad(caller));
         assert!(row.starts_with(&begin), "{row}: {begin}");
         let site = match number {
-            0 => "nt".to_owned(),
+            0 => "nt!KiSwapContext+0x76 [switch-frame]".to_owned(),
             _ => format!("shapes+0x{:x}", call.returns_to.0 - scene.image.0),
         };
         assert!(row[begin.len()..].starts_with(&site), "{row}");
@@ -90,17 +94,17 @@ fn the_rows_are_the_debugger_s() {
 /// Whatever is missing makes a stack shorter, and says so: no frame is ever another than the one that was called.
 #[test]
 fn no_missing_page_makes_a_frame_wrong() {
-    let scene = stacks::shapes("win11-22h2-x64");
+    let (built, scene) = stacks::shapes("win11-22h2-x64");
     let whole = expected(&scene);
     let stack_pages = (1..=6).map(|page| Va(scene.stack_base.0 - page * PAGE));
     let image_pages = (0..5).map(|page| scene.image + page * PAGE);
     let mut shorter = 0;
-    let map = scene.built.map();
+    let map = built.map();
     for page in stack_pages
         .chain(image_pages)
         .filter(|page| map.frames.contains_key(&page.page()))
     {
-        let sample = Sample::without_pages(&scene.built, &[page]);
+        let sample = Sample::without_pages(&built, &[page]);
         let run = stack(&sample, &scene, &["--format", "json"]);
         let document = run.json();
         let found = frames(&document);
@@ -129,14 +133,14 @@ fn no_missing_page_makes_a_frame_wrong() {
 /// never a frame off the stack.
 #[test]
 fn forged_unwind_data_costs_nothing() {
-    let scene = stacks::shapes("win11-22h2-x64");
+    let (built, scene) = stacks::shapes("win11-22h2-x64");
     let limit = scene.stack_base.0 - 6 * PAGE;
     for at in (0x2000..0x20d8).chain(0x4000..0x4090).step_by(3) {
-        let mut scene = scene.clone();
+        let mut built: Built = built.clone();
         let place = scene.image + at;
-        let byte = scene.built.memory.read(place, 1)[0];
-        scene.built.memory.write(place, &[byte ^ 0x25]);
-        let run = stack(&Sample::of(scene.built.clone()), &scene, &["--format", "json"]);
+        let byte = built.memory.read(place, 1)[0];
+        built.memory.write(place, &[byte ^ 0x25]);
+        let run = stack(&Sample::of(built), &scene, &["--format", "json"]);
         let document = run.json();
         assert!(run.status == 0 || run.status == 3, "{at:#x}: {}", run.stderr);
         for (sp, _, _) in frames(&document) {
@@ -144,4 +148,29 @@ fn forged_unwind_data_costs_nothing() {
             assert!((limit..=scene.stack_base.0).contains(&sp), "{at:#x}: {sp:x}");
         }
     }
+}
+
+/// The last one of a chain says where it is, instead of what lies on its stack.
+#[test]
+fn the_end_of_a_chain_says_where_it_is() {
+    let (scene, stack) = hang::row_to_driver("win10-1809-x64");
+    let sample = Sample::of(scene.built);
+    sample.write_pdb(&stacks::pdb(&sample.world));
+    let inner = format!("shapes+0x{:x}", stack.calls[0].returns_to.0 - stack.image.0);
+    let thread = format!("{:016x}", stack.thread.0);
+    for command in [&["hang"][..], &["chain", &thread]] {
+        let run = sample.run(command);
+        assert!(run.stdout.contains(&format!("  in {inner}\n")), "{}", run.stdout);
+        assert!(!run.stdout.contains("modules on its stack"), "{}", run.stdout);
+    }
+    let document = sample.run(&["hang", "--format", "json"]).json();
+    let suspect = &document["result"]["blockers"][0]["suspect"]["stack"];
+    assert_eq!(suspect["doing"]["site"], inner.as_str());
+    assert_eq!(suspect["doing"]["frame"], 1);
+    assert_eq!(suspect["frames"].as_array().unwrap().len(), stack.calls.len() + 1);
+    assert!(suspect["ended"].is_null());
+    // Redaction hides which driver it is, wherever a frame names it.
+    let run = sample.run(&["stack", &thread, "--redact", "names,paths"]);
+    assert!(!run.stdout.contains("shapes"), "{}", run.stdout);
+    assert!(run.stdout.contains("nt!KiSwapContext+0x76"), "{}", run.stdout);
 }

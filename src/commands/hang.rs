@@ -281,7 +281,17 @@ pub(super) fn suspect(rows: &mut Rows, suspect: &Suspect) {
         "  start address: {start}, in user mode {}",
         address(&suspect.win32_start_address, digits)
     ));
+    if let Some(doing) = &suspect.stack.doing {
+        let words = doing.words.map(|words| format!(", {words}"));
+        rows.line(text!(
+            "  in {}{}",
+            escape::text(&doing.site),
+            words.unwrap_or_default()
+        ));
+    }
     match &suspect.stack_modules {
+        // What the stack itself says is more than what lies on it.
+        _ if suspect.stack.doing.is_some() => {}
         Value::Known(modules) if modules.is_empty() => {}
         Value::Known(modules) => rows.line(text!(
             "  modules on its stack: {} {}",

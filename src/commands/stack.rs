@@ -63,7 +63,7 @@ impl Verb for StackArgs {
         }
         let record = StackRecord {
             thread: Receivers::of_system(&kernel).thread(&kernel, address),
-            stack: of_thread(&kernel, session, address),
+            stack: of_thread(&kernel, address),
         };
         Ok(Answer::new(view(&kernel, &record), &record)?.served_by(&kernel))
     }
@@ -81,7 +81,7 @@ impl Verb for StackArgs {
     }
 }
 
-fn of_thread(kernel: &Kernel<'_>, session: &Session, address: kdump::Gva) -> Stack {
+fn of_thread(kernel: &Kernel<'_>, address: kdump::Gva) -> Stack {
     let modules = module::of_triage(kernel.dump());
     let modules = modules.map_or_else(
         || module::modules(kernel),
@@ -93,7 +93,7 @@ fn of_thread(kernel: &Kernel<'_>, session: &Session, address: kdump::Gva) -> Sta
         },
     );
     match modules {
-        Ok(modules) => Stacks::new(kernel, &modules, session.names()).of(address),
+        Ok(modules) => Stacks::new(kernel, &modules).of(address),
         Err(reason) => Stack::unknown(reason),
     }
 }

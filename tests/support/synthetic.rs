@@ -63,6 +63,11 @@ impl Sample {
         Self::without(world, addresses.iter().map(|address| frames[&address.page()]))
     }
 
+    /// Writes another PDB in the place of the kernel's.
+    pub fn write_pdb(&self, bytes: &[u8]) {
+        fs::write(self.folder.path().join("kernel.pdb"), bytes).unwrap();
+    }
+
     /// Writes the dump anew, as another kind.
     pub fn rewrite(&self, kind: Kind) {
         fs::write(self.dump(), self.world.dump(kind)).unwrap();

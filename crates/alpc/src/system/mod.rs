@@ -12,7 +12,7 @@ use crate::port::contract::CONTRACT;
 use kdump::{Dump, Gva, KernelImage, KernelImageError};
 use ntkernel::Kernel;
 use ntkernel::image::contract;
-use ntkernel::stack::Names;
+use ntkernel::image::names::Names;
 use ntlayout::{Certainty, Found, Guid, Identity, Layout, Place, SymbolTable, Table};
 
 pub use self::error::SystemError;
@@ -365,7 +365,7 @@ impl System {
     pub fn kernel(&self) -> Result<Kernel<'_>, SystemError> {
         let resolved = self.layout.get_or_init(|| self.resolve());
         let resolved = resolved.as_ref().map_err(Clone::clone)?;
-        Ok(crate::kernel(&self.dump, resolved.base, resolved.layout.clone()))
+        Ok(crate::kernel(&self.dump, resolved.base, resolved.layout.clone()).named_by(self))
     }
 
     fn resolve(&self) -> Result<Resolved, SystemError> {

@@ -7,6 +7,7 @@ use kdump::{Dump, TimeSpan};
 use ntkernel::image::kernel::Kernel;
 use ntkernel::image::value::{Addr, Unreadable, Value};
 use ntkernel::process::module;
+use ntkernel::stack::Stacks;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -195,12 +196,13 @@ impl Hang {
 /// Looks closely at the thread that each of several chains ends at.
 pub fn add_suspects_of(kernel: &Kernel<'_>, chains: &mut [Chain]) {
     let modules = modules(kernel);
+    let stacks = Stacks::new(kernel, &modules);
     for chain in chains.iter_mut().take(SUSPECTS) {
         if let Some(thread) = last_thread(chain)
             && chain.end != RootKind::Deadlock
             && chain.joins.is_none()
         {
-            chain.suspect = Some(root::suspect(kernel, &modules, thread.gva()));
+            chain.suspect = Some(root::suspect(kernel, &modules, &stacks, thread.gva()));
         }
     }
 }
@@ -228,12 +230,13 @@ fn modules(kernel: &Kernel<'_>) -> module::Modules {
 
 fn add_suspects(kernel: &Kernel<'_>, blockers: &mut [Blocker]) {
     let modules = modules(kernel);
+    let stacks = Stacks::new(kernel, &modules);
     let of_threads = blockers.iter_mut().filter_map(|blocker| {
         let thread = last_thread(&blocker.chain)?;
         Some((blocker, thread))
     });
     for (blocker, thread) in of_threads.take(SUSPECTS) {
-        blocker.suspect = Some(root::suspect(kernel, &modules, thread.gva()));
+        blocker.suspect = Some(root::suspect(kernel, &modules, &stacks, thread.gva()));
     }
 }
 

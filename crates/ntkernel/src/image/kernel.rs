@@ -10,6 +10,7 @@ use ntlayout::{Certainty, Contract, Field, Layout, Missing, Need};
 use crate::image::budget::{Budget, Claims, Owner, Part, Watch};
 use crate::image::contract::{self, Global, Member, Type};
 use crate::image::globals::{DerivedGlobal, Evidence};
+use crate::image::names::Names;
 use crate::image::raw::Raw;
 use crate::image::redact::Redaction;
 use crate::image::root_set::Roots;
@@ -52,6 +53,7 @@ pub struct Kernel<'d> {
     trace: Option<Arc<Trace>>,
     redaction: Option<Arc<Redaction>>,
     globals: Box<dyn Globals>,
+    names: Option<&'d dyn Names>,
     roots: OnceCell<Roots>,
     budget: Arc<Budget>,
     claims: Claims,
@@ -80,6 +82,7 @@ impl<'d> Kernel<'d> {
             trace: None,
             redaction: None,
             globals,
+            names: None,
             roots: OnceCell::new(),
             budget: Arc::new(Budget::of(dump.file_len())),
             claims: Claims::default(),
@@ -107,6 +110,7 @@ impl<'d> Kernel<'d> {
             trace: self.trace.clone(),
             redaction: None,
             globals: self.globals.afresh(),
+            names: self.names,
             roots: OnceCell::new(),
             budget: Arc::clone(&self.budget),
             claims: Claims::default(),
@@ -126,6 +130,21 @@ impl<'d> Kernel<'d> {
     #[must_use]
     pub fn redaction(&self) -> Option<&Redaction> {
         self.redaction.as_deref()
+    }
+
+    /// The same, with somebody who names its functions.
+    #[must_use]
+    pub fn named_by(self, names: &'d dyn Names) -> Self {
+        Self {
+            names: Some(names),
+            ..self
+        }
+    }
+
+    /// Who names its functions.
+    #[must_use]
+    pub fn names(&self) -> Option<&'d dyn Names> {
+        self.names
     }
 
     /// The same, with every read noted in `trace`.

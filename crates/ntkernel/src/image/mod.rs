@@ -7,6 +7,7 @@ pub mod globals;
 pub mod json;
 pub mod kernel;
 pub mod list;
+pub mod names;
 pub mod raw;
 pub mod reason;
 pub mod redact;

@@ -5,6 +5,7 @@
 //! it was found ([`FoundFrame`]); what a scan of the stack shows stands apart, in [`Stack::scanned`], and never follows
 //! silently.
 
+mod doing;
 pub mod image;
 pub mod names;
 pub mod registers;
@@ -12,5 +13,6 @@ mod scan;
 mod unwind;
 mod walk;
 
-pub use names::{Function, Names};
+pub use doing::{Doing, doing};
+pub use names::Function;
 pub use walk::{FoundFrame, Frame, Stack, Stacks};

@@ -7,19 +7,6 @@ use serde::Serialize;
 use crate::image::kernel::Kernel;
 use crate::stack::image::{Image, RuntimeFunction};
 
-/// Who knows names of code by address: the kernel's symbols, and whatever else is at hand.
-pub trait Names {
-    /// The symbol at or before an RVA of the kernel's image, and where that is.
-    fn nearest(&self, rva: u32) -> Option<(String, u32)>;
-}
-
-/// Knows none: what images export is then all that names code.
-impl Names for () {
-    fn nearest(&self, _: u32) -> Option<(String, u32)> {
-        None
-    }
-}
-
 /// A function of a module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[non_exhaustive]
@@ -42,13 +29,16 @@ pub struct Function {
 pub(super) fn function(
     kernel: &Kernel<'_>,
     image: &Image,
-    names: &dyn Names,
     rva: u32,
     fragment: Option<RuntimeFunction>,
     first: Option<u32>,
 ) -> Option<Function> {
     let is_kernel = image.base() == kernel.base();
-    let nearest = |rva| match is_kernel.then(|| names.nearest(rva)).flatten() {
+    let nearest = |rva| match kernel
+        .names()
+        .filter(|_| is_kernel)
+        .and_then(|names| names.nearest(rva))
+    {
         Some((name, at)) => Some((undecorated(&name).to_owned(), at, false)),
         None => {
             let (name, at) = image.export(kernel, rva).ok()??;

@@ -16,7 +16,7 @@ use crate::image::value::{Addr, Read, Value};
 use crate::process::module::Modules;
 use crate::process::thread::{self, ThreadState};
 use crate::stack::image::Image;
-use crate::stack::names::{self, Function, Names};
+use crate::stack::names::{self, Function};
 use crate::stack::registers::{R12, RBP, RBX, RDI, RSI, Registers};
 use crate::stack::{scan, unwind};
 use crate::why;
@@ -150,7 +150,6 @@ impl Stack {
 pub struct Stacks<'k, 'd> {
     kernel: &'k Kernel<'d>,
     modules: &'k Modules,
-    names: &'k dyn Names,
     images: RefCell<BTreeMap<u64, Rc<Read<Image>>>>,
 }
 
@@ -177,12 +176,11 @@ struct Known {
 }
 
 impl<'k, 'd> Stacks<'k, 'd> {
-    /// Walks stacks of a dump. `names` knows the kernel's functions.
-    pub fn new(kernel: &'k Kernel<'d>, modules: &'k Modules, names: &'k dyn Names) -> Self {
+    /// Walks stacks of a dump.
+    pub fn new(kernel: &'k Kernel<'d>, modules: &'k Modules) -> Self {
         Self {
             kernel,
             modules,
-            names,
             images: RefCell::default(),
         }
     }
@@ -645,7 +643,7 @@ impl<'k, 'd> Stacks<'k, 'd> {
                 false => None,
             };
             let first = fragment.and_then(|one| unwind::first(self.kernel, image, one).ok());
-            names::function(self.kernel, image, self.names, rva, fragment, first)
+            names::function(self.kernel, image, rva, fragment, first)
         });
         Frame {
             child_sp: self.kernel.addr(names::gva(sp)),

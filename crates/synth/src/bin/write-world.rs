@@ -6,7 +6,7 @@
 //! PDB gets the dump's name with `.pdb`, the truth with `.truth.json`.
 //!
 //! `terminal-server:20000` is a system of that many threads in a twentieth as many processes, with two and a half
-//! messages a thread; `ring-of-three`, `request`, `hostile-names` and `ports:5000` are what the pictures in the
+//! messages a thread; `stack` has a thread whose kernel stack is known; `ring-of-three`, `request`, `hostile-names` and `ports:5000` are what the pictures in the
 //! documentation show.
 
 use std::error::Error;
@@ -40,6 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "hostile-names" => hang::hostile("vista-sp2-x64").built,
         "request" => hang::io("win11-21h2-x64", hang::Io::File).built,
         "ring-of-three" => hang::ring_of_three("vista-sp2-x64").built,
+        "stack" => hang::row_to_driver("win10-1809-x64").0.built,
         sized if sized.contains(':') => of_size(sized)?,
         other => return Err(format!("{other}: there are {}", kernels.join(", ")).into()),
     };

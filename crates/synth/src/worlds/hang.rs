@@ -12,7 +12,7 @@ use crate::world::{
 };
 
 use super::system::{self, System};
-use super::{ports, stopped_by_hand};
+use super::{ports, stacks, stopped_by_hand};
 
 /// `_KTHREAD_STATE`: terminated.
 const TERMINATED: u8 = 4;
@@ -183,6 +183,19 @@ pub fn row_to_mutant(kernel: &str) -> Scene {
     stage.name("mutant", mutant);
     stage.wait_on(threads[2], mutant);
     stage.finish()
+}
+
+/// As [`row_to_mutant`], and the owner's stack is known: it was switched out in a driver.
+#[must_use]
+pub fn row_to_driver(kernel: &str) -> (Scene, stacks::SwitchedOut) {
+    let mut stage = Stage::new(kernel);
+    let System { explorer, lsass, .. } = stage.system;
+    let threads = stage.chain(&[(explorer, "first", ""), (lsass, "second", "lsasspirpc")]);
+    let owner = stage.thread(lsass, "owner");
+    let mutant = stage.world.mutant(owner);
+    stage.wait_on(threads[1], mutant);
+    let stack = stacks::switch_out(&mut stage.world, owner);
+    (stage.finish(), stack)
 }
 
 /// Three processes that wait for each other.

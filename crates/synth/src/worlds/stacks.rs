@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use super::standard_with;
 use crate::address::{PAGE_SIZE, Va};
-use crate::world::Built;
+use crate::bytes::low32;
+use crate::pdb::{Pdb, Public};
+use crate::world::{Built, World};
 
 const IMAGE: &[u8] = include_bytes!("../../data/stacks/shapes-x64.sys");
 const RUN: &str = include_str!("../../data/stacks/shapes-x64.json");
@@ -15,8 +17,8 @@ const RUN: &str = include_str!("../../data/stacks/shapes-x64.json");
 /// `KTHREAD_STATE`: waiting.
 const WAITING: u8 = 5;
 
-/// Where `KiSwapContext` goes on after a switch, from the start of the kernel's code.
-const SWAP_CONTEXT: u64 = 0x876;
+/// Where `KiSwapContext` begins, from the start of the kernel's code. After a switch it goes on 76 bytes further.
+const SWAP_CONTEXT: u64 = 0x800;
 
 /// A frame as the emulator saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,11 +29,9 @@ pub struct Call {
     pub returns_to: Va,
 }
 
-/// A world with such a thread.
+/// Such a thread.
 #[derive(Clone, Debug)]
 pub struct SwitchedOut {
-    /// The world.
-    pub built: Built,
     /// The thread.
     pub thread: Va,
     /// The frame that the switch left: in `KiSwapContext`.
@@ -44,77 +44,103 @@ pub struct SwitchedOut {
     pub stack_base: Va,
 }
 
-/// A thread of the general world of an x64 kernel, switched out in `shapes.sys`.
+/// The general world of an x64 kernel, one thread of which was switched out in `shapes.sys`.
 ///
 /// # Panics
 /// Where the layout extract has no such kernel, or it is none of x64.
 #[must_use]
-pub fn shapes(kernel: &str) -> SwitchedOut {
+pub fn shapes(kernel: &str) -> (Built, SwitchedOut) {
+    let mut found = None;
+    let built = standard_with(kernel, |world| {
+        let mut threads = world.truth.threads.iter();
+        let thread = threads.find(|thread| thread.state == WAITING && thread.name.is_empty());
+        let thread = thread.expect("a thread").address;
+        found = Some(switch_out(world, thread));
+    });
+    (built, found.expect("changed"))
+}
+
+/// Gives a thread the stack that the emulator left, in an image of its own.
+///
+/// # Panics
+/// On a machine other than x64.
+pub fn switch_out(world: &mut World, thread: Va) -> SwitchedOut {
+    assert_eq!(world.pointer_size(), 8, "code for x64");
     let run: Value = serde_json::from_str(RUN).expect("JSON");
     let number = |value: &Value| value.as_u64().expect("a number");
     let (linked, top) = (number(&run["base"]), number(&run["top"]));
-    let calls = run["calls"].as_array().expect("calls").clone();
-    let mut found = None;
-    let built = standard_with(kernel, |world| {
-        assert_eq!(world.pointer_size(), 8, "code for x64");
-        let modules = &world.truth.modules;
-        let end = modules
-            .iter()
-            .map(|module| module.base.0 + u64::from(module.size))
-            .max();
-        let image = Va(end.expect("modules").next_multiple_of(0x10_0000));
-        world.module(image, size_of_image(), "shapes.sys");
-        write_image(world, image);
-        let mut threads = world.truth.threads.iter();
-        let thread = threads
-            .find(|thread| thread.state == WAITING && thread.name.is_empty())
-            .expect("a thread")
-            .address;
-        let base = world.truth.thread(thread).stack_base;
-        let moved = |value: u64| match value {
-            code if (linked..linked + u64::from(size_of_image())).contains(&code) => {
-                image.0 + (code - linked)
-            }
-            stack if (top - 6 * PAGE_SIZE..=top).contains(&stack) => base.0 - (top - stack),
-            other => other,
-        };
-        let sp = moved(number(&run["sp"]));
-        for (at, word) in words(run["stack"].as_str().expect("bytes")).enumerate() {
-            world.write_pointer(Va(sp + 8 * at as u64), Va(moved(word)));
-        }
-        // The frame of KiSwapContext ends with its return address, which halt's caller pushed: it saves all registers
-        // that a caller expects back (`Ex*` of the SDK's ksamd64.inc); below it is what a switch leaves (`Sw*`).
-        let inner = Va(sp - 0x138);
-        let saved = [("rbp", 0xf8), ("rbx", 0x100), ("rdi", 0x108), ("rsi", 0x110)].into_iter();
-        let saved = saved.chain([("r12", 0x118), ("r13", 0x120), ("r14", 0x128), ("r15", 0x130)]);
-        for (register, at) in saved {
-            let value = moved(number(&run["registers"][register]));
-            world.write_pointer(inner + at, Va(value));
-        }
-        let code = world.code(SWAP_CONTEXT);
-        let current = Va(inner.0 - 0x40);
-        world.memory.touch(current, 0x140);
-        world.write_pointer(current + 0x38, code);
-        world.thread_mut(thread).kernel_stack = current;
-        let calls = calls.iter().map(|call| Call {
-            sp: Va(moved(number(&call["sp"]))),
-            returns_to: image + number(&call["returns_to"]),
-        });
-        let switch = Call {
+    let modules = &world.truth.modules;
+    let end = modules
+        .iter()
+        .map(|module| module.base.0 + u64::from(module.size))
+        .max();
+    let image = Va(end.expect("modules").next_multiple_of(0x10_0000));
+    world.module(image, size_of_image(), "shapes.sys");
+    write_image(world, image);
+    let stack_base = world.truth.thread(thread).stack_base;
+    let moved = |value: u64| match value {
+        code if (linked..linked + u64::from(size_of_image())).contains(&code) => image.0 + (code - linked),
+        stack if (top - 6 * PAGE_SIZE..=top).contains(&stack) => stack_base.0 - (top - stack),
+        other => other,
+    };
+    let sp = moved(number(&run["sp"]));
+    for (at, word) in (0..).zip(words(run["stack"].as_str().expect("bytes"))) {
+        world.write_pointer(Va(sp + 8 * at), Va(moved(word)));
+    }
+    // The frame of KiSwapContext ends with its return address, which halt's caller pushed: it saves all registers
+    // that a caller expects back (`Ex*` of the SDK's ksamd64.inc); below it is what a switch leaves (`Sw*`).
+    let inner = Va(sp - 0x138);
+    let current = Va(inner.0 - 0x40);
+    world.memory.touch(current, 0x140);
+    for (register, at) in [
+        ("rbp", 0xf8),
+        ("rbx", 0x100),
+        ("rdi", 0x108),
+        ("rsi", 0x110),
+        ("r12", 0x118),
+        ("r13", 0x120),
+        ("r14", 0x128),
+        ("r15", 0x130),
+    ] {
+        let value = moved(number(&run["registers"][register]));
+        world.write_pointer(inner + at, Va(value));
+    }
+    let code = world.code(SWAP_CONTEXT + 0x76);
+    world.write_pointer(current + 0x38, code);
+    world.thread_mut(thread).kernel_stack = current;
+    let calls = run["calls"].as_array().expect("calls").iter();
+    let calls = calls.map(|call| Call {
+        sp: Va(moved(number(&call["sp"]))),
+        returns_to: image + number(&call["returns_to"]),
+    });
+    SwitchedOut {
+        thread,
+        switch: Call {
             sp: inner,
             returns_to: code,
-        };
-        found = Some((thread, switch, calls.collect(), image, base));
-    });
-    let (thread, switch, calls, image, stack_base) = found.expect("changed");
-    SwitchedOut {
-        built,
-        thread,
-        switch,
-        calls,
+        },
+        calls: calls.collect(),
         image,
         stack_base,
     }
+}
+
+/// The PDB of a kernel that has `KiSwapContext` where the stacks have it.
+#[must_use]
+pub fn pdb(built: &Built) -> Vec<u8> {
+    let mut pdb = crate::pdb::describe_kernel(&built.kernel);
+    let rva = low32(0x1_0000 + SWAP_CONTEXT);
+    let (segment, offset) = Pdb::place(&pdb.sections, rva);
+    // Two names of one place: the debugger shows the second.
+    for name in ["KxSwapContext", "KiSwapContext"] {
+        pdb.publics.push(Public {
+            name: name.to_owned(),
+            segment,
+            offset,
+            is_function: true,
+        });
+    }
+    pdb.write()
 }
 
 fn words(hex: &str) -> impl Iterator<Item = u64> + '_ {
@@ -138,7 +164,7 @@ fn size_of_image() -> u32 {
 }
 
 /// Lays the file out as a loader does: headers, and each section where it belongs.
-fn write_image(world: &mut crate::world::World, at: Va) {
+fn write_image(world: &mut World, at: Va) {
     let optional = header() + 24;
     let sections = u16::from_le_bytes(IMAGE[header() + 6..header() + 8].try_into().expect("two"));
     world.memory.write(at, &IMAGE[..0x400]);
