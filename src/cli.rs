@@ -120,6 +120,7 @@ commands! {
     Threads: commands::threads::ThreadsArgs,
     Thread: commands::thread::ThreadArgs,
     Stack: commands::stack::StackArgs,
+    Stacks: commands::stacks::StacksArgs,
     Processes: commands::processes::ProcessesArgs,
     Process: commands::processes::ProcessArgs,
     Handles: commands::handles::HandlesArgs,

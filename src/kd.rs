@@ -259,6 +259,10 @@ fn line(cli: &Cli, words: &[String], whole: &str) -> Vec<Step> {
         "!alpc" => vec![alpc(cli, words)],
         "!lpc" => lpc(cli, words),
         "!thread" => vec![run_as("thread", cli, &thread(words))],
+        "k" | "kb" | "kc" | "kl" | "kn" | "kp" | "kv" => vec![run_as("stack", cli, &current_stack(words))],
+        "!stacks" => vec![run_as("stacks", cli, &filtered(words))],
+        "!uniqstack" => vec![run_as("stacks", cli, &[words[0].clone(), "--group".to_owned()])],
+        "!findstack" => vec![run_as("stacks", cli, &found(words))],
         "!object" => vec![run_as("object", cli, &path_as_one(words))],
         "!process" => vec![process(cli, words)],
         "!handle" => vec![handle(cli, words)],
@@ -319,8 +323,8 @@ fn run_as(verb: &str, cli: &Cli, words: &[String]) -> Step {
     run(cli, &args, words)
 }
 
-/// `!thread [THREAD [FLAGS]]`: none and -1 are the current one. The flags choose how much of a stack is shown, and no
-/// stack is shown here. Numbers below 0x10000 are no addresses; the debugger takes an id with `-t`.
+/// `!thread [THREAD [FLAGS]]`: none and -1 are the current one. The flags choose how much of a stack is shown;
+/// what is certain of it always is. Numbers below 0x10000 are no addresses; the debugger takes an id with `-t`.
 fn thread(words: &[String]) -> Vec<String> {
     let (thread, rest) = match words.get(1..).unwrap_or_default() {
         [] => (CURRENT.to_owned(), &[][..]),
@@ -333,6 +337,33 @@ fn thread(words: &[String]) -> Vec<String> {
     };
     let named = [words[0].clone(), thread].into_iter();
     named.chain(without_flags(rest)).collect()
+}
+
+/// `k` and its like: the stack of the current thread. How many frames and which columns are not asked.
+fn current_stack(words: &[String]) -> Vec<String> {
+    vec![words[0].clone(), CURRENT.to_owned()]
+}
+
+/// `!stacks [DETAIL [FILTER]]`: the detail, 0 to 2, chooses threads that the debugger thinks uninteresting, which are not
+/// left out here.
+fn filtered(words: &[String]) -> Vec<String> {
+    let is_detail = |word: &&String| matches!(word.as_str(), "0" | "1" | "2");
+    let filter = words
+        .get(2)
+        .or_else(|| words.get(1).filter(|word| !is_detail(word)));
+    finding(words, filter)
+}
+
+/// `!findstack SYMBOL [DETAIL]`.
+fn found(words: &[String]) -> Vec<String> {
+    finding(words, words.get(1))
+}
+
+fn finding(words: &[String], text: Option<&String>) -> Vec<String> {
+    let find = text
+        .into_iter()
+        .flat_map(|text| ["--find".to_owned(), text.clone()]);
+    std::iter::once(words[0].clone()).chain(find).collect()
 }
 
 fn without_flags(rest: &[String]) -> Vec<String> {

@@ -9,7 +9,7 @@ use synth::address::Va;
 use synth::layout::Kernel;
 use synth::world::Built;
 use synth::worlds::hang;
-use synth::worlds::stacks::{self, SwitchedOut};
+use synth::worlds::stacks::{self, Entry, SwitchedOut};
 
 const PAGE: u64 = 0x1000;
 
@@ -52,7 +52,7 @@ fn x64() -> Vec<&'static str> {
 #[test]
 fn every_frame_is_one_that_was_called_in_every_generation() {
     for kernel in x64() {
-        let (built, scene) = stacks::shapes(kernel);
+        let (built, scene) = stacks::shapes(kernel, Entry::Kernel);
         let run = stack(&Sample::of(built), &scene, &["--format", "json"]);
         let document = run.json();
         assert_eq!(frames(&document), expected(&scene), "{kernel}: {}", run.stderr);
@@ -63,9 +63,33 @@ fn every_frame_is_one_that_was_called_in_every_generation() {
     }
 }
 
+/// A thread of user mode ends at its system call, whose trap frame says where user mode goes on, though nothing of the
+/// kernel's own unwind data is in the dump.
+#[test]
+fn a_system_call_leads_to_user_mode_by_its_trap_frame() {
+    for kernel in x64() {
+        let (built, scene) = stacks::shapes(kernel, Entry::User);
+        let run = stack(&Sample::of(built), &scene, &["--format", "json"]);
+        let document = run.json();
+        let mut expected = expected(&scene);
+        let hex = |at: Va| format!("{:016x}", at.0);
+        expected.push((
+            hex(stacks::USER.sp),
+            hex(stacks::USER.returns_to),
+            "trap-frame".to_owned(),
+        ));
+        assert_eq!(frames(&document), expected, "{kernel}: {}", run.stderr);
+        let frames = &document["result"]["stack"]["frames"];
+        let entry = &frames[expected.len() - 2];
+        assert_eq!(entry["trap_frame"], hex(scene.trap_frame), "{kernel}");
+        assert_eq!(document["result"]["stack"]["complete"], true, "{kernel}");
+        assert_eq!(run.status, 0, "{kernel}");
+    }
+}
+
 #[test]
 fn the_rows_are_the_debugger_s() {
-    let (built, scene) = stacks::shapes("win10-1809-x64");
+    let (built, scene) = stacks::shapes("win10-1809-x64", Entry::Kernel);
     let sample = Sample::of(built);
     sample.write_pdb(&stacks::pdb(&sample.world));
     let run = stack(&sample, &scene, &[]);
@@ -94,7 +118,7 @@ fn the_rows_are_the_debugger_s() {
 /// Whatever is missing makes a stack shorter, and says so: no frame is ever another than the one that was called.
 #[test]
 fn no_missing_page_makes_a_frame_wrong() {
-    let (built, scene) = stacks::shapes("win11-22h2-x64");
+    let (built, scene) = stacks::shapes("win11-22h2-x64", Entry::Kernel);
     let whole = expected(&scene);
     let stack_pages = (1..=6).map(|page| Va(scene.stack_base.0 - page * PAGE));
     let image_pages = (0..5).map(|page| scene.image + page * PAGE);
@@ -133,7 +157,7 @@ fn no_missing_page_makes_a_frame_wrong() {
 /// never a frame off the stack.
 #[test]
 fn forged_unwind_data_costs_nothing() {
-    let (built, scene) = stacks::shapes("win11-22h2-x64");
+    let (built, scene) = stacks::shapes("win11-22h2-x64", Entry::Kernel);
     let limit = scene.stack_base.0 - 6 * PAGE;
     for at in (0x2000..0x20d8).chain(0x4000..0x4090).step_by(3) {
         let mut built: Built = built.clone();
@@ -167,7 +191,9 @@ fn the_end_of_a_chain_says_where_it_is() {
     let suspect = &document["result"]["blockers"][0]["suspect"]["stack"];
     assert_eq!(suspect["doing"]["site"], inner.as_str());
     assert_eq!(suspect["doing"]["frame"], 1);
-    assert_eq!(suspect["frames"].as_array().unwrap().len(), stack.calls.len() + 1);
+    // All of them: the one that the switch left, and that of user mode, which is the sixteenth at most.
+    assert_eq!(suspect["frames"].as_array().unwrap().len(), 16);
+    assert_eq!(stack.calls.len() + 2, 17);
     assert!(suspect["ended"].is_null());
     // Redaction hides which driver it is, wherever a frame names it.
     let run = sample.run(&["stack", &thread, "--redact", "names,paths"]);

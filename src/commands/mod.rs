@@ -21,6 +21,7 @@ pub mod ports;
 pub mod processes;
 pub mod resource;
 pub mod stack;
+pub mod stacks;
 pub mod symbols;
 pub mod thread;
 pub mod threads;

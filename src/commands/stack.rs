@@ -2,8 +2,8 @@
 
 use alpc::port::receiver::Receivers;
 use alpc::port::waiter::ThreadRecord;
-use alpc::process::module;
-use alpc::stack::{Frame, Stack, Stacks};
+use alpc::report::stacks::modules;
+use alpc::stack::{CertainStack, Frame, Stack, Stacks};
 use alpc::{Kernel, Value};
 use clap::Args;
 use schemars::JsonSchema;
@@ -82,17 +82,7 @@ impl Verb for StackArgs {
 }
 
 fn of_thread(kernel: &Kernel<'_>, address: kdump::Gva) -> Stack {
-    let modules = module::of_triage(kernel.dump());
-    let modules = modules.map_or_else(
-        || module::modules(kernel),
-        |modules| {
-            Ok(match kernel.redaction() {
-                Some(redaction) => modules.redacted(redaction),
-                None => modules,
-            })
-        },
-    );
-    match modules {
+    match modules(kernel) {
         Ok(modules) => Stacks::new(kernel, &modules).of(address),
         Err(reason) => Stack::unknown(reason),
     }
@@ -105,64 +95,83 @@ fn view(kernel: &Kernel<'_>, record: &StackRecord) -> Text {
     rows.finish()
 }
 
+/// The rows of what is certain of a stack, as the debugger has them.
+pub fn certain(rows: &mut Rows, is_narrow: bool, stack: &CertainStack) {
+    columns(rows, &stack.frames, is_narrow, stack.ended.is_none(), nothing);
+    if let Some(reason) = &stack.ended {
+        ended(rows, reason);
+    }
+}
+
 /// The rows of a stack: the debugger's columns, and behind each frame how it was found.
-pub fn lines(rows: &mut Rows, is_narrow: bool, stack: &Stack) {
-    let heads = match is_narrow {
-        true => "ChildEBP RetAddr  Call Site",
-        false => "Child-SP          RetAddr           Call Site",
-    };
-    if !stack.frames.is_empty() {
-        rows.heading(heads);
-    }
-    let callers = stack.frames.iter().skip(1).map(Some).chain([None]);
-    for (frame, caller) in stack.frames.iter().zip(callers) {
-        let caller = match (caller, stack.complete.known()) {
-            (Some(caller), _) => Text::from(address(caller.address.u64(), is_narrow)),
-            (None, Some(())) => Text::from(address(0, is_narrow)),
-            (None, None) => {
-                let width = if is_narrow { 8 } else { 17 };
-                text!("{:<width$}", Cell::unreadable("?"))
-            }
-        };
-        rows.line(row(frame, caller, is_narrow));
-    }
+fn lines(rows: &mut Rows, is_narrow: bool, stack: &Stack) {
+    let whole = stack.complete.reason().is_none();
+    columns(rows, &stack.frames, is_narrow, whole, found);
     if let Value::Missing(reason) = &stack.complete {
-        let reason = escape::text(&reason.to_string());
-        rows.line(text!(
-            "{} the stack cannot be followed further: {reason}",
-            Cell::unreadable("?")
-        ));
+        ended(rows, &reason.to_string());
     }
     if stack.scanned.is_empty() {
         return;
     }
     rows.heading("Further return addresses on the stack, any of which may be left from an earlier call:");
+    let none = " ".repeat(if is_narrow { 8 } else { 17 });
     for frame in &stack.scanned {
-        let none = match is_narrow {
-            true => "        ",
-            false => "                 ",
-        };
-        rows.line(row(frame, none, is_narrow));
+        rows.line(row(frame, none.as_str(), is_narrow, found));
     }
 }
 
-fn row(frame: &Frame, caller: impl Into<Text>, is_narrow: bool) -> Text {
+fn ended(rows: &mut Rows, reason: &str) {
+    let unknown = Cell::unreadable("?");
+    let reason = escape::text(reason);
+    rows.line(text!("{unknown} the stack cannot be followed further: {reason}"));
+}
+
+fn columns(rows: &mut Rows, frames: &[Frame], is_narrow: bool, whole: bool, behind: Behind) {
+    let (heads, width) = match is_narrow {
+        true => ("ChildEBP RetAddr  Call Site", 8),
+        false => ("Child-SP          RetAddr           Call Site", 17),
+    };
+    if !frames.is_empty() {
+        rows.heading(heads);
+    }
+    let callers = frames.iter().skip(1).map(Some).chain([None]);
+    for (frame, caller) in frames.iter().zip(callers) {
+        let caller = match caller {
+            Some(caller) => Text::from(address(caller.address.u64(), is_narrow)),
+            // The outermost function returns to nothing.
+            None if whole => Text::from(address(0, is_narrow)),
+            None => text!("{:<width$}", Cell::unreadable("?")),
+        };
+        rows.line(row(frame, caller, is_narrow, behind));
+    }
+}
+
+/// What stands behind a frame.
+type Behind = fn(&Frame) -> Text;
+
+fn row(frame: &Frame, caller: impl Into<Text>, is_narrow: bool, behind: Behind) -> Text {
     let sp = address(frame.child_sp.u64(), is_narrow);
     let mut line = text!("{sp} {} {}", caller.into(), escape::text(&frame.site()));
     if let Some(trap) = frame.trap_frame {
         line.push(text!(" (TrapFrame @ {})", address(trap.u64(), is_narrow)));
     }
-    let found = match frame.follows_call {
-        None if frame.found.is_scanned() => format!("[{}; code not in the dump]", frame.found.name()),
-        _ => format!("[{}]", frame.found.name()),
-    };
-    let look = if frame.found.is_scanned() {
-        Look::Inferred
-    } else {
-        Look::Proven
-    };
-    line.push(text!(" {}", Cell::new(look, found)));
+    line.push(behind(frame));
     line
+}
+
+fn nothing(_: &Frame) -> Text {
+    Text::default()
+}
+
+fn found(frame: &Frame) -> Text {
+    let name = frame.found.name();
+    let is_scanned = frame.found.is_scanned();
+    let found = match frame.follows_call {
+        None if is_scanned => format!("[{name}; code not in the dump]"),
+        _ => format!("[{name}]"),
+    };
+    let look = if is_scanned { Look::Inferred } else { Look::Proven };
+    text!(" {}", Cell::new(look, found))
 }
 
 /// An address as the debugger's stacks have it: ``fffff880`0def3ec0``.

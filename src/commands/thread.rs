@@ -4,9 +4,12 @@ use alpc::port::receiver::Receivers;
 use alpc::port::waiter::{AlpcWait, ThreadRecord};
 use alpc::process::ProcessRef;
 use alpc::process::thread_details::{Irps, ThreadDetails};
+use alpc::stack::{CertainStack, Stacks};
 use alpc::{Kernel, Value};
 use clap::Args;
 use kdump::Gva;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::commands::{Category, Spec, Verb};
 use crate::failure::Failure;
@@ -35,9 +38,9 @@ impl ThreadArgs {
         switches: &[],
         shape: Shape {
             name: "thread",
-            results: &[of::<ThreadRecord>],
+            results: &[of::<ThreadInFull>],
             tables: &[],
-            whole: &[of::<ThreadRecord>],
+            whole: &[of::<ThreadInFull>],
         },
     };
 }
@@ -49,7 +52,7 @@ impl Verb for ThreadArgs {
         if !alpc::process::thread::is_thread(&kernel, address) {
             return Err(not_a_thread(&kernel, address));
         }
-        let record = Receivers::of_system(&kernel).thread_in_full(&kernel, address);
+        let record = in_full(&kernel, &Receivers::of_system(&kernel), address);
         Ok(Answer::new(text(&record), &record)?.served_by(&kernel))
     }
 
@@ -71,7 +74,7 @@ const LABEL: usize = 25;
 
 /// The view of the thread at an address.
 pub fn view(kernel: &Kernel<'_>, receivers: &Receivers, address: Gva) -> Text {
-    text(&receivers.thread_in_full(kernel, address))
+    text(&in_full(kernel, receivers, address))
 }
 
 /// That something else than a thread is at an address.
@@ -83,7 +86,33 @@ pub fn not_a_thread(kernel: &Kernel<'_>, address: Gva) -> anyhow::Error {
     )
 }
 
-fn text(record: &ThreadRecord) -> Text {
+/// A thread with its kernel stack.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+struct ThreadInFull {
+    /// The thread.
+    #[serde(flatten)]
+    thread: ThreadRecord,
+    /// Its kernel stack, as far as it is certain; none where nothing of it is. `stack` shows what else lies there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stack: Option<CertainStack>,
+}
+
+/// A switch frame alone says nothing that every thread's stack does not.
+const TELLING: usize = 2;
+
+fn in_full(kernel: &Kernel<'_>, receivers: &Receivers, address: Gva) -> ThreadInFull {
+    let stack = alpc::report::stacks::modules(kernel).ok().map(|modules| {
+        let stack = Stacks::new(kernel, &modules).of(address);
+        stack.certain(usize::MAX)
+    });
+    ThreadInFull {
+        thread: receivers.thread_in_full(kernel, address),
+        stack: stack.filter(|stack| stack.frames.len() >= TELLING),
+    }
+}
+
+fn text(in_full: &ThreadInFull) -> Text {
+    let record = &in_full.thread;
     let mut rows = Rows::new(LABEL, record.address.digits());
     thread_line::full(&mut rows, record);
     receiving(&mut rows, record);
@@ -99,6 +128,9 @@ fn text(record: &ThreadRecord) -> Text {
         process(&mut rows, "Owning Process", &record.process);
         process(&mut rows, "Attached Process", &details.attached_process);
         detail_lines(&mut rows, details);
+    }
+    if let Some(stack) = &in_full.stack {
+        super::stack::certain(&mut rows, record.address.digits() == 8, stack);
     }
     rows.finish()
 }

@@ -17,8 +17,7 @@ const SYMBOLS: Here =
 const EXTENSIONS: Here = Passes("no extensions are loaded: what is here is built in");
 const LOG: Here = Passes("no log is written: -o FILE keeps the results");
 const SHOWN: Here = Passes("it only changes how a debugger shows things");
-const STACKS: Here =
-    Nearest("no call stacks are here: `threads` shows what each thread waits for, `hang` on whom");
+const STACKS: Here = Nearest("`stack THREAD` shows the kernel stack of a thread, `stacks` those of all");
 const MEMORY: Here = Nearest("memory is not shown here: `dt TYPE ADDRESS` shows a type's members");
 const RUNNING: Here = Nearest("a dump does not run: `threads` lists what each thread does");
 const CODE: Here = Nearest("no code is shown here: `modules` lists what is loaded");
@@ -94,24 +93,7 @@ const TABLE: &[(&[&str], Here)] = &[
         ],
         LOCKS,
     ),
-    (
-        &[
-            "!stacks",
-            "!uniqstack",
-            "!findstack",
-            "k",
-            "kb",
-            "kc",
-            "kd",
-            "kp",
-            "kn",
-            "kv",
-            "kl",
-            "!mk",
-            "!stackwalk",
-        ],
-        STACKS,
-    ),
+    (&["kd", "!mk", "!stackwalk"], STACKS),
     (
         &[
             "d", "da", "db", "dc", "dd", "dp", "dq", "du", "dw", "dps", "dqs", "dds", "dl", "!db", "!dd",

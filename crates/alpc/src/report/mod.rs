@@ -8,4 +8,5 @@ pub mod near;
 pub mod portlist;
 pub mod select;
 pub mod snapshot;
+pub mod stacks;
 pub mod triage;

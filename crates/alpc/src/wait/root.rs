@@ -7,7 +7,7 @@ use ntkernel::image::value::{Addr, Unreadable, Value};
 use ntkernel::process::module::{CodeAddress, Modules};
 use ntkernel::process::thread::WaitReason;
 use ntkernel::process::thread_details::{self, Irps};
-use ntkernel::stack::{Doing, Frame, Stacks, doing};
+use ntkernel::stack::{CertainStack, Stacks};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -297,36 +297,13 @@ pub struct Suspect {
     /// stack does not prove that it will be returned to: this is inferred.
     pub stack_modules: Value<Vec<String>>,
     /// Its kernel stack, as far as it is certain.
-    pub stack: SuspectStack,
+    pub stack: CertainStack,
     /// Its I/O requests.
     pub irps: Value<Irps>,
 }
 
-/// What a thread is in the middle of.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[non_exhaustive]
-pub struct SuspectStack {
-    /// The innermost frames, none of them found by a scan.
-    pub frames: Vec<Frame>,
-    /// Why there are no more of them; none where the stack was followed to its end.
-    pub ended: Option<String>,
-    /// What it is doing, as far as the names of its functions say.
-    pub doing: Option<Doing>,
-}
-
 /// Frames of a stack that are told with a suspect.
 const FRAMES: usize = 16;
-
-fn stack(stacks: &Stacks<'_, '_>, thread: Gva) -> SuspectStack {
-    let mut stack = stacks.of(thread);
-    let doing = doing(&stack.frames);
-    stack.frames.truncate(FRAMES);
-    SuspectStack {
-        frames: stack.frames,
-        ended: stack.complete.reason().map(ToString::to_string),
-        doing,
-    }
-}
 
 /// Reads what helps to find the culprit behind a thread.
 #[must_use]
@@ -336,7 +313,7 @@ pub fn suspect(kernel: &Kernel<'_>, modules: &Modules, stacks: &Stacks<'_, '_>, 
         start_address: details.start_address.map(|address| modules.locate(address)),
         win32_start_address: details.win32_start_address,
         stack_modules: stack_modules(kernel, modules, thread).into(),
-        stack: stack(stacks, thread),
+        stack: stacks.of(thread).certain(FRAMES),
         irps: details.irps,
     }
 }

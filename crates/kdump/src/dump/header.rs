@@ -341,7 +341,20 @@ fn context(raw: &Raw<'_>, machine: Machine) -> Option<ContextRecord> {
         flags,
         rip: Gva::new(rip),
         rsp: Gva::new(rsp),
+        integers: (machine == Machine::Amd64).then(|| integers(raw)),
     })
+}
+
+/// Rax to R15 of the x64 `CONTEXT`, which lie from +78 on in the order of their numbers.
+fn integers(raw: &Raw<'_>) -> [u64; 16] {
+    let mut registers = [0; 16];
+    for (number, register) in registers.iter_mut().enumerate() {
+        let at = CONTEXT
+            .saturating_add(0x78)
+            .saturating_add(number.saturating_mul(8));
+        *register = raw.u64(at);
+    }
+    registers
 }
 
 fn exception(raw: &Raw<'_>) -> Option<ExceptionRecord> {

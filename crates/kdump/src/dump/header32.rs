@@ -82,7 +82,7 @@ fn physical_runs(raw: &Raw<'_>) -> Vec<PageRun> {
         .collect()
 }
 
-/// Fields of the x86 `CONTEXT`: ContextFlags +0, Eip +b8, Esp +c4.
+/// Fields of the x86 `CONTEXT`: ContextFlags +0, Ebp +b4, Eip +b8, Esp +c4.
 fn context(raw: &Raw<'_>) -> Option<ContextRecord> {
     let at = |offset: usize| CONTEXT.saturating_add(offset);
     let flags = raw.written_u32(at(0))?;
@@ -91,6 +91,24 @@ fn context(raw: &Raw<'_>) -> Option<ContextRecord> {
         flags,
         rip: Gva::from(u64::from(eip)),
         rsp: Gva::from(u64::from(esp)),
+        integers: Some([
+            0,
+            0,
+            0,
+            0,
+            esp.into(),
+            raw.u32(at(0xb4)).into(),
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+        ]),
     })
 }
 

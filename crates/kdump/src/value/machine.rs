@@ -76,6 +76,10 @@ pub struct ContextRecord {
     #[serde(serialize_with = "hex::gva")]
     #[schemars(with = "hex::Hex")]
     pub rsp: Gva,
+    /// The sixteen integer registers of x64 in the order of their numbers: rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8 to r15.
+    /// Of x86 only ebp, in the place of rbp. None of other machines.
+    #[serde(skip)]
+    pub integers: Option<[u64; 16]>,
 }
 
 /// The header's `EXCEPTION_RECORD64`.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::stack::walk::{FoundFrame, Frame};
+use crate::stack::frame::{FoundFrame, Frame};
 
 /// Functions of the kernel in which every wait is alike: the one that called them says what is waited for.
 const EVERY_WAIT: [&str; 16] = [

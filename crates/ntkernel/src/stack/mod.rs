@@ -6,6 +6,7 @@
 //! silently.
 
 mod doing;
+mod frame;
 pub mod image;
 pub mod names;
 pub mod registers;
@@ -14,5 +15,6 @@ mod unwind;
 mod walk;
 
 pub use doing::{Doing, doing};
+pub use frame::{FoundFrame, Frame};
 pub use names::Function;
-pub use walk::{FoundFrame, Frame, Stack, Stacks};
+pub use walk::{CertainStack, Stack, Stacks};

@@ -11,12 +11,13 @@ use serde::Serialize;
 use crate::image::contract::{Thread, ThreadControl};
 use crate::image::kernel::{Kernel, offset};
 use crate::image::reason::Unreadable;
-use crate::image::schema::schema_as_text;
 use crate::image::value::{Addr, Read, Value};
 use crate::process::module::Modules;
 use crate::process::thread::{self, ThreadState};
+use crate::stack::doing::{Doing, doing};
+use crate::stack::frame::{FoundFrame, Frame};
 use crate::stack::image::Image;
-use crate::stack::names::{self, Function};
+use crate::stack::names;
 use crate::stack::registers::{R12, RBP, RBX, RDI, RSI, Registers};
 use crate::stack::{scan, unwind};
 use crate::why;
@@ -31,95 +32,6 @@ const SEGMENTS: usize = 8;
 /// GateWait.
 const SWITCHED_OUT: [u8; 5] = [1, 3, 5, 7, 8];
 const RUNNING: u8 = 2;
-
-/// How a frame was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FoundFrame {
-    /// By the frame that a switch to another thread leaves on the stack.
-    SwitchFrame,
-    /// By the registers that the dump holds of the processor.
-    Context,
-    /// By unwind data of the function that it called.
-    Unwound,
-    /// By the trap frame of a system call, a fault or an interrupt.
-    TrapFrame,
-    /// By the chain of saved frame pointers.
-    FramePointer,
-    /// By a look at each word of the stack: it may be left from an earlier call.
-    Scanned,
-}
-
-impl FoundFrame {
-    /// Whether it may be left from an earlier call.
-    #[must_use]
-    pub fn is_scanned(self) -> bool {
-        self == Self::Scanned
-    }
-
-    /// The stable name of it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::SwitchFrame => "switch-frame",
-            Self::Context => "context",
-            Self::Unwound => "unwound",
-            Self::TrapFrame => "trap-frame",
-            Self::FramePointer => "frame-pointer",
-            Self::Scanned => "scanned",
-        }
-    }
-}
-
-impl Serialize for FoundFrame {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
-    }
-}
-
-schema_as_text!(
-    FoundFrame,
-    "How the frame was found: switch-frame, context, unwound, trap-frame, frame-pointer; scanned says that it may be left from \
-     an earlier call."
-);
-
-/// A frame of a stack.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[non_exhaustive]
-pub struct Frame {
-    /// The stack pointer in the function, before it called the one inside of it; on x86 the frame pointer.
-    pub child_sp: Addr,
-    /// Where the function goes on.
-    pub address: Addr,
-    /// File name of its module, without the extension; none where the address is in none that is known.
-    pub module: Option<String>,
-    /// Bytes from where the module begins.
-    pub module_offset: Option<u64>,
-    /// The function, where symbols or exports name it.
-    pub function: Option<Function>,
-    /// How it was found.
-    pub found: FoundFrame,
-    /// The trap frame that leads out of the function.
-    pub trap_frame: Option<Addr>,
-    /// Whether the code before a return address that was scanned calls; not known where its bytes are not in the dump.
-    pub follows_call: Option<bool>,
-}
-
-impl Frame {
-    /// The place as the debugger has it: `nt!KiSwapContext+0x76`, `afd+0x1234`, or the bare address.
-    #[must_use]
-    pub fn site(&self) -> String {
-        match (&self.module, &self.function, self.module_offset) {
-            (Some(module), Some(function), _) if function.offset == 0 => {
-                format!("{module}!{}", function.name)
-            }
-            (Some(module), Some(function), _) => {
-                format!("{module}!{}+0x{:x}", function.name, function.offset)
-            }
-            (Some(module), None, Some(offset)) => format!("{module}+0x{offset:x}"),
-            _ => format!("0x{}", self.address),
-        }
-    }
-}
 
 /// The kernel stack of a thread.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -142,6 +54,33 @@ impl Stack {
             frames: Vec::new(),
             complete: Err(reason).into(),
             scanned: Vec::new(),
+        }
+    }
+}
+
+/// What of a stack is certain, beside something else that is told of its thread: that it ends early takes nothing from
+/// that.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct CertainStack {
+    /// The innermost frames, none of them found by a scan.
+    pub frames: Vec<Frame>,
+    /// Why there are no more of them; none where the stack was followed to its end.
+    pub ended: Option<String>,
+    /// What the thread is doing, as far as the names of its functions say.
+    pub doing: Option<Doing>,
+}
+
+impl Stack {
+    /// What is certain of it: that many frames at most.
+    #[must_use]
+    pub fn certain(mut self, most: usize) -> CertainStack {
+        let doing = doing(&self.frames);
+        self.frames.truncate(most);
+        CertainStack {
+            frames: self.frames,
+            ended: self.complete.reason().map(ToString::to_string),
+            doing,
         }
     }
 }
@@ -351,7 +290,11 @@ impl<'k, 'd> Stacks<'k, 'd> {
                 known.thread
             ))
         })?;
-        Ok(Registers::at(context.rip.u64(), context.rsp.u64()))
+        let mut registers = Registers::at(context.rip.u64(), context.rsp.u64());
+        for (number, value) in (0..).zip(context.integers.into_iter().flatten()) {
+            registers.set(number, value);
+        }
+        Ok(registers)
     }
 
     /// Unwinds from a frame to the thread's beginning, or to user mode.

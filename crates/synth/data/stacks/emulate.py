@@ -28,7 +28,8 @@ DATA = 0x7FF0_3000_0000
 machine.mem_map(DATA, 0x1000)
 for number in range(64):
     machine.mem_write(DATA + number * 8, (number * 3 + 1).to_bytes(8, "little"))
-sp = TOP - 0x28
+# Above it are what a thread keeps of its processor, and the trap frame of its system call.
+sp = TOP - 0x500
 machine.reg_write(UC_X86_REG_RSP, sp - 8)  # whose return address is zero: the first function of a thread
 machine.reg_write(UC_X86_REG_RCX, DATA)
 for number, name in enumerate(SAVED):
@@ -59,6 +60,8 @@ json.dump(
         "base": BASE,
         "top": TOP,
         "sp": sp,
+        "entry": TOP - 0x508,
+        "caller_rbp": 0x1111_0001,
         "registers": {name: machine.reg_read(globals()["UC_X86_REG_" + name.upper()]) for name in SAVED},
         "calls": [{"returns_to": pc - BASE, "sp": at} for pc, at in reversed(calls)],
         "stack": bytes(machine.mem_read(sp, TOP - sp)).hex(),

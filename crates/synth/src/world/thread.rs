@@ -233,6 +233,7 @@ impl World {
             at => at,
         };
         self.point(at, KTHREAD, "KernelStack", current);
+        self.point(at, KTHREAD, "TrapFrame", thread.trap_frame);
     }
 
     fn write_executive_part(&mut self, thread: &Thread) {

@@ -312,6 +312,9 @@ pub struct Thread {
     /// `KernelStack`, where its switch frame is; NULL for anywhere on the stack.
     #[serde(skip)]
     pub kernel_stack: Va,
+    /// `TrapFrame`.
+    #[serde(skip)]
+    pub trap_frame: Va,
 }
 
 /// What a port is to its connection.

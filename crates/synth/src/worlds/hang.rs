@@ -194,7 +194,7 @@ pub fn row_to_driver(kernel: &str) -> (Scene, stacks::SwitchedOut) {
     let owner = stage.thread(lsass, "owner");
     let mutant = stage.world.mutant(owner);
     stage.wait_on(threads[1], mutant);
-    let stack = stacks::switch_out(&mut stage.world, owner);
+    let stack = stacks::switch_out(&mut stage.world, owner, stacks::Entry::User);
     (stage.finish(), stack)
 }
 

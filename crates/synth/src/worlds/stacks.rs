@@ -29,6 +29,27 @@ pub struct Call {
     pub returns_to: Va,
 }
 
+/// Where the thread began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// In the kernel: its first function returns to nothing.
+    Kernel,
+    /// In user mode: its first function was called by the system call's entry, whose trap frame holds where user mode
+    /// goes on. As `KiSystemCall64` does, that keeps the trap frame 80 bytes below rbp; the thread names it as well.
+    User,
+}
+
+/// Where the system call's entry goes on, from the start of the kernel's code.
+const SYSTEM_CALL: u64 = 0x925;
+/// `InitialStack` is so far below the top of the stack, and the trap frame of a system call right below that.
+const INITIAL_STACK: u64 = 0x250;
+const TRAP_FRAME: u64 = 0x190;
+/// Where user mode goes on, and its stack.
+pub const USER: Call = Call {
+    sp: Va(0x7f_f4a0_f8d8),
+    returns_to: Va(0x7ffe_6f55_2a54),
+};
+
 /// Such a thread.
 #[derive(Clone, Debug)]
 pub struct SwitchedOut {
@@ -42,6 +63,8 @@ pub struct SwitchedOut {
     pub image: Va,
     /// Top of the thread's stack.
     pub stack_base: Va,
+    /// The trap frame of its system call.
+    pub trap_frame: Va,
 }
 
 /// The general world of an x64 kernel, one thread of which was switched out in `shapes.sys`.
@@ -49,13 +72,13 @@ pub struct SwitchedOut {
 /// # Panics
 /// Where the layout extract has no such kernel, or it is none of x64.
 #[must_use]
-pub fn shapes(kernel: &str) -> (Built, SwitchedOut) {
+pub fn shapes(kernel: &str, entry: Entry) -> (Built, SwitchedOut) {
     let mut found = None;
     let built = standard_with(kernel, |world| {
         let mut threads = world.truth.threads.iter();
         let thread = threads.find(|thread| thread.state == WAITING && thread.name.is_empty());
         let thread = thread.expect("a thread").address;
-        found = Some(switch_out(world, thread));
+        found = Some(switch_out(world, thread, entry));
     });
     (built, found.expect("changed"))
 }
@@ -64,7 +87,7 @@ pub fn shapes(kernel: &str) -> (Built, SwitchedOut) {
 ///
 /// # Panics
 /// On a machine other than x64.
-pub fn switch_out(world: &mut World, thread: Va) -> SwitchedOut {
+pub fn switch_out(world: &mut World, thread: Va, entry: Entry) -> SwitchedOut {
     assert_eq!(world.pointer_size(), 8, "code for x64");
     let run: Value = serde_json::from_str(RUN).expect("JSON");
     let number = |value: &Value| value.as_u64().expect("a number");
@@ -78,7 +101,9 @@ pub fn switch_out(world: &mut World, thread: Va) -> SwitchedOut {
     world.module(image, size_of_image(), "shapes.sys");
     write_image(world, image);
     let stack_base = world.truth.thread(thread).stack_base;
+    let trap_frame = Va(stack_base.0 - INITIAL_STACK - TRAP_FRAME);
     let moved = |value: u64| match value {
+        rbp if entry == Entry::User && rbp == number(&run["caller_rbp"]) => trap_frame.0 + 0x80,
         code if (linked..linked + u64::from(size_of_image())).contains(&code) => image.0 + (code - linked),
         stack if (top - 6 * PAGE_SIZE..=top).contains(&stack) => stack_base.0 - (top - stack),
         other => other,
@@ -86,6 +111,24 @@ pub fn switch_out(world: &mut World, thread: Va) -> SwitchedOut {
     let sp = moved(number(&run["sp"]));
     for (at, word) in (0..).zip(words(run["stack"].as_str().expect("bytes"))) {
         world.write_pointer(Va(sp + 8 * at), Va(moved(word)));
+    }
+    let mut calls: Vec<Call> = run["calls"]
+        .as_array()
+        .expect("calls")
+        .iter()
+        .map(|call| Call {
+            sp: Va(moved(number(&call["sp"]))),
+            returns_to: image + number(&call["returns_to"]),
+        })
+        .collect();
+    if entry == Entry::User {
+        let caller = Call {
+            sp: Va(moved(number(&run["entry"])) + 8),
+            returns_to: world.code(SYSTEM_CALL),
+        };
+        world.write_pointer(Va(caller.sp.0 - 8), caller.returns_to);
+        write_trap_frame(world, thread, trap_frame);
+        calls.push(caller);
     }
     // The frame of KiSwapContext ends with its return address, which halt's caller pushed: it saves all registers
     // that a caller expects back (`Ex*` of the SDK's ksamd64.inc); below it is what a switch leaves (`Sw*`).
@@ -108,21 +151,31 @@ pub fn switch_out(world: &mut World, thread: Va) -> SwitchedOut {
     let code = world.code(SWAP_CONTEXT + 0x76);
     world.write_pointer(current + 0x38, code);
     world.thread_mut(thread).kernel_stack = current;
-    let calls = run["calls"].as_array().expect("calls").iter();
-    let calls = calls.map(|call| Call {
-        sp: Va(moved(number(&call["sp"]))),
-        returns_to: image + number(&call["returns_to"]),
-    });
     SwitchedOut {
         thread,
         switch: Call {
             sp: inner,
             returns_to: code,
         },
-        calls: calls.collect(),
+        calls,
         image,
         stack_base,
+        trap_frame,
     }
+}
+
+/// `_KTRAP_FRAME` of all x64 kernels (the SDK's ksamd64.inc and their symbols): Rip 168, SegCs 170, Rsp 180, SegSs 188.
+fn write_trap_frame(world: &mut World, thread: Va, at: Va) {
+    world.memory.touch(at, TRAP_FRAME);
+    for (by, value) in [
+        (0x168, USER.returns_to.0),
+        (0x170, 0x33),
+        (0x180, USER.sp.0),
+        (0x188, 0x2b),
+    ] {
+        world.write_pointer(at + by, Va(value));
+    }
+    world.thread_mut(thread).trap_frame = at;
 }
 
 /// The PDB of a kernel that has `KiSwapContext` where the stacks have it.

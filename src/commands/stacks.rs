@@ -1,0 +1,224 @@
+//! `stacks`: the kernel stacks of all threads, as the debugger's `!stacks`, `!uniqstack` and `!findstack` show them.
+
+use alpc::report::stacks::{self, Grouping, StackGroup, StackGroups, ThreadStack};
+use alpc::stack::Frame;
+use alpc::{Kernel, Value};
+use clap::Args;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::commands::{Category, Spec, Verb, open_kernel};
+use crate::options::Options;
+use crate::output::answer::Answer;
+use crate::output::records::Records;
+use crate::output::schema::Shape;
+use crate::output::table::{Table, of};
+use crate::selector;
+use crate::session::Session;
+use crate::text::marked::{Cell, Look, Text, text};
+use crate::text::rows::{Rows, or_question};
+use crate::text::{escape, time};
+
+/// The kernel stacks of all threads, one line each, or grouped by what is alike (!stacks, !uniqstack)
+#[derive(Clone, Debug, Args)]
+pub struct StacksArgs {
+    /// Only the threads of this process: its address (_EPROCESS), pid:N or image name
+    #[arg(value_name = "PROCESS")]
+    pub process: Option<String>,
+
+    /// Threads in the same functions together, the most first
+    #[arg(long)]
+    pub group: bool,
+
+    /// Only threads in a function whose name has this in it, as nt!NtRead or afd
+    #[arg(long, value_name = "TEXT")]
+    pub find: Option<String>,
+}
+
+impl StacksArgs {
+    /// What is known of it.
+    pub const SPEC: Spec = Spec {
+        category: Category::System,
+        switches: &[],
+        shape: Shape {
+            name: "stacks",
+            results: &[of::<AllStacks>, of::<StackGroups>],
+            tables: &[TABLE, GROUPS],
+            whole: &[],
+        },
+    };
+}
+
+/// The stacks of all threads.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+struct AllStacks {
+    /// The threads, process by process.
+    threads: Vec<ThreadStack>,
+    /// Set when some threads may be missing.
+    complete: Value<()>,
+}
+
+/// The rows.
+pub const TABLE: Table = Table {
+    record: "thread-stack",
+    option: None,
+    row: of::<ThreadStack>,
+    rest: (of::<AllStacks>, Some("threads")),
+};
+
+/// The rows of groups.
+pub const GROUPS: Table = Table {
+    record: "stack-group",
+    option: Some("group"),
+    row: of::<StackGroup>,
+    rest: (of::<StackGroups>, Some("groups")),
+};
+
+impl Verb for StacksArgs {
+    fn table(&self) -> Option<Table> {
+        Some(if self.group { GROUPS } else { TABLE })
+    }
+
+    fn fill(
+        &self,
+        options: &Options,
+        session: &Session,
+        records: &mut Records<'_>,
+    ) -> anyhow::Result<Answer> {
+        let kernel = open_kernel(options, session, records)?;
+        let process = self.process.as_deref();
+        let process = process
+            .map(|token| selector::process(&kernel, token))
+            .transpose()?;
+        let wanted = |thread: &ThreadStack| {
+            let find = self.find.as_deref();
+            find.is_none_or(|find| stacks::has(&thread.stack, find))
+        };
+        if self.group {
+            return self.groups(&kernel, process, records);
+        }
+        let complete = stacks::each(&kernel, process, |thread| {
+            if !wanted(&thread) {
+                return Ok(());
+            }
+            records.row(TABLE.record, &thread, |thread| line(thread, options.verbose))
+        })?;
+        let record = AllStacks {
+            threads: Vec::new(),
+            complete,
+        };
+        let mut end = Rows::new(0, kernel.addr(kernel.base()).digits());
+        end.end_of_list(&record.complete);
+        Ok(Answer::of(&record)?
+            .with_records_in(crate::output::answer::Place::Member("threads"))
+            .with_text(end.finish())
+            .served_by(&kernel))
+    }
+
+    fn named(&self) -> Vec<String> {
+        self.process.iter().chain(&self.find).cloned().collect()
+    }
+}
+
+impl StacksArgs {
+    fn groups(
+        &self,
+        kernel: &Kernel<'_>,
+        process: Option<kdump::Gva>,
+        records: &mut Records<'_>,
+    ) -> anyhow::Result<Answer> {
+        let mut grouping = Grouping::default();
+        let complete = stacks::each(kernel, process, |thread| {
+            let find = self.find.as_deref();
+            if find.is_none_or(|find| stacks::has(&thread.stack, find)) {
+                grouping.add(&thread);
+            }
+            Ok::<(), anyhow::Error>(())
+        })?;
+        let mut all = grouping.finish(complete);
+        for group in all.groups.drain(..) {
+            records.row(GROUPS.record, &group, self::group)?;
+        }
+        let mut end = Rows::new(0, kernel.addr(kernel.base()).digits());
+        end.end_of_list(&all.complete);
+        Ok(Answer::of(&all)?
+            .with_records_in(crate::output::answer::Place::Member("groups"))
+            .with_text(end.finish())
+            .served_by(kernel))
+    }
+}
+
+/// One line, or with `all` one for each frame as well.
+fn line(thread: &ThreadStack, all: bool) -> Text {
+    let id = |value: &Value<u64>| or_question(value, |id| format!("{id:04x}"));
+    let state = or_question(&thread.state, |state| match state.name() {
+        Some(name) => name.to_owned(),
+        None => format!("0x{:02X}", state.0),
+    });
+    let waited = match &thread.waited {
+        Value::Known(Some(span)) => format!("  {}", time::lasted(*span)),
+        _ => String::new(),
+    };
+    let place = match (&thread.doing, thread.stack.frames.first()) {
+        (Some(doing), _) => Text::from(escape::text(&doing.site)),
+        (None, Some(frame)) => Text::from(escape::text(&frame.site())),
+        (None, None) => Text::from(Cell::unreadable("?")),
+    };
+    let words = thread.doing.as_ref().and_then(|doing| doing.words);
+    let words = words.map(|words| format!(", {words}")).unwrap_or_default();
+    let mut text = text!(
+        "{}.{}  {}  {}  {state}{waited}  {place}{words}\n",
+        id(&thread.process_id),
+        id(&thread.thread_id),
+        or_question(&thread.process.image, |image| escape::text(image)),
+        thread.thread,
+    );
+    if all {
+        for frame in &thread.stack.frames {
+            text.push(text!("    {}\n", site(frame)));
+        }
+        if let Value::Missing(reason) = &thread.stack.complete {
+            let reason = escape::text(&reason.to_string());
+            text.push(text!("    {} {reason}\n", Cell::unreadable("?")));
+        }
+    }
+    text
+}
+
+fn site(frame: &Frame) -> Text {
+    text!(
+        "{} {}",
+        escape::text(&frame.site()),
+        Cell::new(Look::Proven, format!("[{}]", frame.found.name()))
+    )
+}
+
+fn group(group: &StackGroup) -> Text {
+    let waited = match group.longest_wait {
+        Some(span) => format!(", the longest for {}", time::lasted(span)),
+        None => String::new(),
+    };
+    let count = |(image, count): (&String, &usize)| format!("{} {count}", escape::text(image));
+    let processes: Vec<String> = group.processes.iter().map(count).collect();
+    let threads = if group.threads == 1 { "thread" } else { "threads" };
+    let mut text = Text::all(
+        Look::Heading,
+        format!("{} {threads}{waited}: {}", group.threads, processes.join(", ")),
+    );
+    text.push("\n");
+    for function in &group.functions {
+        text.push(format!("    {}\n", escape::text(function)));
+    }
+    if let Value::Missing(reason) = &group.complete {
+        let reason = escape::text(&reason.to_string());
+        text.push(text!("    {} {reason}\n", Cell::unreadable("?")));
+    }
+    let samples: Vec<String> = group.samples.iter().map(ToString::to_string).collect();
+    let more = if group.threads > group.samples.len() {
+        " ..."
+    } else {
+        ""
+    };
+    text.push(format!("  such as {}{more}\n\n", samples.join(" ")));
+    text
+}
