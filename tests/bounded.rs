@@ -42,7 +42,7 @@ const BOMBS: [Bomb; 12] = [
     ("one wait list", bombs::one_wait_list),
 ];
 
-const LINES: [&str; 23] = [
+const LINES: [&str; 25] = [
     "info",
     "ports",
     "ports --orphans",
@@ -52,6 +52,8 @@ const LINES: [&str; 23] = [
     "processes",
     "process pid:4",
     "threads",
+    "stacks",
+    "stacks --group",
     "thread tid:0x8",
     "modules",
     "global -v",

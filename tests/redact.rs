@@ -84,6 +84,8 @@ fn commands(world: &Built) -> Vec<String> {
         "processes",
         "processes -v",
         "threads",
+        "stacks",
+        "stacks --group",
         "threads --waiting",
         "modules",
         "handles",

@@ -3,7 +3,7 @@
 use alpc::port::receiver::Receivers;
 use alpc::port::waiter::ThreadRecord;
 use alpc::report::stacks::modules;
-use alpc::stack::{CertainStack, Frame, Stack, Stacks};
+use alpc::stack::{Frame, Stack, Stacks};
 use alpc::{Kernel, Value};
 use clap::Args;
 use schemars::JsonSchema;
@@ -96,20 +96,16 @@ fn view(kernel: &Kernel<'_>, record: &StackRecord) -> Text {
 }
 
 /// The rows of what is certain of a stack, as the debugger has them.
-pub fn certain(rows: &mut Rows, is_narrow: bool, stack: &CertainStack) {
-    columns(rows, &stack.frames, is_narrow, stack.ended.is_none(), nothing);
-    if let Some(reason) = &stack.ended {
-        ended(rows, reason);
-    }
+pub fn certain(rows: &mut Rows, is_narrow: bool, frames: &[Frame], complete: &Value<()>) {
+    columns(rows, frames, is_narrow, complete.reason().is_none(), nothing);
+    ended(rows, complete);
 }
 
 /// The rows of a stack: the debugger's columns, and behind each frame how it was found.
 fn lines(rows: &mut Rows, is_narrow: bool, stack: &Stack) {
     let whole = stack.complete.reason().is_none();
     columns(rows, &stack.frames, is_narrow, whole, found);
-    if let Value::Missing(reason) = &stack.complete {
-        ended(rows, &reason.to_string());
-    }
+    ended(rows, &stack.complete);
     if stack.scanned.is_empty() {
         return;
     }
@@ -120,10 +116,12 @@ fn lines(rows: &mut Rows, is_narrow: bool, stack: &Stack) {
     }
 }
 
-fn ended(rows: &mut Rows, reason: &str) {
-    let unknown = Cell::unreadable("?");
-    let reason = escape::text(reason);
-    rows.line(text!("{unknown} the stack cannot be followed further: {reason}"));
+fn ended(rows: &mut Rows, complete: &Value<()>) {
+    if let Value::Missing(reason) = complete {
+        let unknown = Cell::unreadable("?");
+        let reason = escape::text(&reason.to_string());
+        rows.line(text!("{unknown} the stack cannot be followed further: {reason}"));
+    }
 }
 
 fn columns(rows: &mut Rows, frames: &[Frame], is_narrow: bool, whole: bool, behind: Behind) {

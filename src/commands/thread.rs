@@ -4,7 +4,7 @@ use alpc::port::receiver::Receivers;
 use alpc::port::waiter::{AlpcWait, ThreadRecord};
 use alpc::process::ProcessRef;
 use alpc::process::thread_details::{Irps, ThreadDetails};
-use alpc::stack::{CertainStack, Stacks};
+use alpc::stack::{Frame, Stacks};
 use alpc::{Kernel, Value};
 use clap::Args;
 use kdump::Gva;
@@ -94,7 +94,17 @@ struct ThreadInFull {
     thread: ThreadRecord,
     /// Its kernel stack, as far as it is certain; none where nothing of it is. `stack` shows what else lies there.
     #[serde(skip_serializing_if = "Option::is_none")]
-    stack: Option<CertainStack>,
+    stack: Option<ThreadStack>,
+}
+
+/// What is certain of a thread's stack.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "StackInThread")]
+struct ThreadStack {
+    /// The frames, the innermost first, none of them found by a scan.
+    frames: Vec<Frame>,
+    /// Set where the walk ended before the thread's first function, or before user mode.
+    complete: Value<()>,
 }
 
 /// A switch frame alone says nothing that every thread's stack does not.
@@ -103,7 +113,10 @@ const TELLING: usize = 2;
 fn in_full(kernel: &Kernel<'_>, receivers: &Receivers, address: Gva) -> ThreadInFull {
     let stack = alpc::report::stacks::modules(kernel).ok().map(|modules| {
         let stack = Stacks::new(kernel, &modules).of(address);
-        stack.certain(usize::MAX)
+        ThreadStack {
+            frames: stack.frames,
+            complete: stack.complete,
+        }
     });
     ThreadInFull {
         thread: receivers.thread_in_full(kernel, address),
@@ -130,7 +143,8 @@ fn text(in_full: &ThreadInFull) -> Text {
         detail_lines(&mut rows, details);
     }
     if let Some(stack) = &in_full.stack {
-        super::stack::certain(&mut rows, record.address.digits() == 8, stack);
+        let is_narrow = record.address.digits() == 8;
+        super::stack::certain(&mut rows, is_narrow, &stack.frames, &stack.complete);
     }
     rows.finish()
 }
