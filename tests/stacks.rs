@@ -87,6 +87,39 @@ fn a_system_call_leads_to_user_mode_by_its_trap_frame() {
     }
 }
 
+/// The function that a call was made in, as the linker lists it.
+fn site(scene: &SwitchedOut, call: stacks::Call) -> String {
+    let rva = call.returns_to.0 - scene.image.0;
+    // A call can be the last instruction of its function.
+    let functions = stacks::functions();
+    let (at, name) = functions.iter().rev().find(|(at, _)| *at < rva).unwrap();
+    format!("{name}+0x{:x}", rva - at)
+}
+
+#[test]
+fn modules_are_named_by_their_own_symbols() {
+    let (built, scene) = stacks::shapes("win10-1809-x64", Entry::Kernel);
+    let sample = Sample::of(built);
+    sample.write_symbols("shapes.pdb", &stacks::pdb_of_shapes());
+    let run = stack(&sample, &scene, &[]);
+    for call in &scene.calls {
+        let site = format!(" shapes!{} [", site(&scene, *call));
+        assert!(run.stdout.contains(&site), "{site}: {}", run.stdout);
+    }
+    // Symbols of another build name nothing.
+    let (built, scene) = stacks::shapes("win11-22h2-x64", Entry::Kernel);
+    let mut forged = built.clone();
+    let rsds = (0..0x1000).find(|at| built.memory.read(scene.image + 0x2000 + *at, 4) == b"RSDS");
+    forged
+        .memory
+        .write(scene.image + 0x2000 + rsds.unwrap() + 4, b"another");
+    let sample = Sample::of(forged);
+    sample.write_symbols("shapes.pdb", &stacks::pdb_of_shapes());
+    let run = stack(&sample, &scene, &[]);
+    assert!(!run.stdout.contains("shapes!medium"), "{}", run.stdout);
+    assert!(run.stdout.contains("shapes!saves+"), "{}", run.stdout);
+}
+
 #[test]
 fn the_rows_are_the_debugger_s() {
     let (built, scene) = stacks::shapes("win10-1809-x64", Entry::Kernel);
@@ -108,7 +141,11 @@ fn the_rows_are_the_debugger_s() {
         assert!(row.starts_with(&begin), "{row}: {begin}");
         let site = match number {
             0 => "nt!KiSwapContext+0x76 [switch-frame]".to_owned(),
-            _ => format!("shapes+0x{:x}", call.returns_to.0 - scene.image.0),
+            // Two of the functions are exported; the others have no name without the module's PDB.
+            _ => match site(&scene, **call) {
+                name if name.starts_with("saves+") || name.starts_with("last+") => format!("shapes!{name} ["),
+                _ => format!("shapes+0x{:x} [", call.returns_to.0 - scene.image.0),
+            },
         };
         assert!(row[begin.len()..].starts_with(&site), "{row}");
     }
@@ -159,7 +196,7 @@ fn no_missing_page_makes_a_frame_wrong() {
 fn forged_unwind_data_costs_nothing() {
     let (built, scene) = stacks::shapes("win11-22h2-x64", Entry::Kernel);
     let limit = scene.stack_base.0 - 6 * PAGE;
-    for at in (0x2000..0x20d8).chain(0x4000..0x4090).step_by(3) {
+    for at in (0x20e0..0x2184).chain(0x4000..0x409c).step_by(3) {
         let mut built: Built = built.clone();
         let place = scene.image + at;
         let byte = built.memory.read(place, 1)[0];
@@ -180,7 +217,7 @@ fn the_end_of_a_chain_says_where_it_is() {
     let (scene, stack) = hang::row_to_driver("win10-1809-x64");
     let sample = Sample::of(scene.built);
     sample.write_pdb(&stacks::pdb(&sample.world));
-    let inner = format!("shapes+0x{:x}", stack.calls[0].returns_to.0 - stack.image.0);
+    let inner = format!("shapes!{}", site(&stack, stack.calls[0]));
     let thread = format!("{:016x}", stack.thread.0);
     for command in [&["hang"][..], &["chain", &thread]] {
         let run = sample.run(command);

@@ -301,7 +301,7 @@ impl Table {
 const PACK: &str = "PACK";
 
 /// What is asked of a whole system.
-const WHOLE_SYSTEM: [&str; 27] = [
+const WHOLE_SYSTEM: [&str; 29] = [
     "hang",
     "hang -v",
     "hang --longer-than 1s",

@@ -65,7 +65,12 @@ impl Sample {
 
     /// Writes another PDB in the place of the kernel's.
     pub fn write_pdb(&self, bytes: &[u8]) {
-        fs::write(self.folder.path().join("kernel.pdb"), bytes).unwrap();
+        self.write_symbols("kernel.pdb", bytes);
+    }
+
+    /// Writes a file of symbols beside the dump.
+    pub fn write_symbols(&self, name: &str, bytes: &[u8]) {
+        fs::write(self.folder.path().join(name), bytes).unwrap();
     }
 
     /// Writes the dump anew, as another kind.

@@ -2,6 +2,7 @@
 
 pub mod addresses;
 mod error;
+pub mod names;
 pub mod own;
 mod symbols;
 
@@ -12,7 +13,6 @@ use crate::port::contract::CONTRACT;
 use kdump::{Dump, Gva, KernelImage, KernelImageError};
 use ntkernel::Kernel;
 use ntkernel::image::contract;
-use ntkernel::image::names::Names;
 use ntlayout::{Certainty, Found, Guid, Identity, Layout, Place, SymbolTable, Table};
 
 pub use self::error::SystemError;
@@ -47,6 +47,8 @@ pub struct System {
     layout: OnceLock<Result<Resolved, SystemError>>,
     /// All of the kernel's own symbols, where the first lack types and a whole type was asked for.
     own: OnceLock<Vec<Table>>,
+    /// Symbols of other modules, by which those are named that their stacks go through.
+    modules: names::Modules,
     /// Searches that were made, which take longer than most walks.
     #[cfg(test)]
     searches: std::sync::atomic::AtomicU32,
@@ -78,6 +80,7 @@ impl System {
             dump,
             image: OnceLock::new(),
             own: OnceLock::new(),
+            modules: names::Modules::default(),
             chosen: OnceLock::new(),
             layout: OnceLock::new(),
             #[cfg(test)]
@@ -286,13 +289,6 @@ impl System {
         }
     }
 
-    /// The table of exactly the kernel in the dump, if that is in use: another build's would name other functions.
-    fn own_table(&self) -> Option<&dyn SymbolTable> {
-        let wanted = Self::wanted(self.image().ok()?)?;
-        let table = self.table().ok()?;
-        table.belongs_to(wanted.guid, wanted.age).then_some(table)
-    }
-
     /// The tables that whole types are looked for in: that in use; where it lacks types, all of the kernel's own.
     ///
     /// # Errors
@@ -433,12 +429,5 @@ mod tests {
         assert_eq!(searches(&whole), (3, vec![None; 3]));
         let cut = &whole[..whole.len() - 20 * 4096];
         assert_eq!(searches(cut), (3, vec![Some("no-kernel-image"); 3]));
-    }
-}
-
-/// Names of the kernel's functions, by its own symbols.
-impl Names for System {
-    fn nearest(&self, rva: u32) -> Option<(String, u32)> {
-        self.own_table()?.nearest(rva).ok()?
     }
 }

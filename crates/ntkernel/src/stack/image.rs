@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use kdump::Gva;
+use kdump::{Gva, Rsds};
 
 use crate::image::kernel::{Kernel, offset};
 use crate::image::reason::Unreadable;
@@ -54,6 +54,7 @@ pub struct Image {
     sections: Vec<Section>,
     directories: [(u32, u32); 4],
     exports: OnceCell<Read<Vec<(u32, String)>>>,
+    codeview: OnceCell<Option<Rsds>>,
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u16> {
@@ -133,6 +134,7 @@ impl Image {
             sections,
             directories,
             exports: OnceCell::new(),
+            codeview: OnceCell::new(),
         })
     }
 
@@ -140,6 +142,15 @@ impl Image {
     #[must_use]
     pub fn base(&self) -> Gva {
         self.base
+    }
+
+    /// Which PDB it was linked with, where its debug directory is in the dump; of drivers it often is not.
+    pub fn codeview(&self, kernel: &Kernel<'_>) -> Option<&Rsds> {
+        let codeview = self.codeview.get_or_init(|| {
+            let image = kdump::image_at(&kernel.space().cursor(), self.base).ok()?;
+            image.codeview
+        });
+        codeview.as_ref()
     }
 
     /// Whether it is for x64.

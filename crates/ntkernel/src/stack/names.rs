@@ -34,11 +34,14 @@ pub(super) fn function(
     first: Option<u32>,
 ) -> Option<Function> {
     let is_kernel = image.base() == kernel.base();
-    let nearest = |rva| match kernel
-        .names()
-        .filter(|_| is_kernel)
-        .and_then(|names| names.nearest(rva))
-    {
+    let by_symbols = |rva| {
+        let names = kernel.names()?;
+        match is_kernel {
+            true => names.nearest(rva),
+            false => names.nearest_in(image.codeview(kernel)?, rva),
+        }
+    };
+    let nearest = |rva| match by_symbols(rva) {
         Some((name, at)) => Some((undecorated(&name).to_owned(), at, false)),
         None => {
             let (name, at) = image.export(kernel, rva).ok()??;

@@ -17,13 +17,12 @@ pub(super) fn follows_a_call(kernel: &Kernel<'_>, image: &Image, rva: u32) -> Op
 
 /// Whether an instruction of the kinds `call rel32` (E8) and `call r/m64` (FF /2) ends where the bytes do.
 fn ends_in_a_call(bytes: &[u8; CALL]) -> bool {
-    if bytes[CALL - 5] == 0xe8 {
+    if let [_, _, 0xe8, ..] = bytes {
         return true;
     }
     // The opcode, the ModRM byte with 2 in its middle, an SIB byte and a displacement as ModRM says.
-    (2..=CALL).any(|length| {
-        let code = &bytes[CALL - length..];
-        let [0xff, modrm, rest @ ..] = code else {
+    (0..CALL).any(|from| {
+        let Some([0xff, modrm, rest @ ..]) = bytes.get(from..) else {
             return false;
         };
         if modrm >> 3 & 7 != 2 {

@@ -250,7 +250,7 @@ impl<'k, 'd> Stacks<'k, 'd> {
         const CALLER: u64 = 0x138;
         let current = known.current;
         let is_on_stack = known.segments.iter().any(|segment| segment.holds(current));
-        if !is_on_stack || current % 8 != 0 {
+        if !is_on_stack || !current.is_multiple_of(8) {
             return Err(Unreadable::Implausible(why!(
                 "the stack pointer of the thread {} is not on its stack",
                 known.thread
@@ -373,7 +373,7 @@ impl<'k, 'd> Stacks<'k, 'd> {
             Some(inner) => inner < segment,
             None => true,
         });
-        if goes_up && sp % 8 == 0 {
+        if goes_up && sp.is_multiple_of(8) {
             Ok(())
         } else {
             Err(Unreadable::Implausible(why!(
@@ -438,7 +438,7 @@ impl<'k, 'd> Stacks<'k, 'd> {
         }
         let current = known.current;
         let holds = |at: u64| known.segments.iter().any(|segment| segment.holds(at));
-        if !holds(current) || current % 4 != 0 {
+        if !holds(current) || !current.is_multiple_of(4) {
             return Err(Unreadable::Implausible(why!(
                 "the stack pointer of the thread {} is not on its stack",
                 known.thread

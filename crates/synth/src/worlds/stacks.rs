@@ -3,6 +3,8 @@
 //! The functions are real code, compiled for Windows; their stack is what an emulator left that ran them, and the frames
 //! are the calls that it saw (`data/stacks/README.md`). No unwind data is read or applied here.
 
+use std::io::Read as _;
+
 use serde_json::Value;
 
 use super::standard_with;
@@ -12,6 +14,8 @@ use crate::pdb::{Pdb, Public};
 use crate::world::{Built, World};
 
 const IMAGE: &[u8] = include_bytes!("../../data/stacks/shapes-x64.sys");
+const PDB: &[u8] = include_bytes!("../../data/stacks/shapes-x64.pdb.xz");
+const MAP: &str = include_str!("../../data/stacks/shapes-x64.map");
 const RUN: &str = include_str!("../../data/stacks/shapes-x64.json");
 
 /// `KTHREAD_STATE`: waiting.
@@ -176,6 +180,36 @@ fn write_trap_frame(world: &mut World, thread: Va, at: Va) {
         world.write_pointer(at + by, Va(value));
     }
     world.thread_mut(thread).trap_frame = at;
+}
+
+/// The PDB of `shapes.sys`, as the linker wrote it.
+#[must_use]
+pub fn pdb_of_shapes() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    lzma_rust2::XzReader::new(PDB, false)
+        .read_to_end(&mut bytes)
+        .expect("xz");
+    bytes
+}
+
+/// Functions of `shapes.sys` by RVA, as the linker listed them.
+#[must_use]
+pub fn functions() -> Vec<(u64, &'static str)> {
+    let code = MAP
+        .lines()
+        .filter(|line| line.starts_with(" 0001:") && line.contains(".o"));
+    code.map(|line| {
+        let mut words = line.split_whitespace();
+        let offset = words
+            .next()
+            .expect("an address")
+            .rsplit(':')
+            .next()
+            .expect("an offset");
+        let offset = u64::from_str_radix(offset, 16).expect("hex");
+        (0x1000 + offset, words.next().expect("a name"))
+    })
+    .collect()
 }
 
 /// The PDB of a kernel that has `KiSwapContext` where the stacks have it.
