@@ -65,8 +65,8 @@ u64 handmade(u64 n, u64 *out);
 u64 last(u64 n, u64 *out) { sink = n; halt(); return n; }
 
 u64 entry(u64 *out) {
-  table[0] = saves; table[1] = plain; table[2] = dynamic; table[3] = medium; table[4] = vectors;
-  table[5] = dynamic_saves; table[6] = twice; table[7] = twice; table[8] = large; table[9] = ends_in_a_call;
+  table[0] = ends_in_a_call; table[1] = saves; table[2] = plain; table[3] = dynamic; table[4] = medium;
+  table[5] = vectors; table[6] = dynamic_saves; table[7] = twice; table[8] = twice; table[9] = large;
   table[10] = handmade; table[11] = saves; table[12] = last;
   return table[0](1, out);
 }

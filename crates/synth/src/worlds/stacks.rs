@@ -14,6 +14,7 @@ use crate::pdb::{Pdb, Public};
 use crate::world::{Built, World};
 
 const IMAGE: &[u8] = include_bytes!("../../data/stacks/shapes-x64.sys");
+const STEPS: &[u8] = include_bytes!("../../data/stacks/steps-x64.json.xz");
 const PDB: &[u8] = include_bytes!("../../data/stacks/shapes-x64.pdb.xz");
 const MAP: &str = include_str!("../../data/stacks/shapes-x64.map");
 const RUN: &str = include_str!("../../data/stacks/shapes-x64.json");
@@ -180,6 +181,79 @@ fn write_trap_frame(world: &mut World, thread: Va, at: Va) {
         world.write_pointer(at + by, Va(value));
     }
     world.thread_mut(thread).trap_frame = at;
+}
+
+/// The thread before one instruction.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Where it is.
+    pub rip: Va,
+    /// The integer registers in the order of their numbers.
+    pub registers: [u64; 16],
+    /// The calls that have not returned, the innermost first.
+    pub calls: Vec<Call>,
+    /// What lies on the stack, from its limit on.
+    pub stack: Vec<u8>,
+}
+
+/// Every instruction of the run, on the way to where the thread halted and back out again, as the thread `out` has it.
+///
+/// # Panics
+/// Where the recorded run is not one.
+#[must_use]
+pub fn steps(out: &SwitchedOut) -> Vec<Step> {
+    let mut text = String::new();
+    lzma_rust2::XzReader::new(STEPS, false)
+        .read_to_string(&mut text)
+        .expect("xz");
+    let run: Value = serde_json::from_str(&text).expect("JSON");
+    let number = |value: &Value| value.as_u64().expect("a number");
+    let (linked, top, size) = (number(&run["base"]), number(&run["top"]), number(&run["size"]));
+    let moved = |value: u64| match value {
+        code if (linked..linked + u64::from(size_of_image())).contains(&code) => {
+            out.image.0 + (code - linked)
+        }
+        stack if (top - size..=top).contains(&stack) => out.stack_base.0 - (top - stack),
+        other => other,
+    };
+    let mut stack = vec![0; usize::try_from(size).expect("small")];
+    let mut all = Vec::new();
+    for step in run["steps"].as_array().expect("steps") {
+        let registers: Vec<u64> = step["registers"]
+            .as_array()
+            .expect("registers")
+            .iter()
+            .map(number)
+            .collect();
+        let calls = step["calls"].as_array().expect("calls").iter();
+        let calls = calls.map(|call| Call {
+            sp: Va(moved(number(&call[1]))),
+            returns_to: out.image + number(&call[0]),
+        });
+        all.push(Step {
+            rip: out.image + number(&step["rip"]),
+            registers: std::array::from_fn(|register| moved(registers[register])),
+            calls: calls.collect(),
+            // Whole words are what is moved.
+            stack: words_of(&stack)
+                .flat_map(|word| moved(word).to_le_bytes())
+                .collect(),
+        });
+        for write in step["wrote"].as_array().expect("writes") {
+            let at = usize::try_from(number(&write[0]) - (top - size)).expect("small");
+            let hex = write[1].as_str().expect("bytes");
+            for (place, byte) in (at..).zip((0..hex.len() / 2).map(|byte| &hex[2 * byte..2 * byte + 2])) {
+                stack[place] = u8::from_str_radix(byte, 16).expect("hex");
+            }
+        }
+    }
+    all
+}
+
+fn words_of(bytes: &[u8]) -> impl Iterator<Item = u64> + '_ {
+    bytes
+        .chunks_exact(8)
+        .map(|word| u64::from_le_bytes(word.try_into().expect("eight")))
 }
 
 /// The PDB of `shapes.sys`, as the linker wrote it.
