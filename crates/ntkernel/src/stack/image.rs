@@ -1,6 +1,7 @@
 //! An image in memory, read piece by piece: sections, unwind data, exports.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
 
 use kdump::{Gva, Rsds};
 
@@ -26,6 +27,8 @@ const FUNCTION: u32 = 12;
 /// Names that a module exports at most: ordinals have 16 bits.
 const NAMES: u32 = 0xffff;
 const NAME: usize = 512;
+/// Look-ups that are kept: what is not is searched for again.
+const LOOKED_UP: usize = 1 << 16;
 
 /// An entry of `.pdata`: where a function, or a part of one, begins and ends, and where its unwind data is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +58,8 @@ pub struct Image {
     directories: [(u32, u32); 4],
     exports: OnceCell<Read<Vec<(u32, String)>>>,
     codeview: OnceCell<Option<Rsds>>,
+    /// Entries of `.pdata` that were looked up, by what for: threads wait at the same places.
+    functions: RefCell<HashMap<u32, Option<RuntimeFunction>>>,
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u16> {
@@ -135,6 +140,7 @@ impl Image {
             directories,
             exports: OnceCell::new(),
             codeview: OnceCell::new(),
+            functions: RefCell::default(),
         })
     }
 
@@ -201,6 +207,18 @@ impl Image {
     /// # Errors
     /// The pages of `.pdata` that would tell are not in the dump.
     pub fn function(&self, kernel: &Kernel<'_>, rva: u32) -> Read<Option<RuntimeFunction>> {
+        if let Some(known) = self.functions.borrow().get(&rva) {
+            return Ok(*known);
+        }
+        let found = self.search(kernel, rva)?;
+        let mut functions = self.functions.borrow_mut();
+        if functions.len() < LOOKED_UP {
+            functions.insert(rva, found);
+        }
+        Ok(found)
+    }
+
+    fn search(&self, kernel: &Kernel<'_>, rva: u32) -> Read<Option<RuntimeFunction>> {
         let (table, size) = self.directory(EXCEPTIONS);
         let (mut low, mut high) = (0, size.checked_div(FUNCTION).unwrap_or(0));
         while low < high {

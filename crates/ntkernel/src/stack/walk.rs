@@ -1,7 +1,7 @@
 //! The walk over a thread's kernel stack.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use kdump::{Gva, Machine, PhysicalMemory};
@@ -17,13 +17,15 @@ use crate::process::thread::{self, ThreadState};
 use crate::stack::doing::{Doing, doing};
 use crate::stack::frame::{FoundFrame, Frame};
 use crate::stack::image::Image;
-use crate::stack::names;
+use crate::stack::names::{self, Function};
 use crate::stack::registers::{R12, RBP, RBX, RDI, RSI, Registers};
 use crate::stack::{scan, unwind};
 use crate::why;
 
 /// Frames of one stack: a stack has 24 KiB, an expanded one some more, and a frame takes at least 8 bytes.
 const FRAMES: usize = 1024;
+/// Names of code addresses that are kept: what is not is looked up again.
+const TOLD: usize = 1 << 16;
 /// A kernel stack is not larger, nor all its segments together.
 const STACK: u64 = 1 << 20;
 /// Segments of an expanded stack.
@@ -90,6 +92,8 @@ pub struct Stacks<'k, 'd> {
     kernel: &'k Kernel<'d>,
     modules: &'k Modules,
     images: RefCell<BTreeMap<u64, Rc<Read<Image>>>>,
+    /// What code addresses are called, with whether the pc was precise: threads wait at the same places.
+    told: RefCell<HashMap<(u64, bool), Option<Function>>>,
 }
 
 /// A stretch of memory that a thread's stack is in.
@@ -121,6 +125,7 @@ impl<'k, 'd> Stacks<'k, 'd> {
             kernel,
             modules,
             images: RefCell::default(),
+            told: RefCell::default(),
         }
     }
 
@@ -564,30 +569,45 @@ impl<'k, 'd> Stacks<'k, 'd> {
         Some(Rc::clone(image))
     }
 
+    /// What a code address is called.
+    fn function(&self, pc: u64, is_precise: bool) -> Option<Function> {
+        if let Some(told) = self.told.borrow().get(&(pc, is_precise)) {
+            return told.clone();
+        }
+        let function = self.named(pc, is_precise);
+        let mut told = self.told.borrow_mut();
+        if told.len() < TOLD {
+            told.insert((pc, is_precise), function.clone());
+        }
+        function
+    }
+
+    fn named(&self, pc: u64, is_precise: bool) -> Option<Function> {
+        let image = self.image_of(pc)?;
+        let image = (*image).as_ref().ok()?;
+        // What another module calls its functions tells which module it is.
+        let hides = self
+            .kernel
+            .redaction()
+            .is_some_and(|redaction| redaction.hides_names());
+        if hides && image.base() != self.kernel.base() {
+            return None;
+        }
+        let rva = image.rva(pc)?;
+        // What is called last in a function returns behind it.
+        let inside = rva.saturating_sub(u32::from(!is_precise));
+        let fragment = match image.is_x64() {
+            true => image.function(self.kernel, inside).ok().flatten(),
+            false => None,
+        };
+        let first = fragment.and_then(|one| unwind::first(self.kernel, image, one).ok());
+        names::function(self.kernel, image, rva, fragment, first)
+    }
+
     fn frame(&self, sp: u64, pc: u64, found: FoundFrame, is_precise: bool) -> Frame {
         let at = self.kernel.addr(names::gva(pc));
         let code = self.modules.locate(at);
-        let image = self.image_of(pc);
-        let function = image.as_ref().and_then(|image| {
-            let image = (**image).as_ref().ok()?;
-            // What another module calls its functions tells which module it is.
-            let hides = self
-                .kernel
-                .redaction()
-                .is_some_and(|redaction| redaction.hides_names());
-            if hides && image.base() != self.kernel.base() {
-                return None;
-            }
-            let rva = image.rva(pc)?;
-            // What is called last in a function returns behind it.
-            let inside = rva.saturating_sub(u32::from(!is_precise));
-            let fragment = match image.is_x64() {
-                true => image.function(self.kernel, inside).ok().flatten(),
-                false => None,
-            };
-            let first = fragment.and_then(|one| unwind::first(self.kernel, image, one).ok());
-            names::function(self.kernel, image, rva, fragment, first)
-        });
+        let function = self.function(pc, is_precise);
         Frame {
             child_sp: self.kernel.addr(names::gva(sp)),
             address: at,
