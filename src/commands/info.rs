@@ -244,6 +244,7 @@ fn text(record: &InfoRecord<'_>, header: &Header) -> Text {
         optional(header.number_processors, |count| count.to_string()),
     );
     rows.text("Bug check", bug_check(header));
+    bug_check_parameters(&mut rows, header);
     rows.text("Context", context(header));
     rows.text("DirectoryTableBase", hex(header, header.directory_table_base));
     if let Some(attributes) = header.attributes {
@@ -411,6 +412,20 @@ fn windows(header: &Header) -> String {
     format!("build {}, {flavour}{product}", header.minor_version)
 }
 
+/// What the parameters of the bug check are, where that is known.
+fn bug_check_parameters(rows: &mut Rows, header: &Header) {
+    let Some(bug_check) = header.bug_check else { return };
+    let words = kdump::bug_check_parameters(bug_check.code).unwrap_or_default();
+    for (number, (words, value)) in (1..).zip(words.iter().zip(bug_check.parameters)) {
+        if !words.is_empty() {
+            rows.nested(
+                &format!("Parameter {number}"),
+                format!("{} {words}", hex(header, value)),
+            );
+        }
+    }
+}
+
 fn bug_check(header: &Header) -> String {
     optional(header.bug_check, |bug_check| {
         let parameters: Vec<String> = bug_check
@@ -418,7 +433,8 @@ fn bug_check(header: &Header) -> String {
             .iter()
             .map(|&parameter| hex(header, parameter))
             .collect();
-        format!("0x{:08x} ({})", bug_check.code, parameters.join(", "))
+        let name = bug_check.name.map(|name| format!(" {name}")).unwrap_or_default();
+        format!("0x{:08x}{name} ({})", bug_check.code, parameters.join(", "))
     })
 }
 

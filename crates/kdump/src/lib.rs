@@ -64,5 +64,6 @@ pub use memory::space::{AddressSpace, Gone, Piece, Whereabouts};
 pub use memory::unicode::UnicodeString;
 pub use value::addr::Addr;
 pub use value::address::{Gpa, Gva, Pfn};
+pub use value::bug_check::{name as bug_check_name, parameters as bug_check_parameters};
 pub use value::machine::{BugCheck, ContextRecord, ExceptionRecord, Machine};
 pub use value::time::{FileTime, TimeSpan};

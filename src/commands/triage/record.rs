@@ -147,6 +147,8 @@ impl Problem {
 struct StopCode {
     /// Its code.
     code: u32,
+    /// Its name in Microsoft's reference; none of a code that this does not have.
+    name: Option<&'static str>,
     /// Its parameters in hex, in the digits of the system.
     parameters: [String; 4],
 }
@@ -347,6 +349,7 @@ fn bug_check(header: &Header) -> Option<StopCode> {
     let bug_check = header.bug_check.as_ref()?;
     Some(StopCode {
         code: bug_check.code,
+        name: bug_check.name,
         parameters: bug_check.parameters.map(|value| format!("{value:0digits$x}")),
     })
 }

@@ -11,6 +11,7 @@ use serde::{Serialize, Serializer};
 
 use crate::memory::page::PageRun;
 use crate::value::address::Gva;
+use crate::value::bug_check;
 use crate::value::machine::{BugCheck, ContextRecord, ExceptionRecord, Machine};
 use crate::value::time::{FileTime, TimeSpan};
 use crate::value::{hex, le};
@@ -303,6 +304,7 @@ fn bug_check(raw: &Raw<'_>) -> Option<BugCheck> {
     let code = raw.written_u32(0x38)?;
     Some(BugCheck {
         code,
+        name: bug_check::name(code),
         parameters: [0x40, 0x48, 0x50, 0x58].map(|offset| raw.u64(offset)),
     })
 }

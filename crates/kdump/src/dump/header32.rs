@@ -3,6 +3,7 @@
 use crate::dump::header::{DumpKind, Header, MAX_RUNS32, Raw};
 use crate::memory::page::PageRun;
 use crate::value::address::Gva;
+use crate::value::bug_check;
 use crate::value::le;
 use crate::value::machine::{BugCheck, ContextRecord, ExceptionRecord, Machine};
 use crate::value::time::{FileTime, TimeSpan};
@@ -59,8 +60,10 @@ fn pae_enabled(raw: &Raw<'_>) -> Option<bool> {
 }
 
 fn bug_check(raw: &Raw<'_>) -> Option<BugCheck> {
+    let code = raw.written_u32(0x28)?;
     Some(BugCheck {
-        code: raw.written_u32(0x28)?,
+        code,
+        name: bug_check::name(code),
         parameters: [0x2c, 0x30, 0x34, 0x38].map(|offset| raw.u32(offset).into()),
     })
 }

@@ -56,6 +56,8 @@ impl Serialize for Machine {
 pub struct BugCheck {
     /// The code: 0x7e for `SYSTEM_THREAD_EXCEPTION_NOT_HANDLED`, for example.
     pub code: u32,
+    /// Its name in Microsoft's reference; none of a code that this does not have.
+    pub name: Option<&'static str>,
     /// Its four parameters.
     #[serde(serialize_with = "hex::u64s")]
     #[schemars(with = "Vec<hex::Hex>")]

@@ -2,6 +2,7 @@
 
 pub(crate) mod addr;
 pub(crate) mod address;
+pub(crate) mod bug_check;
 pub(crate) mod hex;
 pub(crate) mod le;
 pub(crate) mod machine;
