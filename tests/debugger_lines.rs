@@ -269,14 +269,31 @@ fn what_only_a_debugger_needs_passes_with_a_note() {
 }
 
 #[test]
+fn stacks_are_asked_for_in_the_debugger_s_words() {
+    let sample = Sample::standard("win10-2004-x64");
+    for (line, ours) in [
+        ("k", &["stack", "current"][..]),
+        ("kv 20", &["stack", "current"]),
+        ("!stacks", &["stacks"]),
+        ("!stacks 2", &["stacks"]),
+        ("!stacks 0 Alpcp", &["stacks", "--find", "Alpcp"]),
+        ("!uniqstack", &["stacks", "--group"]),
+        ("!findstack nt!Alpcp 2", &["stacks", "--find", "nt!Alpcp"]),
+    ] {
+        let (theirs, ours) = (lines(&sample, line), sample.run(ours));
+        assert_eq!(theirs.stdout, ours.stdout, "{line}");
+        assert!(!ours.stdout.is_empty(), "{line}");
+    }
+}
+
+#[test]
 fn what_is_not_understood_names_the_nearest_in_one_line() {
     let sample = Sample::standard("win10-2004-x64");
     for (line, nearest) in [
         ("!locks", "hang -v"),
         ("!kdexts.locks -v", "hang -v"),
-        ("!stacks 2", "threads"),
+        ("!stackwalk", "stacks"),
         ("~*k", "threads"),
-        ("kb", "threads"),
         ("!irp fffffa801afae6f0", "chain"),
         ("dx @$curprocess", "dt TYPE"),
         ("!deadlock", "hang"),

@@ -19,7 +19,7 @@ use crate::text::marked::{Cell, Look, Text, text};
 use crate::text::rows::{Rows, or_question};
 use crate::text::{escape, time};
 
-/// The kernel stacks of all threads, one line each, or grouped by what is alike (!stacks, !uniqstack)
+/// The kernel stacks of all threads, or groups of like ones (!stacks, !uniqstack)
 #[derive(Clone, Debug, Args)]
 pub struct StacksArgs {
     /// Only the threads of this process: its address (_EPROCESS), pid:N or image name

@@ -21,7 +21,7 @@ use crate::selector;
 use crate::session::Session;
 use crate::text::marked::{Text, text};
 use crate::text::rows::{self, Rows};
-use crate::text::{escape, thread_line, time};
+use crate::text::{escape, stack_lines, thread_line, time};
 
 /// One thread in full (!thread)
 #[derive(Clone, Debug, Args)]
@@ -144,7 +144,7 @@ fn text(in_full: &ThreadInFull) -> Text {
     }
     if let Some(stack) = &in_full.stack {
         let is_narrow = record.address.digits() == 8;
-        super::stack::certain(&mut rows, is_narrow, &stack.frames, &stack.complete);
+        stack_lines::certain(&mut rows, is_narrow, &stack.frames, &stack.complete);
     }
     rows.finish()
 }

@@ -9,6 +9,7 @@ pub mod object_lines;
 pub mod process_lines;
 pub mod rows;
 pub mod size;
+pub mod stack_lines;
 pub mod symbol_lines;
 pub mod thread_line;
 pub mod time;

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use kdump::Gva;
 
 use crate::image::contract::{DispatcherHeader, Global, Process, Processor, Thread, ThreadControl};
-use crate::image::kernel::{Kernel, Read, offset};
+use crate::image::kernel::{At, Kernel, Read, offset};
 use crate::image::list::{Gap, List};
 use crate::image::reason::{About, Why};
 pub use crate::image::root_set::FoundBy;
@@ -183,26 +183,37 @@ fn crashed(kernel: &Kernel<'_>) -> Vec<(Gva, FoundBy)> {
         .collect()
 }
 
-/// What the control blocks of the processors lead to, as far as they can be read.
-fn by_processors(kernel: &Kernel<'_>) -> Vec<(Gva, FoundBy)> {
+/// The control blocks of the processors, as far as they can be read, with the numbers of these.
+fn processors<'k, 'd>(kernel: &'k Kernel<'d>) -> Vec<(u32, At<'k, 'd>)> {
     let Ok(table) = kernel.global(Global::KiProcessorBlock) else {
         return Vec::new();
     };
     let count = kernel.dump().header().number_processors.unwrap_or(PROCESSORS);
-    let mut found = Vec::new();
-    for processor in 0..count.min(PROCESSORS) {
-        let slot = offset(
-            table,
-            u64::from(processor).saturating_mul(kernel.pointer_size().into()),
-        );
+    let slot = |processor: u32| {
+        let by = u64::from(processor).saturating_mul(kernel.pointer_size().into());
         // The table ends with null pointers, where the header does not say how many there are.
-        let Ok(block) = kernel.cursor().pointer(slot) else {
-            continue;
-        };
-        if !kernel.is_kernel_address(block) {
-            continue;
-        }
-        let block = kernel.at(block);
+        let block = kernel.cursor().pointer(offset(table, by)).ok()?;
+        let is_one = kernel.is_kernel_address(block);
+        is_one.then(|| (processor, kernel.at(block)))
+    };
+    (0..count.min(PROCESSORS)).filter_map(slot).collect()
+}
+
+/// The control block of the processor that a thread runs on.
+pub(crate) fn processor_of<'k, 'd>(kernel: &'k Kernel<'d>, thread: Gva) -> Option<At<'k, 'd>> {
+    let all = processors(kernel).into_iter();
+    let mut blocks = all.map(|(_, block)| block);
+    blocks.find(|block| {
+        block
+            .pointer(Processor::CurrentThread)
+            .is_ok_and(|current| current == thread)
+    })
+}
+
+/// What the control blocks of the processors lead to, as far as they can be read.
+fn by_processors(kernel: &Kernel<'_>) -> Vec<(Gva, FoundBy)> {
+    let mut found = Vec::new();
+    for (processor, block) in processors(kernel) {
         let number = Some(processor);
         for (member, found_by) in [
             (Processor::CurrentThread, FoundBy::Current { processor }),

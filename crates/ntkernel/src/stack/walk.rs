@@ -8,11 +8,12 @@ use kdump::{Gva, Machine, PhysicalMemory};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::image::contract::{Thread, ThreadControl};
+use crate::image::contract::{Processor, Thread, ThreadControl};
 use crate::image::kernel::{Kernel, offset};
 use crate::image::reason::Unreadable;
 use crate::image::value::{Addr, Read, Value};
 use crate::process::module::Modules;
+use crate::process::roots;
 use crate::process::thread::{self, ThreadState};
 use crate::stack::doing::{Doing, doing};
 use crate::stack::frame::{FoundFrame, Frame};
@@ -282,24 +283,45 @@ impl<'k, 'd> Stacks<'k, 'd> {
         Ok(registers)
     }
 
-    /// The registers of a thread that runs, where the dump holds them: of the processor that wrote it.
+    /// The registers of a thread that runs: of the processor that wrote the dump those in its header, of the others
+    /// what they left in their control blocks when they were stopped.
     fn context(&self, known: &Known) -> Read<Registers> {
         let processors = self.kernel.dump().known().processors;
-        let found = processors.into_iter().find(|context| {
-            let sp = context.rsp.u64();
-            known.segments.iter().any(|segment| segment.holds(sp))
-        });
-        let context = found.ok_or_else(|| {
+        let holds = |sp: u64| known.segments.iter().any(|segment| segment.holds(sp));
+        let found = processors.into_iter().find(|context| holds(context.rsp.u64()));
+        if let Some(context) = found {
+            let mut registers = Registers::at(context.rip.u64(), context.rsp.u64());
+            for (number, value) in (0..).zip(context.integers.into_iter().flatten()) {
+                registers.set(number, value);
+            }
+            return Ok(registers);
+        }
+        let left = self.left_by_processor(known);
+        left.filter(|registers| holds(registers.sp())).ok_or_else(|| {
             Unreadable::Walk(why!(
                 "the thread {} runs, and the dump does not hold the registers of its processor",
                 known.thread
             ))
-        })?;
-        let mut registers = Registers::at(context.rip.u64(), context.rsp.u64());
-        for (number, value) in (0..).zip(context.integers.into_iter().flatten()) {
-            registers.set(number, value);
+        })
+    }
+
+    /// `_KPRCB.ProcessorState.ContextFrame` of the processor whose current thread it is. Of a system that was not
+    /// stopped that is what was left when it last was.
+    fn left_by_processor(&self, known: &Known) -> Option<Registers> {
+        // The x64 CONTEXT: rax to r15 in the order of their numbers, then Rip.
+        const RAX: u64 = 0x78;
+        const RIP: u64 = 0xf8;
+        let block = roots::processor_of(self.kernel, known.thread.gva())?;
+        let context = block.address_of(Processor::Context).ok()?;
+        let word = |by: u64| self.kernel.cursor().uint(offset(context, by), 8).ok();
+        let mut registers = Registers::at(word(RIP)?, 0);
+        for number in 0..16_u8 {
+            registers.set(
+                number,
+                word(RAX.saturating_add(u64::from(number).saturating_mul(8)))?,
+            );
         }
-        Ok(registers)
+        Some(registers)
     }
 
     /// Unwinds from a frame to the thread's beginning, or to user mode.

@@ -36,6 +36,7 @@ structures! {
         CurrentThread: O "CurrentThread",
         NextThread: O "NextThread",
         IdleThread: O "IdleThread",
+        Context: O "ProcessorState.ContextFrame",
     }
     /// A thread, as the executive sees it.
     Thread = "_ETHREAD" {

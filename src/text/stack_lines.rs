@@ -1,0 +1,93 @@
+//! The rows of a kernel stack, in the debugger's columns.
+
+use alpc::Value;
+use alpc::stack::{Frame, Stack};
+
+use crate::text::escape;
+use crate::text::marked::{Cell, Look, Text, text};
+use crate::text::rows::Rows;
+
+/// The rows of what is certain of a stack, as the debugger has them.
+pub fn certain(rows: &mut Rows, is_narrow: bool, frames: &[Frame], complete: &Value<()>) {
+    columns(rows, frames, is_narrow, complete.reason().is_none(), nothing);
+    ended(rows, complete);
+}
+
+/// The rows of a stack: the debugger's columns, and behind each frame how it was found.
+pub fn lines(rows: &mut Rows, is_narrow: bool, stack: &Stack) {
+    let whole = stack.complete.reason().is_none();
+    columns(rows, &stack.frames, is_narrow, whole, found);
+    ended(rows, &stack.complete);
+    if stack.scanned.is_empty() {
+        return;
+    }
+    rows.heading("Further return addresses on the stack, any of which may be left from an earlier call:");
+    let none = " ".repeat(if is_narrow { 8 } else { 17 });
+    for frame in &stack.scanned {
+        rows.line(row(frame, none.as_str(), is_narrow, found));
+    }
+}
+
+fn ended(rows: &mut Rows, complete: &Value<()>) {
+    if let Value::Missing(reason) = complete {
+        let unknown = Cell::unreadable("?");
+        let reason = escape::text(&reason.to_string());
+        rows.line(text!("{unknown} the stack cannot be followed further: {reason}"));
+    }
+}
+
+fn columns(rows: &mut Rows, frames: &[Frame], is_narrow: bool, whole: bool, behind: Behind) {
+    let (heads, width) = match is_narrow {
+        true => ("ChildEBP RetAddr  Call Site", 8),
+        false => ("Child-SP          RetAddr           Call Site", 17),
+    };
+    if !frames.is_empty() {
+        rows.heading(heads);
+    }
+    let callers = frames.iter().skip(1).map(Some).chain([None]);
+    for (frame, caller) in frames.iter().zip(callers) {
+        let caller = match caller {
+            Some(caller) => Text::from(address(caller.address.u64(), is_narrow)),
+            // The outermost function returns to nothing.
+            None if whole => Text::from(address(0, is_narrow)),
+            None => text!("{:<width$}", Cell::unreadable("?")),
+        };
+        rows.line(row(frame, caller, is_narrow, behind));
+    }
+}
+
+/// What stands behind a frame.
+type Behind = fn(&Frame) -> Text;
+
+fn row(frame: &Frame, caller: impl Into<Text>, is_narrow: bool, behind: Behind) -> Text {
+    let sp = address(frame.child_sp.u64(), is_narrow);
+    let mut line = text!("{sp} {} {}", caller.into(), escape::text(&frame.site()));
+    if let Some(trap) = frame.trap_frame {
+        line.push(text!(" (TrapFrame @ {})", address(trap.u64(), is_narrow)));
+    }
+    line.push(behind(frame));
+    line
+}
+
+fn nothing(_: &Frame) -> Text {
+    Text::default()
+}
+
+fn found(frame: &Frame) -> Text {
+    let name = frame.found.name();
+    let is_scanned = frame.found.is_scanned();
+    let found = match frame.follows_call {
+        None if is_scanned => format!("[{name}; code not in the dump]"),
+        _ => format!("[{name}]"),
+    };
+    let look = if is_scanned { Look::Inferred } else { Look::Proven };
+    text!(" {}", Cell::new(look, found))
+}
+
+/// An address as the debugger's stacks have it: ``fffff880`0def3ec0``.
+fn address(value: u64, is_narrow: bool) -> String {
+    match is_narrow {
+        true => format!("{value:08x}"),
+        false => format!("{:08x}`{:08x}", value >> 32, value & 0xffff_ffff),
+    }
+}
