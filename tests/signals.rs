@@ -155,6 +155,7 @@ fn a_file_that_is_not_done_is_gone() {
             .arg(&dump)
             .args(["message", "-", "-o", "out.txt"])
             .current_dir(out.path())
+            .stdin(Stdio::piped())
             .spawn()
             .unwrap();
         // It waits for its stdin.

@@ -232,6 +232,12 @@ fn the_end_of_a_chain_says_where_it_is() {
     assert_eq!(suspect["frames"].as_array().unwrap().len(), 16);
     assert_eq!(stack.calls.len() + 2, 17);
     assert!(suspect["ended"].is_null());
+    let record = sample.run(&["triage"]).lines().remove(0);
+    let blocker = &record["root_blocker"];
+    assert_eq!(blocker["function"], "shapes!last");
+    assert_eq!(blocker["stack"][0], "nt!KiSwapContext+0x76");
+    assert_eq!(blocker["stack"][1], inner.as_str());
+    assert_eq!(blocker["stack"].as_array().unwrap().len(), 8);
     // Redaction hides which driver it is, wherever a frame names it.
     let run = sample.run(&["stack", &thread, "--redact", "names,paths"]);
     assert!(!run.stdout.contains("shapes"), "{}", run.stdout);

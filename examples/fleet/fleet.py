@@ -70,7 +70,12 @@ SCHEMA = pa.schema(
         ("machine", pa.string()),
         ("build", pa.int64()),
         ("kernel_pdb", pa.string()),
-        ("bug_check", pa.struct([("code", pa.int64()), ("parameters", pa.list_(pa.string()))])),
+        (
+            "bug_check",
+            pa.struct(
+                [("code", pa.int64()), ("name", pa.string()), ("parameters", pa.list_(pa.string()))]
+            ),
+        ),
         ("crash_time", pa.struct([("ticks", pa.uint64()), ("utc", pa.string())])),
         ("up_time", SPAN),
         ("pages_claimed", pa.uint64()),
@@ -111,6 +116,8 @@ SCHEMA = pa.schema(
                     ("threads_behind", pa.int64()),
                     ("processes_behind", pa.int64()),
                     ("longest_wait", SPAN),
+                    ("function", pa.string()),
+                    ("stack", pa.list_(pa.string())),
                 ]
             ),
         ),

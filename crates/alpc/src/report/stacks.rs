@@ -180,7 +180,7 @@ impl Grouping {
     pub fn add(&mut self, thread: &ThreadStack) {
         let whole = thread.stack.complete.reason().is_none();
         self.cut_short = self.cut_short.saturating_add(usize::from(!whole));
-        let functions: Vec<String> = thread.stack.frames.iter().map(function).collect();
+        let functions: Vec<String> = thread.stack.frames.iter().map(Frame::function_name).collect();
         let group = self
             .groups
             .entry((functions.clone(), whole))
@@ -219,14 +219,6 @@ impl Grouping {
             cut_short: self.cut_short,
             complete,
         }
-    }
-}
-
-/// A frame's function without its offset, which differs where the same function waits at two places.
-fn function(frame: &Frame) -> String {
-    match (&frame.module, &frame.function) {
-        (Some(module), Some(function)) => format!("{module}!{}", function.name),
-        _ => frame.site(),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::wait::trouble::{PortTrouble, Trouble};
 use ntkernel::image::kernel::Kernel;
 use ntkernel::image::value::{Addr, Value};
 use ntkernel::process::ProcessRef;
+use ntkernel::stack::Frame;
 
 /// A system in few words.
 #[derive(Clone, Debug)]
@@ -67,7 +68,15 @@ pub struct RootBlocker {
     pub processes_behind: usize,
     /// The longest of their waits.
     pub longest_wait: Option<TimeSpan>,
+    /// The function that its thread is in, apart from the wait itself: `nt!ExpWaitForResource`, without an offset, so that it
+    /// is the same on another machine. None where its stack does not tell.
+    pub function: Option<String>,
+    /// The innermost frames of that thread's stack, as far as it is certain.
+    pub stack: Vec<String>,
 }
+
+/// Frames of the root blocker that are told.
+const FRAMES: usize = 8;
 
 /// Ports that have the same trouble.
 #[derive(Clone, Debug)]
@@ -118,6 +127,8 @@ fn root_blocker(blocker: &Blocker) -> RootBlocker {
         _ => None,
     };
     let who = own.unwrap_or(who);
+    let stack = blocker.suspect.as_ref().map(|suspect| &suspect.stack);
+    let frames = stack.into_iter().flat_map(|stack| &stack.frames);
     RootBlocker {
         kind: who.kind,
         address: blocker.node.address(),
@@ -130,6 +141,10 @@ fn root_blocker(blocker: &Blocker) -> RootBlocker {
         threads_behind: blocker.behind.threads,
         processes_behind: blocker.behind.processes,
         longest_wait: blocker.behind.longest_wait,
+        function: stack
+            .and_then(|stack| stack.frames.get(stack.doing.as_ref()?.frame))
+            .map(Frame::function_name),
+        stack: frames.take(FRAMES).map(Frame::site).collect(),
     }
 }
 

@@ -80,6 +80,15 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// The function without the offset in it, which differs from build to build; module and offset where it has no name.
+    #[must_use]
+    pub fn function_name(&self) -> String {
+        match (&self.module, &self.function) {
+            (Some(module), Some(function)) => format!("{module}!{}", function.name),
+            _ => self.site(),
+        }
+    }
+
     /// The place as the debugger has it: `nt!KiSwapContext+0x76`, `afd+0x1234`, or the bare address.
     #[must_use]
     pub fn site(&self) -> String {
