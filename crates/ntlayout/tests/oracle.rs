@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::path::Path;
 
@@ -214,7 +214,35 @@ fn compare_publics(path: &Path) -> usize {
             path.display()
         );
     }
+    compare_addresses(path, &ours, &places);
     places.len()
+}
+
+/// What is at each symbol's address, and at the last byte before the next one.
+fn compare_addresses(path: &Path, ours: &Pdb, places: &HashMap<String, HashSet<Option<u32>>>) {
+    let mut by_address: BTreeMap<u32, HashSet<&str>> = BTreeMap::new();
+    for (name, rvas) in places {
+        for rva in rvas.iter().flatten() {
+            by_address.entry(*rva).or_default().insert(name);
+        }
+    }
+    let starts: Vec<u32> = by_address.keys().copied().collect();
+    let ends = starts.iter().skip(1).map(|next| next - 1).chain([u32::MAX]);
+    for (&start, end) in starts.iter().zip(ends) {
+        for rva in [start, end] {
+            let (name, at) = ours.nearest(rva).unwrap().unwrap();
+            assert_eq!(at, start, "{}: {rva:#x}", path.display());
+            let names = &by_address[&start];
+            assert!(
+                names.contains(name.as_str()),
+                "{}: {rva:#x}: {name}",
+                path.display()
+            );
+        }
+    }
+    if let Some(before) = starts[0].checked_sub(1) {
+        assert_eq!(ours.nearest(before).unwrap(), None);
+    }
 }
 
 #[test]
