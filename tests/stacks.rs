@@ -87,6 +87,40 @@ fn a_system_call_leads_to_user_mode_by_its_trap_frame() {
     }
 }
 
+#[test]
+fn frames_of_x86_are_linked_by_their_frame_pointers() {
+    let all = Kernel::names().into_iter();
+    for kernel in all.filter(|name| name.ends_with("-x86")) {
+        for ebp_at in [0xc, 0x10, 0x14, 0x18] {
+            let (built, thread, calls) = stacks::frame_pointers(kernel, ebp_at);
+            let sample = Sample::of(built);
+            let address = format!("{:08x}", thread.0 & 0xffff_ffff);
+            let run = sample.run(&["stack", &address, "--format", "json"]);
+            let document = run.json();
+            let hex = |at: Va| format!("{:08x}", at.0 & 0xffff_ffff);
+            let found = ["switch-frame", "switch-frame", "frame-pointer", "frame-pointer"];
+            let expected: Vec<_> = calls
+                .iter()
+                .zip(found)
+                .map(|(call, found)| (hex(call.sp), hex(call.returns_to), found.to_owned()))
+                .collect();
+            assert_eq!(
+                frames(&document),
+                expected,
+                "{kernel} {ebp_at:#x}: {}",
+                run.stderr
+            );
+            assert_eq!(document["result"]["stack"]["complete"], true, "{kernel}");
+            let text = sample.run(&["stack", &address]).stdout;
+            assert!(text.contains("\nChildEBP RetAddr  Call Site\n"), "{text}");
+            assert!(
+                text.contains(&format!("\n{} {} ", hex(calls[1].sp), hex(calls[2].returns_to))),
+                "{text}"
+            );
+        }
+    }
+}
+
 /// The function that a call was made in, as the linker lists it.
 fn site(scene: &SwitchedOut, call: stacks::Call) -> String {
     let rva = call.returns_to.0 - scene.image.0;

@@ -169,6 +169,55 @@ pub fn switch_out(world: &mut World, thread: Va, entry: Entry) -> SwitchedOut {
     }
 }
 
+/// A thread of the general world of an x86 kernel, whose frames are linked by their frame pointers. The switch keeps that
+/// of its caller in the word `ebp_at` of its frame: no source says which of the four it is.
+///
+/// # Panics
+/// Where the layout extract has no such kernel, or it is none of x86.
+#[must_use]
+pub fn frame_pointers(kernel: &str, ebp_at: u64) -> (Built, Va, Vec<Call>) {
+    let mut found = None;
+    let built = standard_with(kernel, |world| {
+        assert_eq!(world.pointer_size(), 4, "frames of x86");
+        let mut threads = world.truth.threads.iter();
+        let thread = threads.find(|thread| thread.state == WAITING && thread.name.is_empty());
+        let thread = thread.expect("a thread").address;
+        let base = world.truth.thread(thread).stack_base;
+        let modules = &world.truth.modules;
+        let driver = modules
+            .iter()
+            .find(|module| module.name == "afd.sys")
+            .expect("afd")
+            .base;
+        let current = Va(base.0 - 0x400);
+        world.memory.touch(current, 0x400);
+        let frames = [0x3a0, 0x320, 0x2f0].map(|below| Va(base.0 - below));
+        let code = [
+            world.code(SWAP_CONTEXT + 0x26),
+            world.code(0x1010),
+            driver + 0x1234,
+            world.code(0x2020),
+        ];
+        // ExceptionList, ApcBypassDisable, the return into KiSwapContext, four registers, its own return.
+        world.write_pointer(current + 8, code[0]);
+        for (number, at) in (0..).zip([0xc, 0x10, 0x14, 0x18]) {
+            let garbage = Va(0x10_0000 + number);
+            world.write_pointer(current + at, if at == ebp_at { frames[0] } else { garbage });
+        }
+        world.write_pointer(current + 0x1c, code[1]);
+        for (number, frame) in frames.iter().enumerate() {
+            world.write_pointer(*frame, frames.get(number + 1).copied().unwrap_or(Va::NULL));
+            world.write_pointer(*frame + 4, code.get(number + 2).copied().unwrap_or(Va::NULL));
+        }
+        world.thread_mut(thread).kernel_stack = current;
+        let sps = [current + 0x18].into_iter().chain(frames);
+        let calls = sps.zip(code).map(|(sp, returns_to)| Call { sp, returns_to });
+        found = Some((thread, calls.collect()));
+    });
+    let (thread, calls) = found.expect("changed");
+    (built, thread, calls)
+}
+
 /// `_KTRAP_FRAME` of all x64 kernels (the SDK's ksamd64.inc and their symbols): Rip 168, SegCs 170, Rsp 180, SegSs 188.
 fn write_trap_frame(world: &mut World, thread: Va, at: Va) {
     world.memory.touch(at, TRAP_FRAME);
