@@ -87,6 +87,35 @@ fn a_system_call_leads_to_user_mode_by_its_trap_frame() {
     }
 }
 
+/// Threads whose stacks are not known may be in any function: that is said where they are not found.
+#[test]
+fn what_is_not_found_may_be_where_nothing_is_known() {
+    let (built, scene) = stacks::shapes("win10-1809-x64", Entry::Kernel);
+    let sample = Sample::of(built);
+    let run = sample.run(&["stacks", "--find", "shapes!saves", "--format", "json"]);
+    let document = run.json();
+    let threads = document["result"]["threads"].as_array().unwrap();
+    assert_eq!(threads.len(), 1);
+    assert_eq!(threads[0]["thread"], format!("{:016x}", scene.thread.0));
+    for args in [
+        &["stacks", "--find", "nowhere"][..],
+        &["stacks", "--group", "--find", "nowhere"],
+    ] {
+        let run = sample.run(args);
+        assert_eq!(run.status, 3, "{}", run.stderr);
+        assert!(
+            run.stdout.contains("no thread is known to be in such a function"),
+            "{}",
+            run.stdout
+        );
+        assert!(
+            run.stdout.contains("not followed to their ends"),
+            "{}",
+            run.stdout
+        );
+    }
+}
+
 #[test]
 fn frames_of_x86_are_linked_by_their_frame_pointers() {
     let all = Kernel::names().into_iter();

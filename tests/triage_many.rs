@@ -203,7 +203,11 @@ fn a_record_tells_what_the_world_was_told() {
         let zeros = "0".repeat(digits);
         assert_eq!(
             record["bug_check"],
-            json!({ "code": 0xe2, "parameters": [zeros, zeros, zeros, zeros] })
+            json!({
+                "code": 0xe2,
+                "name": "MANUALLY_INITIATED_CRASH",
+                "parameters": [zeros, zeros, zeros, zeros],
+            })
         );
         let owner = truth.thread(scene.at("owner"));
         let address = owner.address.to_string()[16 - digits..].to_owned();

@@ -1,6 +1,6 @@
 //! `stacks`: the kernel stacks of all threads, as the debugger's `!stacks`, `!uniqstack` and `!findstack` show them.
 
-use alpc::report::stacks::{self, Grouping, StackGroup, StackGroups, ThreadStack};
+use alpc::report::stacks::{self, Grouping, Search, StackGroup, StackGroups, ThreadStack};
 use alpc::stack::Frame;
 use alpc::{Kernel, Value};
 use clap::Args;
@@ -90,24 +90,23 @@ impl Verb for StacksArgs {
         let process = process
             .map(|token| selector::process(&kernel, token))
             .transpose()?;
-        let wanted = |thread: &ThreadStack| {
-            let find = self.find.as_deref();
-            find.is_none_or(|find| stacks::has(&thread.stack, find))
-        };
         if self.group {
             return self.groups(&kernel, process, records);
         }
+        let mut search = Search::of(self.find.clone());
         let complete = stacks::each(&kernel, process, |thread| {
-            if !wanted(&thread) {
+            if !search.takes(&thread) {
                 return Ok(());
             }
             records.row(TABLE.record, &thread, |thread| line(thread, options.verbose))
         })?;
+        let complete = search.complete(complete);
         let record = AllStacks {
             threads: Vec::new(),
             complete,
         };
         let mut end = Rows::new(0, kernel.addr(kernel.base()).digits());
+        nothing(&mut end, &search);
         end.end_of_list(&record.complete);
         Ok(Answer::of(&record)?
             .with_records_in(crate::output::answer::Place::Member("threads"))
@@ -128,23 +127,31 @@ impl StacksArgs {
         records: &mut Records<'_>,
     ) -> anyhow::Result<Answer> {
         let mut grouping = Grouping::default();
+        let mut search = Search::of(self.find.clone());
         let complete = stacks::each(kernel, process, |thread| {
-            let find = self.find.as_deref();
-            if find.is_none_or(|find| stacks::has(&thread.stack, find)) {
+            if search.takes(&thread) {
                 grouping.add(&thread);
             }
             Ok::<(), anyhow::Error>(())
         })?;
-        let mut all = grouping.finish(complete);
+        let mut all = grouping.finish(search.complete(complete));
         for group in all.groups.drain(..) {
             records.row(GROUPS.record, &group, self::group)?;
         }
         let mut end = Rows::new(0, kernel.addr(kernel.base()).digits());
+        nothing(&mut end, &search);
         end.end_of_list(&all.complete);
         Ok(Answer::of(&all)?
             .with_records_in(crate::output::answer::Place::Member("groups"))
             .with_text(end.finish())
             .served_by(kernel))
+    }
+}
+
+/// That nothing was found, where that is so.
+fn nothing(rows: &mut Rows, search: &Search) {
+    if search.in_vain() {
+        rows.line("no thread is known to be in such a function");
     }
 }
 

@@ -15,6 +15,7 @@ use ntkernel::process::module::{self, Modules};
 use ntkernel::process::thread::{self, ThreadState, WaitReason};
 use ntkernel::process::{self};
 use ntkernel::stack::{Doing, Frame, Stack, Stacks, doing};
+use ntkernel::why;
 
 /// Threads of a group that are named.
 const SAMPLES: usize = 8;
@@ -222,9 +223,64 @@ impl Grouping {
     }
 }
 
+/// A search for threads by a function that they are in.
+#[derive(Debug, Default)]
+pub struct Search {
+    text: Option<String>,
+    found: usize,
+    /// Threads that were not found, and whose stacks were not followed to their ends.
+    doubtful: usize,
+    reason: Option<Unreadable>,
+}
+
+impl Search {
+    /// A search for a text in the names of functions; none takes every thread.
+    #[must_use]
+    pub fn of(text: Option<String>) -> Self {
+        Self {
+            text,
+            ..Self::default()
+        }
+    }
+
+    /// Whether a thread is one of those that are looked for.
+    pub fn takes(&mut self, thread: &ThreadStack) -> bool {
+        let takes = self.text.as_deref().is_none_or(|text| has(&thread.stack, text));
+        if takes {
+            self.found = self.found.saturating_add(1);
+        } else if let Some(reason) = thread.stack.complete.reason() {
+            self.doubtful = self.doubtful.saturating_add(1);
+            self.reason.get_or_insert_with(|| reason.clone());
+        }
+        takes
+    }
+
+    /// Whether something was looked for and not found.
+    #[must_use]
+    pub fn in_vain(&self) -> bool {
+        self.text.is_some() && self.found == 0
+    }
+
+    /// Whether all threads were found, given whether all were looked at.
+    #[must_use]
+    pub fn complete(&self, complete: Value<()>) -> Value<()> {
+        match (&self.reason, complete) {
+            (Some(reason), Value::Known(())) => {
+                let words = why!(
+                    "the stacks of {} threads were not followed to their ends, the first: {}",
+                    self.doubtful,
+                    reason
+                );
+                Err(Unreadable::walk(words, Some(reason))).into()
+            }
+            (_, complete) => complete,
+        }
+    }
+}
+
 /// Whether a stack has a function whose name, or module and name, has a text in it, in whatever case.
 #[must_use]
-pub fn has(stack: &Stack, text: &str) -> bool {
+fn has(stack: &Stack, text: &str) -> bool {
     let text = text.to_lowercase();
     let frames = stack.frames.iter().chain(&stack.scanned);
     frames
