@@ -37,6 +37,7 @@ pub struct Each {
     cli: Cli,
     pub image: String,
     with_threads: bool,
+    with_stacks: bool,
 }
 
 impl Each {
@@ -46,6 +47,7 @@ impl Each {
         let command = if self.with_threads {
             Command::Threads(ThreadsArgs {
                 waiting: false,
+                stacks: self.with_stacks,
                 process: Some(process),
             })
         } else {
@@ -382,8 +384,8 @@ fn path_as_one(words: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// `!process [PROCESS [FLAGS]] [IMAGE]`: process 0 is all of them, and none and -1 are the current one. Bits 1 and 2 of
-/// the flags ask for threads and what they wait for; without flags the debugger shows one process in full, and a list
+/// `!process [PROCESS [FLAGS]] [IMAGE]`: process 0 is all of them, and none and -1 are the current one. Bit 1 of the
+/// flags asks for threads and what they wait for, bit 2 for their stacks as well; without flags the debugger shows one process in full, and a list
 /// of all. Numbers below 0x10000 are process ids, in hex as everything that a debugger reads.
 fn process(cli: &Cli, words: &[String]) -> Step {
     let process = words.get(1).map_or("-1", String::as_str);
@@ -394,15 +396,17 @@ fn process(cli: &Cli, words: &[String]) -> Step {
     if flags.is_some_and(|flags| flags.is_none()) {
         return refuse(cli, words);
     }
-    let with_threads = flags.flatten().is_some_and(|flags| flags & 6 != 0);
+    let flags = flags.flatten().unwrap_or_default();
+    let (with_threads, with_stacks) = (flags & 6 != 0, flags & 4 != 0);
     let image = words.get(3..).unwrap_or_default().join(" ");
     let all = address::hex(process) == Some(0);
-    let args = match (all, image.is_empty()) {
+    let mut args = match (all, image.is_empty()) {
         (true, false) => {
             return Step::Each(Box::new(Each {
                 cli: cli.clone(),
                 image,
                 with_threads,
+                with_stacks,
             }));
         }
         (true, true) if with_threads => vec!["threads".to_owned()],
@@ -414,6 +418,9 @@ fn process(cli: &Cli, words: &[String]) -> Step {
         (false, true) => vec!["process".to_owned(), debugger_process(process)],
         (false, false) => return refuse(cli, words),
     };
+    if with_stacks {
+        args.push("--stacks".to_owned());
+    }
     run(cli, &args, words)
 }
 
@@ -703,7 +710,7 @@ mod tests {
             ("!process -1 0", r#"Process(ProcessArgs { process: "current" })"#),
             (
                 "!process -1 7",
-                r#"Threads(ThreadsArgs { waiting: false, process: Some("current") })"#,
+                r#"Threads(ThreadsArgs { waiting: false, stacks: true, process: Some("current") })"#,
             ),
             ("!thread", r#"Thread(ThreadArgs { thread: "current" })"#),
             (
@@ -715,7 +722,7 @@ mod tests {
             ("!process 0", "Processes(ProcessesArgs)"),
             (
                 "!process 3e4 ff",
-                r#"Threads(ThreadsArgs { waiting: false, process: Some("pid:0x3e4") })"#,
+                r#"Threads(ThreadsArgs { waiting: false, stacks: true, process: Some("pid:0x3e4") })"#,
             ),
             ("!process 0 7 svchost.exe", "each svchost.exe true"),
             (".reload /f nt", "passes"),
@@ -726,7 +733,7 @@ mod tests {
             ("!process 0 0", "Processes(ProcessesArgs)"),
             (
                 "!process 0 ff",
-                "Threads(ThreadsArgs { waiting: false, process: None })",
+                "Threads(ThreadsArgs { waiting: false, stacks: true, process: None })",
             ),
             (
                 "!thread fffffa801afae6f0 1f",

@@ -42,7 +42,7 @@ const BOMBS: [Bomb; 12] = [
     ("one wait list", bombs::one_wait_list),
 ];
 
-const LINES: [&str; 25] = [
+const LINES: [&str; 26] = [
     "info",
     "ports",
     "ports --orphans",
@@ -53,6 +53,7 @@ const LINES: [&str; 25] = [
     "process pid:4",
     "threads",
     "stacks",
+    "threads --stacks",
     "stacks --group",
     "thread tid:0x8",
     "modules",

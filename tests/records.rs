@@ -11,7 +11,7 @@ use support::{Run, World, alpc_dump, fixture};
 const DUMP: &str = "fixtures/vista-sp2-x64.dmp";
 
 /// Every command that gives records or a record, with what it needs.
-const COMMANDS: [&[&str]; 30] = [
+const COMMANDS: [&[&str]; 31] = [
     &["info"],
     &["hang"],
     &["hang", "-v"],
@@ -32,6 +32,7 @@ const COMMANDS: [&[&str]; 30] = [
     &["threads"],
     &["threads", "--waiting"],
     &["stacks"],
+    &["threads", "--stacks"],
     &["stacks", "--group"],
     &["stack", "fffffa801820f760"],
     &["thread", "fffffa801820f760"],

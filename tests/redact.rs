@@ -85,6 +85,7 @@ fn commands(world: &Built) -> Vec<String> {
         "processes -v",
         "threads",
         "stacks",
+        "threads --stacks",
         "stacks --group",
         "threads --waiting",
         "modules",

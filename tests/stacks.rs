@@ -301,6 +301,13 @@ fn the_end_of_a_chain_says_where_it_is() {
     assert_eq!(blocker["stack"][0], "nt!KiSwapContext+0x76");
     assert_eq!(blocker["stack"][1], inner.as_str());
     assert_eq!(blocker["stack"].as_array().unwrap().len(), 8);
+    // The rows stand where the debugger has them, behind each thread that has a stack.
+    let process = format!("{:016x}", sample.world.truth.thread(stack.thread).process.0);
+    let threads = sample.run(&["threads", "--stacks", "--process", &process]).stdout;
+    let own = sample.run(&["thread", &thread]).stdout;
+    let rows = &own[own.find("Child-SP").unwrap()..];
+    assert!(threads.contains(rows), "{threads}");
+    assert_eq!(sample.run(&[&format!("!process {process} 7")]).stdout, threads);
     // Redaction hides which driver it is, wherever a frame names it.
     let run = sample.run(&["stack", &thread, "--redact", "names,paths"]);
     assert!(!run.stdout.contains("shapes"), "{}", run.stdout);

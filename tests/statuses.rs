@@ -301,7 +301,7 @@ impl Table {
 const PACK: &str = "PACK";
 
 /// What is asked of a whole system.
-const WHOLE_SYSTEM: [&str; 29] = [
+const WHOLE_SYSTEM: [&str; 30] = [
     "hang",
     "hang -v",
     "hang --longer-than 1s",
@@ -316,6 +316,7 @@ const WHOLE_SYSTEM: [&str; 29] = [
     "analyze",
     "threads",
     "stacks",
+    "threads --stacks",
     "stacks --group",
     "threads --waiting",
     "processes",

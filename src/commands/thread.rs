@@ -4,12 +4,10 @@ use alpc::port::receiver::Receivers;
 use alpc::port::waiter::{AlpcWait, ThreadRecord};
 use alpc::process::ProcessRef;
 use alpc::process::thread_details::{Irps, ThreadDetails};
-use alpc::stack::{Frame, Stacks};
+use alpc::stack::Stacks;
 use alpc::{Kernel, Value};
 use clap::Args;
 use kdump::Gva;
-use schemars::JsonSchema;
-use serde::Serialize;
 
 use crate::commands::{Category, Spec, Verb};
 use crate::failure::Failure;
@@ -38,9 +36,9 @@ impl ThreadArgs {
         switches: &[],
         shape: Shape {
             name: "thread",
-            results: &[of::<ThreadInFull>],
+            results: &[of::<ThreadRecord>],
             tables: &[],
-            whole: &[of::<ThreadInFull>],
+            whole: &[of::<ThreadRecord>],
         },
     };
 }
@@ -86,46 +84,14 @@ pub fn not_a_thread(kernel: &Kernel<'_>, address: Gva) -> anyhow::Error {
     )
 }
 
-/// A thread with its kernel stack.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-struct ThreadInFull {
-    /// The thread.
-    #[serde(flatten)]
-    thread: ThreadRecord,
-    /// Its kernel stack, as far as it is certain; none where nothing of it is. `stack` shows what else lies there.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stack: Option<ThreadStack>,
+fn in_full(kernel: &Kernel<'_>, receivers: &Receivers, address: Gva) -> ThreadRecord {
+    let modules = alpc::report::stacks::modules(kernel).ok();
+    let mut record = receivers.thread_in_full(kernel, address);
+    record.stack = modules.and_then(|modules| Stacks::new(kernel, &modules).of(address).telling());
+    record
 }
 
-/// What is certain of a thread's stack.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(rename = "StackInThread")]
-struct ThreadStack {
-    /// The frames, the innermost first, none of them found by a scan.
-    frames: Vec<Frame>,
-    /// Set where the walk ended before the thread's first function, or before user mode.
-    complete: Value<()>,
-}
-
-/// A switch frame alone says nothing that every thread's stack does not.
-const TELLING: usize = 2;
-
-fn in_full(kernel: &Kernel<'_>, receivers: &Receivers, address: Gva) -> ThreadInFull {
-    let stack = alpc::report::stacks::modules(kernel).ok().map(|modules| {
-        let stack = Stacks::new(kernel, &modules).of(address);
-        ThreadStack {
-            frames: stack.frames,
-            complete: stack.complete,
-        }
-    });
-    ThreadInFull {
-        thread: receivers.thread_in_full(kernel, address),
-        stack: stack.filter(|stack| stack.frames.len() >= TELLING),
-    }
-}
-
-fn text(in_full: &ThreadInFull) -> Text {
-    let record = &in_full.thread;
+fn text(record: &ThreadRecord) -> Text {
     let mut rows = Rows::new(LABEL, record.address.digits());
     thread_line::full(&mut rows, record);
     receiving(&mut rows, record);
@@ -142,7 +108,7 @@ fn text(in_full: &ThreadInFull) -> Text {
         process(&mut rows, "Attached Process", &details.attached_process);
         detail_lines(&mut rows, details);
     }
-    if let Some(stack) = &in_full.stack {
+    if let Some(stack) = &record.stack {
         let is_narrow = record.address.digits() == 8;
         stack_lines::certain(&mut rows, is_narrow, &stack.frames, &stack.complete);
     }

@@ -3,6 +3,8 @@
 use alpc::port::receiver::{self, ProcessThreads, Receivers, SystemThreads};
 use alpc::port::waiter::{AlpcWait, ThreadRecord};
 use alpc::process::{self, ProcessRef};
+use alpc::report::stacks::modules;
+use alpc::stack::Stacks;
 use alpc::{Kernel, Value};
 use clap::Args;
 use schemars::JsonSchema;
@@ -19,7 +21,7 @@ use crate::selector;
 use crate::session::Session;
 use crate::text::marked::{Text, text};
 use crate::text::rows::{self, Rows};
-use crate::text::{escape, process_lines, thread_line};
+use crate::text::{escape, process_lines, stack_lines, thread_line};
 
 /// Every thread: its state, what it waits for, the ALPC reply that it waits for
 #[derive(Clone, Debug, Args)]
@@ -27,6 +29,10 @@ pub struct ThreadsArgs {
     /// Only threads that wait for an ALPC reply
     #[arg(long)]
     pub waiting: bool,
+
+    /// The kernel stack of each as well, as far as it is certain
+    #[arg(long)]
+    pub stacks: bool,
 
     /// Only the threads of this process: its address (_EPROCESS), pid:N or image name
     #[arg(long, value_name = "PROCESS")]
@@ -61,11 +67,14 @@ impl Verb for ThreadsArgs {
         let kernel = open_kernel(options, session, records)?;
         let digits = kernel.addr(kernel.base()).digits();
         let mut unread = Vec::new();
+        let modules = self.stacks.then(|| modules(&kernel).ok()).flatten();
+        let stacks = modules.as_ref().map(|modules| Stacks::new(&kernel, modules));
         let mut visit = |mut process: ProcessThreads| {
             if records.takes_groups() {
                 if self.waiting && !process.retain(waits_for_reply) {
                     return Ok(());
                 }
+                add_stacks(stacks.as_ref(), &mut process.threads);
                 return records.row(TABLE.record, &process, |process| block(process, digits));
             }
             if process.complete.reason().is_some() {
@@ -74,8 +83,11 @@ impl Verb for ThreadsArgs {
                     complete: process.complete,
                 });
             }
-            let wanted = |thread: &&ThreadRecord| !self.waiting || waits_for_reply(thread);
-            let mut threads = process.threads.iter().filter(wanted);
+            process
+                .threads
+                .retain(|thread| !self.waiting || waits_for_reply(thread));
+            add_stacks(stacks.as_ref(), &mut process.threads);
+            let mut threads = process.threads.iter();
             threads.try_for_each(|thread| records.record(TABLE.record, thread))
         };
         let complete = match &self.process {
@@ -141,6 +153,13 @@ fn of_process(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<ProcessThreads
     ))
 }
 
+fn add_stacks(stacks: Option<&Stacks<'_, '_>>, threads: &mut [ThreadRecord]) {
+    let Some(stacks) = stacks else { return };
+    for thread in threads {
+        thread.stack = stacks.of(thread.address.gva()).telling();
+    }
+}
+
 /// Whether a thread waits for an ALPC reply, or may.
 fn waits_for_reply(thread: &ThreadRecord) -> bool {
     match &thread.alpc_wait {
@@ -168,6 +187,10 @@ fn process_block(rows: &mut Rows, process: &ProcessThreads) {
     rows.line("");
     for thread in &process.threads {
         thread_line::full(rows, thread);
+        if let Some(stack) = &thread.stack {
+            let is_narrow = rows.digits() == 8;
+            stack_lines::certain(rows, is_narrow, &stack.frames, &stack.complete);
+        }
         rows.line("");
     }
     rows.end_of_list(&process.complete);

@@ -16,6 +16,7 @@ use ntkernel::object::process_ref::ProcessRef;
 use ntkernel::process::roots;
 use ntkernel::process::thread::{ThreadState, WaitObject, WaitReason, state, wait_objects, wait_reason};
 use ntkernel::process::thread_details::ThreadDetails;
+use ntkernel::stack::CertainFrames;
 
 /// A thread, as the debugger's thread line shows it.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -57,6 +58,10 @@ pub struct ThreadRecord {
     /// What led to it, where its process's list of threads does not have it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found_by: Option<FoundBy>,
+    /// Its kernel stack, as far as it is certain, when asked for; none where nothing of it is. `stack` shows what else lies
+    /// there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stack: Option<CertainFrames>,
     /// What the debugger shows of a single thread only, when asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub details: Option<ThreadDetails>,
@@ -157,6 +162,7 @@ pub fn thread(kernel: &Kernel<'_>, address: Gva) -> ThreadRecord {
             .into(),
         idle: roots::of(kernel).is_idle_thread(address),
         found_by: None,
+        stack: None,
         details: None,
     }
 }

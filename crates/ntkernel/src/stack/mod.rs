@@ -17,4 +17,4 @@ mod walk;
 pub use doing::{Doing, doing};
 pub use frame::{FoundFrame, Frame};
 pub use names::Function;
-pub use walk::{CertainStack, Stack, Stacks};
+pub use walk::{CertainFrames, CertainStack, Stack, Stacks};

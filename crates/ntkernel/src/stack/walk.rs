@@ -61,6 +61,31 @@ impl Stack {
     }
 }
 
+/// What of a thread's stack is certain, in the record of the thread.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "StackInThread")]
+#[non_exhaustive]
+pub struct CertainFrames {
+    /// The frames, the innermost first, none of them found by a scan.
+    pub frames: Vec<Frame>,
+    /// Set where the walk ended before the thread's first function, or before user mode.
+    pub complete: Value<()>,
+}
+
+/// A switch frame alone says nothing that every thread's stack does not.
+const TELLING: usize = 2;
+
+impl Stack {
+    /// What is certain of it; none where that is nothing.
+    #[must_use]
+    pub fn telling(self) -> Option<CertainFrames> {
+        (self.frames.len() >= TELLING).then_some(CertainFrames {
+            frames: self.frames,
+            complete: self.complete,
+        })
+    }
+}
+
 /// What of a stack is certain, beside something else that is told of its thread: that it ends early takes nothing from
 /// that.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
