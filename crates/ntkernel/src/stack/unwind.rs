@@ -347,14 +347,28 @@ fn epilog(
                 returned(kernel, &mut after)?;
                 return Ok(Some(after));
             }
-            // A jump out of the function is a call that comes back to the caller.
-            [0xe9, a, b, c, d, ..] if !may_release => {
-                let taken = registers.pc.wrapping_add(distance(whole, code)).wrapping_add(5);
+            // A jump to another function is a call that comes back to the caller; one inside of the function, or to a
+            // part of it that was moved away, is not the end of it.
+            [0xe9, a, b, c, d, ..] => {
                 let by = i64::from(i32::from_le_bytes([*a, *b, *c, *d]));
-                let to = image.rva(taken.wrapping_add_signed(by));
-                if to.is_some_and(|to| (function.begin..function.end).contains(&to)) {
+                let from = registers.pc.wrapping_add(distance(whole, code)).wrapping_add(5);
+                if !leaves(kernel, image, function, from.wrapping_add_signed(by)) {
                     return Ok(None);
                 }
+                returned(kernel, &mut after)?;
+                return Ok(Some(after));
+            }
+            [0xeb, by, ..] => {
+                let by = i64::from(by.cast_signed());
+                let from = registers.pc.wrapping_add(distance(whole, code)).wrapping_add(2);
+                if !leaves(kernel, image, function, from.wrapping_add_signed(by)) {
+                    return Ok(None);
+                }
+                returned(kernel, &mut after)?;
+                return Ok(Some(after));
+            }
+            // jmp through memory, with the prefix that by agreement only stands in epilogs.
+            [0x48, 0xff, modrm, ..] if modrm >> 3 & 7 == 4 => {
                 returned(kernel, &mut after)?;
                 return Ok(Some(after));
             }
@@ -363,6 +377,24 @@ fn epilog(
         may_release = false;
     }
     Ok(None)
+}
+
+/// Whether a jump to an address leaves a function. What cannot be looked up is taken for a part of it.
+fn leaves(kernel: &Kernel<'_>, image: &Image, function: RuntimeFunction, to: u64) -> bool {
+    let Some(rva) = image.rva(to) else { return true };
+    if (function.begin..function.end).contains(&rva) {
+        // To its own beginning: it calls itself.
+        return rva == function.begin;
+    }
+    match image.function(kernel, rva) {
+        // A leaf function has no unwind data.
+        Ok(None) => true,
+        Ok(Some(target)) => {
+            let firsts = (first(kernel, image, target), first(kernel, image, function));
+            matches!(firsts, (Ok(one), Ok(other)) if one != other || rva == one)
+        }
+        Err(_) => false,
+    }
 }
 
 /// How far the rest of some code is from its beginning.

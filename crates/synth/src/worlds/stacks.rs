@@ -13,7 +13,8 @@ use crate::bytes::low32;
 use crate::pdb::{Pdb, Public};
 use crate::world::{Built, World};
 
-const IMAGE: &[u8] = include_bytes!("../../data/stacks/shapes-x64.sys");
+/// The file of `shapes.sys`.
+pub const IMAGE: &[u8] = include_bytes!("../../data/stacks/shapes-x64.sys");
 const STEPS: &[u8] = include_bytes!("../../data/stacks/steps-x64.json.xz");
 const PDB: &[u8] = include_bytes!("../../data/stacks/shapes-x64.pdb.xz");
 const MAP: &str = include_str!("../../data/stacks/shapes-x64.map");
@@ -97,14 +98,7 @@ pub fn switch_out(world: &mut World, thread: Va, entry: Entry) -> SwitchedOut {
     let run: Value = serde_json::from_str(RUN).expect("JSON");
     let number = |value: &Value| value.as_u64().expect("a number");
     let (linked, top) = (number(&run["base"]), number(&run["top"]));
-    let modules = &world.truth.modules;
-    let end = modules
-        .iter()
-        .map(|module| module.base.0 + u64::from(module.size))
-        .max();
-    let image = Va(end.expect("modules").next_multiple_of(0x10_0000));
-    world.module(image, size_of_image(), "shapes.sys");
-    write_image(world, image);
+    let image = load(world, "shapes.sys", IMAGE);
     let stack_base = world.truth.thread(thread).stack_base;
     let trap_frame = Va(stack_base.0 - INITIAL_STACK - TRAP_FRAME);
     let moved = |value: u64| match value {
@@ -361,27 +355,51 @@ fn words(hex: &str) -> impl Iterator<Item = u64> + '_ {
     })
 }
 
-fn dword(at: usize) -> u32 {
-    u32::from_le_bytes(IMAGE[at..at + 4].try_into().expect("four"))
+fn dword(image: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(image[at..at + 4].try_into().expect("four"))
 }
 
-fn header() -> usize {
-    dword(0x3c) as usize
+fn header(image: &[u8]) -> usize {
+    dword(image, 0x3c) as usize
 }
 
 fn size_of_image() -> u32 {
-    dword(header() + 24 + 56)
+    size_of(IMAGE)
+}
+
+fn size_of(image: &[u8]) -> u32 {
+    dword(image, header(image) + 24 + 56)
+}
+
+/// Loads a module behind all others, from the file of its image.
+///
+/// # Panics
+/// Where that is no image for x64.
+pub fn load(world: &mut World, name: &str, image: &[u8]) -> Va {
+    let modules = &world.truth.modules;
+    let end = modules
+        .iter()
+        .map(|module| module.base.0 + u64::from(module.size))
+        .max();
+    let at = Va(end.expect("modules").next_multiple_of(0x10_0000));
+    world.module(at, size_of(image), name);
+    write_image(world, at, image);
+    at
 }
 
 /// Lays the file out as a loader does: headers, and each section where it belongs.
-fn write_image(world: &mut World, at: Va) {
-    let optional = header() + 24;
-    let sections = u16::from_le_bytes(IMAGE[header() + 6..header() + 8].try_into().expect("two"));
-    world.memory.write(at, &IMAGE[..0x400]);
+fn write_image(world: &mut World, at: Va, image: &[u8]) {
+    let optional = header(image) + 24;
+    let sections = u16::from_le_bytes(
+        image[header(image) + 6..header(image) + 8]
+            .try_into()
+            .expect("two"),
+    );
+    world.memory.write(at, &image[..0x400]);
     for number in 0..usize::from(sections) {
         let section = optional + 0xf0 + 40 * number;
-        let [size, rva, raw_size, raw] = [8, 12, 16, 20].map(|by| dword(section + by));
-        let bytes = &IMAGE[raw as usize..(raw + size.min(raw_size)) as usize];
+        let [size, rva, raw_size, raw] = [8, 12, 16, 20].map(|by| dword(image, section + by));
+        let bytes = &image[raw as usize..(raw + size.min(raw_size)) as usize];
         world.memory.touch(at + u64::from(rva), u64::from(size));
         world.memory.write(at + u64::from(rva), bytes);
     }
