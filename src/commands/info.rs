@@ -3,6 +3,8 @@
 use alpc::locate::choice::Choice;
 use alpc::process::crashed::{self, Crashed};
 use alpc::process::module::Modules;
+use alpc::report::stacks;
+use alpc::stack::Stacks;
 use alpc::system::own::{self, TypesFrom};
 use alpc::{Addr, DerivedGlobal, System};
 use anyhow::Context;
@@ -52,6 +54,7 @@ impl Verb for InfoArgs {
             file: dump.path().to_string_lossy().into_owned(),
             file_size: dump.file_len(),
             header: header_record(&header)?,
+            context_code: context_code(session),
             pages: dump.coverage(),
             triage: triage(session),
             secondary_data: kdump::secondary_data(dump)
@@ -73,6 +76,8 @@ pub struct InfoRecord<'a> {
     file: String,
     file_size: u64,
     header: Value,
+    /// The code at the instruction pointer of the header's context: `nt!KeBugCheckEx`, `amdppm+0x334c`.
+    context_code: Option<String>,
     pages: Coverage,
     triage: Option<TriageContents>,
     secondary_data: Option<SecondaryData>,
@@ -246,6 +251,9 @@ fn text(record: &InfoRecord<'_>, header: &Header) -> Text {
     rows.text("Bug check", bug_check(header));
     bug_check_parameters(&mut rows, header);
     rows.text("Context", context(header));
+    if let Some(code) = &record.context_code {
+        rows.nested("Code", escape::text(code));
+    }
     rows.text("DirectoryTableBase", hex(header, header.directory_table_base));
     if let Some(attributes) = header.attributes {
         rows.text("Attributes", attribute_names(attributes));
@@ -436,6 +444,19 @@ fn bug_check(header: &Header) -> String {
         let name = bug_check.name.map(|name| format!(" {name}")).unwrap_or_default();
         format!("0x{:08x}{name} ({})", bug_check.code, parameters.join(", "))
     })
+}
+
+/// What the code is called where the processor stood that wrote the header's context.
+fn context_code(session: &Session) -> Option<String> {
+    let at = session.dump().header().context?.rip;
+    let Ok(kernel) = session.kernel() else {
+        // A small dump lists its modules without symbols.
+        let modules = modules::of_triage(session)?;
+        let code = modules.locate(session.dump().kernel_space().addr(at));
+        return code.module.is_some().then(|| code.to_string());
+    };
+    let modules = stacks::modules(&kernel).ok()?;
+    Stacks::new(&kernel, &modules).site(at)
 }
 
 fn context(header: &Header) -> String {

@@ -175,6 +175,13 @@ impl<'k, 'd> Stacks<'k, 'd> {
         }
     }
 
+    /// What the code at an address is called, where a processor stood; none of an address in no module.
+    #[must_use]
+    pub fn site(&self, address: Gva) -> Option<String> {
+        let frame = self.frame(0, address.u64(), FoundFrame::Context, true);
+        frame.module.is_some().then(|| frame.site())
+    }
+
     fn known(&self, thread: Gva) -> Read<Known> {
         let control = self.kernel.at(thread).embedded(Thread::Tcb)?;
         let at = self.kernel.addr(thread);
