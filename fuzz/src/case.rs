@@ -66,9 +66,7 @@ impl Case {
         Case {
             base: kdump::kernel_image(&dump).expect("the case has a kernel").base,
             pages: known.iter().map(|&gva| pages(&dump, gva)).collect(),
-            layout: pdb
-                .resolve(&alpc::CONTRACT)
-                .expect("the case resolves"),
+            layout: pdb.resolve(&alpc::CONTRACT).expect("the case resolves"),
             pdb,
             known,
             file,
