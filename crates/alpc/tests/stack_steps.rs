@@ -88,3 +88,26 @@ fn compare(bytes: Vec<u8>, scene: &SwitchedOut, step: &Step) {
         stack.complete
     );
 }
+
+/// One stack that any number of threads share, as page tables can show it, does not make a report of any length.
+#[test]
+fn frames_are_in_proportion_to_the_file() {
+    let (built, scene) = stacks::shapes("win10-2004-x64", Entry::Kernel);
+    let bytes = built.dump(Kind::BitmapKernel);
+    let most = (bytes.len() + (4 << 20)) / 96;
+    let system = System::of(Dump::from_bytes("many", bytes).unwrap(), &Symbols::default());
+    let kernel = system.kernel().unwrap();
+    let modules = alpc::report::stacks::modules(&kernel).unwrap();
+    let stacks = Stacks::new(&kernel, &modules);
+    let mut frames = 0;
+    for _ in 0..most {
+        let stack = stacks.of(Gva::new(scene.thread.0));
+        frames += stack.frames.len();
+        if let Some(reason) = stack.complete.reason() {
+            assert_eq!(reason.id(), "out-of-proportion");
+            assert!(frames <= most && frames > most / 2, "{frames} of {most}");
+            return;
+        }
+    }
+    panic!("{frames} frames");
+}

@@ -27,6 +27,8 @@ use crate::why;
 const FRAMES: usize = 1024;
 /// Names of code addresses that are kept: what is not is looked up again.
 const TOLD: usize = 1 << 16;
+/// Bytes of names that a frame is paid for as: its record is four times that, beside eight bytes of a stack or more.
+const IN_A_REPORT: usize = 96;
 /// A kernel stack is not larger, nor all its segments together.
 const STACK: u64 = 1 << 20;
 /// Segments of an expanded stack.
@@ -304,7 +306,7 @@ impl<'k, 'd> Stacks<'k, 'd> {
                 self.kernel.addr(names::gva(pc))
             )));
         }
-        frames.push(self.frame(inner, pc, FoundFrame::SwitchFrame, false));
+        self.push(frames, self.frame(inner, pc, FoundFrame::SwitchFrame, false))?;
         let mut registers = Registers::at(
             word(inner.wrapping_add(CALLER))?,
             inner.wrapping_add(EXCEPTION_FRAME),
@@ -379,7 +381,7 @@ impl<'k, 'd> Stacks<'k, 'd> {
             }
             self.check_stack(known, frames, sp)?;
             let image = self.image_of(registers.pc);
-            frames.push(self.frame(sp, registers.pc, found, is_precise));
+            self.push(frames, self.frame(sp, registers.pc, found, is_precise))?;
             let image = image.ok_or_else(|| {
                 Unreadable::Implausible(why!(
                     "{} is in no module that is known",
@@ -478,7 +480,7 @@ impl<'k, 'd> Stacks<'k, 'd> {
                 self.kernel.addr(names::gva(registers.pc))
             )));
         }
-        frames.push(self.frame(registers.sp(), registers.pc, found, true));
+        self.push(frames, self.frame(registers.sp(), registers.pc, found, true))?;
         Ok(())
     }
 
@@ -514,7 +516,7 @@ impl<'k, 'd> Stacks<'k, 'd> {
                 self.kernel.addr(names::gva(pc))
             )));
         }
-        frames.push(self.frame(inner, pc, FoundFrame::SwitchFrame, false));
+        self.push(frames, self.frame(inner, pc, FoundFrame::SwitchFrame, false))?;
         let mut pc = word(current.wrapping_add(CALLER))?;
         let mut found = FoundFrame::SwitchFrame;
         let begins_a_chain = |frame: u64| {
@@ -536,7 +538,7 @@ impl<'k, 'd> Stacks<'k, 'd> {
             if frames.len() >= FRAMES {
                 return Err(Unreadable::Walk(why!("gave up after {} frames", FRAMES)));
             }
-            frames.push(self.frame(frame, pc, found, false));
+            self.push(frames, self.frame(frame, pc, found, false))?;
             found = FoundFrame::FramePointer;
             let (next, caller) = (word(frame)?, word(frame.wrapping_add(4))?);
             if caller == 0 {
@@ -550,11 +552,11 @@ impl<'k, 'd> Stacks<'k, 'd> {
                 )));
             }
             if next == 0 {
-                frames.push(self.frame(next, caller, found, false));
+                self.push(frames, self.frame(next, caller, found, false))?;
                 return Ok(());
             }
             if next <= frame || !holds(next) {
-                frames.push(self.frame(next, caller, found, false));
+                self.push(frames, self.frame(next, caller, found, false))?;
                 return Err(Unreadable::Implausible(why!(
                     "the frame at {} names {} as the one around it, which is not above it on the stack",
                     self.kernel.addr(names::gva(frame)),
@@ -563,6 +565,14 @@ impl<'k, 'd> Stacks<'k, 'd> {
             }
             (frame, pc) = (next, caller);
         }
+    }
+
+    /// Takes a frame in, and pays for what it takes in a report: page tables can show one stack at any number of
+    /// addresses, to any number of threads.
+    fn push(&self, frames: &mut Vec<Frame>, frame: Frame) -> Read<()> {
+        self.kernel.budget().text(IN_A_REPORT)?;
+        frames.push(frame);
+        Ok(())
     }
 
     /// What looks like return addresses from the last frame to the end of the stack.
@@ -603,7 +613,9 @@ impl<'k, 'd> Stacks<'k, 'd> {
             }
             let mut frame = self.frame(at, value, FoundFrame::Scanned, false);
             frame.follows_call = follows;
-            found.push(frame);
+            if self.push(&mut found, frame).is_err() {
+                break;
+            }
         }
         found
     }
