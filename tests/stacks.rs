@@ -253,6 +253,36 @@ fn no_missing_page_makes_a_frame_wrong() {
     assert!(shorter >= 4, "{shorter}");
 }
 
+/// What the dump lacks of an image is in its file, if that is the same image.
+#[test]
+fn files_of_images_serve_where_the_dump_has_not_their_pages() {
+    let (built, scene) = stacks::shapes("win11-22h2-x64", Entry::Kernel);
+    // Code, unwind data, and the table of it.
+    let pages = [0x1000, 0x2000, 0x4000].map(|at| scene.image + at);
+    let sample = Sample::without_pages(&built, &pages);
+    let look = |sample: &Sample| {
+        let document = stack(sample, &scene, &["--format", "json"]).json();
+        (frames(&document), document["result"]["stack"]["complete"].clone())
+    };
+    let (shorter, complete) = look(&sample);
+    assert_eq!((shorter.len(), complete), (2, Value::Null));
+    let word = |at: usize| u32::from_le_bytes(stacks::IMAGE[at..at + 4].try_into().unwrap());
+    let header = word(0x3c) as usize;
+    let key = format!("{:08X}{:x}", word(header + 8), word(header + 80));
+    let path = format!("shapes.sys/{key}/shapes.sys");
+    // Another build's image, however it came to lie there.
+    let mut other = stacks::IMAGE.to_vec();
+    other[header + 8] ^= 1;
+    sample.write_symbols(&path, &other);
+    assert_eq!(look(&sample).0.len(), 2);
+    sample.write_symbols(&path, stacks::IMAGE);
+    assert_eq!(look(&sample), (expected(&scene), Value::Bool(true)));
+    let (name, rva) = ("saves", 0x1030);
+    assert!(stacks::functions().contains(&(rva, name)));
+    let run = stack(&sample, &scene, &[]);
+    assert!(run.stdout.contains("shapes!saves+0x"), "{}", run.stdout);
+}
+
 /// Every byte of the table and of the unwind data, set to other values: a shorter stack, or another, never a crash, and
 /// never a frame off the stack.
 #[test]

@@ -70,7 +70,9 @@ impl Sample {
 
     /// Writes a file of symbols beside the dump.
     pub fn write_symbols(&self, name: &str, bytes: &[u8]) {
-        fs::write(self.folder.path().join(name), bytes).unwrap();
+        let path = self.folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
     }
 
     /// Writes the dump anew, as another kind.

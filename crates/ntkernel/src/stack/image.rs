@@ -2,6 +2,7 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use kdump::{Gva, Rsds};
 
@@ -22,6 +23,8 @@ const EXCEPTIONS: usize = 3;
 /// `IMAGE_SCN_MEM_EXECUTE` and `IMAGE_SCN_MEM_DISCARDABLE`.
 const EXECUTE: u32 = 0x2000_0000;
 const DISCARDABLE: u32 = 0x0200_0000;
+/// `IMAGE_SCN_MEM_WRITE`.
+const WRITE: u32 = 0x8000_0000;
 /// Bytes of a `RUNTIME_FUNCTION`.
 const FUNCTION: u32 = 12;
 /// Names that a module exports at most: ordinals have 16 bits.
@@ -46,6 +49,8 @@ struct Section {
     start: u32,
     end: u32,
     flags: u32,
+    /// Where its bytes are in the file, and how many are there.
+    raw: (u32, u32),
 }
 
 /// A module's image as it lies in memory.
@@ -60,6 +65,25 @@ pub struct Image {
     codeview: OnceCell<Option<Rsds>>,
     /// Entries of `.pdata` that were looked up, by what for: threads wait at the same places.
     functions: RefCell<HashMap<u32, Option<RuntimeFunction>>>,
+    key: Key,
+    /// Its file, looked for where a part of it is not in the dump.
+    file: OnceCell<Option<Arc<[u8]>>>,
+}
+
+/// By what the file of an image is found.
+#[derive(Clone, Debug, Default)]
+pub struct Key {
+    /// The name of the file, in a path or alone.
+    pub name: String,
+    /// TimeDateStamp of its header.
+    pub timestamp: u32,
+    /// SizeOfImage.
+    pub size: u32,
+}
+
+/// The file of an image, where it is at hand.
+fn file_of(kernel: &Kernel<'_>, key: &Key) -> Option<Arc<[u8]>> {
+    kernel.names()?.image_file(&key.name, key.timestamp, key.size)
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u16> {
@@ -82,14 +106,27 @@ impl Image {
     ///
     /// # Errors
     /// They cannot be read, or are none.
-    pub fn read(kernel: &Kernel<'_>, base: Gva) -> Read<Self> {
+    pub fn read(kernel: &Kernel<'_>, base: Gva, key: Option<Key>) -> Read<Self> {
         let mut bytes = vec![0; HEADER];
         let partial = kernel.cursor().read_partial(base, &mut bytes);
         bytes.truncate(partial.read);
-        if let (Some(reason), true) = (partial.stopped, bytes.len() < 0x40) {
+        if let Some(image) = Self::parse(base, &bytes) {
+            let name = key.map(|key| key.name).unwrap_or_default();
+            let key = Key { name, ..image.key };
+            return Ok(Self { key, ..image });
+        }
+        // A small dump has no images, and says which they were.
+        if let Some(key) = key.filter(|key| key.size != 0)
+            && let Some(file) = file_of(kernel, &key)
+            && let Some(image) = Self::parse(base, &file)
+        {
+            let file = OnceCell::from(Some(file));
+            return Ok(Self { key, file, ..image });
+        }
+        if let (Some(reason), true) = (partial.stopped, bytes.len() < HEADER) {
             return Err(reason);
         }
-        Self::parse(base, &bytes).ok_or_else(|| {
+        Err({
             Unreadable::Implausible(why!(
                 "the image at {} does not begin with the header of one",
                 kernel.addr(base)
@@ -130,6 +167,10 @@ impl Image {
                 start,
                 end: start.saturating_add(len).min(size),
                 flags: dword(bytes, at.checked_add(36)?)?,
+                raw: (
+                    dword(bytes, at.checked_add(20)?)?,
+                    dword(bytes, at.checked_add(16)?)?,
+                ),
             });
         }
         Some(Self {
@@ -141,6 +182,12 @@ impl Image {
             exports: OnceCell::new(),
             codeview: OnceCell::new(),
             functions: RefCell::default(),
+            key: Key {
+                name: String::new(),
+                timestamp: dword(bytes, at(8)?)?,
+                size,
+            },
+            file: OnceCell::new(),
         })
     }
 
@@ -199,7 +246,52 @@ impl Image {
                 kernel.addr(self.base)
             )));
         }
-        kernel.cursor().read(self.at(rva), buf)
+        match kernel.cursor().read(self.at(rva), buf) {
+            Ok(()) => Ok(()),
+            Err(reason) => match self.in_file(kernel, rva, buf.len()) {
+                Some(bytes) => {
+                    buf.copy_from_slice(bytes);
+                    Ok(())
+                }
+                None => Err(reason),
+            },
+        }
+    }
+
+    /// The code at an address, as much of `buf` as there is.
+    pub(crate) fn code(&self, kernel: &Kernel<'_>, at: u64, buf: &mut [u8]) -> usize {
+        let read = kernel.cursor().read_partial(at.into(), buf).read;
+        if read == 0
+            && let Some(rva) = self.rva(at)
+        {
+            let most = buf.len();
+            // To the end of the section, if that comes first.
+            let length = (1..=most)
+                .rev()
+                .find(|&length| self.in_file(kernel, rva, length).is_some());
+            if let Some(bytes) = length.and_then(|length| self.in_file(kernel, rva, length))
+                && let Some(buf) = buf.get_mut(..bytes.len())
+            {
+                buf.copy_from_slice(bytes);
+                return bytes.len();
+            }
+        }
+        read
+    }
+
+    /// Bytes of the image in its file: of headers and of sections that nothing writes to.
+    fn in_file(&self, kernel: &Kernel<'_>, rva: u32, len: usize) -> Option<&[u8]> {
+        let file = self.file.get_or_init(|| file_of(kernel, &self.key)).as_ref()?;
+        let end = rva.checked_add(u32::try_from(len).ok()?)?;
+        let mut sections = self.sections.iter();
+        let section = sections.find(|section| section.start <= rva && end <= section.end)?;
+        let (raw, there) = section.raw;
+        let inside = rva.checked_sub(section.start)?;
+        if section.flags & WRITE != 0 || inside.checked_add(u32::try_from(len).ok()?)? > there {
+            return None;
+        }
+        let start = index(raw.checked_add(inside)?);
+        file.get(start..start.checked_add(len)?)
     }
 
     /// The entry of `.pdata` that holds an RVA; none for a leaf function, which needs no unwind data.
@@ -303,8 +395,8 @@ impl Image {
 
     fn name(&self, kernel: &Kernel<'_>, rva: u32) -> Option<String> {
         let mut bytes = [0; NAME];
-        let partial = kernel.cursor().read_partial(self.at(rva), &mut bytes);
-        let read = bytes.get(..partial.read)?;
+        let read = self.code(kernel, self.at(rva).u64(), &mut bytes);
+        let read = bytes.get(..read)?;
         let end = read.iter().position(|&byte| byte == 0)?;
         let text = std::str::from_utf8(read.get(..end)?).ok()?;
         let is_name = |c: char| c.is_ascii_graphic();

@@ -316,8 +316,8 @@ fn epilog(
     registers: &Registers,
 ) -> Read<Option<Registers>> {
     let mut bytes = [0; EPILOG_BYTES];
-    let partial = kernel.cursor().read_partial(registers.pc.into(), &mut bytes);
-    let whole = bytes.get(..partial.read).unwrap_or_default();
+    let read = image.code(kernel, registers.pc, &mut bytes);
+    let whole = bytes.get(..read).unwrap_or_default();
     let mut code = whole;
     let mut after = *registers;
     let mut may_release = true;

@@ -17,7 +17,7 @@ use crate::process::roots;
 use crate::process::thread::{self, ThreadState};
 use crate::stack::doing::{Doing, doing};
 use crate::stack::frame::{FoundFrame, Frame};
-use crate::stack::image::Image;
+use crate::stack::image::{Image, Key};
 use crate::stack::names::{self, Function};
 use crate::stack::registers::{R12, RBP, RBX, RDI, RSI, Registers};
 use crate::stack::{scan, unwind};
@@ -631,8 +631,32 @@ impl<'k, 'd> Stacks<'k, 'd> {
         let mut images = self.images.borrow_mut();
         let image = images
             .entry(base)
-            .or_insert_with(|| Rc::new(Image::read(self.kernel, names::gva(base))));
+            .or_insert_with(|| Rc::new(Image::read(self.kernel, names::gva(base), self.key(base))));
         Some(Rc::clone(image))
+    }
+
+    /// By what the file of the image at an address is found. Under redaction the names of the module list are not those of
+    /// files.
+    fn key(&self, base: u64) -> Option<Key> {
+        if let Some(triage) = self.kernel.dump().triage() {
+            let mut modules = triage.modules().iter();
+            let module = modules.find(|module| module.base.u64() == base)?;
+            return Some(Key {
+                name: module.name.clone()?,
+                timestamp: module.timestamp,
+                size: module.size,
+            });
+        }
+        let mut modules = self.modules.modules.iter();
+        let module = modules.find(|module| module.base.known().is_some_and(|at| at.u64() == base))?;
+        let name = module
+            .name
+            .known()
+            .filter(|_| self.kernel.redaction().is_none())?;
+        Some(Key {
+            name: name.clone(),
+            ..Key::default()
+        })
     }
 
     /// What a code address is called.
