@@ -7,7 +7,7 @@ use support::synthetic::Sample;
 use support::{Run, alpc_dump, shared};
 use synth::address::Va;
 use synth::world::{BlobId, Built};
-use synth::worlds;
+use synth::worlds::{self, stacks};
 
 fn ask(name: &str, command: &str) -> Option<Value> {
     let path = shared(&format!("samples/{name}"))?;
@@ -303,4 +303,49 @@ fn a_hidden_process_is_found_by_its_processor() {
         threads.contains("found by the thread that processor 0 runs"),
         "{threads}"
     );
+}
+
+/// A small dump has no images: the file of one, in the symbol path, leads through the stack.
+#[test]
+fn stacks_are_walked_by_files_of_images() {
+    let mut scene = None;
+    let world = worlds::standard_with(KERNEL, |world| {
+        let mut threads = world.truth.threads.iter();
+        let thread = threads.find(|thread| thread.state == 5).unwrap().address;
+        let base = world.truth.kernel_base;
+        scene = Some(stacks::switch_out_of(world, thread, stacks::Entry::Kernel, base));
+    });
+    let scene = scene.unwrap();
+    let (crashed, _) = two_threads(&world);
+    let stack = (Va(scene.stack_base.0 - 0x2000), 0x2000);
+    let small = Small::of(
+        &world,
+        crashed,
+        scene.thread,
+        Va::NULL,
+        &[(scene.thread, 0x900), stack],
+    );
+    let thread = scene.thread.to_string();
+    let frames = || {
+        let document = small.run(&["stack", &thread]).json();
+        let frames = document["result"]["stack"]["frames"].as_array().unwrap().clone();
+        let place = |frame: &Value| (frame["child_sp"].clone(), frame["address"].clone());
+        let whole = document["result"]["stack"]["complete"] == true;
+        (frames.iter().map(place).collect::<Vec<_>>(), whole)
+    };
+    assert_eq!(frames().0.len(), 2);
+    // The image under the name, time stamp and size that the dump gives the kernel's.
+    let mut image = stacks::IMAGE.to_vec();
+    let header = u32::from_le_bytes(image[0x3c..0x40].try_into().unwrap()) as usize;
+    let size = world.kernel.image_size();
+    image[header + 8..header + 12].copy_from_slice(&0x5f5e_1000_u32.to_le_bytes());
+    image[header + 80..header + 84].copy_from_slice(&size.to_le_bytes());
+    let store = small.folder.path().join(format!("ntoskrnl.exe/5F5E1000{size:x}"));
+    std::fs::create_dir_all(&store).unwrap();
+    std::fs::write(store.join("ntoskrnl.exe"), image).unwrap();
+    let calls = std::iter::once(&scene.switch).chain(&scene.calls);
+    let expected: Vec<_> = calls
+        .map(|call| (json!(call.sp.to_string()), json!(call.returns_to.to_string())))
+        .collect();
+    assert_eq!(frames(), (expected, true));
 }

@@ -94,11 +94,19 @@ pub fn shapes(kernel: &str, entry: Entry) -> (Built, SwitchedOut) {
 /// # Panics
 /// On a machine other than x64.
 pub fn switch_out(world: &mut World, thread: Va, entry: Entry) -> SwitchedOut {
+    let image = load(world, "shapes.sys", IMAGE);
+    switch_out_of(world, thread, entry, image)
+}
+
+/// The same with the functions in an image that begins elsewhere.
+///
+/// # Panics
+/// On a machine other than x64.
+pub fn switch_out_of(world: &mut World, thread: Va, entry: Entry, image: Va) -> SwitchedOut {
     assert_eq!(world.pointer_size(), 8, "code for x64");
     let run: Value = serde_json::from_str(RUN).expect("JSON");
     let number = |value: &Value| value.as_u64().expect("a number");
     let (linked, top) = (number(&run["base"]), number(&run["top"]));
-    let image = load(world, "shapes.sys", IMAGE);
     let stack_base = world.truth.thread(thread).stack_base;
     let trap_frame = Va(stack_base.0 - INITIAL_STACK - TRAP_FRAME);
     let moved = |value: u64| match value {
