@@ -87,7 +87,7 @@ pub fn not_a_thread(kernel: &Kernel<'_>, address: Gva) -> anyhow::Error {
 fn in_full(kernel: &Kernel<'_>, receivers: &Receivers, address: Gva) -> ThreadRecord {
     let modules = alpc::report::stacks::modules(kernel).ok();
     let mut record = receivers.thread_in_full(kernel, address);
-    record.stack = modules.and_then(|modules| Stacks::new(kernel, &modules).of(address).telling());
+    record.stack = modules.and_then(|modules| Stacks::new(kernel, &modules).certain_of(address).telling());
     record
 }
 

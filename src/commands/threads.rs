@@ -156,7 +156,7 @@ fn of_process(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<ProcessThreads
 fn add_stacks(stacks: Option<&Stacks<'_, '_>>, threads: &mut [ThreadRecord]) {
     let Some(stacks) = stacks else { return };
     for thread in threads {
-        thread.stack = stacks.of(thread.address.gva()).telling();
+        thread.stack = stacks.certain_of(thread.address.gva()).telling();
     }
 }
 

@@ -313,7 +313,7 @@ pub fn suspect(kernel: &Kernel<'_>, modules: &Modules, stacks: &Stacks<'_, '_>, 
         start_address: details.start_address.map(|address| modules.locate(address)),
         win32_start_address: details.win32_start_address,
         stack_modules: stack_modules(kernel, modules, thread).into(),
-        stack: stacks.of(thread).certain(FRAMES),
+        stack: stacks.certain_of(thread).certain(FRAMES),
         irps: details.irps,
     }
 }

@@ -160,12 +160,7 @@ impl<'k, 'd> Stacks<'k, 'd> {
     /// The kernel stack of a thread.
     #[must_use]
     pub fn of(&self, thread: Gva) -> Stack {
-        let mut frames = Vec::new();
-        let known = self.known(thread);
-        let walked = known
-            .as_ref()
-            .map_err(Clone::clone)
-            .and_then(|known| self.walk(known, &mut frames));
+        let (known, walked, frames) = self.walked(thread);
         let scanned = match (&known, &walked) {
             (Ok(known), Err(_)) => self.scan(known, &frames),
             _ => Vec::new(),
@@ -175,6 +170,27 @@ impl<'k, 'd> Stacks<'k, 'd> {
             complete: walked.into(),
             scanned,
         }
+    }
+
+    /// The same without what a scan shows, which takes longer than everything else.
+    #[must_use]
+    pub fn certain_of(&self, thread: Gva) -> Stack {
+        let (_, walked, frames) = self.walked(thread);
+        Stack {
+            frames,
+            complete: walked.into(),
+            scanned: Vec::new(),
+        }
+    }
+
+    fn walked(&self, thread: Gva) -> (Read<Known>, Read<()>, Vec<Frame>) {
+        let mut frames = Vec::new();
+        let known = self.known(thread);
+        let walked = known
+            .as_ref()
+            .map_err(Clone::clone)
+            .and_then(|known| self.walk(known, &mut frames));
+        (known, walked, frames)
     }
 
     /// What the code at an address is called, where a processor stood; none of an address in no module.
