@@ -20,6 +20,8 @@ type File = Arc<[u8]>;
 
 /// Files of images that are larger are not read: those of kernels have 12 MiB.
 const LARGEST: u64 = 128 << 20;
+/// Within these bytes is the header of every image.
+const HEADER: u64 = 0x1000;
 
 /// What was looked for of modules; nothing of those that were looked for in vain.
 #[derive(Default)]
@@ -68,8 +70,10 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// The file at a path, if it is the image of that time stamp and size.
 fn image(path: &Path, timestamp: u32, size: u32) -> Option<File> {
     let file = fs::File::open(path).ok()?;
+    let mut file = file.take(LARGEST);
+    // Another image need not be read to its end.
     let mut bytes = Vec::new();
-    file.take(LARGEST).read_to_end(&mut bytes).ok()?;
+    file.by_ref().take(HEADER).read_to_end(&mut bytes).ok()?;
     let word = |at: usize| {
         let end = at.checked_add(4)?;
         Some(u32::from_le_bytes(bytes.get(at..end)?.try_into().ok()?))
@@ -77,7 +81,11 @@ fn image(path: &Path, timestamp: u32, size: u32) -> Option<File> {
     let header = usize::try_from(word(0x3c)?).ok()?;
     // TimeDateStamp of the file header, SizeOfImage of the optional one.
     let is_it = word(header.checked_add(8)?)? == timestamp && word(header.checked_add(80)?)? == size;
-    is_it.then(|| bytes.into())
+    if !is_it {
+        return None;
+    }
+    file.read_to_end(&mut bytes).ok()?;
+    Some(bytes.into())
 }
 
 impl Names for System {

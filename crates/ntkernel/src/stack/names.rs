@@ -1,6 +1,5 @@
 //! What the debugger calls a code address: `nt!KiSwapContext+0x76`.
 
-use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -83,11 +82,6 @@ fn undecorated(name: &str) -> &str {
         Some((plain, bytes)) if bytes.bytes().all(|byte| byte.is_ascii_digit()) => plain,
         _ => name,
     }
-}
-
-/// The address of an image that an address may be in.
-pub(super) fn gva(value: u64) -> Gva {
-    Gva::new(value)
 }
 
 #[cfg(test)]

@@ -33,7 +33,6 @@ pub(super) struct Step {
 
 /// The unwind data of one fragment.
 struct Info {
-    version: u8,
     register: u8,
     scaled: u8,
     codes: Vec<Code>,
@@ -161,7 +160,7 @@ fn unwound(
     for _ in 0..CHAIN {
         function = target(kernel, image, function)?;
         let info = info(kernel, image, function)?;
-        if let Some(machine_frame) = apply(kernel, image, &info, &mut registers, passed)? {
+        if let Some(machine_frame) = apply(kernel, &info, &mut registers, passed)? {
             return Ok(Step {
                 registers,
                 machine_frame: Some(machine_frame),
@@ -181,13 +180,7 @@ fn unwound(
 }
 
 /// Undoes what the prolog of a fragment did, as far as it came. Gives the place of a machine frame.
-fn apply(
-    kernel: &Kernel<'_>,
-    image: &Image,
-    info: &Info,
-    registers: &mut Registers,
-    passed: u8,
-) -> Read<Option<u64>> {
+fn apply(kernel: &Kernel<'_>, info: &Info, registers: &mut Registers, passed: u8) -> Read<Option<u64>> {
     let sets_frame = info.codes.iter().find(|code| code.op == Op::SetFrame);
     // A fragment can have the frame register of the one before it and no code that sets it.
     let has_frame = info.register != 0 && sets_frame.is_none_or(|code| code.offset <= passed);
@@ -225,9 +218,6 @@ fn apply(
             Op::Nothing => {}
         }
     }
-    if info.version > 0 && registers.sp() < 0x1000 {
-        return Err(broken(kernel, image));
-    }
     Ok(None)
 }
 
@@ -257,7 +247,6 @@ fn info(kernel: &Kernel<'_>, image: &Image, function: RuntimeFunction) -> Read<I
         }
     };
     Ok(Info {
-        version,
         register: frame & 15,
         scaled: frame >> 4,
         codes,

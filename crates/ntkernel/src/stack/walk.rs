@@ -247,7 +247,7 @@ impl<'k, 'd> Stacks<'k, 'd> {
                 limit,
                 base: previous,
             });
-            (initial, base) = (names::gva(next), previous);
+            (initial, base) = (Gva::new(next), previous);
         }
     }
 
@@ -312,14 +312,14 @@ impl<'k, 'd> Stacks<'k, 'd> {
                 known.thread
             )));
         }
-        let word = |at: u64| self.kernel.cursor().uint(names::gva(at), 8);
+        let word = |at: u64| self.kernel.cursor().uint(Gva::new(at), 8);
         let inner = current.wrapping_add(SWITCH_FRAME);
         let pc = word(current.wrapping_add(RETURN))?;
         if self.image_of(pc).is_none() {
             return Err(Unreadable::Implausible(why!(
                 "the switch frame of the thread {} returns to {}, which is in no module",
                 known.thread,
-                self.kernel.addr(names::gva(pc))
+                self.kernel.addr(Gva::new(pc))
             )));
         }
         self.push(frames, self.frame(inner, pc, FoundFrame::SwitchFrame, false))?;
@@ -389,7 +389,7 @@ impl<'k, 'd> Stacks<'k, 'd> {
             if registers.pc == 0 {
                 return Ok(());
             }
-            if !self.kernel.is_kernel_address(names::gva(registers.pc)) {
+            if !self.kernel.is_kernel_address(Gva::new(registers.pc)) {
                 return self.user(frames, &registers, found);
             }
             if frames.len() >= FRAMES {
@@ -401,7 +401,7 @@ impl<'k, 'd> Stacks<'k, 'd> {
             let image = image.ok_or_else(|| {
                 Unreadable::Implausible(why!(
                     "{} is in no module that is known",
-                    self.kernel.addr(names::gva(registers.pc))
+                    self.kernel.addr(Gva::new(registers.pc))
                 ))
             })?;
             let step = (*image)
@@ -427,7 +427,7 @@ impl<'k, 'd> Stacks<'k, 'd> {
             if let Some(at) = step.machine_frame {
                 // Where Rip is in a _KTRAP_FRAME, whose end is the machine frame.
                 const RIP: u64 = 0x168;
-                note_trap(frames, self.kernel.addr(names::gva(at.wrapping_sub(RIP))));
+                note_trap(frames, self.kernel.addr(Gva::new(at.wrapping_sub(RIP))));
             }
             registers = step.registers;
         }
@@ -435,7 +435,7 @@ impl<'k, 'd> Stacks<'k, 'd> {
 
     /// A stack grows downwards: each frame is above the one that it called, on one of the thread's stacks.
     fn check_stack(&self, known: &Known, frames: &[Frame], sp: u64) -> Read<()> {
-        let at = self.kernel.addr(names::gva(sp));
+        let at = self.kernel.addr(Gva::new(sp));
         let segment_of = |sp: u64| known.segments.iter().position(|segment| segment.holds(sp));
         let Some(segment) = segment_of(sp) else {
             return Err(Unreadable::Implausible(why!(
@@ -475,17 +475,12 @@ impl<'k, 'd> Stacks<'k, 'd> {
         if base != trap || !is_kernel {
             return None;
         }
-        let word = |by: u64| {
-            self.kernel
-                .cursor()
-                .uint(names::gva(trap.wrapping_add(by)), 8)
-                .ok()
-        };
+        let word = |by: u64| self.kernel.cursor().uint(Gva::new(trap.wrapping_add(by)), 8).ok();
         if word(SEG_CS)? & 3 != 3 {
             return None;
         }
         let user = Registers::at(word(RIP)?, word(USER_RSP)?);
-        Some((self.kernel.addr(names::gva(trap)), user))
+        Some((self.kernel.addr(Gva::new(trap)), user))
     }
 
     /// The first frame of user mode, with which the kernel's part ends.
@@ -493,7 +488,7 @@ impl<'k, 'd> Stacks<'k, 'd> {
         if found != FoundFrame::TrapFrame {
             return Err(Unreadable::Implausible(why!(
                 "the stack leads to {}, which is no address of the kernel, without a trap frame",
-                self.kernel.addr(names::gva(registers.pc))
+                self.kernel.addr(Gva::new(registers.pc))
             )));
         }
         self.push(frames, self.frame(registers.sp(), registers.pc, found, true))?;
@@ -521,7 +516,7 @@ impl<'k, 'd> Stacks<'k, 'd> {
                 known.thread
             )));
         }
-        let word = |at: u64| self.kernel.cursor().uint(names::gva(at), 4);
+        let word = |at: u64| self.kernel.cursor().uint(Gva::new(at), 4);
         let inner = current.wrapping_add(CHILD);
         let is_code = |pc: u64| self.image_of(pc).is_some();
         let pc = word(current.wrapping_add(RETURN))?;
@@ -529,7 +524,7 @@ impl<'k, 'd> Stacks<'k, 'd> {
             return Err(Unreadable::Implausible(why!(
                 "the switch frame of the thread {} returns to {}, which is in no module",
                 known.thread,
-                self.kernel.addr(names::gva(pc))
+                self.kernel.addr(Gva::new(pc))
             )));
         }
         self.push(frames, self.frame(inner, pc, FoundFrame::SwitchFrame, false))?;
@@ -563,8 +558,8 @@ impl<'k, 'd> Stacks<'k, 'd> {
             if !is_code(caller) {
                 return Err(Unreadable::Implausible(why!(
                     "the frame at {} returns to {}, which is in no module",
-                    self.kernel.addr(names::gva(frame)),
-                    self.kernel.addr(names::gva(caller))
+                    self.kernel.addr(Gva::new(frame)),
+                    self.kernel.addr(Gva::new(caller))
                 )));
             }
             if next == 0 {
@@ -575,8 +570,8 @@ impl<'k, 'd> Stacks<'k, 'd> {
                 self.push(frames, self.frame(next, caller, found, false))?;
                 return Err(Unreadable::Implausible(why!(
                     "the frame at {} names {} as the one around it, which is not above it on the stack",
-                    self.kernel.addr(names::gva(frame)),
-                    self.kernel.addr(names::gva(next))
+                    self.kernel.addr(Gva::new(frame)),
+                    self.kernel.addr(Gva::new(next))
                 )));
             }
             (frame, pc) = (next, caller);
@@ -604,7 +599,7 @@ impl<'k, 'd> Stacks<'k, 'd> {
         let is_x64 = self.kernel.dump().header().machine == Machine::Amd64;
         let mut at = from;
         while at < segment.base && found.len() < FRAMES {
-            let value = self.kernel.cursor().pointer(names::gva(at)).map(Gva::u64);
+            let value = self.kernel.cursor().pointer(Gva::new(at)).map(Gva::u64);
             at = at.saturating_add(width);
             // Pages of a stack that are missing hide what is on them, and nothing else.
             let Ok(value) = value else { continue };
@@ -638,7 +633,7 @@ impl<'k, 'd> Stacks<'k, 'd> {
 
     /// The image of the module that an address is in, or why it cannot be read; none for an address in no module.
     fn image_of(&self, address: u64) -> Option<Rc<Read<Image>>> {
-        let at = names::gva(address);
+        let at = Gva::new(address);
         if !self.kernel.is_kernel_address(at) {
             return None;
         }
@@ -647,7 +642,7 @@ impl<'k, 'd> Stacks<'k, 'd> {
         let mut images = self.images.borrow_mut();
         let image = images
             .entry(base)
-            .or_insert_with(|| Rc::new(Image::read(self.kernel, names::gva(base), self.key(base))));
+            .or_insert_with(|| Rc::new(Image::read(self.kernel, Gva::new(base), self.key(base))));
         Some(Rc::clone(image))
     }
 
@@ -711,11 +706,11 @@ impl<'k, 'd> Stacks<'k, 'd> {
     }
 
     fn frame(&self, sp: u64, pc: u64, found: FoundFrame, is_precise: bool) -> Frame {
-        let at = self.kernel.addr(names::gva(pc));
+        let at = self.kernel.addr(Gva::new(pc));
         let code = self.modules.locate(at);
         let function = self.function(pc, is_precise);
         Frame {
-            child_sp: self.kernel.addr(names::gva(sp)),
+            child_sp: self.kernel.addr(Gva::new(sp)),
             address: at,
             module: code.module,
             module_offset: code.offset,
