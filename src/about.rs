@@ -56,20 +56,19 @@ fn mended(shell: Shell, script: &str, commands: &[&str]) -> String {
     }
 }
 
-/// What a command writes, or all of them.
-fn shapes_of(command: Option<&str>) -> Option<Vec<&'static Shape>> {
-    let all = SPECS.iter().map(|spec| &spec.shape);
-    let shapes = all.filter(|shape| !shape.results.is_empty());
-    let Some(command) = command else {
-        return Some(shapes.collect());
-    };
-    let one: Vec<_> = shapes.filter(|shape| shape.name == command).collect();
-    (!one.is_empty()).then_some(one)
-}
-
+/// What all commands write, or one of them.
 fn schema(command: Option<&str>) -> anyhow::Result<Vec<u8>> {
-    let shapes = shapes_of(command).ok_or_else(|| no_command(command))?;
-    let mut text = serde_json::to_vec_pretty(&schema::of_commands(&shapes))?;
+    let all = SPECS.iter().map(|spec| &spec.shape);
+    let shapes: Vec<&Shape> = all.filter(|shape| !shape.results.is_empty()).collect();
+    let whole = schema::whole(&shapes);
+    let schema = match command {
+        None => whole,
+        Some(name) => {
+            let one = shapes.iter().find(|shape| shape.name == name);
+            schema::of_command(whole, one.ok_or_else(|| no_command(command))?)
+        }
+    };
+    let mut text = serde_json::to_vec_pretty(&schema)?;
     text.push(b'\n');
     Ok(text)
 }

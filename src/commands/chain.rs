@@ -12,6 +12,7 @@ use alpc::wait::root::RootKind;
 use alpc::{Addr, Kernel, Value};
 use clap::Args;
 use kdump::Gva;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -94,7 +95,8 @@ impl Verb for ChainArgs {
 const SHARERS: usize = 8;
 const LINES: usize = 8;
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct ChainsRecord {
     chains: Vec<Chain>,
 }

@@ -8,6 +8,7 @@ use alpc::report::check::{
 };
 use alpc::wait::unread::Unread;
 use clap::Args;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -102,7 +103,8 @@ impl Verb for CheckArgs {
 const NAMED: usize = 3;
 
 /// What the conditions of a rule file came to.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct CheckRecord {
     /// The rule file, as it was given.
     rules: String,
@@ -117,7 +119,8 @@ pub struct CheckRecord {
 }
 
 /// A condition and what it came to.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct ConditionRecord {
     /// The line of the rule file that its table begins at.
     line: usize,

@@ -9,6 +9,7 @@ use alpc::report::diff::{
 };
 use alpc::report::snapshot::Snapshot;
 use clap::{Args, ValueEnum};
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -74,7 +75,8 @@ pub enum MatchBy {
 }
 
 /// Two dumps and what has changed between them.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct DiffRecord {
     /// The first dump, as it was given.
     first_dump: String,
@@ -84,7 +86,7 @@ pub struct DiffRecord {
     second_dump_size: Option<u64>,
     /// SHA-256 of the second dump in hex, when `--hash` asks for it; that of the first is at the head.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9a-f]{64}$")))]
     second_dump_sha256: Option<String>,
     /// What has changed.
     #[serde(flatten)]
@@ -100,8 +102,9 @@ pub const TABLE: Table = Table {
 };
 
 /// A change as a row. A thing is called by some of the names, as its kind has them; the others are empty.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "DiffRow")]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "DiffRow"))]
 pub struct Row {
     /// The second dump; the first is the dump of the row.
     second_dump: String,
@@ -118,8 +121,9 @@ pub struct Row {
 }
 
 /// What things of all kinds are called.
-#[derive(Default, Serialize, JsonSchema)]
-#[schemars(rename = "DiffRowNames")]
+#[derive(Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "DiffRowNames"))]
 struct Names {
     image: Option<String>,
     parent: Option<String>,

@@ -7,6 +7,7 @@ use alpc::report::global::{self, BlobTypeRecord, GlobalRecord};
 use alpc::report::portlist::{self, PortLine};
 use alpc::{Kernel, Value};
 use clap::Args;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -94,8 +95,9 @@ impl Verb for GlobalArgs {
 const LABEL: usize = 21;
 
 /// The record, with the lists that the verbose view adds.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "GlobalInFull")]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "GlobalInFull"))]
 pub struct Full {
     #[serde(flatten)]
     global: GlobalRecord,

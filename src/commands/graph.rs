@@ -14,6 +14,7 @@ use alpc::wait::unread::Unread;
 use alpc::{Kernel, Value};
 use clap::Args;
 use kdump::Gva;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -124,7 +125,8 @@ impl Verb for GraphArgs {
     }
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct GraphsRecord<'r> {
     connections: &'r [EdgeRecord],
     /// Set when connections may be missing.

@@ -5,6 +5,7 @@ use alpc::object::handle::{self, HandleRecord, Handles};
 use alpc::process::{self, ProcessRecord, ProcessRef};
 use alpc::{Kernel, Value};
 use clap::Args;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -114,7 +115,8 @@ impl Verb for HandlesArgs {
 /// The system process's handle table is the kernel's.
 const SYSTEM: u64 = 4;
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct HandlesRecord {
     #[serde(skip_serializing_if = "Option::is_none")]
     searched_type: Option<String>,
@@ -122,7 +124,8 @@ pub struct HandlesRecord {
     complete: Value<()>,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 struct ProcessHandles {
     process: ProcessRecord,
     /// None for a process that has ended: it has no table.
@@ -138,8 +141,9 @@ pub const TABLE: Table = Table {
 };
 
 /// A handle, and whose it is.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "HandleOfProcess")]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "HandleOfProcess"))]
 struct Row {
     /// The process whose handle it is.
     owner: ProcessRef,
@@ -150,8 +154,9 @@ struct Row {
 }
 
 /// What stands beside the handles.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "HandlesRest")]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "HandlesRest"))]
 struct Rest {
     /// Set when the list of processes could not be followed to its end.
     complete: Value<()>,
@@ -160,8 +165,9 @@ struct Rest {
 }
 
 /// A process that may have more handles.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "HandlesUnread")]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "HandlesUnread"))]
 struct Unread {
     process: ProcessRef,
     /// Why the table cannot be read, or the parts of it that cannot.

@@ -9,6 +9,7 @@ use alpc::wait::signature::Signature;
 use alpc::wait::trouble::PortTrouble;
 use alpc::wait::unread::Unread;
 use clap::Args;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -80,7 +81,8 @@ const TROUBLES: usize = 6;
 const LINES: usize = 8;
 
 /// The report, and with `-v` the graph that it was made from.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct HangRecord<'r> {
     #[serde(flatten)]
     hang: &'r Hang,

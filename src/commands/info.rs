@@ -11,6 +11,7 @@ use anyhow::Context;
 use clap::Args;
 use kdump::{Coverage, Header, KernelImage, Machine, Note, SecondaryData, SecondaryEnd, Trailing};
 use ntlayout::Identity;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -71,7 +72,8 @@ impl Verb for InfoArgs {
 
 const LABEL: usize = 22;
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct InfoRecord<'a> {
     file: String,
     file_size: u64,
@@ -90,7 +92,8 @@ pub struct InfoRecord<'a> {
 }
 
 /// What a triage dump holds instead of pages.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 struct TriageContents {
     blocks: u64,
     bytes: u64,
@@ -101,9 +104,10 @@ struct TriageContents {
 }
 
 /// What was found, or why not: `info` shows as much as there is.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
-#[schemars(rename = "FoundOr{T}")]
+#[cfg_attr(feature = "schema", schemars(rename = "FoundOr{T}"))]
 enum Found<T> {
     Found(T),
     Missing(String),
@@ -118,7 +122,8 @@ impl<T> Found<T> {
     }
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 struct KernelFound {
     base: String,
     size_of_image: u32,
@@ -126,7 +131,8 @@ struct KernelFound {
     pdb: Option<String>,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 struct SymbolsFound {
     source: String,
     identity: Option<String>,

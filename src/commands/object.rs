@@ -5,6 +5,7 @@ use alpc::object::{ObjectRecord, identify};
 use alpc::{Kernel, Value};
 use clap::Args;
 use kdump::Gva;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -66,7 +67,8 @@ impl Verb for ObjectArgs {
 /// Label width of the rows that `-v` adds.
 const LABEL: usize = 18;
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct ObjectInFull {
     #[serde(flatten)]
     object: ObjectRecord,

@@ -8,6 +8,7 @@ use alpc::image::contract;
 use alpc::system::own::{self, TypesFrom};
 use clap::Args;
 use ntlayout::{Certainty, Layout};
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -64,7 +65,8 @@ impl Verb for PackArgs {
     }
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct PackRecord {
     file: String,
     bytes: usize,

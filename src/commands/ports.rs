@@ -7,6 +7,7 @@ use alpc::port::not_reached::NotReached;
 use alpc::report::portlist::{self, OrphanRecord, PortLine};
 use alpc::{Kernel, Value};
 use clap::Args;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -150,8 +151,9 @@ pub fn beside(kernel: &Kernel<'_>, record: &impl Serialize, all: &Ports) -> anyh
 }
 
 /// A list of ports, with where they came from.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "ListOf{T}")]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "ListOf{T}"))]
 pub struct Listed<T> {
     ports: Vec<T>,
     source: PortSource,

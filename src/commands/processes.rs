@@ -6,6 +6,7 @@ use alpc::process::{self, ProcessRecord, Processes};
 use alpc::{Kernel, Value};
 use clap::Args;
 use kdump::{FileTime, Gva, TimeSpan};
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -176,7 +177,8 @@ fn line(process: &ProcessRecord) -> Text {
 }
 
 /// One process in full.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct ProcessInFull {
     #[serde(flatten)]
     process: ProcessRecord,

@@ -6,6 +6,7 @@ use alpc::port::waiter::ThreadRecord;
 use alpc::report::stacks::modules;
 use alpc::stack::{Stack, Stacks};
 use clap::Args;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -46,7 +47,8 @@ impl StackArgs {
 }
 
 /// A thread and its kernel stack.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 struct StackRecord {
     /// The thread.
     thread: ThreadRecord,

@@ -4,6 +4,7 @@ use alpc::report::stacks::{self, Grouping, Search, StackGroup, StackGroups, Thre
 use alpc::stack::Frame;
 use alpc::{Kernel, Value};
 use clap::Args;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -50,7 +51,8 @@ impl StacksArgs {
 }
 
 /// The stacks of all threads.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 struct AllStacks {
     /// The threads, process by process.
     threads: Vec<ThreadStack>,

@@ -7,6 +7,7 @@ use alpc::system::Chosen;
 use alpc::system::own::{self, TypesFrom};
 use clap::Args;
 use ntlayout::Identity;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -74,7 +75,8 @@ impl Verb for SymbolsArgs {
 const LABEL: usize = 16;
 const SERVER: &str = "https://msdl.microsoft.com/download/symbols";
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct SymbolSearch {
     wanted: Option<WantedSymbols>,
     looked_at: Vec<LookedAt>,
@@ -83,7 +85,8 @@ pub struct SymbolSearch {
     get: Option<SymbolsToGet>,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 struct WantedSymbols {
     name: String,
     guid: String,
@@ -92,13 +95,15 @@ struct WantedSymbols {
     size_of_image: Option<u32>,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 struct LookedAt {
     path: String,
     outcome: String,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 struct SymbolsInUse {
     source: String,
     certainty: String,
@@ -112,7 +117,8 @@ struct SymbolsInUse {
     views_lost: Vec<&'static str>,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 struct SymbolsToGet {
     address: String,
     path: Option<String>,

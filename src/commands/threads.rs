@@ -7,6 +7,7 @@ use alpc::report::stacks::modules;
 use alpc::stack::Stacks;
 use alpc::{Kernel, Value};
 use clap::Args;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -125,8 +126,9 @@ pub const TABLE: Table = Table {
 };
 
 /// What stands beside the threads.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "ThreadsRest")]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "ThreadsRest"))]
 struct Rest {
     /// Set when the list of processes could not be followed to its end.
     complete: Value<()>,
@@ -135,8 +137,9 @@ struct Rest {
 }
 
 /// A process that may have more threads.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "ThreadsUnread")]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "ThreadsUnread"))]
 struct Unread {
     process: ProcessRef,
     complete: Value<()>,

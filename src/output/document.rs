@@ -8,6 +8,7 @@ use alpc::image::json::UnreadableRecord;
 use alpc::locate::choice::Choice;
 use alpc::report::near::Near;
 use alpc::system::own::TypesFrom;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -16,6 +17,7 @@ use sha2::{Digest, Sha256};
 use crate::failure::{Failure, Status};
 use crate::host::reading::portable;
 use crate::options::Options;
+#[cfg(feature = "schema")]
 use crate::output::explanation::Explanation;
 use crate::redact::Redactor;
 
@@ -23,7 +25,8 @@ use crate::redact::Redactor;
 pub const VERSION: u32 = 1;
 
 /// What made a document, and of what.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Head {
     /// Version of the format.
     version: u32,
@@ -39,28 +42,30 @@ pub struct Head {
 }
 
 /// This program.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 struct Tool {
     name: &'static str,
     version: &'static str,
 }
 
 /// The dump that was asked about.
-#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct DumpRef {
     /// The dump's path as it was given, with `/` between folders on every system.
     #[serde(rename = "dump")]
     pub name: String,
     /// The bytes of the path in hex, when they are no valid text: `dump` then has U+FFFD for what is none.
     #[serde(rename = "dump_bytes", skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = "^([0-9a-f]{2})+$"))]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^([0-9a-f]{2})+$")))]
     pub bytes: Option<String>,
     /// Bytes of the dump; null for what is no file.
     #[serde(rename = "dump_size")]
     pub size: Option<u64>,
     /// SHA-256 of the dump in hex, when `--hash` asks for it.
     #[serde(rename = "dump_sha256", skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9a-f]{64}$")))]
     pub sha256: Option<String>,
     /// Replaces what the command line and this machine must not tell.
     #[serde(skip)]
@@ -68,7 +73,8 @@ pub struct DumpRef {
 }
 
 /// Where the layout of the kernel came from.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct SymbolSource {
     /// A file, or what is built in.
     pub source: String,
@@ -88,10 +94,11 @@ pub struct SymbolSource {
 }
 
 /// Why a command gave nothing.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct ErrorRecord {
     /// A stable id; `docs/json.md` lists them.
-    #[schemars(regex(pattern = "^[a-z0-9-]+$"))]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[a-z0-9-]+$")))]
     pub id: String,
     /// What, where, why and what next, in words that may change.
     pub text: String,
@@ -101,7 +108,8 @@ pub struct ErrorRecord {
 }
 
 /// One document: what a command gave for one dump, with `--format json`.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Document<T> {
     #[serde(flatten)]
     pub head: Head,
@@ -118,12 +126,13 @@ pub struct Document<T> {
     pub holes: Option<Vec<UnreadableRecord>>,
     /// Where the values of the result come from, with `--explain`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<Vec<Explanation>>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Vec<Explanation>>"))]
     pub explain: Option<Json>,
 }
 
 /// A line of a stream of records, with `--format ndjson`: which kind of record it is, and of which dump.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Line<T> {
     /// The kind of record.
     pub record: &'static str,
@@ -134,7 +143,8 @@ pub struct Line<T> {
 }
 
 /// The first line of a command's records.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct First {
     /// Always `document`.
     pub record: &'static str,
@@ -143,7 +153,8 @@ pub struct First {
 }
 
 /// The last line of a command's records.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct End<T> {
     /// The command.
     pub command: Option<&'static str>,
@@ -158,7 +169,8 @@ pub struct End<T> {
 }
 
 /// How many values could not be determined for one cause.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Cause {
     /// Stable id of the cause.
     pub cause: String,

@@ -3,38 +3,33 @@
 //! A dump is a test suite and a condition is a test case. One that fails is a failure; one that cannot be determined is an
 //! error and never counts as passed or skipped; a dump that cannot be opened is a suite with one error.
 
-use std::io;
+use std::fmt::Write;
 
-use quick_xml::Writer;
-use quick_xml::events::{BytesDecl, BytesStart, BytesText, Event};
 use serde_json::Value as Json;
 
 use crate::output::document::Document;
 use crate::text::escape;
 
 /// The documents of all dumps as one file, with its last line feed.
-pub fn file(documents: &[Document<Json>]) -> io::Result<Vec<u8>> {
+pub fn file(documents: &[Document<Json>]) -> serde_json::Result<String> {
     let documents: Vec<Json> = documents
         .iter()
         .map(serde_json::to_value)
         .collect::<Result<_, _>>()?;
-    let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
-    writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
     let suites: Vec<Suite<'_>> = documents.iter().map(Suite).collect();
-    let mut all = BytesStart::new("testsuites");
-    all.push_attribute(("name", "alpc-dump check"));
-    count(&mut all, "tests", suites.iter().map(Suite::tests).sum());
-    count(&mut all, "failures", suites.iter().map(Suite::failures).sum());
-    count(&mut all, "errors", suites.iter().map(Suite::errors).sum());
-    let end = all.to_end().into_owned();
-    writer.write_event(Event::Start(all))?;
+    let counts = counts(
+        suites.iter().map(Suite::tests).sum(),
+        suites.iter().map(Suite::failures).sum(),
+        suites.iter().map(Suite::errors).sum(),
+    );
+    let mut xml = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"alpc-dump check\"{counts}>\n"
+    );
     for suite in suites {
-        suite.write(&mut writer)?;
+        suite.write(&mut xml);
     }
-    writer.write_event(Event::End(end))?;
-    let mut bytes = writer.into_inner();
-    bytes.push(b'\n');
-    Ok(bytes)
+    xml.push_str("</testsuites>\n");
+    Ok(xml)
 }
 
 /// The document of one dump.
@@ -68,26 +63,21 @@ impl<'j> Suite<'j> {
         self.with("undecided") + usize::from(self.error().is_some())
     }
 
-    fn write(&self, writer: &mut Writer<Vec<u8>>) -> io::Result<()> {
-        let name = legal(self.0["dump"].as_str().unwrap_or_default());
-        let mut suite = BytesStart::new("testsuite");
-        suite.push_attribute(("name", name.as_str()));
-        count(&mut suite, "tests", self.tests());
-        count(&mut suite, "failures", self.failures());
-        count(&mut suite, "errors", self.errors());
-        let end = suite.to_end().into_owned();
-        writer.write_event(Event::Start(suite))?;
+    fn write(&self, xml: &mut String) {
+        let name = self.0["dump"].as_str().unwrap_or_default();
+        let counts = counts(self.tests(), self.failures(), self.errors());
+        _ = writeln!(xml, "  <testsuite name=\"{}\"{counts}>", attribute(name));
         for condition in self.conditions() {
-            case(writer, &name, condition)?;
+            case(xml, name, condition);
         }
         if let Some(error) = self.error() {
-            outcome(writer, &name, "dump", Some(("error", error)), error)?;
+            outcome(xml, name, "dump", Some(("error", error)), error);
         }
-        writer.write_event(Event::End(end))
+        xml.push_str("  </testsuite>\n");
     }
 }
 
-fn case(writer: &mut Writer<Vec<u8>>, suite: &str, condition: &Json) -> io::Result<()> {
+fn case(xml: &mut String, suite: &str, condition: &Json) {
     let text = |key: &str| condition[key].as_str().unwrap_or_default();
     let kind = match condition["verdict"].as_str() {
         Some("fail") => Some("failure"),
@@ -102,52 +92,49 @@ fn case(writer: &mut Writer<Vec<u8>>, suite: &str, condition: &Json) -> io::Resu
         text("look_at")
     );
     let message = text("text");
-    outcome(
-        writer,
-        suite,
-        text("name"),
-        kind.map(|kind| (kind, message)),
-        &body,
-    )
+    outcome(xml, suite, text("name"), kind.map(|kind| (kind, message)), &body);
 }
 
 /// A test case with what it came to, if it did not pass; what was found otherwise.
-fn outcome(
-    writer: &mut Writer<Vec<u8>>,
-    suite: &str,
-    name: &str,
-    bad: Option<(&str, &str)>,
-    body: &str,
-) -> io::Result<()> {
-    let mut case = BytesStart::new("testcase");
-    case.push_attribute(("classname", suite));
-    case.push_attribute(("name", legal(name).as_str()));
-    let end = case.to_end().into_owned();
-    writer.write_event(Event::Start(case))?;
-    let (tag, message) = bad.unwrap_or(("system-out", ""));
-    let mut inner = BytesStart::new(tag);
-    if bad.is_some() {
-        inner.push_attribute(("message", legal(message).as_str()));
+fn outcome(xml: &mut String, suite: &str, name: &str, bad: Option<(&str, &str)>, body: &str) {
+    let (suite, name) = (attribute(suite), attribute(name));
+    _ = writeln!(xml, "    <testcase classname=\"{suite}\" name=\"{name}\">");
+    let (tag, message) = match bad {
+        Some((tag, message)) => (tag, format!(" message=\"{}\"", attribute(message))),
+        None => ("system-out", String::new()),
+    };
+    _ = writeln!(xml, "      <{tag}{message}>{}</{tag}>", body_text(body));
+    xml.push_str("    </testcase>\n");
+}
+
+fn counts(tests: usize, failures: usize, errors: usize) -> String {
+    format!(" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\"")
+}
+
+/// Text of an attribute, without what may not stand in XML 1.0: control characters, escaped as everywhere, and two code
+/// points that are no characters.
+fn attribute(text: &str) -> String {
+    entities(&no_noncharacters(&escape::text(text)))
+}
+
+/// The same with line feeds, between tags.
+fn body_text(text: &str) -> String {
+    entities(&no_noncharacters(&escape::lines(text)))
+}
+
+fn entities(text: &str) -> String {
+    let mut written = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => written.push_str("&amp;"),
+            '<' => written.push_str("&lt;"),
+            '>' => written.push_str("&gt;"),
+            '"' => written.push_str("&quot;"),
+            '\'' => written.push_str("&apos;"),
+            other => written.push(other),
+        }
     }
-    let inner_end = inner.to_end().into_owned();
-    writer.write_event(Event::Start(inner))?;
-    writer.write_event(Event::Text(BytesText::new(&legal_lines(body))))?;
-    writer.write_event(Event::End(inner_end))?;
-    writer.write_event(Event::End(end))
-}
-
-fn count(tag: &mut BytesStart<'_>, key: &str, number: usize) {
-    tag.push_attribute((key, number.to_string().as_str()));
-}
-
-/// Text without what may not stand in XML 1.0: control characters, escaped as everywhere, and two code points that
-/// are no characters.
-fn legal(text: &str) -> String {
-    no_noncharacters(&escape::text(text))
-}
-
-fn legal_lines(text: &str) -> String {
-    no_noncharacters(&escape::lines(text))
+    written
 }
 
 fn no_noncharacters(text: &str) -> String {

@@ -1,6 +1,7 @@
 //! What goes to stdout and stderr.
 
 pub mod answer;
+pub mod describe;
 pub mod document;
 pub mod explanation;
 mod junit;
@@ -280,7 +281,7 @@ impl Output {
             writeln!(self.target)?;
         }
         if options.format == Format::Junit {
-            self.target.write_all(&junit::file(&self.documents)?)?;
+            self.target.write_all(junit::file(&self.documents)?.as_bytes())?;
         }
         self.target.finish()
     }

@@ -1,14 +1,7 @@
 //! What a command writes record by record.
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
-
-/// How a type is described.
-pub type Describe = fn(&mut SchemaGenerator) -> Schema;
-
-/// Describes a type.
-pub fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
-    generator.subschema_for::<T>()
-}
+use crate::output::describe::Describe;
+pub use crate::output::describe::of;
 
 /// A command's records: one for each line with `--format ndjson`, or each row with `--format csv`.
 #[derive(Clone, Copy)]
@@ -18,6 +11,10 @@ pub struct Table {
     /// The option of the command that asks for it; none where none is needed.
     pub option: Option<&'static str>,
     /// Its form.
+    #[cfg_attr(
+        not(feature = "schema"),
+        expect(dead_code, reason = "only the derived schema asks")
+    )]
     pub row: Describe,
     /// The form of what stands beside the records, in the last line, and the member of it that is written as
     /// records instead.

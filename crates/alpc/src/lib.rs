@@ -23,8 +23,9 @@
 //!
 //! Walks of large systems can be watched and cancelled: see [`image::budget::Watch`].
 //!
-//! Features, both on by default: `symbols-cab` reads PDBs that symbol stores compressed, `symbols-xz` the tables of
-//! Volatility as its archive has them.
+//! Features that are on by default: `serde` writes the records as the JSON that docs/json.md describes
+//! ([`image::json`]), `symbols-cab` reads PDBs that symbol stores compressed, `symbols-xz` the tables of Volatility as
+//! its archive has them. `schema` describes the records for `schemars`.
 //!
 //! [`Kernel`] ties a dump to the layout of its kernel. Everything else reads through it and gives plain
 //! records in which each value is known or says why not ([`Value`]): nothing here prints.

@@ -25,6 +25,8 @@
 //! Nothing in a file is trusted: counts and offsets are checked against the length of the file before they are
 //! used, opening takes time and memory in proportion to the *index* of pages in the file, not to the pages,
 //! and a read gives the right bytes or says which byte it could not read and why.
+//!
+//! Features: `serde`, on by default, writes the records as JSON; `schema` describes them for `schemars`.
 #![cfg_attr(
     not(test),
     deny(

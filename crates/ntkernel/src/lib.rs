@@ -50,6 +50,8 @@
 //! [`image`] is what may be read, by which names, and why something could not be; [`object`] has the headers, names and
 //! handles of objects; [`process`] the processes, threads, modules and I/O requests. Rooms import only from those
 //! before them.
+//!
+//! Features: `serde`, on by default, writes the records as JSON; `schema` describes them for `schemars`.
 #![cfg_attr(
     not(test),
     deny(

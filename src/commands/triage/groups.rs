@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -18,7 +19,8 @@ pub const TABLE: Table = Table {
 };
 
 /// Dumps that have the same signature; or the same error, when they have none.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Group {
     /// Version of the format.
     version: u32,
@@ -30,7 +32,7 @@ pub struct Group {
     pub dumps: u64,
     /// The bytes of the first one's path in hex, when they are no valid text.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = "^([0-9a-f]{2})+$"))]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^([0-9a-f]{2})+$")))]
     pub dump_bytes: Option<String>,
     /// The name of the first, which a line names as its dump.
     #[serde(skip)]

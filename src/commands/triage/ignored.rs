@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use kdump::FileKind;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -21,16 +22,17 @@ pub const TABLE: Table = Table {
 
 /// Something in a folder that no record of a dump is written about: neither its name nor its first bytes are those of
 /// a dump.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Ignored {
     /// Version of the format.
     version: u32,
     /// The bytes of its path in hex, when they are no valid text.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = "^([0-9a-f]{2})+$"))]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^([0-9a-f]{2})+$")))]
     dump_bytes: Option<String>,
     /// What it is: a stable id, for scripts.
-    #[schemars(regex(pattern = "^[a-z0-9-]+$"))]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[a-z0-9-]+$")))]
     pub reason: &'static str,
     /// It in words, which may change.
     pub text: String,

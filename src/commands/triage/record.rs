@@ -7,6 +7,7 @@ use alpc::report::triage::{self, RootBlocker, Summary, TroubleCount};
 use alpc::wait::hang::Hang;
 use alpc::{Kernel, System};
 use kdump::{Dump, FileTime, Header, Machine, TimeSpan};
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -25,8 +26,9 @@ pub const NAME: &str = "triage";
 const NEEDED: [&str; 5] = ["message", "port", "threads", "processes", "global"];
 
 /// One dump. What could not be determined is `null`; `error` and `problems` say why.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(rename = "TriageRecord")]
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "TriageRecord"))]
 pub struct Record {
     /// Version of the format.
     version: u32,
@@ -34,13 +36,13 @@ pub struct Record {
     tool: &'static str,
     /// The bytes of the dump's path in hex, when they are no valid text: `dump` then has U+FFFD for what is none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = "^([0-9a-f]{2})+$"))]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^([0-9a-f]{2})+$")))]
     dump_bytes: Option<String>,
     /// Bytes of the dump; null for what is no file.
     pub dump_size: Option<u64>,
     /// SHA-256 of the dump in hex, when `--hash` asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9a-f]{64}$")))]
     dump_sha256: Option<String>,
     /// How the dump alone would end: as `hang` does on it.
     pub status: Status,
@@ -92,17 +94,19 @@ pub struct Record {
 }
 
 /// Something wrong.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Problem {
     /// A stable id, for scripts.
-    #[schemars(regex(pattern = "^[a-z0-9-]+$"))]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[a-z0-9-]+$")))]
     pub id: String,
     /// It in words, which may change.
     pub text: String,
 }
 
 /// Of what a part is missing, and so what would help.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 enum Lacks {
     /// Memory was paged out, is not in the dump, or is where the file is cut off: another dump.
@@ -143,7 +147,8 @@ impl Problem {
 }
 
 /// The bug check of the crash.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 struct StopCode {
     /// Its code.
     code: u32,

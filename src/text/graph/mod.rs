@@ -16,6 +16,7 @@ use alpc::wait::graph::GraphRecord;
 use alpc::wait::hang::Deadlock;
 use alpc::wait::node::{Node, ProcessNode};
 use kdump::Gva;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -23,7 +24,8 @@ use crate::text::rows::or_question;
 use crate::text::{escape, wait_lines};
 
 /// What a node of a drawing stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Shape {
     Process,
@@ -34,7 +36,8 @@ pub enum Shape {
 }
 
 /// A node of a drawing.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Point {
     pub shape: Shape,
     /// What stands in the node: escaped for a terminal, not for the format.
@@ -75,7 +78,8 @@ fn is_not(flag: &bool) -> bool {
 }
 
 /// What a line of a drawing says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Stroke {
     Connection,
@@ -84,7 +88,8 @@ pub enum Stroke {
 }
 
 /// A line of a drawing.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Line {
     pub from: usize,
     pub to: usize,
@@ -103,7 +108,8 @@ pub struct Line {
 const WITH_EVIDENCE: usize = 2_000;
 
 /// A drawing: waits with deadlocks first, then connections.
-#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Drawing {
     pub dots: Vec<Point>,
     pub lines: Vec<Line>,

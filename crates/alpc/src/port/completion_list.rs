@@ -1,6 +1,8 @@
 //! Completion lists: memory that a port shares with its owner, so that messages are completed without system calls.
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::port;
@@ -12,7 +14,9 @@ use ntkernel::object::process_ref::ProcessRef;
 use ntkernel::why;
 
 /// A port's `_ALPC_COMPLETION_LIST`, member by member.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct CompletionListRecord {
     /// Its `_ALPC_COMPLETION_LIST`.
@@ -62,7 +66,9 @@ pub struct CompletionListRecord {
 }
 
 /// The `_ALPC_COMPLETION_LIST_HEADER` at the start of the shared memory, member by member.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct SharedRecord {
     /// What it begins with.

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use kdump::Gva;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 pub use crate::port::communication::infos;
@@ -16,7 +18,9 @@ use ntkernel::image::value::{Addr, Unreadable, Value};
 use ntkernel::process::ProcessRef;
 
 /// A port of a connection, as the debugger's lists show it.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct End {
     /// Its `_ALPC_PORT`; null while the server has not accepted the connection.
@@ -26,12 +30,14 @@ pub struct End {
     /// The process that owns it.
     pub process: Value<Option<ProcessRef>>,
     /// The other communication info that the port names, when it does not name the one of this connection.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub wrong_info: Option<Addr>,
 }
 
 /// A client's connection to a connection port.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct ConnectionRecord {
     /// Its `_ALPC_COMMUNICATION_INFO`.
@@ -43,7 +49,9 @@ pub struct ConnectionRecord {
 }
 
 /// A connection port and its connections.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct ConnectionsRecord {
     /// The connection port.
@@ -57,7 +65,9 @@ pub struct ConnectionsRecord {
 }
 
 /// A port of a process that is connected to another's.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct ConnectedRecord {
     /// The process's own end.
@@ -71,7 +81,9 @@ pub struct ConnectedRecord {
 }
 
 /// The ports that a process created, and those that it is connected to.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct ProcessPortsRecord {
     /// The process.
@@ -89,7 +101,9 @@ pub struct ProcessPortsRecord {
 }
 
 /// A port of which it cannot be determined whether it belongs in a list.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct UndecidedPort {
     /// Its `_ALPC_PORT`.
@@ -232,7 +246,9 @@ fn connected_to(client: At<'_, '_>) -> ConnectedRecord {
 }
 
 /// An edge of the connection graph: a client port, and the connection port that it is connected to.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct EdgeRecord {
     /// The client's port.

@@ -8,7 +8,9 @@
 use std::collections::BTreeSet;
 
 use kdump::Gva;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::port::communication;
@@ -26,8 +28,10 @@ use ntkernel::process;
 use ntkernel::why;
 
 /// Where ports were found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum PortSource {
     /// The kernel's own list of ports, whole.
     PortList,

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use kdump::Gva;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::{Serialize, Serializer};
 
 use crate::port::contract::MessageAttributes;
@@ -61,6 +63,7 @@ impl fmt::Display for MessageType {
     }
 }
 
+#[cfg(feature = "serde")]
 impl Serialize for MessageType {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -103,6 +106,7 @@ impl fmt::Display for QueueType {
     }
 }
 
+#[cfg(feature = "serde")]
 impl Serialize for QueueType {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -115,13 +119,15 @@ schema_as_text!(
 );
 
 /// A message: what the debugger's message view shows, and what is known beside it.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct MessageRecord {
     /// Its `_KALPC_MESSAGE`.
     pub address: Addr,
     /// Set when the blob header before it says that it is not in use any more.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub freed: Option<Freed>,
     /// `_PORT_MESSAGE.MessageId`.
     pub message_id: Value<u32>,
@@ -130,7 +136,7 @@ pub struct MessageRecord {
     /// The number that its sequence port gave it.
     pub sequence_number: Value<u32>,
     /// The type, without the flag bits of its word.
-    #[serde(rename = "type")]
+    #[cfg_attr(feature = "serde", serde(rename = "type"))]
     pub message_type: Value<MessageType>,
     /// The whole type word, flag bits included.
     pub type_word: Value<u16>,
@@ -179,12 +185,14 @@ pub struct MessageRecord {
     /// `_KALPC_MESSAGE_ATTRIBUTES.View`.
     pub view: Value<Addr>,
     /// What the debugger's view does not show, when asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub details: Option<MessageDetails>,
 }
 
 /// What is known of a message beside the debugger's rows.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct MessageDetails {
     /// Process id of the sender.

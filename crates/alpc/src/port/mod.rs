@@ -18,7 +18,9 @@ pub mod waiter;
 use std::fmt;
 
 use kdump::Gva;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::{Serialize, Serializer};
 
 use ntkernel::image::contract::{CommunicationInfo, Global, ObjectHeader, Port};
@@ -90,6 +92,7 @@ impl fmt::Display for PortKind {
     }
 }
 
+#[cfg(feature = "serde")]
 impl Serialize for PortKind {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
@@ -102,7 +105,9 @@ schema_as_text!(
 );
 
 /// A port as other objects refer to it.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct PortRef {
     /// Its `_ALPC_PORT`.
@@ -274,7 +279,9 @@ pub(crate) fn own_name(port: At<'_, '_>) -> Read<Option<String>> {
 }
 
 /// A port with the name that it was given, if any.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct NamedPort {
     /// Its `_ALPC_PORT`.
     pub address: Addr,

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use kdump::Gva;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::port;
@@ -15,7 +17,9 @@ use ntkernel::object::blob;
 use ntkernel::object::pool::{Block, PORTS, PoolTag, TAGS, TagKind, block, unit};
 
 /// Blocks with one tag that are in the dump and that nothing led to.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct NotReached {
     /// The tag.

@@ -14,7 +14,9 @@
 //! seen in fewer builds.
 
 use kdump::Gva;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::port::contract::Reserve;
@@ -33,48 +35,57 @@ const MOST: u64 = 0xffff;
 const PAGE: u64 = 0x1000;
 
 /// A message's data, as far as the dump holds it.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Payload {
     /// Where it begins.
     pub address: Addr,
     /// The bytes from the first one on, in hex, up to the first that could not be read.
-    #[serde(serialize_with = "hex")]
-    #[schemars(with = "String", regex(pattern = "^([0-9a-f]{2})*$"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "hex"))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "String", regex(pattern = "^([0-9a-f]{2})*$"))
+    )]
     pub bytes: Vec<u8>,
     /// Set when some of the data could not be read.
     pub complete: Value<()>,
     /// Where the data is in the memory of the sender, when it was not copied into the message. The bytes here are then
     /// what the message's own memory holds, perhaps of a message before it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub sender_address: Option<Addr>,
     /// Where the data goes on that has no room behind the message; none when all of it has.
     pub extension: Option<Extension>,
     /// What could not be read.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
     pub gaps: Vec<PayloadGap>,
     /// What could be read behind the first gap.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
     pub rest: Vec<PayloadPiece>,
 }
 
 /// The part of a message's data that is in its extension buffer.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(rename = "PayloadExtension")]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "PayloadExtension"))]
 #[non_exhaustive]
 pub struct Extension {
     /// How many bytes of the data are before it.
     pub offset: u64,
     /// Set when that is inferred: how much room there is behind a message of a 32-bit system follows from the limit of
     /// its port messages, and was seen in no kernel.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "std::ops::Not::not"))]
     pub inferred: bool,
     /// The buffer.
     pub address: Value<Addr>,
 }
 
 /// Bytes of a message's data that could not be read.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct PayloadGap {
     /// How many bytes of the data are before them.
@@ -86,17 +97,23 @@ pub struct PayloadGap {
 }
 
 /// Bytes of a message's data behind a gap.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct PayloadPiece {
     /// How many bytes of the data are before them.
     pub offset: u64,
     /// The bytes, in hex.
-    #[serde(serialize_with = "hex")]
-    #[schemars(with = "String", regex(pattern = "^([0-9a-f]{2})*$"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "hex"))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "String", regex(pattern = "^([0-9a-f]{2})*$"))
+    )]
     pub bytes: Vec<u8>,
 }
 
+#[cfg(feature = "serde")]
 fn hex<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
     struct Hex<'a>(&'a [u8]);
     impl std::fmt::Display for Hex<'_> {

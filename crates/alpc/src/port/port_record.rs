@@ -1,7 +1,9 @@
 //! Everything that a view of one port tells.
 
 use kdump::Gva;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::port::completion_list::{self, CompletionListRecord};
@@ -22,7 +24,9 @@ use ntkernel::object::process_ref::ProcessRef;
 use ntkernel::process::thread;
 
 /// What captures the security of a port's clients, and when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub enum Security {
     /// Once, when the connection is made.
     Static,
@@ -31,13 +35,15 @@ pub enum Security {
 }
 
 /// A port: what the debugger's port view shows, and what is known beside it.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct PortRecord {
     /// Its `_ALPC_PORT`.
     pub address: Addr,
     /// What it is in its connection.
-    #[serde(rename = "type")]
+    #[cfg_attr(feature = "serde", serde(rename = "type"))]
     pub kind: Value<Option<PortKind>>,
     /// The communication info that it shares with its peers.
     pub communication_info: Value<Addr>,
@@ -80,13 +86,15 @@ pub struct PortRecord {
     /// Its queues in the order of the view: main, direct where the kernel has it, large, pending, canceled.
     pub queues: Vec<QueueRecord>,
     /// What the debugger's view does not show, when asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub details: Option<PortDetails>,
 }
 
 /// How the threads that serve a port wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum ServedBy {
     /// In the port's own wait queue.
     WaitQueue,
@@ -95,7 +103,9 @@ pub enum ServedBy {
 }
 
 /// The threads that serve a port.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Servers {
     /// How they wait.
@@ -107,7 +117,9 @@ pub struct Servers {
 }
 
 /// What is known of a port beside the debugger's rows.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct PortDetails {
     /// Full path in the object namespace.

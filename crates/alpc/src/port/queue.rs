@@ -1,7 +1,9 @@
 //! The message queues of a port.
 
 use kdump::Gva;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::port::message::MessageType;
@@ -11,8 +13,10 @@ use ntkernel::image::list::{self, Gap, List};
 use ntkernel::image::value::{Addr, Value};
 
 /// A queue of a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum QueueKind {
     /// Messages that were not received yet.
     Main,
@@ -91,7 +95,9 @@ impl QueueKind {
 }
 
 /// A queue with its messages.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct QueueRecord {
     /// Which one.
@@ -105,7 +111,9 @@ pub struct QueueRecord {
 }
 
 /// A message in a queue, in one line.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct QueuedMessage {
     /// Its `_KALPC_MESSAGE`.
@@ -121,7 +129,7 @@ pub struct QueuedMessage {
     /// The thread that waits for the reply.
     pub waiting_thread: Value<Addr>,
     /// Its type.
-    #[serde(rename = "type")]
+    #[cfg_attr(feature = "serde", serde(rename = "type"))]
     pub message_type: Value<MessageType>,
 }
 

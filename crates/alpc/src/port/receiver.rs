@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 
 use kdump::Gva;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::port::PortRef;
@@ -152,16 +154,18 @@ fn too_many() -> Unreadable {
 }
 
 /// A process with its threads.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct ProcessThreads {
     /// The process.
-    #[serde(flatten)]
+    #[cfg_attr(feature = "serde", serde(flatten))]
     pub process: ProcessRef,
     /// Its id.
     pub process_id: Value<u64>,
     /// What led to it, where the system's list of processes does not have it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub found_by: Option<FoundBy>,
     /// Its threads, in the order of `_EPROCESS.ThreadListHead`; at the end those that this list lacks.
     pub threads: Vec<ThreadRecord>,
@@ -170,7 +174,9 @@ pub struct ProcessThreads {
 }
 
 /// All threads of the system.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct SystemThreads {
     /// The processes, in the order of `PsActiveProcessHead`; at the end those that this list lacks.
     pub processes: Vec<ProcessThreads>,

@@ -4,7 +4,9 @@
 //! structures, by their own names; sections carry their regions and regions their views.
 
 use kdump::Gva;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::port::contract::{
@@ -37,7 +39,9 @@ const PAGE_SIZE: u64 = 0x1000;
 const FIRST_HANDLE: u64 = 0x10;
 
 /// What was asked for: one resource, or all that a port owns.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Resources {
     /// The port whose resources these are; none when one resource was asked for.
@@ -49,13 +53,15 @@ pub struct Resources {
 }
 
 /// A resource.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct ResourceRecord {
     /// Its structure, behind the blob header.
     pub address: Addr,
     /// What it is.
-    #[serde(rename = "type")]
+    #[cfg_attr(feature = "serde", serde(rename = "type"))]
     pub kind: Value<BlobKind>,
     /// References to it. One that caches references starts at 0x10000.
     pub reference_count: Value<u64>,
@@ -64,15 +70,17 @@ pub struct ResourceRecord {
     /// The flags of its header, by the kernel's names.
     pub blob_flags: Value<Vec<&'static str>>,
     /// Set when its header says that it is not in use any more.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub freed: Option<Freed>,
     /// The members of its structure; none for a kind that has no structure.
     pub members: Value<Members>,
 }
 
 /// The members of a resource's structure.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[serde(untagged)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "serde", serde(untagged))]
 pub enum Members {
     /// `_ALPC_COMMUNICATION_INFO`.
     CommunicationInfo(Box<CommunicationInfoMembers>),
@@ -93,7 +101,9 @@ pub enum Members {
 }
 
 /// The two links of a list entry.
-#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Links {
     /// `_LIST_ENTRY.Flink`.
     pub flink: Addr,
@@ -102,7 +112,9 @@ pub struct Links {
 }
 
 /// What ties the ports of a connection together.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[allow(
     missing_docs,
     reason = "a member's name is its documentation: it is the kernel's own"
@@ -118,7 +130,9 @@ pub struct CommunicationInfoMembers {
 }
 
 /// The resource handles of a connection.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct HandleTable {
     /// Its `_ALPC_HANDLE_TABLE`.
@@ -134,7 +148,9 @@ pub struct HandleTable {
 }
 
 /// A resource handle.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct ResourceHandle {
     /// The handle.
@@ -142,12 +158,14 @@ pub struct ResourceHandle {
     /// The resource that it stands for.
     pub object: Addr,
     /// What that is.
-    #[serde(rename = "type")]
+    #[cfg_attr(feature = "serde", serde(rename = "type"))]
     pub kind: Value<BlobKind>,
 }
 
 /// A shared-memory section of a port.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[allow(
     missing_docs,
     reason = "a member's name is its documentation: it is the kernel's own"
@@ -168,7 +186,9 @@ pub struct SectionMembers {
 }
 
 /// A part of a section.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[allow(
     missing_docs,
     reason = "a member's name is its documentation: it is the kernel's own"
@@ -191,7 +211,9 @@ pub struct RegionMembers {
 }
 
 /// A region mapped into a process.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[allow(
     missing_docs,
     reason = "a member's name is its documentation: it is the kernel's own"
@@ -216,7 +238,9 @@ pub struct ViewMembers {
 }
 
 /// A message kept ready so that sending cannot fail.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[allow(
     missing_docs,
     reason = "a member's name is its documentation: it is the kernel's own"
@@ -232,7 +256,9 @@ pub struct ReserveMembers {
 }
 
 /// A captured security context.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[allow(
     missing_docs,
     reason = "a member's name is its documentation: it is the kernel's own"
@@ -249,7 +275,9 @@ pub struct SecurityMembers {
 }
 
 /// What a thread impersonates its client with: `_SECURITY_CLIENT_CONTEXT`.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[allow(
     missing_docs,
     reason = "a member's name is its documentation: it is the kernel's own"
@@ -262,7 +290,9 @@ pub struct SecurityContextMembers {
 }
 
 /// A handle that travels with a message.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[allow(
     missing_docs,
     reason = "a member's name is its documentation: it is the kernel's own"
@@ -278,7 +308,9 @@ pub struct HandleDataMembers {
 }
 
 /// `_OB_DUPLICATE_OBJECT_STATE`; only complete symbol tables have its members.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[allow(
     missing_docs,
     reason = "a member's name is its documentation: it is the kernel's own"
@@ -294,7 +326,9 @@ pub struct DuplicateContext {
 }
 
 /// The resources in a list of another one.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Nested {
     /// The resources, in list order.

@@ -1,7 +1,9 @@
 //! Threads with what they wait for over ALPC.
 
 use kdump::Gva;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::port::{self, PortRef};
@@ -19,7 +21,9 @@ use ntkernel::process::thread_details::ThreadDetails;
 use ntkernel::stack::CertainFrames;
 
 /// A thread, as the debugger's thread line shows it.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct ThreadRecord {
     /// Its `_ETHREAD`.
@@ -53,23 +57,25 @@ pub struct ThreadRecord {
     /// What it waits for over ALPC.
     pub alpc_wait: Value<Option<AlpcWait>>,
     /// Whether it is the one that a processor runs when it has nothing else to do.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "std::ops::Not::not"))]
     pub idle: bool,
     /// What led to it, where its process's list of threads does not have it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub found_by: Option<FoundBy>,
     /// Its kernel stack, as far as it is certain, when asked for; none where nothing of it is. `stack` shows what else lies
     /// there.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub stack: Option<CertainFrames>,
     /// What the debugger shows of a single thread only, when asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub details: Option<ThreadDetails>,
 }
 
 /// What a thread waits for over ALPC.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "serde", serde(tag = "kind", rename_all = "kebab-case"))]
 pub enum AlpcWait {
     /// The reply to a message that it sent.
     Reply(ReplyWait),
@@ -100,7 +106,9 @@ impl AlpcWait {
 }
 
 /// The reply that a thread waits for.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct ReplyWait {
     /// The message it sent.

@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use kdump::Gva;
 use ntkernel::image::reason::About;
 use ntkernel::why;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 mod lists;
@@ -25,7 +27,9 @@ use ntkernel::object;
 use ntkernel::process;
 
 /// A contradiction.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Finding {
     /// A stable id of its kind.
@@ -39,7 +43,9 @@ pub struct Finding {
 }
 
 /// All contradictions of a system.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Analysis {
     /// The findings, in the order of the ports and messages that they are about.

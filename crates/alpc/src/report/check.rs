@@ -8,7 +8,9 @@ use std::cell::OnceCell;
 use std::cmp::Reverse;
 
 use kdump::{Coverage, Gva, TimeSpan};
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::port::communication;
@@ -118,8 +120,10 @@ pub enum Signature {
 }
 
 /// Whether a condition holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Verdict {
     /// It holds.
     Pass,
@@ -130,7 +134,9 @@ pub enum Verdict {
 }
 
 /// What a condition came to.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Outcome {
     /// Whether it holds.
@@ -145,8 +151,10 @@ pub struct Outcome {
 
 /// Something that a condition is about. What could not be read of it is none here, for it does not matter to the
 /// verdict.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "serde", serde(tag = "kind", rename_all = "kebab-case"))]
 pub enum Found {
     /// Threads that wait for each other.
     Deadlock(DeadlockFound),
@@ -163,7 +171,9 @@ pub enum Found {
 }
 
 /// A deadlock.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct DeadlockFound {
     /// One of its threads.
@@ -177,7 +187,9 @@ pub struct DeadlockFound {
 }
 
 /// A thread that waits for another thread or process.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct WaitFound {
     /// The thread.
@@ -197,7 +209,9 @@ pub struct WaitFound {
 }
 
 /// A port.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct PortFound {
     /// Its `_ALPC_PORT`.
@@ -213,7 +227,9 @@ pub struct PortFound {
 }
 
 /// A process.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct ProcessFound {
     /// Its `_EPROCESS`.
@@ -225,7 +241,9 @@ pub struct ProcessFound {
 }
 
 /// The pages of a dump.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct PagesFound {
     /// Pages that the dump claims to hold.
@@ -237,7 +255,9 @@ pub struct PagesFound {
 }
 
 /// The signature of a hang.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct SignatureFound {
     /// The line, as `hang` tells it.

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use kdump::Gva;
 use ntlayout::Certainty;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::port::contract::{BlobCounters, BlobType};
@@ -24,7 +26,9 @@ use ntkernel::why;
 const BLOB_KINDS: u8 = 10;
 
 /// The system's ports, messages and blob types, counted.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct GlobalRecord {
     /// Address of the kernel's list of ports.
@@ -64,7 +68,9 @@ pub struct GlobalRecord {
 }
 
 /// How many ports there are.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct PortCounts {
     /// All of them.
@@ -98,7 +104,9 @@ pub struct PortCounts {
 }
 
 /// How many messages are in the queues of one kind.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct QueueCount {
     /// The kind of queue.
@@ -115,7 +123,9 @@ pub struct QueueCount {
 }
 
 /// The port with most messages in its queues.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct LongestQueue {
     /// The port.
@@ -125,7 +135,9 @@ pub struct LongestQueue {
 }
 
 /// A registered kind of blobs.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct BlobTypeRecord {
     /// What it holds.

@@ -5,7 +5,9 @@
 
 use std::collections::HashMap;
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use ntkernel::image::value::Addr;
@@ -24,8 +26,10 @@ const LONGEST: usize = 260;
 const KEPT: usize = 1 << 10;
 
 /// A name in the dump that is near one that nothing has.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[schemars(rename = "NearName")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "NearName"))]
 pub struct Near {
     /// The name as the dump has it: escape it before it reaches a terminal.
     pub name: String,

@@ -1,7 +1,9 @@
 //! Ports in one line each.
 
 use kdump::Gva;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::port::communication;
@@ -15,13 +17,15 @@ use ntkernel::object;
 use ntkernel::process::ProcessRef;
 
 /// A port in a list of ports.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct PortLine {
     /// Its `_ALPC_PORT`.
     pub address: Addr,
     /// What it is in its connection; none while it is in none.
-    #[serde(rename = "type")]
+    #[cfg_attr(feature = "serde", serde(rename = "type"))]
     pub kind: Value<Option<PortKind>>,
     /// Messages in its main, large, pending and canceled queues, by their counters.
     pub queued: Value<u64>,
@@ -32,13 +36,15 @@ pub struct PortLine {
 }
 
 /// A port that no handle leads to.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct OrphanRecord {
     /// Its `_ALPC_PORT`.
     pub address: Addr,
     /// What it is in its connection; none while it is in none.
-    #[serde(rename = "type")]
+    #[cfg_attr(feature = "serde", serde(rename = "type"))]
     pub kind: Value<Option<PortKind>>,
     /// Handles open to it: zero, or unreadable.
     pub handle_count: Value<u64>,

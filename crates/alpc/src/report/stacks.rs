@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use kdump::{Gva, TimeSpan};
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::wait::clock::Clock;
@@ -21,7 +23,9 @@ use ntkernel::why;
 const SAMPLES: usize = 8;
 
 /// A thread with its kernel stack.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct ThreadStack {
     /// Its `_ETHREAD`.
@@ -45,7 +49,9 @@ pub struct ThreadStack {
 }
 
 /// Threads whose stacks are alike.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct StackGroup {
     /// How many they are.
@@ -63,7 +69,9 @@ pub struct StackGroup {
 }
 
 /// Groups of threads whose stacks are alike.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct StackGroups {
     /// The groups, the largest first.

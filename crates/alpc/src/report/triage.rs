@@ -1,7 +1,9 @@
 //! A system in few words, for those who have many to look at: how large it is, what is stuck, and on whom.
 
 use kdump::TimeSpan;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::port::enumerate;
@@ -43,7 +45,9 @@ pub struct Summary {
 
 /// Where the chains of most threads end. What of it cannot be read is `None`; the report that the summary is of
 /// says why.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct RootBlocker {
     /// What it is: `thread`, `port`, `message`, `completion-port`, `mutant`, `lock`, `irp` or `process`.

@@ -5,7 +5,9 @@ use crate::port::contract::CONTRACT;
 use ntkernel::Kernel;
 use ntkernel::image::contract;
 use ntlayout::{Certainty, Layout, Table, built_in};
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 /// What the tables of the kernel's own identity that were found so far tell together.
@@ -86,7 +88,9 @@ pub fn is_useless(layout: &Layout) -> bool {
 }
 
 /// Types that the symbols in use lack, and where their places are from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct TypesFrom {
     /// A file, or what is built in.
     pub source: String,

@@ -7,7 +7,9 @@ use ntkernel::image::contract::{Message, Thread, ThreadControl};
 use ntkernel::image::kernel::{Kernel, Read};
 use ntkernel::image::value::Value;
 use ntkernel::process::thread;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::port::queue::{self, QueueKind};
@@ -24,7 +26,9 @@ const SAME_MOMENT: u64 = 2;
 const CANDIDATES: usize = 16;
 
 /// A node of a chain, and the step that leads on from it.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Step {
     /// The node's number in the graph.
@@ -36,7 +40,9 @@ pub struct Step {
 }
 
 /// A chain of waits.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Chain {
     /// Its steps, the waiter first. In one that comes back to itself no node stands twice.
@@ -44,21 +50,23 @@ pub struct Chain {
     /// Why it ends.
     pub end: RootKind,
     /// Where it goes on as one that was told before; then its end is that one's.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub joins: Option<NodeId>,
     /// The process that owns the port which it ends at.
     pub owner: Option<Step>,
     /// Threads that may go on with the last one's work, or that may have received the last message, when asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub candidates: Option<Value<Vec<Candidate>>>,
     /// What helps to find the culprit, for a thread that it ends at, or that waits for the I/O request that it ends
     /// at, when asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub suspect: Option<Suspect>,
 }
 
 /// A thread that may go on with the work of another one, or that may have received a message.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Candidate {
     /// The thread.

@@ -1,7 +1,9 @@
 //! How long a thread has waited.
 
 use kdump::Gva;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use ntkernel::image::contract::{Global, Thread, ThreadControl};
@@ -21,7 +23,9 @@ const TICK_COUNT: u64 = 0x320;
 const INCREMENTS: std::ops::RangeInclusive<u64> = 5_000..=10_000_000;
 
 /// The system's clock at the moment of the dump.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Clock {
     /// Clock ticks since the system started: `KeTickCount`.

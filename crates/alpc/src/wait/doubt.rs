@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 
 use kdump::{Dump, DumpKind, Lost};
 use ntkernel::image::value::Unreadable;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::wait::unread::{Part, Unread};
 
 /// Why there may be more waits than were found, in one line: what is wrong with the dump or its symbols where that
 /// is the cause, else which parts could not be read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Doubt {
     /// What is wrong.
@@ -21,8 +25,10 @@ pub struct Doubt {
 }
 
 /// What hides waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum DoubtId {
     /// The file is cut off.
     Truncated,

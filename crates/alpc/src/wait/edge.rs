@@ -2,7 +2,9 @@
 
 use std::fmt;
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::{Serialize, Serializer};
 
 pub use crate::wait::certainty::Certainty;
@@ -12,8 +14,10 @@ use ntkernel::image::schema::schema_as_text;
 use ntkernel::image::value::{Addr, Unreadable};
 
 /// What binds a node to the one that it waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum EdgeKind {
     /// A thread waits for the reply to a message.
     Reply,
@@ -58,7 +62,9 @@ impl EdgeKind {
 }
 
 /// A step from a node to another.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Edge {
     /// Where it leads.
@@ -122,6 +128,7 @@ impl fmt::Display for EvidenceField {
     }
 }
 
+#[cfg(feature = "serde")]
 impl Serialize for EvidenceField {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -129,11 +136,13 @@ impl Serialize for EvidenceField {
 }
 
 /// A field of the dump and what it says.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Evidence {
     /// The field, as `_KALPC_MESSAGE.WaitingThread`, or the list.
-    #[schemars(with = "String")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub field: EvidenceField,
     /// The structure that has it.
     pub of: Addr,
@@ -200,6 +209,7 @@ impl fmt::Display for Says {
 }
 
 /// As text; the reason for what is unreadable stands with the node that it hides.
+#[cfg(feature = "serde")]
 impl Serialize for Says {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)

@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use kdump::Gva;
 use ntkernel::image::value::Value;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::wait::clock::Clock;
@@ -246,7 +248,9 @@ impl Graph {
 }
 
 /// The graph of waits as a record: every node with what it waits for.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct GraphRecord<'g> {
     /// The nodes.
@@ -254,7 +258,9 @@ pub struct GraphRecord<'g> {
 }
 
 /// A node with what it waits for.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct NodeRecord<'g> {
     /// Its number.

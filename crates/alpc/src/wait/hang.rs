@@ -8,7 +8,9 @@ use ntkernel::image::kernel::Kernel;
 use ntkernel::image::value::{Addr, Unreadable, Value};
 use ntkernel::process::module;
 use ntkernel::stack::Stacks;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::wait::chain::{Chain, Step};
@@ -30,7 +32,9 @@ const SUSPECTS: usize = 1 << 12;
 const COUNTING: usize = 1 << 23;
 
 /// A report on all waits of a system.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Hang {
     /// One line that is the same for the same hang on two machines; see the documentation for its rules. `unknown` when
@@ -61,7 +65,9 @@ pub struct Hang {
 }
 
 /// Threads that wait for each other.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Deadlock {
     /// Its signature.
@@ -78,7 +84,9 @@ pub struct Deadlock {
 }
 
 /// Who is stuck behind something.
-#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Behind {
     /// Threads.
@@ -92,7 +100,9 @@ pub struct Behind {
 }
 
 /// Where chains of waits end.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Blocker {
     /// Its number in the graph.
@@ -108,17 +118,19 @@ pub struct Blocker {
     pub inferred_threads: usize,
     /// For a port: the root blockers that its servers are stuck behind, with their numbers of servers, most
     /// first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
     pub servers_behind: Vec<ServersBehind>,
     /// The deepest chain that ends here.
     pub chain: Chain,
     /// What helps to find the culprit, for a thread among the first ones, or the one that waits for an I/O request.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub suspect: Option<Suspect>,
 }
 
 /// Servers of a port that are stuck behind the same thing.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct ServersBehind {
     /// What they are stuck behind.

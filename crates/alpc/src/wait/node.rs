@@ -10,7 +10,9 @@ use ntkernel::object::marks::expect;
 use ntkernel::process::ProcessRef;
 use ntkernel::process::irp::{DriverNode, IrpNode};
 use ntkernel::process::thread::{ThreadState, WaitObject, WaitReason};
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::port::message::MessageType;
@@ -22,8 +24,10 @@ use crate::wait::servers::ServerCounts;
 use crate::wait::service::Service;
 
 /// Number of a node in the graph.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
-#[serde(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "serde", serde(transparent))]
 pub struct NodeId(pub(crate) usize);
 
 impl NodeId {
@@ -35,8 +39,10 @@ impl NodeId {
 }
 
 /// Something that waits, or that is waited for.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "serde", serde(tag = "kind", rename_all = "kebab-case"))]
 pub enum Node {
     /// A thread.
     Thread(ThreadNode),
@@ -127,7 +133,9 @@ impl Node {
 }
 
 /// A thread in the graph.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct ThreadNode {
     /// Its `_ETHREAD`.
@@ -151,10 +159,10 @@ pub struct ThreadNode {
     /// The objects that it waits for.
     pub wait_objects: Value<Vec<WaitObject>>,
     /// The service that it works for; none when its thread environment block is not in the dump or names none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub service: Option<Service>,
     /// Why the lock that it waits for, or that lock's owner, is not told; none when it waits for no lock, or it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub lock_unknown: Option<String>,
 }
 
@@ -202,7 +210,9 @@ impl ThreadNode {
 }
 
 /// A message in the graph.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct MessageNode {
     /// Its `_KALPC_MESSAGE`.
@@ -210,7 +220,7 @@ pub struct MessageNode {
     /// `_PORT_MESSAGE.MessageId`.
     pub message_id: Value<u32>,
     /// Its type.
-    #[serde(rename = "type")]
+    #[cfg_attr(feature = "serde", serde(rename = "type"))]
     pub message_type: Value<MessageType>,
     /// The sender gave it up.
     pub canceled: Value<bool>,
@@ -223,7 +233,9 @@ pub struct MessageNode {
 }
 
 /// A port in short.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct PortLabel {
     /// Its `_ALPC_PORT`.
@@ -282,13 +294,15 @@ impl MessageNode {
 }
 
 /// A port in the graph.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct PortNode {
     /// Its `_ALPC_PORT`.
     pub address: Addr,
     /// What it is in its connection.
-    #[serde(rename = "type")]
+    #[cfg_attr(feature = "serde", serde(rename = "type"))]
     pub kind: Value<Option<PortKind>>,
     /// The name of the connection port of its connection; none when that has none.
     pub name: Value<Option<String>>,
@@ -369,7 +383,9 @@ pub(crate) fn unreceived(port: At<'_, '_>) -> Read<u64> {
 }
 
 /// A completion port in the graph: a `_KQUEUE`.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct CompletionPortNode {
     /// Its address.
@@ -377,7 +393,9 @@ pub struct CompletionPortNode {
 }
 
 /// A mutant in the graph.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct ObjectNode {
     /// Its address.
@@ -387,8 +405,10 @@ pub struct ObjectNode {
 }
 
 /// What kind of lock of the executive it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum LockKind {
     /// An executive resource: an `_ERESOURCE`.
     Resource,
@@ -411,7 +431,9 @@ impl LockKind {
 }
 
 /// A lock of the executive in the graph.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct LockNode {
     /// Its address.
@@ -423,12 +445,14 @@ pub struct LockNode {
     /// What it, or a thread's note, names as its owners. Each of several must release it.
     pub owners: Value<Vec<Addr>>,
     /// Why owners are not told.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub unknown: Option<&'static str>,
 }
 
 /// A process in the graph.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct ProcessNode {
     /// Its `_EPROCESS`.
@@ -440,7 +464,7 @@ pub struct ProcessNode {
     /// When it ended, in 100 ns since 1601; none while it runs.
     pub exit_time: Value<Option<FileTime>>,
     /// Whether it stands for a thread of its own that received a message, and that nothing names.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "std::ops::Not::not"))]
     pub is_receiver: bool,
 }
 

@@ -8,7 +8,9 @@ use ntkernel::process::module::{CodeAddress, Modules};
 use ntkernel::process::thread::WaitReason;
 use ntkernel::process::thread_details::{self, Irps};
 use ntkernel::stack::{CertainStack, Stacks};
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::wait::graph::Graph;
@@ -32,8 +34,10 @@ const STACK_CAP: u64 = 96 << 10;
 const MODULES_CAP: usize = 12;
 
 /// Why a chain of waits ends where it ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum RootKind {
     /// The chain comes back to itself.
     Deadlock,
@@ -286,7 +290,9 @@ fn of_process(process: &ProcessNode) -> RootKind {
 }
 
 /// What helps to find the culprit behind a thread that others wait for.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Suspect {
     /// Where the thread started.

@@ -9,15 +9,19 @@ use ntkernel::image::kernel::{At, Kernel, Read};
 use ntkernel::image::value::Value;
 use ntkernel::object::marks::expect;
 use ntkernel::process::thread::{self, WaitReason};
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::port::port_record::ServedBy;
 use crate::port::waiter::{self, ThreadRecord};
 
 /// What a server thread is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum ServerState {
     /// It waits for the next message.
     Idle,
@@ -34,7 +38,9 @@ pub enum ServerState {
 }
 
 /// The threads that serve a port, counted by what they are doing.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct ServerCounts {
     /// How they wait for messages.
@@ -51,13 +57,13 @@ pub struct ServerCounts {
     pub terminated: usize,
     /// Those that cannot be read.
     // `unreadable` beside other members holds the reasons of those that are missing.
-    #[serde(rename = "unread")]
+    #[cfg_attr(feature = "serde", serde(rename = "unread"))]
     pub unreadable: usize,
     /// Threads that the completion port lets run at this moment: `_KQUEUE.CurrentCount`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub current_count: Option<Value<u32>>,
     /// Threads that it lets run at a time: `_KQUEUE.MaximumCount`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub maximum_count: Option<Value<u32>>,
     /// Set when the list of them could not be followed to its end.
     pub complete: Value<()>,

@@ -14,7 +14,9 @@ use ntkernel::image::contract::{
     Peb, Process, ProcessControl, ProcessParameters, Teb, Thread, ThreadControl,
 };
 use ntkernel::image::kernel::{Kernel, Read, offset};
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::port::waiter::ThreadRecord;
@@ -24,7 +26,9 @@ use crate::wait::certainty::Certainty;
 const LONGEST: usize = 256;
 
 /// The service that a thread works for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Service {
     /// `_TEB.SubProcessTag`.
@@ -32,10 +36,10 @@ pub struct Service {
     /// Its name, when that can be told.
     pub name: Option<String>,
     /// How sure the name is.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub certainty: Option<Certainty>,
     /// Why the name is not told.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub unknown: Option<&'static str>,
 }
 

@@ -19,6 +19,7 @@ use std::fmt::{self, Write};
 
 use ntkernel::image::schema::schema_as_text;
 use ntkernel::image::value::Value;
+#[cfg(feature = "serde")]
 use serde::{Serialize, Serializer};
 
 use crate::wait::chain::Step;
@@ -76,6 +77,7 @@ impl fmt::Display for Signature {
     }
 }
 
+#[cfg(feature = "serde")]
 impl Serialize for Signature {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())

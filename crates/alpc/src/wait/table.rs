@@ -2,7 +2,9 @@
 
 use ntkernel::image::value::Value;
 use ntkernel::process::ProcessRef;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::port::queue::QueueKind;
@@ -13,8 +15,10 @@ use crate::wait::root::RootKind;
 use crate::wait::unread::Unread;
 
 /// What has become of a message whose reply is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum WaitState {
     /// Nobody has received it.
     Queued,
@@ -43,7 +47,9 @@ impl WaitState {
 }
 
 /// A wait for the reply to a message.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct WaitRow {
     /// The thread that waits.
@@ -65,7 +71,9 @@ pub struct WaitRow {
 }
 
 /// All waits for ALPC replies, the longest first.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct WaitTable {
     /// Threads that were looked at.

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use kdump::Gva;
 use ntkernel::image::contract::{CommunicationInfo, Port};
 use ntkernel::image::kernel::{At, Kernel, Read};
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::port::{self, enumerate, queue};
@@ -22,8 +24,10 @@ const LONG: u64 = 32;
 const FAR: u64 = 10;
 
 /// What is wrong with a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Trouble {
     /// Its owner is gone, and messages or clients are left.
     OwnerGone,
@@ -80,7 +84,9 @@ impl Trouble {
 }
 
 /// A port in trouble.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct PortTrouble {
     /// What is wrong.

@@ -1,6 +1,8 @@
 //! What is behind the header of a dump.
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::dump::header::{DumpKind, Header};
@@ -11,7 +13,9 @@ use crate::memory::page::PAGE;
 use crate::value::machine::Machine;
 
 /// How much of what a dump claims to hold is in its file, in pages of 4 KiB.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Coverage {
     /// Pages that the index lists.

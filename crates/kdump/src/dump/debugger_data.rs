@@ -1,12 +1,13 @@
 //! The kernel debugger data block, `KDDEBUGGER_DATA64`: where the kernel keeps its lists.
 
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::memory::error::ReadError;
 use crate::memory::space::AddressSpace;
 use crate::value::addr::Addr;
 use crate::value::address::Gva;
-use crate::value::{hex, le};
+use crate::value::le;
 
 /// Size of the largest block known, Windows 11's.
 pub(crate) const MAX_SIZE: usize = 0x380;
@@ -16,51 +17,52 @@ const TAG: u32 = u32::from_le_bytes(*b"KDBG");
 
 /// The fields of the debugger data block that lead to everything else. Addresses are zero and offsets `None`
 /// where the kernel's block is too short to have them or could not be read so far.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
 #[non_exhaustive]
 pub struct DebuggerData {
     /// Where the block is.
-    #[serde(serialize_with = "hex::gva")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::gva"))]
     pub at: Gva,
     /// Its size in bytes, as it says.
     pub size: u32,
     /// Why less than that could be read.
     pub stopped: Option<ReadError>,
     /// KernBase: where the kernel's image is loaded.
-    #[serde(serialize_with = "hex::u64")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::u64"))]
     pub kern_base: u64,
     /// PsLoadedModuleList.
-    #[serde(serialize_with = "hex::u64")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::u64"))]
     pub ps_loaded_module_list: u64,
     /// PsActiveProcessHead.
-    #[serde(serialize_with = "hex::u64")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::u64"))]
     pub ps_active_process_head: u64,
     /// PspCidTable.
-    #[serde(serialize_with = "hex::u64")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::u64"))]
     pub psp_cid_table: u64,
     /// ExpSystemResourcesList.
-    #[serde(serialize_with = "hex::u64")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::u64"))]
     pub exp_system_resources_list: u64,
     /// KeTimeIncrement: the address of the variable.
-    #[serde(serialize_with = "hex::u64")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::u64"))]
     pub ke_time_increment: u64,
     /// ObpRootDirectoryObject.
-    #[serde(serialize_with = "hex::u64")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::u64"))]
     pub obp_root_directory_object: u64,
     /// ObpTypeObjectType.
-    #[serde(serialize_with = "hex::u64")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::u64"))]
     pub obp_type_object_type: u64,
     /// MmPfnDatabase.
-    #[serde(serialize_with = "hex::u64")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::u64"))]
     pub mm_pfn_database: u64,
     /// NtBuildLab.
-    #[serde(serialize_with = "hex::u64")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::u64"))]
     pub nt_build_lab: u64,
     /// KiProcessorBlock.
-    #[serde(serialize_with = "hex::u64")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::u64"))]
     pub ki_processor_block: u64,
     /// CmNtCSDVersion.
-    #[serde(serialize_with = "hex::u64")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::u64"))]
     pub cm_nt_csd_version: u64,
     /// OffsetKThreadNextProcessor.
     pub offset_kthread_next_processor: Option<u16>,

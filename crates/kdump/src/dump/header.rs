@@ -6,15 +6,17 @@
 
 use std::fmt;
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::{Serialize, Serializer};
 
 use crate::memory::page::PageRun;
 use crate::value::address::Gva;
 use crate::value::bug_check;
+use crate::value::le;
 use crate::value::machine::{BugCheck, ContextRecord, ExceptionRecord, Machine};
 use crate::value::time::{FileTime, TimeSpan};
-use crate::value::{hex, le};
 
 /// Length of the 64-bit header in bytes.
 pub(crate) const HEADER64_LEN: usize = 0x2000;
@@ -116,6 +118,7 @@ impl fmt::Display for DumpKind {
     }
 }
 
+#[cfg(feature = "serde")]
 impl Serialize for DumpKind {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
@@ -126,41 +129,43 @@ impl Serialize for DumpKind {
 ///
 /// A field is `None` when the header never had it written (it holds the filler `PAGE`), and for addresses and
 /// times also when it is zero.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Header {
     /// MachineImageType.
-    #[schemars(with = "String")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub machine: Machine,
     /// DumpType.
-    #[schemars(with = "String")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub kind: DumpKind,
     /// MajorVersion: 15 on a free build, 12 on a checked one.
     pub major_version: u32,
     /// MinorVersion: the build number of Windows.
     pub minor_version: u32,
     /// DirectoryTableBase as written, with its low 12 bits (PCID).
-    #[serde(serialize_with = "hex::u64")]
-    #[schemars(with = "hex::Hex")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::u64"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::value::hex::Hex"))]
     pub directory_table_base: u64,
     /// PaeEnabled of 32-bit dumps: whether page-table entries have eight bytes.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub pae_enabled: Option<bool>,
     /// PfnDataBase.
-    #[serde(serialize_with = "hex::opt_gva")]
-    #[schemars(with = "Option<hex::Hex>")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::opt_gva"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::value::hex::Hex>"))]
     pub pfn_data_base: Option<Gva>,
     /// PsLoadedModuleList.
-    #[serde(serialize_with = "hex::opt_gva")]
-    #[schemars(with = "Option<hex::Hex>")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::opt_gva"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::value::hex::Hex>"))]
     pub ps_loaded_module_list: Option<Gva>,
     /// PsActiveProcessHead.
-    #[serde(serialize_with = "hex::opt_gva")]
-    #[schemars(with = "Option<hex::Hex>")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::opt_gva"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::value::hex::Hex>"))]
     pub ps_active_process_head: Option<Gva>,
     /// KdDebuggerDataBlock.
-    #[serde(serialize_with = "hex::opt_gva")]
-    #[schemars(with = "Option<hex::Hex>")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::opt_gva"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::value::hex::Hex>"))]
     pub kd_debugger_data_block: Option<Gva>,
     /// NumberProcessors.
     pub number_processors: Option<u32>,

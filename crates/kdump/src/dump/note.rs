@@ -1,10 +1,14 @@
 //! A finding about a dump that can be read all the same.
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 /// A finding that does not keep the dump from being read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Note {
     /// The stable name of the finding, for machines: kebab-case, never changed once released.
@@ -12,7 +16,7 @@ pub struct Note {
     /// The finding in words, with its numbers.
     pub text: String,
     /// What it says of the dump's memory, when that is why parts of it cannot be read.
-    #[serde(skip)]
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub lost: Option<Lost>,
 }
 

@@ -3,7 +3,9 @@
 
 use std::io;
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::dump::Dump;
@@ -20,7 +22,9 @@ const BLOB_HEADER: usize = 0x20;
 const MAX_BLOBS: usize = 4096;
 
 /// One piece of secondary data.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct SecondaryBlob {
     /// Whose it is: a GUID in lower case, without braces.
@@ -34,8 +38,10 @@ pub struct SecondaryBlob {
 }
 
 /// Why a list of pieces ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum SecondaryEnd {
     /// With the file, or with zeros.
@@ -49,7 +55,9 @@ pub enum SecondaryEnd {
 }
 
 /// The secondary data of a dump, in the order of the file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct SecondaryData {
     /// The pieces.
@@ -62,7 +70,9 @@ pub struct SecondaryData {
 
 /// Bytes at the end of a file that belong to nothing that is known of dumps. Writers of recent Windows leave up to
 /// 1.7 MB of zeros there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Trailing {
     /// Where they begin in the file.
     pub offset: FileOffset,

@@ -5,6 +5,7 @@
 //! memory is not among it: the processor's control block names the thread, the thread its process, and the
 //! debugger data block where both do.
 
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::dump::debugger_data::{self, DebuggerData};
@@ -17,7 +18,7 @@ use crate::memory::page::FileOffset;
 use crate::memory::pieces::Extent;
 use crate::value::addr::Addr;
 use crate::value::address::Gva;
-use crate::value::{hex, le};
+use crate::value::le;
 
 /// Where `TRIAGE_DUMP64` is, and as much of it as is used.
 const DATA: u64 = HEADER64_LEN as u64;
@@ -34,13 +35,14 @@ const MAX_DRIVERS: u32 = 1 << 14;
 const MAX_NAME: u32 = 0x1000;
 
 /// A module that was loaded, as a triage dump lists it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
 #[non_exhaustive]
 pub struct TriageModule {
     /// Path or name; bytes that are no UTF-16 are replaced. `None` where the file ends before it.
     pub name: Option<String>,
     /// Where it was loaded.
-    #[serde(serialize_with = "hex::gva")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::gva"))]
     pub base: Gva,
     /// SizeOfImage in bytes.
     pub size: u32,

@@ -1,11 +1,12 @@
 //! Images in memory: their PE header and the identity of their PDB.
 
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::memory::cursor::Cursor;
 use crate::memory::error::ReadError;
 use crate::value::address::Gva;
-use crate::value::{hex, le};
+use crate::value::le;
 
 /// Limits of what a header may claim, all far above what linkers write.
 const MAX_NT_HEADER: u32 = 1 << 20;
@@ -21,7 +22,8 @@ const RSDS_NAME: usize = 24;
 pub(crate) const MZ: u16 = u16::from_le_bytes(*b"MZ");
 
 /// Which PDB an image was linked with: its CodeView record of the kind `RSDS`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
 #[non_exhaustive]
 pub struct Rsds {
     /// The GUID, its bytes as in the file: the first three groups are little-endian.
@@ -33,8 +35,9 @@ pub struct Rsds {
 }
 
 /// What led to the kernel's base.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum BaseSource {
     /// KernBase of the debugger data block.
@@ -56,11 +59,12 @@ impl std::fmt::Display for BaseSource {
 }
 
 /// An image in memory, by its PE header.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
 #[non_exhaustive]
 pub struct KernelImage {
     /// Where it is loaded.
-    #[serde(serialize_with = "hex::gva")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::gva"))]
     pub base: Gva,
     /// SizeOfImage in bytes.
     pub size_of_image: u32,
@@ -75,8 +79,9 @@ pub struct KernelImage {
 }
 
 /// What is wrong with an image in memory.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
-#[serde(tag = "id", rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "serde", serde(tag = "id", rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum ImageError {
     /// A part of it cannot be read.

@@ -2,12 +2,12 @@
 
 use std::io;
 
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::memory::level::Level;
 use crate::value::addr::Addr;
 use crate::value::address::{Gpa, Gva, Pfn};
-use crate::value::hex;
 
 /// Why a page frame has no place in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
@@ -97,8 +97,9 @@ impl PhysicalError {
 }
 
 /// What a frame that could not be read would have held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum FrameUse {
     /// A page table, whose entries are of this level.
@@ -120,8 +121,9 @@ impl std::fmt::Display for FrameUse {
 ///
 /// The fields are those of `_MMPTE_SOFTWARE` and `_MMPTE_PROTOTYPE` in the symbols of kernels: Prototype is bit
 /// 10, PageFileHigh bits 32 to 63, and 12 to 31 on x86 without PAE.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum NotPresentKind {
     /// The entry is zero: nothing was ever there.
@@ -149,8 +151,9 @@ impl std::fmt::Display for NotPresentKind {
 }
 
 /// Why virtual memory cannot be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, thiserror::Error)]
-#[serde(tag = "id", rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "serde", serde(tag = "id", rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum ReadError {
     /// No page table can describe this address: its upper bits are not all the same.
@@ -167,10 +170,10 @@ pub enum ReadError {
         /// Which entry says so.
         level: Level,
         /// Its value.
-        #[serde(serialize_with = "hex::u64")]
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::u64"))]
         entry: u64,
         /// Its physical address.
-        #[serde(serialize_with = "hex::gpa")]
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::gpa"))]
         entry_at: Gpa,
         /// What the value means.
         state: NotPresentKind,
@@ -181,7 +184,7 @@ pub enum ReadError {
         /// The address.
         gva: Addr,
         /// The frame.
-        #[serde(serialize_with = "hex::pfn")]
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::pfn"))]
         pfn: Pfn,
         /// What it holds.
         what: FrameUse,
@@ -195,12 +198,12 @@ pub enum ReadError {
         /// The address.
         gva: Addr,
         /// The frame.
-        #[serde(serialize_with = "hex::pfn")]
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::pfn"))]
         pfn: Pfn,
         /// What it holds.
         what: FrameUse,
         /// Where its page would begin in the file, in bytes.
-        #[serde(serialize_with = "hex::u64")]
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::u64"))]
         offset: u64,
     },
     /// The page needed is in the file, but its writer could not read it: it holds the word 0xdeadfeed and nothing
@@ -209,12 +212,12 @@ pub enum ReadError {
         "{gva}: {what}, page frame {:#x}, holds only the filler 0xdeadfeed: whoever wrote the dump could not read it",
         pfn.u64()
     )]
-    #[serde(rename = "filler-page")]
+    #[cfg_attr(feature = "serde", serde(rename = "filler-page"))]
     Filler {
         /// The address.
         gva: Addr,
         /// The frame.
-        #[serde(serialize_with = "hex::pfn")]
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::pfn"))]
         pfn: Pfn,
         /// What it should hold.
         what: FrameUse,
@@ -227,18 +230,18 @@ pub enum ReadError {
     },
     /// A triage dump should hold this, but its file ends before it.
     #[error("{gva}: should be at file offset {offset:#x}, beyond the end of the file")]
-    #[serde(rename = "out-of-file")]
+    #[cfg_attr(feature = "serde", serde(rename = "out-of-file"))]
     BlockCut {
         /// The address.
         gva: Addr,
         /// Where its byte would be in the file.
-        #[serde(serialize_with = "hex::u64")]
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::u64"))]
         offset: u64,
     },
     /// A triage dump that holds this in none of the pieces that are known; of others the file is cut off before what
     /// would say where they are.
     #[error("{gva}: in none of the dump's blocks that are known: the file ends before the places of others")]
-    #[serde(rename = "out-of-file")]
+    #[cfg_attr(feature = "serde", serde(rename = "out-of-file"))]
     BlockTableCut {
         /// The address.
         gva: Addr,
@@ -255,7 +258,7 @@ pub enum ReadError {
         /// The address.
         gva: Addr,
         /// What the system said.
-        #[serde(serialize_with = "io_kind")]
+        #[cfg_attr(feature = "serde", serde(serialize_with = "io_kind"))]
         kind: io::ErrorKind,
     },
     /// More bytes were asked for at once than [`MAX_BYTES`](crate::MAX_BYTES).
@@ -268,7 +271,7 @@ pub enum ReadError {
     },
     /// The read would run past the end of the address space.
     #[error("{gva}: {len} bytes from there run past the last address")]
-    #[serde(rename = "address-wraps")]
+    #[cfg_attr(feature = "serde", serde(rename = "address-wraps"))]
     Wraps {
         /// Where the read was to begin.
         gva: Addr,
@@ -344,6 +347,7 @@ impl ReadError {
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)]
+#[cfg(feature = "serde")]
 fn io_kind<S: serde::Serializer>(kind: &io::ErrorKind, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(kind)
 }

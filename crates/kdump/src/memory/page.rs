@@ -1,10 +1,11 @@
 //! Pages of 4 KiB, runs of them, and where they are in a file.
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::value::address::Pfn;
-use crate::value::hex;
 
 /// Bytes of a page.
 pub(crate) const PAGE: u64 = 0x1000;
@@ -20,15 +21,19 @@ pub(crate) fn left_in_page(address: u64) -> usize {
 }
 
 /// An offset in the file of a dump, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct FileOffset(pub u64);
 
 /// Page frames that follow each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct PageRun {
     /// The first frame.
-    #[serde(serialize_with = "hex::pfn")]
-    #[schemars(with = "hex::Hex")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::pfn"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::value::hex::Hex"))]
     pub base: Pfn,
     /// How many frames.
     pub count: u64,

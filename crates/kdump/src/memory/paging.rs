@@ -1,6 +1,7 @@
 //! Page tables: x64 with four and five levels, x86 with and without PAE, ARM64 with pages of 4 KiB.
 
 use kdmp_parser::pxe::PxeFlags;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::memory::error::{FrameUse, NotPresentKind, ReadError, TranslateError};
@@ -23,7 +24,8 @@ const PROTOTYPE: u64 = 1 << 10;
 const INVALID_MASK: u64 = 1 << 45;
 
 /// The size of the page that holds an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
 #[non_exhaustive]
 pub enum PageSize {
     /// 4 KiB.

@@ -1,8 +1,10 @@
 //! Addresses as they are shown: as many digits as those of their system have.
 
+#[cfg(feature = "schema")]
 use std::borrow::Cow;
 use std::fmt;
 
+#[cfg(feature = "schema")]
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::value::address::Gva;
@@ -77,12 +79,14 @@ impl fmt::Debug for Addr {
     }
 }
 
+#[cfg(feature = "serde")]
 impl serde::Serialize for Addr {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
+#[cfg(feature = "schema")]
 impl JsonSchema for Addr {
     fn schema_name() -> Cow<'static, str> {
         "Address".into()

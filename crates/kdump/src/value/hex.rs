@@ -1,8 +1,10 @@
 //! How addresses are serialized: as the debugger writes them, 16 hex digits; JSON numbers lose the low bits of
 //! kernel addresses in most readers.
 
+#[cfg(feature = "schema")]
 use std::borrow::Cow;
 
+#[cfg(feature = "schema")]
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serializer;
 
@@ -41,8 +43,10 @@ pub(crate) fn opt_gva<S: Serializer>(value: &Option<Gva>, serializer: S) -> Resu
 }
 
 /// The schema of a number or address in 16 hex digits; `info` shortens those of 32-bit systems to 8.
+#[cfg(feature = "schema")]
 pub(crate) struct Hex;
 
+#[cfg(feature = "schema")]
 impl JsonSchema for Hex {
     fn inline_schema() -> bool {
         true

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::{Serialize, Serializer};
 
 use crate::value::address::Gva;
-use crate::value::hex;
 
 /// The machine type of a dump (`IMAGE_FILE_MACHINE_*`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,6 +45,7 @@ impl fmt::Display for Machine {
     }
 }
 
+#[cfg(feature = "serde")]
 impl Serialize for Machine {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -51,7 +53,9 @@ impl Serialize for Machine {
 }
 
 /// The bug check of the crash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct BugCheck {
     /// The code: 0x7e for `SYSTEM_THREAD_EXCEPTION_NOT_HANDLED`, for example.
@@ -59,33 +63,37 @@ pub struct BugCheck {
     /// Its name in Microsoft's reference; none of a code that this does not have.
     pub name: Option<&'static str>,
     /// Its four parameters.
-    #[serde(serialize_with = "hex::u64s")]
-    #[schemars(with = "Vec<hex::Hex>")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::u64s"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::value::hex::Hex>"))]
     pub parameters: [u64; 4],
 }
 
 /// Where the processor stood that wrote the header's context record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct ContextRecord {
     /// ContextFlags.
     pub flags: u32,
     /// Instruction pointer: Rip, Eip or Pc.
-    #[serde(serialize_with = "hex::gva")]
-    #[schemars(with = "hex::Hex")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::gva"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::value::hex::Hex"))]
     pub rip: Gva,
     /// Stack pointer: Rsp, Esp or Sp.
-    #[serde(serialize_with = "hex::gva")]
-    #[schemars(with = "hex::Hex")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::gva"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::value::hex::Hex"))]
     pub rsp: Gva,
     /// The sixteen integer registers of x64 in the order of their numbers: rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8 to r15.
     /// Of x86 only ebp, in the place of rbp. None of other machines.
-    #[serde(skip)]
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub integers: Option<[u64; 16]>,
 }
 
 /// The header's `EXCEPTION_RECORD64`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct ExceptionRecord {
     /// ExceptionCode, an NTSTATUS.
@@ -93,11 +101,11 @@ pub struct ExceptionRecord {
     /// ExceptionFlags.
     pub flags: u32,
     /// ExceptionAddress.
-    #[serde(serialize_with = "hex::gva")]
-    #[schemars(with = "hex::Hex")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::gva"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::value::hex::Hex"))]
     pub address: Gva,
     /// ExceptionInformation, as many as NumberParameters says, at most 15.
-    #[serde(serialize_with = "hex::u64s")]
-    #[schemars(with = "Vec<hex::Hex>")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::u64s"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::value::hex::Hex>"))]
     pub parameters: Vec<u64>,
 }

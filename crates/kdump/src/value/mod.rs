@@ -3,6 +3,7 @@
 pub(crate) mod addr;
 pub(crate) mod address;
 pub(crate) mod bug_check;
+#[cfg(feature = "serde")]
 pub(crate) mod hex;
 pub(crate) mod le;
 pub(crate) mod machine;

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 /// Units of 100 ns in a second.
@@ -11,8 +13,10 @@ const UNITS_PER_SECOND: u64 = 10_000_000;
 /// A point in time as Windows counts it: 100 ns units since 1601-01-01, UTC.
 ///
 /// Prints as ISO 8601 to the second; serializes with its units and as ISO 8601 to the unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
-#[serde(into = "FileTimeForm")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "serde", serde(into = "FileTimeForm"))]
 pub struct FileTime(pub u64);
 
 impl FileTime {
@@ -79,18 +83,24 @@ impl fmt::Display for FileTime {
 }
 
 /// How a point in time is written.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "FileTime")]
+#[cfg(feature = "serde")]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "FileTime"))]
 struct FileTimeForm {
     /// 100 ns units since 1601-01-01, UTC.
     ticks: u64,
     /// ISO 8601, UTC; null beyond what calendars hold.
-    #[schemars(regex(
-        pattern = r"^-?[0-9]{4,6}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{7})?Z$"
-    ))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(
+            pattern = r"^-?[0-9]{4,6}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{7})?Z$"
+        ))
+    )]
     utc: Option<String>,
 }
 
+#[cfg(feature = "serde")]
 impl From<FileTime> for FileTimeForm {
     fn from(time: FileTime) -> Self {
         Self {
@@ -103,8 +113,10 @@ impl From<FileTime> for FileTimeForm {
 /// A span of time in 100 ns units.
 ///
 /// Serializes with its units and as an ISO 8601 duration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
-#[serde(into = "TimeSpanForm")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "serde", serde(into = "TimeSpanForm"))]
 pub struct TimeSpan(pub u64);
 
 impl TimeSpan {
@@ -122,16 +134,19 @@ impl TimeSpan {
 }
 
 /// How a span is written.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "TimeSpan")]
+#[cfg(feature = "serde")]
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "TimeSpan"))]
 struct TimeSpanForm {
     /// 100 ns units.
     ticks: u64,
     /// An ISO 8601 duration in seconds.
-    #[schemars(regex(pattern = r"^PT[0-9]+(\.[0-9]{1,7})?S$"))]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"^PT[0-9]+(\.[0-9]{1,7})?S$")))]
     iso: String,
 }
 
+#[cfg(feature = "serde")]
 impl From<TimeSpan> for TimeSpanForm {
     fn from(span: TimeSpan) -> Self {
         Self {

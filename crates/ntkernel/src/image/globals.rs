@@ -2,7 +2,9 @@
 
 use std::fmt;
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::{Serialize, Serializer};
 
 use crate::image::value::Addr;
@@ -48,6 +50,7 @@ impl fmt::Display for Evidence {
     }
 }
 
+#[cfg(feature = "serde")]
 impl Serialize for Evidence {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.text())
@@ -55,7 +58,9 @@ impl Serialize for Evidence {
 }
 
 /// A global that was found without symbols.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct DerivedGlobal {
     /// Its name.
     pub name: &'static str,
@@ -64,6 +69,6 @@ pub struct DerivedGlobal {
     /// The pointer that it holds; none when only its place is known.
     pub holds: Option<Addr>,
     /// What led to it.
-    #[schemars(with = "String")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub evidence: Evidence,
 }

@@ -6,8 +6,11 @@
 
 use std::fmt::{self, Display};
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
+#[cfg(feature = "serde")]
 use serde::ser::{self, Serializer};
 use serde_json::{Map, Number, Value as Json};
 
@@ -48,7 +51,9 @@ impl Kind {
 }
 
 /// A value that could not be determined.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct UnreadableRecord {
     /// Where it stands in the result: `queues[1].length`.
     pub path: String,
@@ -620,6 +625,7 @@ mod tests {
     /// JSON whose maps with one key may be missing values.
     struct Marked<'j>(&'j Json);
 
+    #[cfg(feature = "serde")]
     impl Serialize for Marked<'_> {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
             match self.0 {
@@ -703,22 +709,22 @@ mod tests {
     /// The same is found whether the record is built or not, and whether it is read from the types or from JSON.
     #[test]
     fn typed_values_and_json_are_the_same() {
-        #[derive(Serialize)]
+        #[cfg_attr(feature = "serde", derive(Serialize))]
         struct Inner {
             known: crate::Value<u32>,
             gone: crate::Value<u32>,
             list: Vec<crate::Value<u32>>,
         }
-        #[derive(Serialize)]
+        #[cfg_attr(feature = "serde", derive(Serialize))]
         enum Variant {
             Unit,
             New(Inner),
             Struct { inner: Inner },
             Tuple(u8, Inner),
         }
-        #[derive(Serialize)]
+        #[cfg_attr(feature = "serde", derive(Serialize))]
         struct Outer {
-            #[serde(flatten)]
+            #[cfg_attr(feature = "serde", serde(flatten))]
             inner: Inner,
             variants: Vec<Variant>,
             nested: Vec<Vec<Inner>>,

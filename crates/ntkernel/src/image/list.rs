@@ -10,7 +10,9 @@
 use std::collections::HashSet;
 
 use kdump::{Gva, NotPresentKind, ReadError};
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::image::contract::ListEntry;
@@ -23,8 +25,10 @@ use crate::why;
 const CAP: usize = 1 << 20;
 
 /// What stopped a walk before it came back to its head.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "serde", serde(tag = "kind", rename_all = "kebab-case"))]
 pub enum Stop {
     /// The links of an entry cannot be read.
     Unreadable {
@@ -122,7 +126,9 @@ pub struct List {
 }
 
 /// A stretch of a list that could not be followed from either side.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Gap {
     /// How many of the entries stand before the gap.

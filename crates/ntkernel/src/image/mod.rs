@@ -4,6 +4,7 @@ pub mod budget;
 pub mod contract;
 pub mod expected;
 pub mod globals;
+#[cfg(feature = "serde")]
 pub mod json;
 pub mod kernel;
 pub mod list;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use kdump::{Addr, ReadError};
+#[cfg(feature = "serde")]
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::image::expected::{Expected, Found};
@@ -249,6 +250,7 @@ impl From<ReadError> for Unreadable {
     }
 }
 
+#[cfg(feature = "serde")]
 impl Serialize for Unreadable {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;

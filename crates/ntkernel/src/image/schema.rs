@@ -1,9 +1,12 @@
-//! JSON Schemas of what serializes by hand.
+//! JSON Schemas of what serializes by hand; with the feature `schema`.
 
+#[cfg(feature = "schema")]
 use std::borrow::Cow;
 
+#[cfg(feature = "schema")]
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+#[cfg(feature = "schema")]
 use crate::image::value::{Unreadable, Value};
 
 /// What marks the schema of a value that may be missing: `null` then, and the object around it says why under
@@ -11,6 +14,7 @@ use crate::image::value::{Unreadable, Value};
 pub const MAY_BE_MISSING: &str = "x-may-be-missing";
 
 /// As it stands in a document, where missing values are `null`.
+#[cfg(feature = "schema")]
 impl<T: JsonSchema> JsonSchema for Value<T> {
     fn inline_schema() -> bool {
         true
@@ -31,6 +35,7 @@ impl<T: JsonSchema> JsonSchema for Value<T> {
     }
 }
 
+#[cfg(feature = "schema")]
 impl JsonSchema for Unreadable {
     fn schema_name() -> Cow<'static, str> {
         "Reason".into()
@@ -55,9 +60,11 @@ impl JsonSchema for Unreadable {
 }
 
 /// Gives types the schema of a text, with what it says.
+#[cfg(feature = "schema")]
 #[macro_export]
 macro_rules! schema_as_text {
     ($type:ty, $about:literal) => {
+        #[cfg(feature = "schema")]
         impl schemars::JsonSchema for $type {
             fn schema_name() -> std::borrow::Cow<'static, str> {
                 stringify!($type).into()
@@ -68,6 +75,13 @@ macro_rules! schema_as_text {
             }
         }
     };
+}
+
+/// Nothing, where no schemas are wanted.
+#[cfg(not(feature = "schema"))]
+#[macro_export]
+macro_rules! schema_as_text {
+    ($type:ty, $about:literal) => {};
 }
 
 pub use crate::schema_as_text;

@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use kdump::{Gva, Piece};
 use ntlayout::{BitField, Member, SymbolTable};
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::{Serialize, Serializer};
 
 use crate::image::kernel::{Kernel, Read, offset};
@@ -15,7 +17,9 @@ use crate::image::value::{Addr, Value};
 const BYTES_CAP: u64 = 0x1_0000;
 
 /// A read in full: what, where in virtual memory, in physical memory and in the file, and what is there.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct SourceRecord {
     /// By the kernel's own names: `_KALPC_MESSAGE.u1.s1.QueueType`, `nt!ObHeaderCookie`; `memory` for what has
@@ -38,12 +42,14 @@ pub struct SourceRecord {
     /// The debugger's command that shows them.
     pub command: String,
     /// Which symbols place the member, where those in use lack its type, and how sure they are.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub placed_by: Option<String>,
 }
 
 /// Which bits of a storage unit, counted from the least significant one.
-#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Bits {
     /// The lowest.
@@ -53,23 +59,26 @@ pub struct Bits {
 }
 
 /// The part of a value that is in one page.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct PieceRecord {
     /// Where it begins in virtual memory.
     pub address: Addr,
     /// The same in physical memory; a triage dump does not tell.
-    #[serde(serialize_with = "optional_wide")]
-    #[schemars(with = "Option<Addr>")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "optional_wide"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Addr>"))]
     pub physical: Option<u64>,
     /// The same in the file; none when its page is not in the file.
-    #[serde(serialize_with = "optional_wide")]
-    #[schemars(with = "Option<Addr>")]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "optional_wide"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Addr>"))]
     pub file: Option<u64>,
     /// Bytes in this page.
     pub size: u64,
 }
 
+#[cfg(feature = "serde")]
 #[allow(clippy::ref_option, reason = "serde gives a reference to the field")]
 fn optional_wide<S: Serializer>(value: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
     match value {

@@ -2,8 +2,10 @@
 
 pub use kdump::Addr;
 use kdump::{Gva, ReadError};
+#[cfg(feature = "serde")]
 use serde::ser::{Serialize, Serializer};
 
+#[cfg(feature = "serde")]
 use crate::image::json::{Kind, MISSING};
 pub use crate::image::reason::{NULL_REGION, Unreadable};
 
@@ -43,6 +45,7 @@ pub enum Value<T> {
 
 impl<T> Value<T> {
     /// Whether all that there is to know is that something holds: known, it serializes as `true`.
+    #[cfg(feature = "serde")]
     pub(crate) const IS_FACT: bool = size_of::<T>() == 0;
 
     /// The value, when known.
@@ -98,6 +101,7 @@ impl<T> From<Result<T, Unreadable>> for Value<T> {
 /// A known value serializes as itself. A missing one is a map with a single key: `$unreadable`; `$absent`, when the
 /// kernel has no such thing; or `$withheld`. [`json::record`](crate::image::json::record) makes these `null`, with a
 /// reason beside it.
+#[cfg(feature = "serde")]
 impl<T: Serialize> Serialize for Value<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {

@@ -1,7 +1,9 @@
 //! The allocations that ALPC calls blobs: everything it has but ports.
 
 use kdump::Gva;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::image::contract::{Blob, ListEntry};
@@ -39,8 +41,10 @@ const REFERENCES: std::ops::Range<u64> = 1..1 << 31;
 
 /// What a blob's header says of one that is not in use any more. What it held can still be read, until the memory
 /// is used again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Freed {
     /// It has no references, and was deleted.
     Deleted,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+#[cfg(feature = "serde")]
 use serde::{Serialize, Serializer};
 
 use crate::image::schema::schema_as_text;
@@ -57,6 +58,7 @@ impl fmt::Display for BlobKind {
     }
 }
 
+#[cfg(feature = "serde")]
 impl Serialize for BlobKind {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)

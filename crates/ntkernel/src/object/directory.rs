@@ -3,7 +3,9 @@
 use std::collections::{HashSet, VecDeque};
 
 use kdump::Gva;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::image::budget::{Owner, Part};
@@ -86,19 +88,23 @@ fn chain(kernel: &Kernel<'_>, bucket: Gva, mut found: impl FnMut(Gva)) -> Read<(
 }
 
 /// A directory's contents, as the debugger lists them.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Listing {
     /// What is in it.
     pub objects: Vec<MemberRecord>,
     /// What could not be followed.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
     pub gaps: Vec<Value<()>>,
 }
 
 /// An object in a directory.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(rename = "DirectoryMember")]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "DirectoryMember"))]
 #[non_exhaustive]
 pub struct MemberRecord {
     /// The hash bucket that it is in. It follows from the name, and would tell which of a list of names it may be: where
@@ -107,7 +113,7 @@ pub struct MemberRecord {
     /// The object.
     pub address: Addr,
     /// Its type.
-    #[serde(rename = "type")]
+    #[cfg_attr(feature = "serde", serde(rename = "type"))]
     pub object_type: Value<TypeRef>,
     /// Its name.
     pub name: Value<Option<String>>,

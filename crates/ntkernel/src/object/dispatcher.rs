@@ -1,5 +1,6 @@
 //! The objects that threads can wait for, by the number of their type.
 
+#[cfg(feature = "serde")]
 use serde::{Serialize, Serializer};
 
 use crate::image::schema::schema_as_text;
@@ -50,6 +51,7 @@ impl WaitObjectKind {
     }
 }
 
+#[cfg(feature = "serde")]
 impl Serialize for WaitObjectKind {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.name() {

@@ -5,7 +5,9 @@
 //! first entry of each leaf included, although it is no handle.
 
 use kdump::Gva;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::{Serialize, Serializer};
 
 use crate::image::budget::{Owner, Part};
@@ -55,6 +57,7 @@ impl HandleAttributes {
     }
 }
 
+#[cfg(feature = "serde")]
 impl Serialize for HandleAttributes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.names().serialize(serializer)
@@ -77,7 +80,9 @@ pub struct Entry {
 }
 
 /// Handles that could not be read.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Gap {
     /// The first of them.
@@ -416,7 +421,9 @@ fn whole(gaps: &[Gap]) -> Read<()> {
 }
 
 /// A handle of a process.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct HandleRecord {
     /// Its value.
@@ -426,17 +433,19 @@ pub struct HandleRecord {
     /// The access rights that it grants.
     pub granted_access: u32,
     /// Its attributes, by the debugger's names.
-    #[schemars(with = "Vec<String>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<String>"))]
     pub attributes: HandleAttributes,
     /// What it refers to.
     pub object: ObjectRecord,
     /// The process, when it refers to one: these have no name of their own.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub process: Option<ProcessRef>,
 }
 
 /// The handles of a process, or those of them that were asked for.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Handles {
     /// The `_HANDLE_TABLE`.
@@ -446,7 +455,7 @@ pub struct Handles {
     /// In order of their values.
     pub handles: Vec<HandleRecord>,
     /// The parts of the table that could not be read.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
     pub gaps: Vec<Value<()>>,
 }
 

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use kdump::Gva;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::image::contract::ObjectHeader;
@@ -13,13 +15,15 @@ use crate::object::blob::{self, BlobKind, Freed};
 use crate::object::{self, ObjectRecord, TypeRef};
 
 /// What the memory at an address looks like.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "serde", serde(tag = "kind", rename_all = "kebab-case"))]
 pub enum Identity {
     /// An executive object, by the header before it.
     Object {
         /// Its type.
-        #[serde(rename = "type")]
+        #[cfg_attr(feature = "serde", serde(rename = "type"))]
         object_type: TypeRef,
     },
     /// An ALPC allocation, by the blob header before it.
@@ -27,13 +31,13 @@ pub enum Identity {
         /// What it holds.
         holds: BlobKind,
         /// Set when its header says that it is not in use any more.
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
         freed: Option<Freed>,
     },
     /// The header of an object: the object itself comes behind it.
     ObjectHeader {
         /// Its type.
-        #[serde(rename = "type")]
+        #[cfg_attr(feature = "serde", serde(rename = "type"))]
         object_type: TypeRef,
         /// Address of the object.
         body: Addr,

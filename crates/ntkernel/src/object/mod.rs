@@ -13,7 +13,9 @@ pub mod process_ref;
 use std::fmt;
 
 use kdump::Gva;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::image::contract::{Global, ObjectCreatorInfo, ObjectHeader, ObjectNameInfo, ObjectType};
@@ -36,7 +38,9 @@ const MAX_PATH: usize = 0x7fff;
 const FIRST_TYPE: u64 = 2;
 
 /// A type of objects.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct TypeRef {
     /// Its `_OBJECT_TYPE`.
@@ -337,7 +341,9 @@ pub fn is_directory(header: At<'_, '_>) -> Read<bool> {
 }
 
 /// An object, by the headers before it.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct ObjectRecord {
     /// The object itself.
@@ -348,7 +354,7 @@ pub struct ObjectRecord {
     /// the `new` one has its index (Windows 7 on).
     pub header_version: &'static str,
     /// Its type.
-    #[serde(rename = "type")]
+    #[cfg_attr(feature = "serde", serde(rename = "type"))]
     pub object_type: Value<TypeRef>,
     /// References, as the header counts them: from Windows 8 on each handle holds thousands in advance.
     pub pointer_count: Value<u64>,

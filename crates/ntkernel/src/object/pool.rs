@@ -7,6 +7,7 @@
 use std::fmt;
 
 use kdump::Gva;
+#[cfg(feature = "serde")]
 use serde::{Serialize, Serializer};
 
 use crate::image::contract::PoolHeader;
@@ -67,6 +68,7 @@ impl fmt::Display for PoolTag {
     }
 }
 
+#[cfg(feature = "serde")]
 impl Serialize for PoolTag {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)

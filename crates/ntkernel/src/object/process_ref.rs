@@ -1,7 +1,9 @@
 //! Processes as other things refer to them.
 
 use kdump::Gva;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::image::contract::Process;
@@ -14,7 +16,9 @@ use crate::object::marks::expect;
 pub(crate) const IMAGE_NAME_CHARS: u64 = 14;
 
 /// A process as other objects refer to it.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct ProcessRef {
     /// Its `_EPROCESS`.
     pub address: Addr,

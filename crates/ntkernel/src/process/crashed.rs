@@ -5,7 +5,9 @@
 //! other; where several distances are known, the value is taken of which only one can be right.
 
 use kdump::{Cursor, Dump, Gva, Triage};
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::image::reason::Why;
@@ -14,7 +16,9 @@ use crate::image::value::{Addr, Unreadable, Value};
 use crate::why;
 
 /// Where a triage dump's system crashed.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Crashed {
     /// The thread that ran.

@@ -11,7 +11,9 @@
 //! major functions of the same headers.
 
 use kdump::Gva;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::{Serialize, Serializer};
 
 use crate::image::contract::{
@@ -74,6 +76,7 @@ impl MajorFunction {
     }
 }
 
+#[cfg(feature = "serde")]
 impl Serialize for MajorFunction {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.name() {
@@ -226,7 +229,9 @@ impl<'k, 'd> Request<'k, 'd> {
 }
 
 /// An I/O request in the graph of waits.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct IrpNode {
     /// Its `_IRP`.
@@ -242,7 +247,9 @@ pub struct IrpNode {
 }
 
 /// A driver in the graph of waits.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct DriverNode {
     /// Its `_DRIVER_OBJECT`.

@@ -9,7 +9,9 @@ pub mod thread_details;
 pub mod typed;
 
 use kdump::{FileTime, Gva};
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::image::contract::{
@@ -55,7 +57,9 @@ fn is_cut_from(short: &str, whole: &str) -> bool {
 }
 
 /// A process in full.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct ProcessRecord {
     /// Its `_EPROCESS`.
@@ -89,10 +93,10 @@ pub struct ProcessRecord {
     /// Whether it is a 32-bit process of a 64-bit system.
     pub wow64: Value<bool>,
     /// Whether it is the Idle process, which owns the threads that processors run when they have nothing else to do.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "std::ops::Not::not"))]
     pub idle: bool,
     /// What led to it, where the system's list of processes does not have it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub found_by: Option<FoundBy>,
 }
 
@@ -217,7 +221,9 @@ fn thread_count(process: At<'_, '_>) -> Read<u64> {
 }
 
 /// The processes of the system.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Processes {
     /// In the order of `PsActiveProcessHead`; at the end those that this list lacks.

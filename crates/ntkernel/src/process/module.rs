@@ -1,7 +1,9 @@
 //! Loaded kernel modules, and code addresses told by them.
 
 use kdump::{Dump, Gva};
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::image::contract::{Global, Module};
@@ -13,7 +15,9 @@ use crate::object::process_ref;
 use crate::why;
 
 /// A loaded kernel module.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct ModuleRecord {
     /// Its `_KLDR_DATA_TABLE_ENTRY`; missing where a triage dump lists the module without it.
@@ -29,7 +33,9 @@ pub struct ModuleRecord {
 }
 
 /// The loaded kernel modules.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Modules {
     /// In load order: the kernel itself comes first.
     pub modules: Vec<ModuleRecord>,
@@ -140,7 +146,9 @@ fn module(entry: At<'_, '_>) -> ModuleRecord {
 }
 
 /// A code address, told by the module that it is in.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct CodeAddress {
     /// The address.

@@ -1,7 +1,9 @@
 //! Threads: what state they are in, what they wait for, and the ALPC message that they wait for.
 
 use kdump::Gva;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::{Serialize, Serializer};
 
 use crate::image::contract::{
@@ -54,6 +56,7 @@ impl ThreadState {
     }
 }
 
+#[cfg(feature = "serde")]
 impl Serialize for ThreadState {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.name() {
@@ -165,6 +168,7 @@ impl WaitReason {
     }
 }
 
+#[cfg(feature = "serde")]
 impl Serialize for WaitReason {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.name() {
@@ -180,7 +184,9 @@ schema_as_text!(
 );
 
 /// Something a thread waits for.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct WaitObject {
     /// Its address.
@@ -188,10 +194,10 @@ pub struct WaitObject {
     /// What it is.
     pub kind: Value<WaitObjectKind>,
     /// The most a semaphore counts to.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub limit: Option<Value<u32>>,
     /// The thread that owns a mutant.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub owner: Option<Value<Addr>>,
 }
 

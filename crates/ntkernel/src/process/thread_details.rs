@@ -1,7 +1,9 @@
 //! What the debugger shows of a single thread only.
 
 use kdump::{FileTime, Gva};
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::image::contract::{Irp, Thread, ThreadControl};
@@ -12,7 +14,9 @@ use crate::process::irp;
 use crate::process::module::{self, CodeAddress};
 
 /// What is known of a thread beside its line.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct ThreadDetails {
     /// Its name, which some kernels have.
@@ -54,7 +58,9 @@ pub struct ThreadDetails {
 }
 
 /// I/O requests of a thread.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Irps {
     /// The requests, in list order.
@@ -64,13 +70,15 @@ pub struct Irps {
 }
 
 /// An I/O request, as the debugger's thread view lists it.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct IrpRecord {
     /// Its `_IRP`.
     pub address: Addr,
     /// `_IRP.Type`: 6.
-    #[serde(rename = "type")]
+    #[cfg_attr(feature = "serde", serde(rename = "type"))]
     pub irp_type: Value<u16>,
     /// Bytes.
     pub size: Value<u16>,

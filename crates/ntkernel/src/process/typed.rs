@@ -7,7 +7,9 @@ use std::collections::HashMap;
 
 use kdump::Gva;
 use ntlayout::{BitField, Member, SymbolError, SymbolTable};
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::image::kernel::{Kernel, Read, offset};
@@ -20,8 +22,10 @@ const ELEMENT_CAP: u64 = 64;
 const TEXT_CAP: u64 = 4096;
 
 /// A type as the debugger's `dt` shows it.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[serde(untagged)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "serde", serde(untagged))]
 pub enum TypeRecord {
     /// A structure, class or union.
     Structure(StructureRecord),
@@ -30,7 +34,9 @@ pub enum TypeRecord {
 }
 
 /// A structure, class or union, alone or with its values.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct StructureRecord {
     /// Its name.
@@ -44,7 +50,9 @@ pub struct StructureRecord {
 }
 
 /// An enumeration.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct EnumerationRecord {
     /// Its name.
@@ -54,7 +62,9 @@ pub struct EnumerationRecord {
 }
 
 /// A member of a structure.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct MemberRecord {
     /// Bytes from the start of the structure, also for members of anonymous ones.
@@ -62,23 +72,25 @@ pub struct MemberRecord {
     /// Its name.
     pub name: String,
     /// Its type, in the debugger's words.
-    #[serde(rename = "type")]
+    #[cfg_attr(feature = "serde", serde(rename = "type"))]
     pub type_name: String,
     /// Bytes; of a bit field, those of the unit that it is part of.
     pub size: Option<u32>,
     /// Number of its lowest bit and how many it has, when it is a bit field.
     pub bits: Option<(u8, u8)>,
     /// What it holds, when an address was given and its type has values.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub value: Option<Value<TypedValue>>,
     /// The members of an anonymous structure.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
     pub members: Vec<MemberRecord>,
 }
 
 /// What a member holds.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[serde(untagged)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "serde", serde(untagged))]
 pub enum TypedValue {
     /// A number without sign, also that of a bit field.
     Unsigned(u64),
@@ -142,7 +154,9 @@ pub fn describe(
 }
 
 /// A type that a pattern names.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct NamedType {
     /// Its name.
@@ -152,7 +166,9 @@ pub struct NamedType {
 }
 
 /// The types that a pattern names, ascending by name.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct TypeList {
     /// The pattern: `*` stands for any characters, `?` for one.

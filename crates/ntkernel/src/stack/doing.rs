@@ -1,6 +1,8 @@
 //! What a thread is doing, by the names of the functions that it is in.
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::stack::frame::{FoundFrame, Frame};
@@ -70,7 +72,9 @@ const KNOWN: [(&str, &str); 25] = [
 const LOOKED_AT: usize = 12;
 
 /// What a thread is doing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Doing {
     /// The frame that tells, counted from the innermost, 0.

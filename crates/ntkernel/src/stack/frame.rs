@@ -1,6 +1,8 @@
 //! Frames, and how they were found.
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::image::schema::schema_as_text;
@@ -45,6 +47,7 @@ impl FoundFrame {
     }
 }
 
+#[cfg(feature = "serde")]
 impl Serialize for FoundFrame {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
@@ -58,7 +61,9 @@ schema_as_text!(
 );
 
 /// A frame of a stack.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Frame {
     /// The stack pointer in the function, before it called the one inside of it; on x86 the frame pointer.

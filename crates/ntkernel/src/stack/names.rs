@@ -1,13 +1,17 @@
 //! What the debugger calls a code address: `nt!KiSwapContext+0x76`.
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::image::kernel::Kernel;
 use crate::stack::image::{Image, RuntimeFunction};
 
 /// A function of a module.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Function {
     /// Its name, without decoration.

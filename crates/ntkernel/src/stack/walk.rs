@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use kdump::{Gva, Machine, PhysicalMemory};
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::image::contract::{Processor, Thread, ThreadControl};
@@ -39,7 +41,9 @@ const SWITCHED_OUT: [u8; 5] = [1, 3, 5, 7, 8];
 const RUNNING: u8 = 2;
 
 /// The kernel stack of a thread.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Stack {
     /// The frames, the innermost first.
@@ -64,8 +68,10 @@ impl Stack {
 }
 
 /// What of a thread's stack is certain, in the record of the thread.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(rename = "StackInThread")]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "StackInThread"))]
 #[non_exhaustive]
 pub struct CertainFrames {
     /// The frames, the innermost first, none of them found by a scan.
@@ -90,7 +96,9 @@ impl Stack {
 
 /// What of a stack is certain, beside something else that is told of its thread: that it ends early takes nothing from
 /// that.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct CertainStack {
     /// The innermost frames, none of them found by a scan.

@@ -21,7 +21,9 @@ use std::collections::{BTreeSet, HashSet};
 
 use kdump::{Dump, Gva};
 use ntlayout::{Certainty, Layout, Origin};
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use crate::locate::derived;
@@ -35,31 +37,37 @@ pub use tally::{Check, Count};
 const LEAST: u32 = 8;
 
 /// What one check came to.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(rename = "LayoutCheck")]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "LayoutCheck"))]
 #[non_exhaustive]
 pub struct CheckRecord {
     /// What was checked.
-    #[schemars(with = "String")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub check: Check,
     /// How it went.
-    #[serde(flatten)]
+    #[cfg_attr(feature = "serde", serde(flatten))]
     pub count: Count,
 }
 
 /// How many layouts one check left out.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Excluded {
     /// The check: the first that they failed, or in which another was better.
-    #[schemars(with = "String")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub by: Check,
     /// How many.
     pub layouts: usize,
 }
 
 /// Why a layout was chosen.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Choice {
     /// Layouts that were tried.

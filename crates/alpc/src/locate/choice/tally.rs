@@ -2,7 +2,9 @@
 
 use std::fmt;
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "serde")]
 use serde::{Serialize, Serializer};
 
 use ntkernel::image::kernel::Read;
@@ -71,6 +73,7 @@ impl fmt::Display for Check {
     }
 }
 
+#[cfg(feature = "serde")]
 impl Serialize for Check {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
@@ -78,7 +81,9 @@ impl Serialize for Check {
 }
 
 /// How often one check passed and how often it was contradicted. What could not be read counts as neither.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Count {
     /// Times it passed.

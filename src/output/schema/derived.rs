@@ -1,30 +1,15 @@
-//! The JSON Schema of everything that is written as JSON, made from the types that are written.
-
-use std::collections::BTreeMap;
+//! The same out of the types that are written. `cargo run --features schema -- schema` writes the document in docs/.
 
 use alpc::image::schema::MAY_BE_MISSING;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value as Json, json};
 
+use crate::output::describe::{Describe, of};
 use crate::output::document::{Document, End, ErrorRecord, First, Line, VERSION};
 use crate::output::explanation::{self, Explanation};
-use crate::output::table::{Describe, Table, of};
-
-/// What a command writes as JSON.
-pub struct Shape {
-    /// Its name.
-    pub name: &'static str,
-    /// What its results may be with `--format json`.
-    pub results: &'static [Describe],
-    /// The tables that it may fill with `--format ndjson`.
-    pub tables: &'static [Table],
-    /// The results that stand in one line with `--format ndjson`.
-    pub whole: &'static [Describe],
-}
-
-/// Levels of objects in a record that become columns; what is deeper is JSON in one cell.
-const COLUMN_DEPTH: usize = 4;
+use crate::output::schema::{Shape, drop_unused_definitions, name_of};
+use crate::output::table::Table;
 
 /// The schema of what these commands write with `--format json` and `--format ndjson`.
 pub fn of_commands(shapes: &[&Shape]) -> Json {
@@ -269,10 +254,6 @@ fn inline_beside_properties(root: &mut Json) {
     });
 }
 
-fn name_of(reference: &str) -> &str {
-    reference.rsplit('/').next().unwrap_or(reference)
-}
-
 /// Adds to an object's schema what another one says of the same object.
 fn merge(schema: &mut Map<String, Json>, other: &Map<String, Json>) {
     for (key, value) in other {
@@ -395,80 +376,5 @@ fn visit(schema: &mut Json, each: &mut impl FnMut(&mut Map<String, Json>)) {
         }
         Json::Array(items) => items.iter_mut().for_each(|item| visit(item, each)),
         _ => {}
-    }
-}
-
-/// Leaves only definitions that something refers to, by name.
-fn drop_unused_definitions(root: &mut Json) {
-    let Some(Json::Object(definitions)) = root.as_object_mut().and_then(|root| root.remove("$defs")) else {
-        return;
-    };
-    let mut used: BTreeMap<String, Json> = BTreeMap::new();
-    let mut open = references(root);
-    while let Some(name) = open.pop() {
-        if let (false, Some(definition)) = (used.contains_key(&name), definitions.get(&name)) {
-            open.extend(references(definition));
-            used.insert(name, definition.clone());
-        }
-    }
-    root["$defs"] = used.into_iter().collect::<Map<_, _>>().into();
-}
-
-fn references(schema: &Json) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut open = vec![schema];
-    while let Some(schema) = open.pop() {
-        match schema {
-            Json::Object(map) => {
-                if let Some(Json::String(reference)) = map.get("$ref") {
-                    found.push(name_of(reference).to_owned());
-                }
-                open.extend(map.values());
-            }
-            Json::Array(items) => open.extend(items),
-            _ => {}
-        }
-    }
-    found
-}
-
-/// The columns of a table: the members of its records, those of objects in them with a dot between.
-pub fn columns(table: &Table) -> Vec<String> {
-    let mut generator = generator();
-    let row = (table.row)(&mut generator).to_value();
-    let mut definitions = json!({ "$defs": generator.take_definitions(true) });
-    inline_beside_properties(&mut definitions);
-    let mut columns = Vec::new();
-    add_columns(&row, &definitions["$defs"], "", COLUMN_DEPTH, &mut columns);
-    columns
-}
-
-fn add_columns(schema: &Json, definitions: &Json, prefix: &str, depth: usize, columns: &mut Vec<String>) {
-    let schema = resolved(schema, definitions);
-    match schema["properties"].as_object() {
-        Some(properties) if depth > 0 => {
-            for (name, member) in properties {
-                let path = if prefix.is_empty() {
-                    name.clone()
-                } else {
-                    format!("{prefix}.{name}")
-                };
-                add_columns(member, definitions, &path, depth - 1, columns);
-            }
-        }
-        _ => columns.push(prefix.to_owned()),
-    }
-}
-
-/// The schema behind references, and the one beside `null`.
-fn resolved<'s>(schema: &'s Json, definitions: &'s Json) -> &'s Json {
-    let mut schema = schema;
-    loop {
-        let forms = schema["anyOf"].as_array().map(Vec::as_slice);
-        schema = match (schema["$ref"].as_str(), forms) {
-            (Some(reference), _) => &definitions[name_of(reference)],
-            (None, Some([one, null])) if null["type"] == "null" => one,
-            _ => return schema,
-        };
     }
 }
