@@ -258,8 +258,7 @@ enum Outcome {
 
 impl Outcome {
     fn of(record: Record, dump: &DumpRef) -> io::Result<Self> {
-        let mut line = serde_json::to_value(record.line(dump))?;
-        dump.redactor.record(&mut line);
+        let line = serde_json::to_value(record.line(dump))?;
         Ok(Self::Record(serde_json::to_string(&line)?, line))
     }
 }

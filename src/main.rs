@@ -214,7 +214,7 @@ fn run_steps(
     output: &mut Output,
 ) -> io::Result<Status> {
     if let Some(Command::Pack(_)) = &cli.command
-        && let Some(answer) = commands::pack::of_table(cli, dump)
+        && let Some(answer) = commands::pack::of_table(cli, &about.redactor, dump)
     {
         return match answer {
             Ok(answer) => output.answer(cli, &about, answer),

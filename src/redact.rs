@@ -7,12 +7,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use alpc::image::json::Recorded;
 use alpc::image::redact::{Classes, Redaction};
 use alpc::system::own::TypesFrom;
 use kdump::Dump;
 use ntlayout::{Looked, Outcome};
-use serde_json::Value as Json;
 
 use crate::failure::Failure;
 use crate::host::reading;
@@ -204,39 +202,18 @@ impl Redactor {
         !self.paths.is_empty()
     }
 
-    /// A text with all paths of this machine replaced.
+    /// A path of this machine, or a text that has one in it.
     pub fn view(&self, text: &str) -> String {
         replaced(text, &self.paths)
     }
 
     /// Where types are from, without the names of files.
-    pub fn types_from(&self, from: TypesFrom) -> TypesFrom {
-        TypesFrom {
+    pub fn types_from(&self, all: Vec<TypesFrom>) -> Vec<TypesFrom> {
+        let all = all.into_iter().map(|from| TypesFrom {
             source: self.view(&from.source),
             ..from
-        }
-    }
-
-    /// The same in all texts of a record.
-    pub fn record(&self, record: &mut Json) {
-        if self.paths.is_empty() {
-            return;
-        }
-        match record {
-            Json::String(text) => *text = self.view(text),
-            Json::Array(items) => items.iter_mut().for_each(|item| self.record(item)),
-            Json::Object(members) => members.values_mut().for_each(|member| self.record(member)),
-            _ => {}
-        }
-    }
-
-    /// The same in a record, and in the reasons for what it could not tell.
-    pub fn recorded(&self, recorded: &mut Recorded) {
-        self.record(&mut recorded.value);
-        if self.hides_paths() {
-            let holes = recorded.holes.iter_mut();
-            holes.for_each(|hole| hole.text = self.view(&hole.text));
-        }
+        });
+        all.collect()
     }
 
     /// A message with paths replaced, and what things were named by as well.

@@ -85,16 +85,14 @@ impl Verb for GraphArgs {
         let caption = hang
             .doubt
             .as_ref()
-            .map(|doubt| format!("there may be more waits: {}", doubt.text))
-            .map(|caption| session.redactor().view(&caption));
+            .map(|doubt| format!("there may be more waits: {}", doubt.text));
         let draw = || {
-            let drawing = Drawing::of(&Parts {
+            Drawing::of(&Parts {
                 connections: record.connections,
                 waits: record.waits,
                 deadlocks: record.deadlocks,
                 processes: &nodes_of_processes(&kernel),
-            });
-            drawing.reworded(|text| session.redactor().view(text))
+            })
         };
         let text = match options.format {
             Format::Text | Format::Json | Format::Ndjson | Format::Csv | Format::Junit => {
@@ -163,18 +161,17 @@ fn page(
             None => Ok(Text::default()),
         };
         // What cannot be read says why, as its command does.
-        let view = view.map_or_else(
-            |error| escape::lines(&Failure::from_error(error).message),
+        view.map_or_else(
+            |error| escape::lines(&redactor.message(&Failure::from_error(error).message)),
             Text::into_plain,
-        );
-        redactor.view(&view)
+        )
     };
     let viewed: Vec<usize> = by_importance(&drawing, hang)
         .into_iter()
         .filter(|&dot| drawing.dots[dot].subject.is_some())
         .collect();
     let views = Views::pack(drawing.dots.len(), &viewed, html::room(&drawing), view)?;
-    let title = redactor.view(&escape::text(&hang.headline()));
+    let title = escape::text(&hang.headline());
     let page = html::write(&drawing, left_out, &views, &title)?;
     Ok((page, left_out))
 }

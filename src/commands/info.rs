@@ -52,7 +52,7 @@ impl Verb for InfoArgs {
         let symbols = symbols(session);
         let header = shown_header(session);
         let record = InfoRecord {
-            file: dump.path().to_string_lossy().into_owned(),
+            file: session.redactor().view(&dump.path().to_string_lossy()),
             file_size: dump.file_len(),
             header: header_record(&header)?,
             context_code: context_code(session),
@@ -227,11 +227,13 @@ fn symbols(session: &Session) -> anyhow::Result<SymbolsFound> {
     let kernel = session.kernel()?;
     let (layout, missing) = (kernel.layout(), kernel.missing());
     Ok(SymbolsFound {
-        source: layout.origin().to_string(),
-        identity: layout.identity().map(Identity::to_string),
+        source: session.redactor().view(&layout.origin().to_string()),
+        identity: layout
+            .identity()
+            .map(|identity| session.redactor().view(&identity.to_string())),
         certainty: layout.certainty().to_string(),
         evidence: session.choice().cloned(),
-        types_from: own::types_from(layout),
+        types_from: session.redactor().types_from(own::types_from(layout)),
         types_untold: own::types_untold(&kernel),
         derived: kernel.derived_globals(),
         missing: missing.iter().map(ToString::to_string).collect(),

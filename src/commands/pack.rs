@@ -19,6 +19,7 @@ use crate::options::{Format, Options};
 use crate::output::answer::Answer;
 use crate::output::schema::Shape;
 use crate::output::table::of;
+use crate::redact::Redactor;
 use crate::session::Session;
 use crate::text::{escape, symbol_lines};
 
@@ -57,7 +58,7 @@ impl Verb for PackArgs {
                 ),
             ));
         }
-        write(options, layout, pointer_size)
+        write(options, &session.redactor(), layout, pointer_size)
     }
 
     fn writes_own_file(&self) -> bool {
@@ -79,7 +80,7 @@ pub struct PackRecord {
 }
 
 /// Packs a symbol file that stands where a dump does; nothing if the command is another or the file is none.
-pub fn of_table(options: &Options, path: &Path) -> Option<anyhow::Result<Answer>> {
+pub fn of_table(options: &Options, redactor: &Redactor, path: &Path) -> Option<anyhow::Result<Answer>> {
     let table = ntlayout::open(path).ok()?;
     let layout = table
         .resolve(&CONTRACT)
@@ -92,11 +93,16 @@ pub fn of_table(options: &Options, path: &Path) -> Option<anyhow::Result<Answer>
                 format!("{} has no types: there is nothing to pack", table.origin()),
             ));
         }
-        write(options, &layout, table.pointer_size())
+        write(options, redactor, &layout, table.pointer_size())
     }))
 }
 
-fn write(options: &Options, layout: &Layout, pointer_size: Option<u8>) -> anyhow::Result<Answer> {
+fn write(
+    options: &Options,
+    redactor: &Redactor,
+    layout: &Layout,
+    pointer_size: Option<u8>,
+) -> anyhow::Result<Answer> {
     let Some(output) = &options.output else {
         return Err(Failure::fatal(
             "no-output",
@@ -112,11 +118,13 @@ fn write(options: &Options, layout: &Layout, pointer_size: Option<u8>) -> anyhow
         Failure::fatal("cannot-write", text)
     })?;
     let record = PackRecord {
-        file: output.to_string_lossy().into_owned(),
+        file: redactor.view(&output.to_string_lossy()),
         bytes: text.len(),
-        identity: layout.identity().map(ToString::to_string),
-        source: layout.origin().to_string(),
-        types_from: own::types_from(layout),
+        identity: layout
+            .identity()
+            .map(|identity| redactor.view(&identity.to_string())),
+        source: redactor.view(&layout.origin().to_string()),
+        types_from: redactor.types_from(own::types_from(layout)),
         types_untold: contract::stripped(&CONTRACT, layout),
     };
     let line = format!(

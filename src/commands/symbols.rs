@@ -58,9 +58,12 @@ impl Verb for SymbolsArgs {
                 timestamp: image.as_ref().map(|image| image.timestamp),
                 size_of_image: image.as_ref().map(|image| image.size_of_image),
             }),
-            looked_at: looked_at(chosen),
+            looked_at: looked_at(session, chosen),
             in_use,
-            get: wanted.as_ref().filter(|_| !chosen.is_complete()).and_then(get),
+            get: wanted
+                .as_ref()
+                .filter(|_| !chosen.is_complete())
+                .and_then(|wanted| get(session, wanted)),
         };
         let lacks = |used: &SymbolsInUse| alpc::image::contract::are_lost(&used.types_untold);
         let failed = self.check && record.in_use.as_ref().is_none_or(lacks);
@@ -125,10 +128,11 @@ struct SymbolsToGet {
     commands: Vec<String>,
 }
 
-fn looked_at(chosen: &Chosen) -> Vec<LookedAt> {
+fn looked_at(session: &Session, chosen: &Chosen) -> Vec<LookedAt> {
+    let redactor = session.redactor();
     let record = |looked: &ntlayout::Looked| LookedAt {
-        path: looked.path.to_string_lossy().into_owned(),
-        outcome: looked.outcome.to_string(),
+        path: redactor.view(&looked.path.to_string_lossy()),
+        outcome: redactor.view(&looked.outcome.to_string()),
     };
     chosen.looked().iter().map(record).collect()
 }
@@ -137,10 +141,10 @@ fn in_use(session: &Session) -> anyhow::Result<SymbolsInUse> {
     let kernel = session.kernel()?;
     let (layout, missing) = (kernel.layout(), kernel.missing());
     Ok(SymbolsInUse {
-        source: layout.origin().to_string(),
+        source: session.redactor().view(&layout.origin().to_string()),
         certainty: layout.certainty().to_string(),
         evidence: session.choice().cloned(),
-        types_from: own::types_from(layout),
+        types_from: session.redactor().types_from(own::types_from(layout)),
         types_untold: own::types_untold(&kernel),
         missing: missing.iter().map(ToString::to_string).collect(),
         views_lost: views_lost::of(&missing),
@@ -148,7 +152,7 @@ fn in_use(session: &Session) -> anyhow::Result<SymbolsInUse> {
 }
 
 /// Nothing for a name that no linker writes: it comes out of the dump, and must not become part of a command.
-fn get(wanted: &Identity) -> Option<SymbolsToGet> {
+fn get(session: &Session, wanted: &Identity) -> Option<SymbolsToGet> {
     let name = &wanted.pdb_name;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if name.is_empty() || !name.chars().all(plain) || name.starts_with(['.', '-']) {
@@ -165,7 +169,7 @@ fn get(wanted: &Identity) -> Option<SymbolsToGet> {
     ];
     Some(SymbolsToGet {
         address,
-        path: path.map(|path| path.to_string_lossy().into_owned()),
+        path: path.map(|path| session.redactor().view(&path.to_string_lossy())),
         commands,
     })
 }

@@ -17,8 +17,6 @@ use crate::text::marked::Text;
 pub struct Answer {
     /// The text view, with its last line feed.
     pub text: Text,
-    /// Whether the text is a drawing: words are replaced before it is drawn, for it has words of its own.
-    pub drawn: bool,
     /// The record; of a table that was written record by record, what there is to say beside them.
     pub record: Recorded,
     /// Where the records that were written one by one stand in a document.
@@ -63,7 +61,6 @@ impl Answer {
     pub fn new(text: impl Into<Text>, record: &impl Serialize) -> anyhow::Result<Self> {
         Ok(Self {
             text: text.into(),
-            drawn: false,
             record: json::record(record)?,
             place: Place::Nowhere,
             explain: None,
@@ -141,7 +138,6 @@ impl Answer {
         }
         Ok(Self {
             text: text(),
-            drawn: options.format.is_drawing(),
             record: Recorded {
                 value: Json::Null,
                 holes: json::holes(record)?,
@@ -175,14 +171,11 @@ impl Answer {
         self
     }
 
-    /// The same without what the command line and this machine must not tell.
+    /// The same without what the command line and this machine must not tell. Views have placeholders where they show
+    /// a path of this machine; messages are words that others wrote.
     pub fn redacted(mut self, redactor: &Redactor) -> Self {
-        if !self.drawn && redactor.hides_paths() {
-            self.text = self.text.reworded(|piece| redactor.view(piece));
-        }
         let said = self.notes.iter_mut().chain(&mut self.errors);
         said.for_each(|line| *line = redactor.message(line));
-        redactor.recorded(&mut self.record);
         self.symbols = self.symbols.map(|symbols| symbols.redacted(redactor));
         self
     }

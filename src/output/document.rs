@@ -196,11 +196,7 @@ impl SymbolSource {
         Self {
             source: redactor.view(&self.source),
             identity: self.identity.map(|identity| redactor.view(&identity)),
-            types_from: self
-                .types_from
-                .into_iter()
-                .map(|from| redactor.types_from(from))
-                .collect(),
+            types_from: redactor.types_from(self.types_from),
             ..self
         }
     }

@@ -137,12 +137,7 @@ impl<'o> Records<'o> {
 
     /// Writes the text that shows a value, and counts what that could not tell.
     fn show(&mut self, value: &impl Serialize, text: Text) -> anyhow::Result<()> {
-        let mut missing = Recorded {
-            value: Json::Null,
-            holes: json::holes(value)?,
-        };
-        self.dump.redactor.recorded(&mut missing);
-        self.holes.add(Unreadables::of(missing.holes));
+        self.holes.add(Unreadables::of(json::holes(value)?));
         self.count += 1;
         self.say(text)
     }
@@ -181,10 +176,6 @@ impl<'o> Records<'o> {
             return Ok(());
         }
         let text = text.into();
-        let text = match self.dump.redactor.hides_paths() {
-            true => text.reworded(|piece| self.dump.redactor.view(piece)),
-            false => text,
-        };
         Ok(self.write_text(&text).map_err(WriteError)?)
     }
 

@@ -1,7 +1,7 @@
 //! Text that knows how its pieces are meant.
 //!
 //! Views write pieces ([`Cell`]), and this type keeps what each of them is: a heading, a label, something that cannot be
-//! read, how sure a step is. One writer makes colours of it, escapes and rewords; nothing looks at finished text again
+//! read, how sure a step is. One writer makes colours of it and escapes; nothing looks at finished text again
 //! to find out what it says. To any `format!` a piece is plain text.
 
 use std::cell::Cell as Flag;
@@ -252,18 +252,6 @@ impl Text {
             .filter(|(piece, _)| !piece.is_empty())
     }
 
-    /// The same in other words, piece by piece.
-    pub fn reworded(&self, reword: impl Fn(&str) -> String) -> Self {
-        let mut reworded = Self::default();
-        for (piece, look) in self.pieces() {
-            match look {
-                Some(look) => reworded.push(Self::all(look, reword(piece))),
-                None => reworded.push(reword(piece)),
-            }
-        }
-        reworded
-    }
-
     /// As it is written: with colours or without, and with nothing that could act on a terminal. Names are escaped where
     /// they enter a line; nothing may slip by.
     pub fn written(&self, color: bool) -> String {
@@ -430,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_and_other_words_keep_looks() {
+    fn lines_keep_looks() {
         let mut text = Text::all(Look::Heading, "Head");
         text.push("\n  b ");
         text.push(Cell::unreadable("?"));
@@ -439,9 +427,6 @@ mod tests {
         assert_eq!(lines.len(), 2);
         assert_eq!(lines[0], Text::all(Look::Heading, "Head"));
         assert_eq!(lines[1], text!("  b {}", Cell::unreadable("?")));
-        let upper = text.reworded(str::to_uppercase);
-        assert_eq!(upper.plain(), "HEAD\n  B ?\n");
-        assert_eq!(upper.spans.len(), 2);
     }
 
     #[test]

@@ -196,7 +196,8 @@ impl Record {
     /// A dump that gave nothing, and why.
     pub fn failed(dump: &DumpRef, error: Problem) -> Self {
         let mut record = Self::of(dump);
-        record.fail(Status::Fatal, error);
+        let text = dump.redactor.message(&error.text);
+        record.fail(Status::Fatal, Problem { text, ..error });
         record
     }
 
@@ -242,7 +243,8 @@ impl Record {
             Ok(kernel) => record.add_system(&kernel, session),
             Err(error) => {
                 let failure = Failure::from_error(error);
-                record.fail(failure.status, Problem::new(failure.id, failure.message));
+                let message = session.redactor().message(&failure.message);
+                record.fail(failure.status, Problem::new(failure.id, message));
             }
         }
         record
@@ -293,7 +295,8 @@ impl Record {
 
     fn add_symbols(&mut self, kernel: &Kernel<'_>, session: &Session) {
         let layout = kernel.layout();
-        self.symbols = Some(answer::symbol_source(kernel, session.choice()));
+        let symbols = answer::symbol_source(kernel, session.choice());
+        self.symbols = Some(symbols.redacted(&session.redactor()));
         let mut lost = views_lost::of(layout.missing());
         lost.retain(|view| NEEDED.contains(view));
         if !lost.is_empty() {

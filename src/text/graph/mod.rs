@@ -132,22 +132,6 @@ impl Drawing {
         drawing
     }
 
-    /// The same in other words.
-    pub fn reworded(mut self, reword: impl Fn(&str) -> String) -> Self {
-        for dot in &mut self.dots {
-            let words = [&mut dot.label, &mut dot.process, &mut dot.state, &mut dot.command];
-            words
-                .into_iter()
-                .chain(&mut dot.lines)
-                .for_each(|text| *text = reword(text));
-        }
-        for line in &mut self.lines {
-            let words = std::iter::once(&mut line.label).chain(&mut line.evidence);
-            words.for_each(|text| *text = reword(text));
-        }
-        self
-    }
-
     /// The nodes of the graph of waits; their numbers in the drawing, by address.
     fn add_waits(&mut self, parts: &Parts<'_>) -> BTreeMap<String, usize> {
         let rings: Vec<BTreeSet<usize>> = parts
