@@ -4,6 +4,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 
 use crate::cli::{self, Command, SPECS};
+use crate::commands::{diff, triage};
 use crate::failure::Failure;
 use crate::output::schema::{self, Shape};
 
@@ -60,7 +61,7 @@ fn mended(shell: Shell, script: &str, commands: &[&str]) -> String {
 fn schema(command: Option<&str>) -> anyhow::Result<Vec<u8>> {
     let all = SPECS.iter().map(|spec| &spec.shape);
     let shapes: Vec<&Shape> = all.filter(|shape| !shape.results.is_empty()).collect();
-    let whole = schema::whole(&shapes);
+    let whole = schema::whole(&shapes, &[&diff::TABLE, &triage::sheet::ROWS]);
     let schema = match command {
         None => whole,
         Some(name) => {

@@ -19,7 +19,7 @@ use crate::redact::{Redactor, Typed};
 use crate::text::{escape, time};
 
 /// The rows of CSV.
-const ROWS: Table = Table {
+pub const ROWS: Table = Table {
     option: None,
     record: NAME,
     row: of::<Record>,

@@ -8,11 +8,11 @@ use serde_json::{Map, Value as Json, json};
 use crate::output::describe::{Describe, of};
 use crate::output::document::{Document, End, ErrorRecord, First, Line, VERSION};
 use crate::output::explanation::{self, Explanation};
-use crate::output::schema::{Shape, drop_unused_definitions, name_of};
+use crate::output::schema::{CSV, Shape, drop_unused_definitions, name_of};
 use crate::output::table::Table;
 
 /// The schema of what these commands write with `--format json` and `--format ndjson`.
-pub fn of_commands(shapes: &[&Shape]) -> Json {
+pub fn of_commands(shapes: &[&Shape], rows: &[&Table]) -> Json {
     let mut forms = Forms::new();
     for shape in shapes {
         let document = document(&mut forms.generator, shape);
@@ -51,6 +51,14 @@ pub fn of_commands(shapes: &[&Shape]) -> Json {
         "description": format!("Version {VERSION}. Fields may be added; docs/json.md says what never changes."),
         "anyOf": forms.list,
     });
+    let tables = shapes
+        .iter()
+        .flat_map(|shape| shape.tables)
+        .chain(rows.iter().copied());
+    root[CSV] = tables
+        .map(|table| (table.record.to_owned(), columns(table).into()))
+        .collect::<Map<_, _>>()
+        .into();
     let mut definitions = forms.generator.take_definitions(true);
     definitions.extend(forms.definitions);
     root["$defs"] = definitions.into();
@@ -376,5 +384,49 @@ fn visit(schema: &mut Json, each: &mut impl FnMut(&mut Map<String, Json>)) {
         }
         Json::Array(items) => items.iter_mut().for_each(|item| visit(item, each)),
         _ => {}
+    }
+}
+
+/// Levels of objects in a record that become columns; what is deeper is JSON in one cell.
+const COLUMN_DEPTH: usize = 4;
+
+/// The columns of a table as CSV.
+fn columns(table: &Table) -> Vec<String> {
+    let mut generator = generator();
+    let row = (table.row)(&mut generator).to_value();
+    let mut definitions = json!({ "$defs": generator.take_definitions(true) });
+    inline_beside_properties(&mut definitions);
+    let mut columns = Vec::new();
+    add_columns(&row, &definitions["$defs"], "", COLUMN_DEPTH, &mut columns);
+    columns
+}
+
+fn add_columns(schema: &Json, definitions: &Json, prefix: &str, depth: usize, columns: &mut Vec<String>) {
+    let schema = resolved(schema, definitions);
+    match schema["properties"].as_object() {
+        Some(properties) if depth > 0 => {
+            for (name, member) in properties {
+                let path = if prefix.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{prefix}.{name}")
+                };
+                add_columns(member, definitions, &path, depth - 1, columns);
+            }
+        }
+        _ => columns.push(prefix.to_owned()),
+    }
+}
+
+/// The schema behind references, and the one beside `null`.
+fn resolved<'s>(schema: &'s Json, definitions: &'s Json) -> &'s Json {
+    let mut schema = schema;
+    loop {
+        let forms = schema["anyOf"].as_array().map(Vec::as_slice);
+        schema = match (schema["$ref"].as_str(), forms) {
+            (Some(reference), _) => &definitions[name_of(reference)],
+            (None, Some([one, null])) if null["type"] == "null" => one,
+            _ => return schema,
+        };
     }
 }

@@ -16,11 +16,8 @@ mod derived;
 /// The document in docs/.
 const PUBLISHED: &str = include_str!("../../../docs/alpc-dump.schema.json");
 
-/// The members of a line that are not the record's.
-const OF_THE_LINE: [&str; 2] = ["record", "dump"];
-
-/// Members that say why others are null; rows of CSV have them in a column of their own.
-const REASONS: [&str; 2] = ["unreadable", "absent"];
+/// Where the document says which columns the tables have as CSV.
+const CSV: &str = "x-csv";
 
 /// What a command writes as JSON.
 pub struct Shape {
@@ -38,21 +35,18 @@ pub struct Shape {
     pub whole: &'static [Describe],
 }
 
-/// Levels of objects in a record that become columns; what is deeper is JSON in one cell.
-const COLUMN_DEPTH: usize = 4;
-
-/// The schema of everything that these commands write.
+/// The schema of everything that these commands write; `rows` are tables that are written as CSV alone.
 #[cfg(feature = "schema")]
-pub fn whole(shapes: &[&Shape]) -> Json {
-    derived::of_commands(shapes)
+pub fn whole(shapes: &[&Shape], rows: &[&Table]) -> Json {
+    derived::of_commands(shapes, rows)
 }
 
-/// The schema of everything that these commands write.
+/// The schema of everything that these commands write; `rows` are tables that are written as CSV alone.
 ///
 /// # Panics
 /// Never: the document is part of the program.
 #[cfg(not(feature = "schema"))]
-pub fn whole(_: &[&Shape]) -> Json {
+pub fn whole(_: &[&Shape], _: &[&Table]) -> Json {
     published()
 }
 
@@ -67,6 +61,9 @@ pub fn of_command(mut whole: Json, shape: &Shape) -> Json {
     let mut names: Vec<String> = lines.map(|record| format!("line.{record}")).collect();
     names.extend([format!("document.{}", shape.name), format!("end.{}", shape.name)]);
     whole["title"] = format!("alpc-dump {}", shape.name).into();
+    if let Some(Json::Object(tables)) = whole.get_mut(CSV) {
+        tables.retain(|record, _| shape.tables.iter().any(|table| table.record == record));
+    }
     if let Some(forms) = whole["anyOf"].as_array_mut() {
         forms.retain_mut(|form| names_one(form, &names));
     }
@@ -124,42 +121,9 @@ fn references(schema: &Json) -> Vec<String> {
 
 /// The columns of a table: the members of its records, those of objects in them with a dot between.
 pub fn columns(table: &Table) -> Vec<String> {
-    let schema = published();
-    let definitions = &schema["$defs"];
-    let line = &definitions[format!("line.{}", table.record)];
-    let mut columns = Vec::new();
-    add_columns(line, definitions, "", COLUMN_DEPTH, &mut columns);
-    columns.retain(|column| !OF_THE_LINE.contains(&column.as_str()));
-    columns
-}
-
-fn add_columns(schema: &Json, definitions: &Json, prefix: &str, depth: usize, columns: &mut Vec<String>) {
-    let schema = resolved(schema, definitions);
-    match schema["properties"].as_object() {
-        Some(properties) if depth > 0 => {
-            let members = properties.iter();
-            for (name, member) in members.filter(|(name, _)| !REASONS.contains(&name.as_str())) {
-                let path = if prefix.is_empty() {
-                    name.clone()
-                } else {
-                    format!("{prefix}.{name}")
-                };
-                add_columns(member, definitions, &path, depth - 1, columns);
-            }
-        }
-        _ => columns.push(prefix.to_owned()),
-    }
-}
-
-/// The schema behind references, and the one beside `null`.
-fn resolved<'s>(schema: &'s Json, definitions: &'s Json) -> &'s Json {
-    let mut schema = schema;
-    loop {
-        let forms = schema["anyOf"].as_array().map(Vec::as_slice);
-        schema = match (schema["$ref"].as_str(), forms) {
-            (Some(reference), _) => &definitions[name_of(reference)],
-            (None, Some([one, null])) if null["type"] == "null" => one,
-            _ => return schema,
-        };
-    }
+    let names = &published()[CSV][table.record];
+    let names = names.as_array().into_iter().flatten();
+    names
+        .filter_map(|name| name.as_str().map(str::to_owned))
+        .collect()
 }
