@@ -64,6 +64,8 @@ impl Clock {
     }
 
     fn since(self, tick: u32) -> Read<u64> {
+        // The thread keeps 32 bits of a count of 64. At 64 ticks a second these come round after 776 days: servers live that
+        // long. A machine's clock may be set or drift meanwhile; ticks do not notice, so no time of day is used here.
         let ticks = self.tick_count.wrapping_sub(tick.into()) & u64::from(u32::MAX);
         if ticks > self.tick_count {
             return Err(Unreadable::Implausible(why!(

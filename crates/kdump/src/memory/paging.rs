@@ -203,6 +203,8 @@ impl Paging {
             let refuse = |state| not_present(self.addr(gva), table.level, entry, at, state);
             // A table can be in transition as well as a page. Bit 7 is then part of its protection and says
             // nothing about large pages.
+            // Windows says "not present" of pages whose bytes are still where they were: trimmed from a working set, waiting to
+            // be written or reused. `!pte` prints "Transition" for such, and a full dump holds them.
             if !PxeFlags::new(entry).present() {
                 transition = true;
                 frame = self

@@ -144,6 +144,9 @@ struct Shape {
 impl Shape {
     fn of(table: At<'_, '_>) -> Read<Self> {
         let kernel = table.kernel();
+        // The depth of the table is in the low two bits of the pointer to it, which a page leaves free. Most processes begin
+        // with one page; the second handle table page turns the pointer into one to a page of pointers, with 1 in these bits.
+        // An engineer who pastes TableCode into `dp` reads one byte too far: so do scripts.
         let code = table.uint(HandleTable::TableCode)?;
         let level = code & 3;
         if level > 2 {
@@ -162,6 +165,7 @@ impl Shape {
             1 => per_leaf.saturating_mul(per_table),
             _ => per_leaf.saturating_mul(per_table).saturating_mul(per_table),
         };
+        // The name promises a number of handles, but it is a handle: the first that has no entry yet, a multiple of 4.
         // The first handle for which the table would have to grow.
         let end = table.uint(HandleTable::NextHandleNeedingPool)?.checked_div(STEP);
         Ok(Self {
@@ -276,6 +280,8 @@ pub fn walk_up_to(kernel: &Kernel<'_>, table: Gva, cap: u64, mut visit: impl FnM
         let mut end = first.saturating_add(shape.per_leaf).min(shape.bound);
         match shape.own_leaf(kernel, first) {
             Ok(leaf) => {
+                // The first entry of each page is the table's own and never given out: no process has handle 0, nor (with 256
+                // entries of 16 bytes a page) 0x400, 0x800 and so on. Its bytes look like an entry in use.
                 for index in first.saturating_add(1)..end {
                     match entry(kernel.at(shape.entry(leaf, index)), index) {
                         Ok(Some(entry)) => visit(entry),

@@ -93,6 +93,9 @@ pub fn type_address(header: At<'_, '_>) -> Read<Gva> {
     }
     if let Ok(cookie) = kernel.global(Global::ObHeaderCookie) {
         let salt = (header.address().u64() >> 8) & 0xff;
+        // From Windows 10 on the index is mixed with the second byte of the header's own address and with a byte made at
+        // boot, so that an overflow in the pool cannot forge a type: two processes side by side have different bytes there,
+        // and headers copied elsewhere decode to nonsense. The debugger does the same (`!object`).
         index ^= salt ^ u64::from(kernel.cursor().u8(cookie)?);
     }
     let slot = index.saturating_mul(kernel.pointer_size().into());
@@ -263,6 +266,8 @@ fn true_path(kernel: &Kernel<'_>, body: Gva) -> Read<Option<String>> {
     let first = header(kernel, body)?;
     let (own, parent) = match (true_name(first)?, directory_of(first)?) {
         (Some(own), Some(parent)) => (own, parent),
+        // Keys have a name in their header and live in the registry's own tree; files have none at all, theirs is in the
+        // file object. Both come back here without a path, and `!object` shows them the same way.
         // The root, where the global that names it cannot be read.
         (Some(own), None) if own == "\\" && is_directory(first)? => return Ok(Some(own)),
         _ => return Ok(None),

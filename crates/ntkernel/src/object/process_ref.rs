@@ -51,6 +51,7 @@ pub fn image_name(process: At<'_, '_>) -> Read<String> {
     for index in 0..IMAGE_NAME_CHARS {
         match process.kernel().cursor().u8(offset(start, index))? {
             0 => break,
+            // "Registry" and "MemCompression" have no image file; the kernel writes their names into the same array.
             byte => name.push(char::from(byte)),
         }
     }

@@ -115,6 +115,7 @@ pub fn requests_of(thread: At<'_, '_>) -> Read<List> {
     let kernel = thread.kernel();
     let link = kernel.offset(Irp::ThreadListEntry)?;
     let head = thread.address_of(Thread::IrpList)?;
+    // Threads that were never started properly, and the idle threads, have zeros here instead of an empty list.
     if kernel.at(head).pointer(ListEntry::Flink)?.u64() == 0 {
         let at = kernel.addr(head);
         return Err(Unreadable::Implausible(why!(
@@ -208,6 +209,9 @@ impl<'k, 'd> Request<'k, 'd> {
             self.at.uint(Irp::StackCount)?,
             self.at.uint(Irp::CurrentLocation)?,
         );
+        // Locations are numbered from the bottom driver's, 1, up to StackCount, and a request goes down as it is passed on.
+        // One that nobody was sent yet stands at StackCount + 1, and so does one that came back from the top driver; an
+        // IoCompleteRequest of it leads to StackCount + 2 ("Irp is completed", says `!irp`).
         if matches!(current.checked_sub(count), Some(1 | 2)) {
             return Ok(None);
         }

@@ -53,6 +53,8 @@ pub fn has_image(process: At<'_, '_>, wanted: &str) -> Read<bool> {
 /// Whether a name may be what the kernel kept of a longer one.
 fn is_cut_from(short: &str, whole: &str) -> bool {
     let kept: String = whole.chars().take(short.chars().count()).collect();
+    // The kernel keeps 14 characters and cuts without a mark: "SearchProtocolHost.exe" and "SearchProtocolTool.exe" are
+    // both "SearchProtocol". Only the path tells such names apart.
     u64::try_from(short.chars().count()) == Ok(IMAGE_NAME_CHARS) && same_name(short, &kept)
 }
 
@@ -202,6 +204,8 @@ pub fn image_path(process: At<'_, '_>) -> Read<Option<String>> {
 /// The session that a process belongs to.
 fn session(process: At<'_, '_>) -> Read<Option<u32>> {
     let kernel = process.kernel();
+    // System, Registry, smss and the minimal processes have no session: null, which is not session 0. `!process` prints
+    // "SessionId: none" for them.
     let space = process.pointer(Process::Session)?;
     if space.u64() == 0 {
         return Ok(None);

@@ -233,6 +233,8 @@ pub fn wait_objects(thread: At<'_, '_>) -> Read<Vec<WaitObject>> {
     if first.u64() == 0 {
         return Ok(Vec::new());
     }
+    // Neither the list nor the blocks are cleared when a wait ends: those of a thread that runs show its last wait, and
+    // look alive. The state above decides, not the list.
     if control.kernel().has(WaitBlock::NextWaitBlock) {
         chained_wait_objects(control, first)
     } else {
@@ -277,6 +279,8 @@ fn wait_object(kernel: &Kernel<'_>, address: Gva) -> WaitObject {
     let object = kernel.at(address);
     let kind = expect(kernel, Expected::WaitObject, address)
         .and_then(|()| object.uint(DispatcherHeader::Type))
+        // The highest bit of the type byte is a lock (`KOBJECT_LOCK_BIT`) that the kernel takes while it works at the
+        // object. A crash can come just then.
         .map(|kind| WaitObjectKind(kind as u8 & 0x7f));
     let is = |wanted| matches!(kind, Ok(kind) if kind == wanted);
     WaitObject {

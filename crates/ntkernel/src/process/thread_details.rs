@@ -131,6 +131,8 @@ pub fn details(thread: At<'_, '_>) -> ThreadDetails {
 }
 
 fn attached_process(control: At<'_, '_>) -> Read<Option<ProcessRef>> {
+    // A thread that works in another process's address space (KeStackAttachProcess) still belongs to its own; the
+    // debugger prints "Attached Process N/A" where both are the same.
     let attached = control.pointer(ThreadControl::AttachedProcess)?;
     let is_own = attached == control.pointer(ThreadControl::Process)? || attached.u64() == 0;
     Ok((!is_own).then(|| ProcessRef::at(control.kernel(), attached)))
