@@ -186,7 +186,7 @@ impl Boot {
                 Some(system) => system.create_time.clone(),
                 None => Err(missing()).into(),
             },
-            ticks: wait::clock::Clock::read(kernel)
+            ticks: process::clock::Clock::read(kernel)
                 .map(|clock| clock.tick_count)
                 .into(),
         }

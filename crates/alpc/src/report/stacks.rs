@@ -8,11 +8,11 @@ use schemars::JsonSchema;
 #[cfg(feature = "serde")]
 use serde::Serialize;
 
-use crate::wait::clock::Clock;
 use ntkernel::image::contract::{ClientId, Thread};
 use ntkernel::image::kernel::Kernel;
 use ntkernel::image::value::{Addr, Read, Unreadable, Value};
 use ntkernel::object::process_ref::ProcessRef;
+use ntkernel::process::clock::Clock;
 use ntkernel::process::module::{self, Modules};
 use ntkernel::process::thread::{self, ThreadState, WaitReason};
 use ntkernel::process::{self};

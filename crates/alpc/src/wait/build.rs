@@ -17,7 +17,6 @@ use ntkernel::process::thread::{self, WaitObject, WaitReason};
 use crate::port;
 use crate::port::queue::QueueKind;
 use crate::port::waiter::{self, AlpcWait, ReplyWait, ThreadRecord};
-use crate::wait::clock::Clock;
 use crate::wait::edge::{Certainty, Edge, EdgeKind, Evidence, EvidenceField, member};
 use crate::wait::graph::{Graph, Role};
 use crate::wait::locks::{self, Resources, Waiters};
@@ -29,6 +28,7 @@ use crate::wait::queues::Queues;
 use crate::wait::servers::{self, Servers};
 use crate::wait::service::Services;
 use crate::wait::unread::{Part, Unread};
+use ntkernel::process::clock::Clock;
 use ntkernel::why;
 
 /// Threads after which gathering gives up; far more than any live system has. In a hostile dump the list of

@@ -9,11 +9,11 @@ use schemars::JsonSchema;
 #[cfg(feature = "serde")]
 use serde::Serialize;
 
-use crate::wait::clock::Clock;
 use crate::wait::cycle::{self, Adjacency};
 use crate::wait::edge::{Certainty, Edge, EdgeKind};
 use crate::wait::node::{Node, NodeId, ThreadNode};
 use crate::wait::unread::Unread;
+use ntkernel::process::clock::Clock;
 
 /// What an address is taken for, so that a hostile dump cannot pass one thing off as two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -14,7 +14,6 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::wait::chain::{Chain, Step};
-use crate::wait::clock::Clock;
 use crate::wait::cycle::{self, Adjacency, Components};
 use crate::wait::doubt::Doubt;
 use crate::wait::edge::{Certainty, Edge};
@@ -24,6 +23,7 @@ use crate::wait::root::{self, RootKind, Suspect};
 use crate::wait::signature::{self, Signature};
 use crate::wait::trouble::{self, PortTrouble};
 use crate::wait::unread::Unread;
+use ntkernel::process::clock::Clock;
 
 /// Root blockers that are looked at closely: their stacks are read.
 const SUSPECTS: usize = 1 << 12;

@@ -8,7 +8,6 @@
 mod build;
 mod certainty;
 pub mod chain;
-pub mod clock;
 mod cycle;
 pub mod doubt;
 pub mod edge;

@@ -19,9 +19,9 @@ use crate::port::message::MessageType;
 use crate::port::queue::QueueKind;
 use crate::port::waiter::ThreadRecord;
 use crate::port::{self, PortKind};
-use crate::wait::clock::Clock;
 use crate::wait::servers::ServerCounts;
 use crate::wait::service::Service;
+use ntkernel::process::clock::Clock;
 
 /// Number of a node in the graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

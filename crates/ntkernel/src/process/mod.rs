@@ -1,5 +1,6 @@
 //! Processes.
 
+pub mod clock;
 pub mod crashed;
 pub mod irp;
 pub mod module;

@@ -1,4 +1,4 @@
-//! How long a thread has waited.
+//! The system's clock: how long a thread has waited, and worked.
 
 use kdump::Gva;
 #[cfg(feature = "schema")]
@@ -6,11 +6,11 @@ use schemars::JsonSchema;
 #[cfg(feature = "serde")]
 use serde::Serialize;
 
-use ntkernel::image::contract::{Global, Thread, ThreadControl};
-use ntkernel::image::kernel::{At, Kernel, Read, offset};
-use ntkernel::image::value::Unreadable;
-use ntkernel::process::thread;
-use ntkernel::why;
+use crate::image::contract::{Global, Thread, ThreadControl};
+use crate::image::kernel::{At, Kernel, Read, offset};
+use crate::image::value::Unreadable;
+use crate::process::thread;
+use crate::why;
 
 /// Where the kernel maps the page that it shares with every process, `KUSER_SHARED_DATA`.
 const SHARED_DATA_64: u64 = 0xffff_f780_0000_0000;
