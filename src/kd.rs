@@ -46,6 +46,7 @@ impl Each {
         let process = format!("{address:#x}");
         let command = if self.with_threads {
             Command::Threads(ThreadsArgs {
+                state: Vec::new(),
                 waiting: false,
                 stacks: self.with_stacks,
                 process: Some(process),
@@ -264,6 +265,8 @@ fn line(cli: &Cli, words: &[String], whole: &str) -> Vec<Step> {
         "k" | "kb" | "kc" | "kl" | "kn" | "kp" | "kv" => vec![run_as("stack", cli, &current_stack(words))],
         "!stacks" => vec![run_as("stacks", cli, &filtered(words))],
         "!uniqstack" => vec![run_as("stacks", cli, &[words[0].clone(), "--group".to_owned()])],
+        "!running" => vec![run_as("threads", cli, &in_state("running,standby", words))],
+        "!ready" => vec![run_as("threads", cli, &in_state("ready", words))],
         "!findstack" => vec![run_as("stacks", cli, &found(words))],
         "!object" => vec![run_as("object", cli, &path_as_one(words))],
         "!process" => vec![process(cli, words)],
@@ -325,6 +328,21 @@ fn run_as(verb: &str, cli: &Cli, words: &[String]) -> Step {
     run(cli, &args, words)
 }
 
+/// `!running [-i] [-t]`, `!ready [FLAGS]`: threads in a state; `-t` and any flags show their stacks. `-i` shows the idle
+/// processors' threads too, as is done here anyway.
+fn in_state(state: &str, words: &[String]) -> Vec<String> {
+    let has_stacks = words.iter().skip(1).any(|word| {
+        word.contains('t')
+            || word
+                .trim_start_matches("0x")
+                .chars()
+                .any(|c| ('1'..='9').contains(&c))
+    });
+    let stacks = has_stacks.then_some("--stacks");
+    let args = ["threads", "--state", state].into_iter().chain(stacks);
+    args.map(str::to_owned).collect()
+}
+
 /// `!thread [THREAD [FLAGS]]`: none and -1 are the current one. The flags choose how much of a stack is shown;
 /// what is certain of it always is. Numbers below 0x10000 are no addresses; the debugger takes an id with `-t`.
 fn thread(words: &[String]) -> Vec<String> {
@@ -341,9 +359,14 @@ fn thread(words: &[String]) -> Vec<String> {
     named.chain(without_flags(rest)).collect()
 }
 
-/// `k` and its like: the stack of the current thread. How many frames and which columns are not asked.
+/// `k` and its like: the stack of the current thread; `kb` and `kv` have what may be arguments. How many frames and which
+/// other columns are not asked.
 fn current_stack(words: &[String]) -> Vec<String> {
-    vec![words[0].clone(), CURRENT.to_owned()]
+    let mut line = vec![words[0].clone(), CURRENT.to_owned()];
+    if matches!(words[0].to_ascii_lowercase().as_str(), "kb" | "kv") {
+        line.push("--args".to_owned());
+    }
+    line
 }
 
 /// `!stacks [DETAIL [FILTER]]`: the detail, 0 to 2, chooses threads that the debugger thinks uninteresting, which are not
@@ -710,7 +733,7 @@ mod tests {
             ("!process -1 0", r#"Process(ProcessArgs { process: "current" })"#),
             (
                 "!process -1 7",
-                r#"Threads(ThreadsArgs { waiting: false, stacks: true, process: Some("current") })"#,
+                r#"Threads(ThreadsArgs { waiting: false, state: [], stacks: true, process: Some("current") })"#,
             ),
             ("!thread", r#"Thread(ThreadArgs { thread: "current" })"#),
             (
@@ -722,7 +745,7 @@ mod tests {
             ("!process 0", "Processes(ProcessesArgs)"),
             (
                 "!process 3e4 ff",
-                r#"Threads(ThreadsArgs { waiting: false, stacks: true, process: Some("pid:0x3e4") })"#,
+                r#"Threads(ThreadsArgs { waiting: false, state: [], stacks: true, process: Some("pid:0x3e4") })"#,
             ),
             ("!process 0 7 svchost.exe", "each svchost.exe true"),
             (".reload /f nt", "passes"),
@@ -733,7 +756,7 @@ mod tests {
             ("!process 0 0", "Processes(ProcessesArgs)"),
             (
                 "!process 0 ff",
-                "Threads(ThreadsArgs { waiting: false, stacks: true, process: None })",
+                "Threads(ThreadsArgs { waiting: false, state: [], stacks: true, process: None })",
             ),
             (
                 "!thread fffffa801afae6f0 1f",

@@ -47,6 +47,8 @@ struct Tables {
     coverage: Vec<Spanned<Coverage>>,
     #[serde(default)]
     signature: Vec<Spanned<SignatureTable>>,
+    #[serde(default)]
+    stack: Vec<Spanned<Stack>>,
 }
 
 #[derive(Deserialize)]
@@ -122,6 +124,16 @@ struct SignatureTable {
     matches_not: Option<Spanned<String>>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Stack {
+    name: Option<String>,
+    function: Spanned<String>,
+    #[serde(default)]
+    at_most: u64,
+    image: Option<Spanned<String>>,
+}
+
 /// A value that means nothing, and where it is.
 struct Wrong {
     key: &'static str,
@@ -163,6 +175,7 @@ fn parse(text: &str) -> Result<Vec<Rule>, String> {
     collect(tables.process, &mut rules);
     collect(tables.coverage, &mut rules);
     collect(tables.signature, &mut rules);
+    collect(tables.stack, &mut rules);
     rules.sort_by_key(|(at, _)| *at);
     if rules.is_empty() {
         return Err("there is no condition in it; docs/checks.md has them all".to_owned());
@@ -383,6 +396,17 @@ impl Table for SignatureTable {
     }
 }
 
+impl Table for Stack {
+    fn rule(self, _: Range<usize>) -> Result<Named, Wrong> {
+        let condition = Condition::Stack {
+            function: named("function", self.function)?,
+            at_most: self.at_most,
+            image: self.image.map(|image| named("image", image)).transpose()?,
+        };
+        Ok((self.name, condition))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::collection::vec;
@@ -392,7 +416,9 @@ mod tests {
     use super::*;
 
     /// All tables and keys, and what stands between them.
-    const PIECES: [&str; 40] = [
+    const PIECES: [&str; 42] = [
+        "[[stack]]",
+        "function",
         "[[no-deadlock]]",
         "[[wait]]",
         "[[waiting]]",

@@ -281,6 +281,15 @@ fn files_of_images_serve_where_the_dump_has_not_their_pages() {
     assert!(stacks::functions().contains(&(rva, name)));
     let run = stack(&sample, &scene, &[]);
     assert!(run.stdout.contains("shapes!saves+0x"), "{}", run.stdout);
+    let said = "with files of the symbol path for what the dump lacks of: shapes\n";
+    assert!(run.stdout.contains(said), "{}", run.stdout);
+    let document = stack(&sample, &scene, &["--format", "json"]).json();
+    assert_eq!(document["result"]["stack"]["from_files"][0], "shapes");
+    // Which PDB it was linked with is in the file as well.
+    assert!(!run.stdout.contains("shapes!medium+0x"), "{}", run.stdout);
+    sample.write_symbols("shapes.pdb", &stacks::pdb_of_shapes());
+    let run = stack(&sample, &scene, &[]);
+    assert!(run.stdout.contains("shapes!medium+0x"), "{}", run.stdout);
 }
 
 /// Every byte of the table and of the unwind data, set to other values: a shorter stack, or another, never a crash, and
@@ -331,6 +340,9 @@ fn the_end_of_a_chain_says_where_it_is() {
     assert_eq!(blocker["stack"][0], "nt!KiSwapContext+0x76");
     assert_eq!(blocker["stack"][1], inner.as_str());
     assert_eq!(blocker["stack"].as_array().unwrap().len(), 8);
+    // Beside the signature, and stable: the function without an offset.
+    assert_eq!(record["signature_in"], "in/1:shapes!last");
+    assert_eq!(document["result"]["signature_in"], "in/1:shapes!last");
     // The rows stand where the debugger has them, behind each thread that has a stack.
     let process = format!("{:016x}", sample.world.truth.thread(stack.thread).process.0);
     let threads = sample.run(&["threads", "--stacks", "--process", &process]).stdout;
@@ -342,4 +354,107 @@ fn the_end_of_a_chain_says_where_it_is() {
     let run = sample.run(&["stack", &thread, "--redact", "names,paths"]);
     assert!(!run.stdout.contains("shapes"), "{}", run.stdout);
     assert!(run.stdout.contains("nt!KiSwapContext+0x76"), "{}", run.stdout);
+}
+
+/// What a gate says of frames: found, not there as far as stacks are known, and only elsewhere.
+#[test]
+fn conditions_on_frames() {
+    let (scene, stack) = hang::row_to_driver("win10-1809-x64");
+    let sample = Sample::of(scene.built);
+    sample.write_pdb(&stacks::pdb(&sample.world));
+    let truth = &sample.world.truth;
+    let image = truth.process(truth.thread(stack.thread).process).image;
+    let rules = format!(
+        "[[stack]]\nfunction = \"SHAPES!last\"\n[[stack]]\nfunction = \"shapes!last\"\nat-most = 1\n\
+         [[stack]]\nfunction = \"nowhere!\"\n[[stack]]\nfunction = \"shapes!\"\nimage = \"nobody.exe\"\n\
+         [[stack]]\nfunction = \"shapes!\"\nimage = {image:?}\n"
+    );
+    let run = sample.check(&rules, &["--format", "json"]);
+    let document = run.json();
+    let conditions = document["result"]["conditions"].as_array().unwrap();
+    let verdicts: Vec<_> = conditions
+        .iter()
+        .map(|condition| condition["verdict"].as_str().unwrap())
+        .collect();
+    // Other threads' stacks are not known to their ends, so that one more may be in the function; nobody runs that image.
+    assert_eq!(
+        verdicts,
+        ["fail", "undecided", "undecided", "pass", "fail"],
+        "{document:#}"
+    );
+    let found = &conditions[0]["found"][0];
+    assert_eq!(found["thread"], format!("{:016x}", stack.thread.0));
+    assert_eq!(found["site"], format!("shapes!{}", site(&stack, stack.calls[0])));
+    assert_eq!(conditions[0]["look_at"], format!("stack {:016x}", stack.thread.0));
+    assert_eq!(sample.check("[[stack]]\nfunction = \"\"\n", &[]).status, 2);
+}
+
+/// Whether the last one of a chain ran between two dumps: by how often it was switched to.
+#[test]
+fn the_last_of_a_chain_in_two_dumps() {
+    let dump = |switches: u64| {
+        let (mut scene, stack) = hang::row_to_driver("win10-1809-x64");
+        scene
+            .built
+            .set(stack.thread, "_KTHREAD", "ContextSwitches", switches);
+        let sample = Sample::of(scene.built);
+        sample.write_pdb(&stacks::pdb(&sample.world));
+        (sample, stack)
+    };
+    let (first, stack) = dump(7);
+    for (switches, words) in [
+        (7, "= thread {}: did not run in between; in "),
+        (8, "> thread {}: ran in between, once; in "),
+        (107, "> thread {}: ran in between, 100 times; in "),
+    ] {
+        let (second, _) = dump(switches);
+        let run = first.diff(&second, &["--by", "addresses"]);
+        let line = run.stdout.lines().last().unwrap();
+        let (mark, rest) = words.split_once("{}").unwrap();
+        assert!(
+            line.trim_start()
+                .starts_with(&format!("{mark}{:016x} ", stack.thread.0)),
+            "{line}"
+        );
+        let place = format!("shapes!{}", site(&stack, stack.calls[0]));
+        assert!(line.ends_with(&format!("{rest}{place}")), "{line}");
+        let record = first
+            .diff(&second, &["--by", "addresses", "--format", "json"])
+            .json();
+        assert_eq!(record["result"]["ends"][0]["switches"], switches - 7);
+    }
+    let by_names = first.diff(&first, &["--by", "names"]);
+    assert!(!by_names.stdout.contains("LAST IN"), "{}", by_names.stdout);
+}
+
+/// The words are those at the stack pointer of the frame around, where a function saves its registers if it does; the
+/// header is that of published stacks.
+#[test]
+fn arguments_are_the_words_above_the_return_address() {
+    let (mut built, scene) = stacks::shapes("win10-1809-x64", Entry::Kernel);
+    let inner = scene.calls[1].sp;
+    for (number, value) in [0xe2_u64, 0x1111, 0x2222, 0xffff_f802_1111_2222]
+        .into_iter()
+        .enumerate()
+    {
+        built.write_pointer(Va(inner.0 + 8 * number as u64), Va(value));
+    }
+    let sample = Sample::of(built);
+    let run = stack(&sample, &scene, &["--args"]);
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    let head = lines
+        .iter()
+        .position(|line| line.starts_with("Child-SP"))
+        .unwrap();
+    let args = format!("{:<71}", "Args to Child");
+    assert_eq!(
+        lines[head],
+        format!("Child-SP          RetAddr           : {args} : Call Site")
+    );
+    let words = " : 00000000`000000e2 00000000`00001111 00000000`00002222 fffff802`11112222 : shapes!last";
+    assert!(lines[head + 2].contains(words), "{}", run.stdout);
+    let document = stack(&sample, &scene, &["--args", "--format", "json"]).json();
+    assert_eq!(document["result"]["arguments"][1][3], "fffff80211112222");
+    assert!(document["result"]["arguments"][0].as_array().unwrap().len() == 4);
+    assert!(stack(&sample, &scene, &["--format", "json"]).json()["result"]["arguments"].is_null());
 }

@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use support::synthetic::{Sample, address, every_kernel};
 use synth::address::Va;
@@ -269,4 +271,70 @@ fn every_thread_in_full() {
             assert_eq!(details["alpc_message_id"], id, "{at}");
         }
     }
+}
+
+/// Whom it acts for and where its stack is, in the debugger's words (Microsoft's reference of `!thread`, transcript 33),
+/// of every generation; the flags and words are written by the layout tables.
+#[test]
+fn a_thread_that_impersonates_and_is_paged_out() {
+    for kernel in every_kernel() {
+        let built = worlds::standard_with(kernel, |world| {
+            let thread = &mut world.truth.threads[1];
+            (thread.client_security, thread.paged_out) = (0x8765_4320 | 4 | 2, true);
+        });
+        let sample = Sample::of(built);
+        let thread = format!("{:x}", sample.world.truth.threads[1].address.0);
+        let run = sample.run(
+            &[&sample.spelled(&format!("thread {thread}"))]
+                .map(|line| ["-c", line])
+                .concat(),
+        );
+        let token = match sample.world.pointer_size() {
+            4 => "87654320",
+            _ => "0000000087654320",
+        };
+        for line in [
+            format!("Impersonation token:  {token} (Level Impersonation, effective only)"),
+            "Kernel stack not resident.".to_owned(),
+        ] {
+            assert!(
+                run.stdout.contains(&format!("\n{line}\n")),
+                "{kernel}: {}",
+                run.stdout
+            );
+        }
+    }
+}
+
+/// States are those that the builder gave; a thread is in exactly one of the lists.
+#[test]
+fn threads_by_state() {
+    let sample = Sample::of(worlds::standard("win11-22h2-x64"));
+    let addresses = |args: &[&str]| -> Vec<String> {
+        let run = sample.run(args);
+        let heads = run.stdout.lines().filter_map(|line| line.strip_prefix("THREAD "));
+        heads
+            .map(|line| line.split(' ').next().unwrap().to_owned())
+            .collect()
+    };
+    let truth = &sample.world.truth.threads;
+    let of = |states: &[u8]| -> BTreeSet<String> {
+        let threads = truth.iter().filter(|thread| states.contains(&thread.state));
+        threads
+            .map(|thread| format!("{:016x}", thread.address.0))
+            .collect()
+    };
+    for (args, states) in [
+        (vec!["threads", "--state", "waiting"], vec![5, 8]),
+        (vec!["threads", "--state", "running,standby"], vec![2, 3]),
+        (vec!["threads", "--state", "ready"], vec![1, 7]),
+        (vec!["-c", "!running -t"], vec![2, 3]),
+        (vec!["-c", "!ready"], vec![1, 7]),
+    ] {
+        let shown: BTreeSet<String> = addresses(&args).into_iter().collect();
+        assert_eq!(shown, of(&states), "{args:?}");
+    }
+    assert!(!of(&[2]).is_empty() && !of(&[5]).is_empty());
+    let none = sample.run(&["threads", "--state", "sleeping"]);
+    assert_eq!(none.status, 2);
 }

@@ -258,6 +258,10 @@ fn the_published_thread_in_full() {
          Image:         N/A\nWait Start TickCount      ",
         "\nWin32 Start Address 0x#\n",
         "\nStack Init # Current #\nBase # Limit #\nPriority ",
+        // Of another thread of the same system (transcript 30), whose times synth gives to all.
+        "\nNot impersonating\nDeviceMap                 #\nOwning Process            #       Image:         ",
+        "\nUserTime                  00:00:00.421\nKernelTime                00:00:00.218\n",
+        "\nPriority 9 BasePriority 8 PriorityDecrement 0 IoPriority 2 PagePriority 5\n",
     ] {
         assert!(text.contains(lines), "{lines} is not in\n{text}");
     }

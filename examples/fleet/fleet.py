@@ -69,6 +69,8 @@ SCHEMA = pa.schema(
         ("kind", pa.string()),
         ("machine", pa.string()),
         ("build", pa.int64()),
+        ("release", pa.string()),
+        ("build_lab", pa.string()),
         ("kernel_pdb", pa.string()),
         (
             "bug_check",
@@ -122,6 +124,7 @@ SCHEMA = pa.schema(
             ),
         ),
         ("signature", pa.string()),
+        ("signature_in", pa.string()),
         ("problems", pa.list_(PROBLEM)),
     ]
 )

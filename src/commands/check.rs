@@ -288,6 +288,21 @@ fn wanted(condition: &Condition) -> String {
             parts.join(", ")
         }
         Condition::Signature(signature) => signature_wanted(signature),
+        Condition::Stack {
+            function,
+            at_most,
+            image,
+        } => {
+            let image = image
+                .as_deref()
+                .map(|image| format!(" of {}", escape::text(image)));
+            format!(
+                "at most {}{} in {}",
+                number(*at_most, "thread"),
+                image.unwrap_or_default(),
+                escape::text(function)
+            )
+        }
     }
 }
 
@@ -337,7 +352,8 @@ fn found(facts: &Facts<'_, '_>, condition: &Condition, outcome: &Outcome) -> Str
         Condition::Queue { .. } | Condition::Port { .. } if count == 0 => "no such port found".to_owned(),
         Condition::Queue { .. } if failed => format!("{} with more: {list}", number(count, "port")),
         Condition::Queue { .. } => format!("the most of {}: {}", number(count, "port"), first(&named)),
-        Condition::Process { .. } if count == 0 => "none found".to_owned(),
+        Condition::Process { .. } | Condition::Stack { .. } if count == 0 => "none found".to_owned(),
+        Condition::Stack { .. } => format!("{}: {list}", number(count, "thread")),
         Condition::Process { .. } => format!("{count}: {list}"),
         Condition::Port { .. } | Condition::Coverage { .. } | Condition::Signature(_) => list,
     }
@@ -376,6 +392,14 @@ fn finding(finding: &Found) -> String {
             )
         }
         Found::Signature(signature) => escape::text(&signature.signature),
+        Found::Stack(stack) => format!(
+            "{} {}.{} thread {} in {}",
+            question(stack.image.as_deref()),
+            id(stack.process_id),
+            id(stack.thread_id),
+            stack.thread,
+            escape::text(&stack.site)
+        ),
     }
 }
 
@@ -459,6 +483,8 @@ fn look_at(condition: &Condition, outcome: &Outcome) -> String {
         }
         (Some(Found::Port(port)), _) => format!("port {}", port.port),
         (Some(Found::Process(process)), _) => format!("process {}", process.process),
+        (Some(Found::Stack(stack)), _) => format!("stack {}", stack.thread),
+        (_, Condition::Stack { function, .. }) => format!("stacks --find {}", escape::text(function)),
         (_, Condition::Queue { .. } | Condition::Port { .. }) => "ports".to_owned(),
         (_, Condition::Process { .. }) => "processes".to_owned(),
         (_, Condition::Coverage { .. }) => "info".to_owned(),

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use alpc::Addr;
 use alpc::report::diff::{
-    self, Amount, Became, BootEvidence, By, Change, Changes, Diff, Doubt, Measure, Said, Subject, Which,
+    self, Amount, Became, BootEvidence, By, Change, Changes, Diff, Doubt, EndInBoth, Measure, Said, Subject,
+    Which,
 };
 use alpc::report::snapshot::Snapshot;
 use clap::{Args, ValueEnum};
@@ -309,7 +310,36 @@ fn text(diff: &Diff, asked: bool, verbose: bool) -> String {
         text.push_str(&format!("\n{title}, {} in both\n", section.same));
         text.push_str(&self::section(section, full));
     }
+    if !diff.ends.is_empty() {
+        text.push_str(&format!("\nLAST IN THEIR CHAINS, {} in both\n", diff.ends.len()));
+        diff.ends.iter().for_each(|end| text.push_str(&end_line(end)));
+    }
     text
+}
+
+fn end_line(end: &EndInBoth) -> String {
+    let id = |id: Option<u64>| id.map_or_else(|| "?".to_owned(), |id| format!("{id:04x}"));
+    let (mark, ran) = match end.switches {
+        Some(0) => ('=', "did not run in between".to_owned()),
+        Some(1) => ('>', "ran in between, once".to_owned()),
+        Some(times) => ('>', format!("ran in between, {times} times")),
+        None => ('?', "whether it ran in between is unknown".to_owned()),
+    };
+    let place = match (&end.first, &end.second) {
+        (None, None) => String::new(),
+        (Some(first), Some(second)) if first == second => format!("; in {}", escape::text(second)),
+        (first, second) => {
+            let site = |site: &Option<String>| site.as_deref().map_or_else(|| "?".to_owned(), escape::text);
+            format!("; was in {}, is in {}", site(first), site(second))
+        }
+    };
+    let image = end.image.as_deref().map_or_else(|| "?".to_owned(), escape::text);
+    format!(
+        "  {mark} thread {} {image} {}.{}: {ran}{place}\n",
+        end.thread,
+        id(end.process_id),
+        id(end.thread_id)
+    )
 }
 
 /// Without addresses and times, which are another's on each machine, unless `full`.

@@ -140,6 +140,9 @@ fn head(rows: &mut Rows, hang: &Hang) {
             Some(_) => "  no deadlock was found in what could be read",
         });
     }
+    if let Some(line) = hang.signature_in.as_ref().filter(|line| !line.ends_with(":?")) {
+        rows.line(text!("  the last thread is {}", escape::text(line)));
+    }
     if let Some(doubt) = &hang.doubt
         && hang.signature != Signature::Unknown
     {

@@ -1,5 +1,6 @@
 //! `info`: what the dump is, which kernel it is of, and whether its symbols are at hand.
 
+use alpc::image::build_lab::build_lab;
 use alpc::locate::choice::Choice;
 use alpc::process::crashed::{self, Crashed};
 use alpc::process::module::Modules;
@@ -55,6 +56,8 @@ impl Verb for InfoArgs {
             file: session.redactor().view(&dump.path().to_string_lossy()),
             file_size: dump.file_len(),
             header: header_record(&header)?,
+            release: kdump::release_name(header.minor_version, header.product_type),
+            build_lab: session.kernel().ok().and_then(|kernel| build_lab(&kernel).ok()),
             context_code: context_code(session),
             pages: dump.coverage(),
             triage: triage(session),
@@ -78,6 +81,10 @@ pub struct InfoRecord<'a> {
     file: String,
     file_size: u64,
     header: Value,
+    /// The releases of Windows that have this build.
+    release: Option<String>,
+    /// The build in the kernel's own words: `9600.17415.amd64fre.winblue_r4.141028-1500`; null where it cannot be read.
+    build_lab: Option<String>,
     /// The code at the instruction pointer of the header's context: `nt!KeBugCheckEx`, `amdppm+0x334c`.
     context_code: Option<String>,
     pages: Coverage,
@@ -247,6 +254,12 @@ fn text(record: &InfoRecord<'_>, header: &Header) -> Text {
     rows.text("File size", text!("{} bytes", record.file_size));
     rows.text("Kind", text!("{}, {}", header.kind, machine(header)));
     rows.text("Windows", windows(header));
+    if let Some(release) = &record.release {
+        rows.text("Release", release);
+    }
+    if let Some(lab) = &record.build_lab {
+        rows.text("Built by", escape::text(lab));
+    }
     rows.text(
         "System time",
         optional(header.system_time, |time| time.to_string()),

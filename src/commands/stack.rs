@@ -1,10 +1,10 @@
 //! `stack`: which functions a thread is in, as the debugger's `k` and `!thread` show.
 
-use alpc::Kernel;
 use alpc::port::receiver::Receivers;
 use alpc::port::waiter::ThreadRecord;
 use alpc::report::stacks::modules;
-use alpc::stack::{Stack, Stacks};
+use alpc::stack::{Stack, Stacks, arguments};
+use alpc::{Addr, Kernel, Value};
 use clap::Args;
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
@@ -30,6 +30,10 @@ pub struct StackArgs {
     /// Address of the thread (_ETHREAD), its id as tid:1234 or tid:0x4d2, or current
     #[arg(value_name = "ADDR|tid:N")]
     pub thread: String,
+
+    /// What the debugger shows as arguments of each call, stale as often as not (kv)
+    #[arg(long)]
+    pub args: bool,
 }
 
 impl StackArgs {
@@ -54,6 +58,9 @@ struct StackRecord {
     thread: ThreadRecord,
     /// Its kernel stack.
     stack: Stack,
+    /// With `--args`, for each frame the words where arguments of its call may be: four, and three on x86.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    arguments: Option<Vec<Vec<Value<Addr>>>>,
 }
 
 impl Verb for StackArgs {
@@ -63,9 +70,11 @@ impl Verb for StackArgs {
         if !alpc::process::thread::is_thread(&kernel, address) {
             return Err(super::thread::not_a_thread(&kernel, address));
         }
+        let stack = of_thread(&kernel, address);
         let record = StackRecord {
             thread: Receivers::of_system(&kernel).thread(&kernel, address),
-            stack: of_thread(&kernel, address),
+            arguments: self.args.then(|| arguments(&kernel, &stack.frames)),
+            stack,
         };
         Ok(Answer::new(view(&kernel, &record), &record)?.served_by(&kernel))
     }
@@ -93,6 +102,7 @@ fn of_thread(kernel: &Kernel<'_>, address: kdump::Gva) -> Stack {
 fn view(kernel: &Kernel<'_>, record: &StackRecord) -> Text {
     let mut rows = Rows::new(0, record.thread.address.digits());
     thread_line::full(&mut rows, &record.thread);
-    stack_lines::lines(&mut rows, kernel.pointer_size() == 4, &record.stack);
+    let is_narrow = kernel.pointer_size() == 4;
+    stack_lines::lines(&mut rows, is_narrow, &record.stack, record.arguments.as_deref());
     rows.finish()
 }

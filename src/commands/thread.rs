@@ -7,7 +7,7 @@ use alpc::process::thread_details::{Irps, ThreadDetails};
 use alpc::stack::Stacks;
 use alpc::{Kernel, Value};
 use clap::Args;
-use kdump::Gva;
+use kdump::{Gva, TimeSpan};
 
 use crate::commands::{Category, Spec, Verb};
 use crate::failure::Failure;
@@ -104,6 +104,7 @@ fn text(record: &ThreadRecord) -> Text {
                 rows.line(text!("    ? {}", escape::text(&hole.to_string())));
             }
         }
+        acting(&mut rows, details);
         process(&mut rows, "Owning Process", &record.process);
         process(&mut rows, "Attached Process", &details.attached_process);
         detail_lines(&mut rows, details);
@@ -136,6 +137,25 @@ fn receiving(rows: &mut Rows, record: &ThreadRecord) {
         }
         _ => {}
     }
+}
+
+/// Whom the thread acts for, and the drive letters that it sees.
+fn acting(rows: &mut Rows, details: &ThreadDetails) {
+    rows.heading(match &details.impersonation {
+        Value::Known(None) => Text::from("Not impersonating"),
+        Value::Known(Some(of)) => {
+            let only = if of.effective_only { ", effective only" } else { "" };
+            text!("Impersonation token:  {} (Level {}{only})", of.token, of.level)
+        }
+        missing => text!(
+            "Impersonation token:  {}",
+            rows::or_question(missing, |_| String::new())
+        ),
+    });
+    rows.line(labelled(
+        "DeviceMap",
+        rows::address(&details.device_map, rows.digits()),
+    ));
 }
 
 fn irp_list(rows: &mut Rows, irps: &Irps) {
@@ -186,6 +206,9 @@ fn detail_lines(rows: &mut Rows, details: &ThreadDetails) {
         _ => {}
     }
     let ticks = rows::or_question(&details.wait_start_tick_count, ToString::to_string);
+    let since = rows::or_question(&details.ticks, ToString::to_string);
+    let time = rows::or_question(&details.ticks_time, |span| time::in_days(*span));
+    let ticks = text!("{ticks:<14} Ticks: {since} ({time})");
     rows.line(labelled("Wait Start TickCount", ticks));
     let switches = rows::or_question(&details.context_switches, ToString::to_string);
     rows.line(labelled("Context Switch Count", switches));
@@ -193,6 +216,9 @@ fn detail_lines(rows: &mut Rows, details: &ThreadDetails) {
         Value::Known(None) => {}
         created => rows.line(labelled("Create Time", rows::or_question(created, time::moment))),
     }
+    let spent = |value: &Value<TimeSpan>| rows::or_question(value, |span| time::used(*span));
+    rows.line(labelled("UserTime", spent(&details.user_time)));
+    rows.line(labelled("KernelTime", spent(&details.kernel_time)));
     rows.line(labelled("Queue", address(&details.queue)));
     rows.line(labelled("AlpcMessageId", address(&details.alpc_message_id)));
     rows.line(labelled("AlpcMessage", address(&details.alpc_message)));
@@ -220,8 +246,14 @@ fn detail_lines(rows: &mut Rows, details: &ThreadDetails) {
         address(&details.stack_limit)
     ));
     rows.heading(text!(
-        "Priority {} BasePriority {}",
+        "Priority {} BasePriority {} PriorityDecrement {} IoPriority {} PagePriority {}",
         number(&details.priority),
-        number(&details.base_priority)
+        number(&details.base_priority),
+        number(&details.priority_decrement),
+        rows::or_question(&details.io_priority, ToString::to_string),
+        rows::or_question(&details.page_priority, ToString::to_string),
     ));
+    if matches!(details.kernel_stack_resident, Value::Known(false)) {
+        rows.heading("Kernel stack not resident.");
+    }
 }

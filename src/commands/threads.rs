@@ -6,7 +6,7 @@ use alpc::process::{self, ProcessRef};
 use alpc::report::stacks::modules;
 use alpc::stack::Stacks;
 use alpc::{Kernel, Value};
-use clap::Args;
+use clap::{Args, ValueEnum};
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -31,6 +31,10 @@ pub struct ThreadsArgs {
     #[arg(long)]
     pub waiting: bool,
 
+    /// Only threads in this state; several with commas (!running, !ready)
+    #[arg(long, value_name = "STATE", value_delimiter = ',')]
+    pub state: Vec<State>,
+
     /// The kernel stack of each as well, as far as it is certain
     #[arg(long)]
     pub stacks: bool,
@@ -40,7 +44,57 @@ pub struct ThreadsArgs {
     pub process: Option<String>,
 }
 
+/// What a thread is doing, as the command line has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum State {
+    /// Made, and not yet ready
+    Initialized,
+    /// Ready, deferred or not: it would run if a processor were free
+    Ready,
+    /// Running on a processor
+    Running,
+    /// Chosen to run next on a processor
+    Standby,
+    /// Ended
+    Terminated,
+    /// Waiting for something
+    Waiting,
+    /// Ready, but its kernel stack or its process is paged out
+    Transition,
+}
+
+impl State {
+    /// `KTHREAD_STATE`. A gate was waited for in a state of its own before Windows 8.
+    fn numbers(self) -> &'static [u8] {
+        match self {
+            Self::Initialized => &[0],
+            Self::Ready => &[1, 7],
+            Self::Running => &[2],
+            Self::Standby => &[3],
+            Self::Terminated => &[4],
+            Self::Waiting => &[5, 8],
+            Self::Transition => &[6, 9],
+        }
+    }
+}
+
 impl ThreadsArgs {
+    /// Whether a thread is one of those that were asked for, or may be.
+    fn wants(&self, thread: &ThreadRecord) -> bool {
+        let in_state = match &thread.state {
+            Value::Known(state) => self
+                .state
+                .iter()
+                .any(|wanted| wanted.numbers().contains(&state.0)),
+            Value::Missing(_) => true,
+        };
+        (self.state.is_empty() || in_state) && (!self.waiting || waits_for_reply(thread))
+    }
+
+    fn wants_all(&self) -> bool {
+        self.state.is_empty() && !self.waiting
+    }
+
     /// What is known of it.
     pub const SPEC: Spec = Spec {
         category: Category::System,
@@ -72,7 +126,7 @@ impl Verb for ThreadsArgs {
         let stacks = modules.as_ref().map(|modules| Stacks::new(&kernel, modules));
         let mut visit = |mut process: ProcessThreads| {
             if records.takes_groups() {
-                if self.waiting && !process.retain(waits_for_reply) {
+                if !self.wants_all() && !process.retain(|thread| self.wants(thread)) {
                     return Ok(());
                 }
                 add_stacks(stacks.as_ref(), &mut process.threads);
@@ -84,9 +138,7 @@ impl Verb for ThreadsArgs {
                     complete: process.complete,
                 });
             }
-            process
-                .threads
-                .retain(|thread| !self.waiting || waits_for_reply(thread));
+            process.threads.retain(|thread| self.wants(thread));
             add_stacks(stacks.as_ref(), &mut process.threads);
             let mut threads = process.threads.iter();
             threads.try_for_each(|thread| records.record(TABLE.record, thread))

@@ -138,7 +138,7 @@ const TABLE: &[(&[&str], Here)] = &[
         SCRIPT,
     ),
     (
-        &["!running", "!ready", "~", "!pcr", "!prcb", "!cpuinfo"],
+        &["~", "!pcr", "!prcb", "!cpuinfo"],
         Nearest("`threads`: each line says what runs, on which processor, or is ready"),
     ),
     (

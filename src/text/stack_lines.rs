@@ -1,7 +1,7 @@
 //! The rows of a kernel stack, in the debugger's columns.
 
-use alpc::Value;
 use alpc::stack::{Frame, Stack};
+use alpc::{Addr, Value};
 
 use crate::text::escape;
 use crate::text::marked::{Cell, Look, Text, text};
@@ -9,15 +9,28 @@ use crate::text::rows::Rows;
 
 /// The rows of what is certain of a stack, as the debugger has them.
 pub fn certain(rows: &mut Rows, is_narrow: bool, frames: &[Frame], complete: &Value<()>) {
-    columns(rows, frames, is_narrow, complete.reason().is_none(), nothing);
+    columns(
+        rows,
+        frames,
+        is_narrow,
+        complete.reason().is_none(),
+        None,
+        nothing,
+    );
     ended(rows, complete);
 }
 
 /// The rows of a stack: the debugger's columns, and behind each frame how it was found.
-pub fn lines(rows: &mut Rows, is_narrow: bool, stack: &Stack) {
+pub fn lines(rows: &mut Rows, is_narrow: bool, stack: &Stack, arguments: Option<&[Arguments]>) {
     let whole = stack.complete.reason().is_none();
-    columns(rows, &stack.frames, is_narrow, whole, found);
+    columns(rows, &stack.frames, is_narrow, whole, arguments, found);
     ended(rows, &stack.complete);
+    if !stack.from_files.is_empty() {
+        let modules = escape::text(&stack.from_files.join(", "));
+        rows.line(text!(
+            "with files of the symbol path for what the dump lacks of: {modules}"
+        ));
+    }
     if stack.scanned.is_empty() {
         return;
     }
@@ -36,14 +49,27 @@ fn ended(rows: &mut Rows, complete: &Value<()>) {
     }
 }
 
-fn columns(rows: &mut Rows, frames: &[Frame], is_narrow: bool, whole: bool, behind: Behind) {
+fn columns(
+    rows: &mut Rows,
+    frames: &[Frame],
+    is_narrow: bool,
+    whole: bool,
+    arguments: Option<&[Arguments]>,
+    behind: Behind,
+) {
     let (heads, width) = match is_narrow {
-        true => ("ChildEBP RetAddr  Call Site", 8),
-        false => ("Child-SP          RetAddr           Call Site", 17),
+        true => ("ChildEBP RetAddr  ", 8),
+        false => ("Child-SP          RetAddr           ", 17),
+    };
+    let to_child = match (arguments.is_some(), is_narrow) {
+        (false, _) => String::new(),
+        (true, true) => format!("{:<26} ", "Args to Child"),
+        (true, false) => format!(": {:<71} : ", "Args to Child"),
     };
     if !frames.is_empty() {
-        rows.heading(heads);
+        rows.heading(format!("{heads}{to_child}Call Site"));
     }
+    let mut arguments = arguments.into_iter().flatten();
     let callers = frames.iter().skip(1).map(Some).chain([None]);
     for (frame, caller) in frames.iter().zip(callers) {
         let caller = match caller {
@@ -52,8 +78,32 @@ fn columns(rows: &mut Rows, frames: &[Frame], is_narrow: bool, whole: bool, behi
             None if whole => Text::from(address(0, is_narrow)),
             None => text!("{:<width$}", Cell::unreadable("?")),
         };
+        let of_call = arguments.next();
+        let caller = match of_call.map(|words| self::arguments(words, is_narrow)) {
+            Some(words) if is_narrow => text!("{caller} {words}"),
+            Some(words) => text!("{caller} : {words} :"),
+            None => caller,
+        };
         rows.line(row(frame, caller, is_narrow, behind));
     }
+}
+
+/// The words beside a frame.
+type Arguments = Vec<Value<Addr>>;
+
+fn arguments(words: &Arguments, is_narrow: bool) -> Text {
+    let width = if is_narrow { 8 } else { 17 };
+    let mut line = Text::default();
+    for (number, word) in words.iter().enumerate() {
+        if number > 0 {
+            line.push(" ");
+        }
+        line.push(match word {
+            Value::Known(word) => Text::from(address(word.u64(), is_narrow)),
+            Value::Missing(_) => text!("{:<width$}", Cell::unreadable("?")),
+        });
+    }
+    line
 }
 
 /// What stands behind a frame.

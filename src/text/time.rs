@@ -21,6 +21,25 @@ pub fn span(span: TimeSpan) -> String {
     )
 }
 
+/// A span as the debugger has it where it counts what a thread used: `00:00:16.421`.
+pub fn used(span: TimeSpan) -> String {
+    let milliseconds = span.0 / (UNITS_PER_SECOND / 1_000);
+    let seconds = milliseconds / 1_000;
+    format!(
+        "{:02}:{:02}:{:02}.{:03}",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60,
+        milliseconds % 1_000
+    )
+}
+
+/// The same with days before, as behind a number of ticks: `0:00:16:09.530`.
+pub fn in_days(span: TimeSpan) -> String {
+    let a_day = 86_400 * UNITS_PER_SECOND;
+    format!("{}:{}", span.0 / a_day, used(TimeSpan(span.0 % a_day)))
+}
+
 /// How long something has lasted, in short: `12.3s`, `00:04:12`, `3d 04:13:12`.
 pub fn lasted(span: TimeSpan) -> String {
     let tenths = span.0 / (UNITS_PER_SECOND / 10);
@@ -63,6 +82,15 @@ mod tests {
     fn long_spans() {
         let seconds = 8 * 86_400 + 3_661;
         assert_eq!(span(TimeSpan(seconds * UNITS_PER_SECOND)), "8 days 01:01:01");
+    }
+
+    /// As in published threads of Vista and Server 2003: the clocks ticked every 15.6001 and 15.625 ms.
+    #[test]
+    fn spans_as_the_debugger_has_them() {
+        assert_eq!(in_days(TimeSpan(62_149 * 156_001)), "0:00:16:09.530");
+        assert_eq!(in_days(TimeSpan(659_565 * 156_250)), "0:02:51:45.703");
+        assert_eq!(used(TimeSpan(27 * 156_001)), "00:00:00.421");
+        assert_eq!(used(TimeSpan(14 * 156_001)), "00:00:00.218");
     }
 
     #[test]

@@ -68,4 +68,5 @@ pub use value::addr::Addr;
 pub use value::address::{Gpa, Gva, Pfn};
 pub use value::bug_check::{name as bug_check_name, parameters as bug_check_parameters};
 pub use value::machine::{BugCheck, ContextRecord, ExceptionRecord, Machine};
+pub use value::release::name as release_name;
 pub use value::time::{FileTime, TimeSpan};

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use alpc::image::build_lab::build_lab;
 use alpc::image::json;
 use alpc::report::triage::{self, RootBlocker, Summary, TroubleCount};
 use alpc::wait::hang::Hang;
@@ -56,6 +57,10 @@ pub struct Record {
     machine: Option<String>,
     /// The build number of Windows.
     build: Option<u32>,
+    /// The releases of Windows that have this build.
+    release: Option<String>,
+    /// The build in the kernel's own words; null where it cannot be read.
+    build_lab: Option<String>,
     /// Which PDB the kernel was linked with: name, GUID and age, as in a symbol store.
     kernel_pdb: Option<String>,
     /// The bug check.
@@ -89,6 +94,8 @@ pub struct Record {
     /// One line that is the same for the same hang on two machines; `unknown` when no wait was found, but not all of
     /// the system could be looked at. None of a dump that could not be opened.
     signature: Option<String>,
+    /// Beside a signature of a chain, in which function the thread at its end is: `in/1:nt!expwaitforresource`.
+    signature_in: Option<String>,
     /// What is wrong with the dump, its symbols or the system.
     problems: Vec<Problem>,
 }
@@ -173,6 +180,8 @@ impl Record {
             kind: None,
             machine: None,
             build: None,
+            release: None,
+            build_lab: None,
             kernel_pdb: None,
             bug_check: None,
             crash_time: None,
@@ -189,6 +198,7 @@ impl Record {
             possible_deadlocks: None,
             root_blocker: None,
             signature: None,
+            signature_in: None,
             problems: Vec::new(),
         }
     }
@@ -255,6 +265,7 @@ impl Record {
         self.kind = Some(header.kind.name());
         self.machine = Some(header.machine.to_string());
         self.build = Some(header.minor_version);
+        self.release = kdump::release_name(header.minor_version, header.product_type);
         self.bug_check = bug_check(header);
         self.crash_time = header.system_time;
         self.up_time = header.system_up_time;
@@ -270,6 +281,7 @@ impl Record {
 
     fn add_system(&mut self, kernel: &Kernel<'_>, session: &Session) {
         self.add_symbols(kernel, session);
+        self.build_lab = build_lab(kernel).ok();
         let (summary, hang) = triage::summary(kernel);
         let holes = holes(&hang);
         let found = if summary.deadlocks > 0 {
@@ -324,6 +336,7 @@ impl Record {
         self.possible_deadlocks = Some(summary.possible_deadlocks);
         self.root_blocker = summary.root_blocker;
         self.signature = Some(summary.signature.to_string());
+        self.signature_in = summary.signature_in;
         self.problems.extend(summary.troubles.iter().map(trouble));
     }
 }

@@ -176,6 +176,7 @@ fn told(kernel: &Kernel<'_>) -> BTreeMap<&'static str, (Gva, Evidence)> {
             (Global::PsActiveProcessHead, block.ps_active_process_head),
             (Global::PspCidTable, block.psp_cid_table),
             (Global::KeTimeIncrement, block.ke_time_increment),
+            (Global::NtBuildLab, block.nt_build_lab),
             (Global::KiProcessorBlock, block.ki_processor_block),
             (Global::ObpRootDirectoryObject, block.obp_root_directory_object),
             (Global::ObpTypeObjectType, block.obp_type_object_type),
@@ -605,12 +606,13 @@ fn image(kernel: &Kernel<'_>) -> Option<(u64, u64)> {
 impl Derived {
     /// The globals that the symbols do not have and that were found all the same.
     fn found(&self, kernel: &Kernel<'_>) -> Vec<DerivedGlobal> {
-        const GLOBALS: [Global; 13] = [
+        const GLOBALS: [Global; 14] = [
             Global::PsActiveProcessHead,
             Global::PsLoadedModuleList,
             Global::KdDebuggerDataBlock,
             Global::PspCidTable,
             Global::KeTimeIncrement,
+            Global::NtBuildLab,
             Global::KiProcessorBlock,
             Global::ObpRootDirectoryObject,
             Global::ObpTypeObjectType,

@@ -6,6 +6,7 @@
 
 use std::cell::OnceCell;
 use std::cmp::Reverse;
+use std::convert::Infallible;
 
 use kdump::{Coverage, Gva, TimeSpan};
 #[cfg(feature = "schema")]
@@ -19,6 +20,7 @@ use crate::port::queue::QueueKind;
 use crate::port::{self, PortKind};
 use crate::report::portlist::{self, PortLine};
 use crate::report::select;
+use crate::report::stacks::{self, ThreadStack};
 use crate::wait;
 use crate::wait::edge::{Certainty, Edge, EdgeKind, Says};
 use crate::wait::graph::Graph;
@@ -95,6 +97,15 @@ pub enum Condition {
     },
     /// The signature of the hang is this or is not that.
     Signature(Signature),
+    /// Not more threads than this have a function on their kernel stack.
+    Stack {
+        /// What the function's name, or module and name, has in it, in whatever case.
+        function: String,
+        /// How many may.
+        at_most: u64,
+        /// Only threads of this image.
+        image: Option<String>,
+    },
 }
 
 /// Whose waits a condition is about.
@@ -168,6 +179,8 @@ pub enum Found {
     Pages(PagesFound),
     /// The signature.
     Signature(SignatureFound),
+    /// A thread with a function on its stack.
+    Stack(StackFound),
 }
 
 /// A deadlock.
@@ -262,6 +275,26 @@ pub struct PagesFound {
 pub struct SignatureFound {
     /// The line, as `hang` tells it.
     pub signature: String,
+}
+
+/// A thread that has a function on its kernel stack.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[non_exhaustive]
+pub struct StackFound {
+    /// The thread.
+    pub thread: Addr,
+    /// Its process's id.
+    pub process_id: Option<u64>,
+    /// Its id.
+    pub thread_id: Option<u64>,
+    /// Its process's image name.
+    pub image: Option<String>,
+    /// The innermost of the frames that are meant: `afd!AfdPoll+0x12`.
+    pub site: String,
+    /// How long it has waited.
+    pub waited: Option<TimeSpan>,
 }
 
 /// Whether something is one of those that a condition is about.
@@ -386,6 +419,11 @@ impl<'k, 'd> Facts<'k, 'd> {
             } => self.process(image, *at_least, *at_most),
             Condition::Coverage { pages, readable } => self.coverage(*pages, *readable),
             Condition::Signature(signature) => self.signature(signature),
+            Condition::Stack {
+                function,
+                at_most,
+                image,
+            } => self.stack(function, *at_most, image.as_deref()),
         }
     }
 
@@ -479,6 +517,64 @@ impl Facts<'_, '_> {
             unread,
         }
         .outcome()
+    }
+}
+
+/// Kernel stacks.
+impl Facts<'_, '_> {
+    /// What a scan finds is no frame: it counts neither for nor against.
+    fn stack(&self, function: &str, at_most: u64, image: Option<&str>) -> Outcome {
+        let mut gathered = Gathered::default();
+        let Ok(all) = stacks::each(self.kernel, None, |thread| {
+            self.add_stack(&thread, function, image, &mut gathered);
+            Ok::<(), Infallible>(())
+        });
+        if let Some(hole) = all.reason() {
+            gathered
+                .unread
+                .push(Unread::new(Part::Threads, None, hole.clone()));
+        }
+        gathered.broken = count(gathered.found.len()) > at_most;
+        gathered.outcome()
+    }
+
+    fn add_stack(&self, thread: &ThreadStack, function: &str, image: Option<&str>, gathered: &mut Gathered) {
+        let frames = &thread.stack.frames;
+        let found = frames
+            .iter()
+            .find(|frame| stacks::any_has(std::slice::from_ref(*frame), function));
+        let cut = thread.stack.complete.reason();
+        if found.is_none() && cut.is_none() {
+            return;
+        }
+        let of_image = match image {
+            Some(image) => {
+                let has = process::has_image(self.kernel.at(thread.process.address.gva()), image);
+                Belongs::when(has, Part::ImageName, thread.process.address)
+            }
+            None => Belongs::Yes,
+        };
+        let what = match (of_image, found, cut) {
+            (Belongs::No, ..) => return,
+            (Belongs::Maybe(hole), ..) => hole,
+            (Belongs::Yes, Some(frame), _) => {
+                let waited = thread.waited.known().copied().flatten();
+                let found = StackFound {
+                    thread: thread.thread,
+                    process_id: thread.process_id.known().copied(),
+                    thread_id: thread.thread_id.known().copied(),
+                    image: thread.process.image.known().cloned(),
+                    site: frame.site(),
+                    waited,
+                };
+                let rank = waited.map_or(0, |span| span.0);
+                gathered.found.push((rank, Found::Stack(found)));
+                return;
+            }
+            (Belongs::Yes, None, Some(hole)) => Unread::new(Part::Stack, Some(thread.thread), hole.clone()),
+            (Belongs::Yes, None, None) => return,
+        };
+        gathered.unread.push(what);
     }
 }
 

@@ -76,6 +76,31 @@ pub struct Diff {
     pub connections: Changes,
     /// Waits for ALPC replies.
     pub waits: Changes,
+    /// Threads that chains of waits end at in both dumps, those with most threads behind them in the second first; only
+    /// where addresses make things the same. What they did in between is no difference.
+    pub ends: Vec<EndInBoth>,
+}
+
+/// A thread that chains of waits end at in both dumps.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[non_exhaustive]
+pub struct EndInBoth {
+    /// Its `_ETHREAD`.
+    pub thread: Addr,
+    /// Its process's id.
+    pub process_id: Option<u64>,
+    /// Its id.
+    pub thread_id: Option<u64>,
+    /// Its process's image name.
+    pub image: Option<String>,
+    /// Where it is in the first dump, as `nt!ExpWaitForResource+0x6d`; none where its stack does not tell.
+    pub first: Option<String>,
+    /// Where it is in the second dump.
+    pub second: Option<String>,
+    /// How often it was switched to in between; 0 of one that did not run at all. None where one of the dumps does not say.
+    pub switches: Option<u32>,
 }
 
 /// Something that both dumps say of their boot.
@@ -342,7 +367,35 @@ pub fn diff(first: &Snapshot, second: &Snapshot, asked: Option<By>) -> Diff {
         ports,
         connections,
         waits,
+        ends: match by {
+            By::Addresses => ends(first, second, order),
+            By::Names => Vec::new(),
+        },
     }
+}
+
+/// The same thread is at the same address under the same id; ids are used again, but hardly there.
+fn ends(first: &Snapshot, second: &Snapshot, order: Order) -> Vec<EndInBoth> {
+    let both = second.ends.iter().filter_map(|later| {
+        let earlier = first
+            .ends
+            .iter()
+            .find(|earlier| earlier.address == later.address && earlier.thread_id == later.thread_id)?;
+        let switches = earlier.switches.known().zip(later.switches.known());
+        Some(EndInBoth {
+            thread: later.address,
+            process_id: later.process_id,
+            thread_id: later.thread_id,
+            image: later.image.clone(),
+            first: earlier.site.clone(),
+            second: later.site.clone(),
+            switches: switches.map(|(earlier, later)| match order {
+                Order::Backward => earlier.wrapping_sub(*later),
+                Order::Forward | Order::Unknown => later.wrapping_sub(*earlier),
+            }),
+        })
+    });
+    both.collect()
 }
 
 /// Whether two dumps are of one boot.

@@ -11,9 +11,11 @@ use crate::port::queue;
 use crate::port::{self, PortKind};
 use crate::wait;
 use crate::wait::edge::{Certainty, Says};
+use crate::wait::graph::Graph;
+use crate::wait::hang::Hang;
 use crate::wait::table::{WaitRow, WaitTable};
 use crate::wait::unread::{Part, Unread};
-use ntkernel::image::contract::{CommunicationInfo, Message, Port};
+use ntkernel::image::contract::{CommunicationInfo, Message, Port, Thread, ThreadControl};
 use ntkernel::image::expected::Expected;
 use ntkernel::image::kernel::{At, Kernel, Read};
 use ntkernel::image::value::{Addr, Unreadable, Value};
@@ -38,6 +40,8 @@ pub struct Snapshot {
     pub connections: Listed<ConnectionFact>,
     /// Its waits for ALPC replies.
     pub waits: Listed<WaitFact>,
+    /// Threads that chains of waits end at, those with most threads behind them first.
+    pub ends: Vec<EndFact>,
 }
 
 /// Things of one kind, as many as were found.
@@ -150,18 +154,37 @@ pub struct WaitFact {
     pub unconfirmed: Option<Unreadable>,
 }
 
+/// A thread that chains of waits end at.
+#[derive(Clone, Debug)]
+pub struct EndFact {
+    /// Its `_ETHREAD`.
+    pub address: Addr,
+    /// Its process's id.
+    pub process_id: Option<u64>,
+    /// Its id.
+    pub thread_id: Option<u64>,
+    /// Its process's image name.
+    pub image: Option<String>,
+    /// Where it is, as `nt!ExpWaitForResource+0x6d`; none where its stack does not tell.
+    pub site: Option<String>,
+    /// How often it was switched to.
+    pub switches: Value<u32>,
+}
+
 impl Snapshot {
     /// Gathers it.
     #[must_use]
     pub fn of(kernel: &Kernel<'_>) -> Self {
         let all = process::all(kernel);
         let (ports, connections) = ports(kernel);
+        let graph = wait::waits(kernel);
         Self {
             boot: Boot::of(kernel, all.as_ref().ok().map(|all| all.processes.as_slice())),
             processes: processes(all),
             ports,
             connections,
-            waits: waits(kernel),
+            ends: ends(kernel, &graph),
+            waits: waits(kernel, &graph),
         }
     }
 }
@@ -341,8 +364,32 @@ fn connection_fact(client: At<'_, '_>) -> ConnectionFact {
     }
 }
 
-fn waits(kernel: &Kernel<'_>) -> Listed<WaitFact> {
-    let graph = wait::waits(kernel);
+fn ends(kernel: &Kernel<'_>, graph: &Graph) -> Vec<EndFact> {
+    let mut hang = Hang::of_graph(kernel.dump(), graph);
+    hang.look_closely(kernel);
+    let threads = hang.blockers.iter().filter_map(|blocker| {
+        let thread = blocker.node.thread()?;
+        let image = thread.process.known().and_then(Option::as_ref);
+        let control = kernel.at(thread.address.gva()).embedded(Thread::Tcb);
+        let doing = blocker
+            .suspect
+            .as_ref()
+            .and_then(|suspect| suspect.stack.doing.as_ref());
+        Some(EndFact {
+            address: thread.address,
+            process_id: thread.process_id.known().copied(),
+            thread_id: thread.thread_id.known().copied(),
+            image: image.and_then(|process| process.image.known().cloned()),
+            site: doing.map(|doing| doing.site.clone()),
+            switches: control
+                .and_then(|at| at.u32(ThreadControl::ContextSwitches))
+                .into(),
+        })
+    });
+    threads.collect()
+}
+
+fn waits(kernel: &Kernel<'_>, graph: &Graph) -> Listed<WaitFact> {
     let doubtful: HashMap<Addr, Unreadable> = graph
         .reply_waits()
         .filter(|(_, _, edge)| edge.certainty == Certainty::Unknown)
@@ -355,7 +402,7 @@ fn waits(kernel: &Kernel<'_>) -> Listed<WaitFact> {
             (thread.address, hole)
         })
         .collect();
-    let table = WaitTable::of(&graph);
+    let table = WaitTable::of(graph);
     let facts = table.waits.iter().filter_map(|row| {
         let unconfirmed = doubtful.get(&row.waiter.address).cloned();
         wait_fact(kernel, row, unconfirmed)

@@ -287,11 +287,13 @@ impl Search {
 }
 
 /// Whether a stack has a function whose name, or module and name, has a text in it, in whatever case.
-#[must_use]
 fn has(stack: &Stack, text: &str) -> bool {
+    any_has(&stack.frames, text) || any_has(&stack.scanned, text)
+}
+
+/// The same of frames.
+pub(crate) fn any_has(frames: &[Frame], text: &str) -> bool {
     let text = text.to_lowercase();
-    let frames = stack.frames.iter().chain(&stack.scanned);
-    frames
-        .into_iter()
-        .any(|frame| frame.site().to_lowercase().contains(&text))
+    let mut sites = frames.iter().map(|frame| frame.site().to_lowercase());
+    sites.any(|site| site.contains(&text))
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::port::enumerate;
 use crate::wait::hang::{self, Blocker, Hang};
 use crate::wait::node::Node;
-use crate::wait::root::RootKind;
+use crate::wait::root::{RootKind, Suspect};
 use crate::wait::signature::Signature;
 use crate::wait::trouble::{PortTrouble, Trouble};
 use ntkernel::image::kernel::Kernel;
@@ -39,6 +39,8 @@ pub struct Summary {
     pub root_blocker: Option<RootBlocker>,
     /// The same for the same hang on two machines: [`Hang::signature`].
     pub signature: Signature,
+    /// In which function the thread at the end of its chain is.
+    pub signature_in: Option<String>,
     /// What is wrong with ports, each kind of trouble once.
     pub troubles: Vec<TroubleCount>,
 }
@@ -111,6 +113,7 @@ pub fn summary(kernel: &Kernel<'_>) -> (Summary, Hang) {
         possible_deadlocks: hang.possible_deadlocks.len(),
         root_blocker: hang.blockers.first().map(root_blocker),
         signature: hang.signature.clone(),
+        signature_in: hang.signature_in.clone(),
         troubles: troubles(&hang.ports_in_trouble),
     };
     (summary, hang)
@@ -145,9 +148,7 @@ fn root_blocker(blocker: &Blocker) -> RootBlocker {
         threads_behind: blocker.behind.threads,
         processes_behind: blocker.behind.processes,
         longest_wait: blocker.behind.longest_wait,
-        function: stack
-            .and_then(|stack| stack.frames.get(stack.doing.as_ref()?.frame))
-            .map(Frame::function_name),
+        function: blocker.suspect.as_ref().and_then(Suspect::function),
         stack: frames.take(FRAMES).map(Frame::site).collect(),
     }
 }

@@ -40,6 +40,8 @@ pub struct Hang {
     /// One line that is the same for the same hang on two machines; see the documentation for its rules. `unknown` when
     /// no wait was found, but not all could be looked at.
     pub signature: Signature,
+    /// Beside a signature of a chain, in which function the thread at its end is: `in/1:nt!expwaitforresource`.
+    pub signature_in: Option<String>,
     /// Why there may be more waits than were found; null when all could be looked at.
     pub doubt: Option<Doubt>,
     /// The system's clock at the moment of the dump.
@@ -144,7 +146,7 @@ pub struct ServersBehind {
 pub fn hang(kernel: &Kernel<'_>) -> (Graph, Hang) {
     let (graph, ports_in_trouble) = trouble::waits_with_trouble(kernel);
     let mut report = report(Some(kernel.dump()), &graph, ports_in_trouble);
-    add_suspects(kernel, &mut report.blockers);
+    report.look_closely(kernel);
     (graph, report)
 }
 
@@ -163,6 +165,18 @@ impl Hang {
     #[must_use]
     pub fn of_graph(dump: &Dump, graph: &Graph) -> Self {
         report(Some(dump), graph, Vec::new())
+    }
+
+    /// Looks closely at the threads that chains end at.
+    pub(crate) fn look_closely(&mut self, kernel: &Kernel<'_>) {
+        add_suspects(kernel, &mut self.blockers);
+        let first = self
+            .blockers
+            .first()
+            .filter(|_| matches!(self.signature, Signature::Blocked(_)));
+        self.signature_in = first
+            .and_then(|blocker| blocker.suspect.as_ref())
+            .map(|suspect| signature::of_end(suspect.function().as_deref()));
     }
 
     /// The signature; of a system of which it is not known, with why that is so.
@@ -262,6 +276,7 @@ fn report(dump: Option<&Dump>, graph: &Graph, ports_in_trouble: Vec<PortTrouble>
     let doubt = Doubt::of(dump, &graph.unread, ends_unread.count());
     Hang {
         signature: signature_of(&deadlocks, &blockers, doubt.is_some()),
+        signature_in: None,
         doubt,
         clock: graph.clock.clone(),
         threads: graph.threads,
@@ -730,10 +745,7 @@ mod tests {
 
     /// Threads that wait for the end of others; an edge is (from, to, proven, any).
     fn graph(threads: usize, edges: impl IntoIterator<Item = (usize, usize, bool, bool)>) -> Graph {
-        let mut graph = Graph::new(Value::Known(Clock {
-            tick_count: 1,
-            increment: 156_250,
-        }));
+        let mut graph = Graph::new(Value::Known(Clock::new(1, 156_250)));
         for number in 0..threads {
             graph.add(Role::Thread, addr(number).gva(), Node::Thread(thread(number)));
         }

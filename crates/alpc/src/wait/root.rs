@@ -308,6 +308,16 @@ pub struct Suspect {
     pub irps: Value<Irps>,
 }
 
+impl Suspect {
+    /// The function that the thread is in, apart from the wait itself, as `nt!ExpWaitForResource`; of a module without
+    /// names the module. It has no offset, so that it is the same on another machine.
+    #[must_use]
+    pub fn function(&self) -> Option<String> {
+        let doing = self.stack.doing.as_ref()?;
+        self.stack.frames.get(doing.frame)?.stable_name()
+    }
+}
+
 /// Frames of a stack that are told with a suspect.
 const FRAMES: usize = 16;
 

@@ -10,6 +10,9 @@
 //!   An I/O request is told by the driver that has it: `driver/disk{irp}`.
 //! * `none` is a system in which no thread waits for another, all of which could be looked at.
 //! * `unknown` is one in which no such thread was found, but not all of it could be looked at.
+//! * A second line may be told beside it: `in/1:` and the function that the thread at the end of a `blocked:` chain is in,
+//!   apart from the wait itself, as `in/1:nt!expwaitforresource`; of a module without names the module, and `?` where its
+//!   stack does not tell. The number changes when the rules for it do, those of the first line stay.
 //! * Names are in lower case. In names of ports, runs of at least four hex digits with a decimal digit among
 //!   them become `*`, for such parts are drawn at run time. What could be mistaken for the line's own signs, and
 //!   what is not printable ASCII, is written as `%` and two hex digits of its UTF-8; `?` is what cannot be read.
@@ -113,6 +116,11 @@ pub(crate) fn of_chain(steps: &[Step], end: RootKind) -> String {
     let shown = words.get(from..).unwrap_or_default().join(">");
     let cut = if from > 0 { "...>" } else { "" };
     format!("blocked:{cut}{shown}:{}", end.name())
+}
+
+/// The line for the function that a chain's last thread is in.
+pub(crate) fn of_end(function: Option<&str>) -> String {
+    format!("in/1:{}", name(function))
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -110,6 +110,8 @@ pub enum Part {
     Pages,
     /// How many things have a name.
     Count,
+    /// The kernel stack of a thread.
+    Stack,
 }
 
 impl Part {
@@ -153,6 +155,7 @@ impl Part {
             Self::Signature => "signature",
             Self::Pages => "pages",
             Self::Count => "count",
+            Self::Stack => "kernel stack of a thread",
         }
     }
 
@@ -163,6 +166,7 @@ impl Part {
             Self::Threads => return "the list of threads".to_owned(),
             Self::ThreadsOfProcess => ("the threads of a process", "the threads of {} processes"),
             Self::Thread => ("a thread", "{} threads"),
+            Self::Stack => ("the end of a thread's stack", "the ends of {} threads' stacks"),
             Self::WaitBlocks => ("what a thread waits for", "what {} threads wait for"),
             Self::WaitObject => (
                 "an object that a thread waits for",

@@ -34,6 +34,21 @@ pub struct Rsds {
     pub pdb_name: String,
 }
 
+impl Rsds {
+    /// Reads a CodeView record; none where it is of another kind, or too short.
+    #[must_use]
+    pub fn parse(record: &[u8]) -> Option<Self> {
+        if le::array(record, 0) != Some(*b"RSDS") {
+            return None;
+        }
+        Some(Self {
+            guid: le::array(record, 4)?,
+            age: le::u32(record, 20)?,
+            pdb_name: le::text(record, RSDS_NAME, record.len().checked_sub(RSDS_NAME)?)?,
+        })
+    }
+}
+
 /// What led to the kernel's base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(Serialize))]
@@ -234,15 +249,7 @@ impl Image<'_, '_> {
             .cursor
             .bytes(self.at(rva), size as usize)
             .map_err(|source| ImageError::Unreadable { part, source })?;
-        if le::array(&record, 0) != Some(*b"RSDS") {
-            return Err(ImageError::NotThere { part });
-        }
-        Ok(Rsds {
-            guid: le::array(&record, 4).unwrap_or_default(),
-            age: le::u32(&record, 20).unwrap_or_default(),
-            pdb_name: le::text(&record, RSDS_NAME, record.len().saturating_sub(RSDS_NAME))
-                .unwrap_or_default(),
-        })
+        Rsds::parse(&record).ok_or(ImageError::NotThere { part })
     }
 }
 

@@ -7,4 +7,5 @@ pub(crate) mod bug_check;
 pub(crate) mod hex;
 pub(crate) mod le;
 pub(crate) mod machine;
+pub(crate) mod release;
 pub(crate) mod time;

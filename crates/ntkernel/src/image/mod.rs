@@ -1,6 +1,7 @@
 //! The kernel in a memory image: what may be read of it, by which names, and what could not be read.
 
 pub mod budget;
+pub mod build_lab;
 pub mod contract;
 pub mod expected;
 pub mod globals;

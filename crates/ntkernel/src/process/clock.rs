@@ -1,6 +1,6 @@
 //! The system's clock: how long a thread has waited, and worked.
 
-use kdump::Gva;
+use kdump::{Gva, TimeSpan};
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
 #[cfg(feature = "serde")]
@@ -35,6 +35,15 @@ pub struct Clock {
 }
 
 impl Clock {
+    /// A clock that stands at a tick, in ticks of so many times 100 ns.
+    #[must_use]
+    pub fn new(tick_count: u64, increment: u64) -> Self {
+        Self {
+            tick_count,
+            increment,
+        }
+    }
+
     /// Reads the clock.
     ///
     /// Ticks are counted in `KUSER_SHARED_DATA`. Their length is `KeMaximumIncrement` where the symbols have
@@ -60,10 +69,21 @@ impl Clock {
             return Ok(None);
         }
         let since = thread.embedded(Thread::Tcb)?.u32(ThreadControl::WaitTime)?;
-        self.since(since).map(Some)
+        let ticks = self.ticks_since(since)?;
+        Ok(Some(self.span(ticks).0))
     }
 
-    fn since(self, tick: u32) -> Read<u64> {
+    /// How long so many ticks are.
+    #[must_use]
+    pub fn span(self, ticks: u64) -> TimeSpan {
+        TimeSpan(ticks.saturating_mul(self.increment))
+    }
+
+    /// Ticks since the one whose low 32 bits are given.
+    ///
+    /// # Errors
+    /// When that would have been before the system began.
+    pub fn ticks_since(self, tick: u32) -> Read<u64> {
         // The thread keeps 32 bits of a count of 64. At 64 ticks a second these come round after 776 days: servers live that
         // long. A machine's clock may be set or drift meanwhile; ticks do not notice, so no time of day is used here.
         let ticks = self.tick_count.wrapping_sub(tick.into()) & u64::from(u32::MAX);
@@ -74,7 +94,7 @@ impl Clock {
                 self.tick_count
             )));
         }
-        Ok(ticks.saturating_mul(self.increment))
+        Ok(ticks)
     }
 }
 
@@ -137,8 +157,9 @@ mod tests {
 
     #[test]
     fn spans_cross_the_point_where_32_bits_come_round() {
-        assert_eq!(CLOCK.since(0x10).unwrap(), 0);
-        assert_eq!(CLOCK.since(0xffff_fff0).unwrap(), 0x20 * 156_250);
+        assert_eq!(CLOCK.ticks_since(0x10).unwrap(), 0);
+        assert_eq!(CLOCK.ticks_since(0xffff_fff0).unwrap(), 0x20);
+        assert_eq!(CLOCK.span(0x20).0, 0x20 * 156_250);
     }
 
     #[test]
@@ -163,7 +184,7 @@ mod tests {
             tick_count: 100,
             ..CLOCK
         };
-        assert!(matches!(young.since(101), Err(Unreadable::Implausible(_))));
-        assert_eq!(young.since(36).unwrap(), 64 * 156_250);
+        assert!(matches!(young.ticks_since(101), Err(Unreadable::Implausible(_))));
+        assert_eq!(young.ticks_since(36).unwrap(), 64);
     }
 }

@@ -1,15 +1,16 @@
 //! What the debugger shows of a single thread only.
 
-use kdump::{FileTime, Gva};
+use kdump::{FileTime, Gva, TimeSpan};
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
 #[cfg(feature = "serde")]
 use serde::Serialize;
 
-use crate::image::contract::{Irp, Thread, ThreadControl};
+use crate::image::contract::{Irp, Process, Thread, ThreadControl};
 use crate::image::kernel::{At, Kernel, Read};
 use crate::image::value::{Addr, Value};
 use crate::object::process_ref::ProcessRef;
+use crate::process::clock::Clock;
 use crate::process::irp;
 use crate::process::module::{self, CodeAddress};
 
@@ -39,8 +40,28 @@ pub struct ThreadDetails {
     pub priority: Value<i8>,
     /// Its priority without boosts.
     pub base_priority: Value<i8>,
+    /// By how much its priority is above the base for a moment.
+    pub priority_decrement: Value<i8>,
+    /// Priority of its I/O requests, 0 to 7; 2 is normal.
+    pub io_priority: Value<u8>,
+    /// Priority of the pages that it uses, 0 to 7; 5 is normal.
+    pub page_priority: Value<u8>,
+    /// Whether its kernel stack is in memory; else it was paged out.
+    pub kernel_stack_resident: Value<bool>,
+    /// Whom it acts for; none when it acts as its process.
+    pub impersonation: Value<Option<Impersonation>>,
+    /// The `_DEVICE_MAP` of its process: which drive letters it sees.
+    pub device_map: Value<Addr>,
+    /// How long it ran in user mode, to a clock tick.
+    pub user_time: Value<TimeSpan>,
+    /// How long it ran in kernel mode, to a clock tick.
+    pub kernel_time: Value<TimeSpan>,
     /// Clock ticks since the system started, when its wait began.
     pub wait_start_tick_count: Value<u32>,
+    /// Clock ticks since then; of a thread that does not wait, since its last wait began.
+    pub ticks: Value<u64>,
+    /// The same as a span of time.
+    pub ticks_time: Value<TimeSpan>,
     /// How often it was switched to.
     pub context_switches: Value<u32>,
     /// The process that it works in; none when that is its own.
@@ -55,6 +76,20 @@ pub struct ThreadDetails {
     pub alpc_message: Value<Addr>,
     /// Its I/O requests.
     pub irps: Value<Irps>,
+}
+
+/// A client that a thread acts for.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[non_exhaustive]
+pub struct Impersonation {
+    /// The client's `_TOKEN`.
+    pub token: Addr,
+    /// How far: `Anonymous`, `Identification`, `Impersonation` or `Delegation`.
+    pub level: &'static str,
+    /// Whether what the token may enable stays as it was.
+    pub effective_only: bool,
 }
 
 /// I/O requests of a thread.
@@ -102,6 +137,15 @@ pub fn details(thread: At<'_, '_>) -> ThreadDetails {
         )
     };
     let priority = |member| control.clone().and_then(|at| signed_byte(at, member)).into();
+    let clock = Clock::read(kernel);
+    let span = |ticks: Read<u64>| -> Read<TimeSpan> { Ok(clock.clone()?.span(ticks?)) };
+    let time_in = |member| -> Value<TimeSpan> {
+        let ticks = control.clone().and_then(|at| at.u32(member));
+        span(ticks.map(u64::from)).into()
+    };
+    let ticks = control
+        .clone()
+        .and_then(|at| clock.clone()?.ticks_since(at.u32(ThreadControl::WaitTime)?));
     ThreadDetails {
         name: name(thread).into(),
         start_address: thread.addr(Thread::StartAddress),
@@ -113,6 +157,19 @@ pub fn details(thread: At<'_, '_>) -> ThreadDetails {
         kernel_stack: pointer(ThreadControl::KernelStack),
         priority: priority(ThreadControl::Priority),
         base_priority: priority(ThreadControl::BasePriority),
+        priority_decrement: priority(ThreadControl::PriorityDecrement),
+        io_priority: small(thread, Thread::ThreadIoPriority).into(),
+        page_priority: small(thread, Thread::ThreadPagePriority).into(),
+        kernel_stack_resident: control
+            .clone()
+            .and_then(|at| at.flag(ThreadControl::KernelStackResident))
+            .into(),
+        impersonation: impersonation(thread).into(),
+        device_map: device_map(control.clone()).into(),
+        user_time: time_in(ThreadControl::UserTime),
+        kernel_time: time_in(ThreadControl::KernelTime),
+        ticks: ticks.clone().into(),
+        ticks_time: span(ticks).into(),
         wait_start_tick_count: control
             .clone()
             .and_then(|at| at.u32(ThreadControl::WaitTime))
@@ -128,6 +185,41 @@ pub fn details(thread: At<'_, '_>) -> ThreadDetails {
         alpc_message: thread.addr(Thread::AlpcMessage),
         irps: irps(thread).into(),
     }
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "the bit fields have three bits")]
+fn small(thread: At<'_, '_>, member: Thread) -> Read<u8> {
+    Ok(thread.uint(member)? as u8)
+}
+
+/// The word behind the flag has the token, the level in its lowest two bits and above these whether it is effective
+/// only: tokens are aligned to 16 bytes, and to 8 on 32-bit systems. It stays as it was when impersonation ends; the flag
+/// decides.
+fn impersonation(thread: At<'_, '_>) -> Read<Option<Impersonation>> {
+    const LEVELS: [&str; 4] = ["Anonymous", "Identification", "Impersonation", "Delegation"];
+    const EFFECTIVE_ONLY: u64 = 4;
+    if !thread.flag(Thread::ActiveImpersonationInfo)? {
+        return Ok(None);
+    }
+    let kernel = thread.kernel();
+    let word = kernel
+        .cursor()
+        .pointer(thread.address_of(Thread::ClientSecurity)?)?
+        .u64();
+    let level = usize::try_from(word & 3).ok().and_then(|level| LEVELS.get(level));
+    Ok(Some(Impersonation {
+        token: kernel.addr(Gva::new(word & !7)),
+        level: level.copied().unwrap_or_default(),
+        effective_only: word & EFFECTIVE_ONLY != 0,
+    }))
+}
+
+fn device_map(control: Read<At<'_, '_>>) -> Read<Addr> {
+    let control = control?;
+    let kernel = control.kernel();
+    let process = control.pointer(ThreadControl::Process)?;
+    let map = kernel.at(process).pointer(Process::DeviceMap)?;
+    Ok(kernel.addr(map))
 }
 
 fn attached_process(control: At<'_, '_>) -> Read<Option<ProcessRef>> {

@@ -94,6 +94,16 @@ impl Frame {
         }
     }
 
+    /// The same on every machine: without an offset also where no name is known, then the module alone.
+    #[must_use]
+    pub fn stable_name(&self) -> Option<String> {
+        match (&self.module, &self.function) {
+            (Some(_), Some(_)) => Some(self.function_name()),
+            (Some(module), None) => Some(module.clone()),
+            (None, _) => None,
+        }
+    }
+
     /// The place as the debugger has it: `nt!KiSwapContext+0x76`, `afd+0x1234`, or the bare address.
     #[must_use]
     pub fn site(&self) -> String {

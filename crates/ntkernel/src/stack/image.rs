@@ -20,6 +20,9 @@ const SECTIONS: usize = 256;
 const SECTION: usize = 40;
 const EXPORTS: usize = 0;
 const EXCEPTIONS: usize = 3;
+const DEBUG: usize = 6;
+/// Entries of a debug directory that are looked at; linkers write four or five.
+const DEBUG_ENTRIES: u32 = 16;
 /// `IMAGE_SCN_MEM_EXECUTE` and `IMAGE_SCN_MEM_DISCARDABLE`.
 const EXECUTE: u32 = 0x2000_0000;
 const DISCARDABLE: u32 = 0x0200_0000;
@@ -60,7 +63,7 @@ pub struct Image {
     size: u32,
     is_x64: bool,
     sections: Vec<Section>,
-    directories: [(u32, u32); 4],
+    directories: [(u32, u32); 7],
     exports: OnceCell<Read<Vec<(u32, String)>>>,
     codeview: OnceCell<Option<Rsds>>,
     /// Entries of `.pdata` that were looked up, by what for: threads wait at the same places.
@@ -150,7 +153,7 @@ impl Image {
         let directories_at = optional.checked_add(if is_wide { 112 } else { 96 })?;
         let size = dword(bytes, optional.checked_add(56)?)?;
         let declared = index(dword(bytes, directories_at.checked_sub(4)?)?);
-        let mut directories = [(0, 0); 4];
+        let mut directories = [(0, 0); 7];
         for (number, directory) in directories.iter_mut().enumerate().take(declared) {
             let at = directories_at.checked_add(number.checked_mul(8)?)?;
             *directory = (dword(bytes, at)?, dword(bytes, at.checked_add(4)?)?);
@@ -197,13 +200,39 @@ impl Image {
         self.base
     }
 
-    /// Which PDB it was linked with, where its debug directory is in the dump; of drivers it often is not.
+    /// Which PDB it was linked with, where its debug directory is in the dump or in the image's file.
     pub fn codeview(&self, kernel: &Kernel<'_>) -> Option<&Rsds> {
-        let codeview = self.codeview.get_or_init(|| {
-            let image = kdump::image_at(&kernel.space().cursor(), self.base).ok()?;
-            image.codeview
-        });
-        codeview.as_ref()
+        self.codeview.get_or_init(|| self.linked_with(kernel)).as_ref()
+    }
+
+    /// The record of the debug directory that names the PDB: out of memory, else out of the image's file.
+    fn linked_with(&self, kernel: &Kernel<'_>) -> Option<Rsds> {
+        const ENTRY: u32 = 28;
+        const CODEVIEW: u32 = 2;
+        const HEAD: usize = 24;
+        let (table, size) = self.directory(DEBUG);
+        let entries = size.checked_div(ENTRY).unwrap_or(0).min(DEBUG_ENTRIES);
+        for number in 0..entries {
+            let mut entry = [0; 28];
+            let at = table.checked_add(number.checked_mul(ENTRY)?)?;
+            self.bytes(kernel, at, &mut entry).ok()?;
+            let size = index(dword(&entry, 16)?);
+            if dword(&entry, 12)? != CODEVIEW || !(HEAD..=HEAD.saturating_add(NAME)).contains(&size) {
+                continue;
+            }
+            let mut record = vec![0; size];
+            self.bytes(kernel, dword(&entry, 20)?, &mut record).ok()?;
+            if let Some(found) = Rsds::parse(&record) {
+                return Some(found);
+            }
+        }
+        None
+    }
+
+    /// Whether anything was read out of the image's file instead of the dump.
+    #[must_use]
+    pub fn is_read_from_file(&self) -> bool {
+        self.file.get().is_some_and(Option::is_some)
     }
 
     /// Whether it is for x64.

@@ -5,6 +5,7 @@
 //! it was found ([`FoundFrame`]); what a scan of the stack shows stands apart, in [`Stack::scanned`], and never follows
 //! silently.
 
+mod arguments;
 mod doing;
 mod frame;
 pub mod image;
@@ -14,6 +15,7 @@ mod scan;
 mod unwind;
 mod walk;
 
+pub use arguments::arguments;
 pub use doing::{Doing, doing};
 pub use frame::{FoundFrame, Frame};
 pub use names::Function;

@@ -53,6 +53,10 @@ pub struct Stack {
     /// What looks like return addresses between the last frame and the end of a stack that could not be walked to its
     /// end. Each of them may be left from an earlier call.
     pub scanned: Vec<Frame>,
+    /// Modules of its frames parts of whose images are not in the dump, and were read out of the files of the same images
+    /// that the symbol path has.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
+    pub from_files: Vec<String>,
 }
 
 impl Stack {
@@ -63,6 +67,7 @@ impl Stack {
             frames: Vec::new(),
             complete: Err(reason).into(),
             scanned: Vec::new(),
+            from_files: Vec::new(),
         }
     }
 }
@@ -174,6 +179,7 @@ impl<'k, 'd> Stacks<'k, 'd> {
             _ => Vec::new(),
         };
         Stack {
+            from_files: self.from_files(&frames),
             frames,
             complete: walked.into(),
             scanned,
@@ -185,10 +191,26 @@ impl<'k, 'd> Stacks<'k, 'd> {
     pub fn certain_of(&self, thread: Gva) -> Stack {
         let (_, walked, frames) = self.walked(thread);
         Stack {
+            from_files: Vec::new(),
             frames,
             complete: walked.into(),
             scanned: Vec::new(),
         }
+    }
+
+    fn from_files(&self, frames: &[Frame]) -> Vec<String> {
+        let mut modules: Vec<String> = Vec::new();
+        for frame in frames {
+            let Some(module) = frame.module.as_ref().filter(|module| !modules.contains(module)) else {
+                continue;
+            };
+            let image = self.image_of(frame.address.u64());
+            let is_read = image.is_some_and(|image| (*image).as_ref().is_ok_and(Image::is_read_from_file));
+            if is_read {
+                modules.push(module.clone());
+            }
+        }
+        modules
     }
 
     fn walked(&self, thread: Gva) -> (Read<Known>, Read<()>, Vec<Frame>) {

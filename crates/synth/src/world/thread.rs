@@ -198,6 +198,18 @@ impl World {
         self.set(at, KTHREAD, "WaitMode", u64::from(thread.wait_mode));
         self.set(at, KTHREAD, "Priority", u64::from(thread.priority));
         self.set(at, KTHREAD, "BasePriority", u64::from(BASE_PRIORITY));
+        // As in the published thread of Vista (transcript 30).
+        self.set(at, KTHREAD, "UserTime", 27);
+        self.set(at, KTHREAD, "KernelTime", 14);
+        self.set(at, ETHREAD, "ThreadIoPriority", 2);
+        self.set(at, ETHREAD, "ThreadPagePriority", 5);
+        let resident = u64::from(!thread.paged_out);
+        self.set(at, KTHREAD, "KernelStackResident", resident);
+        if thread.client_security != 0 {
+            self.set(at, ETHREAD, "ActiveImpersonationInfo", 1);
+            let client = self.field(at, ETHREAD, "ClientSecurity");
+            self.write_pointer(client, Va(thread.client_security));
+        }
         self.set(at, KTHREAD, "Alertable", u64::from(thread.alertable));
         self.set(at, KTHREAD, "SuspendCount", u64::from(thread.suspend_count));
         self.set(at, KTHREAD, "WaitTime", u64::from(thread.wait_time));

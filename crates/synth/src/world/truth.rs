@@ -315,6 +315,12 @@ pub struct Thread {
     /// `TrapFrame`.
     #[serde(skip)]
     pub trap_frame: Va,
+    /// `ClientSecurity` of one that acts for a client; 0 for none.
+    #[serde(skip)]
+    pub client_security: u64,
+    /// Whether its kernel stack was paged out.
+    #[serde(skip)]
+    pub paged_out: bool,
 }
 
 /// What a port is to its connection.
