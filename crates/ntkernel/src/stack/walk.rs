@@ -179,7 +179,7 @@ impl<'k, 'd> Stacks<'k, 'd> {
             _ => Vec::new(),
         };
         Stack {
-            from_files: self.from_files(&frames),
+            from_files: self.files_of(&frames),
             frames,
             complete: walked.into(),
             scanned,
@@ -198,7 +198,7 @@ impl<'k, 'd> Stacks<'k, 'd> {
         }
     }
 
-    fn from_files(&self, frames: &[Frame]) -> Vec<String> {
+    fn files_of(&self, frames: &[Frame]) -> Vec<String> {
         let mut modules: Vec<String> = Vec::new();
         for frame in frames {
             let Some(module) = frame.module.as_ref().filter(|module| !modules.contains(module)) else {
