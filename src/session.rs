@@ -8,7 +8,7 @@ use std::sync::Arc;
 use alpc::image::redact::Redaction;
 use alpc::image::trace::Trace;
 use alpc::locate::choice::{Choice, Unexplained};
-use alpc::system::Chosen;
+use alpc::system::{Asked, Chosen};
 use alpc::{Kernel, Symbols, System, SystemError};
 use kdump::{Dump, KernelImage, OpenOptions};
 use ntlayout::{Identity, NotFound, Origin, SymbolTable};
@@ -62,6 +62,11 @@ impl Session {
         self.system
             .image()
             .map_err(|error| Failure::fatal(error.id(), error.to_string()))
+    }
+
+    /// Which kernel it is, as far as the dump says so.
+    pub fn asked(&self) -> Option<&Asked> {
+        self.system.asked()
     }
 
     /// Looks for the kernel's symbols, and learns which files that read.

@@ -273,7 +273,7 @@ fn stacks_are_asked_for_in_the_debugger_s_words() {
     let sample = Sample::standard("win10-2004-x64");
     for (line, ours) in [
         ("k", &["stack", "current"][..]),
-        ("kv 20", &["stack", "current"]),
+        ("kv 20", &["stack", "current", "--args"]),
         ("!stacks", &["stacks"]),
         ("!stacks 2", &["stacks"]),
         ("!stacks 0 Alpcp", &["stacks", "--find", "Alpcp"]),

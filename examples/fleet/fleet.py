@@ -73,6 +73,18 @@ SCHEMA = pa.schema(
         ("build_lab", pa.string()),
         ("kernel_pdb", pa.string()),
         (
+            "kernel",
+            pa.struct(
+                [
+                    ("pdb", pa.string()),
+                    ("image", pa.string()),
+                    ("version", pa.string()),
+                    ("learned", pa.string()),
+                    ("contradiction", pa.string()),
+                ]
+            ),
+        ),
+        (
             "bug_check",
             pa.struct(
                 [("code", pa.int64()), ("name", pa.string()), ("parameters", pa.list_(pa.string()))]

@@ -6,17 +6,18 @@ use alpc::process::crashed::{self, Crashed};
 use alpc::process::module::Modules;
 use alpc::report::stacks;
 use alpc::stack::Stacks;
+use alpc::system::Learned;
 use alpc::system::own::{self, TypesFrom};
-use alpc::{Addr, DerivedGlobal, System};
+use alpc::{Addr, DerivedGlobal};
 use anyhow::Context;
 use clap::Args;
 use kdump::{Coverage, Header, KernelImage, Machine, Note, SecondaryData, SecondaryEnd, Trailing};
-use ntlayout::Identity;
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::commands::kernel_identity::KernelIdentity;
 use crate::commands::{Category, Spec, Verb, modules};
 use crate::options::Options;
 use crate::output::answer::Answer;
@@ -66,7 +67,8 @@ impl Verb for InfoArgs {
             behind_memory: kdump::behind_memory(dump)
                 .with_context(|| format!("what is behind the memory of {}", dump.path().display()))?,
             notes: dump.notes(),
-            kernel: Found::new(image.map(|image| kernel_record(image, &header))),
+            kernel: Found::new(image.map(|image| kernel_record(session, image, &header))),
+            identity: KernelIdentity::of(session),
             symbols: Found::new(symbols),
         };
         Answer::new(text(&record, &header), &record)
@@ -95,6 +97,8 @@ pub struct InfoRecord<'a> {
     behind_memory: Option<Trailing>,
     notes: &'a [Note],
     kernel: Found<KernelFound>,
+    /// Which kernel it is; null where nothing says so.
+    identity: Option<KernelIdentity>,
     symbols: Found<SymbolsFound>,
 }
 
@@ -221,12 +225,15 @@ fn shorten(member: &mut Value) {
     }
 }
 
-fn kernel_record(image: &KernelImage, header: &Header) -> KernelFound {
+fn kernel_record(session: &Session, image: &KernelImage, header: &Header) -> KernelFound {
     KernelFound {
         base: hex(header, image.base.into()),
         size_of_image: image.size_of_image,
         timestamp: image.timestamp,
-        pdb: System::wanted(image).as_ref().map(Identity::to_string),
+        pdb: session
+            .asked()
+            .filter(|asked| asked.learned == Learned::DebugRecord)
+            .map(|asked| asked.identity.to_string()),
     }
 }
 
@@ -311,7 +318,7 @@ fn text(record: &InfoRecord<'_>, header: &Header) -> Text {
     {
         rows.text("Kernel base", base.to_string());
     }
-    kernel_rows(&mut rows, &record.kernel);
+    kernel_rows(&mut rows, &record.kernel, record.identity.as_ref());
     symbol_rows(&mut rows, &record.symbols);
     rows.finish()
 }
@@ -520,7 +527,7 @@ fn pages(coverage: Coverage) -> String {
     format!("{present} of {claimed} are in the file ({share:.1} %), {missing} are cut off")
 }
 
-fn kernel_rows(rows: &mut Rows, kernel: &Found<KernelFound>) {
+fn kernel_rows(rows: &mut Rows, kernel: &Found<KernelFound>, identity: Option<&KernelIdentity>) {
     match kernel {
         Found::Found(kernel) => {
             rows.text("Kernel base", &kernel.base);
@@ -532,10 +539,16 @@ fn kernel_rows(rows: &mut Rows, kernel: &Found<KernelFound>) {
                     kernel.timestamp
                 ),
             );
-            let identity = kernel.pdb.as_deref().unwrap_or("no debug record in the dump");
-            rows.text("Kernel symbols", escape::text(identity));
         }
         Found::Missing(why) => paragraph(rows, "Kernel", why),
+    }
+    let pdb = identity.map(|identity| identity.pdb.as_str());
+    if pdb.is_some() || matches!(kernel, Found::Found(_)) {
+        let pdb = pdb.unwrap_or("no debug record in the dump");
+        rows.text("Kernel symbols", escape::text(pdb));
+    }
+    if let Some(identity) = identity {
+        identity.rows(rows);
     }
 }
 

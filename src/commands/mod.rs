@@ -12,6 +12,7 @@ pub mod graph;
 pub mod handles;
 pub mod hang;
 pub mod info;
+pub mod kernel_identity;
 pub mod message;
 pub mod modules;
 pub mod object;

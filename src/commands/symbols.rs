@@ -1,7 +1,6 @@
 //! `symbols`: which symbols the kernel asks for, where they were looked for, which are in use, and how to get
 //! the right ones.
 
-use alpc::System;
 use alpc::locate::choice::Choice;
 use alpc::system::Chosen;
 use alpc::system::own::{self, TypesFrom};
@@ -11,6 +10,7 @@ use ntlayout::Identity;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::commands::kernel_identity::KernelIdentity;
 use crate::commands::{Category, Spec, Verb};
 use crate::options::Options;
 use crate::output::answer::Answer;
@@ -46,22 +46,24 @@ impl SymbolsArgs {
 
 impl Verb for SymbolsArgs {
     fn run(&self, _: &Options, session: &Session) -> anyhow::Result<Answer> {
-        let image = session.image().ok();
-        let wanted = image.and_then(System::wanted);
+        let asked = session.asked();
+        let wanted = asked.map(|asked| &asked.identity);
         let chosen = session.choose()?;
         let in_use = chosen.serves().then(|| in_use(session)).transpose()?;
         let record = SymbolSearch {
-            wanted: wanted.as_ref().map(|wanted| WantedSymbols {
+            wanted: wanted.map(|wanted| WantedSymbols {
                 name: wanted.pdb_name.clone(),
                 guid: wanted.guid.to_string(),
                 age: wanted.age,
-                timestamp: image.as_ref().map(|image| image.timestamp),
-                size_of_image: image.as_ref().map(|image| image.size_of_image),
+                timestamp: asked
+                    .and_then(|asked| asked.stamp)
+                    .map(|(timestamp, _)| timestamp),
+                size_of_image: asked.and_then(|asked| asked.stamp).map(|(_, size)| size),
             }),
+            identity: KernelIdentity::of(session),
             looked_at: looked_at(session, chosen),
             in_use,
             get: wanted
-                .as_ref()
                 .filter(|_| !chosen.is_complete())
                 .and_then(|wanted| get(session, wanted)),
         };
@@ -82,6 +84,8 @@ const SERVER: &str = "https://msdl.microsoft.com/download/symbols";
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct SymbolSearch {
     wanted: Option<WantedSymbols>,
+    /// Which kernel it is, and where that was learned; null where nothing says so.
+    identity: Option<KernelIdentity>,
     looked_at: Vec<LookedAt>,
     in_use: Option<SymbolsInUse>,
     /// How to get the kernel's own symbols; not told when they are in use.
@@ -185,6 +189,9 @@ fn text(record: &SymbolSearch) -> Text {
             if let Some((timestamp, size)) = wanted.timestamp.zip(wanted.size_of_image) {
                 rows.text("Image time stamp", text!("{timestamp:08x}"));
                 rows.text("Image size", text!("{size:x} bytes"));
+            }
+            if let Some(identity) = &record.identity {
+                identity.rows(&mut rows);
             }
         }
         None => rows.text("Name", "not known: the kernel's debug record is not in the dump"),

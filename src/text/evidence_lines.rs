@@ -41,6 +41,12 @@ pub fn choice(rows: &mut Rows, choice: &Choice) {
     if choice.explained_by.len() > 1 {
         rows.text("Equally good", choice.explained_by.join(", "));
     }
+    if choice.composed {
+        rows.text(
+            "Composed",
+            "no layout has this size of processes or threads: what was not checked may have moved",
+        );
+    }
     if !choice.disputed.is_empty() {
         rows.text("Undecided", choice.disputed.join(", "));
     }
@@ -55,8 +61,16 @@ pub fn in_short(choice: &Choice) -> String {
         several => format!(", {several} members undecided"),
     };
     format!(
-        "{} of {} checks passed, {} contradicted; {left_out} of {} layouts left out{undecided}",
-        choice.passed, choice.checked, choice.contradicted, choice.tried
+        "{} of {} checks passed, {} contradicted; {left_out} of {} layouts left out{undecided}{}",
+        choice.passed,
+        choice.checked,
+        choice.contradicted,
+        choice.tried,
+        if choice.composed {
+            "; composed, for a size of processes or threads is in none"
+        } else {
+            ""
+        },
     )
 }
 

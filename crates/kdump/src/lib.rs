@@ -56,7 +56,7 @@ pub use dump::triage::{Triage, TriageModule};
 pub use dump::{Dump, OpenOptions, file_kind};
 pub use file::identify::{FileClass, FileKind};
 pub use kernel::image::{BaseSource, ImageError, KernelImage, Rsds, image_at};
-pub use kernel::{BaseAttempt, BaseError, KernelImageError, debugger_data, kernel_image};
+pub use kernel::{BaseAttempt, BaseError, KernelImageError, debugger_data, kernel_image, kernel_stamp};
 pub use memory::cursor::{Cursor, Partial};
 pub use memory::error::{FrameError, FrameUse, NotPresentKind, PhysicalError, ReadError, TranslateError};
 pub use memory::page::{FileOffset, MAX_BYTES, PageRun};

@@ -7,14 +7,16 @@
 //! globals <name>...                         what the rows of RVAs below tell
 //! type <name> <spelling>...                 what the layouts of this type tell
 //! layout <bytes> <place>...                 one layout; the type's are numbered from 0
-//! kernel <pointer bytes> <version> [<pdb> <GUID> <age>]
-//! types <layout|->...                       one for each type above; - where the kernel has none
+//! kernel <pointer bytes>[:la57|:arm64] <version>[..<version>] [derived | <pdb> <GUID> <age>]
+//! types <layout|-|?>...                     one for each type above; - where the kernel has none
 //! rvas <rva|->...                           one for each global above; the line may be missing
 //! ```
 //!
 //! A place is `offset:size`, of a bit field `offset:size:position:length`, or `-` where the layout has no such
-//! field. A field that the `type` line does not name is not told, which is another thing than not there.
-//! Lines that begin with `#` are comments.
+//! field. A field that the `type` line does not name is not told, which is another thing than not there; so is one that has
+//! `?` instead of a place, and a type that has it instead of a number.
+//! A kernel that is `derived` has no PDB that was read: its layout follows from those of others, as the program's table of
+//! layouts says, and serves all versions from the first to the second. Lines that begin with `#` are comments.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -24,7 +26,9 @@ use crate::error::SymbolError;
 use crate::identity::{Guid, Identity};
 use crate::layout::{BitField, Certainty, Field, Layout, Missing};
 use crate::origin::Origin;
+use crate::processor::Processor;
 use crate::table::{SymbolTable, TypeInfo, TypeName};
+use crate::version::Version;
 
 /// How the first line of every table begins, of whatever version.
 pub(crate) const FORMAT: &str = "ntlayout ";
@@ -50,9 +54,12 @@ struct TypeLines<'t> {
 /// One kernel of a text of layouts.
 #[derive(Debug)]
 pub(crate) struct KernelLines<'t> {
-    pub(crate) pointer_size: u8,
-    /// Four numbers with dots between them, as the image's resources have them.
+    pub(crate) processor: Processor,
+    /// Four numbers with dots between them, as the image's resources have them; of a derived one the last that it serves
+    /// behind two dots.
     pub(crate) version: &'t str,
+    /// Whether it follows from the layouts of others.
+    pub(crate) is_derived: bool,
     pub(crate) identity: Option<Identity>,
     /// The numbers of its types' layouts.
     pub(crate) types: &'t str,
@@ -60,6 +67,15 @@ pub(crate) struct KernelLines<'t> {
 }
 
 impl<'t> KernelLines<'t> {
+    /// The first version that it serves, and the last.
+    pub(crate) fn versions(&self) -> Option<(Version, Version)> {
+        let (first, last) = self
+            .version
+            .split_once("..")
+            .unwrap_or((self.version, self.version));
+        Some((first.parse().ok()?, last.parse().ok()?))
+    }
+
     /// Its types alone.
     pub(crate) fn without_image(&self) -> KernelLines<'t> {
         KernelLines {
@@ -129,6 +145,7 @@ impl<'t> Layouts<'t> {
         for lines in &self.types {
             let word = chosen.next()?;
             let layout = match word {
+                "?" => continue,
                 "-" => None,
                 number => Some(lines.layout(number.parse().ok()?)?),
             };
@@ -144,7 +161,7 @@ impl<'t> Layouts<'t> {
         Some(Flat {
             origin,
             identity: kernel.identity.clone(),
-            pointer_size: kernel.pointer_size,
+            pointer_size: kernel.processor.pointer_size(),
             types,
             globals,
         })
@@ -157,7 +174,12 @@ impl TypeLines<'_> {
         let size = u32::from_str_radix(words.next()?, 16).ok()?;
         let mut fields = HashMap::new();
         for spelling in self.spellings.split_whitespace() {
-            fields.insert(spelling.to_owned(), parse_place(words.next()?)?);
+            match words.next()? {
+                "?" => {}
+                word => {
+                    fields.insert(spelling.to_owned(), parse_place(word)?);
+                }
+            }
         }
         words.next().is_none().then_some(FlatType { size, fields })
     }
@@ -165,10 +187,15 @@ impl TypeLines<'_> {
 
 fn parse_kernel(line: &str) -> Option<KernelLines<'_>> {
     let mut words = line.split_whitespace();
-    let pointer_size = words.next()?.parse().ok().filter(|size| matches!(size, 4 | 8))?;
+    let processor = Processor::parse(words.next()?)?;
     let version = words.next()?;
+    let mut is_derived = false;
     let identity = match words.next() {
         None => None,
+        Some("derived") => {
+            is_derived = true;
+            None
+        }
         Some(name) => Some(Identity {
             pdb_name: name.to_owned(),
             guid: words.next()?.parse().ok()?,
@@ -176,8 +203,9 @@ fn parse_kernel(line: &str) -> Option<KernelLines<'_>> {
         }),
     };
     Some(KernelLines {
-        pointer_size,
+        processor,
         version,
+        is_derived,
         identity,
         types: "",
         rvas: None,

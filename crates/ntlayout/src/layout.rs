@@ -104,6 +104,9 @@ pub enum Certainty {
     /// The image names these symbols by GUID and age.
     #[default]
     Exact,
+    /// The image's own name for them cannot be read; its time stamp and size are those of the published kernel whose symbols
+    /// these are.
+    Stamp,
     /// The image does not say, and its addresses are where these symbols have them.
     Addresses,
     /// The image's own symbols are not known; of all that are, these explain what its memory holds.
@@ -114,6 +117,7 @@ impl fmt::Display for Certainty {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Exact => "exact",
+            Self::Stamp => "identified by time stamp and size",
             Self::Addresses => "identified by addresses",
             Self::Invariants => "chosen by invariants",
         })
@@ -180,7 +184,8 @@ impl Layout {
 
     /// What all of several layouts of one contract say alike; of none or of different contracts, nothing. It
     /// has the origin of the first, which of built-in ones tells how many others there are, and an identity if it
-    /// is that of all. What they place differently has no place in it.
+    /// is that of all. What they place differently has no place in it; what some of them
+    /// do not tell is as the others say.
     #[must_use]
     pub fn agreement(layouts: &[Self]) -> Option<Self> {
         let (first, others) = layouts.split_first()?;
@@ -192,23 +197,34 @@ impl Layout {
             if !alike {
                 return None;
             }
-            for (index, (mine, theirs)) in first.fields.iter().zip(&other.fields).enumerate() {
-                let same = match (mine, theirs) {
+            for (index, theirs) in other.fields.iter().enumerate() {
+                // Who says nothing of a member disputes nothing.
+                if other.is_untold(index) {
+                    continue;
+                }
+                let Some(kept) = common.fields.get_mut(index) else {
+                    continue;
+                };
+                if common.untold.contains(&index) {
+                    common.untold.retain(|untold| *untold != index);
+                    *kept = *theirs;
+                    continue;
+                }
+                let same = match (&*kept, theirs) {
                     (Some(mine), Some(theirs)) => mine.begins_as(*theirs),
                     (mine, theirs) => mine == theirs,
                 };
                 if !same && !common.disputed.contains(&index) {
                     common.disputed.push(index);
                 }
-                let kept = common.fields.get_mut(index).and_then(Option::as_mut);
                 if let (Some(kept), Some(theirs)) = (kept, theirs) {
                     kept.size = kept.size.min(theirs.size);
                 }
             }
+            common.missing.retain(|missing| other.missing.contains(missing));
             common.identity = common
                 .identity
                 .filter(|mine| Some(mine) == other.identity.as_ref());
-            common.untold.extend(&other.untold);
             for (index, (mine, theirs)) in first.type_sizes.iter().zip(&other.type_sizes).enumerate() {
                 if mine != theirs && !common.disputed_sizes.contains(&index) {
                     common.disputed_sizes.push(index);

@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
+use alpc::Kernel;
 use alpc::image::build_lab::build_lab;
 use alpc::image::json;
 use alpc::report::triage::{self, RootBlocker, Summary, TroubleCount};
 use alpc::wait::hang::Hang;
-use alpc::{Kernel, System};
 use kdump::{Dump, FileTime, Header, Machine, TimeSpan};
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::commands::kernel_identity::KernelIdentity;
 use crate::failure::{Failure, Status};
 use crate::options::Options;
 use crate::output::document::{DumpRef, Line, SymbolSource, VERSION};
@@ -63,6 +64,8 @@ pub struct Record {
     build_lab: Option<String>,
     /// Which PDB the kernel was linked with: name, GUID and age, as in a symbol store.
     kernel_pdb: Option<String>,
+    /// Which kernel it is: version, keys of symbol servers, and where that was learned.
+    kernel: Option<KernelIdentity>,
     /// The bug check.
     bug_check: Option<StopCode>,
     /// When the system stopped.
@@ -183,6 +186,7 @@ impl Record {
             release: None,
             build_lab: None,
             kernel_pdb: None,
+            kernel: None,
             bug_check: None,
             crash_time: None,
             up_time: None,
@@ -244,11 +248,8 @@ impl Record {
     pub fn of_session(session: &Session, dump: &DumpRef) -> Self {
         let mut record = Self::of(dump);
         record.add_dump(session.dump());
-        record.kernel_pdb = session
-            .image()
-            .ok()
-            .and_then(System::wanted)
-            .map(|wanted| wanted.to_string());
+        record.kernel = KernelIdentity::of(session);
+        record.kernel_pdb = record.kernel.as_ref().map(|kernel| kernel.pdb.clone());
         match session.kernel() {
             Ok(kernel) => record.add_system(&kernel, session),
             Err(error) => {

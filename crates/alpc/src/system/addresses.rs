@@ -2,7 +2,7 @@
 //! that it is.
 
 use kdump::Dump;
-use ntlayout::{Place, Table, built_in_where};
+use ntlayout::{Place, Processor, Table, built_in_where};
 
 /// A variable and where the dump's header or its debugger data block says that it is.
 type Told = (&'static str, u64);
@@ -16,7 +16,12 @@ pub struct Candidate {
 }
 
 /// All symbols that fit: of the files that a user named, else of those that come with the program.
-pub fn by_addresses(dump: &Dump, places: &[Place], base: Option<u64>) -> Vec<Candidate> {
+pub fn by_addresses(
+    dump: &Dump,
+    processor: Processor,
+    places: &[Place],
+    base: Option<u64>,
+) -> Vec<Candidate> {
     let told = told(dump);
     let fit = |rva: &dyn Fn(&str) -> Option<u32>| {
         base_by(rva, &told).filter(|&found| base.is_none_or(|base| base == found))
@@ -32,7 +37,7 @@ pub fn by_addresses(dump: &Dump, places: &[Place], base: Option<u64>) -> Vec<Can
     let mut named = named.filter_map(candidate);
     match named.next() {
         Some(named) => vec![named],
-        None => built_in_where(|rvas| fit(&|name| rvas.get(name).copied()).is_some())
+        None => built_in_where(processor, |rvas| fit(&|name| rvas.get(name).copied()).is_some())
             .into_iter()
             .filter_map(candidate)
             .collect(),

@@ -1,6 +1,7 @@
 //! One opened dump and the symbols of its kernel: where a program begins.
 
 pub mod addresses;
+mod asked;
 mod error;
 pub mod names;
 pub mod own;
@@ -10,11 +11,12 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use crate::port::contract::CONTRACT;
-use kdump::{Dump, Gva, KernelImage, KernelImageError};
+use kdump::{Dump, Gva, KernelImage, KernelImageError, Machine};
 use ntkernel::Kernel;
 use ntkernel::image::contract;
-use ntlayout::{Certainty, Found, Guid, Identity, Layout, Place, SymbolTable, Table};
+use ntlayout::{Certainty, Found, Layout, Origin, Place, Processor, SymbolTable, Table};
 
+pub use self::asked::{Asked, Learned};
 pub use self::error::SystemError;
 use self::own::OwnSymbols;
 pub use self::symbols::{Chosen, Symbols};
@@ -41,6 +43,8 @@ pub struct System {
     exact_only: bool,
     /// Where the kernel's image is; or that it was looked for in vain, which takes the longest.
     image: OnceLock<Result<KernelImage, KernelImageError>>,
+    /// Which kernel it is.
+    asked: OnceLock<Option<Asked>>,
     /// What the search for symbols came to, once it was asked for: some take longer to read than the dump.
     chosen: OnceLock<Result<Chosen, SystemError>>,
     /// Where the kernel begins and how it is laid out: looked for once, for all walks.
@@ -79,6 +83,7 @@ impl System {
             exact_only: symbols.exact_only,
             dump,
             image: OnceLock::new(),
+            asked: OnceLock::new(),
             own: OnceLock::new(),
             modules: names::Modules::default(),
             chosen: OnceLock::new(),
@@ -110,15 +115,12 @@ impl System {
         self.searches.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     }
 
-    /// Which symbols a kernel's image asks for.
-    #[must_use]
-    pub fn wanted(image: &KernelImage) -> Option<Identity> {
-        let rsds = image.codeview.as_ref()?;
-        Some(Identity {
-            pdb_name: rsds.pdb_name.clone(),
-            guid: Guid(rsds.guid),
-            age: rsds.age,
-        })
+    /// Which kernel it is, as far as the dump says so.
+    pub fn asked(&self) -> Option<&Asked> {
+        let asked = self
+            .asked
+            .get_or_init(|| Asked::of(&self.dump, self.image().ok()));
+        asked.as_ref()
     }
 
     /// Looks for the kernel's symbols: its PDB or another table of the same identity in all places, then among
@@ -139,8 +141,14 @@ impl System {
     fn search(&self) -> Result<Chosen, SystemError> {
         let image = self.image().ok();
         let base = image.map(|image| image.base);
-        let Some(wanted) = image.and_then(Self::wanted) else {
+        let Some(asked) = self.asked() else {
             return self.choose_by_addresses();
+        };
+        let wanted = asked.identity.clone();
+        let base = base.or_else(|| self.image().err().and_then(KernelImageError::base));
+        let certainty = match asked.learned {
+            Learned::DebugRecord => Certainty::Exact,
+            Learned::ImageHeader | Learned::ModuleList => Certainty::Stamp,
         };
         let mut own = OwnSymbols::default();
         let found = ntlayout::find_enough(&wanted, &self.places, &mut |table| own.take(table));
@@ -152,6 +160,7 @@ impl System {
                     own: own.layout(),
                     base,
                     looked,
+                    certainty,
                     ..Chosen::none()
                 }));
             }
@@ -161,6 +170,7 @@ impl System {
             tables: ntlayout::built_in(&wanted).into_iter().collect(),
             base,
             missed: Some(Arc::new(missed)),
+            certainty,
             ..Chosen::none()
         };
         Ok(if chosen.serves() {
@@ -173,7 +183,7 @@ impl System {
     fn choose_by_addresses(&self) -> Result<Chosen, SystemError> {
         let image = self.image();
         let base = image.ok().map(|image| u64::from(image.base));
-        let candidates = addresses::by_addresses(&self.dump, &self.places, base);
+        let candidates = addresses::by_addresses(&self.dump, self.processor(), &self.places, base);
         let first = candidates.first().map(|candidate| candidate.base);
         // Symbols that put the image elsewhere contradict the first; none of them is proven then.
         let agree = candidates.iter().all(|candidate| Some(candidate.base) == first);
@@ -229,8 +239,8 @@ impl System {
         let lacking = contract::stripped(&CONTRACT, &own);
         if contract::are_required(&CONTRACT, &lacking) && !self.exact_only {
             let base = chosen.base.unwrap_or_default();
-            let candidates = own::candidates(&own, self.pointer_size());
-            match choice::choose(&self.dump, base, &candidates) {
+            let candidates = own::candidates(&own, self.processor());
+            match choice::choose(&self.dump, base, &candidates, &self.preferred()) {
                 Ok((layout, choice)) => {
                     chosen.explained = Some((own::untold(layout), choice));
                     chosen.certainty = Certainty::Invariants;
@@ -242,11 +252,26 @@ impl System {
         chosen
     }
 
-    fn pointer_size(&self) -> u8 {
-        match self.dump.kernel_space().pointer_width() {
-            4 => 4,
-            _ => 8,
+    /// For which processor the kernel is: what the dump's page tables are made for.
+    fn processor(&self) -> Processor {
+        let is_wide = || {
+            let named = self.asked().and_then(|asked| asked.processor);
+            self.dump.kernel_space().address_bits() > 48 || named == Some(Processor::La57)
+        };
+        match self.dump.header().machine {
+            Machine::Arm64 => Processor::Arm64,
+            _ if self.dump.kernel_space().pointer_width() == 4 => Processor::X86,
+            _ if is_wide() => Processor::La57,
+            _ => Processor::X64,
         }
+    }
+
+    /// Of the built-in layouts those that the kernel's version can have, where it is known.
+    fn preferred(&self) -> Vec<Origin> {
+        let version = self.asked().and_then(|asked| asked.version);
+        version.map_or_else(Vec::new, |version| {
+            ntlayout::bracketing(self.processor(), version)
+        })
     }
 
     /// Chooses among the layouts that come with the crate, unless only the kernel's own will do. Where nothing
@@ -266,9 +291,9 @@ impl System {
     }
 
     fn explain(&self, base: Gva) -> Result<(Layout, Choice), Unexplained> {
-        let tables = ntlayout::distinct_built_in(self.pointer_size()).into_iter();
+        let tables = ntlayout::distinct_built_in(self.processor()).into_iter();
         let layouts: Vec<Layout> = tables.filter_map(|table| table.resolve(&CONTRACT).ok()).collect();
-        choice::choose(&self.dump, base, &layouts)
+        choice::choose(&self.dump, base, &layouts, &self.preferred())
     }
 
     /// The kernel's whole symbol table.
@@ -299,9 +324,9 @@ impl System {
             return Ok(vec![first]);
         }
         let own = self.own.get_or_init(|| {
-            let found = self.image().ok().and_then(Self::wanted);
+            let wanted = self.asked().map(|asked| &asked.identity);
             let found =
-                found.and_then(|wanted| ntlayout::find_enough(&wanted, &self.places, &mut |_| false).ok());
+                wanted.and_then(|wanted| ntlayout::find_enough(wanted, &self.places, &mut |_| false).ok());
             found.map_or_else(Vec::new, |Found { table, more, .. }| {
                 std::iter::once(table).chain(more).collect()
             })

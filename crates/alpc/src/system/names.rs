@@ -34,7 +34,7 @@ pub struct Modules {
 impl System {
     /// The table of exactly the kernel in the dump, if that is in use: another build's would name other functions.
     fn own_table(&self) -> Option<&dyn SymbolTable> {
-        let wanted = Self::wanted(self.image().ok()?)?;
+        let wanted = &self.asked()?.identity;
         let table = self.table().ok()?;
         table.belongs_to(wanted.guid, wanted.age).then_some(table)
     }

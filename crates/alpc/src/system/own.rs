@@ -4,7 +4,7 @@
 use crate::port::contract::CONTRACT;
 use ntkernel::Kernel;
 use ntkernel::image::contract;
-use ntlayout::{Certainty, Layout, Table, built_in};
+use ntlayout::{Certainty, Layout, Processor, Table, built_in};
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
 #[cfg(feature = "serde")]
@@ -55,8 +55,8 @@ fn is_incomplete(layout: &Layout) -> bool {
 
 /// What may fill the layout further: those of the layouts that come with the program that have all it tells at the same
 /// places, if there are any.
-pub fn candidates(own: &Layout, pointer_size: u8) -> Vec<Layout> {
-    let tables = ntlayout::distinct_built_in(pointer_size).into_iter();
+pub fn candidates(own: &Layout, processor: Processor) -> Vec<Layout> {
+    let tables = ntlayout::distinct_built_in(processor).into_iter();
     let layouts: Vec<Layout> = tables.filter_map(|table| table.resolve(&CONTRACT).ok()).collect();
     let fit: Vec<&Layout> = layouts.iter().filter(|layout| own.fits(layout)).collect();
     let tried = if fit.is_empty() {

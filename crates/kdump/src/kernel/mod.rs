@@ -174,6 +174,29 @@ fn base_by_module(dump: &Dump, cursor: &Cursor<'_>) -> Result<Gva, BaseError> {
     cursor.pointer(dll_base).map_err(BaseError::ModuleList)
 }
 
+/// TimeDateStamp and SizeOfImage of the kernel as the list of loaded modules has them: of a triage dump that in its file,
+/// else that of the kernel itself. None where that cannot be read, and of 32-bit systems, where no source says at what place
+/// they stand.
+///
+/// Source: `_KLDR_DATA_TABLE_ENTRY` has SizeOfImage at +40 and TimeDateStamp at +80, as in a real dump that holds the
+/// kernel's own header as well.
+#[must_use]
+pub fn kernel_stamp(dump: &Dump) -> Option<(u32, u32)> {
+    const SIZE_OF_IMAGE: u64 = 0x40;
+    const TIME_DATE_STAMP: u64 = 0x80;
+    if let Some(triage) = dump.triage() {
+        let kernel = triage.modules().first()?;
+        return Some((kernel.timestamp, kernel.size)).filter(|(_, size)| *size != 0);
+    }
+    let cursor = dump.kernel_space().cursor();
+    if cursor.space().pointer_width() != 8 {
+        return None;
+    }
+    let first = cursor.pointer(dump.header().ps_loaded_module_list?).ok()?;
+    let word = |by: u64| cursor.u32(Gva::new(first.u64().wrapping_add(by))).ok();
+    Some((word(TIME_DATE_STAMP)?, word(SIZE_OF_IMAGE)?))
+}
+
 fn scan(dump: &Dump, cursor: &Cursor<'_>) -> Result<KernelImage, BaseError> {
     let list = dump.header().ps_loaded_module_list;
     let list = list.ok_or(BaseError::NoModuleList)?;

@@ -16,8 +16,12 @@ pub(super) fn add(kernels: &mut Vec<Kernel>) {
     };
     let la57 = five_levels(of(kernels, "win11-22h2-x64"));
     let arm64 = arm64(of(kernels, "win11-21h2-x64"));
+    let grown = grown(of(kernels, "win11-22h2-x64"));
+    let shifted = shifted(of(kernels, "win11-22h2-x64"));
     kernels.push(la57);
     kernels.push(arm64);
+    kernels.push(grown);
+    kernels.push(shifted);
 }
 
 /// The x64 kernel for processors with five levels of page tables, `ntkrla57.exe`: the same members, but pointers of
@@ -39,39 +43,95 @@ fn five_levels(mut kernel: Kernel) -> Kernel {
 }
 
 /// An ARM64 kernel, composed: no complete layout of one is published. ALPC types are those of x64, as far as known
-/// the same. Of the process and the thread a real dump of build 22000 tells some places, and the others are moved
-/// along: EPROCESS has c80 bytes, UniqueProcessId at 3f8, Peb at 508 and ImageFileName at 560, all 48 before those
-/// of x64, as if its KPROCESS ended earlier; KTHREAD has State at 17c, 8 before.
+/// the same. Of processes and threads a header of build 21292 tells many places, in a table of layouts that others made
+/// (`types-more.json`, arm64/22000): between them everything is moved along.
 fn arm64(mut kernel: Kernel) -> Kernel {
     const GONE: u64 = 0x48;
     rename(&mut kernel, "win11-21h2-arm64", Machine::Arm64);
     let pcb = kernel.size("_KPROCESS") - GONE;
     change(&mut kernel, "_KPROCESS", |process| {
         process.size = pcb;
-        process.fields.retain(|field| field.offset + field.bytes <= pcb);
+        // An ASID comes behind the page tables.
+        let asid = offset(process, "ThreadListHead");
+        process
+            .fields
+            .retain(|field| field.offset + field.bytes + 8 <= pcb);
+        move_by(process, asid, 8);
     });
     change(&mut kernel, "_EPROCESS", |process| {
+        let far = offset(process, "AlpcContext");
         process.size = 0xc80;
         for field in &mut process.fields {
             match field.path.as_str() {
                 "Pcb" => field.bytes = pcb,
+                _ if field.offset >= far => field.offset += 0xc0,
                 _ => field.offset -= GONE,
             }
         }
     });
+    let mut control = 0;
     change(&mut kernel, "_KTHREAD", |thread| {
-        let gone = offset(thread, "RelativeTimerBias");
+        let gone = offset(thread, "StateSaveArea");
         thread.fields.retain(|field| field.offset != gone);
-        let behind: Vec<&mut Field> = thread
-            .fields
-            .iter_mut()
-            .filter(|field| field.offset > gone)
-            .collect();
-        for field in behind {
-            field.offset -= 8;
-        }
+        // The switch frame lies in the thread, and VfpState behind it.
+        let next_processor = offset(thread, "NextProcessor");
+        move_by(thread, next_processor, 0x28);
+        let behind = thread.fields.iter_mut().filter(|field| field.offset > gone);
+        behind.for_each(|field| field.offset -= 8);
+        thread.fields.push(Field {
+            path: "SwitchFrame".to_owned(),
+            ty: "_KSWITCH_FRAME".to_owned(),
+            offset: 0x210,
+            bytes: 0x20,
+            bit: None,
+        });
+        thread.size += 0x20;
+        control = thread.size;
+    });
+    change(&mut kernel, "_ETHREAD", |thread| {
+        thread.size += 0x20;
+        move_by(thread, 1, 0x20);
+        let tcb = thread.fields.iter_mut().find(|field| field.path == "Tcb");
+        tcb.expect("a member of the extract").bytes = control;
     });
     kernel
+}
+
+/// A kernel of one more update: its threads and processes have grown at their ends, as updates made them grow before.
+fn grown(mut kernel: Kernel) -> Kernel {
+    rename(&mut kernel, "win11-grown-x64", Machine::X64);
+    change(&mut kernel, "_ETHREAD", |thread| thread.size += 0x48);
+    change(&mut kernel, "_EPROCESS", |process| process.size += 0x80);
+    kernel
+}
+
+/// A kernel whose threads and processes have something new in the middle.
+fn shifted(mut kernel: Kernel) -> Kernel {
+    rename(&mut kernel, "win11-shifted-x64", Machine::X64);
+    change(&mut kernel, "_KTHREAD", |thread| {
+        let state = offset(thread, "State");
+        move_by(thread, state, 0x10);
+        thread.size += 0x10;
+    });
+    let control = kernel.size("_KTHREAD");
+    change(&mut kernel, "_ETHREAD", |thread| {
+        thread.size += 0x10;
+        move_by(thread, 1, 0x10);
+        let tcb = thread.fields.iter_mut().find(|field| field.path == "Tcb");
+        tcb.expect("a member of the extract").bytes = control;
+    });
+    change(&mut kernel, "_EPROCESS", |process| {
+        let id = offset(process, "UniqueProcessId");
+        move_by(process, id, 0x18);
+        process.size += 0x18;
+    });
+    kernel
+}
+
+/// Moves what is at an offset or behind it.
+fn move_by(of: &mut Type, from: u64, by: u64) {
+    let behind = of.fields.iter_mut().filter(|field| field.offset >= from);
+    behind.for_each(|field| field.offset += by);
 }
 
 /// Another kernel than the one that it was derived from: what is derived has no PDB anywhere.
@@ -101,11 +161,26 @@ mod tests {
     fn what_is_known_of_arm64_is_where_it_is() {
         let kernel = Kernel::named("win11-21h2-arm64");
         assert_eq!(kernel.size("_EPROCESS"), 0xc80);
+        assert_eq!(kernel.size("_ETHREAD"), 0x910);
+        assert_eq!(kernel.size("_KTHREAD"), 0x4a0);
+        assert_eq!(kernel.size("_KPROCESS"), 0x3f0);
         for (of, path, offset) in [
             ("_EPROCESS", "UniqueProcessId", 0x3f8),
             ("_EPROCESS", "ImageFileName", 0x560),
             ("_EPROCESS", "Peb", 0x508),
+            ("_EPROCESS", "AlpcContext", 0x8c0),
+            ("_KPROCESS", "DirectoryTableBase", 0x28),
+            ("_KPROCESS", "ThreadListHead", 0x38),
             ("_KTHREAD", "State", 0x17c),
+            ("_KTHREAD", "SwitchFrame", 0x210),
+            ("_KTHREAD", "NextProcessor", 0x238),
+            ("_KTHREAD", "Process", 0x240),
+            ("_KTHREAD", "WaitReason", 0x2a3),
+            ("_KTHREAD", "ThreadListEntry", 0x318),
+            ("_ETHREAD", "Cid", 0x4e8),
+            ("_ETHREAD", "IrpList", 0x520),
+            ("_ETHREAD", "ThreadListEntry", 0x558),
+            ("_ETHREAD", "AlpcMessageId", 0x598),
         ] {
             assert_eq!(kernel.offset(of, path), offset, "{of}.{path}");
         }

@@ -97,9 +97,9 @@ impl World {
         at
     }
 
-    /// `_ETHREAD.IrpList` of all threads, where the kernel describes requests.
+    /// `_ETHREAD.IrpList` of all threads: empty where the kernel's layout does not describe requests.
     pub(super) fn compile_requests(&mut self) {
-        if !self.kernel.has_type(IRP) {
+        if !self.has("_ETHREAD", "IrpList") {
             return;
         }
         let threads: Vec<Va> = self.truth.threads.iter().map(|thread| thread.address).collect();

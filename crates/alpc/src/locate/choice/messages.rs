@@ -13,6 +13,7 @@ use crate::port::queue::QueueKind;
 use ntkernel::image::contract::{ClientId, Message, Port, PortMessage, Thread};
 use ntkernel::image::kernel::{At, Kernel, Read};
 use ntkernel::image::list;
+use ntkernel::image::value::Unreadable;
 use ntkernel::object::blob::BlobKind;
 use ntkernel::process::thread;
 
@@ -191,6 +192,15 @@ fn known_bits(message: At<'_, '_>) -> Read<Option<bool>> {
         Message::CommunicationInfoReference,
     ];
     let kernel = message.kernel();
+    let is_unknown = |bit: &Message| {
+        matches!(
+            kernel.field(*bit),
+            Err(Unreadable::NotTold { .. } | Unreadable::Disputed { .. })
+        )
+    };
+    if bits.iter().any(is_unknown) {
+        return Ok(None);
+    }
     let ends = bits.into_iter().filter_map(|bit| {
         let bits = kernel.field(bit).ok()?.bits?;
         Some(u32::from(bits.position).saturating_add(bits.length.into()))

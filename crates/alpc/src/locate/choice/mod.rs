@@ -87,6 +87,10 @@ pub struct Choice {
     pub excluded: Vec<Excluded>,
     /// Members that those which explain the dump have at different places: they cannot be read.
     pub disputed: Vec<String>,
+    /// Set where processes or threads have another size than in any layout, so that no layout is this kernel's: what those
+    /// agree on that explain the dump otherwise is used, and what was not checked of it may have moved.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "std::ops::Not::not"))]
+    pub composed: bool,
 }
 
 /// Why no layout was chosen.
@@ -118,11 +122,36 @@ pub enum Unexplained {
     },
 }
 
-/// Chooses the layout that explains the dump: what those have in common that explain it equally.
+/// Chooses the layout that explains the dump: what those have in common that explain it equally. Where some of these are
+/// `preferred`, since the kernel's version is known, they decide.
 ///
 /// # Errors
 /// Nothing explains it, or there is too little to tell.
-pub fn choose(dump: &Dump, base: Gva, layouts: &[Layout]) -> Result<(Layout, Choice), Unexplained> {
+pub fn choose(
+    dump: &Dump,
+    base: Gva,
+    layouts: &[Layout],
+    preferred: &[Origin],
+) -> Result<(Layout, Choice), Unexplained> {
+    match among(dump, base, layouts, preferred, false) {
+        Err(Unexplained::Contradicted {
+            check: Check::DebuggerData,
+            ..
+        }) => {}
+        decided => return decided,
+    }
+    // Where only sizes are unknown, one more update has come: neighbours may explain it.
+    let strict = |_| among(dump, base, layouts, preferred, false);
+    among(dump, base, layouts, preferred, true).or_else(strict)
+}
+
+fn among(
+    dump: &Dump,
+    base: Gva,
+    layouts: &[Layout],
+    preferred: &[Origin],
+    lenient: bool,
+) -> Result<(Layout, Choice), Unexplained> {
     const STAGES: [fn(&mut Examined<'_>); 5] = [
         system::debugger_data,
         system::processes,
@@ -133,12 +162,19 @@ pub fn choose(dump: &Dump, base: Gva, layouts: &[Layout]) -> Result<(Layout, Cho
     let mut left: Vec<Examined<'_>> = layouts
         .iter()
         .enumerate()
-        .map(|(number, layout)| Examined::new(dump, base, number, layout))
+        .map(|(number, layout)| Examined::new(dump, base, number, layout, lenient))
         .collect();
     let mut excluded: Vec<Excluded> = Vec::new();
     for stage in STAGES {
         left.iter_mut().for_each(stage);
         left = leave_out(left, &mut excluded, layouts)?;
+    }
+    let is_preferred = |examined: &Examined<'_>| {
+        let layout = layouts.get(examined.number);
+        layout.is_some_and(|layout| preferred.contains(tried_of(layout)))
+    };
+    if left.iter().any(is_preferred) {
+        left.retain(is_preferred);
     }
     let best = left.first().ok_or(Unexplained::NoLayouts)?;
     if best.tally.total().passed < LEAST {
@@ -149,7 +185,8 @@ pub fn choose(dump: &Dump, base: Gva, layouts: &[Layout]) -> Result<(Layout, Cho
         .filter_map(|examined| layouts.get(examined.number).cloned())
         .collect();
     let layout = Layout::agreement(&explaining).ok_or(Unexplained::NoLayouts)?;
-    let choice = record(best, &explaining, &layout, layouts.len(), excluded);
+    let mut choice = record(best, &explaining, &layout, layouts.len(), excluded);
+    choice.composed = lenient;
     Ok((layout.with_certainty(Certainty::Invariants), choice))
 }
 
@@ -194,6 +231,7 @@ fn record(
             .filter_map(|index| CONTRACT.fields.get(*index))
             .map(|spec| format!("{}.{}", spec.ty, spec.name))
             .collect(),
+        composed: false,
     }
 }
 
@@ -246,6 +284,8 @@ fn contradicted(left: &[Examined<'_>], layouts: &[Layout]) -> Unexplained {
 /// A layout under examination, and what was found by it so far.
 struct Examined<'d> {
     number: usize,
+    /// Whether the sizes of processes and threads do not count.
+    lenient: bool,
     kernel: Kernel<'d>,
     tally: Tally,
     processes: Vec<Gva>,
@@ -256,9 +296,10 @@ struct Examined<'d> {
 }
 
 impl<'d> Examined<'d> {
-    fn new(dump: &'d Dump, base: Gva, number: usize, layout: &Layout) -> Self {
+    fn new(dump: &'d Dump, base: Gva, number: usize, layout: &Layout, lenient: bool) -> Self {
         Self {
             number,
+            lenient,
             kernel: derived::kernel(dump, base, layout.clone()),
             tally: Tally::default(),
             processes: Vec::new(),

@@ -1,0 +1,74 @@
+//! Which kernel a dump is of, as `info`, `symbols` and `triage` have it.
+
+use alpc::system::Learned;
+use ntlayout::Identity;
+#[cfg(feature = "schema")]
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::session::Session;
+use crate::text::escape;
+use crate::text::marked::{Look, text};
+use crate::text::rows::Rows;
+
+/// Which kernel it is.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+pub struct KernelIdentity {
+    /// The symbol server's key of its PDB: name, GUID and age.
+    pub pdb: String,
+    /// The symbol server's key of its image: name, time stamp and size; null where neither the dump nor the table of
+    /// published kernels has these.
+    image: Option<String>,
+    /// The version of its image; null of a kernel that is not in the table.
+    version: Option<String>,
+    /// Where it was learned which kernel it is.
+    learned: Learned,
+    /// What else in the dump names another kernel; not there when nothing does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contradiction: Option<String>,
+}
+
+impl KernelIdentity {
+    /// What the dump says of it; none where it does not.
+    pub fn of(session: &Session) -> Option<Self> {
+        let asked = session.asked()?;
+        let image = |(timestamp, size)| format!("{}/{timestamp:08X}{size:x}", image_name(&asked.identity));
+        Some(Self {
+            pdb: session.redactor().view(&asked.identity.to_string()),
+            image: asked.stamp.map(image),
+            version: asked.version.map(|version| version.to_string()),
+            learned: asked.learned,
+            contradiction: asked.contradiction.clone(),
+        })
+    }
+
+    /// What is not in the dump's own words, in rows.
+    pub fn rows(&self, rows: &mut Rows) {
+        if self.learned != Learned::DebugRecord {
+            rows.text("Identified by", self.learned.words());
+        }
+        if let Some(version) = &self.version {
+            rows.text("Kernel version", version);
+        }
+        if let Some(image) = &self.image {
+            rows.text("Image on servers", image);
+        }
+        if let Some(contradiction) = &self.contradiction {
+            rows.look(
+                Look::Warning,
+                text!("  contradiction: {}", escape::text(contradiction)),
+            );
+        }
+    }
+}
+
+/// What symbol servers file an image as, by its PDB. Systems with several processors have another file of that name.
+fn image_name(identity: &Identity) -> &'static str {
+    match identity.pdb_name.to_ascii_lowercase().as_str() {
+        "ntkrla57.pdb" => "ntkrla57.exe",
+        "ntkrpamp.pdb" => "ntkrpamp.exe",
+        "ntkrnlpa.pdb" => "ntkrnlpa.exe",
+        _ => "ntoskrnl.exe",
+    }
+}
