@@ -169,11 +169,11 @@ fn find(source: &Source) {
         black_box(table.resolve(&CONTRACT).unwrap());
         return;
     }
-    let layouts: Vec<Layout> = ntlayout::distinct_built_in(8)
+    let layouts: Vec<Layout> = ntlayout::distinct_built_in(ntlayout::Processor::X64)
         .iter()
         .map(|table| table.resolve(&CONTRACT).unwrap())
         .collect();
-    black_box(choice::choose(&dump, image.base, &layouts).unwrap());
+    black_box(choice::choose(&dump, image.base, &layouts, &[]).unwrap());
 }
 
 /// The time of one run of the program.

@@ -10,12 +10,12 @@ use alpc::locate::choice::choose;
 use alpc::port::enumerate;
 use alpc_dump_fuzz::case::with_overwritten_world;
 use libfuzzer_sys::fuzz_target;
-use ntlayout::Layout;
+use ntlayout::{Layout, Processor};
 
 /// The layouts of 64-bit and of 32-bit kernels.
 static LAYOUTS: LazyLock<[Vec<Layout>; 2]> = LazyLock::new(|| {
-    [8, 4].map(|pointer_size| {
-        let tables = ntlayout::distinct_built_in(pointer_size).into_iter();
+    [Processor::X64, Processor::X86].map(|processor| {
+        let tables = ntlayout::distinct_built_in(processor).into_iter();
         tables.filter_map(|table| table.resolve(&CONTRACT).ok()).collect()
     })
 });
@@ -24,7 +24,7 @@ fuzz_target!(|data: &[u8]| {
     with_overwritten_world(data, |kernel, _| {
         let layouts = &LAYOUTS[usize::from(kernel.pointer_size() == 4)];
         let (dump, base) = (kernel.dump(), kernel.base());
-        let Ok((layout, choice)) = choose(dump, base, layouts) else {
+        let Ok((layout, choice)) = choose(dump, base, layouts, &[]) else {
             return;
         };
         assert_eq!(choice.tried, layouts.len());

@@ -174,7 +174,12 @@ fn among(
         layout.is_some_and(|layout| preferred.contains(tried_of(layout)))
     };
     if left.iter().any(is_preferred) {
+        let all = left.len();
         left.retain(is_preferred);
+        if let layouts @ 1.. = all.saturating_sub(left.len()) {
+            let by = Check::Version;
+            excluded.push(Excluded { by, layouts });
+        }
     }
     let best = left.first().ok_or(Unexplained::NoLayouts)?;
     if best.tally.total().passed < LEAST {

@@ -32,11 +32,13 @@ pub enum Check {
     Messages,
     /// What ports own: sections, regions, views, reserves, security data.
     Resources,
+    /// The version of the kernel's image, where a table of published kernels has it: of layouts that explain a dump alike.
+    Version,
 }
 
 impl Check {
     /// All of them, in the order in which they are made.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::DebuggerData,
         Self::Processes,
         Self::Threads,
@@ -47,6 +49,7 @@ impl Check {
         Self::Queues,
         Self::Messages,
         Self::Resources,
+        Self::Version,
     ];
 
     /// What it is, in words.
@@ -63,6 +66,7 @@ impl Check {
             Self::Queues => "queues",
             Self::Messages => "messages",
             Self::Resources => "resources",
+            Self::Version => "version",
         }
     }
 }

@@ -1,0 +1,137 @@
+//! Which kernel a dump is of: by its debug record, else by time stamp and size, which the table of published kernels has.
+
+mod support;
+
+use std::fs;
+
+use ntlayout::published::{self, Published};
+use ntlayout::{Processor, Version};
+use support::synthetic::Sample;
+use synth::pdb;
+use synth::world::Built;
+use synth::worlds;
+
+const KERNEL: &str = "win11-22h2-x64";
+
+/// A published kernel whose version is asked for.
+fn published(is_it: impl Fn(Version) -> bool) -> Published {
+    let mut all = published::all().filter(|one| one.processor == Some(Processor::X64) && one.stamp.is_some());
+    all.find(|one| one.version.is_some_and(&is_it)).unwrap()
+}
+
+/// The world of a kernel that names that PDB.
+fn named(published: &Published) -> Built {
+    let guid = published.identity.guid.0;
+    worlds::standard_with(KERNEL, |world| world.truth.guid = guid)
+}
+
+/// The dump without the debug record, and with that time stamp and size in the header of the kernel's image.
+fn stamp(sample: &Sample, published: &Published, keeps_record: bool) {
+    let mut bytes = fs::read(sample.dump()).unwrap();
+    let find = |bytes: &[u8], what: &[u8]| bytes.windows(what.len()).position(|window| window == what);
+    if !keeps_record {
+        let record = find(&bytes, b"RSDS").unwrap();
+        bytes[record..record + 4].fill(0);
+    }
+    let (timestamp, size) = published.stamp.unwrap();
+    let header = find(&bytes, b"PE\0\0").unwrap();
+    bytes[header + 8..header + 12].copy_from_slice(&timestamp.to_le_bytes());
+    bytes[header + 80..header + 84].copy_from_slice(&size.to_le_bytes());
+    fs::write(sample.dump(), bytes).unwrap();
+}
+
+fn pdb_of(built: &Built, published: &Published) -> Vec<u8> {
+    let mut pdb = pdb::describe_kernel(&built.kernel);
+    (pdb.guid, pdb.age) = (published.identity.guid.0, published.identity.age);
+    pdb.write()
+}
+
+#[test]
+fn time_stamp_and_size_lead_to_the_symbols() {
+    let published = published(|version| version.build() == 22621 && version.0[3] > 3000);
+    let sample = Sample::of(named(&published));
+    sample.write_pdb(&pdb_of(&sample.world, &published));
+    stamp(&sample, &published, false);
+    let document = sample.run(&["info", "--format", "json"]).json();
+    let identity = &document["result"]["identity"];
+    let (timestamp, size) = published.stamp.unwrap();
+    assert_eq!(identity["pdb"], published.identity.to_string());
+    assert_eq!(identity["image"], format!("ntoskrnl.exe/{timestamp:08X}{size:x}"));
+    assert_eq!(identity["version"], published.version.unwrap().to_string());
+    assert_eq!(identity["learned"], "image-header");
+    let symbols = &document["result"]["symbols"]["found"];
+    assert_eq!(
+        symbols["certainty"], "identified by time stamp and size",
+        "{symbols}"
+    );
+    // The views are those that the debug record leads to.
+    let whole = Sample::of(worlds::standard(KERNEL));
+    for view in ["ports", "threads", "hang", "handles"] {
+        assert_eq!(sample.run(&[view]).stdout, whole.run(&[view]).stdout, "{view}");
+    }
+    assert_eq!(sample.run(&["--exact-symbols", "ports"]).status, 2);
+    let record = sample.run(&["triage"]).lines().remove(0);
+    assert_eq!(record["kernel"], *identity);
+    assert_eq!(record["kernel_pdb"], identity["pdb"]);
+    let search = sample.run(&["symbols"]).stdout;
+    for row in [
+        "Identified by    : time stamp and size in the header of its image",
+        "Kernel version   : 10.0.22621.",
+    ] {
+        assert!(search.contains(row), "{search}");
+    }
+}
+
+/// Neither is right for sure: the debug record comes first, and the other is said.
+#[test]
+fn a_contradiction_is_said() {
+    let named_in_record = published(|version| version.build() == 22621);
+    let stamped = published(|version| version.build() == 26100);
+    let sample = Sample::of(named(&named_in_record));
+    stamp(&sample, &stamped, true);
+    let run = sample.run(&["info"]);
+    // The builder's kernels have another age than the published ones.
+    assert!(
+        run.stdout.contains("  contradiction: its debug record names "),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        run.stdout
+            .contains(&format!("time stamp and size those of {}", stamped.identity)),
+        "{}",
+        run.stdout
+    );
+}
+
+/// Two layouts that explain a dump alike, where nothing says how large threads are: the version tells them apart.
+#[test]
+fn the_version_decides_between_layouts_that_explain_a_dump_alike() {
+    let mut explained = Vec::new();
+    for is_late in [false, true] {
+        let is_it = move |version: Version| version.build() == 22621 && (version.0[3] >= 2506) == is_late;
+        let published = published(is_it);
+        let mut built = named(&published);
+        // As live dumps have it: encoded.
+        let block = built.global("KdDebuggerDataBlock") + 0x10;
+        built.memory.write(block, &[0x5a; 0x330]);
+        let sample = Sample::of(built);
+        stamp(&sample, &published, false);
+        let evidence = sample.run(&["ports", "--format", "json"]).json()["symbols"]["evidence"].clone();
+        explained.push(evidence["explained_by"].clone());
+        let by_version = evidence["excluded"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|one| one["by"] == "version");
+        assert!(by_version.is_some(), "{evidence}");
+    }
+    assert_eq!(
+        explained[0],
+        serde_json::json!(["10.0.22621.382 to 10.0.22631.2428"])
+    );
+    assert_eq!(
+        explained[1],
+        serde_json::json!(["10.0.22621.2506 to 10.0.22621.6931 (derived)"])
+    );
+}
