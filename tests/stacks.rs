@@ -458,3 +458,62 @@ fn arguments_are_the_words_above_the_return_address() {
     assert!(document["result"]["arguments"][0].as_array().unwrap().len() == 4);
     assert!(stack(&sample, &scene, &["--format", "json"]).json()["result"]["arguments"].is_null());
 }
+
+/// Frame records of real ARM64 code lead through the calls that an emulator saw. They tell where in its frame each function
+/// is, not its stack pointer: between that of its call and that of the one around it.
+#[test]
+fn frame_records_of_arm64_lead_through_the_calls() {
+    let (built, scene) = stacks::arm64("win11-21h2-arm64");
+    let sample = Sample::of(built);
+    let document = stack(&sample, &scene, &["--format", "json"]).json();
+    let found = frames(&document);
+    let calls: Vec<_> = std::iter::once(&scene.switch).chain(&scene.calls).collect();
+    let hex = |at: Va| format!("{:016x}", at.0);
+    assert_eq!(found.len(), calls.len(), "{document:#}");
+    for (number, ((sp, address, how), call)) in found.iter().zip(&calls).enumerate() {
+        assert_eq!(*address, hex(call.returns_to));
+        assert_eq!(
+            how,
+            if number == 0 {
+                "switch-frame"
+            } else {
+                "frame-pointer"
+            }
+        );
+        let outer = calls.get(number + 1).map_or(scene.stack_base, |outer| outer.sp);
+        assert!((hex(call.sp)..hex(outer)).contains(sp), "{number}: {sp}");
+    }
+    assert_eq!(document["result"]["stack"]["complete"], true);
+    // Each page of the stack and of the image in turn: shorter, with a reason, never others.
+    let built = &sample.world;
+    let first = scene.switch.sp.0 & !(PAGE - 1);
+    let stack_pages = (first..scene.stack_base.0).step_by(0x1000).map(Va);
+    let pages: Vec<Va> = stack_pages.chain([scene.image + 0x1000]).collect();
+    for page in pages {
+        let holed = Sample::without_pages(built, &[page]);
+        let document = stack(&holed, &scene, &["--format", "json"]).json();
+        let shorter = frames(&document);
+        assert!(found.starts_with(&shorter), "{page}");
+        let complete = &document["result"]["stack"]["complete"];
+        assert!(shorter.len() == found.len() || complete.is_null(), "{page}");
+    }
+    // A return address before which no call is ends the walk.
+    let mut forged = built.clone();
+    let record = scene.switch.sp + 0x20;
+    forged.write_pointer(record + 8, scene.calls[0].returns_to + 4);
+    let document = stack(&Sample::of(forged), &scene, &["--format", "json"]).json();
+    assert_eq!(frames(&document).len(), 1);
+    let reason = &document["result"]["stack"]["unreadable"]["complete"]["text"];
+    assert!(
+        reason.as_str().unwrap().ends_with("before which no call is"),
+        "{reason}"
+    );
+    // One that the processor signed is the same address.
+    let mut signed = built.clone();
+    signed.write_pointer(
+        record + 8,
+        Va(scene.calls[0].returns_to.0 & 0x00ff_ffff_ffff_ffff | 0x2a80 << 48 | 1 << 55),
+    );
+    let document = stack(&Sample::of(signed), &scene, &["--format", "json"]).json();
+    assert_eq!(frames(&document), found);
+}

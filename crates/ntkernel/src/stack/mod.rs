@@ -3,7 +3,7 @@
 //! An x64 stack is walked as the processor's calling convention has it: by the unwind data of the images in the dump's
 //! own memory, read page by page, so that a page that is missing ends the walk there and says so. Each [`Frame`] says how
 //! it was found ([`FoundFrame`]); what a scan of the stack shows stands apart, in [`Stack::scanned`], and never follows
-//! silently.
+//! silently. Stacks of x86 and of ARM64 are walked by the chains of their frame pointers.
 
 mod arguments;
 mod doing;

@@ -15,6 +15,14 @@ pub(super) fn follows_a_call(kernel: &Kernel<'_>, image: &Image, rva: u32) -> Op
     Some(ends_in_a_call(&bytes))
 }
 
+/// The same of ARM64 code: `bl` or `blr` is before it.
+pub(super) fn follows_a_call_of_arm64(kernel: &Kernel<'_>, image: &Image, rva: u32) -> Option<bool> {
+    let mut bytes = [0; 4];
+    image.bytes(kernel, rva.checked_sub(4)?, &mut bytes).ok()?;
+    let word = u32::from_le_bytes(bytes);
+    Some(rva.is_multiple_of(4) && (word >> 26 == 0b10_0101 || word & 0xffff_fc1f == 0xd63f_0000))
+}
+
 /// Whether an instruction of the kinds `call rel32` (E8) and `call r/m64` (FF /2) ends where the bytes do.
 fn ends_in_a_call(bytes: &[u8; CALL]) -> bool {
     if let [_, _, 0xe8, ..] = bytes {

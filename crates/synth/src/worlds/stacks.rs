@@ -18,6 +18,8 @@ pub const IMAGE: &[u8] = include_bytes!("../../data/stacks/shapes-x64.sys");
 const STEPS: &[u8] = include_bytes!("../../data/stacks/steps-x64.json.xz");
 const PDB: &[u8] = include_bytes!("../../data/stacks/shapes-x64.pdb.xz");
 const MAP: &str = include_str!("../../data/stacks/shapes-x64.map");
+const ARM64_IMAGE: &[u8] = include_bytes!("../../data/stacks/shapes-arm64.sys");
+const ARM64_RUN: &str = include_str!("../../data/stacks/shapes-arm64.json");
 const RUN: &str = include_str!("../../data/stacks/shapes-x64.json");
 
 /// `KTHREAD_STATE`: waiting.
@@ -168,6 +170,75 @@ pub fn switch_out_of(world: &mut World, thread: Va, entry: Entry, image: Va) -> 
         image,
         stack_base,
         trap_frame,
+    }
+}
+
+/// The general world of an ARM64 kernel, one thread of which was switched out in `shapes.sys`, compiled for that: the code
+/// is real, the calls are those that an emulator saw. The stack pointers of calls are where they were made.
+///
+/// # Panics
+/// Where the layout extract has no such kernel, or it is none of ARM64.
+#[must_use]
+pub fn arm64(kernel: &str) -> (Built, SwitchedOut) {
+    let mut found = None;
+    let built = standard_with(kernel, |world| {
+        let mut threads = world.truth.threads.iter();
+        let thread = threads.find(|thread| thread.state == WAITING && thread.name.is_empty());
+        let thread = thread.expect("a thread").address;
+        found = Some(switch_out_arm64(world, thread));
+    });
+    (built, found.expect("changed"))
+}
+
+fn switch_out_arm64(world: &mut World, thread: Va) -> SwitchedOut {
+    let image = load(world, "shapes.sys", ARM64_IMAGE);
+    let run: Value = serde_json::from_str(ARM64_RUN).expect("JSON");
+    let number = |value: &Value| value.as_u64().expect("a number");
+    let (linked, top) = (number(&run["base"]), number(&run["top"]));
+    let size = u64::from(dword(ARM64_IMAGE, header(ARM64_IMAGE) + 80));
+    let stack_base = world.truth.thread(thread).stack_base;
+    let moved = |value: u64| match value {
+        code if (linked..linked + size).contains(&code) => image.0 + (code - linked),
+        stack if (top - 6 * PAGE_SIZE..=top).contains(&stack) => stack_base.0 - (top - stack),
+        other => other,
+    };
+    let sp = moved(number(&run["sp"]));
+    for (at, word) in (0..).zip(words(run["stack"].as_str().expect("bytes"))) {
+        world.write_pointer(Va(sp + 8 * at), Va(moved(word)));
+    }
+    let calls: Vec<Call> = run["calls"]
+        .as_array()
+        .expect("calls")
+        .iter()
+        .map(|call| Call {
+            sp: Va(moved(number(&call["sp"]))),
+            returns_to: image + number(&call["returns_to"]),
+        })
+        .collect();
+    // `KiSwapContext` was called where the run called halt, and keeps a record of that: its caller's, and where it goes on.
+    let record = Va(sp - 0x40);
+    let current = Va(sp - 0x60);
+    world.memory.touch(current, 0x60);
+    world.write_pointer(record, Va(moved(number(&run["fp"]))));
+    world.write_pointer(record + 8, calls[0].returns_to);
+    let code = world.code(SWAP_CONTEXT + 0x74);
+    // What is before it is a call.
+    world.memory.write(Va(code.0 - 4), &0x9400_0100_u32.to_le_bytes());
+    // _KSWITCH_FRAME: Fp at 10, Return at 18 (ksarm64.h).
+    let frame = world.kernel.offset("_KTHREAD", "SwitchFrame");
+    world.write_pointer(thread + frame + 0x10, record);
+    world.write_pointer(thread + frame + 0x18, code);
+    world.thread_mut(thread).kernel_stack = current;
+    SwitchedOut {
+        thread,
+        switch: Call {
+            sp: current,
+            returns_to: code,
+        },
+        calls,
+        image,
+        stack_base,
+        trap_frame: Va::NULL,
     }
 }
 

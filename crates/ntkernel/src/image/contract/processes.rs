@@ -94,6 +94,8 @@ structures! {
         InitialStack: O "InitialStack",
         KernelStack: O "KernelStack",
         TrapFrame: O "TrapFrame",
+        // Of ARM64 alone: elsewhere it lies on the stack.
+        SwitchFrame: O "SwitchFrame",
         LockEntries: O "LockEntries",
         AbEntrySummary: O "AbEntrySummary",
         AbOrphanedEntrySummary: O "AbOrphanedEntrySummary",
