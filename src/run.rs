@@ -28,6 +28,8 @@ fn noted(session: &Session, answer: anyhow::Result<Answer>) -> anyhow::Result<An
         if let Some(symbols) = &mut answer.symbols {
             symbols.evidence = session.choice().cloned();
             answer.notes.splice(0..0, session.notes());
+        } else {
+            answer.notes.extend(session.absent_places());
         }
         answer
     })

@@ -2,7 +2,7 @@
 //! what to do next on the command line.
 
 use std::cell::{OnceCell, Ref, RefCell};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use alpc::image::redact::Redaction;
@@ -27,6 +27,8 @@ pub struct Session {
     redactor: RefCell<Redactor>,
     /// Set once what the search for symbols looked at is known to who must not replace or tell it.
     learned: OnceCell<()>,
+    /// What the command line names for symbols and is not there.
+    absent: Vec<PathBuf>,
 }
 
 /// Symbol files that are named one by one because they cannot be used.
@@ -49,6 +51,7 @@ impl Session {
             system: System::of(dump, &symbols),
             trace: RefCell::new(None),
             learned: OnceCell::new(),
+            absent: ntlayout::absent_places(&options.symbols),
         })
     }
 
@@ -109,13 +112,27 @@ impl Session {
         Ok(self.choose()?.lacks_types())
     }
 
+    /// What the command line names for symbols and is not there, in words.
+    pub fn absent_places(&self) -> Vec<String> {
+        let words = |path: &PathBuf| {
+            let path = path.display();
+            format!("not used: {path}: there is no such file or folder, as --symbols names it")
+        };
+        self.absent.iter().map(words).collect()
+    }
+
     /// What a user should know who named symbols, or expects the kernel's own: files that are there and cannot be
     /// used, and that the kernel's own symbols were found nowhere. Nothing before a kernel was asked for.
     pub fn notes(&self) -> Vec<String> {
-        match self.system.choose() {
-            Ok(chosen) if self.system.is_resolved() => notes(chosen),
-            _ => Vec::new(),
+        let mut notes = self.absent_places();
+        if let Ok(chosen) = self.system.choose()
+            && self.system.is_resolved()
+        {
+            let contradiction = self.asked().and_then(|asked| asked.contradiction.as_ref());
+            notes.extend(contradiction.map(|said| format!("the dump names two kernels: {said}")));
+            notes.extend(self::notes(chosen));
         }
+        notes
     }
 
     /// Why the layout in use was chosen, where it is not that of the kernel's own symbols.

@@ -67,7 +67,8 @@ fn a_miss_says_how_to_get_the_symbols() {
         format!(
             "curl --fail --location --output ntkrnlmp.pdb https://msdl.microsoft.com/download/symbols/ntkrnlmp.pdb/{key}/ntkrnlmp.pdb\n"
         ),
-        format!("echo ntkrnlmp.pdb,{key},1> manifest.txt && symchk /im manifest.txt "),
+        // In brackets: cmd.exe takes the digit before `>` for a file number.
+        format!("(echo ntkrnlmp.pdb,{key},1)> manifest.txt && symchk /im manifest.txt "),
     ] {
         assert!(run.stdout.contains(&part), "no {part:?} in {}", run.stdout);
     }
@@ -338,5 +339,78 @@ fn every_source_gives_the_same_text() {
                 assert!(run.stderr.contains(source), "{}", run.stderr);
             }
         }
+    }
+}
+
+/// The script for a machine with a network, run with a `curl` that gives what it is told to: it keeps only the right PDB,
+/// in the layout of a store that the program then finds, and fetches nothing twice.
+#[cfg(unix)]
+#[test]
+fn the_script_fetches_and_checks() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let dump = fixture("vista-sp2-x64.dmp");
+    let alone = at("memory.dmp");
+    fs::copy(&dump, &alone).unwrap();
+    let script = alpc_dump(&[alone.to_str().unwrap(), "symbols", "--script", "sh"]);
+    assert_eq!(script.status, 0, "{}", script.stderr);
+    fs::write(at("fetch.sh"), &script.stdout).unwrap();
+    let curl = "#!/bin/sh\nwhile [ \"$1\" != --output ]; do shift; done\necho \"$3\" >>\"$ASKED\"\ncp \"$GIVES\" \"$2\"\n";
+    fs::create_dir(at("bin")).unwrap();
+    fs::write(at("bin/curl"), curl).unwrap();
+    fs::set_permissions(at("bin/curl"), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(at("error.html"), "<html>no</html>").unwrap();
+    let pdb = fixture("vista-sp2-x64.pdb");
+    let run = |gives: &Path| {
+        let path = format!("{}:{}", at("bin").display(), std::env::var("PATH").unwrap());
+        let mut command = Command::new("sh");
+        command.arg(at("fetch.sh")).arg(at("store")).env("PATH", path);
+        command.env("GIVES", gives).env("ASKED", at("asked"));
+        command.output().unwrap()
+    };
+    let refused = run(&at("error.html"));
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("not the PDB that was asked for"));
+    let fetched = run(&pdb);
+    assert!(
+        fetched.status.success(),
+        "{}",
+        String::from_utf8_lossy(&fetched.stderr)
+    );
+    let again = run(&at("error.html"));
+    assert!(String::from_utf8_lossy(&again.stdout).starts_with("there already: "));
+    let asked = fs::read_to_string(at("asked")).unwrap();
+    assert_eq!(asked.lines().count(), 2);
+    let key = "71BF70D9FC82AC469A62A9D55E3848632";
+    let address = format!("https://msdl.microsoft.com/download/symbols/ntkrnlmp.pdb/{key}/ntkrnlmp.pdb");
+    assert!(asked.lines().all(|line| line == address), "{asked}");
+    let stored = alpc_dump(&[
+        alone.to_str().unwrap(),
+        "-y",
+        at("store").to_str().unwrap(),
+        "info",
+        "--format",
+        "json",
+    ]);
+    assert_eq!(stored.json()["result"]["symbols"]["found"]["certainty"], "exact");
+    let manifest = alpc_dump(&[alone.to_str().unwrap(), "symbols", "--script", "manifest"]);
+    assert_eq!(manifest.stdout, format!("ntkrnlmp.pdb,{key},1\n"));
+    let windows = alpc_dump(&[alone.to_str().unwrap(), "symbols", "--script", "ps1"]);
+    assert!(windows.stdout.ends_with(&format!(
+        "Get-Symbols 'ntkrnlmp.pdb' '{key}' 'd970bf7182fc46ac9a62a9d55e384863'\n"
+    )));
+}
+
+/// What is named and is not there is said in every command, also where other symbols serve.
+#[test]
+fn absent_places_are_warned_of() {
+    let dump = fixture("vista-sp2-x64.dmp");
+    for command in ["ports", "hang", "info", "symbols"] {
+        let run = alpc_dump(&[dump.to_str().unwrap(), "-y", "no/such/folder", command]);
+        let line = "not used: no/such/folder: there is no such file or folder, as --symbols names it\n";
+        assert!(run.stderr.contains(line), "{command}: {}", run.stderr);
+        assert_eq!(run.status, 0, "{command}");
     }
 }

@@ -4,7 +4,7 @@
 use alpc::locate::choice::Choice;
 use alpc::system::Chosen;
 use alpc::system::own::{self, TypesFrom};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use ntlayout::Identity;
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
@@ -12,15 +12,17 @@ use serde::Serialize;
 
 use crate::commands::kernel_identity::KernelIdentity;
 use crate::commands::{Category, Spec, Verb};
+use crate::failure::Failure;
 use crate::options::Options;
 use crate::output::answer::Answer;
 use crate::output::schema::Shape;
 use crate::output::table::of;
 use crate::output::views_lost;
 use crate::session::Session;
+use crate::text::fetch_script::{File, SERVER};
 use crate::text::marked::{Text, text};
 use crate::text::rows::Rows;
-use crate::text::{escape, evidence_lines, symbol_lines};
+use crate::text::{escape, evidence_lines, fetch_script, symbol_lines};
 
 /// Which symbols the kernel asks for, where they were looked for, and how to get them
 #[derive(Clone, Debug, Args)]
@@ -28,6 +30,40 @@ pub struct SymbolsArgs {
     /// End with status 1 when no symbols can be used
     #[arg(long)]
     pub check: bool,
+
+    /// Only a script that fetches them into a symbol store, for a machine that has a network
+    #[arg(long, value_name = "KIND", conflicts_with = "check")]
+    pub script: Option<Script>,
+}
+
+/// What fetches symbols.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Script {
+    /// A shell script, which needs curl
+    Sh,
+    /// A script of PowerShell
+    Ps1,
+    /// A manifest for symchk /im
+    Manifest,
+}
+
+impl Script {
+    fn text(self, wanted: &Identity) -> Option<String> {
+        if !is_plain(&wanted.pdb_name) {
+            return None;
+        }
+        let key = wanted.key();
+        let file = File {
+            name: &wanted.pdb_name,
+            key: &key,
+            guid: wanted.guid.0.iter().map(|byte| format!("{byte:02x}")).collect(),
+        };
+        Some(match self {
+            Self::Sh => fetch_script::sh(&[file]),
+            Self::Ps1 => fetch_script::ps1(&[file]),
+            Self::Manifest => fetch_script::manifest(&[file]),
+        })
+    }
 }
 
 impl SymbolsArgs {
@@ -67,6 +103,12 @@ impl Verb for SymbolsArgs {
                 .filter(|_| !chosen.is_complete())
                 .and_then(|wanted| get(session, wanted)),
         };
+        if let Some(script) = self.script {
+            let text = wanted
+                .and_then(|wanted| script.text(wanted))
+                .ok_or_else(no_identity)?;
+            return Ok(Answer::new(text, &record)?);
+        }
         let lacks = |used: &SymbolsInUse| alpc::image::contract::are_lost(&used.types_untold);
         let failed = self.check && record.in_use.as_ref().is_none_or(lacks);
         Ok(Answer::new(text(&record), &record)?.finding(failed))
@@ -78,7 +120,6 @@ impl Verb for SymbolsArgs {
 }
 
 const LABEL: usize = 16;
-const SERVER: &str = "https://msdl.microsoft.com/download/symbols";
 
 #[derive(Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
@@ -155,11 +196,23 @@ fn in_use(session: &Session) -> anyhow::Result<SymbolsInUse> {
     })
 }
 
+fn no_identity() -> anyhow::Error {
+    Failure::fatal(
+        "no-identity",
+        "nothing in the dump says which kernel it is, so that there are no symbols to fetch; `info` shows what there is",
+    )
+}
+
+/// Whether a name is one that a linker writes: it comes out of the dump, and becomes part of commands.
+fn is_plain(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    !name.is_empty() && name.chars().all(plain) && !name.starts_with(['.', '-'])
+}
+
 /// Nothing for a name that no linker writes: it comes out of the dump, and must not become part of a command.
 fn get(session: &Session, wanted: &Identity) -> Option<SymbolsToGet> {
     let name = &wanted.pdb_name;
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if name.is_empty() || !name.chars().all(plain) || name.starts_with(['.', '-']) {
+    if !is_plain(name) {
         return None;
     }
     let address = format!("{SERVER}/{wanted}/{name}");
@@ -167,7 +220,7 @@ fn get(session: &Session, wanted: &Identity) -> Option<SymbolsToGet> {
     let commands = vec![
         format!("curl --fail --location --output {name} {address}"),
         format!(
-            "echo {name},{},1> manifest.txt && symchk /im manifest.txt /s srv*symbols*{SERVER}",
+            "(echo {name},{},1)> manifest.txt && symchk /im manifest.txt /s srv*symbols*{SERVER}",
             wanted.key()
         ),
     ];

@@ -3,6 +3,7 @@
 pub mod color;
 pub mod escape;
 pub mod evidence_lines;
+pub mod fetch_script;
 pub mod graph;
 pub mod marked;
 pub mod object_lines;

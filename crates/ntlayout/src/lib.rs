@@ -83,7 +83,7 @@ pub use open::open;
 pub use origin::Origin;
 pub use path::{Place, parse_path};
 pub use pdb::Pdb;
-pub use places::{all_places, cache_folder};
+pub use places::{absent_places, all_places, cache_folder};
 pub use processor::Processor;
 pub use table::{Member, SymbolTable, Table, TypeInfo, TypeName};
 pub use version::Version;

@@ -26,6 +26,17 @@ pub fn all_places(options: &[PathBuf], dump: &Path) -> Vec<Place> {
     places
 }
 
+/// Of the places that a user named those that are not there; of what is not on this machine nothing is asked.
+#[must_use]
+pub fn absent_places(options: &[PathBuf]) -> Vec<PathBuf> {
+    let places = options.iter().flat_map(|option| option_places(option, None));
+    let paths = places.filter_map(|place| match place {
+        Place::Path(path) | Place::Store(path) => Some(path),
+        Place::Beside(_) | Place::Remote(_) => None,
+    });
+    paths.filter(|path| !path.exists()).collect()
+}
+
 /// An option is a path as it stands, unless only the grammar of symbol paths makes sense of it. Whether it is there
 /// is asked only of what is on this machine.
 fn option_places(option: &Path, default_store: Option<&Path>) -> Vec<Place> {

@@ -187,7 +187,10 @@ impl System {
         let first = candidates.first().map(|candidate| candidate.base);
         // Symbols that put the image elsewhere contradict the first; none of them is proven then.
         let agree = candidates.iter().all(|candidate| Some(candidate.base) == first);
-        if let (Some(first), true) = (first, agree) {
+        if let (Some(first), true) = (
+            first,
+            agree && self.is_borne_out(first.unwrap_or_default(), &candidates),
+        ) {
             let tables: Vec<Table> = candidates.into_iter().map(|candidate| candidate.table).collect();
             let mut own = OwnSymbols::default();
             if let [table] = tables.as_slice()
@@ -228,6 +231,21 @@ impl System {
                 unexplained,
             },
         })
+    }
+
+    /// Whether the dump does not contradict those that have its variables where they are. Most kernels share the addresses of
+    /// the header with another one, of which some have types of other sizes.
+    fn is_borne_out(&self, base: u64, candidates: &[addresses::Candidate]) -> bool {
+        let layouts = candidates
+            .iter()
+            .filter_map(|candidate| candidate.table.resolve(&CONTRACT).ok());
+        let layouts: Vec<Layout> = layouts.collect();
+        let choice = choice::choose(&self.dump, Gva::new(base), &layouts, &[]);
+        match choice {
+            Err(Unexplained::Contradicted { .. }) => false,
+            Ok((_, choice)) => !choice.composed && choice.excluded.is_empty(),
+            Err(_) => true,
+        }
     }
 
     /// Fills what the kernel's own symbols lack by what the dump holds, and says of the rest that it is not told.

@@ -1,0 +1,83 @@
+//! Scripts that fetch symbols, for a machine that has a network: this program has none.
+
+/// Where Microsoft gives its symbols away.
+pub const SERVER: &str = "https://msdl.microsoft.com/download/symbols";
+
+/// A file of a symbol server.
+pub struct File<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// The folder that servers keep it in: GUID and age.
+    pub key: &'a str,
+    /// The GUID as the file has it, in hex.
+    pub guid: String,
+}
+
+const SH_HEAD: &str = r#"#!/bin/sh
+# Fetches the symbols that a dump's kernel asks for into a symbol store: the folder that the first argument names, or
+# "symbols". Run it again to resume; what is there already stays. Needs curl.
+set -eu
+store=${1:-symbols}
+
+# NAME KEY GUID
+fetch() {
+    target=$store/$1/$2/$1
+    if [ -s "$target" ]; then
+        echo "there already: $target"
+        return
+    fi
+    mkdir -p "$store/$1/$2"
+    curl --fail --location --retry 3 --continue-at - --output "$target.part" "SERVER/$1/$2/$1"
+    # A PDB has its GUID in it. An error page or a compressed file has not.
+    if ! od -An -v -tx1 "$target.part" | tr -d ' \n' | grep -q "$3"; then
+        echo "$target.part: not the PDB that was asked for; it is left for a look" >&2
+        exit 1
+    fi
+    mv "$target.part" "$target"
+    echo "fetched: $target"
+}
+
+"#;
+
+const PS1_HEAD: &str = r#"# Fetches the symbols that a dump's kernel asks for into a symbol store: the folder that -Store names, or "symbols". Run
+# it again to resume; what is there already stays.
+param([string]$Store = 'symbols')
+$ErrorActionPreference = 'Stop'
+$ProgressPreference = 'SilentlyContinue'
+
+function Get-Symbols([string]$Name, [string]$Key, [string]$Guid) {
+    $folder = Join-Path (Join-Path $Store $Name) $Key
+    $target = Join-Path $folder $Name
+    if ((Test-Path $target) -and (Get-Item $target).Length -gt 0) { "there already: $target"; return }
+    New-Item -ItemType Directory -Force $folder | Out-Null
+    Invoke-WebRequest -UseBasicParsing "SERVER/$Name/$Key/$Name" -OutFile "$target.part"
+    # A PDB has its GUID in it. An error page or a compressed file has not.
+    $bytes = [IO.File]::ReadAllBytes((Resolve-Path "$target.part"))
+    if (-not [BitConverter]::ToString($bytes).Replace('-', '').Contains($Guid.ToUpper())) {
+        throw "$target.part: not the PDB that was asked for; it is left for a look"
+    }
+    Move-Item -Force "$target.part" $target
+    "fetched: $target"
+}
+
+"#;
+
+/// A script for shells of Unix.
+pub fn sh(files: &[File<'_>]) -> String {
+    let calls = files
+        .iter()
+        .map(|file| format!("fetch {} {} {}\n", file.name, file.key, file.guid));
+    SH_HEAD.replace("SERVER", SERVER) + &calls.collect::<String>()
+}
+
+/// The same for PowerShell.
+pub fn ps1(files: &[File<'_>]) -> String {
+    let call = |file: &File<'_>| format!("Get-Symbols '{}' '{}' '{}'\n", file.name, file.key, file.guid);
+    PS1_HEAD.replace("SERVER", SERVER) + &files.iter().map(call).collect::<String>()
+}
+
+/// A manifest, as symchk takes it with `/im`: a line a file.
+pub fn manifest(files: &[File<'_>]) -> String {
+    let lines = files.iter().map(|file| format!("{},{},1\n", file.name, file.key));
+    lines.collect()
+}
