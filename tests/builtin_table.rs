@@ -2,12 +2,13 @@
 
 mod support;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs;
 
 use alpc::CONTRACT;
 use ntlayout::{
-    BitField, Field, FieldSpec, Identity, Layout, Pdb, SymbolTable, Table, all_built_in, built_in,
+    BitField, Field, FieldSpec, Identity, Layout, Pdb, Processor, SymbolTable, Table, all_built_in,
+    bracketing, built_in, distinct_built_in, published,
 };
 use serde_json::Value;
 
@@ -311,5 +312,63 @@ fn views_are_the_same_without_a_pdb() {
                 );
             }
         }
+    }
+}
+
+/// How many published kernels have a layout here, as docs/symbols.md has it: by GUID, or of the sizes of processes and
+/// threads that `kernel-rvas.tsv` tells of their PDBs. Those of five levels are in no such table: of the build of theirs.
+#[test]
+fn the_figures_of_the_documentation_are_those_of_the_tables() {
+    let Some(rvas) = support::shared("layouts/kernel-rvas.tsv") else {
+        return;
+    };
+    let text = fs::read_to_string(rvas).unwrap();
+    let mut lines = text.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+    let head = lines.next().unwrap();
+    let at = |name: &str| head.iter().position(|column| *column == name).unwrap();
+    let (key, process, thread) = (at("guid_age"), at("sizeof_EPROCESS"), at("sizeof_ETHREAD"));
+    let hex = |text: &str| u32::from_str_radix(text, 16).unwrap_or(0);
+    let sizes: HashMap<String, (u32, u32)> = lines
+        .map(|row| (row[key].replace('-', ""), (hex(row[process]), hex(row[thread]))))
+        .collect();
+    let sizes_of = |processor| -> HashSet<(u32, u32)> {
+        let tables = distinct_built_in(processor).into_iter();
+        let size = |layout: &Layout, ty: &str| {
+            let index = CONTRACT.types.iter().position(|one| *one == ty).unwrap();
+            layout.type_size(index).unwrap_or(0)
+        };
+        let layouts = tables.map(|table| table.resolve(&CONTRACT).unwrap());
+        layouts
+            .map(|layout| (size(&layout, "_EPROCESS"), size(&layout, "_ETHREAD")))
+            .collect()
+    };
+    let docs = fs::read_to_string(support::root().join("docs/symbols.md")).unwrap();
+    for (processor, name) in [
+        (Processor::X64, "x64"),
+        (Processor::La57, "x64, five levels"),
+        (Processor::Arm64, "ARM64"),
+        (Processor::X86, "x86"),
+    ] {
+        let known = sizes_of(processor);
+        let (mut all, mut exact, mut served, mut unknown) = (0, 0, 0, 0);
+        for published in published::all().filter(|one| one.processor == Some(processor)) {
+            all += 1;
+            let own = sizes.get(&published.identity.key());
+            let is_of_build = || {
+                published
+                    .version
+                    .is_some_and(|version| !bracketing(processor, version).is_empty())
+            };
+            if built_in(&published.identity).is_some() {
+                exact += 1;
+            } else if own.map_or_else(is_of_build, |own| known.contains(own)) {
+                served += 1;
+            } else {
+                unknown += usize::from(own.is_none());
+            }
+        }
+        let refused = all - exact - served - unknown;
+        let row = format!("| {name} | {all} | {exact} | {served} | {refused} | {unknown} |");
+        assert!(docs.contains(&row), "docs/symbols.md lacks\n{row}");
     }
 }

@@ -107,7 +107,7 @@ impl Verb for SymbolsArgs {
             let text = wanted
                 .and_then(|wanted| script.text(wanted))
                 .ok_or_else(no_identity)?;
-            return Ok(Answer::new(text, &record)?);
+            return Answer::new(text, &record);
         }
         let lacks = |used: &SymbolsInUse| alpc::image::contract::are_lost(&used.types_untold);
         let failed = self.check && record.in_use.as_ref().is_none_or(lacks);
