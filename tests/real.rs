@@ -415,6 +415,32 @@ fn check_unreadable(case: &Case, object: &Value, document: &Value) {
     }
 }
 
+/// Which kernel it is, by the list of modules or the header of the image: none of these dumps has the debug record. The truth
+/// looked it up by itself, and names no kernel for a stamp that no table has.
+#[test]
+fn the_kernel_is_identified() {
+    let mut identified = 0;
+    for case in Case::all() {
+        let kernel = &case.truth["kernel"];
+        let document = case.run(&["info"]).json();
+        let identity = &document["result"]["identity"];
+        let Some(key) = kernel["guid_age"].as_str() else {
+            assert!(identity.is_null(), "{}: {identity}", case.name());
+            continue;
+        };
+        let pdb = format!("{}/{}", kernel["pdb"].as_str().unwrap(), key.replace('-', ""));
+        assert_eq!(identity["pdb"], pdb, "{}", case.name());
+        assert_eq!(identity["version"], kernel["version"], "{}", case.name());
+        assert_ne!(identity["learned"], "debug-record", "{}", case.name());
+        assert!(identity.get("contradiction").is_none(), "{}", case.name());
+        // Where the kernel's own symbols are not at hand, what serves is not called its own for sure.
+        let certainty = &document["result"]["symbols"]["found"]["certainty"];
+        assert_ne!(*certainty, "exact", "{}", case.name());
+        identified += 1;
+    }
+    support::say_if_none(identified, "identified kernels");
+}
+
 /// In every table of that build the handle table of a connection begins at the same place.
 #[test]
 fn what_all_layouts_have_at_one_place_is_told() {
