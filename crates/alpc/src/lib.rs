@@ -25,7 +25,7 @@
 //!
 //! Features that are on by default: `serde` writes the records as the JSON that docs/json.md describes
 //! ([`image::json`]), `symbols-cab` reads PDBs that symbol stores compressed, `symbols-xz` the tables of Volatility as
-//! its archive has them. `schema` describes the records for `schemars`.
+//! its archive has them, `symbols-bz2` those that bzip2 compressed, `symbols-zip` the archive itself. `schema` describes the records for `schemars`.
 //!
 //! [`Kernel`] ties a dump to the layout of its kernel. Everything else reads through it and gives plain
 //! records in which each value is known or says why not ([`Value`]): nothing here prints.

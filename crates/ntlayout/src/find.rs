@@ -20,7 +20,7 @@ const MAX_OPENED: usize = 256;
 /// A store's `file.ptr` holds one path.
 const MAX_POINTER: u64 = 4096;
 /// What the tables that Volatility reads are called after GUID and age.
-const ISF_ENDS: [&str; 3] = [".json", ".json.xz", ".json.gz"];
+const ISF_ENDS: [&str; 4] = [".json", ".json.xz", ".json.gz", ".json.bz2"];
 
 /// How the names of tables and of archives of them end.
 const TABLE_ENDS: [&str; 6] = [".json", ".json.xz", ".json.gz", ".json.bz2", ".json.zst", ".zip"];
@@ -79,6 +79,8 @@ pub enum Outcome {
     PassedOver,
     /// An archive or a file in a compression that is not read, which may hold symbols.
     Packed(Lookalike),
+    /// An archive of so many files, none of which is named as the table of the wanted symbols.
+    NotInArchive(usize),
     /// Something that cannot be used.
     Unusable(SymbolError),
     /// A folder with no symbols in it.
@@ -109,6 +111,10 @@ impl fmt::Display for Outcome {
                  of this kernel",
             ),
             Self::Packed(kind) => write!(f, "{kind}"),
+            Self::NotInArchive(files) => write!(
+                f,
+                "an archive of {files} files, none of which is called by the GUID and age of these symbols"
+            ),
             Self::Unusable(error) => write!(f, "{error}"),
             Self::NoSymbols => f.write_str("a folder with no symbols in it"),
             Self::TooMany => f.write_str("a folder with too many files; not all were looked at"),
@@ -268,8 +274,79 @@ impl Hunt<'_> {
                 found: Lookalike::FilePointer,
                 ..
             }) => return self.pointer(path),
+            Err(SymbolError::NotPdb {
+                found: Lookalike::Zip,
+                ..
+            }) => return self.archive(path),
             Err(error) => self.note(path, Outcome::Unusable(error)),
         }
+        None
+    }
+
+    /// The table of the wanted symbols in an archive, as Volatility publishes them: under `GUID-age.json`, in whatever
+    /// folder and compression.
+    #[cfg(feature = "symbols-zip")]
+    fn archive(&mut self, path: &Path) -> Option<Table> {
+        let damaged = |detail: String| {
+            Outcome::Unusable(SymbolError::Damaged {
+                path: path.to_owned(),
+                kind: "archive of tables",
+                detail,
+            })
+        };
+        let file = match fs::File::open(path) {
+            Ok(file) => file,
+            Err(source) => return self.note_failure(path, source),
+        };
+        let mut archive = match zip::ZipArchive::new(std::io::BufReader::new(file)) {
+            Ok(archive) => archive,
+            Err(error) => {
+                self.note(path, damaged(error.to_string()));
+                return None;
+            }
+        };
+        let stem = format!("{}-{}", self.wanted.guid, self.wanted.age).to_ascii_lowercase();
+        let is_wanted = |name: &str| {
+            let file = name
+                .rsplit(['/', '\\'])
+                .next()
+                .unwrap_or(name)
+                .to_ascii_lowercase();
+            let end = file.strip_prefix(&stem);
+            end.is_some_and(|end| ISF_ENDS.contains(&end))
+        };
+        let mut names = archive
+            .file_names()
+            .filter_map(|name| Some(name.ok()?.into_owned()));
+        let found = names.find(|name| is_wanted(name));
+        drop(names);
+        let Some(name) = found else {
+            self.note(path, Outcome::NotInArchive(archive.len()));
+            return None;
+        };
+        let table = match archive.by_name(&name) {
+            Ok(member) => crate::open::member(path, &name.to_ascii_lowercase(), member),
+            Err(error) => {
+                self.note(path, damaged(error.to_string()));
+                return None;
+            }
+        };
+        match table {
+            Ok(table) if table.belongs_to(self.wanted.guid, self.wanted.age) => self.take(path, table),
+            Ok(table) => {
+                self.note(path, Outcome::Other(table.identity().cloned()));
+                None
+            }
+            Err(error) => {
+                self.note(path, Outcome::Unusable(error));
+                None
+            }
+        }
+    }
+
+    #[cfg(not(feature = "symbols-zip"))]
+    fn archive(&mut self, path: &Path) -> Option<Table> {
+        self.note(path, Outcome::Packed(Lookalike::Zip));
         None
     }
 
@@ -441,6 +518,10 @@ impl Hunt<'_> {
     /// A file that is packed as its name says is told; one that is not may be a table.
     fn packed(&mut self, file: &Path) -> Option<Table> {
         match open(file) {
+            Err(SymbolError::NotPdb {
+                found: Lookalike::Zip,
+                ..
+            }) => self.archive(file),
             Err(SymbolError::NotPdb { found, .. }) if found != Lookalike::Unknown => {
                 self.note(file, Outcome::Packed(found));
                 None

@@ -33,8 +33,8 @@
 //!
 //! The crate knows symbols, and neither dumps nor what the fields mean.
 //!
-//! Features, both on by default: `symbols-cab` reads PDBs that symbol stores compressed, `symbols-xz` the tables of
-//! Volatility as its archive has them.
+//! Features, all on by default: `symbols-cab` reads PDBs that symbol stores compressed, `symbols-xz` the tables of
+//! Volatility as its archive has them, `symbols-bz2` those that bzip2 compressed, `symbols-zip` the archive itself.
 #![cfg_attr(
     not(test),
     deny(

@@ -1,7 +1,7 @@
 //! Opening whatever kind of symbol file is at a path.
 
 use std::fs::File;
-#[cfg(feature = "symbols-cab")]
+#[cfg(any(feature = "symbols-cab", all(feature = "symbols-zip", feature = "symbols-xz")))]
 use std::io::Cursor;
 use std::io::{ErrorKind, Read, Seek};
 use std::path::Path;
@@ -28,7 +28,7 @@ const XZ: &[u8] = b"\xfd7zXZ\0";
 const GZIP: &[u8] = b"\x1f\x8b";
 
 /// Opens a symbol file of any kind, told by its content: a PDB, one that a symbol store compressed (`.pd_`),
-/// an ISF table of Volatility (`.json`, `.json.xz`, `.json.gz`), or a [pack](crate::pack).
+/// an ISF table of Volatility (`.json`, `.json.xz`, `.json.gz`, `.json.bz2`), or a [pack](crate::pack).
 ///
 /// # Errors
 /// The file cannot be read, is of no kind known here, or is damaged.
@@ -49,6 +49,8 @@ pub fn open(path: &Path) -> Result<Table, SymbolError> {
     file.rewind().map_err(io)?;
     if head.starts_with(XZ) {
         xz(path, file)
+    } else if Lookalike::of(&head) == Lookalike::Bzip2 {
+        bzip2(path, file)
     } else if head.starts_with(GZIP) {
         isf(path, flate2::read::MultiGzDecoder::new(file))
     } else if without_bom(&head).trim_ascii_start().starts_with(b"{") {
@@ -60,6 +62,57 @@ pub fn open(path: &Path) -> Result<Table, SymbolError> {
     } else {
         Ok(Box::new(Pdb::open(path)?))
     }
+}
+
+#[cfg(feature = "symbols-bz2")]
+fn bzip2(path: &Path, file: File) -> Result<Table, SymbolError> {
+    isf(path, bzip2::read::MultiBzDecoder::new(file))
+}
+
+#[cfg(not(feature = "symbols-bz2"))]
+fn bzip2(path: &Path, _: File) -> Result<Table, SymbolError> {
+    Err(left_out(path, "a bzip2 file"))
+}
+
+/// Opens what is in an archive under that place: a table of Volatility, by what its name ends in.
+#[cfg(feature = "symbols-zip")]
+pub(crate) fn member(path: &Path, name: &str, reader: impl Read) -> Result<Table, SymbolError> {
+    // From memory: what a decoder reads is what the archive holds of this member.
+    let packed = read_all(path, "archive of tables", reader, MAX_TEXT)?;
+    if packed.starts_with(XZ) {
+        return member_xz(path, packed);
+    }
+    if packed.starts_with(GZIP) {
+        return isf(path, flate2::read::MultiGzDecoder::new(packed.as_slice()));
+    }
+    if name.ends_with(".bz2") {
+        return member_bz2(path, packed);
+    }
+    isf(path, packed.as_slice())
+}
+
+#[cfg(all(feature = "symbols-zip", feature = "symbols-xz"))]
+fn member_xz(path: &Path, packed: Vec<u8>) -> Result<Table, SymbolError> {
+    let packed = Cursor::new(packed);
+    isf(
+        path,
+        lzma_rust2::XzReader::new_mem_limit(packed, true, MAX_DICTIONARY_KIB),
+    )
+}
+
+#[cfg(all(feature = "symbols-zip", not(feature = "symbols-xz")))]
+fn member_xz(path: &Path, _: Vec<u8>) -> Result<Table, SymbolError> {
+    Err(left_out(path, "an xz file"))
+}
+
+#[cfg(all(feature = "symbols-zip", feature = "symbols-bz2"))]
+fn member_bz2(path: &Path, packed: Vec<u8>) -> Result<Table, SymbolError> {
+    isf(path, bzip2::read::MultiBzDecoder::new(packed.as_slice()))
+}
+
+#[cfg(all(feature = "symbols-zip", not(feature = "symbols-bz2")))]
+fn member_bz2(path: &Path, _: Vec<u8>) -> Result<Table, SymbolError> {
+    Err(left_out(path, "a bzip2 file"))
 }
 
 #[cfg(feature = "symbols-xz")]
@@ -76,7 +129,7 @@ fn xz(path: &Path, _: File) -> Result<Table, SymbolError> {
 }
 
 /// A file of a kind that this build does not read.
-#[cfg(not(all(feature = "symbols-cab", feature = "symbols-xz")))]
+#[cfg(not(all(feature = "symbols-cab", feature = "symbols-xz", feature = "symbols-bz2")))]
 fn left_out(path: &Path, kind: &'static str) -> SymbolError {
     SymbolError::LeftOut {
         path: path.to_owned(),

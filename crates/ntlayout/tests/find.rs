@@ -3,6 +3,7 @@
 mod common;
 
 use std::fs;
+use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
 use common::synthetic;
@@ -131,9 +132,9 @@ fn another_identity_is_named_and_never_returned() {
 fn cabinet(name: &str, bytes: &[u8]) -> Vec<u8> {
     let mut builder = cab::CabinetBuilder::new();
     builder.add_folder(cab::CompressionType::MsZip).add_file(name);
-    let mut writer = builder.build(std::io::Cursor::new(Vec::new())).unwrap();
+    let mut writer = builder.build(Cursor::new(Vec::new())).unwrap();
     while let Some(mut file) = writer.next_file().unwrap() {
-        std::io::Write::write_all(&mut file, bytes).unwrap();
+        Write::write_all(&mut file, bytes).unwrap();
     }
     writer.finish().unwrap().into_inner()
 }
@@ -464,18 +465,19 @@ fn what_is_passed_over_is_told() {
     let other = put(&folder, "other.json", isf().as_bytes());
     let zip = put(&folder, "windows.zip", b"PK\x03\x04\x14\0\0\0");
     let bzip = put(&folder, "ntkrnlmp.json.bz2", b"BZh91AY&SY");
+    let zstd = put(&folder, "ntkrnlmp.json.zst", b"\x28\xb5\x2f\xfd\0");
     let looked = missed(&[folder.path().to_owned()]);
     assert!(matches!(outcome(&looked, &other), Outcome::PassedOver));
     assert!(
-        outcome(&looked, &zip).to_string().contains("unpack it"),
-        "{looked:?}"
-    );
-    assert!(
-        outcome(&looked, &bzip).to_string().contains("bunzip2"),
+        outcome(&looked, &zstd).to_string().contains("unzstd"),
         "{looked:?}"
     );
     // Named itself, each is told as well, and the table is taken.
-    for (file, id) in [(&zip, "symbols-in-zip"), (&bzip, "symbols-in-bzip2")] {
+    for (file, id) in [
+        (&zip, "symbols-damaged"),
+        (&bzip, "symbols-damaged"),
+        (&zstd, "symbols-in-zstd"),
+    ] {
         let looked = missed(std::slice::from_ref(file));
         assert!(
             matches!(outcome(&looked, file), Outcome::Unusable(error) if error.id() == id),
@@ -483,6 +485,84 @@ fn what_is_passed_over_is_told() {
         );
     }
     assert!(find(&wanted(), &paths(&[other])).is_ok());
+}
+
+/// An archive of tables, as Volatility publishes them, written by another program than the one that reads it here.
+fn archive(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let stored = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    for other in 0..50 {
+        zip.start_file(format!("symbols/windows/x/{other}.json"), stored)
+            .unwrap();
+        zip.write_all(b"{}").unwrap();
+    }
+    let deflated = stored.compression_method(zip::CompressionMethod::Deflated);
+    zip.start_file(name, deflated).unwrap();
+    zip.write_all(bytes).unwrap();
+    zip.finish().unwrap().into_inner()
+}
+
+#[test]
+fn tables_in_archives_and_in_bzip2_are_read_in_place() {
+    let Identity { guid, age, .. } = wanted();
+    let mut bz = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::default());
+    bz.write_all(isf().as_bytes()).unwrap();
+    let bz = bz.finish().unwrap();
+    let name = format!("symbols/windows/ntkrnlmp.pdb/{guid}-{age}.json");
+    let folder = TempDir::new().unwrap();
+    for (end, bytes) in [("", isf().into_bytes()), (".bz2", bz.clone())] {
+        let zip = put(&folder, "windows.zip", &archive(&format!("{name}{end}"), &bytes));
+        for place in [zip.clone(), folder.path().to_owned()] {
+            let found = find(&wanted(), &paths(&[place])).unwrap();
+            assert_eq!(found.table.origin().path(), Some(zip.as_path()));
+        }
+    }
+    // Of another kernel: what is not there is said, with how much is.
+    let other = put(
+        &folder,
+        "windows.zip",
+        &archive("symbols/windows/ntkrnlmp.pdb/0-1.json", b"{}"),
+    );
+    let looked = missed(std::slice::from_ref(&other));
+    assert!(
+        outcome(&looked, &other)
+            .to_string()
+            .contains("an archive of 51 files"),
+        "{looked:?}"
+    );
+    // Under the right name, and something else.
+    let wrong = put(&folder, "windows.zip", &archive(&format!("{name}.xz"), b"{}"));
+    let looked = missed(std::slice::from_ref(&wrong));
+    assert!(
+        matches!(outcome(&looked, &wrong), Outcome::Unusable(_)),
+        "{looked:?}"
+    );
+    let table = put(&folder, "bare/ntkrnlmp.json.bz2", &bz);
+    assert!(find(&wanted(), &paths(&[table])).is_ok());
+    let table = put(&folder, &format!("named/{guid}-{age}.json.bz2"), &bz);
+    let found = find(&wanted(), &paths(&[folder.path().join("named")])).unwrap();
+    assert_eq!(found.table.origin().path(), Some(table.as_path()));
+}
+
+/// Every cut, and every byte changed in the directory at its end: an error or the table, never a crash.
+#[test]
+fn damaged_archives_are_errors() {
+    let Identity { guid, age, .. } = wanted();
+    let whole = archive(&format!("{guid}-{age}.json"), isf().as_bytes());
+    let folder = TempDir::new().unwrap();
+    let look = |bytes: &[u8]| {
+        let zip = put(&folder, "windows.zip", bytes);
+        find(&wanted(), &paths(&[zip])).is_ok()
+    };
+    assert!(look(&whole));
+    for end in (0..whole.len()).step_by(37) {
+        assert!(!look(&whole[..end]), "cut at {end}");
+    }
+    for at in (whole.len() - 400..whole.len()).chain((0..whole.len()).step_by(61)) {
+        let mut forged = whole.clone();
+        forged[at] ^= 0xff;
+        look(&forged);
+    }
 }
 
 #[test]
