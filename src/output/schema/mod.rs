@@ -47,10 +47,6 @@ pub fn whole(shapes: &[&Shape], rows: &[&Table]) -> Json {
 /// Never: the document is part of the program.
 #[cfg(not(feature = "schema"))]
 pub fn whole(_: &[&Shape], _: &[&Table]) -> Json {
-    published()
-}
-
-fn published() -> Json {
     serde_json::from_str(PUBLISHED).expect("the schema is JSON")
 }
 
