@@ -517,3 +517,21 @@ fn frame_records_of_arm64_lead_through_the_calls() {
     let document = stack(&Sample::of(signed), &scene, &["--format", "json"]).json();
     assert_eq!(frames(&document), found);
 }
+
+/// Of a thread that runs on ARM64 the frame where it stands is shown, by the header's context, and why no more are.
+#[test]
+fn a_running_thread_of_arm64_shows_where_it_stands() {
+    let sample = Sample::standard("win11-21h2-arm64");
+    let run = sample.run(&["stack", "current", "--format", "json"]);
+    let stack = run.json()["result"]["stack"].clone();
+    let frames = stack["frames"].as_array().unwrap();
+    assert_eq!(
+        (frames.len(), &frames[0]["found"]),
+        (1, &Value::from("context")),
+        "{stack}"
+    );
+    let header = sample.run(&["info", "--format", "json"]).json()["result"]["header"].clone();
+    assert_eq!(frames[0]["address"], header["context"]["rip"]);
+    let reason = stack["unreadable"]["complete"]["text"].as_str().unwrap();
+    assert!(reason.contains("frame records alone do not lead on"), "{reason}");
+}

@@ -392,9 +392,15 @@ impl<'k, 'd> Stacks<'k, 'd> {
         // The x64 CONTEXT: rax to r15 in the order of their numbers, then Rip.
         const RAX: u64 = 0x78;
         const RIP: u64 = 0xf8;
+        // That of ARM64 has Sp and Pc behind its other registers.
+        const SP: u64 = 0x100;
+        const PC: u64 = 0x108;
         let block = roots::processor_of(self.kernel, known.thread.gva())?;
         let context = block.address_of(Processor::Context).ok()?;
         let word = |by: u64| self.kernel.cursor().uint(offset(context, by), 8).ok();
+        if self.kernel.dump().header().machine == Machine::Arm64 {
+            return Some(Registers::at(word(PC)?, word(SP)?));
+        }
         let mut registers = Registers::at(word(RIP)?, 0);
         for number in 0..16_u8 {
             registers.set(
@@ -619,6 +625,16 @@ impl<'k, 'd> Stacks<'k, 'd> {
     fn walk_arm64(&self, known: &Known, frames: &mut Vec<Frame>) -> Read<()> {
         const FP: u64 = 0x10;
         const RETURN: u64 = 0x18;
+        if known.state.0 == RUNNING {
+            let registers = self.context(known)?;
+            let frame = self.frame(registers.sp(), registers.pc, FoundFrame::Context, true);
+            self.push(frames, frame)?;
+            // In a prolog or a leaf the frame pointer is still the caller's: following it would pass over the caller.
+            return Err(Unreadable::Walk(why!(
+                "from where the thread {} stands, frame records alone do not lead on for sure",
+                known.thread
+            )));
+        }
         if !SWITCHED_OUT.contains(&known.state.0) {
             return Err(Self::refused(known));
         }
