@@ -6,7 +6,7 @@ use std::fs;
 
 use ntlayout::published::{self, Published};
 use ntlayout::{Processor, Version};
-use support::synthetic::Sample;
+use support::synthetic::{Sample, address};
 use synth::pdb;
 use synth::world::Built;
 use synth::worlds;
@@ -15,8 +15,12 @@ const KERNEL: &str = "win11-22h2-x64";
 
 /// A published kernel whose version is asked for.
 fn published(is_it: impl Fn(Version) -> bool) -> Published {
+    published_where(|one| one.version.is_some_and(&is_it))
+}
+
+fn published_where(is_it: impl Fn(&Published) -> bool) -> Published {
     let mut all = published::all().filter(|one| one.processor == Some(Processor::X64) && one.stamp.is_some());
-    all.find(|one| one.version.is_some_and(&is_it)).unwrap()
+    all.find(is_it).unwrap()
 }
 
 /// The world of a kernel that names that PDB.
@@ -104,13 +108,67 @@ fn a_contradiction_is_said() {
     );
 }
 
-/// Two layouts that explain a dump alike, where nothing says how large threads are: the version tells them apart.
+/// Symbols that lack variables, and a hole where the dump itself tells of them: a published kernel has them where they were
+/// published. The builder has this kernel's out of Volatility's table, the program out of another one.
+#[test]
+fn variables_of_a_published_kernel_are_where_they_were_published() {
+    const GLOBALS: [&str; 5] = [
+        "ObTypeIndexTable",
+        "ObHeaderCookie",
+        "AlpcPortObjectType",
+        "ObpTypeObjectType",
+        "ObpRootDirectoryObject",
+    ];
+    let published = published(|version| version == Version([10, 0, 19041, 804]));
+    let guid = published.identity.guid.0;
+    let built = worlds::standard_with("win10-2004-x64", |world| world.truth.guid = guid);
+    let truth = &built.truth;
+    let first = truth.object_types[0].address;
+    let has_it = |entries: &[_]| entries.iter().any(|(object, _)| *object == first);
+    let types = truth.directories.iter().find(|(_, found)| has_it(&found.entries));
+    // Without the directory of types, and without one of the first types that the table would be known by.
+    let lost = [*types.unwrap().0, truth.object_types[3].address];
+    let whole = Sample::without_pages(&built, &lost);
+    stamp(&whole, &published, false);
+    whole.write_pdb(&pdb_of(&built, &published));
+    let sample = Sample::without_pages(&built, &lost);
+    stamp(&sample, &published, false);
+    let mut pdb = pdb::describe_kernel(&built.kernel);
+    (pdb.guid, pdb.age) = (published.identity.guid.0, published.identity.age);
+    pdb.publics
+        .retain(|public| !GLOBALS.contains(&public.name.as_str()));
+    sample.write_pdb(&pdb.write());
+    for view in [&["handles"][..], &["ports"], &["hang"], &["object", "\\"]] {
+        let (with, without) = (whole.run(view), sample.run(view));
+        assert_eq!(
+            (without.stdout, without.status),
+            (with.stdout, with.status),
+            "{view:?}"
+        );
+    }
+    let record = sample.run(&["--format", "json", "info"]).json();
+    let derived = &record["result"]["symbols"]["found"]["derived"];
+    let mut found = derived.as_array().unwrap().iter();
+    let found = found.find(|global| global["name"] == "ObTypeIndexTable").unwrap();
+    assert_eq!(found["evidence"], "what is published of this kernel", "{found}");
+    assert_eq!(
+        found["address"],
+        address(built.global("ObTypeIndexTable")),
+        "{found}"
+    );
+}
+
+/// Two layouts that explain a dump alike, where the dump does not say how large threads are: the version tells
+/// them apart, and so do sizes that are published of that kernel.
 #[test]
 fn the_version_decides_between_layouts_that_explain_a_dump_alike() {
     let mut explained = Vec::new();
-    for is_late in [false, true] {
+    for (is_late, knows_sizes) in [(false, false), (true, false), (false, true), (true, true)] {
         let is_it = move |version: Version| version.build() == 22621 && (version.0[3] >= 2506) == is_late;
-        let published = published(is_it);
+        // One of which no source says how large its threads are, which would decide too.
+        let published = published_where(|one| {
+            one.version.is_some_and(is_it) && one.size_of("_ETHREAD").is_some() == knows_sizes
+        });
         let mut built = named(&published);
         // As live dumps have it: encoded.
         let block = built.global("KdDebuggerDataBlock") + 0x10;
@@ -119,19 +177,11 @@ fn the_version_decides_between_layouts_that_explain_a_dump_alike() {
         stamp(&sample, &published, false);
         let evidence = sample.run(&["ports", "--format", "json"]).json()["symbols"]["evidence"].clone();
         explained.push(evidence["explained_by"].clone());
-        let by_version = evidence["excluded"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|one| one["by"] == "version");
-        assert!(by_version.is_some(), "{evidence}");
+        let mut excluded = evidence["excluded"].as_array().unwrap().iter();
+        let by = if knows_sizes { "sizes" } else { "version" };
+        assert!(excluded.any(|one| one["by"] == by), "{evidence}");
     }
-    assert_eq!(
-        explained[0],
-        serde_json::json!(["10.0.22621.382 to 10.0.22631.2428"])
-    );
-    assert_eq!(
-        explained[1],
-        serde_json::json!(["10.0.22621.2506 to 10.0.22621.6931 (derived)"])
-    );
+    let early = serde_json::json!(["10.0.22621.382 to 10.0.22631.2428"]);
+    let late = serde_json::json!(["10.0.22621.2506 to 10.0.22621.6931 (derived)"]);
+    assert_eq!(explained, [early.clone(), late.clone(), early, late]);
 }

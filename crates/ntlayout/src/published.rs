@@ -1,6 +1,7 @@
 //! Kernels that Microsoft published, by what is always in a dump.
 //!
-//! `data/identities.tsv` has them with their sources. The pair of time stamp and size of the image is no other kernel's:
+//! `data/identities.tsv` has them with their sources, and of two thirds of them where some variables are and how large some
+//! structures are. The pair of time stamp and size of the image is no other kernel's:
 //! a test asks every row of it. Addresses of variables are no identity, for most kernels share theirs with another.
 
 use crate::identity::Identity;
@@ -21,6 +22,41 @@ pub struct Published {
     pub stamp: Option<(u32, u32)>,
     /// For which processor it is, where a source says it.
     pub processor: Option<Processor>,
+    /// What else sources say of it, in the order of [`GLOBALS`], then of [`TYPES`].
+    numbers: [Option<u32>; NUMBERS],
+}
+
+/// The variables of which [`Published::rva`] may know.
+pub const GLOBALS: [&str; 7] = [
+    "PsLoadedModuleList",
+    "PsActiveProcessHead",
+    "KdDebuggerDataBlock",
+    "ObTypeIndexTable",
+    "ObHeaderCookie",
+    "ObpRootDirectoryObject",
+    "PsInitialSystemProcess",
+];
+
+/// The structures of which [`Published::size_of`] may know.
+pub const TYPES: [&str; 3] = ["_ALPC_PORT", "_EPROCESS", "_ETHREAD"];
+
+const NUMBERS: usize = GLOBALS.len() + TYPES.len();
+
+impl Published {
+    /// The RVA of one of [`GLOBALS`], where a source says it.
+    #[must_use]
+    pub fn rva(&self, global: &str) -> Option<u32> {
+        let place = GLOBALS.iter().position(|name| *name == global)?;
+        self.numbers.get(place).copied().flatten()
+    }
+
+    /// The bytes of one of [`TYPES`], where a source says it.
+    #[must_use]
+    pub fn size_of(&self, structure: &str) -> Option<u32> {
+        let place = TYPES.iter().position(|name| *name == structure)?;
+        let place = place.checked_add(GLOBALS.len())?;
+        self.numbers.get(place).copied().flatten()
+    }
 }
 
 /// The kernel whose image has that TimeDateStamp and SizeOfImage.
@@ -75,13 +111,19 @@ fn parse(heading: &str, line: &str) -> Option<Published> {
     let hex = |word: &str| u32::from_str_radix(word, 16).ok();
     let (timestamp, size) = (hex(next()?), hex(next()?));
     let (guid, age) = next()?.split_at_checked(GUID)?;
+    let version = next()?.parse().ok();
+    let mut numbers = [None; NUMBERS];
+    for (number, word) in numbers.iter_mut().zip(words) {
+        *number = hex(word);
+    }
     Some(Published {
+        numbers,
         identity: Identity {
             pdb_name: pdb_name.to_owned(),
             guid: guid.parse().ok()?,
             age: hex(age)?,
         },
-        version: next()?.parse().ok(),
+        version,
         stamp: timestamp.zip(size),
         processor: match processor {
             "x86" => Some(Processor::X86),
@@ -132,5 +174,25 @@ mod tests {
         );
         assert_eq!(first.version, Some(Version([10, 0, 10240, 16384])));
         assert_eq!(first.processor, Some(Processor::X64));
+    }
+
+    /// Two sources made alone: the tables of whole kernels are out of PDBs, the numbers mostly not.
+    #[test]
+    fn variables_and_sizes_are_those_of_the_built_in_tables() {
+        let (mut kernels, mut variables) = (0, 0);
+        for table in crate::all_built_in() {
+            let Some(published) = table.identity().and_then(by_identity) else {
+                continue;
+            };
+            kernels += 1;
+            for name in GLOBALS {
+                let told = table.global(name).unwrap();
+                if let (Some(told), Some(known)) = (told, published.rva(name)) {
+                    assert_eq!(told, known, "{name} of {}", published.identity);
+                    variables += 1;
+                }
+            }
+        }
+        assert!(kernels > 200 && variables > 1_000, "{kernels}, {variables}");
     }
 }

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kdump::{Dump, Gva};
 use ntlayout::Layout;
+use ntlayout::published::{self, Published};
 
 use crate::port;
 use crate::port::contract::CONTRACT;
@@ -58,6 +59,8 @@ const PAGE: usize = 0x1000;
 /// What was derived so far, each part when it is first asked for.
 #[derive(Default)]
 pub(crate) struct Derived {
+    /// What is known of this kernel.
+    published: Option<Published>,
     addresses: OnceCell<BTreeMap<&'static str, (Gva, Evidence)>>,
     root: OnceCell<Option<Gva>>,
     types: OnceCell<Types>,
@@ -65,6 +68,21 @@ pub(crate) struct Derived {
 }
 
 impl Types {
+    /// Takes those of a table of types: a name that is paged out leaves the index.
+    fn take(&mut self, kernel: &Kernel<'_>, table: Option<Gva>, found: Vec<(Gva, u8)>, evidence: Evidence) {
+        self.gap = None;
+        self.table = table;
+        for (object, index) in found {
+            let own = kernel.at(object).address_of(ObjectType::Name);
+            match own.and_then(|name| kernel.text(name)) {
+                Ok(name) => self.add(name, index, object, evidence),
+                Err(_) => {
+                    self.by_index.insert(index, object);
+                }
+            }
+        }
+    }
+
     fn add(&mut self, name: String, index: u8, object: Gva, evidence: Evidence) {
         self.by_name.insert(name, object);
         self.by_index.insert(index, object);
@@ -107,7 +125,22 @@ fn plainly<T>(kernel: &Kernel<'_>, look: impl FnOnce(&Kernel<'_>) -> T) -> T {
 /// [`CONTRACT`](crate::CONTRACT). What variables the symbols lack is looked for in the dump.
 #[must_use]
 pub fn kernel<'d>(dump: &'d Dump, base: Gva, layout: Layout) -> Kernel<'d> {
-    Kernel::new(dump, base, &CONTRACT, layout, Box::new(Derived::default()))
+    published_kernel(dump, base, layout, None)
+}
+
+/// The same of a kernel of which is known where some of its variables are. What the dump says of these goes first, and where
+/// it has one of them elsewhere, it is not this kernel, or not there.
+pub(crate) fn published_kernel<'d>(
+    dump: &'d Dump,
+    base: Gva,
+    layout: Layout,
+    published: Option<&Published>,
+) -> Kernel<'d> {
+    let derived = Derived {
+        published: published.cloned(),
+        ..Derived::default()
+    };
+    Kernel::new(dump, base, &CONTRACT, layout, Box::new(derived))
 }
 
 impl Globals for Derived {
@@ -116,7 +149,11 @@ impl Globals for Derived {
             let found = self.port_list.get_or_init(|| plainly(kernel, port_list));
             return found.map(|head| (head, Evidence::PortLinks));
         }
-        let told = self.addresses.get_or_init(|| plainly(kernel, told));
+        let told = self.addresses.get_or_init(|| {
+            let mut told = plainly(kernel, told);
+            self.add_published(kernel.base(), &mut told);
+            told
+        });
         told.get(global.name()).copied()
     }
 
@@ -156,7 +193,10 @@ impl Globals for Derived {
     }
 
     fn afresh(&self) -> Box<dyn Globals> {
-        Box::new(Self::default())
+        Box::new(Self {
+            published: self.published.clone(),
+            ..Self::default()
+        })
     }
 }
 
@@ -246,17 +286,28 @@ fn handle_tables(kernel: &Kernel<'_>) -> Vec<Gva> {
 
 /// The types in `\ObjectTypes`; where there is nothing of it or not all, those of the kernel's table; where headers
 /// point at their types, those that the headers behind handles point at.
-fn read_types(kernel: &Kernel<'_>) -> Types {
+///
+/// Where the table is and where the cookie that headers are mixed with, is known of published kernels.
+fn read_types(kernel: &Kernel<'_>, table: Option<Gva>, cookie: Option<Gva>) -> Types {
     let mut types = Types::default();
     by_directory(kernel, &mut types);
     if types.by_name.is_empty() || types.gap.is_some() {
         if kernel.has(ObjectHeader::TypeIndex) {
-            by_table(kernel, &mut types);
+            match table.map(|table| published_table(kernel, table)) {
+                Some((found, gap)) if !found.is_empty() => {
+                    types.take(kernel, table, found, Evidence::Published);
+                    types.gap = gap;
+                }
+                _ => by_table(kernel, &mut types),
+            }
         } else {
             by_headers(kernel, &mut types);
         }
     }
-    types.encoding = encoding(kernel, &types);
+    types.encoding = encoding(kernel, &types).or_else(|| {
+        let held = kernel.cursor().u8(cookie?).ok()?;
+        (!types.by_index.is_empty()).then_some(Encoding::Cookie(held))
+    });
     for (name, address) in by_kind(kernel, &types) {
         types.by_name.entry(name.to_owned()).or_insert(address);
     }
@@ -362,21 +413,37 @@ fn by_table(kernel: &Kernel<'_>, types: &mut Types) {
             if found.len() < FEWEST_TYPES {
                 continue;
             }
-            types.gap = None;
             let before = u64::from(FIRST_TYPE).saturating_mul(kernel.pointer_size().into());
-            types.table = Some(Gva::new(first_slot.u64().saturating_sub(before)));
-            for (object, index) in found {
-                let own = kernel.at(object).address_of(ObjectType::Name);
-                match own.and_then(|name| kernel.text(name)) {
-                    Ok(name) => types.add(name, index, object, Evidence::TypeTable),
-                    Err(_) => {
-                        types.by_index.insert(index, object);
-                    }
-                }
-            }
+            let table = Gva::new(first_slot.u64().saturating_sub(before));
+            types.take(kernel, Some(table), found, Evidence::TypeTable);
             return;
         }
     }
+}
+
+/// The types of a table whose place is known, and the first hole among them: nothing where one of them has another index
+/// than its slot.
+fn published_table(kernel: &Kernel<'_>, table: Gva) -> (Vec<(Gva, u8)>, Option<Unreadable>) {
+    let width = u64::from(kernel.pointer_size());
+    let (mut found, mut gap) = (Vec::new(), None);
+    for index in FIRST_TYPE..=u8::MAX {
+        let slot = offset(table, u64::from(index).saturating_mul(width));
+        let object = match kernel.cursor().pointer(slot) {
+            Ok(object) if kernel.is_kernel_address(object) => object,
+            // Behind the last type.
+            Ok(_) => break,
+            Err(hole) => {
+                gap = gap.or(Some(hole));
+                continue;
+            }
+        };
+        match kernel.at(object).uint(ObjectType::Index) {
+            Ok(own) if own == u64::from(index) => found.push((object, index)),
+            Ok(_) => return (Vec::new(), None),
+            Err(hole) => gap = gap.or(Some(hole)),
+        }
+    }
+    (found, gap)
 }
 
 fn little_endian(bytes: &[u8]) -> u64 {
@@ -650,6 +717,31 @@ impl Derived {
     }
 
     fn types(&self, kernel: &Kernel<'_>) -> &Types {
-        self.types.get_or_init(|| plainly(kernel, read_types))
+        self.types.get_or_init(|| {
+            let published = |global| self.address(kernel, global).map(|(at, _)| at);
+            let (table, cookie) = (
+                published(Global::ObTypeIndexTable),
+                published(Global::ObHeaderCookie),
+            );
+            plainly(kernel, |kernel| read_types(kernel, table, cookie))
+        })
+    }
+
+    /// The variables that are known of this kernel and that the dump does not tell; none where it has one elsewhere.
+    fn add_published(&self, base: Gva, told: &mut BTreeMap<&'static str, (Gva, Evidence)>) {
+        let Some(published) = self.published.as_ref().filter(|_| base.u64() != 0) else {
+            return;
+        };
+        let known: Vec<(&'static str, Gva)> = published::GLOBALS
+            .into_iter()
+            .filter_map(|name| Some((name, offset(base, published.rva(name)?.into()))))
+            .collect();
+        let is_elsewhere =
+            |(name, at): &(&'static str, Gva)| told.get(name).is_some_and(|(told, _)| told != at);
+        if !known.iter().any(is_elsewhere) {
+            for (name, at) in known {
+                told.entry(name).or_insert((at, Evidence::Published));
+            }
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! that it is.
 
 use kdump::Dump;
+use ntlayout::published::Published;
 use ntlayout::{Place, Processor, Table, built_in_where};
 
 /// A variable and where the dump's header or its debugger data block says that it is.
@@ -42,6 +43,11 @@ pub fn by_addresses(
             .filter_map(candidate)
             .collect(),
     }
+}
+
+/// Where the image of a published kernel begins, by the addresses that the dump tells of its variables.
+pub fn base_of(dump: &Dump, published: &Published) -> Option<u64> {
+    base_by(&|name| published.rva(name), &told(dump))
 }
 
 fn told(dump: &Dump) -> Vec<Told> {

@@ -49,6 +49,8 @@ pub struct Asked {
     pub processor: Option<Processor>,
     /// TimeDateStamp and SizeOfImage of its image: by what the dump says, else as it was published.
     pub stamp: Option<(u32, u32)>,
+    /// What is known of it, of a published kernel.
+    pub published: Option<Published>,
     /// What else in the dump names another kernel, and which.
     pub contradiction: Option<String>,
 }
@@ -74,7 +76,8 @@ impl Asked {
                 learned: Learned::DebugRecord,
                 version: known.as_ref().and_then(|known| known.version),
                 processor: known.as_ref().and_then(|known| known.processor),
-                stamp: stamp.or(known.and_then(|known| known.stamp)),
+                stamp: stamp.or(known.as_ref().and_then(|known| known.stamp)),
+                published: known,
                 contradiction: other.map(|other| {
                     format!(
                         "its debug record names {identity}, its time stamp and size those of {}",
@@ -91,11 +94,12 @@ impl Asked {
         let (known, learned) =
             by(in_header, Learned::ImageHeader).or_else(|| by(in_list(), Learned::ModuleList))?;
         Some(Self {
-            identity: known.identity,
+            identity: known.identity.clone(),
             learned,
             version: known.version,
             processor: known.processor,
             stamp: known.stamp,
+            published: Some(known),
             contradiction: None,
         })
     }

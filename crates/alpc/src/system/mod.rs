@@ -14,13 +14,14 @@ use crate::port::contract::CONTRACT;
 use kdump::{Dump, Gva, KernelImage, KernelImageError, Machine};
 use ntkernel::Kernel;
 use ntkernel::image::contract;
-use ntlayout::{Certainty, Found, Layout, Origin, Place, Processor, SymbolTable, Table};
+use ntlayout::{Certainty, Found, Layout, Place, Processor, SymbolTable, Table};
 
 pub use self::asked::{Asked, Learned};
 pub use self::error::SystemError;
 use self::own::OwnSymbols;
 pub use self::symbols::{Chosen, Symbols};
-use crate::locate::choice::{self, Choice, Unexplained};
+use crate::locate::choice::{self, Choice, Known, Unexplained};
+use crate::locate::derived::published_kernel;
 
 /// A dump, opened, with the symbols of its kernel. What takes time is looked for when it is first asked for, and once.
 ///
@@ -146,6 +147,8 @@ impl System {
         };
         let wanted = asked.identity.clone();
         let base = base.or_else(|| self.image().err().and_then(KernelImageError::base));
+        let by_addresses = || addresses::base_of(&self.dump, asked.published.as_ref()?).map(Gva::new);
+        let base = base.or_else(by_addresses);
         let certainty = match asked.learned {
             Learned::DebugRecord => Certainty::Exact,
             Learned::ImageHeader | Learned::ModuleList => Certainty::Stamp,
@@ -240,7 +243,7 @@ impl System {
             .iter()
             .filter_map(|candidate| candidate.table.resolve(&CONTRACT).ok());
         let layouts: Vec<Layout> = layouts.collect();
-        let choice = choice::choose(&self.dump, Gva::new(base), &layouts, &[]);
+        let choice = choice::choose(&self.dump, Gva::new(base), &layouts, &Known::default());
         match choice {
             Err(Unexplained::Contradicted { .. }) => false,
             Ok((_, choice)) => !choice.composed && choice.excluded.is_empty(),
@@ -258,7 +261,7 @@ impl System {
         if contract::are_required(&CONTRACT, &lacking) && !self.exact_only {
             let base = chosen.base.unwrap_or_default();
             let candidates = own::candidates(&own, self.processor());
-            match choice::choose(&self.dump, base, &candidates, &self.preferred()) {
+            match choice::choose(&self.dump, base, &candidates, &self.known()) {
                 Ok((layout, choice)) => {
                     chosen.explained = Some((own::untold(layout), choice));
                     chosen.certainty = Certainty::Invariants;
@@ -284,12 +287,16 @@ impl System {
         }
     }
 
-    /// Of the built-in layouts those that the kernel's version can have, where it is known.
-    fn preferred(&self) -> Vec<Origin> {
-        let version = self.asked().and_then(|asked| asked.version);
-        version.map_or_else(Vec::new, |version| {
-            ntlayout::bracketing(self.processor(), version)
-        })
+    /// What is known of the kernel, where it says which it is.
+    fn known(&self) -> Known {
+        let Some(asked) = self.asked() else {
+            return Known::default();
+        };
+        let preferred = |version| ntlayout::bracketing(self.processor(), version);
+        Known {
+            preferred: asked.version.map_or_else(Vec::new, preferred),
+            published: asked.published.clone(),
+        }
     }
 
     /// Chooses among the layouts that come with the crate, unless only the kernel's own will do. Where nothing
@@ -311,7 +318,7 @@ impl System {
     fn explain(&self, base: Gva) -> Result<(Layout, Choice), Unexplained> {
         let tables = ntlayout::distinct_built_in(self.processor()).into_iter();
         let layouts: Vec<Layout> = tables.filter_map(|table| table.resolve(&CONTRACT).ok()).collect();
-        choice::choose(&self.dump, base, &layouts, &self.preferred())
+        choice::choose(&self.dump, base, &layouts, &self.known())
     }
 
     /// The kernel's whole symbol table.
@@ -404,7 +411,9 @@ impl System {
     pub fn kernel(&self) -> Result<Kernel<'_>, SystemError> {
         let resolved = self.layout.get_or_init(|| self.resolve());
         let resolved = resolved.as_ref().map_err(Clone::clone)?;
-        Ok(crate::kernel(&self.dump, resolved.base, resolved.layout.clone()).named_by(self))
+        let published = self.asked().and_then(|asked| asked.published.as_ref());
+        let layout = resolved.layout.clone();
+        Ok(published_kernel(&self.dump, resolved.base, layout, published).named_by(self))
     }
 
     fn resolve(&self) -> Result<Resolved, SystemError> {

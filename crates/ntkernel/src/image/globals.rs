@@ -16,6 +16,8 @@ pub enum Evidence {
     Header,
     /// The kernel's debugger data block has its address.
     DebuggerData,
+    /// The kernel is a published one, of which it is known.
+    Published,
     /// Named objects lead up to it.
     Namespace,
     /// The directory `\ObjectTypes` has the type by name.
@@ -35,6 +37,7 @@ impl Evidence {
         match self {
             Self::Header => "the dump's header",
             Self::DebuggerData => "the debugger data block",
+            Self::Published => "what is published of this kernel",
             Self::Namespace => "the directories above named objects",
             Self::ObjectTypes => "\\ObjectTypes",
             Self::TypeTable => "the table of types in the kernel's image",

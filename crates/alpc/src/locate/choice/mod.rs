@@ -20,6 +20,7 @@ mod tally;
 use std::collections::{BTreeSet, HashSet};
 
 use kdump::{Dump, Gva};
+use ntlayout::published::Published;
 use ntlayout::{Certainty, Layout, Origin};
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
@@ -122,8 +123,31 @@ pub enum Unexplained {
     },
 }
 
-/// Chooses the layout that explains the dump: what those have in common that explain it equally. Where some of these are
-/// `preferred`, since the kernel's version is known, they decide.
+/// What is known of a kernel beside what its dump holds.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// The layouts that its version can have.
+    pub preferred: Vec<Origin>,
+    /// Where its variables are, and how large its structures.
+    pub published: Option<Published>,
+}
+
+impl Known {
+    /// Whether no structure is known to have another size than in that layout.
+    fn has_sizes_of(&self, layout: &Layout) -> bool {
+        let Some(published) = &self.published else {
+            return true;
+        };
+        let mut types = CONTRACT.types.iter().enumerate();
+        types.all(|(index, name)| {
+            let (known, here) = (published.size_of(name), layout.type_size(index));
+            known.zip(here).is_none_or(|(known, here)| known == here)
+        })
+    }
+}
+
+/// Chooses the layout that explains the dump: what those have in common that explain it equally. Where the kernel's version is
+/// known and the sizes of its structures are, of these those decide that it can have.
 ///
 /// # Errors
 /// Nothing explains it, or there is too little to tell.
@@ -131,9 +155,9 @@ pub fn choose(
     dump: &Dump,
     base: Gva,
     layouts: &[Layout],
-    preferred: &[Origin],
+    known: &Known,
 ) -> Result<(Layout, Choice), Unexplained> {
-    match among(dump, base, layouts, preferred, false) {
+    match among(dump, base, layouts, known, false) {
         Err(Unexplained::Contradicted {
             check: Check::DebuggerData,
             ..
@@ -141,15 +165,15 @@ pub fn choose(
         decided => return decided,
     }
     // Where only sizes are unknown, one more update has come: neighbours may explain it.
-    let strict = |_| among(dump, base, layouts, preferred, false);
-    among(dump, base, layouts, preferred, true).or_else(strict)
+    let strict = |_| among(dump, base, layouts, known, false);
+    among(dump, base, layouts, known, true).or_else(strict)
 }
 
 fn among(
     dump: &Dump,
     base: Gva,
     layouts: &[Layout],
-    preferred: &[Origin],
+    known: &Known,
     lenient: bool,
 ) -> Result<(Layout, Choice), Unexplained> {
     const STAGES: [fn(&mut Examined<'_>); 5] = [
@@ -162,25 +186,21 @@ fn among(
     let mut left: Vec<Examined<'_>> = layouts
         .iter()
         .enumerate()
-        .map(|(number, layout)| Examined::new(dump, base, number, layout, lenient))
+        .map(|(number, layout)| Examined::new(dump, base, number, layout, known, lenient))
         .collect();
     let mut excluded: Vec<Excluded> = Vec::new();
     for stage in STAGES {
         left.iter_mut().for_each(stage);
         left = leave_out(left, &mut excluded, layouts)?;
     }
-    let is_preferred = |examined: &Examined<'_>| {
-        let layout = layouts.get(examined.number);
-        layout.is_some_and(|layout| preferred.contains(tried_of(layout)))
-    };
-    if left.iter().any(is_preferred) {
-        let all = left.len();
-        left.retain(is_preferred);
-        if let layouts @ 1.. = all.saturating_sub(left.len()) {
-            let by = Check::Version;
-            excluded.push(Excluded { by, layouts });
-        }
-    }
+    let layout_of = |examined: &Examined<'_>| layouts.get(examined.number);
+    let is_preferred =
+        |examined: &_| layout_of(examined).is_some_and(|layout| known.preferred.contains(tried_of(layout)));
+    let has_sizes = |examined: &_| layout_of(examined).is_some_and(|layout| known.has_sizes_of(layout));
+    keep_if_any(&mut left, &mut excluded, Check::Sizes, has_sizes);
+    // A layout of other sizes explains what was looked at; it is not this kernel's.
+    let is_other = left.first().is_some_and(|first| !has_sizes(first));
+    keep_if_any(&mut left, &mut excluded, Check::Version, is_preferred);
     let best = left.first().ok_or(Unexplained::NoLayouts)?;
     if best.tally.total().passed < LEAST {
         return Err(Unexplained::TooLittle { tried: layouts.len() });
@@ -191,8 +211,25 @@ fn among(
         .collect();
     let layout = Layout::agreement(&explaining).ok_or(Unexplained::NoLayouts)?;
     let mut choice = record(best, &explaining, &layout, layouts.len(), excluded);
-    choice.composed = lenient;
+    choice.composed = lenient || is_other;
     Ok((layout.with_certainty(Certainty::Invariants), choice))
+}
+
+/// Leaves those out for which something does not hold, if it does for any.
+fn keep_if_any<'l>(
+    left: &mut Vec<Examined<'l>>,
+    excluded: &mut Vec<Excluded>,
+    by: Check,
+    holds: impl Fn(&Examined<'l>) -> bool,
+) {
+    if !left.iter().any(&holds) {
+        return;
+    }
+    let all = left.len();
+    left.retain(&holds);
+    if let layouts @ 1.. = all.saturating_sub(left.len()) {
+        excluded.push(Excluded { by, layouts });
+    }
 }
 
 /// What is tried of a layout: all of it, or where it is the kernel's own what fills it.
@@ -301,11 +338,11 @@ struct Examined<'d> {
 }
 
 impl<'d> Examined<'d> {
-    fn new(dump: &'d Dump, base: Gva, number: usize, layout: &Layout, lenient: bool) -> Self {
+    fn new(dump: &'d Dump, base: Gva, number: usize, layout: &Layout, known: &Known, lenient: bool) -> Self {
         Self {
             number,
             lenient,
-            kernel: derived::kernel(dump, base, layout.clone()),
+            kernel: derived::published_kernel(dump, base, layout.clone(), known.published.as_ref()),
             tally: Tally::default(),
             processes: Vec::new(),
             process_ids: HashSet::new(),

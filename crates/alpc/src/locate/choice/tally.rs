@@ -32,13 +32,15 @@ pub enum Check {
     Messages,
     /// What ports own: sections, regions, views, reserves, security data.
     Resources,
+    /// The sizes of structures that a table of published kernels has: of layouts that explain a dump alike.
+    Sizes,
     /// The version of the kernel's image, where a table of published kernels has it: of layouts that explain a dump alike.
     Version,
 }
 
 impl Check {
     /// All of them, in the order in which they are made.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::DebuggerData,
         Self::Processes,
         Self::Threads,
@@ -49,6 +51,7 @@ impl Check {
         Self::Queues,
         Self::Messages,
         Self::Resources,
+        Self::Sizes,
         Self::Version,
     ];
 
@@ -66,6 +69,7 @@ impl Check {
             Self::Queues => "queues",
             Self::Messages => "messages",
             Self::Resources => "resources",
+            Self::Sizes => "sizes",
             Self::Version => "version",
         }
     }
