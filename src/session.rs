@@ -11,6 +11,7 @@ use alpc::locate::choice::{Choice, Unexplained};
 use alpc::system::{Asked, Chosen};
 use alpc::{Kernel, Symbols, System, SystemError};
 use kdump::{Dump, KernelImage, OpenOptions};
+use ntlayout::published::Published;
 use ntlayout::{Identity, NotFound, Origin, SymbolTable};
 
 use crate::failure::Failure;
@@ -70,6 +71,11 @@ impl Session {
     /// Which kernel it is, as far as the dump says so.
     pub fn asked(&self) -> Option<&Asked> {
         self.system.asked()
+    }
+
+    /// The published kernels that it can be, each with where its image begins then, where it does not say which it is.
+    pub fn candidates(&self) -> &[(Published, u64)] {
+        self.system.candidates()
     }
 
     /// Looks for the kernel's symbols, and learns which files that read.

@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use ntlayout::published::{self, Published};
@@ -83,6 +84,65 @@ fn time_stamp_and_size_lead_to_the_symbols() {
         "Kernel version   : 10.0.22621.",
     ] {
         assert!(search.contains(row), "{search}");
+    }
+}
+
+/// Where nothing but addresses tells which kernel it is, all that have them are named, and only what they have in common is used:
+/// updates that were built of the same source differ in nothing that the header tells, and some have variables elsewhere.
+#[test]
+fn all_kernels_are_named_that_have_the_addresses() {
+    for (kernel, at_least) in [
+        ("win10-1809-2022-x64", 3),
+        ("win10-1607-x64", 4),
+        ("win81-x64", 2),
+    ] {
+        let (whole, sample) = (Sample::standard(kernel), Sample::standard(kernel));
+        let mut nobody = published(|version| version.build() == 19041);
+        nobody.stamp = Some((1, 0x104_6000));
+        stamp(&sample, &nobody, false);
+        fs::remove_file(sample.dump().with_file_name("kernel.pdb")).unwrap();
+        // What the dump tells: its header and the block that this leads to.
+        let told = [
+            "PsLoadedModuleList",
+            "PsActiveProcessHead",
+            "KdDebuggerDataBlock",
+            "ObpRootDirectoryObject",
+        ];
+        let built = &sample.world.kernel;
+        let has_all = |one: &Published| told.iter().all(|name| one.rva(name) == built.try_rva(name));
+        let expected: BTreeSet<String> = published::all()
+            .filter(has_all)
+            .map(|one| one.identity.to_string())
+            .collect();
+        assert!(expected.len() >= at_least, "{kernel}: {expected:?}");
+        for view in ["info", "symbols"] {
+            let record = sample.run(&[view, "--format", "json"]).json()["result"].clone();
+            assert!(record["identity"].is_null(), "{record}");
+            let named = record["candidates"].as_array().unwrap().iter();
+            let named: BTreeSet<String> = named.map(|one| one["pdb"].as_str().unwrap().to_owned()).collect();
+            assert_eq!(named, expected, "{kernel}: {view}");
+            let text = sample.run(&[view]).stdout;
+            assert!(expected.iter().all(|one| text.contains(one)), "{text}");
+        }
+        for view in ["ports", "threads", "hang", "handles"] {
+            let (known, run) = (whole.run(&[view]), sample.run(&[view]));
+            assert_eq!(
+                (run.stdout, run.status),
+                (known.stdout, known.status),
+                "{kernel}: {view}"
+            );
+        }
+        // A variable that one of them has elsewhere is not known, which is not that there is none.
+        let global = sample.run(&["global", "--format", "json"]).json();
+        let own = whole.run(&["global", "--format", "json"]).json();
+        for name in ["message_table", "secondary_message_tables"] {
+            let value = &global["result"][name];
+            let is_hole = || global["holes"].to_string().contains(name);
+            assert!(
+                *value == own["result"][name] || value.is_null() && is_hole(),
+                "{kernel}: {global}"
+            );
+        }
     }
 }
 

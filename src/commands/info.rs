@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::commands::kernel_identity::KernelIdentity;
+use crate::commands::kernel_identity::{KernelCandidate, KernelIdentity, candidate_rows};
 use crate::commands::{Category, Spec, Verb, modules};
 use crate::options::Options;
 use crate::output::answer::Answer;
@@ -69,6 +69,7 @@ impl Verb for InfoArgs {
             notes: dump.notes(),
             kernel: Found::new(image.map(|image| kernel_record(session, image, &header))),
             identity: KernelIdentity::of(session),
+            candidates: KernelCandidate::all(session),
             symbols: Found::new(symbols),
         };
         Answer::new(text(&record, &header), &record)
@@ -99,6 +100,9 @@ pub struct InfoRecord<'a> {
     kernel: Found<KernelFound>,
     /// Which kernel it is; null where nothing says so.
     identity: Option<KernelIdentity>,
+    /// The published kernels that it can be, by the addresses of its variables; not there when it is known, or none is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    candidates: Vec<KernelCandidate>,
     symbols: Found<SymbolsFound>,
 }
 
@@ -319,6 +323,7 @@ fn text(record: &InfoRecord<'_>, header: &Header) -> Text {
         rows.text("Kernel base", base.to_string());
     }
     kernel_rows(&mut rows, &record.kernel, record.identity.as_ref());
+    candidate_rows(&mut rows, &record.candidates);
     symbol_rows(&mut rows, &record.symbols);
     rows.finish()
 }

@@ -63,6 +63,38 @@ impl KernelIdentity {
     }
 }
 
+/// A published kernel that the dump can be of, which does not say of which it is.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+pub struct KernelCandidate {
+    /// The symbol server's key of its PDB: name, GUID and age.
+    pub pdb: String,
+    /// The version of its image; null where no source says it.
+    version: Option<String>,
+}
+
+impl KernelCandidate {
+    /// Those whose variables are where the dump says.
+    pub fn all(session: &Session) -> Vec<Self> {
+        let kernels = session.candidates().iter();
+        let candidates = kernels.map(|(kernel, _)| Self {
+            pdb: kernel.identity.to_string(),
+            version: kernel.version.map(|version| version.to_string()),
+        });
+        candidates.collect()
+    }
+}
+
+/// Each in a row, under one label.
+pub fn candidate_rows(rows: &mut Rows, candidates: &[KernelCandidate]) {
+    let mut label = "By its addresses";
+    for candidate in candidates {
+        let version = candidate.version.as_deref().unwrap_or("version not known");
+        rows.text(label, text!("may be {version} ({})", candidate.pdb));
+        label = "";
+    }
+}
+
 /// What symbol servers file an image as, by its PDB. Systems with several processors have another file of that name.
 fn image_name(identity: &Identity) -> &'static str {
     match identity.pdb_name.to_ascii_lowercase().as_str() {

@@ -10,7 +10,7 @@ use ntlayout::Identity;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::commands::kernel_identity::KernelIdentity;
+use crate::commands::kernel_identity::{KernelCandidate, KernelIdentity, candidate_rows};
 use crate::commands::{Category, Spec, Verb};
 use crate::failure::Failure;
 use crate::options::Options;
@@ -97,6 +97,7 @@ impl Verb for SymbolsArgs {
                 size_of_image: asked.and_then(|asked| asked.stamp).map(|(_, size)| size),
             }),
             identity: KernelIdentity::of(session),
+            candidates: KernelCandidate::all(session),
             looked_at: looked_at(session, chosen),
             in_use,
             get: wanted
@@ -127,6 +128,9 @@ pub struct SymbolSearch {
     wanted: Option<WantedSymbols>,
     /// Which kernel it is, and where that was learned; null where nothing says so.
     identity: Option<KernelIdentity>,
+    /// The published kernels that it can be, by the addresses of its variables; not there when it is known, or none is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    candidates: Vec<KernelCandidate>,
     looked_at: Vec<LookedAt>,
     in_use: Option<SymbolsInUse>,
     /// How to get the kernel's own symbols; not told when they are in use.
@@ -247,7 +251,10 @@ fn text(record: &SymbolSearch) -> Text {
                 identity.rows(&mut rows);
             }
         }
-        None => rows.text("Name", "not known: the kernel's debug record is not in the dump"),
+        None => {
+            rows.text("Name", "not known: the kernel's debug record is not in the dump");
+            candidate_rows(&mut rows, &record.candidates);
+        }
     }
     rows.line("");
     rows.heading("Looked at");

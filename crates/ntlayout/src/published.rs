@@ -76,6 +76,18 @@ pub fn by_identity(identity: &Identity) -> Option<Published> {
     row(line.checked_add(1)?)
 }
 
+/// What is known of several kernels alike, as of the first of them: its variables and sizes where all have the same.
+pub fn common<'k>(kernels: impl IntoIterator<Item = &'k Published>) -> Option<Published> {
+    let mut kernels = kernels.into_iter();
+    let mut common = kernels.next()?.clone();
+    for other in kernels {
+        for (number, theirs) in common.numbers.iter_mut().zip(&other.numbers) {
+            *number = number.filter(|number| Some(*number) == *theirs);
+        }
+    }
+    Some(common)
+}
+
 /// Every command asks once: this search takes a twentieth of the standard library's time.
 fn find(text: &str) -> Option<usize> {
     memchr::memmem::find(PUBLISHED.as_bytes(), text.as_bytes())

@@ -60,7 +60,7 @@ const PAGE: usize = 0x1000;
 #[derive(Default)]
 pub(crate) struct Derived {
     /// What is known of this kernel.
-    published: Option<Published>,
+    published: Option<(Published, Evidence)>,
     addresses: OnceCell<BTreeMap<&'static str, (Gva, Evidence)>>,
     root: OnceCell<Option<Gva>>,
     types: OnceCell<Types>,
@@ -134,7 +134,7 @@ pub(crate) fn published_kernel<'d>(
     dump: &'d Dump,
     base: Gva,
     layout: Layout,
-    published: Option<&Published>,
+    published: Option<&(Published, Evidence)>,
 ) -> Kernel<'d> {
     let derived = Derived {
         published: published.cloned(),
@@ -288,14 +288,15 @@ fn handle_tables(kernel: &Kernel<'_>) -> Vec<Gva> {
 /// point at their types, those that the headers behind handles point at.
 ///
 /// Where the table is and where the cookie that headers are mixed with, is known of published kernels.
-fn read_types(kernel: &Kernel<'_>, table: Option<Gva>, cookie: Option<Gva>) -> Types {
+fn read_types(kernel: &Kernel<'_>, table: Option<(Gva, Evidence)>, cookie: Option<Gva>) -> Types {
     let mut types = Types::default();
     by_directory(kernel, &mut types);
     if types.by_name.is_empty() || types.gap.is_some() {
         if kernel.has(ObjectHeader::TypeIndex) {
-            match table.map(|table| published_table(kernel, table)) {
-                Some((found, gap)) if !found.is_empty() => {
-                    types.take(kernel, table, found, Evidence::Published);
+            let known = table.map(|(table, evidence)| (table, evidence, published_table(kernel, table)));
+            match known {
+                Some((table, evidence, (found, gap))) if !found.is_empty() => {
+                    types.take(kernel, Some(table), found, evidence);
                     types.gap = gap;
                 }
                 _ => by_table(kernel, &mut types),
@@ -718,18 +719,17 @@ impl Derived {
 
     fn types(&self, kernel: &Kernel<'_>) -> &Types {
         self.types.get_or_init(|| {
-            let published = |global| self.address(kernel, global).map(|(at, _)| at);
-            let (table, cookie) = (
-                published(Global::ObTypeIndexTable),
-                published(Global::ObHeaderCookie),
-            );
-            plainly(kernel, |kernel| read_types(kernel, table, cookie))
+            let table = self.address(kernel, Global::ObTypeIndexTable);
+            let cookie = self.address(kernel, Global::ObHeaderCookie);
+            plainly(kernel, |kernel| {
+                read_types(kernel, table, cookie.map(|(at, _)| at))
+            })
         })
     }
 
     /// The variables that are known of this kernel and that the dump does not tell; none where it has one elsewhere.
     fn add_published(&self, base: Gva, told: &mut BTreeMap<&'static str, (Gva, Evidence)>) {
-        let Some(published) = self.published.as_ref().filter(|_| base.u64() != 0) else {
+        let Some((published, evidence)) = self.published.as_ref().filter(|_| base.u64() != 0) else {
             return;
         };
         let known: Vec<(&'static str, Gva)> = published::GLOBALS
@@ -740,7 +740,7 @@ impl Derived {
             |(name, at): &(&'static str, Gva)| told.get(name).is_some_and(|(told, _)| told != at);
         if !known.iter().any(is_elsewhere) {
             for (name, at) in known {
-                told.entry(name).or_insert((at, Evidence::Published));
+                told.entry(name).or_insert((at, *evidence));
             }
         }
     }

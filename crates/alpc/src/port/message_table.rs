@@ -47,7 +47,8 @@ pub fn messages(kernel: &Kernel<'_>) -> Read<Messages> {
             }
             found.gaps.extend(secondary.gap);
         }
-        Err(Unreadable::NoGlobal { .. }) => {}
+        // Kernels before Windows 8.1 have none.
+        Err(Unreadable::NoGlobal { .. }) if kernel.has_own_globals() => {}
         Err(hole) => found.gaps.push(hole),
     }
     Ok(found)

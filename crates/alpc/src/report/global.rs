@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use kdump::Gva;
-use ntlayout::Certainty;
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
 #[cfg(feature = "serde")]
@@ -218,8 +217,7 @@ fn optional<T>(kernel: &Kernel<'_>, value: Value<T>) -> Value<T> {
 
 fn absent(kernel: &Kernel<'_>, hole: Unreadable) -> Unreadable {
     match hole {
-        // A layout that was chosen among those of other kernels says nothing of what variables this one has.
-        hole if kernel.layout().certainty() == Certainty::Invariants => hole,
+        hole if !kernel.has_own_globals() => hole,
         Unreadable::NoGlobal { name } => Unreadable::NoMember {
             ty: "nt",
             member: name,

@@ -2,7 +2,7 @@
 //! that it is.
 
 use kdump::Dump;
-use ntlayout::published::Published;
+use ntlayout::published::{self, Published};
 use ntlayout::{Place, Processor, Table, built_in_where};
 
 /// A variable and where the dump's header or its debugger data block says that it is.
@@ -14,6 +14,19 @@ pub struct Candidate {
     pub table: Table,
     /// Where the image begins by them.
     pub base: u64,
+}
+
+/// The published kernels for that processor whose variables are where the dump says: more than one share their addresses
+/// with others.
+pub fn published(dump: &Dump, processor: Processor, base: Option<u64>) -> Vec<(Published, u64)> {
+    let told = told(dump);
+    let kernels = published::all().filter(|kernel| kernel.processor.is_none_or(|of| of == processor));
+    kernels
+        .filter_map(|kernel| {
+            let found = base_by(&|name| kernel.rva(name), &told)?;
+            base.is_none_or(|base| base == found).then_some((kernel, found))
+        })
+        .collect()
 }
 
 /// All symbols that fit: of the files that a user named, else of those that come with the program.

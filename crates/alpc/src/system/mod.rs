@@ -14,7 +14,9 @@ use crate::port::contract::CONTRACT;
 use kdump::{Dump, Gva, KernelImage, KernelImageError, Machine};
 use ntkernel::Kernel;
 use ntkernel::image::contract;
-use ntlayout::{Certainty, Found, Layout, Place, Processor, SymbolTable, Table};
+use ntkernel::image::globals::Evidence;
+use ntlayout::published::{self, Published};
+use ntlayout::{Certainty, Found, Layout, Origin, Place, Processor, SymbolTable, Table, Version};
 
 pub use self::asked::{Asked, Learned};
 pub use self::error::SystemError;
@@ -46,6 +48,8 @@ pub struct System {
     image: OnceLock<Result<KernelImage, KernelImageError>>,
     /// Which kernel it is.
     asked: OnceLock<Option<Asked>>,
+    /// Which published kernels it can be, where the dump does not say which it is.
+    candidates: OnceLock<Vec<(Published, u64)>>,
     /// What the search for symbols came to, once it was asked for: some take longer to read than the dump.
     chosen: OnceLock<Result<Chosen, SystemError>>,
     /// Where the kernel begins and how it is laid out: looked for once, for all walks.
@@ -85,6 +89,7 @@ impl System {
             dump,
             image: OnceLock::new(),
             asked: OnceLock::new(),
+            candidates: OnceLock::new(),
             own: OnceLock::new(),
             modules: names::Modules::default(),
             chosen: OnceLock::new(),
@@ -186,7 +191,13 @@ impl System {
     fn choose_by_addresses(&self) -> Result<Chosen, SystemError> {
         let image = self.image();
         let base = image.ok().map(|image| u64::from(image.base));
-        let candidates = addresses::by_addresses(&self.dump, self.processor(), &self.places, base);
+        let mut candidates = addresses::by_addresses(&self.dump, self.processor(), &self.places, base);
+        let is_named = candidates
+            .iter()
+            .any(|candidate| candidate.table.origin().path().is_some());
+        if !is_named && !self.add_others(&mut candidates) {
+            candidates.clear();
+        }
         let first = candidates.first().map(|candidate| candidate.base);
         // Symbols that put the image elsewhere contradict the first; none of them is proven then.
         let agree = candidates.iter().all(|candidate| Some(candidate.base) == first);
@@ -233,6 +244,51 @@ impl System {
                 source: error.clone(),
                 unexplained,
             },
+        })
+    }
+
+    /// Adds to the built-in symbols that fit the layouts that other kernels can have which fit as well. Of some it is not known.
+    fn add_others(&self, candidates: &mut Vec<addresses::Candidate>) -> bool {
+        let has = |candidates: &[addresses::Candidate], one: &Published| {
+            let mut own = candidates
+                .iter()
+                .filter_map(|candidate| candidate.table.identity());
+            own.any(|own| (own.guid, own.age) == (one.identity.guid, one.identity.age))
+        };
+        let mut origins: Vec<(Origin, u64)> = Vec::new();
+        for (kernel, base) in self.candidates() {
+            if has(candidates, kernel) {
+                continue;
+            }
+            let bracketing = kernel
+                .version
+                .map(|version| ntlayout::bracketing(self.processor(), version));
+            let Some(bracketing) = bracketing.filter(|origins| !origins.is_empty()) else {
+                return false;
+            };
+            origins.extend(bracketing.into_iter().map(|origin| (origin, *base)));
+        }
+        if origins.is_empty() {
+            return true;
+        }
+        for table in ntlayout::distinct_built_in(self.processor()) {
+            let base = origins.iter().find(|(origin, _)| origin == table.origin());
+            if let Some(&(_, base)) = base {
+                candidates.push(addresses::Candidate { table, base });
+            }
+        }
+        true
+    }
+
+    /// The published kernels whose variables are where the dump says, and where the image of each begins then, where the dump
+    /// does not say which kernel it is.
+    pub fn candidates(&self) -> &[(Published, u64)] {
+        self.candidates.get_or_init(|| {
+            if self.asked().is_some() {
+                return Vec::new();
+            }
+            let base = self.image().ok().map(|image| u64::from(image.base));
+            addresses::published(&self.dump, self.processor(), base)
         })
     }
 
@@ -289,14 +345,28 @@ impl System {
 
     /// What is known of the kernel, where it says which it is.
     fn known(&self) -> Known {
-        let Some(asked) = self.asked() else {
-            return Known::default();
-        };
         let preferred = |version| ntlayout::bracketing(self.processor(), version);
+        let Some(asked) = self.asked() else {
+            let versions = self.candidates().iter().map(|(kernel, _)| kernel.version);
+            let versions: Option<Vec<Version>> = versions.collect();
+            return Known {
+                preferred: versions.into_iter().flatten().flat_map(preferred).collect(),
+                published: self.common(),
+            };
+        };
         Known {
             preferred: asked.version.map_or_else(Vec::new, preferred),
-            published: asked.published.clone(),
+            published: self.common(),
         }
+    }
+
+    /// What is published of this kernel, or of all that it can be.
+    fn common(&self) -> Option<(Published, Evidence)> {
+        if let Some(asked) = self.asked() {
+            return Some((asked.published.clone()?, Evidence::Published));
+        }
+        let common = published::common(self.candidates().iter().map(|(kernel, _)| kernel))?;
+        Some((common, Evidence::PublishedAlike))
     }
 
     /// Chooses among the layouts that come with the crate, unless only the kernel's own will do. Where nothing
@@ -411,9 +481,8 @@ impl System {
     pub fn kernel(&self) -> Result<Kernel<'_>, SystemError> {
         let resolved = self.layout.get_or_init(|| self.resolve());
         let resolved = resolved.as_ref().map_err(Clone::clone)?;
-        let published = self.asked().and_then(|asked| asked.published.as_ref());
-        let layout = resolved.layout.clone();
-        Ok(published_kernel(&self.dump, resolved.base, layout, published).named_by(self))
+        let (layout, published) = (resolved.layout.clone(), self.common());
+        Ok(published_kernel(&self.dump, resolved.base, layout, published.as_ref()).named_by(self))
     }
 
     fn resolve(&self) -> Result<Resolved, SystemError> {

@@ -18,6 +18,8 @@ pub enum Evidence {
     DebuggerData,
     /// The kernel is a published one, of which it is known.
     Published,
+    /// The kernel is one of several published ones, of which all have it there.
+    PublishedAlike,
     /// Named objects lead up to it.
     Namespace,
     /// The directory `\ObjectTypes` has the type by name.
@@ -38,6 +40,7 @@ impl Evidence {
             Self::Header => "the dump's header",
             Self::DebuggerData => "the debugger data block",
             Self::Published => "what is published of this kernel",
+            Self::PublishedAlike => "what is published of the kernels that it can be",
             Self::Namespace => "the directories above named objects",
             Self::ObjectTypes => "\\ObjectTypes",
             Self::TypeTable => "the table of types in the kernel's image",

@@ -376,6 +376,17 @@ impl<'d> Kernel<'d> {
         self.layout.global(global as usize).is_some()
     }
 
+    /// Whether a variable that the symbols do not have is none that this kernel has. A layout that was chosen among those of
+    /// other kernels does not say; nor does what several have in common, which lacks what one of them has elsewhere.
+    #[must_use]
+    pub fn has_own_globals(&self) -> bool {
+        match self.layout.certainty() {
+            Certainty::Invariants => false,
+            Certainty::Addresses => self.layout.identity().is_some(),
+            _ => true,
+        }
+    }
+
     /// Every required thing that neither the symbols nor the dump itself tell.
     #[must_use]
     pub fn missing(&self) -> Vec<Missing> {

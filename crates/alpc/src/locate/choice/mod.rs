@@ -30,6 +30,7 @@ use serde::Serialize;
 use crate::locate::derived;
 use crate::port::contract::CONTRACT;
 use ntkernel::image::contract::ListEntry;
+use ntkernel::image::globals::Evidence;
 use ntkernel::image::kernel::{Kernel, Read};
 use tally::Tally;
 pub use tally::{Check, Count};
@@ -129,13 +130,13 @@ pub struct Known {
     /// The layouts that its version can have.
     pub preferred: Vec<Origin>,
     /// Where its variables are, and how large its structures.
-    pub published: Option<Published>,
+    pub published: Option<(Published, Evidence)>,
 }
 
 impl Known {
     /// Whether no structure is known to have another size than in that layout.
     fn has_sizes_of(&self, layout: &Layout) -> bool {
-        let Some(published) = &self.published else {
+        let Some((published, _)) = &self.published else {
             return true;
         };
         let mut types = CONTRACT.types.iter().enumerate();
