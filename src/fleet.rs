@@ -10,6 +10,7 @@ mod inputs;
 mod pool;
 mod progress;
 mod resume;
+pub mod scripts;
 mod tally;
 pub mod worker;
 

@@ -141,6 +141,11 @@ fn run_into(cli: &Cli, typed: &Typed, output: &mut Output) -> io::Result<Status>
     if let Some(Command::Triage(args)) = &cli.command {
         return fleet::run(cli, typed, args, output);
     }
+    if let Some(Command::Symbols(args)) = &cli.command
+        && let Some(script) = fleet::scripts::is_asked(cli, args)
+    {
+        return fleet::scripts::run(cli, typed, script, output);
+    }
     let steps = kd::steps(cli);
     if steps.iter().any(Step::tells_verdict) {
         output.tells_verdict();

@@ -398,9 +398,60 @@ fn the_script_fetches_and_checks() {
     let manifest = alpc_dump(&[alone.to_str().unwrap(), "symbols", "--script", "manifest"]);
     assert_eq!(manifest.stdout, format!("ntkrnlmp.pdb,{key},1\n"));
     let windows = alpc_dump(&[alone.to_str().unwrap(), "symbols", "--script", "ps1"]);
-    assert!(windows.stdout.ends_with(&format!(
-        "Get-Symbols 'ntkrnlmp.pdb' '{key}' 'd970bf7182fc46ac9a62a9d55e384863'\n"
-    )));
+    let call = format!("Get-Symbols 'ntkrnlmp.pdb' '{key}' 'd970bf7182fc46ac9a62a9d55e384863'");
+    let lines: Vec<&str> = windows.stdout.lines().rev().take(2).collect();
+    assert_eq!(lines[0], "exit $failed");
+    assert!(lines[1].starts_with(&format!("try {{ {call} }} catch ")), "{}", lines[1]);
+}
+
+/// Of a folder, with folders in it: each kernel once, and whatever names none is said and stops nothing.
+#[cfg(unix)]
+#[test]
+fn one_script_for_a_folder_of_dumps() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir(at("more")).unwrap();
+    let vista = fs::read(fixture("vista-sp2-x64.dmp")).unwrap();
+    let other = synth::worlds::standard("win10-2004-x64").dump(synth::dump::Kind::BitmapKernel);
+    for (name, bytes) in [
+        ("a.dmp", &vista),
+        ("b.dmp", &other),
+        ("more/c.dmp", &vista),
+        ("notes.txt", &b"text".to_vec()),
+    ] {
+        fs::write(at(name), bytes).unwrap();
+    }
+    let path = folder.path().to_str().unwrap();
+    let run = alpc_dump(&[path, "symbols", "--script", "manifest"]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    let mut keys: Vec<String> = ["a.dmp", "b.dmp"].map(|name| store_key(at(name).to_str().unwrap())).into();
+    keys.sort_unstable();
+    let lines: Vec<String> = keys.iter().map(|key| format!("ntkrnlmp.pdb,{key},1")).collect();
+    assert_eq!(run.stdout.lines().collect::<Vec<_>>(), lines);
+    assert_eq!(run.stderr, "alpc-dump: 3 dumps of 2 kernels\n");
+    // What fails is said, the rest is fetched all the same; so it is by the script.
+    fs::write(at("broken.dmp"), b"PAGEDU64").unwrap();
+    let run = alpc_dump(&[path, "symbols", "--script", "sh"]);
+    assert_eq!(run.status, 2);
+    assert!(run.stderr.contains("broken.dmp"), "{}", run.stderr);
+    let fetched = run.stdout.lines().filter(|line| line.starts_with("fetch "));
+    assert_eq!(fetched.count(), 2);
+    fs::write(at("fetch.sh"), &run.stdout).unwrap();
+    fs::create_dir(at("bin")).unwrap();
+    fs::write(at("bin/curl"), "#!/bin/sh\necho asked >>\"$ASKED\"\nexit 22\n").unwrap();
+    let permissions = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
+    fs::set_permissions(at("bin/curl"), permissions).unwrap();
+    let search = format!("{}:{}", at("bin").display(), std::env::var("PATH").unwrap());
+    let mut command = Command::new("sh");
+    command.arg(at("fetch.sh")).arg(at("store"));
+    command.env("PATH", search).env("ASKED", at("asked"));
+    assert_eq!(command.output().unwrap().status.code(), Some(1));
+    assert_eq!(fs::read_to_string(at("asked")).unwrap().lines().count(), 2);
+    // A folder without any, and no kernel that is named.
+    let empty = tempfile::tempdir().unwrap();
+    let run = alpc_dump(&[empty.path().to_str().unwrap(), "symbols", "--script", "sh"]);
+    assert_eq!((run.status, run.stdout.as_str()), (2, ""));
+    assert!(run.stderr.contains("no file in the folder is a dump"), "{}", run.stderr);
 }
 
 /// What is named and is not there is said in every command, also where other symbols serve.

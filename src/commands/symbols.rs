@@ -31,7 +31,8 @@ pub struct SymbolsArgs {
     #[arg(long)]
     pub check: bool,
 
-    /// Only a script that fetches them into a symbol store, for a machine that has a network
+    /// Only a script that fetches them into a symbol store, for a machine that has a network: one for all dumps, also for
+    /// those in folders
     #[arg(long, value_name = "KIND", conflicts_with = "check")]
     pub script: Option<Script>,
 }
@@ -48,20 +49,21 @@ pub enum Script {
 }
 
 impl Script {
-    fn text(self, wanted: &Identity) -> Option<String> {
-        if !is_plain(&wanted.pdb_name) {
-            return None;
-        }
-        let key = wanted.key();
-        let file = File {
-            name: &wanted.pdb_name,
-            key: &key,
-            guid: wanted.guid.0.iter().map(|byte| format!("{byte:02x}")).collect(),
-        };
+    /// The script for these; nothing when a name is none that a linker writes.
+    pub fn text(self, wanted: &[&Identity]) -> Option<String> {
+        let keys: Vec<String> = wanted.iter().map(|wanted| wanted.key()).collect();
+        let files = wanted.iter().zip(&keys).map(|(wanted, key)| {
+            is_plain(&wanted.pdb_name).then(|| File {
+                name: &wanted.pdb_name,
+                key,
+                guid: wanted.guid.0.iter().map(|byte| format!("{byte:02x}")).collect(),
+            })
+        });
+        let files = files.collect::<Option<Vec<File<'_>>>>()?;
         Some(match self {
-            Self::Sh => fetch_script::sh(&[file]),
-            Self::Ps1 => fetch_script::ps1(&[file]),
-            Self::Manifest => fetch_script::manifest(&[file]),
+            Self::Sh => fetch_script::sh(&files),
+            Self::Ps1 => fetch_script::ps1(&files),
+            Self::Manifest => fetch_script::manifest(&files),
         })
     }
 }
@@ -106,7 +108,7 @@ impl Verb for SymbolsArgs {
         };
         if let Some(script) = self.script {
             let text = wanted
-                .and_then(|wanted| script.text(wanted))
+                .and_then(|wanted| script.text(&[wanted]))
                 .ok_or_else(no_identity)?;
             return Answer::new(text, &record);
         }
@@ -200,11 +202,17 @@ fn in_use(session: &Session) -> anyhow::Result<SymbolsInUse> {
     })
 }
 
-fn no_identity() -> anyhow::Error {
+/// What a script cannot be made of.
+pub fn no_identity() -> anyhow::Error {
     Failure::fatal(
         "no-identity",
         "nothing in the dump says which kernel it is, so that there are no symbols to fetch; `info` shows what there is",
     )
+}
+
+/// Whether a script can fetch it.
+pub fn is_fetchable(identity: &Identity) -> bool {
+    is_plain(&identity.pdb_name)
 }
 
 /// Whether a name is one that a linker writes: it comes out of the dump, and becomes part of commands.

@@ -14,10 +14,12 @@ pub struct File<'a> {
 }
 
 const SH_HEAD: &str = r#"#!/bin/sh
-# Fetches the symbols that a dump's kernel asks for into a symbol store: the folder that the first argument names, or
-# "symbols". Run it again to resume; what is there already stays. Needs curl.
-set -eu
+# Fetches the symbols that the kernels of dumps ask for into a symbol store: the folder that the first argument names, or
+# "symbols". Run it again to resume; what is there already stays. One that fails does not stop the others: the status is 1
+# then. Needs curl.
+set -u
 store=${1:-symbols}
+failed=0
 
 # NAME KEY GUID
 fetch() {
@@ -26,24 +28,29 @@ fetch() {
         echo "there already: $target"
         return
     fi
-    mkdir -p "$store/$1/$2"
-    curl --fail --location --retry 3 --continue-at - --output "$target.part" "SERVER/$1/$2/$1"
+    mkdir -p "$store/$1/$2" || return 1
+    if ! curl --fail --location --retry 3 --continue-at - --output "$target.part" "SERVER/$1/$2/$1"; then
+        echo "$target: not fetched" >&2
+        return 1
+    fi
     # A PDB has its GUID in it. An error page or a compressed file has not.
     if ! od -An -v -tx1 "$target.part" | tr -d ' \n' | grep -q "$3"; then
-        echo "$target.part: not the PDB that was asked for; it is left for a look" >&2
-        exit 1
+        mv "$target.part" "$target.wrong"
+        echo "$target.wrong: not the PDB that was asked for; it is left for a look" >&2
+        return 1
     fi
-    mv "$target.part" "$target"
+    mv "$target.part" "$target" || return 1
     echo "fetched: $target"
 }
 
 "#;
 
-const PS1_HEAD: &str = r#"# Fetches the symbols that a dump's kernel asks for into a symbol store: the folder that -Store names, or "symbols". Run
-# it again to resume; what is there already stays.
+const PS1_HEAD: &str = r#"# Fetches the symbols that the kernels of dumps ask for into a symbol store: the folder that -Store names, or "symbols". Run
+# it again to resume; what is there already stays. One that fails does not stop the others: the status is 1 then.
 param([string]$Store = 'symbols')
 $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
+$failed = 0
 
 function Get-Symbols([string]$Name, [string]$Key, [string]$Guid) {
     $folder = Join-Path (Join-Path $Store $Name) $Key
@@ -54,7 +61,8 @@ function Get-Symbols([string]$Name, [string]$Key, [string]$Guid) {
     # A PDB has its GUID in it. An error page or a compressed file has not.
     $bytes = [IO.File]::ReadAllBytes((Resolve-Path "$target.part"))
     if (-not [BitConverter]::ToString($bytes).Replace('-', '').Contains($Guid.ToUpper())) {
-        throw "$target.part: not the PDB that was asked for; it is left for a look"
+        Move-Item -Force "$target.part" "$target.wrong"
+        throw "$target.wrong: not the PDB that was asked for; it is left for a look"
     }
     Move-Item -Force "$target.part" $target
     "fetched: $target"
@@ -66,14 +74,17 @@ function Get-Symbols([string]$Name, [string]$Key, [string]$Guid) {
 pub fn sh(files: &[File<'_>]) -> String {
     let calls = files
         .iter()
-        .map(|file| format!("fetch {} {} {}\n", file.name, file.key, file.guid));
-    SH_HEAD.replace("SERVER", SERVER) + &calls.collect::<String>()
+        .map(|file| format!("fetch {} {} {} || failed=1\n", file.name, file.key, file.guid));
+    SH_HEAD.replace("SERVER", SERVER) + &calls.collect::<String>() + "exit $failed\n"
 }
 
 /// The same for PowerShell.
 pub fn ps1(files: &[File<'_>]) -> String {
-    let call = |file: &File<'_>| format!("Get-Symbols '{}' '{}' '{}'\n", file.name, file.key, file.guid);
-    PS1_HEAD.replace("SERVER", SERVER) + &files.iter().map(call).collect::<String>()
+    let call = |file: &File<'_>| {
+        let arguments = format!("'{}' '{}' '{}'", file.name, file.key, file.guid);
+        format!("try {{ Get-Symbols {arguments} }} catch {{ Write-Warning $_; $failed = 1 }}\n")
+    };
+    PS1_HEAD.replace("SERVER", SERVER) + &files.iter().map(call).collect::<String>() + "exit $failed\n"
 }
 
 /// A manifest, as symchk takes it with `/im`: a line a file.

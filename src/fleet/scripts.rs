@@ -1,0 +1,88 @@
+//! `symbols --script` of many dumps: one script that fetches what all of them ask for, each file once.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use ntlayout::Identity;
+
+use crate::cli::Cli;
+use crate::commands::symbols::{self, Script, SymbolsArgs};
+use crate::failure::{Failure, Status};
+use crate::fleet::{alone, inputs, inputs::Input, refuse_to_replace_evidence};
+use crate::options::Format;
+use crate::output::Output;
+use crate::output::document::DumpRef;
+use crate::redact::{Redactor, Typed};
+use crate::session::Session;
+
+/// Whether one script is asked for, of more than one file.
+pub fn is_asked(cli: &Cli, args: &SymbolsArgs) -> Option<Script> {
+    let is_one_file = matches!(&cli.dumps[..], [only] if !only.is_dir());
+    args.script.filter(|_| !is_one_file && cli.format == Format::Text)
+}
+
+/// Writes it. A dump that asks for nothing is said, and does not keep the others from their symbols.
+///
+/// # Errors
+/// What keeps the script from being written.
+pub fn run(cli: &Cli, typed: &Typed, script: Script, output: &mut Output) -> io::Result<Status> {
+    if let Err(error) = refuse_to_replace_evidence() {
+        output.diagnostic(&Failure::from_error(error).message);
+        return Ok(Status::Fatal);
+    }
+    let mut wanted: BTreeMap<String, Identity> = BTreeMap::new();
+    let (mut dumps, mut worst) = (0_usize, Status::Complete);
+    for input in inputs::inputs(&cli.dumps, true) {
+        let (path, found) = match input {
+            Input::Ignored(..) => continue,
+            Input::Dump(path) => {
+                let found = asked(&alone(cli, &path), typed, &path);
+                (path, found)
+            }
+            Input::Failed(path, problem) => (path, Err(anyhow::Error::msg(problem.text))),
+        };
+        match found {
+            Ok(identity) => {
+                dumps = dumps.saturating_add(1);
+                wanted.insert(identity.to_string(), identity);
+            }
+            Err(error) => {
+                let dump = DumpRef::of(&path, false, Redactor::of(typed));
+                let failure = Failure::from_error(error);
+                let about = format!("{}: {}", path.display(), failure.message);
+                let named = failure.message.contains(&*path.to_string_lossy());
+                let failure = if named {
+                    failure
+                } else {
+                    failure.reworded(|_| about.clone())
+                };
+                worst = worst.combine(output.failure(cli, &dump, &failure)?);
+            }
+        }
+    }
+    let all: Vec<&Identity> = wanted.values().collect();
+    let text = script.text(&all).filter(|_| !all.is_empty());
+    let Some(text) = text else {
+        return Ok(Status::Fatal);
+    };
+    output.print(cli, &text)?;
+    output.finish(cli)?;
+    let (plural, files) = (if dumps == 1 { "" } else { "s" }, all.len());
+    let kernels = if files == 1 {
+        "one kernel"
+    } else {
+        &format!("{files} kernels")
+    };
+    output.note(&format!("{dumps} dump{plural} of {kernels}"));
+    Ok(worst)
+}
+
+/// What a dump asks for.
+fn asked(cli: &Cli, typed: &Typed, dump: &Path) -> anyhow::Result<Identity> {
+    let session = Session::open(cli, typed, dump)?;
+    let asked = session.asked().map(|asked| asked.identity.clone());
+    asked
+        .filter(symbols::is_fetchable)
+        .ok_or_else(symbols::no_identity)
+}
