@@ -144,7 +144,7 @@ fn run_into(cli: &Cli, typed: &Typed, output: &mut Output) -> io::Result<Status>
     if let Some(Command::Symbols(args)) = &cli.command
         && let Some(script) = fleet::scripts::is_asked(cli, args)
     {
-        return fleet::scripts::run(cli, typed, script, output);
+        return fleet::scripts::run(cli, script, output);
     }
     let steps = kd::steps(cli);
     if steps.iter().any(Step::tells_verdict) {

@@ -401,7 +401,11 @@ fn the_script_fetches_and_checks() {
     let call = format!("Get-Symbols 'ntkrnlmp.pdb' '{key}' 'd970bf7182fc46ac9a62a9d55e384863'");
     let lines: Vec<&str> = windows.stdout.lines().rev().take(2).collect();
     assert_eq!(lines[0], "exit $failed");
-    assert!(lines[1].starts_with(&format!("try {{ {call} }} catch ")), "{}", lines[1]);
+    assert!(
+        lines[1].starts_with(&format!("try {{ {call} }} catch ")),
+        "{}",
+        lines[1]
+    );
 }
 
 /// Of a folder, with folders in it: each kernel once, and whatever names none is said and stops nothing.
@@ -424,7 +428,9 @@ fn one_script_for_a_folder_of_dumps() {
     let path = folder.path().to_str().unwrap();
     let run = alpc_dump(&[path, "symbols", "--script", "manifest"]);
     assert_eq!(run.status, 0, "{}", run.stderr);
-    let mut keys: Vec<String> = ["a.dmp", "b.dmp"].map(|name| store_key(at(name).to_str().unwrap())).into();
+    let mut keys: Vec<String> = ["a.dmp", "b.dmp"]
+        .map(|name| store_key(at(name).to_str().unwrap()))
+        .into();
     keys.sort_unstable();
     let lines: Vec<String> = keys.iter().map(|key| format!("ntkrnlmp.pdb,{key},1")).collect();
     assert_eq!(run.stdout.lines().collect::<Vec<_>>(), lines);
@@ -434,6 +440,9 @@ fn one_script_for_a_folder_of_dumps() {
     let run = alpc_dump(&[path, "symbols", "--script", "sh"]);
     assert_eq!(run.status, 2);
     assert!(run.stderr.contains("broken.dmp"), "{}", run.stderr);
+    let redacted = alpc_dump(&[path, "symbols", "--script", "sh", "--redact", "paths"]);
+    assert_eq!(redacted.stdout, run.stdout);
+    assert!(!redacted.stderr.contains("broken"), "{}", redacted.stderr);
     let fetched = run.stdout.lines().filter(|line| line.starts_with("fetch "));
     assert_eq!(fetched.count(), 2);
     fs::write(at("fetch.sh"), &run.stdout).unwrap();
@@ -451,7 +460,11 @@ fn one_script_for_a_folder_of_dumps() {
     let empty = tempfile::tempdir().unwrap();
     let run = alpc_dump(&[empty.path().to_str().unwrap(), "symbols", "--script", "sh"]);
     assert_eq!((run.status, run.stdout.as_str()), (2, ""));
-    assert!(run.stderr.contains("no file in the folder is a dump"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("no file in the folder is a dump"),
+        "{}",
+        run.stderr
+    );
 }
 
 /// What is named and is not there is said in every command, also where other symbols serve.

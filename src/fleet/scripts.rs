@@ -6,6 +6,7 @@ use std::path::Path;
 
 use ntlayout::Identity;
 
+use crate::asked;
 use crate::cli::Cli;
 use crate::commands::symbols::{self, Script, SymbolsArgs};
 use crate::failure::{Failure, Status};
@@ -13,7 +14,7 @@ use crate::fleet::{alone, inputs, inputs::Input, refuse_to_replace_evidence};
 use crate::options::Format;
 use crate::output::Output;
 use crate::output::document::DumpRef;
-use crate::redact::{Redactor, Typed};
+use crate::redact::Redactor;
 use crate::session::Session;
 
 /// Whether one script is asked for, of more than one file.
@@ -26,7 +27,7 @@ pub fn is_asked(cli: &Cli, args: &SymbolsArgs) -> Option<Script> {
 ///
 /// # Errors
 /// What keeps the script from being written.
-pub fn run(cli: &Cli, typed: &Typed, script: Script, output: &mut Output) -> io::Result<Status> {
+pub fn run(cli: &Cli, script: Script, output: &mut Output) -> io::Result<Status> {
     if let Err(error) = refuse_to_replace_evidence() {
         output.diagnostic(&Failure::from_error(error).message);
         return Ok(Status::Fatal);
@@ -37,7 +38,7 @@ pub fn run(cli: &Cli, typed: &Typed, script: Script, output: &mut Output) -> io:
         let (path, found) = match input {
             Input::Ignored(..) => continue,
             Input::Dump(path) => {
-                let found = asked(&alone(cli, &path), typed, &path);
+                let found = wanted_by(&alone(cli, &path), &path);
                 (path, found)
             }
             Input::Failed(path, problem) => (path, Err(anyhow::Error::msg(problem.text))),
@@ -48,7 +49,8 @@ pub fn run(cli: &Cli, typed: &Typed, script: Script, output: &mut Output) -> io:
                 wanted.insert(identity.to_string(), identity);
             }
             Err(error) => {
-                let dump = DumpRef::of(&path, false, Redactor::of(typed));
+                // By its own name: that of a folder would leave the rest of the path.
+                let dump = DumpRef::of(&path, false, Redactor::of(&asked::typed(&alone(cli, &path))));
                 let failure = Failure::from_error(error);
                 let about = format!("{}: {}", path.display(), failure.message);
                 let named = failure.message.contains(&*path.to_string_lossy());
@@ -79,8 +81,8 @@ pub fn run(cli: &Cli, typed: &Typed, script: Script, output: &mut Output) -> io:
 }
 
 /// What a dump asks for.
-fn asked(cli: &Cli, typed: &Typed, dump: &Path) -> anyhow::Result<Identity> {
-    let session = Session::open(cli, typed, dump)?;
+fn wanted_by(cli: &Cli, dump: &Path) -> anyhow::Result<Identity> {
+    let session = Session::open(cli, &asked::typed(cli), dump)?;
     let asked = session.asked().map(|asked| asked.identity.clone());
     asked
         .filter(symbols::is_fetchable)

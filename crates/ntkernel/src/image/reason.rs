@@ -43,7 +43,10 @@ pub enum Unreadable {
         member: &'static str,
     },
     /// The symbols in use are layouts of some types only, and say nothing of this one.
-    #[error("the layouts in use do not describe {ty}.{member}: get the kernel's own PDB to see {}", seen_by(ty))]
+    #[error(
+        "the layouts in use do not describe {ty}.{member}: get the kernel's own PDB to see {}",
+        seen_by(ty)
+    )]
     NotTold {
         /// The structure.
         ty: &'static str,
@@ -112,7 +115,9 @@ pub enum Unreadable {
 /// What a structure that only the kernel's own symbols describe lets see, in the words of somebody who wants to.
 fn seen_by(ty: &str) -> &'static str {
     match ty {
-        "_IRP" | "_IO_STACK_LOCATION" | "_FILE_OBJECT" | "_DEVICE_OBJECT" | "_DRIVER_OBJECT" => "I/O requests",
+        "_IRP" | "_IO_STACK_LOCATION" | "_FILE_OBJECT" | "_DEVICE_OBJECT" | "_DRIVER_OBJECT" => {
+            "I/O requests"
+        }
         "_ERESOURCE" | "_OWNER_ENTRY" | "_KWAIT_CHAIN_ENTRY" | "_FAST_MUTEX" | "_KLOCK_ENTRY" => {
             "the owners of locks"
         }
