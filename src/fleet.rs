@@ -229,6 +229,9 @@ fn options(cli: &Cli, args: &TriageArgs) -> Vec<OsString> {
     if cli.exact_symbols {
         options.push("--exact-symbols".into());
     }
+    if cli.force_symbols {
+        options.push("--force-symbols".into());
+    }
     if cli.hash {
         options.push("--hash".into());
     }

@@ -21,6 +21,16 @@ pub struct Options {
     #[arg(long, global = true, help_heading = "Symbols")]
     pub exact_symbols: bool,
 
+    /// Use the file of -y also when it is of another kernel: what is read by it may be wrong
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Symbols",
+        requires = "symbols",
+        conflicts_with = "exact_symbols"
+    )]
+    pub force_symbols: bool,
+
     /// Whose words the views use: the debuggers' up to 2009, or those since 2012
     #[arg(long, value_enum, default_value_t = Style::Classic, global = true, help_heading = "Output")]
     pub style: Style,

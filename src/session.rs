@@ -46,6 +46,7 @@ impl Session {
         let mut symbols = Symbols::default();
         symbols.named.clone_from(&options.symbols);
         symbols.exact_only = options.exact_symbols;
+        symbols.forced = options.force_symbols;
         Ok(Self {
             redactor: RefCell::new(Redactor::of_dump(typed, redaction.as_deref())),
             redaction,

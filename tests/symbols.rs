@@ -467,6 +467,88 @@ fn one_script_for_a_folder_of_dumps() {
     );
 }
 
+/// Symbols of another kernel serve when somebody insists, and every command says so, also where notes are unwanted.
+#[test]
+fn symbols_of_another_kernel_are_used_when_they_are_forced() {
+    use support::synthetic::Sample;
+    let sample = Sample::standard("win10-2004-x64");
+    let whole = Sample::standard("win10-2004-x64");
+    let mut pdb = synth::pdb::describe_kernel(&sample.world.kernel);
+    let other_age = pdb.age + 1;
+    fs::remove_file(sample.dump().with_file_name("kernel.pdb")).unwrap();
+    let path = sample.dump().with_file_name("other.pdb");
+    let named = ["-y", path.to_str().unwrap()];
+    let forced = |args: &[&str]| sample.run(&[args, &named, &["--force-symbols"]].concat());
+    for (guid, age, moved) in [
+        (pdb.guid, other_age, 0),
+        ([7; 16], pdb.age, 0),
+        // Of an update: the types are as before, and variables elsewhere.
+        ([7; 16], pdb.age, 0x40),
+    ] {
+        (pdb.guid, pdb.age) = (guid, age);
+        for public in &mut pdb.publics {
+            public.offset += moved;
+        }
+        fs::write(&path, pdb.write()).unwrap();
+        let unforced = sample.run(&[&["ports"], &named[..]].concat());
+        assert!(!unforced.stderr.contains("other.pdb ("), "{}", unforced.stderr);
+        for view in ["ports", "threads", "hang", "handles"] {
+            let (known, run) = (whole.run(&[view]), forced(&[view, "-q"]));
+            assert_eq!(
+                (run.stdout, run.status),
+                (known.stdout, known.status),
+                "{view}, {moved:#x}"
+            );
+            let warning = format!(
+                "alpc-dump: warning: symbols: PDB {} (forced, not known to be of this kernel)\n",
+                path.display()
+            );
+            assert!(run.stderr.starts_with(&warning), "{}", run.stderr);
+        }
+        let record = forced(&["ports", "--format", "json"]).json();
+        assert_eq!(
+            record["symbols"]["certainty"],
+            "forced, not known to be of this kernel"
+        );
+        let record = forced(&["triage", "--format", "ndjson"]).lines().remove(0);
+        assert_eq!(
+            record["symbols"]["certainty"],
+            "forced, not known to be of this kernel"
+        );
+    }
+    // Its own are its own, whatever is said.
+    fs::write(&path, sample.world.pdb()).unwrap();
+    assert_eq!(
+        forced(&["ports", "--format", "json"]).json()["symbols"]["certainty"],
+        "exact"
+    );
+    for args in [
+        &["ports", "--force-symbols"][..],
+        &[
+            "ports",
+            "--force-symbols",
+            "-y",
+            path.parent().unwrap().to_str().unwrap(),
+        ],
+        &["ports", "--force-symbols", "-y", sample.dump().to_str().unwrap()],
+        &[
+            "ports",
+            "--force-symbols",
+            "--exact-symbols",
+            "-y",
+            path.to_str().unwrap(),
+        ],
+    ] {
+        let run = sample.run(args);
+        assert_eq!(
+            (run.status, run.stdout.as_str()),
+            (2, ""),
+            "{args:?}: {}",
+            run.stderr
+        );
+    }
+}
+
 /// What is named and is not there is said in every command, also where other symbols serve.
 #[test]
 fn absent_places_are_warned_of() {

@@ -8,6 +8,7 @@ use alpc::image::json::UnreadableRecord;
 use alpc::locate::choice::Choice;
 use alpc::report::near::Near;
 use alpc::system::own::TypesFrom;
+use ntlayout::Certainty;
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -91,6 +92,13 @@ pub struct SymbolSource {
     /// Types that they lack and that nothing tells; not there when there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub types_untold: Vec<&'static str>,
+}
+
+impl SymbolSource {
+    /// Whether they are of another kernel and are used all the same, because somebody wanted it so.
+    pub fn is_forced(&self) -> bool {
+        self.certainty == Certainty::Forced.to_string()
+    }
 }
 
 /// Why a command gave nothing.

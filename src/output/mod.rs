@@ -196,7 +196,10 @@ impl Output {
 
     fn notes(&self, answer: &Answer, holes: &Unreadables) {
         if let Some(symbols) = &answer.symbols {
-            self.note(&symbols_line(symbols));
+            match symbols.is_forced() {
+                true => self.diagnostic(&format!("warning: {}", symbols_line(symbols))),
+                false => self.note(&symbols_line(symbols)),
+            }
         }
         answer.notes.iter().for_each(|note| self.note(note));
         answer.errors.iter().for_each(|error| self.diagnostic(error));

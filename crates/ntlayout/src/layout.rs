@@ -111,6 +111,8 @@ pub enum Certainty {
     Addresses,
     /// The image's own symbols are not known; of all that are, these explain what its memory holds.
     Invariants,
+    /// They are of another image, or not known to be of this, and are used because somebody wanted it so.
+    Forced,
 }
 
 impl fmt::Display for Certainty {
@@ -120,6 +122,7 @@ impl fmt::Display for Certainty {
             Self::Stamp => "identified by time stamp and size",
             Self::Addresses => "identified by addresses",
             Self::Invariants => "chosen by invariants",
+            Self::Forced => "forced, not known to be of this kernel",
         })
     }
 }
@@ -180,6 +183,17 @@ impl Layout {
     #[must_use]
     pub fn identity(&self) -> Option<&Identity> {
         self.identity.as_ref()
+    }
+
+    /// The same without variables, which are one image's own.
+    #[must_use]
+    pub fn without_globals(mut self, contract: &Contract) -> Self {
+        for (known, spec) in self.globals.iter_mut().zip(contract.globals) {
+            if known.take().is_some() {
+                self.missing.push(Missing::Global { name: spec.name });
+            }
+        }
+        self
     }
 
     /// What all of several layouts of one contract say alike; of none or of different contracts, nothing. It

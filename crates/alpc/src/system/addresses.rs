@@ -63,6 +63,11 @@ pub fn base_of(dump: &Dump, published: &Published) -> Option<u64> {
     base_by(&|name| published.rva(name), &told(dump))
 }
 
+/// The same by symbols.
+pub fn base_by_table(dump: &Dump, table: &Table) -> Option<u64> {
+    base_by(&|name| table.global(name).ok().flatten(), &told(dump))
+}
+
 fn told(dump: &Dump) -> Vec<Told> {
     let header = dump.header();
     let mut told: Vec<Told> = [

@@ -70,6 +70,12 @@ pub enum SystemError {
         /// How sure they are.
         certainty: Certainty,
     },
+    /// Symbols of another kernel are to be used, and no file was named.
+    #[error("{}: symbols are to be forced, and none of the places that were named is a file", path.display())]
+    NothingToForce {
+        /// The dump.
+        path: PathBuf,
+    },
     /// Symbols serve that have no whole types.
     #[error(
         "{origin} serve, {certainty}: they have no whole types, and cannot be packed as the kernel's own"
@@ -96,7 +102,7 @@ impl SystemError {
             Self::Open(error) => error.id(),
             Self::NoKernel { source, .. } => source.id(),
             Self::Unidentified { .. } => "no-kernel-identity",
-            Self::NoSymbols { .. } | Self::NoCommonLayout => "no-symbols",
+            Self::NoSymbols { .. } | Self::NothingToForce { .. } | Self::NoCommonLayout => "no-symbols",
             Self::WithoutTypes { .. } => "symbols-without-types",
             Self::NotExact { .. } | Self::NoWholeTypes { .. } => "symbols-not-exact",
             Self::Symbols(error) => error.id(),

@@ -7,7 +7,7 @@ pub mod names;
 pub mod own;
 mod symbols;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use crate::port::contract::CONTRACT;
@@ -44,6 +44,8 @@ pub struct System {
     dump: Dump,
     places: Vec<Place>,
     exact_only: bool,
+    /// The files that were named, of which the first is used whatever it is of.
+    forced: Option<Vec<PathBuf>>,
     /// Where the kernel's image is; or that it was looked for in vain, which takes the longest.
     image: OnceLock<Result<KernelImage, KernelImageError>>,
     /// Which kernel it is.
@@ -86,6 +88,7 @@ impl System {
         Self {
             places: symbols.places(dump.path()),
             exact_only: symbols.exact_only,
+            forced: symbols.forced.then(|| symbols.named.clone()),
             dump,
             image: OnceLock::new(),
             asked: OnceLock::new(),
@@ -139,9 +142,52 @@ impl System {
     pub fn choose(&self) -> Result<&Chosen, SystemError> {
         let chosen = self.chosen.get_or_init(|| {
             self.count_search();
-            self.search()
+            match self.force().transpose() {
+                Some(forced) => forced,
+                None => self.search(),
+            }
         });
         chosen.as_ref().map_err(Clone::clone)
+    }
+
+    /// The first file that was named, where it is to be used whatever it is of, and is not of this kernel for sure.
+    fn force(&self) -> Result<Option<Chosen>, SystemError> {
+        let Some(named) = &self.forced else {
+            return Ok(None);
+        };
+        let file = named.iter().find(|path| path.is_file());
+        let table = ntlayout::open(file.ok_or_else(|| SystemError::NothingToForce {
+            path: self.dump.path().to_owned(),
+        })?)?;
+        let asked = self.asked().map(|asked| &asked.identity);
+        if asked.is_some_and(|asked| table.belongs_to(asked.guid, asked.age)) {
+            return Ok(None);
+        }
+        let base = match self.image() {
+            Ok(image) => Some(image.base),
+            Err(error) => error.base(),
+        };
+        let by_variables = addresses::base_by_table(&self.dump, &table).map(Gva::new);
+        let base = base.or(by_variables).unwrap_or_default();
+        let mut own = OwnSymbols::default();
+        own.take(&table);
+        // Structures change seldom, and variables are elsewhere after each update.
+        let layout = own.layout().map(|layout| match by_variables == Some(base) {
+            true => layout,
+            false => layout.without_globals(&CONTRACT),
+        });
+        let chosen = self.completed(Chosen {
+            tables: vec![table],
+            own: layout,
+            base: Some(base),
+            ..Chosen::none()
+        });
+        let forced = |(layout, choice): (Layout, Choice)| (layout.with_certainty(Certainty::Forced), choice);
+        Ok(Some(Chosen {
+            certainty: Certainty::Forced,
+            explained: chosen.explained.map(forced),
+            ..chosen
+        }))
     }
 
     fn search(&self) -> Result<Chosen, SystemError> {

@@ -23,6 +23,8 @@ pub struct Symbols {
     pub named: Vec<PathBuf>,
     /// Whether only symbols serve that have the identity (GUID and age) that the kernel's image names.
     pub exact_only: bool,
+    /// Whether the first file that was named is used also when it is of another kernel.
+    pub forced: bool,
 }
 
 impl Symbols {
@@ -37,6 +39,13 @@ impl Symbols {
     #[must_use]
     pub fn exact_only(mut self) -> Self {
         self.exact_only = true;
+        self
+    }
+
+    /// The same, where the first file that was named is used also when it is of another kernel.
+    #[must_use]
+    pub fn forced(mut self) -> Self {
+        self.forced = true;
         self
     }
 

@@ -381,7 +381,7 @@ impl<'d> Kernel<'d> {
     #[must_use]
     pub fn has_own_globals(&self) -> bool {
         match self.layout.certainty() {
-            Certainty::Invariants => false,
+            Certainty::Invariants | Certainty::Forced => false,
             Certainty::Addresses => self.layout.identity().is_some(),
             _ => true,
         }
@@ -392,7 +392,7 @@ impl<'d> Kernel<'d> {
     pub fn missing(&self) -> Vec<Missing> {
         let derived = self.derived_globals();
         // A layout without an image tells no global at all, and most of them matter to no view.
-        let chosen = self.layout.certainty() == Certainty::Invariants;
+        let chosen = matches!(self.layout.certainty(), Certainty::Invariants | Certainty::Forced);
         let is_missing = |missing: &&Missing| match missing {
             Missing::Global { name } => {
                 let matters = !chosen || contract::is_missed(missing);
