@@ -1,5 +1,6 @@
 //! How a command ends, and why it gave nothing.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use alpc::report::near::Near;
@@ -97,6 +98,14 @@ impl Failure {
         error
             .downcast()
             .unwrap_or_else(|error| Self::new(Status::Fatal, "error", format!("{error:#}")))
+    }
+
+    /// The same error, which names the file that it is about.
+    pub fn about(mut self, path: &Path) -> Self {
+        if !self.message.contains(&*path.to_string_lossy()) {
+            self.message = format!("{}: {}", path.display(), self.message);
+        }
+        self
     }
 
     /// The same error with the names that may have been meant.

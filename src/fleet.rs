@@ -7,6 +7,7 @@
 
 mod child;
 mod inputs;
+pub mod packs;
 mod pool;
 mod progress;
 mod resume;

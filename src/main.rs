@@ -146,6 +146,9 @@ fn run_into(cli: &Cli, typed: &Typed, output: &mut Output) -> io::Result<Status>
     {
         return fleet::scripts::run(cli, script, output);
     }
+    if matches!(cli.command, Some(Command::Pack(_))) && fleet::packs::is_asked(cli) {
+        return fleet::packs::run(cli, output);
+    }
     let steps = kd::steps(cli);
     if steps.iter().any(Step::tells_verdict) {
         output.tells_verdict();

@@ -560,3 +560,107 @@ fn absent_places_are_warned_of() {
         assert_eq!(run.status, 0, "{command}");
     }
 }
+
+/// One file for a fleet: each kernel once, chosen by what the dump names.
+#[test]
+fn one_pack_serves_many_kernels() {
+    use support::synthetic::Sample;
+    let kernels = ["win10-2004-x64", "win11-24h2-x64", "win7-sp1-x86"];
+    let samples = kernels.map(Sample::standard);
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let whole: Vec<Vec<Run>> = samples
+        .iter()
+        .map(|sample| {
+            ["ports", "threads", "hang", "global"]
+                .map(|view| sample.run(&[view]))
+                .into()
+        })
+        .collect();
+    let mut args: Vec<String> = Vec::new();
+    for (sample, name) in samples.iter().zip(kernels) {
+        // Of two a PDB, of the last the dump itself, and one of them twice.
+        let pdb = sample.dump().with_file_name("kernel.pdb");
+        let copy = at(&format!("{name}.pdb"));
+        fs::copy(&pdb, &copy).unwrap();
+        args.push(copy.to_str().unwrap().to_owned());
+    }
+    args[2] = samples[2].dump().to_str().unwrap().to_owned();
+    args.push(args[0].clone());
+    let broken = at("broken.pdb");
+    fs::write(&broken, "no symbols").unwrap();
+    let pack = at("fleet.layouts");
+    let ends = ["pack", "-o", pack.to_str().unwrap()];
+    let all: Vec<&str> = args.iter().map(String::as_str).chain(ends).collect();
+    let run = alpc_dump(&all);
+    assert_eq!((run.status, run.stdout.as_str()), (0, ""), "{}", run.stderr);
+    assert_eq!(
+        run.stderr,
+        format!("alpc-dump: {}: 3 kernels of 4 files\n", pack.display())
+    );
+    // Nothing that is there is replaced.
+    assert_eq!(alpc_dump(&all).status, 2);
+    for (sample, whole) in samples.iter().zip(&whole) {
+        fs::remove_file(sample.dump().with_file_name("kernel.pdb")).unwrap();
+        for (view, whole) in ["ports", "threads", "hang", "global"].into_iter().zip(whole) {
+            let run = sample.run(&[view, "-y", pack.to_str().unwrap()]);
+            assert_eq!(
+                (&run.stdout, run.status),
+                (&whole.stdout, whole.status),
+                "{view}: {}",
+                run.stderr
+            );
+            assert!(
+                run.stderr.starts_with("alpc-dump: symbols: layout pack "),
+                "{}",
+                run.stderr
+            );
+        }
+    }
+    let other = Sample::standard("win10-1607-x64");
+    fs::remove_file(other.dump().with_file_name("kernel.pdb")).unwrap();
+    let search = other.run(&["symbols", "-y", pack.to_str().unwrap()]).stdout;
+    assert!(
+        search.contains("packs of 3 kernels, none of which is this"),
+        "{search}"
+    );
+    // A pack behind another is the same, and what cannot be packed keeps nothing else from it.
+    let texts: Vec<String> = fs::read_to_string(&pack)
+        .unwrap()
+        .split("ntlayout 1\n")
+        .skip(1)
+        .map(|part| format!("ntlayout 1\n{part}"))
+        .collect();
+    assert_eq!(texts.len(), 3);
+    fs::write(at("joined"), texts.iter().rev().cloned().collect::<String>()).unwrap();
+    let run = samples[0].run(&["ports", "-y", at("joined").to_str().unwrap()]);
+    assert_eq!(run.stdout, whole[0][0].stdout);
+    let second = at("second.layouts");
+    let run = alpc_dump(&[
+        &args[0],
+        broken.to_str().unwrap(),
+        "pack",
+        "-o",
+        second.to_str().unwrap(),
+    ]);
+    assert_eq!(run.status, 2);
+    assert!(run.stderr.contains("broken.pdb"), "{}", run.stderr);
+    assert!(texts.contains(&fs::read_to_string(&second).unwrap()));
+    // Damage in one of them is said with the line of the file.
+    let damaged = fs::read_to_string(&pack)
+        .unwrap()
+        .replacen("\nrvas ", "\nrvos ", 2);
+    fs::write(at("damaged"), &damaged).unwrap();
+    let line = damaged
+        .lines()
+        .position(|line| line.starts_with("rvos "))
+        .unwrap()
+        + 1;
+    let search = samples[0]
+        .run(&["symbols", "-y", at("damaged").to_str().unwrap()])
+        .stdout;
+    assert!(
+        search.contains(&format!("line {line} is not understood")),
+        "{search}"
+    );
+}

@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::sync::LazyLock;
 
 use alpc::CONTRACT;
-use alpc::locate::choice::choose;
+use alpc::locate::choice::{Known, choose};
 use alpc::port::enumerate;
 use alpc_dump_fuzz::case::with_overwritten_world;
 use libfuzzer_sys::fuzz_target;
@@ -24,7 +24,7 @@ fuzz_target!(|data: &[u8]| {
     with_overwritten_world(data, |kernel, _| {
         let layouts = &LAYOUTS[usize::from(kernel.pointer_size() == 4)];
         let (dump, base) = (kernel.dump(), kernel.base());
-        let Ok((layout, choice)) = choose(dump, base, layouts, &[]) else {
+        let Ok((layout, choice)) = choose(dump, base, layouts, &Known::default()) else {
             return;
         };
         assert_eq!(choice.tried, layouts.len());

@@ -19,11 +19,11 @@ use crate::options::{Format, Options};
 use crate::output::answer::Answer;
 use crate::output::schema::Shape;
 use crate::output::table::of;
-use crate::redact::Redactor;
+use crate::redact::{Redactor, Typed};
 use crate::session::Session;
 use crate::text::{escape, symbol_lines};
 
-/// Write what the views need of the symbols into a small file for -y
+/// Write what the views need of the symbols into a small file for -y, of one dump or PDB or of many
 #[derive(Clone, Debug, Args)]
 pub struct PackArgs {}
 
@@ -43,22 +43,8 @@ impl PackArgs {
 
 impl Verb for PackArgs {
     fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
-        // What is not the kernel's own for sure is refused here.
-        let pointer_size = session.table()?.pointer_size();
-        let kernel = session.kernel()?;
-        let layout = kernel.layout();
-        if layout.certainty() != Certainty::Exact {
-            return Err(Failure::fatal(
-                "symbols-not-exact",
-                format!(
-                    "{} serve, {}{}: they cannot be packed as the kernel's own",
-                    layout.origin(),
-                    layout.certainty(),
-                    symbol_lines::in_short(&own::types_from(layout), &[]),
-                ),
-            ));
-        }
-        write(options, &session.redactor(), layout, pointer_size)
+        let (layout, pointer_size) = of_dump(session)?;
+        write(options, &session.redactor(), &layout, pointer_size)
     }
 
     fn writes_own_file(&self) -> bool {
@@ -79,8 +65,35 @@ pub struct PackRecord {
     types_untold: Vec<&'static str>,
 }
 
-/// Packs a symbol file that stands where a dump does; nothing if the command is another or the file is none.
+/// Packs a symbol file that stands where a dump does; nothing if the file is none.
 pub fn of_table(options: &Options, redactor: &Redactor, path: &Path) -> Option<anyhow::Result<Answer>> {
+    let found = layout_of_table(path)?;
+    Some(found.and_then(|(layout, pointer_size)| write(options, redactor, &layout, pointer_size)))
+}
+
+/// What a pack is made of: a layout, and the bytes of a pointer by it where the symbols say that.
+type Packable = (Layout, Option<u8>);
+
+/// The layout of a dump's kernel. What is not the kernel's own for sure is refused.
+fn of_dump(session: &Session) -> anyhow::Result<Packable> {
+    let pointer_size = session.table()?.pointer_size();
+    let kernel = session.kernel()?;
+    let layout = kernel.layout();
+    if layout.certainty() != Certainty::Exact {
+        return Err(Failure::fatal(
+            "symbols-not-exact",
+            format!(
+                "{} serve, {}{}: they cannot be packed as the kernel's own",
+                layout.origin(),
+                layout.certainty(),
+                symbol_lines::in_short(&own::types_from(layout), &[]),
+            ),
+        ));
+    }
+    Ok((layout.clone(), pointer_size))
+}
+
+fn layout_of_table(path: &Path) -> Option<anyhow::Result<Packable>> {
     let table = ntlayout::open(path).ok()?;
     let layout = table
         .resolve(&CONTRACT)
@@ -93,8 +106,46 @@ pub fn of_table(options: &Options, redactor: &Redactor, path: &Path) -> Option<a
                 format!("{} has no types: there is nothing to pack", table.origin()),
             ));
         }
-        write(options, redactor, &layout, table.pointer_size())
+        Ok((layout, table.pointer_size()))
     }))
+}
+
+/// The pack of a dump's kernel or of a symbol file, and of which kernel it is.
+pub fn one_of_many(options: &Options, typed: &Typed, path: &Path) -> anyhow::Result<(String, String)> {
+    let (layout, pointer_size) = match layout_of_table(path) {
+        Some(found) => found?,
+        None => of_dump(&Session::open(options, typed, path)?)?,
+    };
+    let identity = layout.identity().map(ToString::to_string);
+    Ok((identity.unwrap_or_default(), text_of(&layout, pointer_size)?))
+}
+
+/// Writes the packs of several kernels, one behind the other, as `-y` takes them.
+pub fn save_many(output: &Path, packs: &[String]) -> anyhow::Result<()> {
+    save(output, &packs.concat())
+        .map(|_| ())
+        .map_err(|error| cannot_write(output, &error))
+}
+
+fn cannot_write(output: &Path, error: &io::Error) -> anyhow::Error {
+    let text = format!("{}: cannot be written: {error}", output.display());
+    Failure::fatal("cannot-write", text)
+}
+
+/// Where a pack is to be written.
+pub fn output_of(options: &Options) -> anyhow::Result<&Path> {
+    let output = options.output.as_deref();
+    output.ok_or_else(|| {
+        let text = "pack needs the name of the file to write: pack --output FILE";
+        Failure::fatal("no-output", text)
+    })
+}
+
+fn text_of(layout: &Layout, pointer_size: Option<u8>) -> anyhow::Result<String> {
+    let pointer_size = pointer_size
+        .ok_or_else(|| Failure::fatal("no-machine", "the symbols do not say for which machine they are"))?;
+    ntlayout::pack(&CONTRACT, layout, pointer_size)
+        .map_err(|error| Failure::fatal("no-identity", format!("{}: {error}", layout.origin())))
 }
 
 fn write(
@@ -103,20 +154,9 @@ fn write(
     layout: &Layout,
     pointer_size: Option<u8>,
 ) -> anyhow::Result<Answer> {
-    let Some(output) = &options.output else {
-        return Err(Failure::fatal(
-            "no-output",
-            "pack needs the name of the file to write: pack --output FILE",
-        ));
-    };
-    let pointer_size = pointer_size
-        .ok_or_else(|| Failure::fatal("no-machine", "the symbols do not say for which machine they are"))?;
-    let text = ntlayout::pack(&CONTRACT, layout, pointer_size)
-        .map_err(|error| Failure::fatal("no-identity", format!("{}: {error}", layout.origin())))?;
-    let to_stdout = save(output, &text).map_err(|error| {
-        let text = format!("{}: cannot be written: {error}", output.display());
-        Failure::fatal("cannot-write", text)
-    })?;
+    let output = output_of(options)?;
+    let text = text_of(layout, pointer_size)?;
+    let to_stdout = save(output, &text).map_err(|error| cannot_write(output, &error))?;
     let record = PackRecord {
         file: redactor.view(&output.to_string_lossy()),
         bytes: text.len(),

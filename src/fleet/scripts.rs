@@ -51,14 +51,7 @@ pub fn run(cli: &Cli, script: Script, output: &mut Output) -> io::Result<Status>
             Err(error) => {
                 // By its own name: that of a folder would leave the rest of the path.
                 let dump = DumpRef::of(&path, false, Redactor::of(&asked::typed(&alone(cli, &path))));
-                let failure = Failure::from_error(error);
-                let about = format!("{}: {}", path.display(), failure.message);
-                let named = failure.message.contains(&*path.to_string_lossy());
-                let failure = if named {
-                    failure
-                } else {
-                    failure.reworded(|_| about.clone())
-                };
+                let failure = Failure::from_error(error).about(&path);
                 worst = worst.combine(output.failure(cli, &dump, &failure)?);
             }
         }

@@ -75,6 +75,14 @@ pub enum SymbolError {
         /// What it is, with its article.
         kind: &'static str,
     },
+    /// A file with packs of several kernels, where it is not known which one is wanted.
+    #[error("{}: has packs of {kernels} kernels, and serves where a dump says which of them it is of", path.display())]
+    ManyKernels {
+        /// The file.
+        path: PathBuf,
+        /// How many.
+        kernels: usize,
+    },
     /// A table of nothing but what a contract asks for is asked for a whole type.
     #[error("{origin}: holds only the fields that the views need, and no whole types")]
     NoWholeTypes {
@@ -104,6 +112,7 @@ impl SymbolError {
             Self::Corrupt { .. } => "pdb-corrupt",
             Self::Damaged { .. } => "symbols-damaged",
             Self::LeftOut { .. } => "symbols-left-out",
+            Self::ManyKernels { .. } => "symbols-many-kernels",
             Self::NoWholeTypes { .. } => "symbols-no-whole-types",
             Self::Lacks { .. } => "pdb-lacks-part",
         }

@@ -10,7 +10,7 @@ use crate::error::SymbolError;
 use crate::given::{Given, links_to_network};
 use crate::identity::Identity;
 use crate::lookalike::Lookalike;
-use crate::open::open;
+use crate::open::{among_packs, open};
 use crate::path::{Place, is_remote};
 use crate::table::Table;
 
@@ -81,6 +81,8 @@ pub enum Outcome {
     Packed(Lookalike),
     /// An archive of so many files, none of which is named as the table of the wanted symbols.
     NotInArchive(usize),
+    /// Packs of so many kernels, none of which is the wanted one.
+    NotAmongPacks(usize),
     /// Something that cannot be used.
     Unusable(SymbolError),
     /// A folder with no symbols in it.
@@ -115,6 +117,7 @@ impl fmt::Display for Outcome {
                 f,
                 "an archive of {files} files, none of which is called by the GUID and age of these symbols"
             ),
+            Self::NotAmongPacks(kernels) => write!(f, "packs of {kernels} kernels, none of which is this"),
             Self::Unusable(error) => write!(f, "{error}"),
             Self::NoSymbols => f.write_str("a folder with no symbols in it"),
             Self::TooMany => f.write_str("a folder with too many files; not all were looked at"),
@@ -278,6 +281,11 @@ impl Hunt<'_> {
                 found: Lookalike::Zip,
                 ..
             }) => return self.archive(path),
+            Err(SymbolError::ManyKernels { kernels, .. }) => match among_packs(path, self.wanted) {
+                Ok(Some(table)) => return self.take(path, table),
+                Ok(None) => self.note(path, Outcome::NotAmongPacks(kernels)),
+                Err(error) => self.note(path, Outcome::Unusable(error)),
+            },
             Err(error) => self.note(path, Outcome::Unusable(error)),
         }
         None

@@ -15,6 +15,7 @@
 //! A place is `offset:size`, of a bit field `offset:size:position:length`, or `-` where the layout has no such
 //! field. A field that the `type` line does not name is not told, which is another thing than not there; so is one that has
 //! `?` instead of a place, and a type that has it instead of a number.
+//! Packs of several kernels stand in one file one behind the other, each with its first line.
 //! A kernel that is `derived` has no PDB that was read: its layout follows from those of others, as the program's table of
 //! layouts says, and serves all versions from the first to the second. Lines that begin with `#` are comments.
 
@@ -271,6 +272,32 @@ struct FlatType {
 impl Flat {
     /// Reads a pack: a table of exactly one kernel.
     pub(crate) fn from_pack(path: &Path, text: &str) -> Result<Self, SymbolError> {
+        let mut tables = Self::all_of(path, text, |_| true)?;
+        match (tables.pop(), tables.len()) {
+            (Some(table), 0) => Ok(table),
+            (_, others) => Err(SymbolError::ManyKernels {
+                path: path.to_owned(),
+                kernels: others.saturating_add(1),
+            }),
+        }
+    }
+
+    /// The kernel that is wanted, of several packs in one file.
+    pub(crate) fn from_packs(
+        path: &Path,
+        text: &str,
+        wanted: &Identity,
+    ) -> Result<Option<Self>, SymbolError> {
+        let is_wanted = |kernel: &KernelLines<'_>| is_of(kernel.identity.as_ref(), wanted.guid, wanted.age);
+        Ok(Self::all_of(path, text, is_wanted)?.pop())
+    }
+
+    /// Those that are asked for of all in a file: one pack behind the other.
+    fn all_of(
+        path: &Path,
+        text: &str,
+        takes: impl Fn(&KernelLines<'_>) -> bool,
+    ) -> Result<Vec<Self>, SymbolError> {
         let damaged = |detail: String| SymbolError::Damaged {
             path: path.to_owned(),
             kind: "layout pack",
@@ -283,16 +310,29 @@ impl Flat {
                 "it begins \"{first}\" where this program reads \"{MAGIC}\""
             )));
         }
-        let layouts =
-            Layouts::parse(text).map_err(|line| damaged(format!("line {line} is not understood")))?;
-        let [kernel] = layouts.kernels.as_slice() else {
-            return Err(damaged(format!("it is of {} kernels", layouts.kernels.len())));
-        };
-        let origin = Origin::Pack {
-            path: path.to_owned(),
-        };
-        let table = layouts.table(kernel, origin);
-        table.ok_or_else(|| damaged("its layouts are not what its types announce".to_owned()))
+        let (mut tables, mut kernels, mut before) = (Vec::new(), 0_usize, 0_usize);
+        for pack in packs_in(text) {
+            let layouts = Layouts::parse(pack).map_err(|line| {
+                let line = line.saturating_add(before);
+                damaged(format!("line {line} is not understood"))
+            })?;
+            for kernel in &layouts.kernels {
+                kernels = kernels.saturating_add(1);
+                if takes(kernel) {
+                    let origin = Origin::Pack {
+                        path: path.to_owned(),
+                    };
+                    let table = layouts.table(kernel, origin);
+                    let unlike = || damaged("its layouts are not what its types announce".to_owned());
+                    tables.push(table.ok_or_else(unlike)?);
+                }
+            }
+            before = before.saturating_add(pack.lines().count());
+        }
+        match kernels {
+            0 => Err(damaged("it is of no kernel".to_owned())),
+            _ => Ok(tables),
+        }
     }
 
     /// The field of a contract, and whether the table tells of it at all.
@@ -491,6 +531,23 @@ fn print_place(field: Field) -> String {
         None => format!("{offset:x}:{size:x}"),
         Some(BitField { position, length }) => format!("{offset:x}:{size:x}:{position:x}:{length:x}"),
     }
+}
+
+/// The packs of a file that has one behind the other, each from its first line on.
+fn packs_in(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let next = rest
+            .match_indices('\n')
+            .map(|(at, _)| at.saturating_add(1))
+            .find(|at| {
+                let line = rest.get(*at..).and_then(|rest| rest.lines().next());
+                line.is_some_and(|line| line.trim_end() == MAGIC)
+            });
+        let (pack, behind) = rest.split_at_checked(next.unwrap_or(rest.len()))?;
+        rest = behind;
+        (!pack.is_empty()).then_some(pack)
+    })
 }
 
 /// Whether an identity is the one that was asked for.

@@ -10,6 +10,7 @@ use std::path::Path;
 use crate::bytes::{Cursor as Bytes, index};
 use crate::error::SymbolError;
 use crate::flat::{FORMAT, Flat};
+use crate::identity::Identity;
 use crate::isf::Isf;
 use crate::lookalike::{Lookalike, SNIFF};
 use crate::pdb::Pdb;
@@ -171,6 +172,17 @@ fn without_bom(text: &[u8]) -> &[u8] {
 fn pack(path: &Path, reader: impl Read) -> Result<Table, SymbolError> {
     let text = read_all(path, "layout pack", reader, MAX_TEXT)?;
     Ok(Box::new(Flat::from_pack(path, &String::from_utf8_lossy(&text))?))
+}
+
+/// The pack of one image in a file that has packs of several.
+pub(crate) fn among_packs(path: &Path, wanted: &Identity) -> Result<Option<Table>, SymbolError> {
+    let file = File::open(path).map_err(|source| SymbolError::Io {
+        path: path.to_owned(),
+        source,
+    })?;
+    let text = read_all(path, "layout pack", file, MAX_TEXT)?;
+    let found = Flat::from_packs(path, &String::from_utf8_lossy(&text), wanted)?;
+    Ok(found.map(|found| Box::new(found) as Table))
 }
 
 #[cfg(not(feature = "symbols-cab"))]
