@@ -23,7 +23,7 @@ use crate::redact::{Redactor, Typed};
 use crate::session::Session;
 use crate::text::{escape, symbol_lines};
 
-/// Write what the views need of the symbols into a small file for -y, of one dump or PDB or of many
+/// Write what the views need of symbols, of one kernel or many, into a file for -y
 #[derive(Clone, Debug, Args)]
 pub struct PackArgs {}
 
