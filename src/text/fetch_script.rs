@@ -21,6 +21,15 @@ set -u
 store=${1:-symbols}
 failed=0
 
+# ADDRESS FILE
+get() {
+    curl --fail --location --retry 3 --continue-at - --output "$2" "$1" && return
+    # 33: the server cannot go on where an earlier run ended.
+    [ $? -eq 33 ] || return 1
+    rm -f "$2"
+    curl --fail --location --retry 3 --output "$2" "$1"
+}
+
 # NAME KEY GUID
 fetch() {
     target=$store/$1/$2/$1
@@ -29,7 +38,7 @@ fetch() {
         return
     fi
     mkdir -p "$store/$1/$2" || return 1
-    if ! curl --fail --location --retry 3 --continue-at - --output "$target.part" "SERVER/$1/$2/$1"; then
+    if ! get "SERVER/$1/$2/$1" "$target.part"; then
         echo "$target: not fetched" >&2
         return 1
     fi
