@@ -260,7 +260,7 @@ fn what_the_table_does_not_tell_has_a_reason_of_its_own() {
     assert_eq!(reason["id"], "not-told", "{details}");
     assert_eq!(
         reason["text"],
-        "the layouts in use do not describe _IRP.ThreadListEntry: get the kernel's own PDB to see I/O requests"
+        "the layouts in use do not describe _IRP.ThreadListEntry: get a PDB of this kernel with that type to see I/O requests"
     );
     assert!(
         !details["absent"]

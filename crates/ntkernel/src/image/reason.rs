@@ -44,7 +44,7 @@ pub enum Unreadable {
     },
     /// The symbols in use are layouts of some types only, and say nothing of this one.
     #[error(
-        "the layouts in use do not describe {ty}.{member}: get the kernel's own PDB to see {}",
+        "the layouts in use do not describe {ty}.{member}: get a PDB of this kernel with that type to see {}",
         seen_by(ty)
     )]
     NotTold {
