@@ -10,7 +10,7 @@ use crate::error::SymbolError;
 use crate::given::{Given, links_to_network};
 use crate::identity::Identity;
 use crate::lookalike::Lookalike;
-use crate::open::{among_packs, open};
+use crate::open::{open, open_for};
 use crate::path::{Place, is_remote};
 use crate::table::Table;
 
@@ -268,7 +268,7 @@ impl Hunt<'_> {
     }
 
     fn file(&mut self, path: &Path) -> Option<Table> {
-        match open(path) {
+        match open_for(path, Some(self.wanted)) {
             Ok(table) if table.belongs_to(self.wanted.guid, self.wanted.age) => {
                 return self.take(path, table);
             }
@@ -281,11 +281,9 @@ impl Hunt<'_> {
                 found: Lookalike::Zip,
                 ..
             }) => return self.archive(path),
-            Err(SymbolError::ManyKernels { kernels, .. }) => match among_packs(path, self.wanted) {
-                Ok(Some(table)) => return self.take(path, table),
-                Ok(None) => self.note(path, Outcome::NotAmongPacks(kernels)),
-                Err(error) => self.note(path, Outcome::Unusable(error)),
-            },
+            Err(SymbolError::ManyKernels { kernels, .. }) => {
+                self.note(path, Outcome::NotAmongPacks(kernels));
+            }
             Err(error) => self.note(path, Outcome::Unusable(error)),
         }
         None

@@ -270,34 +270,8 @@ struct FlatType {
 }
 
 impl Flat {
-    /// Reads a pack: a table of exactly one kernel.
-    pub(crate) fn from_pack(path: &Path, text: &str) -> Result<Self, SymbolError> {
-        let mut tables = Self::all_of(path, text, |_| true)?;
-        match (tables.pop(), tables.len()) {
-            (Some(table), 0) => Ok(table),
-            (_, others) => Err(SymbolError::ManyKernels {
-                path: path.to_owned(),
-                kernels: others.saturating_add(1),
-            }),
-        }
-    }
-
-    /// The kernel that is wanted, of several packs in one file.
-    pub(crate) fn from_packs(
-        path: &Path,
-        text: &str,
-        wanted: &Identity,
-    ) -> Result<Option<Self>, SymbolError> {
-        let is_wanted = |kernel: &KernelLines<'_>| is_of(kernel.identity.as_ref(), wanted.guid, wanted.age);
-        Ok(Self::all_of(path, text, is_wanted)?.pop())
-    }
-
-    /// Those that are asked for of all in a file: one pack behind the other.
-    fn all_of(
-        path: &Path,
-        text: &str,
-        takes: impl Fn(&KernelLines<'_>) -> bool,
-    ) -> Result<Vec<Self>, SymbolError> {
+    /// Reads a pack of one kernel; of packs of several, one behind the other, that of the kernel that is wanted.
+    pub(crate) fn from_pack(path: &Path, text: &str, wanted: Option<&Identity>) -> Result<Self, SymbolError> {
         let damaged = |detail: String| SymbolError::Damaged {
             path: path.to_owned(),
             kind: "layout pack",
@@ -310,29 +284,36 @@ impl Flat {
                 "it begins \"{first}\" where this program reads \"{MAGIC}\""
             )));
         }
-        let (mut tables, mut kernels, mut before) = (Vec::new(), 0_usize, 0_usize);
+        let (mut packs, mut before) = (Vec::new(), 0_usize);
         for pack in packs_in(text) {
             let layouts = Layouts::parse(pack).map_err(|line| {
                 let line = line.saturating_add(before);
                 damaged(format!("line {line} is not understood"))
             })?;
-            for kernel in &layouts.kernels {
-                kernels = kernels.saturating_add(1);
-                if takes(kernel) {
-                    let origin = Origin::Pack {
-                        path: path.to_owned(),
-                    };
-                    let table = layouts.table(kernel, origin);
-                    let unlike = || damaged("its layouts are not what its types announce".to_owned());
-                    tables.push(table.ok_or_else(unlike)?);
-                }
-            }
+            packs.push(layouts);
             before = before.saturating_add(pack.lines().count());
         }
-        match kernels {
-            0 => Err(damaged("it is of no kernel".to_owned())),
-            _ => Ok(tables),
-        }
+        let kernels = packs
+            .iter()
+            .flat_map(|pack| pack.kernels.iter().map(move |kernel| (pack, kernel)));
+        let all: Vec<(&Layouts<'_>, &KernelLines<'_>)> = kernels.collect();
+        let is_wanted = |kernel: &KernelLines<'_>| {
+            wanted.is_some_and(|wanted| is_of(kernel.identity.as_ref(), wanted.guid, wanted.age))
+        };
+        let chosen = match all.as_slice() {
+            [] => return Err(damaged("it is of no kernel".to_owned())),
+            [only] => Some(only),
+            several => several.iter().find(|(_, kernel)| is_wanted(kernel)),
+        };
+        let (layouts, kernel) = chosen.ok_or_else(|| SymbolError::ManyKernels {
+            path: path.to_owned(),
+            kernels: all.len(),
+        })?;
+        let origin = Origin::Pack {
+            path: path.to_owned(),
+        };
+        let table = layouts.table(kernel, origin);
+        table.ok_or_else(|| damaged("its layouts are not what its types announce".to_owned()))
     }
 
     /// The field of a contract, and whether the table tells of it at all.

@@ -34,6 +34,11 @@ const GZIP: &[u8] = b"\x1f\x8b";
 /// # Errors
 /// The file cannot be read, is of no kind known here, or is damaged.
 pub fn open(path: &Path) -> Result<Table, SymbolError> {
+    open_for(path, None)
+}
+
+/// The same, where of a file with packs of several kernels that of a wanted one serves.
+pub(crate) fn open_for(path: &Path, wanted: Option<&Identity>) -> Result<Table, SymbolError> {
     let io = |source| SymbolError::Io {
         path: path.to_owned(),
         source,
@@ -57,7 +62,7 @@ pub fn open(path: &Path) -> Result<Table, SymbolError> {
     } else if without_bom(&head).trim_ascii_start().starts_with(b"{") {
         isf(path, file)
     } else if head.starts_with(FORMAT.as_bytes()) {
-        pack(path, file)
+        pack(path, file, wanted)
     } else if Lookalike::of(&head) == Lookalike::Cabinet {
         cabinet(path, file)
     } else {
@@ -169,20 +174,10 @@ fn without_bom(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
-fn pack(path: &Path, reader: impl Read) -> Result<Table, SymbolError> {
+fn pack(path: &Path, reader: impl Read, wanted: Option<&Identity>) -> Result<Table, SymbolError> {
     let text = read_all(path, "layout pack", reader, MAX_TEXT)?;
-    Ok(Box::new(Flat::from_pack(path, &String::from_utf8_lossy(&text))?))
-}
-
-/// The pack of one image in a file that has packs of several.
-pub(crate) fn among_packs(path: &Path, wanted: &Identity) -> Result<Option<Table>, SymbolError> {
-    let file = File::open(path).map_err(|source| SymbolError::Io {
-        path: path.to_owned(),
-        source,
-    })?;
-    let text = read_all(path, "layout pack", file, MAX_TEXT)?;
-    let found = Flat::from_packs(path, &String::from_utf8_lossy(&text), wanted)?;
-    Ok(found.map(|found| Box::new(found) as Table))
+    let text = String::from_utf8_lossy(&text);
+    Ok(Box::new(Flat::from_pack(path, &text, wanted)?))
 }
 
 #[cfg(not(feature = "symbols-cab"))]
