@@ -65,7 +65,7 @@ pub fn run(cli: &Cli, typed: &Typed, args: &TriageArgs, output: &mut Output) -> 
     {
         output.note(&note);
     }
-    let alone = matches!(&cli.dumps[..], [only] if !only.is_dir());
+    let alone = is_one_file(cli);
     // The table itself shows how far it is.
     let watched = alone || cli.quiet || (output.target().is_stdout() && io::stdout().is_terminal());
     let mut collector = Collector {
@@ -206,6 +206,40 @@ fn run_all(
     pool::in_order(inputs, jobs, stop, work, |outcome| collector.take(outcome?))?;
     interrupt::hold();
     Ok(())
+}
+
+/// Whether a single file is looked at.
+fn is_one_file(cli: &Cli) -> bool {
+    matches!(&cli.dumps[..], [only] if !only.is_dir())
+}
+
+/// What comes of every file, in this process. What fails is said, and does not keep the others from being looked at.
+fn each<T>(
+    cli: &Cli,
+    output: &mut Output,
+    look: impl Fn(&Cli, &Path) -> anyhow::Result<T>,
+) -> io::Result<(Vec<T>, Status)> {
+    let (mut all, mut worst) = (Vec::new(), Status::Complete);
+    for input in inputs::inputs(&cli.dumps, true) {
+        let (path, found) = match input {
+            Input::Ignored(..) => continue,
+            Input::Dump(path) => {
+                let found = look(&alone(cli, &path), &path);
+                (path, found)
+            }
+            Input::Failed(path, problem) => (path, Err(anyhow::Error::msg(problem.text))),
+        };
+        match found {
+            Ok(found) => all.push(found),
+            Err(error) => {
+                // By its own name: that of a folder would leave the rest of the path.
+                let dump = DumpRef::of(&path, false, Redactor::of(&asked::typed(&alone(cli, &path))));
+                let failure = Failure::from_error(error).about(&path);
+                worst = worst.combine(output.failure(cli, &dump, &failure)?);
+            }
+        }
+    }
+    Ok((all, worst))
 }
 
 /// The command line that has this dump alone.

@@ -2,22 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::Path;
 
 use crate::asked;
 use crate::cli::Cli;
 use crate::commands::pack;
 use crate::failure::{Failure, Status};
-use crate::fleet::{alone, inputs, inputs::Input, refuse_to_replace_evidence};
+use crate::fleet::{each, is_one_file, refuse_to_replace_evidence};
 use crate::options::Format;
 use crate::output::Output;
-use crate::output::document::DumpRef;
-use crate::redact::Redactor;
 use crate::text::escape;
 
 /// Whether one file is asked for, of more than one.
 pub fn is_asked(cli: &Cli) -> bool {
-    let is_one_file = matches!(&cli.dumps[..], [only] if !only.is_dir());
-    !is_one_file && cli.format == Format::Text
+    !is_one_file(cli) && cli.format == Format::Text
 }
 
 /// Writes it. What cannot be packed is said, and does not keep the others from the file.
@@ -33,30 +31,11 @@ pub fn run(cli: &Cli, output: &mut Output) -> io::Result<Status> {
             return Ok(Status::Fatal);
         }
     };
-    let mut packs: BTreeMap<String, String> = BTreeMap::new();
-    let (mut files, mut worst) = (0_usize, Status::Complete);
-    for input in inputs::inputs(&cli.dumps, true) {
-        let (path, found) = match input {
-            Input::Ignored(..) => continue,
-            Input::Dump(path) => {
-                let cli = alone(cli, &path);
-                let found = pack::one_of_many(&cli, &asked::typed(&cli), &path);
-                (path, found)
-            }
-            Input::Failed(path, problem) => (path, Err(anyhow::Error::msg(problem.text))),
-        };
-        match found {
-            Ok((identity, pack)) => {
-                files = files.saturating_add(1);
-                packs.insert(identity, pack);
-            }
-            Err(error) => {
-                let dump = DumpRef::of(&path, false, Redactor::of(&asked::typed(&alone(cli, &path))));
-                worst =
-                    worst.combine(output.failure(cli, &dump, &Failure::from_error(error).about(&path))?);
-            }
-        }
-    }
+    let pack = |cli: &Cli, path: &Path| pack::one_of_many(cli, &asked::typed(cli), path);
+    let (found, worst) = each(cli, output, pack)?;
+    let files = found.len();
+    // By identity: the same kernel once, and always in the same order.
+    let packs: BTreeMap<String, String> = found.into_iter().collect();
     if packs.is_empty() {
         return Ok(Status::Fatal);
     }

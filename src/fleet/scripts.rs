@@ -10,17 +10,15 @@ use crate::asked;
 use crate::cli::Cli;
 use crate::commands::symbols::{self, Script, SymbolsArgs};
 use crate::failure::{Failure, Status};
-use crate::fleet::{alone, inputs, inputs::Input, refuse_to_replace_evidence};
+use crate::fleet::{each, is_one_file, refuse_to_replace_evidence};
 use crate::options::Format;
 use crate::output::Output;
-use crate::output::document::DumpRef;
-use crate::redact::Redactor;
 use crate::session::Session;
 
 /// Whether one script is asked for, of more than one file.
 pub fn is_asked(cli: &Cli, args: &SymbolsArgs) -> Option<Script> {
-    let is_one_file = matches!(&cli.dumps[..], [only] if !only.is_dir());
-    args.script.filter(|_| !is_one_file && cli.format == Format::Text)
+    args.script
+        .filter(|_| !is_one_file(cli) && cli.format == Format::Text)
 }
 
 /// Writes it. A dump that asks for nothing is said, and does not keep the others from their symbols.
@@ -32,30 +30,12 @@ pub fn run(cli: &Cli, script: Script, output: &mut Output) -> io::Result<Status>
         output.diagnostic(&Failure::from_error(error).message);
         return Ok(Status::Fatal);
     }
-    let mut wanted: BTreeMap<String, Identity> = BTreeMap::new();
-    let (mut dumps, mut worst) = (0_usize, Status::Complete);
-    for input in inputs::inputs(&cli.dumps, true) {
-        let (path, found) = match input {
-            Input::Ignored(..) => continue,
-            Input::Dump(path) => {
-                let found = wanted_by(&alone(cli, &path), &path);
-                (path, found)
-            }
-            Input::Failed(path, problem) => (path, Err(anyhow::Error::msg(problem.text))),
-        };
-        match found {
-            Ok(identity) => {
-                dumps = dumps.saturating_add(1);
-                wanted.insert(identity.to_string(), identity);
-            }
-            Err(error) => {
-                // By its own name: that of a folder would leave the rest of the path.
-                let dump = DumpRef::of(&path, false, Redactor::of(&asked::typed(&alone(cli, &path))));
-                let failure = Failure::from_error(error).about(&path);
-                worst = worst.combine(output.failure(cli, &dump, &failure)?);
-            }
-        }
-    }
+    let (found, worst) = each(cli, output, wanted_by)?;
+    let dumps = found.len();
+    let wanted: BTreeMap<String, Identity> = found
+        .into_iter()
+        .map(|identity| (identity.to_string(), identity))
+        .collect();
     let all: Vec<&Identity> = wanted.values().collect();
     let text = script.text(&all).filter(|_| !all.is_empty());
     let Some(text) = text else {
