@@ -37,7 +37,7 @@ impl KernelIdentity {
         Some(Self {
             pdb: session.redactor().view(&asked.identity.to_string()),
             image: asked.stamp.map(image),
-            version: asked.version.map(|version| version.to_string()),
+            version: asked.version().map(|version| version.to_string()),
             learned: asked.learned,
             contradiction: asked.contradiction.clone(),
         })

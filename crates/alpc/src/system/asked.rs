@@ -43,10 +43,6 @@ pub struct Asked {
     pub identity: Identity,
     /// Where that was learned.
     pub learned: Learned,
-    /// The version of its image, of a published kernel.
-    pub version: Option<Version>,
-    /// For which processor it is, of a published kernel.
-    pub processor: Option<Processor>,
     /// TimeDateStamp and SizeOfImage of its image: by what the dump says, else as it was published.
     pub stamp: Option<(u32, u32)>,
     /// What is known of it, of a published kernel.
@@ -56,6 +52,18 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// The version of its image, of a published kernel.
+    #[must_use]
+    pub fn version(&self) -> Option<Version> {
+        self.published.as_ref()?.version
+    }
+
+    /// For which processor it is, of a published kernel.
+    #[must_use]
+    pub fn processor(&self) -> Option<Processor> {
+        self.published.as_ref()?.processor
+    }
+
     /// By the debug record of the image; else by time stamp and size, of the image or in the list of modules.
     #[must_use]
     pub fn of(dump: &Dump, image: Option<&KernelImage>) -> Option<Self> {
@@ -74,8 +82,6 @@ impl Asked {
             let other = other.filter(|other| !is_of(other, &identity));
             return Some(Self {
                 learned: Learned::DebugRecord,
-                version: known.as_ref().and_then(|known| known.version),
-                processor: known.as_ref().and_then(|known| known.processor),
                 stamp: stamp.or(known.as_ref().and_then(|known| known.stamp)),
                 published: known,
                 contradiction: other.map(|other| {
@@ -96,8 +102,6 @@ impl Asked {
         Some(Self {
             identity: known.identity.clone(),
             learned,
-            version: known.version,
-            processor: known.processor,
             stamp: known.stamp,
             published: Some(known),
             contradiction: None,

@@ -52,6 +52,8 @@ pub struct System {
     asked: OnceLock<Option<Asked>>,
     /// Which published kernels it can be, where the dump does not say which it is.
     candidates: OnceLock<Vec<(Published, u64)>>,
+    /// What is published of it, or of all that it can be: each walk's kernel has it.
+    common: OnceLock<Option<(Published, Evidence)>>,
     /// What the search for symbols came to, once it was asked for: some take longer to read than the dump.
     chosen: OnceLock<Result<Chosen, SystemError>>,
     /// Where the kernel begins and how it is laid out: looked for once, for all walks.
@@ -93,6 +95,7 @@ impl System {
             image: OnceLock::new(),
             asked: OnceLock::new(),
             candidates: OnceLock::new(),
+            common: OnceLock::new(),
             own: OnceLock::new(),
             modules: names::Modules::default(),
             chosen: OnceLock::new(),
@@ -378,7 +381,7 @@ impl System {
     /// For which processor the kernel is: what the dump's page tables are made for.
     fn processor(&self) -> Processor {
         let is_wide = || {
-            let named = self.asked().and_then(|asked| asked.processor);
+            let named = self.asked().and_then(Asked::processor);
             self.dump.kernel_space().address_bits() > 48 || named == Some(Processor::La57)
         };
         match self.dump.header().machine {
@@ -389,30 +392,34 @@ impl System {
         }
     }
 
-    /// What is known of the kernel, where it says which it is.
+    /// What is known of the kernel beside what its dump holds.
     fn known(&self) -> Known {
-        let preferred = |version| ntlayout::bracketing(self.processor(), version);
-        let Some(asked) = self.asked() else {
-            let versions = self.candidates().iter().map(|(kernel, _)| kernel.version);
-            let versions: Option<Vec<Version>> = versions.collect();
-            return Known {
-                preferred: versions.into_iter().flatten().flat_map(preferred).collect(),
-                published: self.common(),
-            };
+        // Of several that it can be, one whose version is not known may have any layout.
+        let versions: Option<Vec<Version>> = match self.asked() {
+            Some(asked) => asked.version().map(|version| vec![version]),
+            None => self
+                .candidates()
+                .iter()
+                .map(|(kernel, _)| kernel.version)
+                .collect(),
         };
+        let preferred = |version| ntlayout::bracketing(self.processor(), version);
         Known {
-            preferred: asked.version.map_or_else(Vec::new, preferred),
-            published: self.common(),
+            preferred: versions.into_iter().flatten().flat_map(preferred).collect(),
+            published: self.common().cloned(),
         }
     }
 
     /// What is published of this kernel, or of all that it can be.
-    fn common(&self) -> Option<(Published, Evidence)> {
-        if let Some(asked) = self.asked() {
-            return Some((asked.published.clone()?, Evidence::Published));
-        }
-        let common = published::common(self.candidates().iter().map(|(kernel, _)| kernel))?;
-        Some((common, Evidence::PublishedAlike))
+    fn common(&self) -> Option<&(Published, Evidence)> {
+        let common = self.common.get_or_init(|| match self.asked() {
+            Some(asked) => Some((asked.published.clone()?, Evidence::Published)),
+            None => {
+                let kernels = self.candidates().iter().map(|(kernel, _)| kernel);
+                Some((published::common(kernels)?, Evidence::PublishedAlike))
+            }
+        });
+        common.as_ref()
     }
 
     /// Chooses among the layouts that come with the crate, unless only the kernel's own will do. Where nothing
@@ -528,7 +535,7 @@ impl System {
         let resolved = self.layout.get_or_init(|| self.resolve());
         let resolved = resolved.as_ref().map_err(Clone::clone)?;
         let (layout, published) = (resolved.layout.clone(), self.common());
-        Ok(published_kernel(&self.dump, resolved.base, layout, published.as_ref()).named_by(self))
+        Ok(published_kernel(&self.dump, resolved.base, layout, published).named_by(self))
     }
 
     fn resolve(&self) -> Result<Resolved, SystemError> {
