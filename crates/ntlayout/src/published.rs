@@ -191,7 +191,12 @@ mod tests {
     /// Two sources made alone: the tables of whole kernels are out of PDBs, the numbers mostly not.
     #[test]
     fn variables_and_sizes_are_those_of_the_built_in_tables() {
-        let (mut kernels, mut variables) = (0, 0);
+        let contract = crate::Contract {
+            fields: &[],
+            types: &TYPES,
+            globals: &[],
+        };
+        let (mut kernels, mut variables, mut sizes) = (0, 0, 0);
         for table in crate::all_built_in() {
             let Some(published) = table.identity().and_then(by_identity) else {
                 continue;
@@ -204,7 +209,17 @@ mod tests {
                     variables += 1;
                 }
             }
+            let layout = table.resolve(&contract).unwrap();
+            for (index, name) in TYPES.into_iter().enumerate() {
+                if let (Some(told), Some(known)) = (layout.type_size(index), published.size_of(name)) {
+                    assert_eq!(told, known, "{name} of {}", published.identity);
+                    sizes += 1;
+                }
+            }
         }
-        assert!(kernels > 200 && variables > 1_000, "{kernels}, {variables}");
+        assert!(
+            kernels > 200 && variables > 1_000 && sizes > 500,
+            "{kernels}, {variables}, {sizes}"
+        );
     }
 }
