@@ -191,7 +191,7 @@ pub fn symbol_source(kernel: &Kernel<'_>, choice: Option<&Choice>) -> SymbolSour
     SymbolSource {
         source: layout.origin().to_string(),
         identity: layout.identity().map(ToString::to_string),
-        certainty: layout.certainty().to_string(),
+        certainty: layout.certainty(),
         evidence: choice.cloned(),
         types_from: own::types_from(layout),
         types_untold: own::types_untold(kernel),

@@ -11,7 +11,7 @@ use alpc::system::own::TypesFrom;
 use ntlayout::Certainty;
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
@@ -82,7 +82,9 @@ pub struct SymbolSource {
     /// GUID and age as one word, as symbol servers write them; null for several tables that agree.
     pub identity: Option<String>,
     /// `exact` for the identity that the kernel names.
-    pub certainty: String,
+    #[serde(serialize_with = "as_text")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub certainty: Certainty,
     /// Why they were chosen, where they are not those that the kernel names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Choice>,
@@ -94,11 +96,9 @@ pub struct SymbolSource {
     pub types_untold: Vec<&'static str>,
 }
 
-impl SymbolSource {
-    /// Whether they are of another kernel and are used all the same, because somebody wanted it so.
-    pub fn is_forced(&self) -> bool {
-        self.certainty == Certainty::Forced.to_string()
-    }
+/// As it is said in words.
+fn as_text<S: Serializer>(certainty: &Certainty, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(certainty)
 }
 
 /// Why a command gave nothing.

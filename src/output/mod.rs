@@ -14,6 +14,7 @@ pub mod views_lost;
 use std::io::{self, Write};
 use std::path::Path;
 
+use ntlayout::Certainty;
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -196,9 +197,10 @@ impl Output {
 
     fn notes(&self, answer: &Answer, holes: &Unreadables) {
         if let Some(symbols) = &answer.symbols {
-            match symbols.is_forced() {
-                true => self.diagnostic(&format!("warning: {}", symbols_line(symbols))),
-                false => self.note(&symbols_line(symbols)),
+            match symbols.certainty {
+                // Whoever forced them may not be who reads the result.
+                Certainty::Forced => self.diagnostic(&format!("warning: {}", symbols_line(symbols))),
+                _ => self.note(&symbols_line(symbols)),
             }
         }
         answer.notes.iter().for_each(|note| self.note(note));
@@ -329,8 +331,8 @@ fn symbols_line(symbols: &SymbolSource) -> String {
         source, certainty, ..
     } = symbols;
     let lacking = symbol_lines::in_short(&symbols.types_from, &symbols.types_untold);
-    let line = match (certainty.as_str(), &symbols.evidence) {
-        ("exact", _) => format!("symbols: {source}"),
+    let line = match (certainty, &symbols.evidence) {
+        (Certainty::Exact, _) => format!("symbols: {source}"),
         (certainty, Some(evidence)) => {
             format!(
                 "symbols: {source} ({certainty}: {})",
