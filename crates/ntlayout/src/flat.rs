@@ -284,30 +284,41 @@ impl Flat {
                 "it begins \"{first}\" where this program reads \"{MAGIC}\""
             )));
         }
-        let (mut packs, mut before) = (Vec::new(), 0_usize);
-        for pack in packs_in(text) {
-            let layouts = Layouts::parse(pack).map_err(|line| {
-                let line = line.saturating_add(before);
-                damaged(format!("line {line} is not understood"))
-            })?;
-            packs.push(layouts);
-            before = before.saturating_add(pack.lines().count());
+        // Of a file for a fleet all but one is for other dumps: it is not taken apart.
+        let all: Vec<&str> = packs_in(text).collect();
+        let guid = wanted.map(|wanted| wanted.guid.to_string());
+        let may_be = |pack: &str| {
+            let guid = guid.as_ref().filter(|_| all.len() > 1);
+            guid.is_none_or(|guid| memchr::memmem::find(pack.as_bytes(), guid.as_bytes()).is_some())
+        };
+        let (mut packs, mut before, mut others) = (Vec::new(), 0_usize, 0_usize);
+        for pack in all.iter().copied() {
+            if may_be(pack) {
+                let layouts = Layouts::parse(pack).map_err(|line| {
+                    let line = line.saturating_add(before);
+                    damaged(format!("line {line} is not understood"))
+                })?;
+                packs.push(layouts);
+            } else {
+                others = others.saturating_add(1);
+            }
+            before = before.saturating_add(memchr::memchr_iter(b'\n', pack.as_bytes()).count());
         }
         let kernels = packs
             .iter()
             .flat_map(|pack| pack.kernels.iter().map(move |kernel| (pack, kernel)));
-        let all: Vec<(&Layouts<'_>, &KernelLines<'_>)> = kernels.collect();
+        let kernels: Vec<(&Layouts<'_>, &KernelLines<'_>)> = kernels.collect();
         let is_wanted = |kernel: &KernelLines<'_>| {
             wanted.is_some_and(|wanted| is_of(kernel.identity.as_ref(), wanted.guid, wanted.age))
         };
-        let chosen = match all.as_slice() {
-            [] => return Err(damaged("it is of no kernel".to_owned())),
-            [only] => Some(only),
-            several => several.iter().find(|(_, kernel)| is_wanted(kernel)),
+        let chosen = match (kernels.as_slice(), others) {
+            ([], 0) => return Err(damaged("it is of no kernel".to_owned())),
+            ([only], 0) => Some(only),
+            (several, _) => several.iter().find(|(_, kernel)| is_wanted(kernel)),
         };
         let (layouts, kernel) = chosen.ok_or_else(|| SymbolError::ManyKernels {
             path: path.to_owned(),
-            kernels: all.len(),
+            kernels: kernels.len().saturating_add(others),
         })?;
         let origin = Origin::Pack {
             path: path.to_owned(),
@@ -516,19 +527,16 @@ fn print_place(field: Field) -> String {
 
 /// The packs of a file that has one behind the other, each from its first line on.
 fn packs_in(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let next = rest
-            .match_indices('\n')
-            .map(|(at, _)| at.saturating_add(1))
-            .find(|at| {
-                let line = rest.get(*at..).and_then(|rest| rest.lines().next());
-                line.is_some_and(|line| line.trim_end() == MAGIC)
-            });
-        let (pack, behind) = rest.split_at_checked(next.unwrap_or(rest.len()))?;
-        rest = behind;
-        (!pack.is_empty()).then_some(pack)
-    })
+    let is_first_line = |at: &usize| {
+        let line = text.get(*at..).and_then(|rest| rest.lines().next());
+        line.is_some_and(|line| line.trim_end() == MAGIC)
+    };
+    let behind = memchr::memmem::find_iter(text.as_bytes(), MAGIC.as_bytes());
+    let starts = behind.filter(|at| text.get(..*at).is_some_and(|before| before.ends_with('\n')));
+    let starts: Vec<usize> = starts.filter(is_first_line).collect();
+    let ends = starts.clone().into_iter().chain([text.len()]);
+    let packs = std::iter::once(0).chain(starts).zip(ends);
+    packs.filter_map(|(start, end)| text.get(start..end))
 }
 
 /// Whether an identity is the one that was asked for.
