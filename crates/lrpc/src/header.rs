@@ -1,0 +1,404 @@
+//! The header of local RPC, which a message's data begins with.
+//!
+//! Offsets are the same for 32-bit and 64-bit systems and for clients under WOW64: every field has a fixed size. What
+//! is behind the header is not read here, but for the length of a view. Sources: see the crate.
+
+use crate::bytes::{u16, u32, u64, uuid};
+use crate::uuid::Uuid;
+
+/// What the kernel says of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// The low byte of `_PORT_MESSAGE.u2.s2.Type`.
+    pub kernel_type: u8,
+    /// Bytes of data, of which fewer may be at hand.
+    pub length: usize,
+    /// Whether the message carries a view of a section.
+    pub has_view: bool,
+}
+
+/// `LPC_REQUEST`.
+pub const LPC_REQUEST: u8 = 1;
+/// `LPC_REPLY`.
+pub const LPC_REPLY: u8 = 2;
+/// `LPC_DATAGRAM`.
+pub const LPC_DATAGRAM: u8 = 3;
+
+/// The object's id is valid.
+pub const OBJECT: u32 = 1;
+/// The arguments lie in the view.
+pub const VIEW: u32 = 4;
+/// A chunk of an `[in]` pipe, no call of its own.
+pub const PIPE: u32 = 0x40;
+/// The last one.
+pub const LAST_PIPE_CHUNK: u32 = 0x80;
+
+/// Flags of a request that are known.
+const FLAGS: u32 = 0x1cf;
+/// Bytes of a request's header.
+pub const REQUEST: usize = 0x40;
+/// Bytes of a bind and of its answer.
+pub const BIND: usize = 0x48;
+const RESPONSE: usize = 0x18;
+const FAULT: usize = 0x10;
+const CANCEL: usize = 0x40;
+/// No interface has as many procedures; the largest that is documented has a few hundred.
+const MOST_PROCEDURES: u32 = 0x400;
+/// Bits of a procedure's number that COM looks at. One source (a decompile of combase).
+const PROCEDURE: u32 = 0x7fff;
+
+/// A message of local RPC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Header {
+    /// A call, or a chunk of a pipe.
+    Request(Request),
+    /// A client wants to call an interface, or is told that it may.
+    Bind(Bind),
+    /// A call failed.
+    Fault(Fault),
+    /// A call returned.
+    Response(Response),
+    /// A client gives a call up.
+    Cancel {
+        /// Number of the call.
+        call_id: u32,
+    },
+    /// One of the other types. Neither their lengths nor where they have the number of their call is known.
+    Other {
+        /// The type: 5, or 7 to 13.
+        kind: u32,
+    },
+}
+
+/// A call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Request {
+    /// Flags.
+    pub flags: u32,
+    /// Number of the call on its connection, increasing.
+    pub call_id: u32,
+    /// Which binding it is made on: what the client called it when it bound.
+    pub binding: u32,
+    /// The number of the procedure, all its bits.
+    pub raw_procedure: u32,
+    /// The object, when it is for one; COM's are IPIDs. None as well when it is not at hand.
+    pub object: Option<Uuid>,
+    /// Whether the object's id is not at hand, though the request is for one.
+    pub object_lost: bool,
+    /// Bytes of arguments in the view; none without, and when it is not at hand.
+    pub view_length: Option<u64>,
+    /// Bytes of arguments behind the header.
+    pub arguments: usize,
+}
+
+impl Request {
+    /// The number of the procedure. COM ignores the highest bit of 16.
+    #[must_use]
+    pub fn procedure(&self) -> u32 {
+        match self.flags & OBJECT {
+            0 => self.raw_procedure,
+            _ => self.raw_procedure & PROCEDURE,
+        }
+    }
+
+    /// The names of its flags.
+    #[must_use]
+    pub fn flag_names(&self) -> Vec<&'static str> {
+        const NAMES: [(u32, &str); 7] = [
+            (OBJECT, "object"),
+            (2, "causal-flow"),
+            (VIEW, "view"),
+            (8, "cancel"),
+            (PIPE, "pipe"),
+            (LAST_PIPE_CHUNK, "last-pipe-chunk"),
+            (0x100, "view-not-secure"),
+        ];
+        let set = NAMES.into_iter().filter(|(bit, _)| self.flags & bit != 0);
+        set.map(|(_, name)| name).collect()
+    }
+}
+
+/// A client's wish to call an interface, or the server's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Bind {
+    /// Whether it is the answer, which differs from the wish by the kernel's type alone.
+    pub is_answer: bool,
+    /// Of an answer, why the server refused; 0 when it did not.
+    pub status: u32,
+    /// The interface.
+    pub interface: Uuid,
+    /// Its version.
+    pub version: (u16, u16),
+    /// The transfer syntaxes that are offered, or of an answer the one that was chosen: 1 NDR, 2 NDR64, 4 for tests.
+    pub syntaxes: u32,
+    /// What the client calls the binding in each of these three.
+    pub ids: [u16; 3],
+}
+
+impl Bind {
+    /// Whether requests on a binding of this number are for the interface.
+    #[must_use]
+    pub fn is_of(&self, binding: u32) -> bool {
+        let chosen = self.ids.iter().enumerate();
+        let mut chosen =
+            chosen.filter(|(at, _)| self.syntaxes & 1_u32.checked_shl(low(*at)).unwrap_or(0) != 0);
+        chosen.any(|(_, id)| u32::from(*id) == binding)
+    }
+}
+
+fn low(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+/// A call that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Fault {
+    /// Why.
+    pub status: u32,
+    /// Whether extended information on the error follows.
+    pub extended: bool,
+}
+
+/// A call that returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Response {
+    /// Flags.
+    pub flags: u32,
+    /// Number of the call.
+    pub call_id: u32,
+    /// Bytes of results behind the header.
+    pub results: usize,
+}
+
+impl Header {
+    /// The name of its type. Those of 4 and above are of one source.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Request(request) if request.flags & PIPE != 0 => "pipe-chunk",
+            Self::Request(_) => "request",
+            Self::Bind(bind) if bind.is_answer => "bind-answer",
+            Self::Bind(_) => "bind",
+            Self::Fault(_) => "fault",
+            Self::Response(_) => "response",
+            Self::Cancel { .. } => "cancel",
+            Self::Other { kind } => match kind {
+                5 => "reserved-message",
+                7 => "callback-ack",
+                8 => "callback-nack",
+                9 => "callback-request",
+                10 => "callback-reply",
+                11 => "callback-fault",
+                12 => "pipe-pull",
+                _ => "pipe-ack",
+            },
+        }
+    }
+}
+
+/// Why a message's data is no header of local RPC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotLrpc {
+    /// Too little of it is at hand to tell.
+    #[error("only {at_hand} bytes of its header are at hand")]
+    Cut {
+        /// How much.
+        at_hand: usize,
+    },
+    /// It is shorter than such a header.
+    #[error("it has {length} bytes, fewer than a header of that type")]
+    Short {
+        /// Its length.
+        length: usize,
+    },
+    /// No message has such a type.
+    #[error("there is no message of type {0}")]
+    Type(u32),
+    /// The kernel takes it for something else than its type is sent as.
+    #[error("the kernel's type {kernel_type} is not what a {name} is sent as")]
+    KernelType {
+        /// The kernel's type.
+        kernel_type: u8,
+        /// The name of the other type.
+        name: &'static str,
+    },
+    /// Bytes that are always null are not.
+    #[error("bytes that are always null are not, at 0x{0:x}")]
+    NotNull(usize),
+    /// Flags that nobody knows.
+    #[error("unknown flags 0x{0:x}")]
+    Flags(u32),
+    /// A number beyond what there is.
+    #[error("{what} 0x{value:x} is out of range")]
+    Range {
+        /// Of what.
+        what: &'static str,
+        /// The number.
+        value: u32,
+    },
+    /// The header says that arguments are in a view, and there is none, or the other way round.
+    #[error("its header and the kernel disagree on whether it has a view")]
+    View,
+}
+
+/// Reads the header that a message's data begins with; `bytes` are as many of these as are at hand.
+///
+/// # Errors
+/// When they are no header of local RPC, or too few to tell. Data of other protocols may look like one: who calls this
+/// knows that the message's port is of RPC, or says that it is a guess.
+pub fn read(bytes: &[u8], sent: &Sent) -> Result<Header, NotLrpc> {
+    let bytes = bytes.get(..sent.length).unwrap_or(bytes);
+    let need = |at: Option<u32>| at.ok_or(cut(bytes, sent));
+    let kind = need(u32(bytes, 0))?;
+    if need(u32(bytes, 4))? != 0 {
+        return Err(NotLrpc::NotNull(4));
+    }
+    let header = match kind {
+        0 => Header::Request(request(bytes, sent)?),
+        1 => Header::Bind(bind(bytes, sent)?),
+        2 => {
+            long_enough(sent, FAULT)?;
+            Header::Fault(Fault {
+                status: need(u32(bytes, 8))?,
+                extended: need(u32(bytes, 0xc))? & 1 != 0,
+            })
+        }
+        3 => {
+            long_enough(sent, RESPONSE)?;
+            Header::Response(Response {
+                flags: need(u32(bytes, 8))?,
+                call_id: need(u32(bytes, 0xc))?,
+                results: sent.length.saturating_sub(RESPONSE),
+            })
+        }
+        4 => {
+            long_enough(sent, CANCEL)?;
+            Header::Cancel {
+                call_id: need(u32(bytes, 0xc))?,
+            }
+        }
+        5 | 7..=13 => Header::Other { kind },
+        _ => return Err(NotLrpc::Type(kind)),
+    };
+    is_sent_as(&header, sent.kernel_type)?;
+    Ok(header)
+}
+
+/// What lacks: bytes of memory, or the message is too short.
+fn cut(bytes: &[u8], sent: &Sent) -> NotLrpc {
+    if bytes.len() < sent.length {
+        NotLrpc::Cut { at_hand: bytes.len() }
+    } else {
+        NotLrpc::Short { length: sent.length }
+    }
+}
+
+fn long_enough(sent: &Sent, least: usize) -> Result<(), NotLrpc> {
+    if sent.length < least {
+        return Err(NotLrpc::Short { length: sent.length });
+    }
+    Ok(())
+}
+
+fn request(bytes: &[u8], sent: &Sent) -> Result<Request, NotLrpc> {
+    long_enough(sent, REQUEST)?;
+    let need = |value: Option<u32>| value.ok_or(cut(bytes, sent));
+    let flags = need(u32(bytes, 8))?;
+    if flags & !FLAGS != 0 {
+        return Err(NotLrpc::Flags(flags));
+    }
+    let binding = need(u32(bytes, 0x10))?;
+    if u16::try_from(binding).is_err() {
+        return Err(NotLrpc::Range {
+            what: "binding",
+            value: binding,
+        });
+    }
+    let in_view = flags & VIEW != 0;
+    if in_view != sent.has_view {
+        return Err(NotLrpc::View);
+    }
+    if u64(bytes, 0x18).is_some_and(|reserved| reserved != 0) {
+        return Err(NotLrpc::NotNull(0x18));
+    }
+    if in_view {
+        long_enough(sent, REQUEST.saturating_add(8))?;
+    }
+    let object = uuid(bytes, 0x30).filter(|_| flags & OBJECT != 0);
+    let request = Request {
+        flags,
+        call_id: need(u32(bytes, 0xc))?,
+        binding,
+        raw_procedure: need(u32(bytes, 0x14))?,
+        object,
+        object_lost: flags & OBJECT != 0 && object.is_none(),
+        view_length: if in_view { u64(bytes, REQUEST) } else { None },
+        arguments: sent.length.saturating_sub(if in_view {
+            REQUEST.saturating_add(8)
+        } else {
+            REQUEST
+        }),
+    };
+    if request.procedure() >= MOST_PROCEDURES {
+        return Err(NotLrpc::Range {
+            what: "procedure",
+            value: request.raw_procedure,
+        });
+    }
+    Ok(request)
+}
+
+fn bind(bytes: &[u8], sent: &Sent) -> Result<Bind, NotLrpc> {
+    if sent.length != BIND {
+        return Err(NotLrpc::Short { length: sent.length });
+    }
+    let lacks = cut(bytes, sent);
+    let half = |at| u16(bytes, at).ok_or(lacks);
+    let syntaxes = u32(bytes, 0x20).ok_or(lacks)?;
+    // A refusal names none.
+    if syntaxes > 7 {
+        return Err(NotLrpc::Range {
+            what: "set of transfer syntaxes",
+            value: syntaxes,
+        });
+    }
+    let interface = uuid(bytes, 0xc).ok_or(lacks)?;
+    if interface.is_null() {
+        return Err(NotLrpc::Range {
+            what: "interface",
+            value: 0,
+        });
+    }
+    Ok(Bind {
+        is_answer: sent.kernel_type != LPC_REQUEST,
+        status: u32(bytes, 8).ok_or(lacks)?,
+        interface,
+        version: (half(0x1c)?, half(0x1e)?),
+        syntaxes,
+        ids: [half(0x24)?, half(0x26)?, half(0x28)?],
+    })
+}
+
+/// Which kernel type an answer to an asynchronous call has is not known, so answers may have either.
+fn is_sent_as(header: &Header, kernel_type: u8) -> Result<(), NotLrpc> {
+    let fits = match header {
+        Header::Request(_) => kernel_type == LPC_REQUEST,
+        Header::Bind(_) => matches!(kernel_type, LPC_REQUEST | LPC_REPLY),
+        Header::Fault(_) | Header::Response(_) => matches!(kernel_type, LPC_REPLY | LPC_DATAGRAM),
+        Header::Cancel { .. } => kernel_type == LPC_DATAGRAM,
+        Header::Other { .. } => matches!(kernel_type, LPC_REQUEST | LPC_REPLY | LPC_DATAGRAM),
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(NotLrpc::KernelType {
+        kernel_type,
+        name: header.name(),
+    })
+}

@@ -1,0 +1,26 @@
+//! Statuses that RPC gives up with.
+
+/// The name of a status, by Windows' own headers; none for one that says nothing of RPC.
+///
+/// Event logs write them in hex: 0x6ba is `RPC_S_SERVER_UNAVAILABLE`, 0x6be `RPC_S_CALL_FAILED`. Source: winerror.h.
+#[must_use]
+pub fn name(status: u32) -> Option<&'static str> {
+    Some(match status {
+        0 => "RPC_S_OK",
+        5 => "ERROR_ACCESS_DENIED",
+        14 => "ERROR_OUTOFMEMORY",
+        1702 => "RPC_S_INVALID_BINDING",
+        1717 => "RPC_S_UNKNOWN_IF",
+        1722 => "RPC_S_SERVER_UNAVAILABLE",
+        1723 => "RPC_S_SERVER_TOO_BUSY",
+        1726 => "RPC_S_CALL_FAILED",
+        1727 => "RPC_S_CALL_FAILED_DNE",
+        1728 => "RPC_S_PROTOCOL_ERROR",
+        1730 => "RPC_S_UNSUPPORTED_TRANS_SYN",
+        1745 => "RPC_S_PROCNUM_OUT_OF_RANGE",
+        1764 => "RPC_S_CANNOT_SUPPORT",
+        1783 => "RPC_X_BAD_STUB_DATA",
+        1818 => "RPC_S_CALL_CANCELLED",
+        _ => return None,
+    })
+}
