@@ -1,5 +1,6 @@
 //! ALPC ports.
 
+pub mod certainty;
 pub(crate) mod communication;
 pub mod completion_list;
 pub mod connection;

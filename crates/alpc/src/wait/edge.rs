@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 #[cfg(feature = "serde")]
 use serde::{Serialize, Serializer};
 
-pub use crate::wait::certainty::Certainty;
+pub use crate::port::certainty::Certainty;
 use crate::wait::node::NodeId;
 use ntkernel::image::contract::{Member, MemberName};
 use ntkernel::image::schema::schema_as_text;

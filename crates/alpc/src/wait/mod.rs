@@ -6,7 +6,6 @@
 //! several objects) the chain ends, and the alternatives are told beside it: nothing is guessed.
 
 mod build;
-mod certainty;
 pub mod chain;
 mod cycle;
 pub mod doubt;

@@ -19,8 +19,8 @@ use schemars::JsonSchema;
 #[cfg(feature = "serde")]
 use serde::Serialize;
 
+use crate::port::certainty::Certainty;
 use crate::port::waiter::ThreadRecord;
-use crate::wait::certainty::Certainty;
 
 /// Characters of a service's name at most, as the control manager has it.
 const LONGEST: usize = 256;
