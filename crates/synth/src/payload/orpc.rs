@@ -128,8 +128,8 @@ impl Generation {
     pub fn of(build: u32) -> Self {
         match build {
             ..9600 => Generation::Seven,
-            ..10240 => Generation::EightOne,
-            ..16299 => Generation::Ten,
+            9600..10240 => Generation::EightOne,
+            10240..16299 => Generation::Ten,
             _ => Generation::Ten1709,
         }
     }
