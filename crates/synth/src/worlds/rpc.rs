@@ -187,16 +187,11 @@ impl Talk {
         self.stage.name(name, port)
     }
 
-    /// An endpoint of the RPC runtime.
+    /// An endpoint of the RPC runtime, with the attributes that it asks for.
     fn endpoint(&mut self, owner: Va, name: &str) -> Va {
         let port = self.stage.port(owner, name);
-        self.of_runtime(port);
-        port
-    }
-
-    /// Gives a port the attributes that the RPC runtime asks for.
-    fn of_runtime(&mut self, port: Va) {
         self.stage.world.port_mut(port).attributes.flags = 0x0209_0000;
+        port
     }
 
     /// Connects `thread` to a port. The cast has the thread as `<name> client`, and the communication info as `<name>
@@ -406,6 +401,7 @@ pub fn calls(kernel: &str) -> Scene {
     binds(&mut talk);
     system_ports(&mut talk);
     event_log(&mut talk);
+    impostor(&mut talk);
     com_calls(&mut talk);
     talk.stage.finish()
 }
@@ -573,7 +569,9 @@ fn event_log(talk: &mut Talk) {
     let line = talk.client("cancel", port);
     let cancel = Cancel { call_id: 4 };
     talk.post("cancel", line, kind::DATAGRAM, &cancel.bytes(), None);
+}
 
+fn impostor(talk: &mut Talk) {
     let evil = talk.stage.process("evil.exe");
     let port = talk.endpoint(evil, "spoolss");
     let request = talk.of("impostor");
