@@ -38,6 +38,7 @@ pub mod layout;
 pub mod machine;
 pub mod memory;
 pub mod paging;
+pub mod payload;
 pub mod pdb;
 pub mod physical;
 pub mod random;

@@ -6,8 +6,8 @@
 //! PDB gets the dump's name with `.pdb`, the truth with `.truth.json`.
 //!
 //! `terminal-server:20000` is a system of that many threads in a twentieth as many processes, with two and a half
-//! messages a thread; `stack` has a thread whose kernel stack is known; `ring-of-three`, `request`, `hostile-names` and `ports:5000` are what the pictures in the
-//! documentation show.
+//! messages a thread; `stack` has a thread whose kernel stack is known; `calls` has remote procedure calls of every
+//! sort; `ring-of-three`, `request`, `hostile-names` and `ports:5000` are what the pictures in the documentation show.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use synth::dump::Kind;
 use synth::layout::Kernel;
 use synth::world::Built;
-use synth::worlds::{self, hang};
+use synth::worlds::{self, hang, rpc};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -37,6 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let world = match name.as_str() {
         "published" => worlds::vista_sp2_x64(),
         kernel if kernels.contains(&kernel) => worlds::standard(kernel),
+        "calls" => rpc::calls("win11-22h2-x64").built,
         "hostile-names" => hang::hostile("vista-sp2-x64").built,
         "request" => hang::io("win11-21h2-x64", hang::Io::File).built,
         "ring-of-three" => hang::ring_of_three("vista-sp2-x64").built,

@@ -9,6 +9,11 @@ use crate::bytes::count;
 
 const MESSAGE: &str = "_KALPC_MESSAGE";
 
+/// The bit that a `MessageId` has beside its handle while the message is free, but kept for the next one.
+pub const CACHED: u32 = 0x8000_0000;
+/// `_BLOB.u1.Flags`: deleted.
+const DELETED: u8 = 8;
+
 /// Values of the low byte of `PortMessage.u2.s2.Type`, and flags above it.
 pub mod kind {
     /// LPC_REQUEST.
@@ -56,9 +61,41 @@ impl World {
         address
     }
 
+    /// Makes a message that was answered and freed, but is kept for the next one: its entry of the message table still
+    /// leads to it. Of the record stays what freeing leaves: what is in the port message, communication info,
+    /// connection port and sequence number, and of `data` what has room behind the message.
+    pub fn cached_message(&mut self, message: Message, data: &[u8]) -> Va {
+        let address = self.message(Message {
+            address: message.address,
+            id: message.id & !CACHED,
+            callback_id: message.callback_id,
+            sequence_no: message.sequence_no,
+            type_word: message.type_word,
+            client_id: message.client_id,
+            communication_info: message.communication_info,
+            connection_port: message.connection_port,
+            ..Message::default()
+        });
+        self.extend(address, data);
+        let message = self.message_mut(address);
+        message.id |= CACHED;
+        message.flags.clear();
+        message.extension_buffer = Va::NULL;
+        message.extension_buffer_size = 0;
+        let blob = self.truth.blobs.get_mut(&address).expect("just made");
+        blob.flags = DELETED;
+        blob.reference_count = 0;
+        let counts = self.truth.global.blobs.entry(BlobId::Message).or_insert((0, 0));
+        counts.1 += 1;
+        address
+    }
+
     /// The next free id: a handle of the message table, never the first entry of a leaf.
     fn next_message_id(&self) -> u32 {
-        let taken = |id: u32| self.truth.messages.iter().any(|message| message.id == id);
+        let taken = |id: u32| {
+            let mut ids = self.truth.messages.iter().map(|message| message.id & !CACHED);
+            ids.any(|other| other == id)
+        };
         let leaf = crate::bytes::low32(crate::address::PAGE_SIZE / self.kernel.size("_HANDLE_TABLE_ENTRY"));
         let free = (0x104u32..)
             .step_by(4)
@@ -233,7 +270,8 @@ impl World {
                 access: 0,
                 attributes: 0,
             };
-            let (table, handle) = (u64::from(message.id >> 26), u64::from(message.id & 0x03ff_ffff));
+            let id = message.id & !CACHED;
+            let (table, handle) = (u64::from(id >> 26), u64::from(id & 0x03ff_ffff));
             let before = tables.entry(table).or_default().insert(handle, entry);
             assert!(before.is_none(), "message id {:#x} twice", message.id);
         }

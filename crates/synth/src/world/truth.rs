@@ -511,7 +511,7 @@ pub struct CommunicationInfo {
 pub struct Message {
     /// Its address; NULL asks for one.
     pub address: Va,
-    /// `PortMessage.MessageId`.
+    /// `PortMessage.MessageId`, with [`CACHED`](super::message::CACHED) while the message is free but kept.
     pub id: u32,
     /// `PortMessage.CallbackId`.
     pub callback_id: u32,

@@ -43,9 +43,9 @@ impl Scene {
 }
 
 /// A booted system without any ALPC state, to be filled.
-struct Stage {
-    world: World,
-    system: System,
+pub(super) struct Stage {
+    pub(super) world: World,
+    pub(super) system: System,
     cast: BTreeMap<String, Va>,
     ids: Ids,
 }
@@ -67,7 +67,7 @@ impl Ids {
 }
 
 impl Stage {
-    fn new(kernel: &str) -> Self {
+    pub(super) fn new(kernel: &str) -> Self {
         let mut world = World::new(kernel, 0x4a46);
         world.truth.tick_count = 0x20_0000;
         let system = system::boot(&mut world);
@@ -79,7 +79,7 @@ impl Stage {
         }
     }
 
-    fn finish(self) -> Scene {
+    pub(super) fn finish(self) -> Scene {
         let system = self.system;
         let built = self.world.compile(|world, header| {
             header.rip = world.code(0x42);
@@ -92,19 +92,19 @@ impl Stage {
         }
     }
 
-    fn name(&mut self, name: &str, at: Va) -> Va {
+    pub(super) fn name(&mut self, name: &str, at: Va) -> Va {
         self.cast.insert(name.to_owned(), at);
         at
     }
 
     /// A connection port, known by its name.
-    fn port(&mut self, owner: Va, name: &str) -> Va {
+    pub(super) fn port(&mut self, owner: Va, name: &str) -> Va {
         let port = ports::make(&mut self.world, owner, self.system.rpc_control, name);
         self.name(name, port)
     }
 
     /// A thread that waits for an event, known by `name`.
-    fn thread(&mut self, process: Va, name: &str) -> Va {
+    pub(super) fn thread(&mut self, process: Va, name: &str) -> Va {
         let tid = self.ids.next();
         let thread = system::idle_thread(&mut self.world, process, tid);
         system::give_stack(&mut self.world, thread);
@@ -151,7 +151,7 @@ impl Stage {
         self.world.wait_on(thread, object);
     }
 
-    fn process(&mut self, image: &'static str) -> Va {
+    pub(super) fn process(&mut self, image: &'static str) -> Va {
         let pid = self.ids.next();
         self.world.process(Process {
             pid,

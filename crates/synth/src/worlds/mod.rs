@@ -7,6 +7,7 @@ mod explorer;
 pub mod hang;
 mod ports;
 mod published;
+pub mod rpc;
 pub mod stacks;
 mod system;
 
