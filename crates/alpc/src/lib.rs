@@ -40,6 +40,7 @@
     )
 )]
 
+pub mod call;
 pub mod locate;
 pub mod port;
 pub mod report;

@@ -54,6 +54,25 @@ pub fn messages(kernel: &Kernel<'_>) -> Read<Messages> {
     Ok(found)
 }
 
+/// The messages that the tables lead to, also those that are free and cached: such a one keeps its place there, and its
+/// data until it is used again.
+///
+/// # Errors
+/// As [`messages`]. Parts of the tables that cannot be read are left out.
+pub(crate) fn all_messages(kernel: &Kernel<'_>) -> Read<Vec<Gva>> {
+    let mut found = Vec::new();
+    let primary = kernel.global_pointer(Global::AlpcMessageTable)?;
+    handle::walk(kernel, primary, |entry| found.push(entry.target))?;
+    for table in secondary_tables(kernel)
+        .map(|secondary| secondary.tables)
+        .unwrap_or_default()
+    {
+        // What lacks here lacks a proof, and nothing is said to be complete.
+        let _ = handle::walk(kernel, table, |entry| found.push(entry.target));
+    }
+    Ok(found)
+}
+
 fn collect(kernel: &Kernel<'_>, table: Gva, found: &mut Messages) -> Read<()> {
     let messages = &mut found.messages;
     let gaps = handle::walk(kernel, table, |entry| {

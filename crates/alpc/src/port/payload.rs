@@ -135,30 +135,74 @@ pub(crate) fn payload(message: At<'_, '_>) -> Read<Payload> {
     if kernel.redaction().is_some() {
         return Err(Unreadable::Withheld);
     }
-    let header = message.embedded(Message::PortMessage)?;
-    let length = u64::from(header.u16(PortMessage::DataLength)?);
+    let length = length(message)?;
     let start = offset(message.address(), kernel.size_of::<Message>()?);
+    let (gathered, extension) = gather(message, start, length, length)?;
+    let mut payload = gathered.finish(kernel.addr(start), extension);
+    if length > 0 {
+        payload.not_captured_at(in_sender(message)?);
+    }
+    Ok(payload)
+}
+
+/// What a message's data begins with, as far as the dump holds it.
+#[derive(Clone, Debug)]
+pub(crate) struct Beginning {
+    /// The bytes up to the first that cannot be read.
+    pub(crate) bytes: Vec<u8>,
+    /// Bytes of all of the data.
+    pub(crate) length: u64,
+    /// Why some of the first bytes cannot be read.
+    pub(crate) hole: Option<Unreadable>,
+}
+
+/// The first bytes of a message's data, at most `most`.
+///
+/// # Errors
+/// As [`payload`], but that nothing is withheld: who reads them tells what they mean and not what they are.
+pub(crate) fn beginning(message: At<'_, '_>, most: u64) -> Read<Beginning> {
+    let length = length(message)?;
+    let start = offset(message.address(), message.kernel().size_of::<Message>()?);
+    if length > 0
+        && let Some(at) = in_sender(message)?
+    {
+        return Err(Unreadable::NotCaptured { at });
+    }
+    let (gathered, _) = gather(message, start, length, most)?;
+    let payload = gathered.finish(message.kernel().addr(start), None);
+    Ok(Beginning {
+        bytes: payload.bytes,
+        length,
+        hole: payload.complete.reason().cloned(),
+    })
+}
+
+fn length(message: At<'_, '_>) -> Read<u64> {
+    let header = message.embedded(Message::PortMessage)?;
+    Ok(u64::from(header.u16(PortMessage::DataLength)?))
+}
+
+/// Reads the first `most` of a message's `length` bytes of data.
+fn gather(message: At<'_, '_>, start: Gva, length: u64, most: u64) -> Read<(Gathered, Option<Extension>)> {
+    let kernel = message.kernel();
     let buffer = message.pointer(Message::ExtensionBuffer);
     let inline = match room(message) {
         Ok(room) => length.min(room),
         Err(_) if buffer.as_ref().is_ok_and(|buffer| buffer.u64() == 0) => length,
         Err(hole) => return Err(hole),
     };
+    let wanted = length.min(most);
     let mut gathered = Gathered::default();
-    gathered.read(kernel, 0, start, inline);
-    let extension = (length > inline).then(|| {
-        gathered.extend(message, &buffer, inline, length);
+    gathered.read(kernel, 0, start, inline.min(wanted));
+    let extension = (wanted > inline).then(|| {
+        gathered.extend(message, &buffer, inline, wanted);
         Extension {
             offset: inline,
             inferred: kernel.pointer_size() == 4 && inline == ROOM_32,
             address: buffer.map(|buffer| kernel.addr(buffer)).into(),
         }
     });
-    let mut payload = gathered.finish(kernel.addr(start), extension);
-    if length > 0 {
-        payload.not_captured_at(in_sender(message)?);
-    }
-    Ok(payload)
+    Ok((gathered, extension))
 }
 
 /// The flag in `DataUserVa` of newer kernels.

@@ -1,5 +1,6 @@
 //! A dump, its kernel's layout and its globals, tied together.
 
+use std::any::Any;
 use std::cell::OnceCell;
 use std::fmt;
 use std::sync::Arc;
@@ -54,6 +55,7 @@ pub struct Kernel<'d> {
     redaction: Option<Arc<Redaction>>,
     globals: Box<dyn Globals>,
     names: Option<&'d dyn Names>,
+    tied: Option<Arc<dyn Any + Send + Sync>>,
     roots: OnceCell<Roots>,
     budget: Arc<Budget>,
     claims: Claims,
@@ -83,6 +85,7 @@ impl<'d> Kernel<'d> {
             redaction: None,
             globals,
             names: None,
+            tied: None,
             roots: OnceCell::new(),
             budget: Arc::new(Budget::of(dump.file_len())),
             claims: Claims::default(),
@@ -111,6 +114,7 @@ impl<'d> Kernel<'d> {
             redaction: None,
             globals: self.globals.afresh(),
             names: self.names,
+            tied: self.tied.clone(),
             roots: OnceCell::new(),
             budget: Arc::clone(&self.budget),
             claims: Claims::default(),
@@ -145,6 +149,21 @@ impl<'d> Kernel<'d> {
     #[must_use]
     pub fn names(&self) -> Option<&'d dyn Names> {
         self.names
+    }
+
+    /// The same, with something that walks of a crate above may want and this one knows nothing of. The last one stands.
+    #[must_use]
+    pub fn tied_to<T: Any + Send + Sync>(self, what: Arc<T>) -> Self {
+        Self {
+            tied: Some(what),
+            ..self
+        }
+    }
+
+    /// What was tied to it, if that is a `T`.
+    #[must_use]
+    pub fn tied<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        Arc::clone(self.tied.as_ref()?).downcast().ok()
     }
 
     /// The same, with every read noted in `trace`.

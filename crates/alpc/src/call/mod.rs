@@ -1,0 +1,17 @@
+//! Which call a message is: of RPC, of COM, of a system port.
+//!
+//! A message's data begins with the header of its protocol, which the crate `lrpc` reads. What only a dump knows is told
+//! here: which port it goes to, which connection it belongs to, whose interface its binding is, which thread an object of
+//! COM lives in.
+
+mod apartment;
+mod binds;
+mod decode;
+mod port_facts;
+mod record;
+
+pub use decode::{Calls, Decoded};
+pub use record::{
+    Apartment, Call, CandidateInterface, ComCall, InnerCall, InterfaceRecord, Known, ProcedureName, Protocol,
+    StatusRecord, UnexpectedServer,
+};
