@@ -25,7 +25,7 @@ const ROOMS: [(&str, &[&str]); 5] = [
     ),
     ("kdump", &["value", "memory", "file", "dump", "kernel"]),
     ("ntkernel", &["image", "object", "process", "stack"]),
-    ("alpc", &["port", "call", "locate", "wait", "report", "system"]),
+    ("alpc", &["port", "locate", "wait", "report", "system"]),
     (
         "alpc-dump",
         &[

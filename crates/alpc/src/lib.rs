@@ -40,7 +40,6 @@
     )
 )]
 
-pub mod call;
 pub mod locate;
 pub mod port;
 pub mod report;

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use crate::port::contract::MessageAttributes;
+pub use crate::port::message_type::MessageType;
 use crate::port::payload::{self, Payload};
 use crate::port::{self, PortRef};
 use ntkernel::image::contract::{ClientId, Message, PortMessage};
@@ -21,59 +22,6 @@ use ntkernel::object::process_ref::ProcessRef;
 
 /// Bits of `_PORT_MESSAGE.u2.s2.Type` above the type proper.
 const CONTINUATION_REQUIRED: u16 = 0x2000;
-
-/// What a message is, from the low byte of its type word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MessageType(pub u8);
-
-impl MessageType {
-    /// The type in the low byte of a type word.
-    #[must_use]
-    pub fn from_word(word: u16) -> Self {
-        Self(word.to_le_bytes()[0])
-    }
-
-    /// The debugger's name for the type; none for a number that has no name.
-    #[must_use]
-    pub fn name(self) -> Option<&'static str> {
-        const NAMES: [&str; 12] = [
-            "LPC_REQUEST",
-            "LPC_REPLY",
-            "LPC_DATAGRAM",
-            "LPC_LOST_REPLY",
-            "LPC_PORT_CLOSED",
-            "LPC_CLIENT_DIED",
-            "LPC_EXCEPTION",
-            "LPC_DEBUG_EVENT",
-            "LPC_ERROR_EVENT",
-            "LPC_CONNECTION_REQUEST",
-            "LPC_CONNECTION_REPLY",
-            "LPC_CANCELED",
-        ];
-        NAMES.get(usize::from(self.0).checked_sub(1)?).copied()
-    }
-}
-
-impl fmt::Display for MessageType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name() {
-            Some(name) => f.write_str(name),
-            None => write!(f, "0x{:02X}", self.0),
-        }
-    }
-}
-
-#[cfg(feature = "serde")]
-impl Serialize for MessageType {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-schema_as_text!(
-    MessageType,
-    "The name of a message type, as LPC_REQUEST; 0xNN for a number without one."
-);
 
 /// The queue that a message says it is in.
 ///

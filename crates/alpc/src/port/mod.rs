@@ -1,5 +1,6 @@
 //! ALPC ports.
 
+pub mod call;
 pub mod certainty;
 pub(crate) mod communication;
 pub mod completion_list;
@@ -8,6 +9,7 @@ pub mod contract;
 pub mod enumerate;
 pub mod message;
 pub mod message_table;
+pub mod message_type;
 pub mod not_reached;
 pub mod payload;
 pub mod port_record;

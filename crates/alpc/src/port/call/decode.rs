@@ -18,16 +18,16 @@ use ntkernel::image::value::{Unreadable, Value};
 use ntkernel::process::ProcessRef;
 use ntkernel::why;
 
-use crate::call::apartment::Threads;
-use crate::call::binds::{Binds, Bound};
-use crate::call::port_facts::{self, PortFacts};
-use crate::call::record::{
+use crate::port::call::apartment::Threads;
+use crate::port::call::binds::{Binds, Bound};
+use crate::port::call::port_facts::{self, PortFacts};
+use crate::port::call::record::{
     Apartment, Call, CandidateInterface, ComCall, InnerCall, InterfaceRecord, ProcedureName, Protocol,
     StatusRecord, UnexpectedServer,
 };
 use crate::port::certainty::Certainty;
 use crate::port::contract::MessageAttributes;
-use crate::port::message::MessageType;
+use crate::port::message_type::MessageType;
 use crate::port::payload::{self, Beginning};
 
 /// Bytes of a message's data that are looked at: as many as headers and what is known behind them take.

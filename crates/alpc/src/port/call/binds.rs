@@ -10,8 +10,8 @@ use lrpc::header::{self, Bind, Header, Sent};
 use ntkernel::image::contract::{ClientId, Message, PortMessage};
 use ntkernel::image::kernel::{At, Kernel};
 
-use crate::call::port_facts;
-use crate::port::message::MessageType;
+use crate::port::call::port_facts;
+use crate::port::message_type::MessageType;
 use crate::port::{message_table, payload};
 
 /// A bind that was accepted, or that nobody has answered yet.
