@@ -7,7 +7,7 @@ use alpc::wait::chain::{self, Candidate, Chain, Step};
 use alpc::wait::edge::{Edge, EdgeKind};
 use alpc::wait::graph::Graph;
 use alpc::wait::hang;
-use alpc::wait::node::{Node, NodeId};
+use alpc::wait::node::{MessageNode, Node, NodeId};
 use alpc::wait::root::RootKind;
 use alpc::{Addr, Kernel, Value};
 use clap::Args;
@@ -26,7 +26,7 @@ use crate::selector;
 use crate::session::Session;
 use crate::text::marked::{Cell, Look, Text, inferred, sure, text};
 use crate::text::rows::{Rows, or_question, unknown};
-use crate::text::{escape, wait_lines};
+use crate::text::{call_lines, escape, wait_lines};
 
 /// One chain of waits, each step with its evidence
 #[derive(Clone, Debug, Args)]
@@ -221,11 +221,12 @@ fn node(node: &Node) -> Text {
             )
         }
         Node::Message(message) => text!(
-            "message {}  id {} {} at {}",
+            "message {}  id {} {} at {}{}",
             message.address,
             or_question(&message.message_id, |id| format!("0x{id:x}")),
             or_question(&message.message_type, ToString::to_string),
-            wait_lines::port_of(message)
+            wait_lines::port_of(message),
+            call(message)
         ),
         Node::Port(port) => wait_lines::port_line(port),
         Node::CompletionPort(queue) => text!("completion port {}", queue.address),
@@ -239,6 +240,15 @@ fn node(node: &Node) -> Text {
         ),
         Node::Irp(irp) => wait_lines::pending(irp),
         Node::Driver(driver) => text!("driver {}  {}", driver.address, wait_lines::driver(driver)),
+    }
+}
+
+/// `: ROpenServiceW (svcctl 16)`
+fn call(message: &MessageNode) -> Text {
+    match &message.call {
+        Some(Value::Known(call)) => text!(": {}", call_lines::asked(call)),
+        Some(Value::Missing(_)) => text!(": call {}", unknown()),
+        None => Text::default(),
     }
 }
 
@@ -256,6 +266,8 @@ fn edge_lines(rows: &mut Rows, edge: &Edge) {
         EdgeKind::MayContinue => "may have handed its work to",
         EdgeKind::EndOfRequest => "waits for the end of",
         EdgeKind::PendingAt => "is pending at",
+        EdgeKind::Apartment => "must be run, as a call of COM, by the apartment's thread,",
+        EdgeKind::ComCall => "waits for its call of COM,",
     };
     rows.line(text!("   {what} {}", sure(edge.certainty)));
     for evidence in &edge.evidence {

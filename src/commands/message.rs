@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::OnceLock;
 
+use alpc::port::call::Calls;
 use alpc::port::message::{self, Detail, MessageDetails, MessageRecord};
 use alpc::port::payload::{Payload, PayloadGap};
 use alpc::{Addr, Kernel, Value};
@@ -19,9 +20,9 @@ use crate::output::schema::Shape;
 use crate::output::table::{Table, of};
 use crate::selector;
 use crate::session::Session;
-use crate::text::escape;
 use crate::text::marked::{Text, text};
 use crate::text::rows::{self, Rows, unknown};
+use crate::text::{call_lines, escape};
 
 /// One message in full (!alpc /M)
 #[derive(Clone, Debug, Args)]
@@ -58,20 +59,16 @@ impl Verb for MessageArgs {
         records: &mut Records<'_>,
     ) -> anyhow::Result<Answer> {
         let kernel = open_kernel(options, session, records)?;
-        let detail = if options.in_full() {
-            Detail::Full
-        } else {
-            Detail::Rows
-        };
+        let calls = options.in_full().then(|| Calls::new(&kernel));
         let line = |record: &MessageRecord| text(record, options.style);
         if self.message != "-" {
-            records.row(TABLE.record, &one(&kernel, &self.message, detail)?, line)?;
+            records.row(TABLE.record, &one(&kernel, &self.message, calls.as_ref())?, line)?;
             return Ok(Answer::of(&())?.with_records_in(Place::Alone).served_by(&kernel));
         }
         let mut errors = Vec::new();
         let mut status = Status::Complete;
         for token in tokens(stdin_lines()?) {
-            match one(&kernel, token, detail) {
+            match one(&kernel, token, calls.as_ref()) {
                 Ok(record) => records.row(TABLE.record, &record, line)?,
                 Err(error) => {
                     let failure = Failure::from_error(error);
@@ -113,9 +110,9 @@ pub const TABLE: Table = Table {
     rest: (of::<()>, None),
 };
 
-fn one(kernel: &Kernel<'_>, token: &str, detail: Detail) -> anyhow::Result<MessageRecord> {
+fn one(kernel: &Kernel<'_>, token: &str, calls: Option<&Calls<'_, '_>>) -> anyhow::Result<MessageRecord> {
     let address = selector::message(kernel, token)?;
-    message::read(kernel, address, detail)
+    message::read_by(kernel, address, calls)
         .map_err(|error| Failure::not_there("not-a-message", error.to_string()))
 }
 
@@ -223,6 +220,14 @@ fn details(rows: &mut Rows, record: &MessageRecord, more: &MessageDetails) {
             format!("0x{size:04X} ({size})")
         }),
     );
+    match &more.call {
+        Value::Known(Some(call)) => call_lines::rows(rows, call),
+        Value::Known(None) => {
+            let why = more.no_call.as_deref().unwrap_or_default();
+            rows.text("Call", format!("none known: {}", escape::text(why)));
+        }
+        Value::Missing(why) => rows.text("Call", text!("{} {}", unknown(), escape::text(&why.to_string()))),
+    }
     match &more.payload {
         Value::Known(data) => payload(rows, data),
         Value::Missing(_) => rows.text("Payload", unknown()),

@@ -1,5 +1,6 @@
 //! Records as people read them.
 
+pub mod call_lines;
 pub mod color;
 pub mod escape;
 pub mod evidence_lines;

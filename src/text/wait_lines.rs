@@ -14,7 +14,7 @@ use alpc::wait::service::Service;
 
 use crate::text::marked::{Text, joined, sure, text};
 use crate::text::rows::{or_question, unknown};
-use crate::text::{escape, time};
+use crate::text::{call_lines, escape, time};
 
 /// Wait objects that a line names.
 const OBJECTS: usize = 3;
@@ -110,13 +110,9 @@ fn thread_line(node: &ThreadNode, step: &Step, rest: &[Step]) -> Text {
     };
     let certainty = weakest(rest);
     let what = match (edge.edge, rest.get(1).map(|next| &next.node)) {
-        (EdgeKind::Reply, Some(Node::Message(message))) => {
-            let number = or_question(&message.message_id, |id| format!("0x{id:x}"));
-            text!(
-                "for the reply to message {} (id {number}) at {}",
-                message.address,
-                port_of(message)
-            )
+        (EdgeKind::Reply | EdgeKind::ComCall, Some(Node::Message(message))) => awaited(message),
+        (EdgeKind::Apartment, _) => {
+            Text::from("for the thread of the COM apartment, which must run the call")
         }
         (EdgeKind::Acquires, Some(Node::Mutant(object))) => text!("for mutant {}", object.address),
         (EdgeKind::Acquires, Some(Node::Lock(node))) => text!("for {}", lock(node)),
@@ -128,6 +124,24 @@ fn thread_line(node: &ThreadNode, step: &Step, rest: &[Step]) -> Text {
         _ => Text::from("for what comes next"),
     };
     text!("{own} {what}{suspended} {}", sure(certainty))
+}
+
+/// `for ROpenServiceW (svcctl 16) at ntsvcs, message fffff8800f4cc950 (id 0xbfc)`; of a message whose call is not known
+/// that its reply is waited for.
+fn awaited(message: &MessageNode) -> Text {
+    let number = or_question(&message.message_id, |id| format!("0x{id:x}"));
+    let port = port_of(message);
+    match message.call().filter(|call| call.asks()) {
+        Some(call) => text!(
+            "for {} at {port}, message {} (id {number})",
+            call_lines::asked(call),
+            message.address
+        ),
+        None => text!(
+            "for the reply to message {} (id {number}) at {port}",
+            message.address
+        ),
+    }
 }
 
 /// How sure the way to the next thread is.

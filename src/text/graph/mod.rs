@@ -14,14 +14,14 @@ use alpc::port::connection::EdgeRecord;
 use alpc::process::ProcessRef;
 use alpc::wait::graph::GraphRecord;
 use alpc::wait::hang::Deadlock;
-use alpc::wait::node::{Node, ProcessNode};
+use alpc::wait::node::{MessageNode, Node, ProcessNode};
 use kdump::Gva;
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::text::rows::or_question;
-use crate::text::{escape, wait_lines};
+use crate::text::{call_lines, escape, wait_lines};
 
 /// What a node of a drawing stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -303,7 +303,10 @@ fn dot(node: &Node, deadlock: bool) -> Point {
                 or_question(&message.message_id, |id| format!("0x{id:x}")),
                 wait_lines::port_of(message)
             ),
-            vec![format!("message {address}")],
+            call_label(message)
+                .into_iter()
+                .chain([format!("message {address}")])
+                .collect(),
             String::new(),
             or_question(&message.queue, |queue| {
                 queue.map_or("in no queue", |queue| queue.name()).to_owned()
@@ -397,6 +400,12 @@ fn subject(node: &Node) -> Option<Subject> {
         // No view shows more of them than the drawing.
         Node::Lock(_) | Node::Irp(_) | Node::Driver(_) => None,
     }
+}
+
+/// What a message asks for, as far as that is known.
+fn call_label(message: &MessageNode) -> Option<String> {
+    let call = message.call().filter(|call| call.asks())?;
+    Some(format!("calls {}", call_lines::asked(call).into_plain()))
 }
 
 /// A process as its own node is labelled, so that its threads and ports are found with it.

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 #[cfg(feature = "serde")]
 use serde::{Serialize, Serializer};
 
+use crate::port::call::{Call, Calls, Decoded};
 use crate::port::contract::MessageAttributes;
 pub use crate::port::message_type::MessageType;
 use crate::port::payload::{self, Payload};
@@ -177,6 +178,11 @@ pub struct MessageDetails {
     pub work_on_behalf: Value<Addr>,
     /// The data itself.
     pub payload: Value<Payload>,
+    /// The call that the data is, or answers; none when it is of no protocol that is known.
+    pub call: Value<Option<Box<Call>>>,
+    /// Why no call is told of data that can be read.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub no_call: Option<String>,
 }
 
 /// Why there is no message at an address.
@@ -205,12 +211,27 @@ pub enum Detail {
 /// that header is missing and the lengths behind it contradict each other. A message whose memory is not in
 /// the dump is no error: its record says so, value by value.
 pub fn read(kernel: &Kernel<'_>, address: Gva, detail: Detail) -> Result<MessageRecord, NotAMessage> {
+    match detail {
+        Detail::Rows => read_by(kernel, address, None),
+        Detail::Full => read_by(kernel, address, Some(&Calls::new(kernel))),
+    }
+}
+
+/// The same in full where there is somebody to read calls, who remembers what one message says of others.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_by(
+    kernel: &Kernel<'_>,
+    address: Gva,
+    calls: Option<&Calls<'_, '_>>,
+) -> Result<MessageRecord, NotAMessage> {
     let is_message = match blob::kind(kernel, address) {
         Ok(kind) => kind == BlobKind::MESSAGE,
         Err(_) => lengths_agree(kernel.at(address)).unwrap_or(true),
     };
     if is_message {
-        return Ok(record(kernel.at(address), detail));
+        return Ok(record(kernel.at(address), calls));
     }
     Err(NotAMessage {
         address: kernel.addr(address),
@@ -231,7 +252,7 @@ fn freed(message: At<'_, '_>) -> Option<Freed> {
     blob::freed(message.kernel(), message.address()).ok()?
 }
 
-fn record(message: At<'_, '_>, detail: Detail) -> MessageRecord {
+fn record(message: At<'_, '_>, calls: Option<&Calls<'_, '_>>) -> MessageRecord {
     let kernel = message.kernel();
     let header = message.embedded(Message::PortMessage);
     let attributes = message.embedded(Message::MessageAttributes);
@@ -279,11 +300,16 @@ fn record(message: At<'_, '_>, detail: Detail) -> MessageRecord {
         cancel_port_context: attribute(MessageAttributes::CancelPortContext),
         security_data: attribute(MessageAttributes::SecurityData),
         view: attribute(MessageAttributes::View),
-        details: (detail == Detail::Full).then(|| details(message)),
+        details: calls.map(|calls| details(message, calls)),
     }
 }
 
-fn details(message: At<'_, '_>) -> MessageDetails {
+fn details(message: At<'_, '_>, calls: &Calls<'_, '_>) -> MessageDetails {
+    let (call, no_call) = match calls.of(message.address()) {
+        Ok(Decoded::Call(call)) => (Value::Known(Some(call)), None),
+        Ok(Decoded::Raw(why)) => (Value::Known(None), Some(why)),
+        Err(hole) => (Value::Missing(Box::new(hole)), None),
+    };
     let kernel = message.kernel();
     let header = message.embedded(Message::PortMessage);
     let attributes = message.embedded(Message::MessageAttributes);
@@ -326,6 +352,8 @@ fn details(message: At<'_, '_>) -> MessageDetails {
             .map(|ticket| Addr::new(ticket, 8))
             .into(),
         payload: payload::payload(message).into(),
+        call,
+        no_call,
     }
 }
 

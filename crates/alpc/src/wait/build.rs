@@ -15,9 +15,11 @@ use ntkernel::process::irp::{self, IrpNode, Request, Tie};
 use ntkernel::process::thread::{self, WaitObject, WaitReason};
 
 use crate::port;
+use crate::port::call::Calls;
 use crate::port::queue::QueueKind;
 use crate::port::waiter::{self, AlpcWait, ReplyWait, ThreadRecord};
-use crate::wait::edge::{Certainty, Edge, EdgeKind, Evidence, EvidenceField, member};
+use crate::wait::apartments::{self, Called, MadeCall, Received};
+use crate::wait::edge::{Certainty, Edge, EdgeKind, Evidence, EvidenceField, Says, member};
 use crate::wait::graph::{Graph, Role};
 use crate::wait::locks::{self, Resources, Waiters};
 use crate::wait::node::{
@@ -118,6 +120,9 @@ pub(crate) struct Builder<'k, 'd> {
     holders: Option<Holders>,
     /// Why the locks that threads wait for are not told.
     unknown_locks: HashMap<Gva, String>,
+    calls: Calls<'k, 'd>,
+    /// Calls of COM that threads have received for an apartment: see [`apartments`].
+    received: Vec<Received>,
 }
 
 impl<'k, 'd> Builder<'k, 'd> {
@@ -137,6 +142,8 @@ impl<'k, 'd> Builder<'k, 'd> {
             owners: 0,
             holders: None,
             unknown_locks: HashMap::new(),
+            calls: Calls::new(kernel),
+            received: Vec::new(),
         }
     }
 
@@ -153,6 +160,7 @@ impl<'k, 'd> Builder<'k, 'd> {
 
     pub(crate) fn finish(mut self) -> Graph {
         self.follow_unlisted();
+        self.com_calls();
         self.requests();
         for (thread, why) in std::mem::take(&mut self.unknown_locks) {
             let node = self.graph.find(Role::Thread, thread);
@@ -656,6 +664,93 @@ impl<'k, 'd> Builder<'k, 'd> {
         (known, holders.gap.clone())
     }
 
+    fn is_for_apartment(&self, message: NodeId) -> bool {
+        let message = self.graph.node(message);
+        matches!(message, Some(Node::Message(message)) if Called::of(message).is_some())
+    }
+
+    /// Calls of COM: those that were received, to the threads that must run them, and threads to the calls that they made.
+    /// Each may lead to more of the other.
+    fn com_calls(&mut self) {
+        let made = apartments::made_calls(self.kernel, &self.calls);
+        let senders = apartments::senders(self.kernel, &self.listed, &made);
+        for call in &made {
+            if let Some(&sender) = senders.get(&call.client) {
+                self.made_call(sender, call);
+            }
+        }
+        while let Some(received) = self.received.pop() {
+            self.received_call(&received);
+            self.follow_unlisted();
+        }
+    }
+
+    /// A thread to the call that it made, if it may wait for it.
+    fn made_call(&mut self, sender: Gva, call: &MadeCall) {
+        let kernel = self.kernel;
+        if !apartments::may_wait(&self.record(sender)) {
+            return;
+        }
+        let known = self.graph.find(Role::Thread, sender);
+        let next = known.and_then(|thread| self.graph.next(thread));
+        if next.is_some_and(|edge| edge.edge != EdgeKind::ComCall) {
+            return;
+        }
+        let from = self.thread(sender);
+        let (at, message) = (kernel.addr(sender), kernel.addr(call.message));
+        let to = self.message(call.message);
+        let mut evidence = vec![
+            Evidence::address(member(contract::PortMessage::ClientId), message, at),
+            Evidence::address(EvidenceField::Words("LOCALTHIS.dwClientThread"), message, at),
+        ];
+        let causality = call.causality.map(|causality| causality.to_string());
+        evidence.extend(causality.map(|causality| Evidence {
+            field: EvidenceField::Words("ORPCTHIS.cid"),
+            of: message,
+            value: Says::Text(causality),
+        }));
+        evidence.extend(self.wait_reason(sender));
+        let edge = Edge::new(to, EdgeKind::ComCall, Certainty::Inferred, evidence);
+        self.graph.connect(from, edge);
+    }
+
+    /// A call that was received to the thread of its apartment: by way of the thread that received it, which waits for that
+    /// one to run it.
+    fn received_call(&mut self, received: &Received) {
+        let kernel = self.kernel;
+        let Some(message) = self.graph.node(received.message).map(Node::address) else {
+            return;
+        };
+        let apartment = received.called.thread;
+        let mut evidence = vec![Evidence::address(
+            EvidenceField::Words("LRPC object UUID (IPID)"),
+            message,
+            apartment,
+        )];
+        let from = match received.by {
+            None => {
+                let none = kernel.addr(Gva::new(0));
+                evidence.push(Evidence::address(member(Message::ServerThread), message, none));
+                received.message
+            }
+            // A thread of the apartment that receives its calls itself has nobody to hand them to.
+            Some(by) if by == apartment.gva() => return,
+            Some(by) => {
+                let from = self.thread(by);
+                let waits = self.graph.thread(from).and_then(|node| node.state.known());
+                if !waits.is_some_and(|state| state.is_waiting()) || self.graph.next(from).is_some() {
+                    return;
+                }
+                let by = kernel.addr(by);
+                evidence.push(Evidence::address(member(Message::ServerThread), message, by));
+                from
+            }
+        };
+        let to = self.thread(apartment.gva());
+        let edge = Edge::new(to, EdgeKind::Apartment, Certainty::Inferred, evidence);
+        self.graph.connect(from, edge);
+    }
+
     /// The I/O requests that threads of the graph wait for. An idle system is full of threads that wait for a
     /// request, and nobody waits for these: they have no place in it.
     fn requests(&mut self) {
@@ -933,10 +1028,19 @@ impl<'k, 'd> Builder<'k, 'd> {
             Ok((received, server.transpose()?.filter(|server| server.u64() != 0)))
         });
         let named = server.clone().map(|(_, server)| server);
-        let node = MessageNode::new(message, there, place.clone(), label, named);
+        let call = there.clone().and_then(|()| self.calls.of(address));
+        let node = MessageNode::new(message, there, place.clone(), label, named, call);
+        let called = Called::of(&node);
         let id = self.graph.add(Role::Message, address, Node::Message(node));
         if let (Ok(Some(port)), Ok((received, server))) = (port, server) {
             self.answer(id, message, port, &place, received, server);
+            if let Some(called) = called.filter(|_| received) {
+                self.received.push(Received {
+                    message: id,
+                    by: server,
+                    called,
+                });
+            }
         }
         id
     }
@@ -985,6 +1089,8 @@ impl<'k, 'd> Builder<'k, 'd> {
                 evidence.push(Evidence::address(member(Message::ServerThread), at, named));
                 (self.thread(server), EdgeKind::ReceivedBy)
             }
+            // Whoever received it: where it is for an apartment, that says more than the process does.
+            (true, None) if self.is_for_apartment(id) => return,
             (true, None) => match self.receiver(kernel.at(port)) {
                 Ok(Some(owner)) => {
                     let none = kernel.addr(Gva::new(0));

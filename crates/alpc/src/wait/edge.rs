@@ -45,6 +45,11 @@ pub enum EdgeKind {
     EndOfRequest,
     /// A driver has the request. This says whom to ask, not who waits.
     PendingAt,
+    /// A call of COM is for an object in the apartment of one thread, which alone may run it.
+    Apartment,
+    /// A thread of an apartment waits for a call of COM that it made itself. It goes on receiving calls meanwhile, so no
+    /// field of the kernel says that it waits for the reply.
+    ComCall,
 }
 
 impl EdgeKind {
@@ -193,6 +198,8 @@ pub enum Says {
     Number(u64),
     /// One of the kernel's words.
     Word(&'static str),
+    /// What is written otherwise, as an id of COM.
+    Text(String),
     /// Nothing: it cannot be read.
     Unreadable(Box<Unreadable>),
 }
@@ -203,6 +210,7 @@ impl fmt::Display for Says {
             Self::Address(address) => write!(f, "{address}"),
             Self::Number(number) => write!(f, "{number}"),
             Self::Word(word) => f.write_str(word),
+            Self::Text(text) => f.write_str(text),
             Self::Unreadable(hole) => write!(f, "unreadable: {hole}"),
         }
     }

@@ -5,6 +5,7 @@
 //! waits for a mutant, and another owns it. Where several would do (one of the threads that serve a port, any of
 //! several objects) the chain ends, and the alternatives are told beside it: nothing is guessed.
 
+mod apartments;
 mod build;
 pub mod chain;
 mod cycle;

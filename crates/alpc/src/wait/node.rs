@@ -15,6 +15,7 @@ use schemars::JsonSchema;
 #[cfg(feature = "serde")]
 use serde::Serialize;
 
+use crate::port::call::{Call, Decoded};
 use crate::port::message::MessageType;
 use crate::port::queue::QueueKind;
 use crate::port::waiter::ThreadRecord;
@@ -230,6 +231,9 @@ pub struct MessageNode {
     pub port: Value<Option<PortLabel>>,
     /// The thread that received it; none while nobody has, and where the message does not name it.
     pub server_thread: Value<Option<Addr>>,
+    /// The call that it is; none when its data is of no protocol that is known.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub call: Option<Value<Box<Call>>>,
 }
 
 /// A port in short.
@@ -261,6 +265,12 @@ impl PortLabel {
 }
 
 impl MessageNode {
+    /// The call that it is, where that is known.
+    #[must_use]
+    pub fn call(&self) -> Option<&Call> {
+        self.call.as_ref()?.known().map(|call| &**call)
+    }
+
     /// What is told of a message; `there` says why it is none.
     pub(crate) fn new(
         message: At<'_, '_>,
@@ -268,6 +278,7 @@ impl MessageNode {
         queue: Read<Option<QueueKind>>,
         port: Read<Option<PortLabel>>,
         server_thread: Read<Option<Gva>>,
+        call: Read<Decoded>,
     ) -> Self {
         let kernel = message.kernel();
         let header = there
@@ -289,6 +300,11 @@ impl MessageNode {
             server_thread: server_thread
                 .map(|server| server.map(|server| kernel.addr(server)))
                 .into(),
+            call: match call {
+                Ok(Decoded::Call(call)) => Some(Value::Known(call)),
+                Ok(Decoded::Raw(_)) => None,
+                Err(hole) => Some(Value::Missing(Box::new(hole))),
+            },
         }
     }
 }

@@ -3,7 +3,7 @@
 //! The rules, which scripts may rely on:
 //!
 //! * `deadlock:A>B>A` is a ring: each `A` is a thread's image name and, in brackets, through what the one before
-//!   it waits for it: `[port name]`, `{mutant}`, `{thread}`, `{resource}`, `{pushlock}`, `{fastmutex}`. Of all turns of the ring it is the one
+//!   it waits for it: `[port name]`, `{mutant}`, `{thread}`, `{apartment}`, `{resource}`, `{pushlock}`, `{fastmutex}`. Of all turns of the ring it is the one
 //!   that sorts first. Of several deadlocks the one whose line sorts first is told.
 //! * `blocked:A>B>C:end` is the deepest chain to the root blocker with most threads behind it, and why it ends
 //!   there (the names of [`RootKind`]). Like steps in a row count once.
@@ -26,7 +26,7 @@ use ntkernel::image::value::Value;
 use serde::{Serialize, Serializer};
 
 use crate::wait::chain::Step;
-use crate::wait::edge::EdgeKind;
+use crate::wait::edge::{Edge, EdgeKind};
 use crate::wait::node::{LockKind, MessageNode, Node};
 use crate::wait::root::RootKind;
 
@@ -148,8 +148,8 @@ fn words(steps: &[Step], ring: bool) -> Vec<Word> {
                     who: name(who.map(String::as_str)),
                     through: std::mem::take(&mut through),
                 });
-                if matches!(&step.next, Some(edge) if edge.edge == EdgeKind::EndOfThread) {
-                    "{thread}".clone_into(&mut through);
+                if let Some(link) = step.next.as_ref().and_then(between_threads) {
+                    link.clone_into(&mut through);
                 }
             }
             Node::Process(process) => words.push(Word {
@@ -199,8 +199,16 @@ fn last_link(steps: &[Step]) -> String {
         .and_then(|step| step.next.as_ref());
     match links.into_iter().next() {
         Some(link) => link,
-        None if ends.is_some_and(|edge| edge.edge == EdgeKind::EndOfThread) => "{thread}".to_owned(),
-        None => String::new(),
+        None => ends.and_then(between_threads).unwrap_or_default().to_owned(),
+    }
+}
+
+/// What a step from one thread straight to another is.
+fn between_threads(edge: &Edge) -> Option<&'static str> {
+    match edge.edge {
+        EdgeKind::EndOfThread => Some("{thread}"),
+        EdgeKind::Apartment => Some("{apartment}"),
+        _ => None,
     }
 }
 

@@ -84,6 +84,8 @@ impl WaitReason {
     pub const DELAY_EXECUTION: Self = Self(4);
     /// Suspended in kernel mode.
     pub const SUSPENDED: Self = Self(5);
+    /// For what a program of user mode waits for.
+    pub const USER_REQUEST: Self = Self(6);
     /// As [`EXECUTIVE`](Self::EXECUTIVE), given by the kernel for a user.
     pub const WR_EXECUTIVE: Self = Self(7);
     /// For a page to be read.

@@ -62,8 +62,17 @@ pub struct Calls<'k, 'd> {
     names: Arc<Names>,
     build: Option<u32>,
     ports: RefCell<HashMap<Gva, Rc<PortFacts>>>,
+    /// What is told of a procedure by its port and number alone: of many messages it is the same.
+    likely: RefCell<HashMap<(Gva, u32), Likely>>,
+    procedures: RefCell<HashMap<(Uuid, u32), Option<Arc<ProcedureName>>>>,
     binds: OnceCell<Binds>,
     threads: RefCell<HashMap<Gva, Read<Rc<Threads>>>>,
+}
+
+/// What the name of an endpoint says of a procedure.
+struct Likely {
+    interface: Option<Arc<InterfaceRecord>>,
+    candidates: Arc<[CandidateInterface]>,
 }
 
 /// A message whose call is being read.
@@ -91,6 +100,8 @@ impl<'k, 'd> Calls<'k, 'd> {
             names: kernel.tied().unwrap_or_default(),
             build: (build != 0).then_some(build),
             ports: RefCell::default(),
+            likely: RefCell::default(),
+            procedures: RefCell::default(),
             binds: OnceCell::new(),
             threads: RefCell::default(),
         }
@@ -184,7 +195,7 @@ impl<'k, 'd> Calls<'k, 'd> {
         };
         let mut call = Call::new(known, certainty, "call");
         call.procedure_number = Some(read.number);
-        call.procedure = name;
+        call.procedure = name.map(Arc::new);
         call.status = read.status.map(|code| StatusRecord { code, name: None });
         Ok(Decoded::Call(Box::new(call)))
     }
@@ -238,7 +249,7 @@ impl<'k, 'd> Calls<'k, 'd> {
         let evidence = "it says so itself";
         let mut interface = interface_record(bind.interface, known, Certainty::Proven, evidence);
         interface.version = Some(format!("{}.{}", bind.version.0, bind.version.1));
-        call.interface = Some(interface);
+        call.interface = Some(Arc::new(interface));
         if bind.is_answer {
             call.status = Some(StatusRecord::new(bind.status));
         }
@@ -283,13 +294,17 @@ impl<'k, 'd> Calls<'k, 'd> {
         redaction.is_some_and(|redaction| redaction.classes().ids)
     }
 
-    fn procedure(&self, interface: Uuid, number: u32) -> Option<ProcedureName> {
-        let known = self.names.procedure(interface, number, self.build)?;
-        Some(ProcedureName {
-            name: known.text().to_owned(),
-            sure: known.is_sure,
-            source: known.source.into_owned(),
-        })
+    fn procedure(&self, interface: Uuid, number: u32) -> Option<Arc<ProcedureName>> {
+        let mut known = self.procedures.borrow_mut();
+        let named = known.entry((interface, number)).or_insert_with(|| {
+            let known = self.names.procedure(interface, number, self.build)?;
+            Some(Arc::new(ProcedureName {
+                name: known.text().to_owned(),
+                sure: known.is_sure,
+                source: known.source.into_owned(),
+            }))
+        });
+        named.clone()
     }
 
     /// The interface of a request: by a bind on its connection, else by what the endpoint is known to serve.
@@ -311,7 +326,8 @@ impl<'k, 'd> Calls<'k, 'd> {
                     _ => Certainty::Inferred,
                 };
                 let evidence = "the client bound it on the same connection";
-                call.interface = own.first().map(|bound| self.of_bind(bound, certainty, evidence));
+                let of_bind = |bound: &&Bound| Arc::new(self.of_bind(bound, certainty, evidence));
+                call.interface = own.first().map(of_bind);
             }
             [] => self.by_other_binds(asked, request, call, binds),
             several => {
@@ -348,7 +364,7 @@ impl<'k, 'd> Calls<'k, 'd> {
             && call.com.is_none()
         {
             let evidence = "another client bound it by the same number at this port";
-            call.interface = Some(self.of_bind(bound, Certainty::Inferred, evidence));
+            call.interface = Some(Arc::new(self.of_bind(bound, Certainty::Inferred, evidence)));
             return;
         }
         self.by_endpoint(asked, request, call);
@@ -359,10 +375,21 @@ impl<'k, 'd> Calls<'k, 'd> {
         if request.flags & header::OBJECT != 0 {
             return;
         }
-        let Some(leaf) = asked.port.filter(|port| port.is_rpc()).and_then(PortFacts::leaf) else {
+        let Some(port) = asked.port.filter(|port| port.is_rpc()) else {
+            return;
+        };
+        let (Some(leaf), Some(connection)) = (port.leaf(), asked.connection) else {
             return;
         };
         let number = request.procedure();
+        let mut known = self.likely.borrow_mut();
+        let likely = known.entry((connection, number));
+        let likely = likely.or_insert_with(|| self.likely(leaf, number));
+        call.interface.clone_from(&likely.interface);
+        call.candidates = Arc::clone(&likely.candidates);
+    }
+
+    fn likely(&self, leaf: &str, number: u32) -> Likely {
         let served = names::served(leaf);
         let fitting: Vec<_> = served
             .iter()
@@ -376,15 +403,21 @@ impl<'k, 'd> Calls<'k, 'd> {
             let known = self.names.interface(one.uuid);
             let has_it = known.and_then(|known| known.procedures).is_some();
             if has_it {
-                call.interface = Some(interface_record(one.uuid, known, Certainty::Inferred, evidence));
-                return;
+                let interface = interface_record(one.uuid, known, Certainty::Inferred, evidence);
+                return Likely {
+                    interface: Some(Arc::new(interface)),
+                    candidates: Arc::default(),
+                };
             }
         }
-        call.candidates = fitting
-            .iter()
-            .take(CANDIDATES)
-            .map(|served| self.candidate(served.uuid, number, served.source))
-            .collect();
+        Likely {
+            interface: None,
+            candidates: fitting
+                .iter()
+                .take(CANDIDATES)
+                .map(|served| self.candidate(served.uuid, number, served.source))
+                .collect(),
+        }
     }
 
     fn candidate(&self, uuid: Uuid, number: u32, source: &str) -> CandidateInterface {
@@ -395,7 +428,7 @@ impl<'k, 'd> Calls<'k, 'd> {
             name: known.and_then(|known| short(&known)),
             has_procedure: known.and_then(|known| known.procedures).is_some(),
             sure: procedure.as_ref().is_some_and(|procedure| procedure.sure),
-            procedure: procedure.map(|procedure| procedure.name),
+            procedure: procedure.map(|procedure| procedure.name.clone()),
             source: source.to_owned(),
         }
     }

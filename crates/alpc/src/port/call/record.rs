@@ -1,6 +1,7 @@
 //! A call as a record.
 
 use std::fmt;
+use std::sync::Arc;
 
 use lrpc::{Uuid, system_port};
 #[cfg(feature = "schema")]
@@ -92,13 +93,13 @@ pub struct Call {
     pub raw_procedure_number: Option<u32>,
     /// What the procedure is called.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
-    pub procedure: Option<ProcedureName>,
+    pub procedure: Option<Arc<ProcedureName>>,
     /// The interface, where one is known or likely.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
-    pub interface: Option<InterfaceRecord>,
+    pub interface: Option<Arc<InterfaceRecord>>,
     /// The interfaces that it may be, where several are as likely.
-    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
-    pub candidates: Vec<CandidateInterface>,
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "<[_]>::is_empty"))]
+    pub candidates: Arc<[CandidateInterface]>,
     /// The object that it is for.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub object: Option<Value<Uuid>>,
@@ -136,7 +137,7 @@ impl Call {
             raw_procedure_number: None,
             procedure: None,
             interface: None,
-            candidates: Vec::new(),
+            candidates: Arc::default(),
             object: None,
             arguments: None,
             view_length: None,
