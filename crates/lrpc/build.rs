@@ -28,7 +28,7 @@ fn main() {
         interface.2 = pool.add(name);
     }
     for line in endpoints.lines().skip(1) {
-        let [_, uuid, _, name, _] = fields(line);
+        let [_, uuid, _, name, _, _] = fields(line);
         let interface = interfaces.entry(bytes(uuid)).or_default();
         if interface.2 == 0 {
             interface.2 = pool.add(name);

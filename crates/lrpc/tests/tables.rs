@@ -80,10 +80,11 @@ fn documented_procedures_have_their_documented_numbers() {
 #[test]
 fn endpoints_are_known_by_their_names() {
     let names = |endpoint| -> Vec<String> {
-        let served = names::served(endpoint);
+        let served = names::served(endpoint, Some(22621));
         served.iter().map(|served| served.uuid.to_string()).collect()
     };
-    assert_eq!(names("NTSVCS")[0], "367abb81-9844-35f1-ad32-98f038001003");
+    assert_eq!(names("NTSVCS"), ["367abb81-9844-35f1-ad32-98f038001003"]);
+    assert_eq!(names::served("ntsvcs", Some(6002)).len(), 2, "plug and play was there up to Vista");
     assert_eq!(
         names("lsasspirpc")[0],
         "4f32adc8-6052-4a04-8701-293ccf2096f0",

@@ -27,14 +27,19 @@ impl Served {
     }
 }
 
-/// The interfaces that are known of an endpoint, the surest first. `name` is the last part of the port's name.
+/// The interfaces that are known of an endpoint in a build of Windows, the surest first. `name` is the last part of the
+/// port's name.
 #[must_use]
-pub fn served(name: &str) -> Vec<Served> {
+pub fn served(name: &str, build: Option<u32>) -> Vec<Served> {
     let rows = TABLE.lines().skip(1).filter_map(|line| {
         let mut fields = line.split('\t');
         let endpoint = fields.next().filter(|endpoint| is(endpoint, name))?;
         let uuid = fields.next()?.parse().ok()?;
-        let source = fields.nth(2)?;
+        let last = fields.nth(2)?.parse().ok();
+        let source = fields.next()?;
+        if build.zip(last).is_some_and(|(build, last): (u32, u32)| build > last) {
+            return None;
+        }
         // Nothing follows from a name that is drawn at run time.
         (!source.starts_with("nothing") && !endpoint.is_empty()).then_some(Served { uuid, source })
     });

@@ -390,7 +390,7 @@ impl<'k, 'd> Calls<'k, 'd> {
     }
 
     fn likely(&self, leaf: &str, number: u32) -> Likely {
-        let served = names::served(leaf);
+        let served = names::served(leaf, self.build);
         let fitting: Vec<_> = served
             .iter()
             .filter(|served| self.names.may_have(served.uuid, number))
