@@ -22,6 +22,11 @@ pub fn guard_files(cli: &Cli) {
     dumps
         .chain(symbols)
         .chain(file)
+        .chain(
+            cli.rpc_names
+                .iter()
+                .map(|path| (path.as_path(), "a table of names")),
+        )
         .chain(cli.redact_key.as_deref().map(|path| (path, "the key")))
         .chain(kd::files(&cli.commands).map(|file| (Path::new(file), "a file of commands")))
         .for_each(|(path, what)| guard::reads(path, what));
@@ -146,6 +151,8 @@ fn paths(cli: &Cli) -> Vec<(PathBuf, String)> {
         .into_iter()
         .filter_map(|(path, name)| Some((path?, name.to_owned())));
     paths.extend(others);
+    let names = cli.rpc_names.iter().enumerate();
+    paths.extend(names.map(|(number, path)| (path.clone(), format!("rpc-names-{}", number + 1))));
     paths.extend(file.map(|file| (file.path.to_owned(), file.placeholder.to_owned())));
     paths.extend(kd::files(&cli.commands).map(|file| (PathBuf::from(file), "commands".to_owned())));
     paths

@@ -108,6 +108,7 @@ commands! {
     Hang: commands::hang::HangArgs,
     Chain: commands::chain::ChainArgs,
     Waits: commands::waits::WaitsArgs,
+    Calls: commands::calls::CallsArgs,
     Graph: commands::graph::GraphArgs,
     Triage: commands::triage::TriageArgs,
     Message: commands::message::MessageArgs,

@@ -276,6 +276,9 @@ fn options(cli: &Cli, args: &TriageArgs) -> Vec<OsString> {
     if let Some(key) = &cli.redact_key {
         options.extend(["--redact-key".into(), key.into()]);
     }
+    for names in &cli.rpc_names {
+        options.extend(["--rpc-names".into(), names.into()]);
+    }
     if cli.no_mmap {
         options.push("--no-mmap".into());
     }

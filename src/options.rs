@@ -31,6 +31,11 @@ pub struct Options {
     )]
     pub force_symbols: bool,
 
+    /// Names of procedures that go before those that are built in: UUID, number, name, source, with tabs between; may be given
+    /// several times
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Output")]
+    pub rpc_names: Vec<PathBuf>,
+
     /// Whose words the views use: the debuggers' up to 2009, or those since 2012
     #[arg(long, value_enum, default_value_t = Style::Classic, global = true, help_heading = "Output")]
     pub style: Style,

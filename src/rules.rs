@@ -66,6 +66,7 @@ struct Wait {
     longest: Spanned<String>,
     image: Option<Spanned<String>>,
     port: Option<Spanned<String>>,
+    call: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -75,6 +76,7 @@ struct Waiting {
     at_most: u64,
     image: Option<Spanned<String>>,
     port: Option<Spanned<String>>,
+    call: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -258,8 +260,13 @@ fn named(key: &'static str, value: Spanned<String>) -> Result<String, Wrong> {
     Ok(value.into_inner())
 }
 
-fn whose(image: Option<Spanned<String>>, port: Option<Spanned<String>>) -> Result<Whose, Wrong> {
+fn whose(
+    image: Option<Spanned<String>>,
+    port: Option<Spanned<String>>,
+    call: Option<Spanned<String>>,
+) -> Result<Whose, Wrong> {
     Ok(Whose {
+        call: call.map(|call| named("call", call)).transpose()?,
         image: image.map(|image| named("image", image)).transpose()?,
         port: port.map(|port| named("port", port)).transpose()?,
     })
@@ -277,14 +284,14 @@ impl Table for Wait {
         let longest = time::parse_span(self.longest.get_ref())
             .map(TimeSpan)
             .map_err(|why| Wrong::new("longest", &self.longest, why))?;
-        let whose = whose(self.image, self.port)?;
+        let whose = whose(self.image, self.port, self.call)?;
         Ok((self.name, Condition::Wait { longest, whose }))
     }
 }
 
 impl Table for Waiting {
     fn rule(self, _: Range<usize>) -> Result<Named, Wrong> {
-        let whose = whose(self.image, self.port)?;
+        let whose = whose(self.image, self.port, self.call)?;
         let at_most = self.at_most;
         Ok((self.name, Condition::Waiting { at_most, whose }))
     }
@@ -416,7 +423,8 @@ mod tests {
     use super::*;
 
     /// All tables and keys, and what stands between them.
-    const PIECES: [&str; 42] = [
+    const PIECES: [&str; 43] = [
+        "call",
         "[[stack]]",
         "function",
         "[[no-deadlock]]",

@@ -11,11 +11,12 @@ use alpc::locate::choice::{Choice, Unexplained};
 use alpc::system::{Asked, Chosen};
 use alpc::{Kernel, Symbols, System, SystemError};
 use kdump::{Dump, KernelImage, OpenOptions};
+use lrpc::names::Names;
 use ntlayout::published::Published;
 use ntlayout::{Identity, NotFound, Origin, SymbolTable};
 
 use crate::failure::Failure;
-use crate::host::guard;
+use crate::host::{guard, reading};
 use crate::options::Options;
 use crate::redact::{self, Redactor, Typed};
 
@@ -25,6 +26,8 @@ pub struct Session {
     /// Where reads are noted, while a view is explained.
     trace: RefCell<Option<Arc<Trace>>>,
     redaction: Option<Arc<Redaction>>,
+    /// A user's own names of procedures, before those that are built in.
+    rpc_names: Option<Arc<Names>>,
     redactor: RefCell<Redactor>,
     /// Set once what the search for symbols looked at is known to who must not replace or tell it.
     learned: OnceCell<()>,
@@ -48,6 +51,7 @@ impl Session {
         symbols.exact_only = options.exact_symbols;
         symbols.forced = options.force_symbols;
         Ok(Self {
+            rpc_names: rpc_names(&options.rpc_names)?,
             redactor: RefCell::new(Redactor::of_dump(typed, redaction.as_deref())),
             redaction,
             system: System::of(dump, &symbols),
@@ -155,6 +159,10 @@ impl Session {
             Some(redaction) => kernel.redacted(Arc::clone(redaction)),
             None => kernel,
         };
+        let kernel = match &self.rpc_names {
+            Some(names) => kernel.tied_to(Arc::clone(names)),
+            None => kernel,
+        };
         Ok(match &*self.trace.borrow() {
             Some(trace) => kernel.traced(Arc::clone(trace)),
             None => kernel,
@@ -175,6 +183,23 @@ impl Session {
     pub fn note_reads(&self, trace: Option<Arc<Trace>>) {
         *self.trace.borrow_mut() = trace;
     }
+}
+
+/// The names of procedures that the command line adds.
+fn rpc_names(files: &[PathBuf]) -> anyhow::Result<Option<Arc<Names>>> {
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let mut names = Names::built_in();
+    for path in files {
+        let shown = path.display();
+        let wrong = |why: String| Failure::fatal("rpc-names", format!("{shown}: {why}"));
+        let bytes = reading::file(path, &reading::RPC_NAMES)
+            .map_err(|error| wrong(format!("cannot be read: {error}")))?;
+        let text = reading::text(bytes).map_err(|error| wrong(error.to_string()))?;
+        names.add(&text).map_err(|error| wrong(error.to_string()))?;
+    }
+    Ok(Some(Arc::new(names)))
 }
 
 /// Why there is no kernel, and what to do next on the command line.

@@ -130,6 +130,7 @@ SCHEMA = pa.schema(
                     ("threads_behind", pa.int64()),
                     ("processes_behind", pa.int64()),
                     ("longest_wait", SPAN),
+                    ("call", pa.string()),
                     ("function", pa.string()),
                     ("stack", pa.list_(pa.string())),
                 ]
@@ -137,6 +138,7 @@ SCHEMA = pa.schema(
         ),
         ("signature", pa.string()),
         ("signature_in", pa.string()),
+        ("signature_for", pa.string()),
         ("problems", pa.list_(PROBLEM)),
     ]
 )

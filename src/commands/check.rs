@@ -325,7 +325,11 @@ fn whose(whose: &Whose) -> String {
         .port
         .as_deref()
         .map(|port| format!(" at {}", escape::text(port)));
-    image.unwrap_or_default() + &port.unwrap_or_default()
+    let call = whose
+        .call
+        .as_deref()
+        .map(|call| format!(" for {}", escape::text(call)));
+    image.unwrap_or_default() + &port.unwrap_or_default() + &call.unwrap_or_default()
 }
 
 fn number(count: u64, noun: &str) -> String {
@@ -409,13 +413,18 @@ fn wait(wait: &WaitFound) -> String {
         .port
         .as_deref()
         .map(|port| format!(" at {}", escape::text(port)));
+    let call = wait
+        .call
+        .as_deref()
+        .map(|call| format!(" for {}", escape::text(call)));
     format!(
-        "{waited} {} {}.{} thread {}{}",
+        "{waited} {} {}.{} thread {}{}{}",
         question(wait.image.as_deref()),
         id(wait.process_id),
         id(wait.thread_id),
         wait.thread,
-        port.unwrap_or_default()
+        port.unwrap_or_default(),
+        call.unwrap_or_default()
     )
 }
 

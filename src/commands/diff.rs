@@ -135,6 +135,7 @@ struct Names {
     client: Option<String>,
     port: Option<String>,
     server: Option<String>,
+    call: Option<String>,
 }
 
 /// What is needed of a dump.
@@ -239,6 +240,7 @@ fn names(subject: Subject) -> (&'static str, Names) {
             client,
             port,
             server,
+            call,
             thread,
         } => (
             "wait",
@@ -246,6 +248,7 @@ fn names(subject: Subject) -> (&'static str, Names) {
                 client,
                 port,
                 server,
+                call,
                 process_id: thread.map(|(process, _)| process),
                 thread_id: thread.map(|(_, thread)| thread),
                 ..none
@@ -471,15 +474,18 @@ fn subject(subject: &Subject) -> String {
             client,
             port,
             server,
+            call,
             thread,
         } => {
+            let call = call.as_deref().map(|call| format!(" of {}", escape::text(call)));
             let ids = thread.map(|(process, thread)| format!(" {process:04x}.{thread:04x}"));
             format!(
-                "{}{} at {}, for {}",
+                "{}{} at {}, for {}{}",
                 name(client),
                 ids.unwrap_or_default(),
                 name(port),
-                name(server)
+                name(server),
+                call.unwrap_or_default()
             )
         }
     }

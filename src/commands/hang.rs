@@ -143,6 +143,9 @@ fn head(rows: &mut Rows, hang: &Hang) {
     if let Some(line) = hang.signature_in.as_ref().filter(|line| !line.ends_with(":?")) {
         rows.line(text!("  the last thread is {}", escape::text(line)));
     }
+    if let Some(line) = &hang.signature_for {
+        rows.line(text!("  the last wait is {}", escape::text(line)));
+    }
     if let Some(doubt) = &hang.doubt
         && hang.signature != Signature::Unknown
     {

@@ -2,6 +2,7 @@
 
 pub mod about;
 pub mod analyze;
+pub mod calls;
 pub mod chain;
 pub mod check;
 pub mod connections;

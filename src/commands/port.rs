@@ -18,7 +18,7 @@ use crate::selector;
 use crate::session::Session;
 use crate::text::marked::{Text, text};
 use crate::text::rows::{self, Rows, unknown_address};
-use crate::text::{escape, thread_line};
+use crate::text::{call_lines, escape, thread_line};
 
 /// One port, the threads that serve it, and its queues (!alpc /P)
 #[derive(Clone, Debug, Args)]
@@ -209,6 +209,10 @@ fn queue_block(rows: &mut Rows, queue: &QueueRecord) {
         rows.line(text!("  {name} queue cannot be read."));
     } else {
         rows.line(text!("  {name} queue is empty."));
+    }
+    if let Some(calls) = queue.calls.as_ref().filter(|calls| !calls.is_empty()) {
+        let total: usize = calls.iter().map(|tally| tally.count).sum();
+        rows.line(text!("    {total} queued: {}", call_lines::tallies(calls)));
     }
     if let Some(end) = unexpected_end(queue) {
         rows.line(text!("    {end}"));

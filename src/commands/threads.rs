@@ -1,5 +1,6 @@
 //! `threads`: every thread, process by process, as the debugger's `!process 0 ff` begins each of them.
 
+use alpc::port::call::Calls;
 use alpc::port::receiver::{self, ProcessThreads, Receivers, SystemThreads};
 use alpc::port::waiter::{AlpcWait, ThreadRecord};
 use alpc::process::{self, ProcessRef};
@@ -124,12 +125,19 @@ impl Verb for ThreadsArgs {
         let mut unread = Vec::new();
         let modules = self.stacks.then(|| modules(&kernel).ok()).flatten();
         let stacks = modules.as_ref().map(|modules| Stacks::new(&kernel, modules));
+        let calls = options.in_full().then(|| Calls::new(&kernel));
+        let add = |threads: &mut [ThreadRecord]| {
+            add_stacks(stacks.as_ref(), threads);
+            if let Some(calls) = &calls {
+                threads.iter_mut().for_each(|thread| thread.add_call(calls));
+            }
+        };
         let mut visit = |mut process: ProcessThreads| {
             if records.takes_groups() {
                 if !self.wants_all() && !process.retain(|thread| self.wants(thread)) {
                     return Ok(());
                 }
-                add_stacks(stacks.as_ref(), &mut process.threads);
+                add(&mut process.threads);
                 return records.row(TABLE.record, &process, |process| block(process, digits));
             }
             if process.complete.reason().is_some() {
@@ -139,7 +147,7 @@ impl Verb for ThreadsArgs {
                 });
             }
             process.threads.retain(|thread| self.wants(thread));
-            add_stacks(stacks.as_ref(), &mut process.threads);
+            add(&mut process.threads);
             let mut threads = process.threads.iter();
             threads.try_for_each(|thread| records.record(TABLE.record, thread))
         };

@@ -13,7 +13,7 @@ use crate::output::table::{Table, of};
 use crate::session::Session;
 use crate::text::marked::{Look, Text, text};
 use crate::text::rows::{or_question, unknown};
-use crate::text::{escape, wait_lines};
+use crate::text::{call_lines, escape, wait_lines};
 
 /// Every wait for an ALPC reply, the longest first
 #[derive(Clone, Debug, Args)]
@@ -57,7 +57,10 @@ impl Verb for WaitsArgs {
     }
 }
 
-const HEAD: [&str; 7] = ["WAITER", "THREAD", "MESSAGE", "PORT", "SERVER", "WAITED", "STATE"];
+const HEAD: [&str; COLUMNS] = [
+    "WAITER", "THREAD", "MESSAGE", "PORT", "CALL", "SERVER", "WAITED", "STATE",
+];
+const COLUMNS: usize = 8;
 
 /// The rows.
 pub const TABLE: Table = Table {
@@ -88,7 +91,7 @@ fn text(record: &WaitTable) -> Text {
     text
 }
 
-fn cells(row: &WaitRow) -> [Text; 7] {
+fn cells(row: &WaitRow) -> [Text; COLUMNS] {
     let server = match (&row.server, &row.server_process) {
         (Value::Known(Some(server)), _) => text!(
             "{} {}{}",
@@ -108,6 +111,11 @@ fn cells(row: &WaitRow) -> [Text; 7] {
             or_question(&row.message.message_id, |id| format!("0x{id:x}"))
         ),
         wait_lines::port_of(&row.message),
+        match &row.message.call {
+            Some(Value::Known(call)) => call_lines::asked(call),
+            Some(Value::Missing(_)) => unknown(),
+            None => Text::from("-"),
+        },
         server,
         wait_lines::waited(&row.waiter),
         text!("{}, {}", row.state.name(), row.end.name()),
@@ -118,16 +126,16 @@ fn cells(row: &WaitRow) -> [Text; 7] {
 const WIDEST: usize = 256;
 
 /// Columns as wide as their widest cell, within reason, two blanks between them.
-fn align(table: Vec<[Text; 7]>) -> Text {
+fn align(table: Vec<[Text; COLUMNS]>) -> Text {
     let width = |cell: &Text| cell.plain().chars().count();
-    let mut widths = [0; 7];
+    let mut widths = [0; COLUMNS];
     for row in &table {
         for (widest, cell) in widths.iter_mut().zip(row) {
             *widest = width(cell).min(WIDEST).max(*widest);
         }
     }
     // Nothing stands behind the last.
-    widths[6] = 0;
+    widths[COLUMNS - 1] = 0;
     let mut text = Text::default();
     for row in table {
         for (number, (cell, widest)) in row.into_iter().zip(widths).enumerate() {

@@ -25,6 +25,12 @@ pub const COMMANDS: Cap = Cap {
     bytes: 1 << 20,
 };
 
+/// Names of procedures: some hundred thousand.
+pub const RPC_NAMES: Cap = Cap {
+    what: "a table of names",
+    bytes: 32 << 20,
+};
+
 /// Random bytes of `--redact-key`.
 pub const KEY: Cap = Cap {
     what: "a key",

@@ -1,6 +1,8 @@
 //! Which call a message is, in the words of an engineer: `ROpenServiceW (svcctl 16)`.
 
-use alpc::port::call::{Apartment, Call, CandidateInterface, ComCall, Known, Protocol, StatusRecord};
+use alpc::port::call::{
+    Apartment, Call, CallTally, CandidateInterface, ComCall, Known, Protocol, StatusRecord,
+};
 use alpc::port::certainty::Certainty;
 use alpc::{Addr, Value};
 
@@ -18,7 +20,7 @@ pub fn asked(call: &Call) -> Text {
         (Protocol::Lrpc, "request") => request(call, number),
         (Protocol::Lrpc, "pipe-chunk") => text!("a chunk of the pipe of {}", request(call, number)),
         (Protocol::Lrpc, kind) => match &call.interface {
-            Some(interface) => text!("RPC {kind} {}", escape::text(&interface.short())),
+            Some(interface) => text!("RPC {kind} of {}", escape::text(&interface.short())),
             None => text!("RPC {kind}{}", status(call.status.as_ref())),
         },
         (protocol, _) => {
@@ -93,12 +95,9 @@ fn candidate(candidate: &CandidateInterface) -> String {
 }
 
 fn com(call: &Call, number: u32) -> Text {
-    let apartment = call.com.as_ref().map(|com| (com.apartment, com.certainty));
-    let (apartment, certainty) = apartment.unwrap_or((Apartment::Neutral, Certainty::Inferred));
-    text!(
-        "COM method {number} of an object in its {apartment}{}",
-        unless_proven(certainty)
-    )
+    let apartment = call.com.as_ref().map_or(Apartment::Neutral, |com| com.apartment);
+    let inferred = sure(Certainty::Inferred);
+    text!("COM method {number} of an object in its {apartment} {inferred}")
 }
 
 fn unless_proven(certainty: Certainty) -> Text {
@@ -113,6 +112,26 @@ fn status(status: Option<&StatusRecord>) -> String {
         Some(name) => format!(" {name}"),
         None => format!(" {}", status.code),
     })
+}
+
+/// Kinds of calls that a line counts.
+const COUNTED: usize = 6;
+
+/// `4 × LsarLookupSids3, 2 × LsarLookupNames4`
+pub fn tallies(tallies: &[CallTally]) -> String {
+    let count = |tally: &CallTally| {
+        let call = tally
+            .call
+            .as_deref()
+            .map_or_else(|| "not known".to_owned(), escape::text);
+        format!("{} \u{d7} {call}", tally.count)
+    };
+    let mut counted: Vec<String> = tallies.iter().take(COUNTED).map(count).collect();
+    let rest: usize = tallies.iter().skip(COUNTED).map(|tally| tally.count).sum();
+    if rest > 0 {
+        counted.push(format!("{rest} others"));
+    }
+    counted.join(", ")
 }
 
 /// The rows of a call in the view of its message.
@@ -218,11 +237,12 @@ fn interface(rows: &mut Rows, call: &Call) {
 }
 
 fn com_rows(rows: &mut Rows, com: &ComCall) {
-    rows.text("ComApartment", text!("{} {}", com.apartment, sure(com.certainty)));
+    rows.text("Com", sure(com.certainty));
+    let inferred = sure(Certainty::Inferred);
+    rows.text("ComApartment", text!("{} {inferred}", com.apartment));
     if let Some(thread) = &com.apartment_thread {
         let id = com.apartment_thread_id_low.as_ref();
         let id = id.map(|id| text!(" (id ends in {})", or_question(id, |id| format!("{id:04x}"))));
-        let inferred = sure(Certainty::Inferred);
         rows.text(
             "ComApartmentThread",
             text!(

@@ -1,10 +1,12 @@
 //! The debugger's one-line forms of a thread.
 
 use alpc::Value;
+use alpc::port::call::Call;
 use alpc::port::waiter::{AlpcWait, ReplyWait, ThreadRecord};
 use alpc::process::roots::FoundBy;
 use alpc::process::thread::WaitObject;
 
+use crate::text::call_lines;
 use crate::text::marked::{Text, inferred, text};
 use crate::text::rows::{self, Rows};
 
@@ -39,12 +41,21 @@ pub fn full(rows: &mut Rows, thread: &ThreadRecord) {
         Value::Known(wait) => {
             if let Some(reply) = wait.as_ref().and_then(AlpcWait::reply) {
                 rows.line(waiting_for_reply(reply));
+                call(rows, thread.call.as_ref());
             }
         }
         Value::Missing(_) => rows.line(text!(
             "Waiting over ALPC: {}",
             rows::unknown_address(rows.digits())
         )),
+    }
+}
+
+fn call(rows: &mut Rows, call: Option<&Value<Box<Call>>>) {
+    match call {
+        Some(Value::Known(call)) => rows.line(text!("    Calls {}", call_lines::asked(call))),
+        Some(Value::Missing(_)) => rows.line(text!("    Calls {}", rows::unknown())),
+        None => {}
     }
 }
 

@@ -84,7 +84,11 @@ fn endpoints_are_known_by_their_names() {
         served.iter().map(|served| served.uuid.to_string()).collect()
     };
     assert_eq!(names("NTSVCS"), ["367abb81-9844-35f1-ad32-98f038001003"]);
-    assert_eq!(names::served("ntsvcs", Some(6002)).len(), 2, "plug and play was there up to Vista");
+    assert_eq!(
+        names::served("ntsvcs", Some(6002)).len(),
+        2,
+        "plug and play was there up to Vista"
+    );
     assert_eq!(
         names("lsasspirpc")[0],
         "4f32adc8-6052-4a04-8701-293ccf2096f0",

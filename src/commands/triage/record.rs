@@ -99,6 +99,8 @@ pub struct Record {
     signature: Option<String>,
     /// Beside a signature of a chain, in which function the thread at its end is: `in/1:nt!expwaitforresource`.
     signature_in: Option<String>,
+    /// Beside it, which call the last of its messages is: `for/1:lsarlookupsids3`.
+    signature_for: Option<String>,
     /// What is wrong with the dump, its symbols or the system.
     problems: Vec<Problem>,
 }
@@ -203,6 +205,7 @@ impl Record {
             root_blocker: None,
             signature: None,
             signature_in: None,
+            signature_for: None,
             problems: Vec::new(),
         }
     }
@@ -338,6 +341,7 @@ impl Record {
         self.root_blocker = summary.root_blocker;
         self.signature = Some(summary.signature.to_string());
         self.signature_in = summary.signature_in;
+        self.signature_for = summary.signature_for;
         self.problems.extend(summary.troubles.iter().map(trouble));
     }
 }

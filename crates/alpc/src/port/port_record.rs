@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 #[cfg(feature = "serde")]
 use serde::Serialize;
 
+use crate::port::call::Calls;
 use crate::port::completion_list::{self, CompletionListRecord};
 use crate::port::contract::PortAttributes;
 use crate::port::queue::{self, QueueKind, QueueRecord};
@@ -216,6 +217,7 @@ fn record(port: At<'_, '_>, kind: Read<Option<PortKind>>, detail: Detail) -> Por
         Value::from(pointer.map(|gva| kernel.addr(gva)))
     };
     let owner = owner_process(port);
+    let calls = (detail == Detail::Full).then(|| Calls::new(kernel));
     PortRecord {
         address: kernel.addr(port.address()),
         kind: kind.into(),
@@ -240,7 +242,7 @@ fn record(port: At<'_, '_>, kind: Read<Option<PortKind>>, detail: Detail) -> Por
         servers: servers(port).into(),
         queues: QueueKind::ALL
             .into_iter()
-            .filter_map(|kind| queue::queue(port, kind))
+            .filter_map(|kind| queue::queue(port, kind, calls.as_ref()))
             .collect(),
         details: (detail == Detail::Full).then(|| details(port)),
     }

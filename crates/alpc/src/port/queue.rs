@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 #[cfg(feature = "serde")]
 use serde::Serialize;
 
-use crate::port::message::MessageType;
+use crate::port::call::{self, CallTally, Calls};
+use crate::port::message_type::MessageType;
 use ntkernel::image::contract::{ClientId, Message, Port, PortMessage};
 use ntkernel::image::kernel::{At, Kernel, Read};
 use ntkernel::image::list::{self, Gap, List};
@@ -108,6 +109,9 @@ pub struct QueueRecord {
     pub messages: Vec<QueuedMessage>,
     /// Set when the list could not be followed to its end.
     pub complete: Value<()>,
+    /// What its messages ask for, when asked for.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub calls: Option<Vec<CallTally>>,
 }
 
 /// A message in a queue, in one line.
@@ -133,9 +137,10 @@ pub struct QueuedMessage {
     pub message_type: Value<MessageType>,
 }
 
-/// Reads a queue of a port; none when this kernel has no such queue.
+/// Reads a queue of a port; none when this kernel has no such queue. With somebody who reads calls, what its messages ask for
+/// is counted.
 #[must_use]
-pub fn queue(port: At<'_, '_>, kind: QueueKind) -> Option<QueueRecord> {
+pub fn queue(port: At<'_, '_>, kind: QueueKind, calls: Option<&Calls<'_, '_>>) -> Option<QueueRecord> {
     let kernel = port.kernel();
     if !kernel.has(kind.head()) {
         return None;
@@ -146,6 +151,7 @@ pub fn queue(port: At<'_, '_>, kind: QueueKind) -> Option<QueueRecord> {
     Some(QueueRecord {
         queue: kind,
         length: port.u32(kind.counter()).into(),
+        calls: calls.map(|calls| call::tally(calls, messages.iter().copied())),
         messages: messages
             .into_iter()
             .map(|address| queued(kernel, address))

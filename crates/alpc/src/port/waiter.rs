@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 #[cfg(feature = "serde")]
 use serde::Serialize;
 
+use crate::port::call::{Call, Calls, Decoded};
 use crate::port::{self, PortRef};
 use ntkernel::image::contract::{ClientId, Message, Port, Thread, ThreadControl};
 use ntkernel::image::expected::Expected;
@@ -66,9 +67,29 @@ pub struct ThreadRecord {
     /// there.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub stack: Option<CertainFrames>,
+    /// The call whose reply it waits for, when asked for; none where it waits for no reply, or the call is of no protocol that
+    /// is known.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub call: Option<Value<Box<Call>>>,
     /// What the debugger shows of a single thread only, when asked for.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub details: Option<ThreadDetails>,
+}
+
+impl ThreadRecord {
+    /// Adds the call whose reply it waits for.
+    pub fn add_call(&mut self, calls: &Calls<'_, '_>) {
+        let reply = self
+            .alpc_wait
+            .known()
+            .and_then(Option::as_ref)
+            .and_then(AlpcWait::reply);
+        self.call = reply.and_then(|reply| match calls.of(reply.message.gva()) {
+            Ok(Decoded::Call(call)) => Some(Value::Known(call)),
+            Ok(Decoded::Raw(_)) => None,
+            Err(hole) => Some(Value::Missing(Box::new(hole))),
+        });
+    }
 }
 
 /// What a thread waits for over ALPC.
@@ -171,6 +192,7 @@ pub fn thread(kernel: &Kernel<'_>, address: Gva) -> ThreadRecord {
         idle: roots::of(kernel).is_idle_thread(address),
         found_by: None,
         stack: None,
+        call: None,
         details: None,
     }
 }

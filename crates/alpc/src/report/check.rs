@@ -14,6 +14,7 @@ use schemars::JsonSchema;
 #[cfg(feature = "serde")]
 use serde::Serialize;
 
+use crate::port::call::{Call, Known};
 use crate::port::communication;
 use crate::port::enumerate;
 use crate::port::queue::QueueKind;
@@ -115,6 +116,8 @@ pub struct Whose {
     pub image: Option<String>,
     /// Those for replies at this port, by name or path.
     pub port: Option<String>,
+    /// Those for calls whose procedure or interface has this in its name, in whatever case.
+    pub call: Option<String>,
 }
 
 /// What the signature of a hang is compared with.
@@ -217,6 +220,9 @@ pub struct WaitFound {
     pub message: Option<Addr>,
     /// The name of the port that this message was sent to.
     pub port: Option<String>,
+    /// The call that the message is, where that is known: a procedure by its name, or as `lsarpc/76`.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub call: Option<String>,
     /// How long it has waited.
     pub waited: Option<TimeSpan>,
 }
@@ -650,6 +656,47 @@ fn unread_servers((_, node): (NodeId, &Node)) -> Option<Unread> {
     Some(Unread::new(Part::PortServers, Some(port.address), hole))
 }
 
+/// Whether a wait is for a call that has this in the name of its procedure or interface. Where several interfaces are as
+/// likely, those that have it make it uncertain, and so does one that is not known.
+fn is_for_call(wait: &Wait<'_>, wanted: &str) -> Belongs {
+    let Some(message) = wait.message else {
+        return Belongs::No;
+    };
+    let at = Some(message.address);
+    let call = match &message.call {
+        None => return Belongs::No,
+        Some(Value::Missing(hole)) => {
+            return Belongs::Maybe(Unread::new(Part::Message, at, (**hole).clone()));
+        }
+        Some(Value::Known(call)) => call,
+    };
+    let wanted = wanted.to_lowercase();
+    let has = |name: &str| name.to_lowercase().contains(&wanted);
+    let unknown = || {
+        let hole = Unreadable::Walk(why!("which call the message is cannot be determined"));
+        Belongs::Maybe(Unread::new(Part::Message, at, hole))
+    };
+    let named = call
+        .procedure
+        .as_ref()
+        .is_some_and(|procedure| has(&procedure.name));
+    let interface = call
+        .interface
+        .as_ref()
+        .is_some_and(|interface| has(&interface.short()));
+    match call.known() {
+        _ if named || interface => Belongs::Yes,
+        Known::Procedure(_) => Belongs::No,
+        Known::Candidates => {
+            let mut all = call.candidates.iter();
+            let may = all.any(|one| has(&one.short()) || one.procedure.as_deref().is_some_and(has));
+            if may { unknown() } else { Belongs::No }
+        }
+        Known::Number if call.asks() => unknown(),
+        Known::Number => Belongs::No,
+    }
+}
+
 /// A wait for another thread or process.
 struct Wait<'g> {
     thread: &'g ThreadNode,
@@ -683,8 +730,12 @@ impl Facts<'_, '_> {
             Some(image) => self.is_of_image(&wait.thread.process, wait.thread.address, image),
             None => Belongs::Yes,
         };
-        of_image.and(|| match &whose.port {
+        let at_port = of_image.and(|| match &whose.port {
             Some(port) => self.is_at_port(wait, port),
+            None => Belongs::Yes,
+        });
+        at_port.and(|| match &whose.call {
+            Some(call) => is_for_call(wait, call),
             None => Belongs::Yes,
         })
     }
@@ -748,7 +799,7 @@ impl Facts<'_, '_> {
     }
 
     fn may_hide(&self, part: &Unread, whose: &Whose) -> bool {
-        if whose.port.is_some() && !part.what.hides_reply_waits() {
+        if (whose.port.is_some() || whose.call.is_some()) && !part.what.hides_reply_waits() {
             return false;
         }
         let (Some(at), Some(image)) = (part.at, &whose.image) else {
@@ -848,6 +899,7 @@ impl Wait<'_> {
             image: process.and_then(|process| process.image.known().cloned()),
             message: self.message.map(|message| message.address),
             port: label.and_then(|label| label.name.known().cloned().flatten()),
+            call: self.message.and_then(MessageNode::call).map(Call::key),
             waited: self.thread.waited().map(TimeSpan),
         };
         (self.thread.waited().unwrap_or(0), Found::Wait(finding))

@@ -270,6 +270,8 @@ pub enum Subject {
         port: Option<String>,
         /// The image name of the process that is to answer.
         server: Option<String>,
+        /// Which call it is for: a procedure by its name, or as `lsarpc/76`.
+        call: Option<String>,
         /// Process and thread id; none where things are told by name.
         thread: Option<(u64, u64)>,
     },
@@ -998,6 +1000,7 @@ impl Fact for WaitFact {
             client: image(&self.client).ok().flatten(),
             port: self.port.known().cloned().flatten(),
             server: image(&self.server).ok().flatten(),
+            call: self.call.clone(),
             thread: ids.map(|(process, thread)| (*process, *thread)),
         }
     }
@@ -1008,6 +1011,7 @@ impl Fact for WaitFact {
             client: image(&self.client).map_err(part)?,
             port: stable(&self.port).map_err(part)?,
             server: image(&self.server).map_err(part)?,
+            call: self.call.clone(),
             thread: None,
         })
     }

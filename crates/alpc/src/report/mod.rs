@@ -1,6 +1,7 @@
 //! Answers that look at the whole system.
 
 pub mod analyze;
+pub mod calls;
 pub mod check;
 pub mod diff;
 pub mod global;

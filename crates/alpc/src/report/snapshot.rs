@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use kdump::{FileTime, Gva, TimeSpan};
 
+use crate::port::call::Call;
 use crate::port::communication;
 use crate::port::connection;
 use crate::port::enumerate;
@@ -148,6 +149,8 @@ pub struct WaitFact {
     pub port: Value<Option<String>>,
     /// The process that is to answer.
     pub server: Value<Option<ProcessRef>>,
+    /// Which call it is for: [`Call::key`].
+    pub call: Option<String>,
     /// How long it has waited.
     pub waited: Value<TimeSpan>,
     /// What hides whether it waits for this reply at all.
@@ -430,6 +433,7 @@ fn wait_fact(kernel: &Kernel<'_>, row: &WaitRow, unconfirmed: Option<Unreadable>
         process_id: row.waiter.process_id.clone(),
         thread_id: row.waiter.thread_id.clone(),
         client: row.waiter.process.clone(),
+        call: row.message.call().map(Call::key),
         message: row.message.address,
         message_id: row.message.message_id.clone(),
         sequence_no: expect(kernel, Expected::Message, message.address())

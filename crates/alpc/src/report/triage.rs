@@ -6,11 +6,12 @@ use schemars::JsonSchema;
 #[cfg(feature = "serde")]
 use serde::Serialize;
 
+use crate::port::call::Call;
 use crate::port::enumerate;
 use crate::wait::hang::{self, Blocker, Hang};
 use crate::wait::node::Node;
 use crate::wait::root::{RootKind, Suspect};
-use crate::wait::signature::Signature;
+use crate::wait::signature::{self, Signature};
 use crate::wait::trouble::{PortTrouble, Trouble};
 use ntkernel::image::kernel::Kernel;
 use ntkernel::image::value::{Addr, Value};
@@ -41,6 +42,8 @@ pub struct Summary {
     pub signature: Signature,
     /// In which function the thread at the end of its chain is.
     pub signature_in: Option<String>,
+    /// Which call the last message of its chain is.
+    pub signature_for: Option<String>,
     /// What is wrong with ports, each kind of trouble once.
     pub troubles: Vec<TroubleCount>,
 }
@@ -77,6 +80,9 @@ pub struct RootBlocker {
     /// The function that its thread is in, apart from the wait itself: `nt!ExpWaitForResource`, without an offset, so that it
     /// is the same on another machine. None where its stack does not tell.
     pub function: Option<String>,
+    /// The call that its thread serves, or that nobody has received: a procedure by its name, or as `lsarpc/76`. None where no
+    /// message leads to it, or its call is not known.
+    pub call: Option<String>,
     /// The innermost frames of that thread's stack, as far as it is certain.
     pub stack: Vec<String>,
 }
@@ -114,6 +120,7 @@ pub fn summary(kernel: &Kernel<'_>) -> (Summary, Hang) {
         root_blocker: hang.blockers.first().map(root_blocker),
         signature: hang.signature.clone(),
         signature_in: hang.signature_in.clone(),
+        signature_for: hang.signature_for.clone(),
         troubles: troubles(&hang.ports_in_trouble),
     };
     (summary, hang)
@@ -148,6 +155,7 @@ fn root_blocker(blocker: &Blocker) -> RootBlocker {
         threads_behind: blocker.behind.threads,
         processes_behind: blocker.behind.processes,
         longest_wait: blocker.behind.longest_wait,
+        call: signature::last_call(&blocker.chain.steps).map(Call::key),
         function: blocker.suspect.as_ref().and_then(Suspect::function),
         stack: frames.take(FRAMES).map(Frame::site).collect(),
     }

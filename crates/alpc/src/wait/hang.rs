@@ -42,6 +42,8 @@ pub struct Hang {
     pub signature: Signature,
     /// Beside a signature of a chain, in which function the thread at its end is: `in/1:nt!expwaitforresource`.
     pub signature_in: Option<String>,
+    /// Beside a signature of a chain, which call the last of its messages is: `for/1:lsarlookupsids3`.
+    pub signature_for: Option<String>,
     /// Why there may be more waits than were found; null when all could be looked at.
     pub doubt: Option<Doubt>,
     /// The system's clock at the moment of the dump.
@@ -274,8 +276,13 @@ fn report(dump: Option<&Dump>, graph: &Graph, ports_in_trouble: Vec<PortTrouble>
     let stuck = analysis.stuck();
     let ends_unread = blockers.iter().filter(|one| one.end == RootKind::Unreadable);
     let doubt = Doubt::of(dump, &graph.unread, ends_unread.count());
+    let signature = signature_of(&deadlocks, &blockers, doubt.is_some());
+    let first = blockers
+        .first()
+        .filter(|_| matches!(signature, Signature::Blocked(_)));
     Hang {
-        signature: signature_of(&deadlocks, &blockers, doubt.is_some()),
+        signature_for: first.and_then(|blocker| signature::of_call(&blocker.chain.steps)),
+        signature,
         signature_in: None,
         doubt,
         clock: graph.clock.clone(),

@@ -13,6 +13,8 @@
 //! * A second line may be told beside it: `in/1:` and the function that the thread at the end of a `blocked:` chain is in,
 //!   apart from the wait itself, as `in/1:nt!expwaitforresource`; of a module without names the module, and `?` where its
 //!   stack does not tell. The number changes when the rules for it do, those of the first line stay.
+//! * A third line may be told beside it: `for/1:` and the procedure whose reply the last of its waits is for, as
+//!   `for/1:lsarlookupsids3`; without a name `rpc/7` or `svcctl/16`, of a call of COM `com/5`.
 //! * Names are in lower case. In names of ports, runs of at least four hex digits with a decimal digit among
 //!   them become `*`, for such parts are drawn at run time. What could be mistaken for the line's own signs, and
 //!   what is not printable ASCII, is written as `%` and two hex digits of its UTF-8; `?` is what cannot be read.
@@ -25,6 +27,7 @@ use ntkernel::image::value::Value;
 #[cfg(feature = "serde")]
 use serde::{Serialize, Serializer};
 
+use crate::port::call::Call;
 use crate::wait::chain::Step;
 use crate::wait::edge::{Edge, EdgeKind};
 use crate::wait::node::{LockKind, MessageNode, Node};
@@ -121,6 +124,23 @@ pub(crate) fn of_chain(steps: &[Step], end: RootKind) -> String {
 /// The line for the function that a chain's last thread is in.
 pub(crate) fn of_end(function: Option<&str>) -> String {
     format!("in/1:{}", name(function))
+}
+
+/// The line for the call that the last message of a chain is.
+pub(crate) fn of_call(steps: &[Step]) -> Option<String> {
+    let call = last_call(steps)?;
+    let key = call.key();
+    let parts: Vec<String> = key.split('/').map(|part| name(Some(part))).collect();
+    Some(format!("for/1:{}", parts.join("/")))
+}
+
+/// The call that the last message of a chain is.
+pub(crate) fn last_call(steps: &[Step]) -> Option<&Call> {
+    let mut calls = steps.iter().rev().filter_map(|step| match &step.node {
+        Node::Message(message) => Some(message.call()),
+        _ => None,
+    });
+    calls.next()?.filter(|call| call.asks())
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -37,7 +37,10 @@ pub fn served(name: &str, build: Option<u32>) -> Vec<Served> {
         let uuid = fields.next()?.parse().ok()?;
         let last = fields.nth(2)?.parse().ok();
         let source = fields.next()?;
-        if build.zip(last).is_some_and(|(build, last): (u32, u32)| build > last) {
+        if build
+            .zip(last)
+            .is_some_and(|(build, last): (u32, u32)| build > last)
+        {
             return None;
         }
         // Nothing follows from a name that is drawn at run time.

@@ -9,9 +9,11 @@ mod binds;
 mod decode;
 mod port_facts;
 mod record;
+mod tally;
 
 pub use decode::{Calls, Decoded};
 pub use record::{
     Apartment, Call, CandidateInterface, ComCall, InnerCall, InterfaceRecord, Known, ProcedureName, Protocol,
     StatusRecord, UnexpectedServer,
 };
+pub use tally::{CallTally, of_keys, tally};
