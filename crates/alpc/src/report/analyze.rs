@@ -15,6 +15,7 @@ use serde::Serialize;
 
 mod lists;
 
+use crate::port::call::Calls;
 use crate::port::communication;
 use crate::port::enumerate::{self, PortSource};
 use crate::port::message_table;
@@ -97,6 +98,7 @@ struct Check<'k, 'd> {
     queues: BTreeMap<Gva, Option<Unreadable>>,
     /// Completion ports that were looked at.
     completion_ports: BTreeSet<Gva>,
+    calls: Calls<'k, 'd>,
 }
 
 impl<'k, 'd> Check<'k, 'd> {
@@ -114,6 +116,7 @@ impl<'k, 'd> Check<'k, 'd> {
             membership: BTreeMap::new(),
             queues: BTreeMap::new(),
             completion_ports: BTreeSet::new(),
+            calls: Calls::new(kernel),
         }
     }
 
@@ -160,6 +163,7 @@ impl<'k, 'd> Check<'k, 'd> {
         self.info(port, kind);
         if kind == PortKind::Connection {
             self.connections(port);
+            self.server(port);
         }
         self.queues_of(port);
         self.wait_queue(port);
@@ -218,6 +222,24 @@ impl<'k, 'd> Check<'k, 'd> {
                 "the port is being closed",
             );
         }
+    }
+
+    /// Well-known ports belong to well-known processes.
+    fn server(&mut self, port: At<'k, 'd>) {
+        let Some(server) = self.calls.unexpected_server(port.address()) else {
+            return;
+        };
+        let at = self.kernel.addr(port.address());
+        self.find(
+            "unexpected-server",
+            &[port.address()],
+            format!(
+                "the port {at} belongs to {}, and in Windows to {}",
+                server.image,
+                server.expected.join(" or ")
+            ),
+            "a program that takes the place of a server, or one that serves it in a version of Windows not known here",
+        );
     }
 
     /// The communication info must name the port in the place of its kind.

@@ -142,7 +142,7 @@ impl<'k, 'd> Calls<'k, 'd> {
         };
         Ok(match decoded {
             Decoded::Call(mut call) => {
-                call.unexpected_server = self.unexpected(&asked);
+                call.unexpected_server = asked.port.and_then(|port| self.unexpected(port));
                 Decoded::Call(call)
             }
             raw @ Decoded::Raw(_) => raw,
@@ -158,8 +158,13 @@ impl<'k, 'd> Calls<'k, 'd> {
         })
     }
 
-    fn unexpected(&self, asked: &Asked<'_>) -> Option<UnexpectedServer> {
-        let port = asked.port?;
+    /// The process that has a connection port which another has in Windows; none where it is the right one, or nobody knows.
+    #[must_use]
+    pub fn unexpected_server(&self, connection: Gva) -> Option<UnexpectedServer> {
+        self.unexpected(&self.port(connection))
+    }
+
+    fn unexpected(&self, port: &PortFacts) -> Option<UnexpectedServer> {
         let expected = port.unexpected.clone()?;
         let image = ProcessRef::at(self.told, port.owner?).image;
         Some(UnexpectedServer {
