@@ -131,6 +131,8 @@ pub fn behind_memory(dump: &Dump) -> io::Result<Option<Trailing>> {
 /// Where a dump's memory ends in its file.
 fn end(dump: &Dump) -> Option<u64> {
     match dump.contents() {
+        // No field says where the secondary data begins: it is what follows the last page, or SizeOfDump of a
+        // triage dump.
         Contents::Pages(index) => Some(index.end()),
         Contents::Pieces(triage) => Some(triage.end()),
         Contents::HeaderOnly => None,
@@ -184,6 +186,7 @@ fn blobs(source: &ByteSource, first: u64) -> io::Result<SecondaryData> {
         if !read(source, at, &mut header)? {
             break SecondaryEnd::FileCut;
         }
+        // Not the end of the file: Windows 11 24H2 leaves up to 1.7 MB of zeros behind the last piece.
         if header == [0; BLOB_HEADER] {
             break SecondaryEnd::Complete;
         }
@@ -191,6 +194,7 @@ fn blobs(source: &ByteSource, first: u64) -> io::Result<SecondaryData> {
         if field(0) != BLOB_HEADER as u64 {
             break SecondaryEnd::NotABlob;
         }
+        // Pieces are aligned to 8 bytes by paddings whose lengths they state (PrePadSize, PostPadSize).
         let (size, before, behind) = (field(0x14), field(0x18), field(0x1c));
         let offset = at.saturating_add(BLOB_HEADER as u64).saturating_add(before);
         blobs.push(SecondaryBlob {

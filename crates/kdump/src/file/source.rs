@@ -97,6 +97,8 @@ impl ByteSource {
             ByteSource::Mapped { file, len, map } => {
                 let map = map.get_or_init(|| {
                     let map = Mapping::new(file).ok()?;
+                    // A dump that is still being copied can have grown since it was opened, and a file that was
+                    // cut meanwhile would raise SIGBUS (on Windows EXCEPTION_IN_PAGE_ERROR) behind its new end.
                     (map.bytes().len() as u64 == *len).then_some(map)
                 });
                 map.as_ref().map(Mapping::bytes)

@@ -38,6 +38,7 @@ impl Rsds {
     /// Reads a CodeView record; none where it is of another kind, or too short.
     #[must_use]
     pub fn parse(record: &[u8]) -> Option<Self> {
+        // The other form, NB10, is of linkers before Visual C++ 7: a time stamp in the place of the GUID.
         if le::array(record, 0) != Some(*b"RSDS") {
             return None;
         }
@@ -213,6 +214,8 @@ impl Image<'_, '_> {
             }
         };
         Ok(NtHeader {
+            // No time in kernels of Windows 10 and later: they are built reproducibly, and a part of a hash
+            // stands in its place (devblogs.microsoft.com/oldnewthing, 2018-01-03).
             timestamp: le::u32(&nt, 8).unwrap_or_default(),
             size_of_image: le::u32(&optional, 0x38).unwrap_or_default(),
             debug: debug_directory(&nt, &optional, directories),
@@ -226,6 +229,8 @@ impl Image<'_, '_> {
         check_inside(nt, rva, size, part)?;
         for number in 0..entries.min(MAX_DEBUG_ENTRIES) {
             let entry = self.read::<28>(rva.saturating_add(number.saturating_mul(DEBUG_ENTRY)), part)?;
+            // Images have several entries, and the CodeView one need not be the first: POGO and REPRO data of
+            // the linker stand beside it (Microsoft's PE format, debug type).
             if le::u32(&entry, 12) == Some(CODEVIEW) {
                 let field = |offset| le::u32(&entry, offset).unwrap_or_default();
                 return self.rsds(nt, field(20), field(16));

@@ -72,9 +72,12 @@ impl BitmapLayout {
     /// `SUMMARY_DUMP` of kind 2: HeaderSize, BitmapSize and Pages are 32-bit and follow each other at +c. An
     /// `RTL_BITMAP` follows, whose pointer has the system's width; behind it are the bits.
     fn summary(bytes: &[u8], bits_at: u64) -> Result<BitmapLayout, IndexError> {
+        // The signature of a kernel dump of kind 6 as well, whose fields lie elsewhere: the header's DumpType
+        // says which of the two layouts this is, never the signature.
         check_signature(bytes, &[*b"SDMP"])?;
         let field = |offset| le::u32(bytes, offset).map(u64::from).unwrap_or_default();
         Ok(BitmapLayout {
+            // HeaderSize, in spite of its name, is where the pages begin in the file; BitmapSize counts bits.
             first_page: field(0xc),
             bits: field(0x10),
             claimed: field(0x14),

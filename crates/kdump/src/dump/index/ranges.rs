@@ -63,6 +63,8 @@ impl Layout {
         }
         Ok(Layout {
             first_page,
+            // +20 and +28 are two numbers of unknown meaning in kinds 8 and 9. Kind 0xa has NumberOfRanges and
+            // TotalNumberOfPages there; a file of 90 ranges with 91 pages is published.
             total: (kind == DumpKind::CompleteRanges).then(|| field(0x28)),
         })
     }
@@ -127,6 +129,8 @@ pub(crate) fn read_ranges(kind: DumpKind, head: &[u8], source: &ByteSource) -> R
                 let Some(run) = end.next(range)? else {
                     return Ok(Progress::Done);
                 };
+                // `.dump` of the debugger writes ranges in ascending order; nothing says that another writer
+                // has to.
                 if run.base.u64() < index.limit {
                     ascending = false;
                     return Ok(Progress::Done);
@@ -214,6 +218,8 @@ impl ArrayEnd {
     /// Takes the next range; `None` behind the array's end.
     fn next(&mut self, range: &[u8]) -> Result<Option<PageRun>, IndexError> {
         let run = run_of(range);
+        // A frame of zero ends nothing: the first range of a machine's memory can begin there. kdmp-parser
+        // 0.8.2 takes it for the end and opens the dump without a page, and without an error.
         if self.total == Some(self.pages) || run.count == 0 {
             return Ok(None);
         }

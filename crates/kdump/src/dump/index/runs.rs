@@ -39,6 +39,8 @@ impl RunIndex {
         let mut runs = Vec::with_capacity(in_file_order.len());
         let mut pages = 0u64;
         for run in in_file_order.iter().filter(|run| run.count != 0) {
+            // A run is believed for what it costs, one entry: in an 8 KiB file one run can claim 2^40 pages,
+            // and a reader that keeps something for each page ends here (kdmp-parser 0.8.2 aborts).
             let base = run.base.u64();
             let end = base
                 .checked_add(run.count)
