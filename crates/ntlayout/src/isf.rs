@@ -161,6 +161,7 @@ impl Isf {
                 age: pdb.age,
                 pdb_name: pdb.database,
             }),
+            // Tables of Linux and macOS have `linux` or `mac` there, and no PDB.
             None => None,
         };
         let pointer_size = document.base_types.get("pointer").map(|base| base.size);
@@ -264,6 +265,7 @@ fn debugger_name(name: &str) -> &str {
 impl From<EnumRecord> for Enumeration {
     fn from(record: EnumRecord) -> Self {
         let mut values: Vec<(String, i64)> = record.constants.into_iter().collect();
+        // JSON objects have no order, so that of the declaration is lost.
         values.sort_by(|one, next| one.1.cmp(&next.1).then_with(|| one.0.cmp(&next.0)));
         Self { values }
     }
@@ -422,6 +424,7 @@ impl SymbolTable for Isf {
     }
 
     fn global(&self, name: &str) -> Result<Option<u32>, SymbolError> {
+        // Volatility keeps the names of the PDB: `_AlpcpPortList` for x86.
         let decorated = || self.symbols.get(&format!("_{name}"));
         Ok(self.symbols.get(name).or_else(decorated).copied())
     }

@@ -76,6 +76,7 @@ fn parse_element(element: &str, default_store: Option<&Path>) -> Vec<Place> {
 }
 
 fn unquoted(text: &str) -> &str {
+    // cmd's `set _NT_SYMBOL_PATH="C:\my symbols"` keeps the quotes as part of the value.
     text.trim().trim_matches('"')
 }
 
