@@ -216,6 +216,8 @@ impl<'d> Kernel<'d> {
     #[must_use]
     pub fn is_kernel_address(&self, gva: Gva) -> bool {
         match self.pointer_size() {
+            // Started with /3GB (increaseuserva), x86 gives the kernel only what is above c0000000 or so; its
+            // addresses are among these all the same.
             4 => (0x8000_0000..=0xffff_ffff).contains(&gva.u64()),
             // With 5-level paging the upper half begins at ff00000000000000.
             _ => gva.u64() >= 0xff00_0000_0000_0000,

@@ -412,6 +412,8 @@ fn step(kernel: &Kernel<'_>, at: Gva, direction: Direction) -> Result<Step, Stop
     };
     let next = kernel.at(at).pointer(onward).map_err(unreadable)?;
     if next.u64() == 0 {
+        // An empty list points at its own head. Zeros are of a list that was never initialized, as in a port
+        // that was just made, or of a page that somebody filled.
         return Err(Stop::NullLink { at: kernel.addr(at) });
     }
     Ok(Step {

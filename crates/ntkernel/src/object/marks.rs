@@ -91,6 +91,8 @@ pub(crate) fn look(kernel: &Kernel<'_>, expected: Expected, address: Gva) -> Sig
     if marks.iter().any(|mark| matches!(mark, Ok(false))) {
         return Sight::IsNot(not_there(kernel, expected, address));
     }
+    // Ports are in nonpaged pool, messages and all other blobs in paged pool (fffffa80... and fffff8a0... in
+    // published dumps of Vista and 7): of a message the page with its marks can be gone just where one looks.
     if marks.iter().all(Result::is_err) {
         Sight::Hidden
     } else {

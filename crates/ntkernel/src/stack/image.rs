@@ -277,6 +277,9 @@ impl Image {
         }
         match kernel.cursor().read(self.at(rva), buf) {
             Ok(()) => Ok(()),
+            // .pdata and .rdata of the kernel and of most drivers are not paged; win32k and images of user mode
+            // are pageable throughout, `PAGE*` code of any driver too. Debuggers of other makers had to add
+            // this same way (dmaivel/ntoseye).
             Err(reason) => match self.in_file(kernel, rva, buf.len()) {
                 Some(bytes) => {
                     buf.copy_from_slice(bytes);
@@ -316,6 +319,8 @@ impl Image {
         let section = sections.find(|section| section.start <= rva && end <= section.end)?;
         let (raw, there) = section.raw;
         let inside = rva.checked_sub(section.start)?;
+        // Code differs from the file by relocations and by what the kernel patches when it starts; unwind data
+        // is made of RVAs and is the same in both. What is written to is another matter.
         if section.flags & WRITE != 0 || inside.checked_add(u32::try_from(len).ok()?)? > there {
             return None;
         }
@@ -340,6 +345,8 @@ impl Image {
     }
 
     fn search(&self, kernel: &Kernel<'_>, rva: u32) -> Read<Option<RuntimeFunction>> {
+        // Sorted by the linker. The kernel has the same places in nt!PsInvertedFunctionTable, which is found by
+        // symbols only.
         let (table, size) = self.directory(EXCEPTIONS);
         let (mut low, mut high) = (0, size.checked_div(FUNCTION).unwrap_or(0));
         while low < high {
