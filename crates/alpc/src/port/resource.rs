@@ -399,6 +399,7 @@ pub(crate) fn bodies_of_port(port: At<'_, '_>) -> Read<List> {
     let kernel = port.kernel();
     let link = kernel.offset(Blob::ResourceList)?;
     let header = kernel.size_of::<Blob>()?;
+    // Linked by ResourceList of the headers, and not by anything in the bodies.
     let mut list = list::walk(kernel, port.address_of(Port::ResourceListHead)?).containers(link);
     for entry in &mut list.entries {
         *entry = offset(*entry, header);
@@ -576,6 +577,7 @@ fn view(at: At<'_, '_>) -> ViewMembers {
         write_access: at.flag(View::WriteAccess).into(),
         auto_release: at.flag(View::AutoRelease).into(),
         force_unlink: at.flag(View::ForceUnlink).into(),
+        // 16299 and later. That such a view is in the kernel's part follows from the name alone.
         system_space: at.flag(View::SystemSpace).into(),
         number_of_owner_messages: at.u32(View::NumberOfOwnerMessages).into(),
         process_view_list_entry: links(at, View::ProcessViewListEntry),
@@ -588,6 +590,8 @@ fn reserve(at: At<'_, '_>) -> ReserveMembers {
         handle_table: at.addr(Reserve::HandleTable),
         handle: at.uint(Reserve::Handle).into(),
         message: at.addr(Reserve::Message),
+        // Put in before Active by servicing: in 9600 by .19913, in 14393 by .4583, in 17763 between .437 and
+        // .2114, in 18362 by .356.
         size: at.uint(Reserve::Size).into(),
         active: at.flag(Reserve::Active).into(),
     }
@@ -636,6 +640,7 @@ fn handle_data(at: At<'_, '_>) -> HandleDataMembers {
 fn duplicate_state<'k, 'd>(at: At<'k, 'd>) -> Read<Option<At<'k, 'd>>> {
     let kernel = at.kernel();
     let field = kernel.field(HandleData::DuplicateContext)?;
+    // A pointer up to Windows 8, 0x28 bytes in place on x64 from 8.1 on.
     if field.size != kernel.pointer_size() {
         return at.embedded(HandleData::DuplicateContext).map(Some);
     }
@@ -672,6 +677,8 @@ fn communication_info(at: At<'_, '_>) -> CommunicationInfoMembers {
 pub fn handle_table(info: At<'_, '_>) -> Read<HandleTable> {
     let kernel = info.kernel();
     let table = info.embedded(CommunicationInfo::HandleTable)?;
+    // The table is part of the info, and its members stand in three orders: Flags first in Vista, behind the
+    // count from Windows 7 on, at the end since March 2022.
     let handles = table.pointer(AlpcHandleTable::Handles)?;
     let total_handles = table.uint(AlpcHandleTable::TotalHandles);
     let stride = kernel.size_of::<AlpcHandleEntry>()?.max(1);
@@ -704,6 +711,8 @@ fn handle_entries(
         match own.and_then(|()| entry.pointer(AlpcHandleEntry::Object)) {
             Ok(object) if object.u64() == 0 => {}
             Ok(object) => entries.push(ResourceHandle {
+                // Handles of this table count by one from 10 hex on (published reverse engineering), unlike
+                // those of processes.
                 handle: index.saturating_add(FIRST_HANDLE),
                 object: kernel.addr(object),
                 kind: plausible_kind(kernel, object).into(),

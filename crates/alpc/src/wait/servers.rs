@@ -105,6 +105,9 @@ impl ServerCounts {
     pub fn at_limit(&self) -> bool {
         let known = |count: &Option<Value<u32>>| count.as_ref().and_then(|count| count.known().copied());
         match (known(&self.current_count), known(&self.maximum_count)) {
+            // A thread counts from when it took work until it waits in the kernel, and then another one is let
+            // through (Windows Internals, "I/O completion ports"). One that spins or runs in user mode for ever
+            // keeps its place.
             (Some(current), Some(maximum)) => maximum > 0 && current >= maximum,
             _ => false,
         }
@@ -226,6 +229,8 @@ pub(crate) fn state(record: &ThreadRecord) -> Read<ServerState> {
         return Ok(ServerState::Suspended);
     }
     let reason = *record.wait_reason.get()?;
+    // WrLpcReceive is of threads at the port itself, WrQueue of those at a completion port: neither says whose
+    // work comes.
     let waits_for_work = [WaitReason::WR_QUEUE, WaitReason::WR_LPC_RECEIVE].contains(&reason);
     Ok(if waits_for_work {
         ServerState::Idle
