@@ -142,6 +142,8 @@ impl ImageError {
 pub fn image_at(cursor: &Cursor<'_>, base: Gva) -> Result<KernelImage, ImageError> {
     let image = Image { cursor, base };
     let nt = image.nt_header()?;
+    // It may be gone where the headers are there: a real triage dump of 19041 holds no record of its kernel at
+    // all, and which one it is follows from addresses and from the time stamp in its list of modules.
     let (codeview, codeview_error) = match image.codeview(&nt) {
         Ok(rsds) => (Some(rsds), None),
         Err(error) => (None, Some(error)),
@@ -203,6 +205,7 @@ impl Image<'_, '_> {
             return Err(ImageError::NotThere { part });
         }
         let optional = self.read::<0xa8>(nt_at.saturating_add(0x18), part)?;
+        // Magic of the optional header: PE32+ has wider members before the directories (Microsoft's PE format).
         let directories: usize = match le::u16(&optional, 0) {
             Some(0x20b) => 0x70,
             Some(0x10b) => 0x60,
@@ -233,6 +236,8 @@ impl Image<'_, '_> {
             // the linker stand beside it (Microsoft's PE format, debug type).
             if le::u32(&entry, 12) == Some(CODEVIEW) {
                 let field = |offset| le::u32(&entry, offset).unwrap_or_default();
+                // AddressOfRawData, at +14 hex of the entry: the image is mapped. PointerToRawData behind it is
+                // a place in the file (Microsoft's PE format, "Debug Directory").
                 return self.rsds(nt, field(20), field(16));
             }
         }
@@ -263,6 +268,8 @@ fn debug_directory(nt: &[u8], optional: &[u8], directories: usize) -> Option<(u3
     let at = directories.saturating_add(6 * 8);
     let header_len = usize::from(le::u16(nt, 0x14)?);
     let count = le::u32(optional, directories.checked_sub(4)?)?;
+    // The number of directories is not fixed (Microsoft's PE format: NumberOfRvaAndSizes is to be checked
+    // first).
     if count <= 6 || header_len < at.saturating_add(8) {
         return None;
     }

@@ -58,6 +58,7 @@ impl RunIndex {
             });
             pages = pages.saturating_add(end.saturating_sub(base));
         }
+        // Position first, order after: pages stand in the file in the order of the header's list.
         runs.sort_unstable_by_key(|run| run.base);
         for pair in runs.windows(2) {
             if let [first, second] = pair
