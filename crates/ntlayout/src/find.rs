@@ -312,6 +312,8 @@ impl Hunt<'_> {
                 return None;
             }
         };
+        // Symbol servers write GUID and age as one word, age in hex; Volatility's tables have a hyphen between,
+        // age in decimal: `5278AFF86C341677D7D7835C85B7B844-1.json.xz`.
         let stem = format!("{}-{}", self.wanted.guid, self.wanted.age).to_ascii_lowercase();
         let is_wanted = |name: &str| {
             let file = name

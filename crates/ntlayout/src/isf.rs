@@ -150,6 +150,7 @@ impl Isf {
             kind: "ISF table",
             detail,
         };
+        // JSON has no byte-order mark, and readers may refuse one (RFC 8259, 8.1); editors on Windows write it.
         let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
         let document: Document = serde_json::from_slice(json).map_err(|error| damaged(error.to_string()))?;
         let identity = match document.metadata.windows {
@@ -251,6 +252,7 @@ fn debugger_name(name: &str) -> &str {
         "wchar" => "Wchar",
         "short" => "Int2B",
         "unsigned short" => "Uint2B",
+        // A `long` of Windows has four bytes on 64-bit systems too, as PDBs say.
         "int" | "long" => "Int4B",
         "unsigned int" | "unsigned long" => "Uint4B",
         "long long" => "Int8B",
