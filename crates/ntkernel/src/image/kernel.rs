@@ -345,6 +345,8 @@ impl<'d> Kernel<'d> {
     /// [`Unreadable::NoGlobal`] when the symbols lack it and nothing else leads to it.
     pub fn global(&self, global: Global) -> Read<Gva> {
         let at = match self.layout.global(global as usize) {
+            // Symbols know places in the image; the image itself is loaded anywhere: since Vista its base
+            // differs from start to start (Windows Internals, 7th ed., address space layout randomization).
             Some(rva) => offset(self.base, rva.into()),
             None => (self.globals.address(self, global))
                 .map(|(address, _)| address)
