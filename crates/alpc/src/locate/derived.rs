@@ -210,6 +210,8 @@ fn type_of_types(kernel: &Kernel<'_>) -> Option<Gva> {
 fn told(kernel: &Kernel<'_>) -> BTreeMap<&'static str, (Gva, Evidence)> {
     let dump = kernel.dump();
     let mut told = BTreeMap::new();
+    // Since Windows 8 the block is kept encoded in memory and decoded when the system crashes, so that a live
+    // dump may have it unreadable (for live dumps general knowledge, no sample).
     if let Ok(block) = kdump::debugger_data(dump) {
         for (global, address) in [
             (Global::PsLoadedModuleList, block.ps_loaded_module_list),
@@ -292,6 +294,7 @@ fn read_types(kernel: &Kernel<'_>, table: Option<(Gva, Evidence)>, cookie: Optio
     let mut types = Types::default();
     by_directory(kernel, &mut types);
     if types.by_name.is_empty() || types.gap.is_some() {
+        // Vista's headers have a pointer to the type; an index into a table since 7 (layouts of 305 kernels).
         if kernel.has(ObjectHeader::TypeIndex) {
             let known = table.map(|(table, evidence)| (table, evidence, published_table(kernel, table)));
             match known {

@@ -73,6 +73,8 @@ impl Receivers {
 
     /// Adds the receivers of a port, and tells how many threads were in its list.
     fn add(&mut self, port: At<'_, '_>) -> Read<usize> {
+        // Which of both it is the debugger says in two ways: `2 thread(s) are waiting on the port:` without
+        // one, `... are registered with port IO completion object:` with one (published Windows 10 views).
         let completion_port = port.pointer(Port::CompletionPort)?;
         if completion_port.u64() != 0 {
             let ports = self.completion.entry(completion_port).or_default();

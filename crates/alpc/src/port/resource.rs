@@ -353,6 +353,8 @@ pub struct NotAResource {
 /// [`NotAResource`] when the memory before the address is in the dump and is the header of neither. A
 /// resource whose memory is not in the dump is no error: its record says so, value by value.
 pub fn resources(kernel: &Kernel<'_>, address: Gva) -> Result<Resources, NotAResource> {
+    // Header and body are one allocation, and pointers lead to the body: a published x86 message at 9c14d020 is
+    // a page, 8 bytes of pool header and 18 of blob header, hex.
     let kind = plausible_kind(kernel, address);
     let port = kernel.at(address);
     let is_port = match &kind {
@@ -470,6 +472,8 @@ impl<'k, 'd> Gatherer<'k, 'd> {
 
     fn section(&mut self, at: At<'k, 'd>) -> SectionMembers {
         SectionMembers {
+            // Sections and regions began with their flags in Vista, and have them behind their sizes since 7:
+            // only by name are the members found in both (layouts of 305 kernels).
             section_object: at.addr(Section::SectionObject),
             size: at.uint(Section::Size).into(),
             handle_table: at.addr(Section::HandleTable),
@@ -551,6 +555,7 @@ impl<'k, 'd> Gatherer<'k, 'd> {
 
 /// Names of the bits of `_BLOB.u1.Flags`.
 fn flag_names(flags: u64) -> Vec<&'static str> {
+    // By published reverse engineering of Windows 10 and 11 kernels; symbols have the byte and not its bits.
     const NAMES: [(u64, &str); 4] = [
         (1, "ReferenceCache"),
         (2, "Lookaside"),
@@ -580,6 +585,8 @@ fn view(at: At<'_, '_>) -> ViewMembers {
         // 16299 and later. That such a view is in the kernel's part follows from the name alone.
         system_space: at.flag(View::SystemSpace).into(),
         number_of_owner_messages: at.u32(View::NumberOfOwnerMessages).into(),
+        // A view is in two lists: that of its region, and that of the process that it is mapped into, whose
+        // head is _EPROCESS.AlpcContext.ViewListHead.
         process_view_list_entry: links(at, View::ProcessViewListEntry),
     }
 }
@@ -664,8 +671,13 @@ fn communication_info(at: At<'_, '_>) -> CommunicationInfoMembers {
         connection_port: port_of(at, CommunicationInfo::ConnectionPort),
         server_communication_port: port_of(at, CommunicationInfo::ServerCommunicationPort),
         client_communication_port: port_of(at, CommunicationInfo::ClientCommunicationPort),
+        // One member, two uses: the head of the list in the info of a connection port, whose other two ports
+        // are null, and the entry in it in the info of a connection (published reverse engineering; a Windows
+        // 10 view shows 0 and 0).
         communication_list: links(at, CommunicationInfo::CommunicationList),
         handle_table: handle_table(at).into(),
+        // Since 8.1. A message LPC_PORT_CLOSED that is kept ready, so that the end of a connection can always
+        // be told.
         close_message: at.addr(CommunicationInfo::CloseMessage),
     }
 }
