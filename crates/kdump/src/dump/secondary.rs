@@ -160,6 +160,7 @@ fn first_blob(source: &ByteSource, start: u64) -> io::Result<Option<u64>> {
     if !read(source, start, &mut header)? || !header.starts_with(b"DumpBlob") {
         return Ok(None);
     }
+    // HeaderSize, 10 hex where it is known; the build of the writer follows it.
     let len = le::u32(&header, 8).unwrap_or_default();
     Ok(Some(start.saturating_add(len.into())))
 }
@@ -220,6 +221,8 @@ fn read(source: &ByteSource, at: u64, bytes: &mut [u8]) -> io::Result<bool> {
 
 /// The GUID in a piece's header: three little-endian numbers, then eight bytes.
 fn guid(header: &[u8; BLOB_HEADER]) -> String {
+    // The first three groups of a GUID are numbers in the byte order of the machine, the rest are bytes
+    // (MS-DTYP, "GUID").
     let (first, second, third) = (le::u32(header, 4), le::u16(header, 8), le::u16(header, 10));
     let rest = u64::from_be_bytes(le::array(header, 12).unwrap_or_default());
     format!(

@@ -48,6 +48,8 @@ impl Layout {
         let bytes: [u8; HEADER_LEN] = le::array(head, HEADER64_LEN).ok_or(IndexError::Cut {
             need: DATA.saturating_add(HEADER_LEN as u64),
         })?;
+        // Windows itself writes none of these: they come from a debugger, by `.dump /k` and `/ka` (8, 9) or
+        // `.dump /f` (a).
         if le::u32(&bytes, 0) != Some(MARKER) || le::array(&bytes, 4) != Some(*b"RDMPDUMP") {
             return Err(IndexError::Bad(format!(
                 "its data should begin with 40 00 00 00 and RDMPDUMP, not with \"{}\"",
@@ -56,6 +58,8 @@ impl Layout {
         }
         let field = |offset| le::u64(&bytes, offset).unwrap_or_default();
         let (metadata, first_page) = (field(0x10), field(0x18));
+        // The two count from different places: MetadataSize from 20 hex bytes into the data, FirstPageOffset
+        // from the beginning of the file.
         if metadata.checked_add(BEFORE_METADATA) != Some(first_page) {
             return Err(IndexError::Bad(format!(
                 "its first page is at {first_page:#x}, which does not fit its metadata of {metadata:#x} bytes"
