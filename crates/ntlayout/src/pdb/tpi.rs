@@ -221,6 +221,8 @@ fn complete(body: &[u8]) -> Option<(&[u8], Option<u32>)> {
         return None;
     }
     match Record::parse(body)? {
+        // Most structures are there twice: a forward reference, without size or members and named alike, for
+        // pointers to them, and the definition (LLVM's "CodeView Type Records").
         Record::Udt(udt) if !udt.forward => Some((udt.name, Some(udt.size))),
         Record::Enum(enumeration) if !enumeration.forward => Some((enumeration.name, None)),
         _ => None,
@@ -233,6 +235,8 @@ impl Loaded {
         let mut cursor = Cursor::new(&bytes);
         let mut start = 0u32;
         while let Some(len) = cursor.u16() {
+            // The length counts what follows it, the kind of the record included (LLVM's "CodeView Type
+            // Records").
             if cursor.skip(usize::from(len)).is_none() {
                 break;
             }
