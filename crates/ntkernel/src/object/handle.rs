@@ -350,6 +350,8 @@ fn entry(entry: At<'_, '_>, index: u64) -> Read<Option<Entry>> {
 fn target(entry: At<'_, '_>) -> Read<Gva> {
     let kernel = entry.kernel();
     let Ok(field) = kernel.field(HandleTableEntry::ObjectPointerBits) else {
+        // Up to Windows 7 the entry is the pointer to the header, with attributes of the handle in the three
+        // bits that its alignment leaves free.
         return Ok(Gva::new(entry.uint(HandleTableEntry::Object)? & !7));
     };
     let bits = entry.uint(HandleTableEntry::ObjectPointerBits)?;
@@ -361,6 +363,7 @@ fn target(entry: At<'_, '_>) -> Read<Gva> {
     // 20 is what other tools have built in.
     let length = field.bits.map_or(64, |bits| bits.length);
     let unused = 64_u32.saturating_sub(length.into());
+    // Headers begin at multiples of 16, on x86 of 8: those bits are not kept in the entry.
     Ok(Gva::new(sign_extended(bits, unused).checked_shl(4).unwrap_or(0)))
 }
 

@@ -185,6 +185,9 @@ impl Image {
             exports: OnceCell::new(),
             codeview: OnceCell::new(),
             functions: RefCell::default(),
+            // By this pair a symbol store keeps images: the stamp in eight capital digits and the size in small
+            // ones without zeros before, in one word, as the folder's name. From Windows 10 on the stamp is
+            // part of a hash, and serves as well.
             key: Key {
                 name: String::new(),
                 timestamp: dword(bytes, at(8)?)?,
@@ -245,6 +248,8 @@ impl Image {
     /// was started, as `INIT` is.
     #[must_use]
     pub fn is_code(&self, rva: u32) -> bool {
+        // INIT sections are discardable: once a driver has started they are gone and their addresses may be
+        // anybody's, so what looks like a return into one is no live one.
         let mut sections = self.sections.iter();
         sections.any(|section| {
             (section.start..section.end).contains(&rva)
@@ -387,6 +392,8 @@ impl Image {
     pub fn export(&self, kernel: &Kernel<'_>, rva: u32) -> Read<Option<(&str, u32)>> {
         let exports = self.exports.get_or_init(|| self.all_exports(kernel));
         let exports = exports.as_ref().map_err(Clone::clone)?;
+        // The nearest name below is not the function's own where that is not exported: between two exports lie
+        // any number of functions, and a large offset is the sign of it.
         let next = exports.partition_point(|&(at, _)| at <= rva);
         let found = next.checked_sub(1).and_then(|number| exports.get(number));
         Ok(found.map(|(at, name)| (name.as_str(), *at)))
@@ -413,6 +420,8 @@ impl Image {
         let ordinals = list(ordinals, names, 2)?;
         let mut exports = Vec::new();
         for number in 0..index(names) {
+            // Indexes into the addresses, without the base that ordinals have (Microsoft's PE format, "Export
+            // Ordinal Table").
             let ordinal = word(&ordinals, number.saturating_mul(2)).map(usize::from);
             let at = ordinal.and_then(|ordinal| dword(&addresses, ordinal.saturating_mul(4)));
             let text = dword(&texts, number.saturating_mul(4));
