@@ -374,6 +374,8 @@ fn modules_of(kernel: &Kernel<'_>, modules: &Modules, stack: &[u8]) -> Vec<Strin
             .iter()
             .rev()
             .fold(0_u64, |value, &byte| (value << 8) | u64::from(byte));
+        // The top bit is set in every address of the kernel: above 80000000 on x86, canonical upper half on
+        // x64.
         if (value >> (width.saturating_mul(8).saturating_sub(1))) & 1 == 0 {
             continue;
         }

@@ -172,6 +172,8 @@ pub(crate) fn of_completion_port(
 ) -> Read<Servers> {
     expect(kernel, Expected::CompletionPort, queue)?;
     let at = kernel.at(queue);
+    // Threads stay in this list while they work on what they took: the debugger says that they are "registered
+    // with port IO completion object", not that they wait (published Windows 10 views).
     let list = thread::threads_of_queue(at)?;
     let mut servers = Servers::none(ServedBy::CompletionPort);
     for &thread in &list.entries {
@@ -201,6 +203,8 @@ pub(crate) fn of_wait_queue(
         servers.add(thread, state);
     }
     let waiting: BTreeSet<Gva> = list.entries.iter().copied().collect();
+    // A thread is out of the wait queue while it works on a message, so the queue alone would say that a busy
+    // server has no threads; those whose messages name them as ServerThread are its own too.
     for &thread in serving.difference(&waiting) {
         servers.add(thread, state(thread).unwrap_or(ServerState::Unreadable));
     }
