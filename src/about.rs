@@ -99,6 +99,8 @@ fn man(command: Option<&str>) -> anyhow::Result<Vec<u8>> {
 /// lines come as one between two line breaks; a backslash in text has a name; and what stands behind the options is
 /// laid out already.
 fn tidied(page: &str) -> String {
+    // `.TH` has name, chapter, date, source and manual in this order; `\\` is no back-slash in all of its
+    // macros, and `\(rs` is one everywhere (groff_man(7), groff_char(7)).
     page.replacen(" 1  \"", " 1 \"\" \"", 1)
         .replace("\n.br\n\n.br\n", "\n.sp\n")
         .replace(r"\\", r"\(rs")

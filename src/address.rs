@@ -11,6 +11,9 @@ const BARE_DIGITS: usize = 8;
 pub fn looks_like_address(token: &str) -> bool {
     let digits = digits(token);
     let is_hex = !digits.is_empty() && digits.chars().all(|c| c.is_ascii_hexdigit());
+    // Debuggers of 64-bit systems print both halves apart, ``fffff880`0f4cc950``, and read them so; of 32-bit
+    // systems an address is eight digits without anything before, `81a2c000`, which could be a word of letters
+    // too: `deadbeef`.
     let marked = token.contains('`') || token.starts_with("0x") || token.starts_with("0X");
     is_hex && (marked || digits.len() >= BARE_DIGITS)
 }
@@ -39,6 +42,9 @@ pub fn parse(token: &str) -> anyhow::Result<Gva> {
 /// A number as debuggers read it: hex, with or without `0x` and back-ticks.
 pub fn hex(token: &str) -> Option<u64> {
     let digits = digits(token);
+    // The radix of kernel debuggers is 16 unless `n 10` changed it (Microsoft's "n (Set Number Base)"). Its
+    // other prefixes, `0n` for decimal, `0t` and `0y`, have a letter that is no hex digit, and are refused
+    // rather than misread.
     let plain = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
     plain.then(|| u64::from_str_radix(&digits, 16).ok()).flatten()
 }

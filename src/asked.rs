@@ -134,6 +134,8 @@ fn paths(cli: &Cli) -> Vec<(PathBuf, String)> {
         .symbols
         .iter()
         .flat_map(|option| pieces(&option.to_string_lossy()));
+    // Debuggers look at the first one first; the second is set on most machines where somebody debugs
+    // (Microsoft's "Symbol path for Windows debuggers").
     let variables = ["_NT_ALT_SYMBOL_PATH", "_NT_SYMBOL_PATH"];
     let environment = variables.iter().filter_map(|variable| env::var(variable).ok());
     let all: BTreeSet<PathBuf> = symbols
@@ -161,6 +163,8 @@ fn paths(cli: &Cli) -> Vec<(PathBuf, String)> {
 /// The paths in a symbol path: `srv*C:\cache*https://…` has one.
 fn pieces(symbol_path: &str) -> Vec<PathBuf> {
     let pieces = symbol_path.split([';', '*']);
+    // `srv*CACHE*URL`, `symsrv*symsrv.dll*CACHE*URL` and `cache*FOLDER` (Microsoft's "Symbol path for Windows
+    // debuggers").
     let keyword = |piece: &&str| {
         ["srv", "symsrv", "cache", "symsrv.dll"].contains(&piece.to_ascii_lowercase().as_str())
     };

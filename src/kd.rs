@@ -68,6 +68,10 @@ impl Step {
     }
 }
 
+// As the extension of the Vista debuggers printed it (published transcript of a Vista x64 server, WinDbg of the
+// 6.11 generation). /R and /G are in no later help: the 6.2.9200 extension has split what they showed into
+// switches that its help does not name, -section, -region, -view, -presl, -graph, -lp and -lp0 (EreTIk's notes
+// on kdexts.dll).
 const CLASSIC_HELP: &str = "\
 Arguments:
 
@@ -78,6 +82,8 @@ Arguments:
    /G [/V]              - Dumps the global information
 ";
 
+// The empty lines before and behind belong to it: published screens of a Windows 10 debugger have both. The
+// same is printed for what is not understood: `!alpc port` gives it on Windows 10.
 const MODERN_HELP: &str = "
 Usage:
   !alpc /m MessageAddress
@@ -94,6 +100,8 @@ Usage:
 /// What the debugger's -1 is called here.
 const CURRENT: &str = "current";
 
+// LPC is gone since Vista: its functions are kept, and carried over ALPC. The extension still knows the old
+// name, and says so in this line, seen in a published transcript of a Vista server.
 const REDIRECTION: &str = "LPC is now emulated over ALPC. Use !alpc\n";
 
 /// Replaces debugger spellings in the arguments.
@@ -102,6 +110,7 @@ const REDIRECTION: &str = "LPC is now emulated over ALPC. Use !alpc\n";
 /// path and no option of our own is mistaken for one.
 pub fn rewrite(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let args: Vec<OsString> = args.into_iter().collect();
+    // From 2 on: the first argument can be no switch, for the dump comes before, and on Unix `/m` is a path.
     let Some(at) = (2..args.len()).find(|&at| is_spelling(&args, at)) else {
         return args;
     };
@@ -159,6 +168,7 @@ fn starts_line(token: &OsString) -> bool {
 /// `!alpc /m ADDR`, in one token or in several up to the next long option, as a command line.
 fn as_line(tokens: &[OsString]) -> Vec<OsString> {
     let whole = tokens[0].to_string_lossy().contains(char::is_whitespace);
+    // One hyphen begins the extension's own switches (`!alpc -lp0`, `!thread -t 25c`), two never do.
     let is_option = |token: &OsString| token.to_string_lossy().starts_with("--");
     let end = if whole {
         1
@@ -199,6 +209,8 @@ pub fn is_switch(token: &str) -> bool {
 
 /// What a switch of `!alpc` is called here: any case, `/` and `-` alike.
 fn switch(token: &str) -> Option<&'static [&'static str]> {
+    // Published transcripts and notes write one switch in several ways: `/M` in the help of 2009, `/m` in that
+    // of 2012, `-graph` in EreTIk's notes and `/graph` in a transcript of Windows 10.
     let switch = token.strip_prefix(['/', '-'])?.to_ascii_lowercase();
     let mut switches = SPECS.iter().flat_map(|spec| spec.switches);
     switches.find_map(|(name, words)| (*name == switch).then_some(*words))
@@ -220,6 +232,9 @@ pub fn steps(cli: &Cli) -> Vec<Step> {
         .map_while(|line| line.map_err(|failure| refused = Some(Step::Refuse(failure))).ok())
         .map(|line| (words(&line), line))
         .filter(|(words, _)| !words.is_empty() && !is_comment(words))
+        // All three leave a debugger: `qd` detaches from what it debugs, `qq` also ends a remote server
+        // (Microsoft's "q, qq" and "qd (Quit and Detach)"). Lines that people keep for `kd -c "...; q"` end so,
+        // and nothing behind is run there.
         .take_while(|(words, _)| !matches!(words[0].to_ascii_lowercase().as_str(), "q" | "qd" | "qq"))
         .flat_map(|(words, whole)| line(cli, &words, &whole))
         .collect();
@@ -235,6 +250,8 @@ pub fn files(commands: &[String]) -> impl Iterator<Item = &str> {
 
 /// `$$ text` and `* text` are comments to debuggers.
 fn is_comment(words: &[String]) -> bool {
+    // They differ in where they end: of `r eax; $$ some text; r ebx; * more text; r ecx` the debugger runs the
+    // first two `r` (Microsoft's "* (Comment Line Specifier)"). The lines were cut up by that rule before.
     words[0].starts_with("$$") || words[0].starts_with('*')
 }
 
@@ -289,6 +306,8 @@ fn echo(cli: &Cli, whole: &str) -> Step {
         .trim_start()
         .split_once(char::is_whitespace)
         .map_or("", |(_, text)| text.trim());
+    // The quotes are not printed: they are there for a text with semicolons, which ends at the first one
+    // otherwise (Microsoft's ".echo (Echo Comment)").
     let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
     Step::Print(format!("{}\n", escape::text(inner.unwrap_or(text))))
 }
@@ -298,6 +317,9 @@ fn echo(cli: &Cli, whole: &str) -> Step {
 fn modules(cli: &Cli, words: &[String]) -> Step {
     let options: Vec<char> = words[0].chars().skip(2).collect();
     let rest = words.get(1..).unwrap_or_default();
+    // `u` shows user modules, `e` those with bad symbols, `c` checksums (Microsoft's "lm (List Loaded
+    // Modules)"): what a kernel dump does not have, or what is not shown here. `D` is markup for links, `1m`
+    // names alone.
     let takes_columns = |option: &char| "vkftnolma1D".contains(*option);
     if !options.iter().all(takes_columns) {
         return refuse(cli, words);
@@ -310,6 +332,8 @@ fn modules(cli: &Cli, words: &[String]) -> Step {
                 args.push(pattern.to_owned());
                 pattern_next = false;
             }
+            // The debugger also takes the pattern without a blank, `lm mflpydisk`, and its patterns have no
+            // file extension: modules are named `Flpydisk` there, not `Flpydisk.sys` (Microsoft's "lm").
             "m" | "a" => pattern_next = true,
             option if option.chars().all(|option| "vkftnol1D".contains(option)) => {}
             _ => return refuse(cli, words),
@@ -331,6 +355,9 @@ fn run_as(verb: &str, cli: &Cli, words: &[String]) -> Step {
 /// `!running [-i] [-t]`, `!ready [FLAGS]`: threads in a state; `-t` and any flags show their stacks. `-i` shows the idle
 /// processors' threads too, as is done here anyway.
 fn in_state(state: &str, words: &[String]) -> Vec<String> {
+    // The documented default of `!ready` is 6, wait states and stacks; here no flags is the short list, as with
+    // `!ready 0`. `!running` shows stacks for `-t` only, and takes both letters in one, `-it` (Microsoft's
+    // pages of both).
     let has_stacks = words.iter().skip(1).any(|word| {
         word.contains('t')
             || word
@@ -347,6 +374,9 @@ fn in_state(state: &str, words: &[String]) -> Vec<String> {
 /// what is certain of it always is. Numbers below 0x10000 are no addresses; the debugger takes an id with `-t`.
 fn thread(words: &[String]) -> Vec<String> {
     let (thread, rest) = match words.get(1..).unwrap_or_default() {
+        // "If Address is -1 or omitted, it indicates the current thread"; `-t` makes the number behind it a
+        // thread id (Microsoft's "!thread"). Ids are hex there as all numbers are: 25c is the thread that
+        // Windows' own tools call 604.
         [] => (CURRENT.to_owned(), &[][..]),
         [by_id, id, rest @ ..] if by_id == "-t" => {
             let id = address::hex(id).map(|id| format!("tid:{id:#x}"));
@@ -363,6 +393,9 @@ fn thread(words: &[String]) -> Vec<String> {
 /// other columns are not asked.
 fn current_stack(words: &[String]) -> Vec<String> {
     let mut line = vec![words[0].clone(), CURRENT.to_owned()];
+    // `kb` has three words where the arguments of a 32-bit function would be, `kv` the frame's kind too
+    // (Microsoft's "k, kb, kc, kd, kp, kP, kv"). On x64 arguments come in registers, and the words are home
+    // slots, stale as often as not.
     if matches!(words[0].to_ascii_lowercase().as_str(), "kb" | "kv") {
         line.push("--args".to_owned());
     }
@@ -372,6 +405,9 @@ fn current_stack(words: &[String]) -> Vec<String> {
 /// `!stacks [DETAIL [FILTER]]`: the detail, 0 to 2, chooses threads that the debugger thinks uninteresting, which are not
 /// left out here.
 fn filtered(words: &[String]) -> Vec<String> {
+    // The documented default is 0; in Microsoft's examples 1 adds the threads whose stacks are paged out and
+    // worker threads that wait for work. A filter alone, `!stacks Alpcp`, is not in that syntax, and is taken
+    // here.
     let is_detail = |word: &&String| matches!(word.as_str(), "0" | "1" | "2");
     let filter = words
         .get(2)
@@ -393,6 +429,9 @@ fn finding(words: &[String], text: Option<&String>) -> Vec<String> {
 
 fn without_flags(rest: &[String]) -> Vec<String> {
     match rest {
+        // As in `!thread fffffa801afae6f0 1f`: 2 wait states, 4 the stack, 8 return addresses in the place of
+        // arguments, 10 the process's own address space, for the user part of the stack (Microsoft's
+        // "!thread"). A kernel dump has none.
         [flags] if address::hex(flags).is_some() => Vec::new(),
         rest => rest.to_vec(),
     }
@@ -400,6 +439,8 @@ fn without_flags(rest: &[String]) -> Vec<String> {
 
 /// The debugger takes the rest of an `!object` line for the path, blanks and all.
 fn path_as_one(words: &[String]) -> Vec<String> {
+    // Without quotes, as in `!object \RPC Control\ntsvcs`: a path begins with a back-slash there and a number
+    // with none, and flags stand behind numbers only (Microsoft's "!object").
     let rest = words.get(1..).unwrap_or_default().join(" ");
     [words[0].clone(), rest]
         .into_iter()
@@ -412,6 +453,7 @@ fn path_as_one(words: &[String]) -> Vec<String> {
 /// of all. Numbers below 0x10000 are process ids, in hex as everything that a debugger reads.
 fn process(cli: &Cli, words: &[String]) -> Step {
     let process = words.get(1).map_or("-1", String::as_str);
+    // Its options `/s` and `/m` choose processes by what this command has no word for (Microsoft's "!process").
     if process.starts_with(['-', '/']) && process != "-1" {
         return refuse(cli, words);
     }
@@ -420,7 +462,11 @@ fn process(cli: &Cli, words: &[String]) -> Step {
         return refuse(cli, words);
     }
     let flags = flags.flatten().unwrap_or_default();
+    // The usual ones are 0, 7, 17, 1f and ff. Alone, 4 is "each thread on a single line", and with 2 "each
+    // thread with a stack trace" (Microsoft's "!process"); here it has stacks in both cases.
     let (with_threads, with_stacks) = (flags & 6 != 0, flags & 4 != 0);
+    // Debuggers compare with the 15 bytes of EPROCESS.ImageFileName, where longer names are cut off, and take
+    // no name with a blank (Microsoft's "!process"). Here blanks are words that are joined again.
     let image = words.get(3..).unwrap_or_default().join(" ");
     let all = address::hex(process) == Some(0);
     let mut args = match (all, image.is_empty()) {
@@ -450,9 +496,13 @@ fn process(cli: &Cli, words: &[String]) -> Step {
 /// `!handle [HANDLE [FLAGS [PROCESS [TYPE]]]]`, for all handles only: handle 0.
 fn handle(cli: &Cli, words: &[String]) -> Step {
     let mut args = vec!["handles".to_owned()];
+    // 0 is "handle information from all processes"; -1 or nothing would be the current one (Microsoft's
+    // "!handle"); here nothing is all, as 0 is.
     if let Some(process) = words.get(3).filter(|process| *process != "0") {
         args.extend(["--process".to_owned(), debugger_process(process)]);
     }
+    // Types have names of several words, which the debugger takes as they are: `!handle 0 2 0 ALPC Port` in a
+    // published transcript of Windows 10.
     let object_type = words.get(4..).unwrap_or_default().join(" ");
     if !object_type.is_empty() {
         args.extend(["--type".to_owned(), object_type]);
@@ -470,16 +520,21 @@ fn debugger_process(token: &str) -> String {
     }
     let digits = token.strip_prefix("0x").unwrap_or(token);
     match u64::from_str_radix(digits, 16) {
+        // A published Vista server has a process 13c40 (Cid: 13c40 in its transcript): ids that large are still
+        // ids to the debugger, and are written `pid:0x13c40` here.
         Ok(id) if id < 0x1_0000 => format!("pid:{id:#x}"),
         _ => token.to_owned(),
     }
 }
 
 fn alpc(cli: &Cli, words: &[String]) -> Step {
+    // The help of 2009 has it first, and /V between it and the address: `/M [/V] MsgAddress`. Any order is
+    // taken here.
     let Some(position) = words.iter().skip(1).position(|word| switch(word).is_some()) else {
         return match words.get(1).map(String::as_str) {
             // As the debuggers do, whatever they do not understand gets the help.
             None | Some("/?" | "-?") => Step::Print(help(cli.style)),
+            // `!alpc port` printed the help in a published transcript of Windows 10.
             Some(_) if cli.style == Style::Modern => Step::Print(help(cli.style)),
             Some(_) => refuse(cli, words),
         };
@@ -503,6 +558,9 @@ fn alpc(cli: &Cli, words: &[String]) -> Step {
 
 /// `!lpc` says that `!alpc` is to be used: the older extension then prints its help, the later one the view.
 fn lpc(cli: &Cli, words: &[String]) -> Vec<Step> {
+    // Whatever the arguments: `!lpc message fffff8800f4cc950` gave the line and the list, no message, in the
+    // published transcript of Vista. No transcript shows what later extensions print behind the line; the view
+    // is this program's.
     if cli.style == Style::Classic {
         return vec![Step::Print(format!("{REDIRECTION}{CLASSIC_HELP}"))];
     }

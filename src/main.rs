@@ -69,6 +69,8 @@ fn not_run(error: &clap::Error) -> Status {
 /// What follows from results that could not be written. A reader that has seen enough, as in `| head`, is not an error;
 /// what failed before has failed all the same.
 fn unwritten(error: &io::Error, failed: Status, to: &str) -> Status {
+    // Rust programs have SIGPIPE ignored from their start, so `| head` makes a write fail, where other programs
+    // end silently.
     if error.kind() == io::ErrorKind::BrokenPipe {
         return failed;
     }

@@ -21,6 +21,8 @@ const LISTED: usize = 32;
 pub fn parse(token: &str) -> anyhow::Result<Selector> {
     let number = |digits: &str| number(token, digits);
     match token.split_once(':') {
+        // Decimal as Task Manager and tasklist show ids, where a debugger's Cid is hex: 0x33c of a transcript
+        // is 828 there.
         Some(("pid", digits)) => number(digits).map(Selector::ProcessId),
         Some(("tid", digits)) => number(digits).map(Selector::ThreadId),
         Some(("id", digits)) => {
@@ -239,6 +241,8 @@ pub fn narrowed(kernel: &Kernel<'_>, address: Gva) -> Gva {
 
 /// An address that no processor of this kind can use is a slip of the fingers, not a hole in the dump.
 fn refuse_impossible(kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<()> {
+    // An x64 processor faults on an address whose upper bits do not repeat bit 47 (bit 56 with five levels of
+    // tables; Intel SDM, "Canonical Addressing"). A digit lost in copying makes one: fffff8800f4cc95.
     if let Err(error @ TranslateError::NonCanonical { .. }) = kernel.space().translate(address) {
         return Err(Failure::fatal(
             "non-canonical",
@@ -330,6 +334,9 @@ fn meant_number(kernel: &Kernel<'_>, error: &NotSelected) -> String {
     let Selector::Name(name) = selector else {
         return String::new();
     };
+    // Both readings are common: 828 is what Task Manager shows, 33c and 828 alike may be copied from a
+    // debugger's Cid, which is hex without a sign of it. Ids of processes and threads come from one table, so a
+    // number is at most one of them.
     let numbers = [name.parse().ok(), u64::from_str_radix(name, 16).ok()];
     let meant = numbers
         .into_iter()

@@ -70,6 +70,8 @@ impl Supervisor<'_> {
     fn watch(&self, child: &mut Child) -> io::Result<Result<(String, Json), Problem>> {
         let (send, receive) = channel();
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        // Held until the process has ended: see the other end in `worker`, which takes its closing for this
+        // one's death.
         let _lifeline = child.stdin.take();
         thread::spawn(move || send.send(stdout.map_or_else(Vec::new, first_bytes)));
         let last_words = thread::spawn(move || stderr.map_or_else(Vec::new, last_bytes));
@@ -121,6 +123,7 @@ fn apart(command: &mut Command) {
     {
         /// CREATE_NEW_PROCESS_GROUP
         const NEW_GROUP: u32 = 0x200;
+        // Ctrl-C is switched off for all processes of a new group (Microsoft's "Process Creation Flags").
         std::os::windows::process::CommandExt::creation_flags(command, NEW_GROUP);
     }
 }
@@ -137,6 +140,8 @@ fn last_bytes(mut from: impl Read) -> Vec<u8> {
     let mut buffer = [0; LAST_WORDS];
     while let Ok(read @ 1..) = from.read(&mut buffer) {
         last.extend_from_slice(&buffer[..read]);
+        // Read to its end whatever is kept: a pipe holds 64 KiB on Linux and less elsewhere (pipe(7)), and who
+        // writes more to one that nobody reads waits for ever.
         last.drain(..last.len().saturating_sub(LAST_WORDS));
     }
     last
@@ -145,6 +150,7 @@ fn last_bytes(mut from: impl Read) -> Vec<u8> {
 /// One whole line that is the record of a dump.
 fn record(output: Vec<u8>) -> Option<(String, Json)> {
     let mut line = String::from_utf8(output).ok()?;
+    // Without the last line feed it may have been killed while it wrote, and half of a number is a number too.
     if line.pop() != Some('\n') || line.contains('\n') {
         return None;
     }
@@ -153,6 +159,10 @@ fn record(output: Vec<u8>) -> Option<(String, Json)> {
 }
 
 fn death(status: ExitStatus, last_words: &[u8]) -> Problem {
+    // How processes die of a dump, and what they leave: `memory allocation of N bytes failed` and SIGABRT at a
+    // limit; `has overflowed its stack` and SIGABRT; SIGBUS and no word when a mapped file shrinks; SIGKILL and
+    // no word when Linux ran out of memory and chose them. Windows has a number: `exit code: 0xc0000005` for a
+    // wild read (MS-ERREF).
     let last_words = String::from_utf8_lossy(last_words);
     let last = last_words
         .lines()

@@ -52,6 +52,8 @@ impl Folder {
             .follow_links(true)
             .min_depth(1)
             .max_depth(depth)
+            // By bytes, so that `10` comes before `9` and `B` before `a`, and two runs over one folder agree:
+            // systems list folders in orders of their own.
             .sort_by_file_name();
         Self {
             path,
@@ -138,6 +140,8 @@ fn input(entry: DirEntry) -> Input {
 }
 
 fn is_called_a_dump(path: &Path) -> bool {
+    // MEMORY.DMP is the system's own spelling; Windows Error Reporting names its parts `minidump.mdmp` and
+    // `memory.hdmp`, and those of one report lie in one folder.
     let end = path.extension().map(OsStr::to_ascii_lowercase);
     end.is_some_and(|end| ENDS.iter().any(|known| end == *known))
 }

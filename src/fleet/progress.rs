@@ -34,6 +34,8 @@ impl Progress {
             return;
         }
         self.shown = Some(Instant::now());
+        // A carriage return is known everywhere; ESC [ K is shown as signs by a Windows console that nobody
+        // told to take it (ENABLE_VIRTUAL_TERMINAL_PROCESSING in Microsoft's "SetConsoleMode").
         let text = format!("{} in {} s", tally.text(), self.begun.elapsed().as_secs());
         // Written over with blanks: not every terminal can clear a line. One that is gone stops nothing.
         let _ = write!(io::stderr(), "\r{text:<width$}", width = self.width);

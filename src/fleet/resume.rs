@@ -60,6 +60,8 @@ impl Done {
         let mut whole = 0_u64;
         while (&mut lines).take(LINE + 1).read_until(b'\n', &mut line)? > 0 {
             refuse(line.len() as u64 > LINE, "a line of more than 16 MiB")?;
+            // A run that was killed, or met a full disk, ends anywhere in a line. What the next one appends
+            // would be glued to that and be lost with it.
             if line.ends_with(b"\n") {
                 whole += line.len() as u64;
                 refuse(stream && whole > STREAM, "more than 4 GiB, and no file that ends")?;
@@ -134,6 +136,8 @@ fn mend(path: &Path, whole: u64) -> io::Result<()> {
         .zip(same_file::Handle::from_path(path).ok())
         .is_some_and(|(stdout, file)| stdout == file);
     if is_stdout {
+        // Behind `>>` each write goes to where the end is then (O_APPEND in open(2)), so it moves along. Behind
+        // `>` there is nothing to mend: the shell has emptied the file.
         OpenOptions::new().write(true).open(path)?.set_len(whole)?;
     }
     Ok(())

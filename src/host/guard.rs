@@ -101,6 +101,8 @@ impl Identity {
 
     fn of_metadata(metadata: &fs::Metadata) -> Option<Self> {
         use std::os::unix::fs::MetadataExt;
+        // By what it is: `./a.dmp`, a link to it and a hard link have different names, and names that differ in
+        // case are one file on most Windows and macOS volumes.
         metadata.is_file().then(|| Self((metadata.dev(), metadata.ino())))
     }
 }
@@ -109,6 +111,8 @@ impl Identity {
 impl Identity {
     fn of(path: &Path) -> Option<Self> {
         let is_file = fs::metadata(path).ok()?.is_file();
+        // Windows knows a file by its volume and index, and keeps them for it only as long as it is open: on
+        // FAT they may change (Microsoft's "BY_HANDLE_FILE_INFORMATION"), so the handle is held.
         same_file::Handle::from_path(path)
             .ok()
             .filter(|_| is_file)

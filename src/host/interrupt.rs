@@ -93,6 +93,8 @@ fn clean_up() -> MutexGuard<'static, Vec<PathBuf>> {
     let files = lock(&FILES);
     for file in files.iter() {
         // One that is gone already is as good.
+        // Also on Windows, where a file that is open can be removed only if it was opened to allow that: Rust's
+        // library opens all files with FILE_SHARE_DELETE.
         let _ = std::fs::remove_file(file);
     }
     let running = lock(&PROCESSES);
@@ -117,6 +119,9 @@ mod system {
     pub fn watch() {
         let ignored = ignored();
         let wanted = SIGNALS.iter().filter(|&&signal| ignored >> (signal - 1) & 1 == 0);
+        // A program that nohup or a shell without job control started has SIGHUP, or SIGINT and SIGQUIT,
+        // ignored from its start (bash's manual, "Signals"). To watch one would end a run that was meant to
+        // outlive its terminal.
         let Ok(mut signals) = Signals::new(wanted) else {
             return;
         };
@@ -124,12 +129,17 @@ mod system {
             if let Some(signal) = signals.forever().next() {
                 let _files = super::clean_up();
                 // It comes back only for signals that end nothing.
+                // By the signal itself, not by a status: a shell that runs a loop ends it on Ctrl-C only if its
+                // child died of SIGINT (Martin Cracauer, "Proper handling of SIGINT/SIGQUIT").
                 let _ = emulate_default_handler(signal);
+                // What shells make of a death by a signal: 130 for SIGINT, 143 for SIGTERM.
                 std::process::exit(128 + signal);
             }
         };
         let _ = thread::Builder::new().name("signals".to_owned()).spawn(watcher);
         // Where files may not grow on, writing fails then, as on a full disk, and leaves nothing behind.
+        // Beyond `ulimit -f` the signal ends a program by default; once it is caught, write(2) fails with
+        // EFBIG.
         let _ = flag::register(SIGXFSZ, Arc::default());
     }
 
@@ -137,6 +147,8 @@ mod system {
     /// have ignored count as ignored: a temporary file that stays is the smaller harm.
     fn ignored() -> u64 {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        // proc(5): a mask in hex, bit n-1 for signal n. Behind `nohup` it is 0000000000001001: SIGHUP, and
+        // SIGPIPE that Rust programs ignore anyway. macOS has no such file.
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
         mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
             .unwrap_or(1 << (SIGHUP - 1) | 1 << (SIGQUIT - 1))
@@ -162,6 +174,9 @@ mod system {
     /// Waits for Ctrl-C in a thread of its own.
     pub fn watch() {
         let pressed = Arc::new(AtomicBool::new(false));
+        // Ctrl-C comes as SIGINT, in a thread that Windows makes for it; SIGTERM is there for ANSI's sake and
+        // never sent by Windows itself (Microsoft's "signal"). Closing the console window is neither, and ends
+        // the program without a word.
         for signal in [SIGINT, SIGTERM] {
             let _ = flag::register(signal, Arc::clone(&pressed));
         }

@@ -36,6 +36,8 @@ pub fn of(path: &Path) -> io::Result<Place> {
     let mut path = path.to_owned();
     for _ in 0..LINKS {
         let full = in_real_folder(&path)?;
+        // Before the link is read: /proc/self/fd/1 is one whose text, `pipe:[4711]` or a file's name that may
+        // be removed by now, leads nowhere (proc(5)).
         if let Some(opened) = opened(&full) {
             return Ok(opened);
         }
@@ -91,6 +93,9 @@ fn opened(full: &Path) -> Option<Place> {
         return Some(Place::Stderr);
     }
     let of_a_process = folder.starts_with("/proc") && folder.ends_with("fd");
+    // Linux opens a file anew through such a name, with a position of its own at its start: written there,
+    // results would overwrite what the shell's `>>` had gathered, so they go to its end. The BSDs duplicate
+    // what is open.
     (own == folder || of_a_process).then(|| Place::Open {
         path: full.to_owned(),
         append: true,
@@ -99,6 +104,9 @@ fn opened(full: &Path) -> Option<Place> {
 
 /// A name that Windows keeps for a device, in any folder, or its name for one: `NUL`, `\\.\pipe\name`.
 fn is_device(path: &Path) -> bool {
+    // Kept since MS-DOS, in any folder and any case: `C:\results\nul` is no file there. Windows keeps AUX, COM1
+    // to COM9 and LPT1 to LPT9 as well (Microsoft's "Naming Files, Paths, and Namespaces"); those are not known
+    // here.
     const NAMES: [&str; 4] = ["NUL", "CON", "CONOUT$", "PRN"];
     let is_name = |name: &str| NAMES.iter().any(|known| known.eq_ignore_ascii_case(name));
     let text = path.to_string_lossy();

@@ -63,6 +63,7 @@ pub fn stdin(cap: &Cap) -> io::Result<Vec<u8>> {
 
 fn whole(from: impl Read, cap: &Cap) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
+    // Not by the length that the system tells: that of /dev/zero, of a pipe and of files in /proc is 0.
     from.take(cap.bytes + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > cap.bytes {
         return Err(io::Error::new(
@@ -95,6 +96,8 @@ pub fn text(bytes: Vec<u8>) -> io::Result<String> {
 pub fn portable(path: &Path) -> String {
     let path = path.to_string_lossy();
     if cfg!(windows) {
+        // Windows itself takes both, but for paths that begin with `\\?\`, which it does not parse at all:
+        // those are changed for reading only (Microsoft's "Naming Files, Paths, and Namespaces").
         path.replace('\\', "/")
     } else {
         path.into_owned()

@@ -138,9 +138,13 @@ impl Target {
 impl Becomes {
     /// An empty file in the same folder, which only its owner may read if it replaces one: that may be secret.
     fn begin(&self) -> io::Result<NamedTempFile> {
+        // In the same folder, since a rename is whole or not at all within one file system only: from /tmp it
+        // may be another one, where rename(2) fails with EXDEV and a copy can end half-way.
         let mut builder = tempfile::Builder::new();
         #[cfg(unix)]
         if self.before.is_none() {
+            // A temporary file is 0600 by itself, as mkstemp(3) makes it; the umask takes its bits off this
+            // mode as ever.
             use std::os::unix::fs::PermissionsExt;
             // The rights of any other new file.
             builder.permissions(fs::Permissions::from_mode(0o666));
@@ -156,6 +160,8 @@ impl Becomes {
         if let Some(before) = &self.before {
             keep_rights(file.as_file(), before)?;
         }
+        // Else a power failure may leave the new name with an empty file behind it, where data is written later
+        // than names (ext4's "delayed allocation", xfs): the old results would be gone, and no new ones there.
         file.as_file().sync_all()?;
         let temporary = file.path().to_owned();
         interrupt::settle(&temporary, || {
@@ -186,6 +192,8 @@ fn keep_rights(file: &File, before: &fs::Metadata) -> io::Result<()> {
         // Only the superuser gives files away. To anybody else it is their own file then.
         let _ = fchown(file, Some(before.uid()), Some(before.gid()));
     }
+    // After the owner, for chown(2) may take bits of the mode away. The set-user-id and set-group-id bits are
+    // not taken over.
     file.set_permissions(fs::Permissions::from_mode(before.mode() & 0o777))
 }
 
@@ -201,6 +209,8 @@ fn open(path: &Path, append: bool) -> io::Result<File> {
 #[cfg(unix)]
 fn stdout() -> io::Result<Box<dyn Write + Send>> {
     use std::os::fd::AsFd;
+    // `alpc-dump a.dmp hang 1</dev/null` opens it for reading only: a write fails with EBADF, which Rust's own
+    // handle of stdout counts as done. The run would end with status 0 and nothing written.
     Ok(Box::new(File::from(io::stdout().as_fd().try_clone_to_owned()?)))
 }
 
@@ -225,6 +235,9 @@ impl Write for Sink {
             Self::File(Some(file)) => file.0.as_file_mut().write(bytes),
             Self::File(None) | Self::Stream { gone: true, .. } => Ok(bytes.len()),
             Self::Stream { to, verdict, gone } => match to.write(bytes) {
+                // As in `check | head -1`. Rust has SIGPIPE ignored in every program, so that the write fails
+                // in the place of the program; on Windows it fails with ERROR_BROKEN_PIPE or ERROR_NO_DATA,
+                // which Rust gives the same kind.
                 Err(error) if *verdict && error.kind() == io::ErrorKind::BrokenPipe => {
                     *gone = true;
                     Ok(bytes.len())

@@ -17,6 +17,7 @@ pub struct Script<'l> {
 /// The file that a line names.
 pub fn named(line: &str) -> Option<Script<'_>> {
     let line = line.trim();
+    // Only `$$>a<` is documented; the shorter spelling is taken as a slip of the fingers.
     let with_args = ["$$>a<", "$>a<"]
         .iter()
         .find_map(|start| line.strip_prefix(start));
@@ -26,6 +27,8 @@ pub fn named(line: &str) -> Option<Script<'_>> {
         let args = words.filter(|word| !word.is_empty()).collect();
         return Some(Script { file, args });
     }
+    // Those with `>` make one block of the file, for scripts with braces that span lines. All four echo the
+    // lines that they run; `$$>a<` does not (Microsoft's "$<, $><, $$<, $$><, $$>a<").
     let starts = ["$$><", "$><", "$$<", "$<"];
     let file = starts.iter().find_map(|start| line.strip_prefix(start))?;
     Some(Script {
@@ -52,6 +55,8 @@ impl Script<'_> {
     }
 
     fn filled(&self, line: &str) -> Result<String, Failure> {
+        // Debuggers nest and recurse them ("scripts can also be called recursively"): a file that names itself
+        // would not end.
         if named(line).is_some() {
             return Err(self.failure("unknown-command", "a file of commands names no further one here"));
         }
@@ -65,6 +70,8 @@ impl Script<'_> {
                 break;
             };
             let index = usize::checked_sub(number, 1);
+            // A debugger leaves `${$arg5}` as it is where four were given, and runs the line so; too many are
+            // ignored. Here a line with a hole in it would be a command that nobody meant.
             let Some(arg) = index.and_then(|index| self.args.get(index)) else {
                 let why =
                     format!("it asks for its argument {number}, which was not given: $$>a<FILE ARGUMENT ...");
@@ -91,6 +98,8 @@ pub fn lines(text: &str) -> Vec<&str> {
         let parts = pieces(line, |c| c == ';');
         for part in parts {
             let begins = part.trim_start();
+            // `$<` and `$><` allow a semicolon in the name of the file, so nothing can follow them on their
+            // line; `$$<` and `$$><` do not, and other commands may follow (Microsoft's table of the five).
             let to_end = ["*", "$<", "$><"].iter().any(|start| begins.starts_with(start));
             if to_end {
                 // A piece is part of the line, so its distance from the line's start is known.
@@ -110,6 +119,8 @@ fn pieces(text: &str, separates: impl Fn(char) -> bool) -> Vec<&str> {
     let (mut from, mut quoted) = (0, false);
     for (at, c) in text.char_indices() {
         if c == '"' {
+            // `.echo 5" ; q` is two commands: an unquoted text may have quotes anywhere but at its start
+            // (Microsoft's ".echo").
             quoted = !quoted && text[at + 1..].contains('"');
         } else if separates(c) && !quoted {
             pieces.push(&text[from..at]);
@@ -122,6 +133,9 @@ fn pieces(text: &str, separates: impl Fn(char) -> bool) -> Vec<&str> {
 
 /// Text of a file as editors on Windows write it: UTF-8 or UTF-16, with a mark of its order or without.
 fn decoded(bytes: Vec<u8>) -> std::io::Result<String> {
+    // `>` and Out-File of Windows PowerShell 5.1 write UTF-16 with a mark, and so did what Notepad calls
+    // "Unicode"; Notepad has saved UTF-8 without a mark by default since Windows 10 1903 (Microsoft's
+    // about_Character_Encoding).
     let utf16 = |bytes: &[u8], read: fn([u8; 2]) -> u16| {
         let units = bytes.chunks_exact(2).map(|pair| read([pair[0], pair[1]]));
         let text: Result<String, _> = char::decode_utf16(units).collect();
@@ -136,8 +150,12 @@ fn decoded(bytes: Vec<u8>) -> std::io::Result<String> {
     match bytes.as_slice() {
         [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes),
         [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes),
+        // Without a mark: commands begin with ASCII, so the side of the first letter's zero says which order it
+        // is.
         [letter, 0, ..] if *letter != 0 => utf16(&bytes, u16::from_le_bytes),
         [0, letter, ..] if *letter != 0 => utf16(&bytes, u16::from_be_bytes),
+        // Notepad wrote this mark before every UTF-8 file until Windows 10 1903, and still does for "UTF-8 with
+        // BOM".
         [0xef, 0xbb, 0xbf, rest @ ..] => reading::text(rest.to_vec()),
         _ => reading::text(bytes),
     }

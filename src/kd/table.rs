@@ -73,6 +73,8 @@ const TABLE: &[(&[&str], Here)] = &[
             ".nvload",
             ".scriptload",
             ".noversion",
+            // It hides the warnings about pages that a kernel dump has left out on purpose (Microsoft's
+            // ".ignore_missing_pages").
             ".ignore_missing_pages",
             ".kframes",
             "!gle",
@@ -93,6 +95,7 @@ const TABLE: &[(&[&str], Here)] = &[
         ],
         LOCKS,
     ),
+    // `kd` is raw stack data, not a stack walk (Microsoft's "k, kb, kc, kd").
     (&["kd", "!mk", "!stackwalk"], STACKS),
     (
         &[
@@ -138,6 +141,9 @@ const TABLE: &[(&[&str], Here)] = &[
         SCRIPT,
     ),
     (
+        // In kernel mode `~` is a processor: `~2s` changes to the third one. `~*k`, every thread's stack, is a
+        // user-mode command that people type from habit (Microsoft's "~ (Thread Status)" and "~s (Change
+        // Current Processor)").
         &["~", "!pcr", "!prcb", "!cpuinfo"],
         Nearest("`threads`: each line says what runs, on which processor, or is ready"),
     ),
@@ -187,6 +193,8 @@ const TABLE: &[(&[&str], Here)] = &[
         Nearest("`process PROCESS` and `thread THREAD`"),
     ),
     (
+        // The names without a slash are in no help of the extension: EreTIk's notes on kdexts.dll 6.2.9200 list
+        // them.
         &["!alpc"],
         Nearest(
             "!alpc [/m|/p|/r|/lpc|/lpp|-section|-region|-view|-presl] [/v] ADDRESS, or !alpc [/g|-graph|-lp|-lp0|-analyze]",
@@ -220,11 +228,14 @@ const TABLE: &[(&[&str], Here)] = &[
 pub fn find(word: &str) -> Option<Here> {
     let word = word.to_ascii_lowercase();
     // An extension may be named with its module, `!kdexts.locks`, and every thread with its command: `~*k`.
+    // `!module.name` asks one extension DLL, needed where two have the same name, as `!locks` of user and
+    // kernel mode.
     let word = match word.split_once('.') {
         Some((module, name)) if module.starts_with('!') => format!("!{name}"),
         _ if word.starts_with('~') => "~".to_owned(),
         _ => word,
     };
+    // `.sympath+ PATH` appends where `.sympath PATH` replaces; `.srcpath+` and `.exepath+` likewise.
     let bare = word.trim_end_matches('+');
     let known = |name: &str| name == word || name == bare;
     TABLE

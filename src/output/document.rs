@@ -229,6 +229,7 @@ impl Head {
 impl DumpRef {
     /// Looks at the file, which need not be a dump, nor be there.
     pub fn of(path: &Path, hash: bool, redactor: Redactor) -> Self {
+        // A device or a pipe has no length to tell: `metadata` says 0, which would be an empty dump.
         let metadata = path.metadata().ok().filter(std::fs::Metadata::is_file);
         Self {
             name: redactor.view(&portable(path)),
@@ -243,6 +244,8 @@ impl DumpRef {
 /// A path that is no valid text, in hex: the bytes that it has on Unix; on Windows, where names are 16-bit units, what
 /// UTF-8 would be of them (WTF-8).
 pub fn exact(path: &Path) -> Option<String> {
+    // Names on Linux are any bytes but `/` and zero: `m\xfcll.dmp` from an archive of a Windows machine with a
+    // Latin-1 code page is one. On Windows they are any 16-bit units, lone surrogates too.
     let bytes = path.as_os_str().as_encoded_bytes();
     path.to_str().is_none().then(|| hex(bytes))
 }

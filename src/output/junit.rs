@@ -114,6 +114,8 @@ fn counts(tests: usize, failures: usize, errors: usize) -> String {
 /// Text of an attribute, without what may not stand in XML 1.0: control characters, escaped as everywhere, and two code
 /// points that are no characters.
 fn attribute(text: &str) -> String {
+    // Line feeds too: a reader turns those of an attribute into blanks (XML 1.0, 3.3.3 "Attribute-Value
+    // Normalization").
     entities(&no_noncharacters(&escape::text(text)))
 }
 
@@ -126,6 +128,9 @@ fn entities(text: &str) -> String {
     let mut written = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
+            // Only these have entities. A control character has none that is allowed: `&#27;` is as malformed
+            // as the byte itself (XML 1.0, 2.2 "Char" and 4.1), and a build server would refuse the whole
+            // report for one name in a dump.
             '&' => written.push_str("&amp;"),
             '<' => written.push_str("&lt;"),
             '>' => written.push_str("&gt;"),
@@ -138,6 +143,8 @@ fn entities(text: &str) -> String {
 }
 
 fn no_noncharacters(text: &str) -> String {
+    // The two that XML 1.0's "Char" leaves out of the range to U+FFFD. A name in a dump is any 16-bit units, so
+    // both may occur.
     text.replace('\u{fffe}', "\\u{fffe}")
         .replace('\u{ffff}', "\\u{ffff}")
 }

@@ -68,6 +68,10 @@ impl<'o> Records<'o> {
             (Format::Csv, Some(table)) => {
                 let columns = schema::columns(table);
                 let mut writer = csv::Writer::from_writer(writer);
+                // No byte-order mark before it: Excel on Windows then takes a file that is opened by a double
+                // click for one of the system's code page, and names beyond ASCII look wrong until it is
+                // imported as UTF-8; but to most other readers a mark is three bytes more in the first column's
+                // name.
                 if heading {
                     let fixed = ["record", "dump"].into_iter();
                     let named = columns.iter().map(String::as_str);
@@ -296,6 +300,9 @@ pub fn cell(record: &Json, column: &str) -> String {
 /// as a formula would be run by spreadsheets.
 fn text_cell(text: &str) -> String {
     let text = escape::text(text);
+    // A port may be named `=cmd|' /c calc'!A1`, and whoever opens the table would be asked to run it: any
+    // program may choose the names of its ports. OWASP ("CSV Injection") lists these four, and tab and carriage
+    // return, which are escaped above and begin no cell. The quote before it is OWASP's advice too.
     if text.starts_with(['=', '+', '-', '@']) {
         format!("'{text}")
     } else {

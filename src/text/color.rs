@@ -13,6 +13,9 @@ pub fn enabled(choice: ColorChoice, to_stdout: bool) -> bool {
         ColorChoice::Always => true,
         ColorChoice::Never => false,
         ColorChoice::Auto => {
+            // An empty variable counts as none: "when present and not an empty string (regardless of its
+            // value)" (no-color.org). Of CLICOLOR and CLICOLOR_FORCE the value counts: `CLICOLOR_FORCE=0`
+            // forces nothing (bixense.com/clicolors).
             let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
             if to_stdout && set("CLICOLOR_FORCE").is_some_and(|value| value != "0") {
                 return true;

@@ -65,6 +65,13 @@ fn is_dangerous(c: char) -> bool {
     if matches!(c, ' '..='~') {
         return false;
     }
+    // Why so much, when most names are ASCII: the object manager takes any 16-bit units but the back-slash in
+    // the name of a port, and programs choose them. U+001B begins a terminal's commands, and U+009B is the same
+    // as ESC [ to terminals that take 8-bit controls (ECMA-48). U+202E turns what follows around: with it
+    // before `fdp.exe` a name looks as if it ended in `exe.pdf` (MITRE ATT&CK T1036.002). U+00A0 looks like the
+    // blank that an exact name would need. And not all is told by the category: the Hangul fillers U+3164 and
+    // U+115F are letters by it, and drawn as nothing, as the variation selectors from U+FE00 are, which are
+    // marks (Unicode's DerivedCoreProperties.txt).
     let category = CodePointMapData::<GeneralCategory>::new().get(c);
     matches!(
         category,

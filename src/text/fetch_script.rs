@@ -13,6 +13,9 @@ pub struct File<'a> {
     pub guid: String,
 }
 
+// `--location`, since the server answers with a redirection to where the file is kept. The GUID stands whole in
+// a PDB: it is in the first block of its stream, 12 bytes in, and a block is never torn (LLVM's "The PDB Info
+// Stream").
 const SH_HEAD: &str = r#"#!/bin/sh
 # Fetches the symbols that the kernels of dumps ask for into a symbol store: the folder that the first argument names, or
 # "symbols". Run it again to resume; what is there already stays. One that fails does not stop the others: the status is 1
@@ -54,6 +57,9 @@ fetch() {
 
 "#;
 
+// For Windows PowerShell 5.1, which is on every Windows: there Invoke-WebRequest draws a bar that makes large
+// downloads many times slower (PowerShell issue 2138), and parses pages with Internet Explorer's engine, which
+// is gone on some systems, unless it has -UseBasicParsing.
 const PS1_HEAD: &str = r#"# Fetches the symbols that the kernels of dumps ask for into a symbol store: the folder that -Store names, or "symbols". Run
 # it again to resume; what is there already stays. One that fails does not stop the others: the status is 1 then.
 param([string]$Store = 'symbols')

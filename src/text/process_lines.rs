@@ -11,6 +11,7 @@ use crate::text::{escape, rows};
 pub fn lines(process: &ProcessRecord) -> Text {
     let digits = process.address.digits();
     let id = |value: &Value<u64>| rows::or_question(value, |id| format!("{id:04x}"));
+    // System has `none` in published transcripts of Windows 10, not 0.
     let session = rows::or_question(&process.session, |session| {
         session.map_or_else(|| "none".to_owned(), |session| session.to_string())
     });
@@ -18,10 +19,15 @@ pub fn lines(process: &ProcessRecord) -> Text {
         "{}\n    SessionId: {session}  Cid: {}    Peb: {}  ParentCid: {}\n    DirBase: {}  ObjectTable: {}  HandleCount: {}.\n    Image: {}\n",
         Cell::new(Look::Heading, format!("PROCESS {}", process.address)),
         id(&process.process_id),
+        // Eight digits at least, on 64 bits too: `Peb: 00000000` of System and `Peb: 9df3f9c000` of
+        // winlogon.exe stand in published transcripts of Windows 10.
         rows::or_question(&process.peb, |peb| text!("{:08x}", peb.u64())),
         id(&process.parent_process_id),
+        // With its low bits, `001aa002` and `38c8b002` in published Windows 10 transcripts: those below the
+        // page are no part of the address of the tables (flags, or a process-context id; Intel SDM, "CR3").
         rows::or_question(&process.directory_table_base, |base| format!("{base:08x}")),
         rows::reference(&process.object_table, digits, ToString::to_string),
+        // Decimal, and a point behind it, where all else in these lines is hex: `HandleCount: 2215.`
         rows::or_question(&process.handle_count, |count| format!("{count:>3}")),
         image(process),
     );

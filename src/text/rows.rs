@@ -110,6 +110,8 @@ impl Rows {
 
     /// A row that belongs to the one above: indented, its colon in the same column.
     pub fn nested(&mut self, label: &str, value: impl Into<Text>) {
+        // The three ports of /P stand two columns further in, with the colon in column 28 as in all rows
+        // (published Windows 10 views, blanks counted).
         self.row(4, self.label.saturating_sub(2), label, value.into());
     }
 
@@ -132,6 +134,8 @@ impl Rows {
     pub fn number(&mut self, label: &str, value: &Value<u32>, width: usize) {
         self.text(
             label,
+            // `0x0BFC (3068)`: capitals here only, as in the published views of Vista and Windows 8; the width
+            // is the least, for a CallbackID of six and seven digits is in them too.
             or_question(value, |number| format!("0x{number:0width$X} ({number})")),
         );
     }
@@ -171,6 +175,8 @@ impl Rows {
     /// A process with its image name in parentheses.
     pub fn process(&mut self, label: &str, value: &Value<Option<ProcessRef>>) {
         let text = self.reference(value, |process| {
+            // Cut off as the kernel has it: `VBoxService.ex` in published views. EPROCESS.ImageFileName has
+            // room for 14 letters.
             let image = or_question(&process.image, |image| escape::text(image));
             text!("{} ({image})", process.address)
         });

@@ -57,6 +57,9 @@ fn columns(
     arguments: Option<&[Arguments]>,
     behind: Behind,
 ) {
+    // As debuggers up to 10.0.18xxx print it: from about 10.0.19 on, four blanks more stand behind RetAddr and
+    // in each row (several public transcripts of both). On 32 bits the first column is the frame pointer, hence
+    // its name.
     let (heads, width) = match is_narrow {
         true => ("ChildEBP RetAddr  ", 8),
         false => ("Child-SP          RetAddr           ", 17),
@@ -79,6 +82,10 @@ fn columns(
             None => text!("{:<width$}", Cell::unreadable("?")),
         };
         let of_call = arguments.next();
+        // The four words beside a frame are those above its return address, the home slots of the x64 calling
+        // convention, which most optimised functions never fill. The debugger shows them all the same, so they
+        // are shown and never read as arguments. What proves the convention: `nt!KeBugCheckEx` homes its own,
+        // and its row has code and parameters.
         let caller = match of_call.map(|words| self::arguments(words, is_narrow)) {
             Some(words) if is_narrow => text!("{caller} {words}"),
             Some(words) => text!("{caller} : {words} :"),
@@ -112,6 +119,8 @@ type Behind = fn(&Frame) -> Text;
 fn row(frame: &Frame, caller: impl Into<Text>, is_narrow: bool, behind: Behind) -> Text {
     let sp = address(frame.child_sp.u64(), is_narrow);
     let mut line = text!("{sp} {} {}", caller.into(), escape::text(&frame.site()));
+    // The seam between a system call and the user's code, as in ``nt!KiSystemServiceCopyEnd+0x13 (TrapFrame @
+    // fffffa60`03bc4c20)`` of a published Vista stack.
     if let Some(trap) = frame.trap_frame {
         line.push(text!(" (TrapFrame @ {})", address(trap.u64(), is_narrow)));
     }

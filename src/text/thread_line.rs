@@ -25,6 +25,8 @@ pub fn full(rows: &mut Rows, thread: &ThreadRecord) {
     if let Some(found_by) = thread.found_by {
         rows.heading(text!("In no list that could be read: {found_by}"));
     }
+    // Two lines of their own, only where they are not zero: a published Windows 10 thread has `SuspendCount 1`
+    // and `FreezeCount 1` between its state and the object that it waits for.
     if let Value::Known(count @ 1..) = thread.suspend_count {
         rows.heading(text!("SuspendCount {count}"));
     }
@@ -37,6 +39,8 @@ pub fn full(rows: &mut Rows, thread: &ThreadRecord) {
             .for_each(|object| rows.line(text!("    {}", wait_object(object)))),
         Value::Missing(_) => rows.line(text!("    {}", rows::unknown_address(rows.digits()))),
     }
+    // In column 0, other than all around it, and for any state of the thread: it hangs on the thread's message,
+    // not on its wait. The published Windows 10 thread has `WAIT: (Suspended)` and this line too.
     match &thread.alpc_wait {
         Value::Known(wait) => {
             if let Some(reply) = wait.as_ref().and_then(AlpcWait::reply) {
@@ -65,6 +69,8 @@ fn wait_object(object: &WaitObject) -> Text {
             .map_or_else(|| format!("0x{:02X}", kind.0), ToOwned::to_owned)
     });
     let mut line = text!("{}  {kind}", object.address);
+    // `Semaphore Limit 0x1` is what a thread waits at for a reply. It is part of the thread: fffffa800b845f40
+    // for the thread fffffa800b845bb0 in a published transcript of a Vista server.
     if let Some(limit) = &object.limit {
         line.push(text!(
             " Limit {}",
@@ -98,6 +104,7 @@ fn waiting_for_reply(reply: &ReplyWait) -> Text {
 
 fn head(thread: &ThreadRecord) -> Text {
     let digits = thread.address.digits();
+    // Four digits at least and not at most: a published Vista terminal server has `Cid 13c40.1332c`.
     let id = |value: &Value<u64>| rows::or_question(value, |id| format!("{id:04x}"));
     text!(
         "THREAD {}  Cid {}.{}  Teb: {} Win32Thread: {}",

@@ -91,6 +91,10 @@ pub fn bracketing(processor: Processor, version: Version) -> Vec<Origin> {
         let Some((first, last)) = kernel.versions() else {
             continue;
         };
+        // Not the build alone: layouts change by servicing inside of one. `_ALPC_HANDLE_TABLE` did in March
+        // 2022 (14393.5006, 17763.2686, 1904x.1586, 20348.587, 22000.556), `_KALPC_MESSAGE` in May 2022
+        // (1904x.1706) and, for 8.1, in October 2022 (9600.20666); `_ETHREAD` has 0x788 bytes in 26100.1742 and
+        // 0x798 in 26100.4946.
         if (first..=last).contains(&version) {
             exact.push(kernel);
         } else if first.build() != version.build() && last.build() != version.build() {

@@ -304,6 +304,7 @@ impl Hunt<'_> {
             Ok(file) => file,
             Err(source) => return self.note_failure(path, source),
         };
+        // windows.zip, as Volatility publishes it, has a table for each kernel.
         let mut archive = match zip::ZipArchive::new(std::io::BufReader::new(file)) {
             Ok(archive) => archive,
             Err(error) => {
@@ -311,6 +312,8 @@ impl Hunt<'_> {
                 return None;
             }
         };
+        // Symbol servers write GUID and age as one word, age in hex; Volatility's tables have a hyphen between,
+        // age in decimal: `5278AFF86C341677D7D7835C85B7B844-1.json.xz`.
         let stem = format!("{}-{}", self.wanted.guid, self.wanted.age).to_ascii_lowercase();
         let is_wanted = |name: &str| {
             let file = name
@@ -364,6 +367,8 @@ impl Hunt<'_> {
             return self.note_failure(path, source);
         }
         let text = String::from_utf8_lossy(&text);
+        // file.ptr holds `PATH:` and a place. Stores that only index what lies elsewhere have nothing but these
+        // (symstore /p).
         let target = text.trim().strip_prefix("PATH:").unwrap_or_default().trim();
         if is_remote(target) {
             self.note(path, Outcome::PointsTo(target.to_owned()));
@@ -436,6 +441,8 @@ impl Hunt<'_> {
 
     fn store(&mut self, listing: &Listing) -> Option<Table> {
         let name = self.wanted.pdb_name.clone();
+        // A store of two tiers says so by a file index2.txt in its root (nt/ntkrnlmp.pdb/...). Parts of stores
+        // are copied without it, so that both ways are tried.
         let tier: String = name.chars().take(2).collect();
         let tier = self.subfolder(listing, &tier);
         let tiers = [
@@ -475,6 +482,8 @@ impl Hunt<'_> {
     }
 
     fn isf(&mut self, listing: &Listing) -> Option<Table> {
+        // Volatility names its tables by GUID, a dash and the age in decimal; the key of a store is the same
+        // without the dash and in hex, which differs from age 10 on.
         let stem = format!("{}-{}", self.wanted.guid, self.wanted.age);
         self.first_of(listing, &ISF_ENDS.map(|end| format!("{stem}{end}")))
     }
@@ -651,5 +660,7 @@ impl Listing {
 
 fn is_named(path: &Path, name: &str) -> bool {
     path.file_name()
+        // Stores come from Windows, where case does not count: a copy on Linux can hold NTKRNLMP.PDB or
+        // ntkrnlmp.PDB.
         .is_some_and(|file| file.eq_ignore_ascii_case(name))
 }

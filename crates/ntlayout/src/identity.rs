@@ -27,6 +27,8 @@ impl FromStr for Guid {
 
     /// Reads 32 digits in symbol-server order, with or without dashes and braces.
     fn from_str(text: &str) -> Result<Self, ParseGuidError> {
+        // The same GUID is written {1516d2a3-e686-4c06-bd82-c50fbe615236} by debuggers and
+        // 1516D2A3E6864C06BD82C50FBE615236 in paths of stores.
         let digits = text
             .trim_start_matches('{')
             .trim_end_matches('}')
@@ -77,6 +79,8 @@ impl Identity {
     /// The middle part of a symbol-store path: GUID digits followed by the age in hexadecimal.
     #[must_use]
     pub fn key(&self) -> String {
+        // The age has no leading zeros and is hexadecimal: 26 is 1a (dotnet/symstore's "SSQP key conventions").
+        // Nothing separates the two: that the GUID has 32 digits does.
         format!("{}{:x}", self.guid, self.age)
     }
 }

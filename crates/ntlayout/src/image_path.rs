@@ -22,6 +22,8 @@ pub fn find_images(name: &str, timestamp: u32, size: u32, places: &[Place]) -> V
     if name.is_empty() || name.len() > NAME || name.starts_with('.') || !name.chars().all(is_plain) {
         return Vec::new();
     }
+    // Eight digits of the time stamp in upper case, the size in lower case without leading zeros
+    // (dotnet/symstore's "SSQP key conventions"): 5EB35CBEa2000.
     let key = format!("{timestamp:08X}{size:x}");
     // Copies on other systems are often in lower case throughout.
     let names = [name.to_owned(), name.to_lowercase()];

@@ -150,6 +150,7 @@ impl Isf {
             kind: "ISF table",
             detail,
         };
+        // JSON has no byte-order mark, and readers may refuse one (RFC 8259, 8.1); editors on Windows write it.
         let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
         let document: Document = serde_json::from_slice(json).map_err(|error| damaged(error.to_string()))?;
         let identity = match document.metadata.windows {
@@ -161,6 +162,7 @@ impl Isf {
                 age: pdb.age,
                 pdb_name: pdb.database,
             }),
+            // Tables of Linux and macOS have `linux` or `mac` there, and no PDB.
             None => None,
         };
         let pointer_size = document.base_types.get("pointer").map(|base| base.size);
@@ -250,6 +252,7 @@ fn debugger_name(name: &str) -> &str {
         "wchar" => "Wchar",
         "short" => "Int2B",
         "unsigned short" => "Uint2B",
+        // A `long` of Windows has four bytes on 64-bit systems too, as PDBs say.
         "int" | "long" => "Int4B",
         "unsigned int" | "unsigned long" => "Uint4B",
         "long long" => "Int8B",
@@ -264,6 +267,7 @@ fn debugger_name(name: &str) -> &str {
 impl From<EnumRecord> for Enumeration {
     fn from(record: EnumRecord) -> Self {
         let mut values: Vec<(String, i64)> = record.constants.into_iter().collect();
+        // JSON objects have no order, so that of the declaration is lost.
         values.sort_by(|one, next| one.1.cmp(&next.1).then_with(|| one.0.cmp(&next.0)));
         Self { values }
     }
@@ -422,6 +426,7 @@ impl SymbolTable for Isf {
     }
 
     fn global(&self, name: &str) -> Result<Option<u32>, SymbolError> {
+        // Volatility keeps the names of the PDB: `_AlpcpPortList` for x86.
         let decorated = || self.symbols.get(&format!("_{name}"));
         Ok(self.symbols.get(name).or_else(decorated).copied())
     }

@@ -224,6 +224,8 @@ impl Layout {
                     *kept = *theirs;
                     continue;
                 }
+                // `_ALPC_COMMUNICATION_INFO.HandleTable` is a structure of 0x18 bytes, and from March 2022 on
+                // of 0x20: the same member at the same place, whose own members are asked for by themselves.
                 let same = match (&*kept, theirs) {
                     (Some(mine), Some(theirs)) => mine.begins_as(*theirs),
                     (mine, theirs) => mine == theirs,

@@ -41,14 +41,18 @@ impl Lookalike {
     /// Judges by the beginning of a file that does not start as a PDB does.
     pub(crate) fn of(head: &[u8]) -> Self {
         const SIGNATURES: [(&[u8], Lookalike); 13] = [
+            // A PDB in compressed pieces (microsoft/pdb-rs has the format).
             (b"Microsoft MSFZ Container", Lookalike::Msfz),
             (b"Microsoft C/C++ program database 2.00", Lookalike::Pdb20),
+            // The signature of .NET metadata, which such a file is (ECMA-335, II.24.2.1).
             (b"BSJB", Lookalike::PortablePdb),
             (b"version https://git-lfs.github.com/", Lookalike::GitLfs),
             (b"MSCF", Lookalike::Cabinet),
             (b"MZ", Lookalike::Image),
+            // symstore writes it for `/p`, in the place of the file (Microsoft's "SymStore").
             (b"PATH:", Lookalike::FilePointer),
             (b"PK\x03\x04", Lookalike::Zip),
+            // An archive with no file in it has only the record of its end (APPNOTE.TXT of zip).
             (b"PK\x05\x06", Lookalike::Zip),
             (b"BZh", Lookalike::Bzip2),
             (b"\x28\xb5\x2f\xfd", Lookalike::Zstd),
@@ -66,6 +70,8 @@ impl Lookalike {
             .strip_prefix(b"\xef\xbb\xbf")
             .unwrap_or(head)
             .trim_ascii_start();
+        // Servers and proxies send their error pages where the PDB should come, and a tool that does not look
+        // at the status saves them under its name.
         let html = [&b"<!doctype"[..], b"<html", b"<head", b"<?xml"];
         let is_html = html.iter().any(|tag| {
             text.get(..tag.len())

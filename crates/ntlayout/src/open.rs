@@ -53,11 +53,15 @@ pub(crate) fn open_for(path: &Path, wanted: Option<&Identity>) -> Result<Table, 
     let sniff = u64::try_from(SNIFF).unwrap_or(u64::MAX);
     file.by_ref().take(sniff).read_to_end(&mut head).map_err(io)?;
     file.rewind().map_err(io)?;
+    // By contents and not by name: browsers and proxies unpack .gz files on the way and leave the name as it
+    // was.
     if head.starts_with(XZ) {
         xz(path, file)
     } else if Lookalike::of(&head) == Lookalike::Bzip2 {
         bzip2(path, file)
     } else if head.starts_with(GZIP) {
+        // A gzip file may be several ones behind each other (pigz, `cat a.gz b.gz`): a plain decoder ends after
+        // the first without an error.
         isf(path, flate2::read::MultiGzDecoder::new(file))
     } else if without_bom(&head).trim_ascii_start().starts_with(b"{") {
         isf(path, file)
@@ -72,6 +76,7 @@ pub(crate) fn open_for(path: &Path, wanted: Option<&Identity>) -> Result<Table, 
 
 #[cfg(feature = "symbols-bz2")]
 fn bzip2(path: &Path, file: File) -> Result<Table, SymbolError> {
+    // pbzip2 writes a stream for each 900 kB of text: one decoder for all of them.
     isf(path, bzip2::read::MultiBzDecoder::new(file))
 }
 

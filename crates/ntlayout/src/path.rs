@@ -59,6 +59,8 @@ pub fn parse_path(text: &str, default_store: Option<&Path>) -> Vec<Place> {
 fn parse_element(element: &str, default_store: Option<&Path>) -> Vec<Place> {
     let mut parts = element.split('*');
     let head = parts.next().unwrap_or_default();
+    // The usual one is `srv*C:\symbols*https://msdl.microsoft.com/download/symbols`: what is fetched from the
+    // right is kept at the left. `cache*C:\symbols;...` keeps what any later element gave.
     let stores: Vec<&str> = if head.eq_ignore_ascii_case("srv") || head.eq_ignore_ascii_case("cache") {
         parts.collect()
     } else if head.eq_ignore_ascii_case("symsrv") {
@@ -68,6 +70,8 @@ fn parse_element(element: &str, default_store: Option<&Path>) -> Vec<Place> {
         return vec![Place::named(unquoted(element).into())];
     };
     let place = |store: &&str| match unquoted(store) {
+        // `srv**https://...` has one: two asterisks without a folder between them mean the default store, `sym`
+        // below the debugger's own folder (Microsoft's "Advanced SymSrv use").
         "" => default_store.map(|store| Place::Store(store.to_owned())),
         store if is_remote(store) => Some(Place::Remote(store.to_owned())),
         store => Some(Place::Store(store.into())),
@@ -76,6 +80,7 @@ fn parse_element(element: &str, default_store: Option<&Path>) -> Vec<Place> {
 }
 
 fn unquoted(text: &str) -> &str {
+    // cmd's `set _NT_SYMBOL_PATH="C:\my symbols"` keeps the quotes as part of the value.
     text.trim().trim_matches('"')
 }
 

@@ -15,6 +15,8 @@ pub fn all_places(options: &[PathBuf], dump: &Path) -> Vec<Place> {
         .iter()
         .flat_map(|option| option_places(option, default_store))
         .collect();
+    // The order of the debuggers: the alternate path is searched first (Microsoft's "Symbol path for Windows
+    // debuggers").
     for variable in ["_NT_ALT_SYMBOL_PATH", "_NT_SYMBOL_PATH"] {
         if let Ok(path) = env::var(variable) {
             places.extend(parse_path(&path, default_store));
@@ -67,5 +69,6 @@ pub fn cache_folder() -> Option<PathBuf> {
 /// Where the debuggers keep what they fetch when a path names no store.
 fn default_store() -> Option<PathBuf> {
     let data = env::var_os("ProgramData").filter(|_| cfg!(windows))?;
+    // C:\ProgramData\Dbg\Sym, of WinDbg and Visual Studio, whatever the user.
     Some(PathBuf::from(data).join("Dbg").join("Sym"))
 }

@@ -62,6 +62,8 @@ impl Published {
 /// The kernel whose image has that TimeDateStamp and SizeOfImage.
 #[must_use]
 pub fn by_stamp(timestamp: u32, size_of_image: u32) -> Option<Published> {
+    // The pair is the key by which symbol stores keep images: no two of these kernels share it. From Windows 10
+    // on the first is part of a hash and no time.
     let start = format!("\n{timestamp:08x}\t{size_of_image:x}\t");
     let at = find(&start)?;
     row(at.checked_add(1)?)

@@ -131,6 +131,9 @@ impl<'t, T: TypeSource> Walk<'t, T> {
         let Some(owner) = self.definition(spec.ty)? else {
             return Ok(None);
         };
+        // Members are renamed: `_EPROCESS.Wow64Process` became `WoW64Process` in 10586, `_ALPC_PORT.Lock`
+        // `PortObjectLock` in Windows 8, `_KALPC_HANDLE_DATA.Flags` `Count` in 14393 (layouts of 305 kernels).
+        // Which one hit is kept, since the meaning can change with the name.
         for (spelling, path) in (0u8..).zip(spec.spellings) {
             if let Some(place) = self.place(owner, path)? {
                 return self.describe(place, spelling);
@@ -141,6 +144,8 @@ impl<'t, T: TypeSource> Walk<'t, T> {
 
     fn describe(&self, (offset, ty): (u32, TypeId), spelling: u8) -> Result<Option<Field>, SymbolError> {
         let size = self.table.size(ty)?;
+        // The width is that of the symbols: `_ALPC_HANDLE_TABLE.TotalHandles` has four bytes or eight,
+        // `_BLOB.ReferenceCount` too, and `_OBJECT_TYPE.Index` has four in Vista and one since.
         let bits = bits_inside(self.table, ty, size)?;
         Ok(Some(Field {
             offset,
@@ -164,6 +169,8 @@ impl<'t, T: TypeSource> Walk<'t, T> {
                     };
                     scope = (offset, ty);
                 }
+                // Kernels have `u1.s1.QueueType`, in tables of some tools `QueueType` alone: the members of
+                // anonymous types moved up into their owner.
                 None if !last && names_anonymous(part) => {}
                 None => return Ok(None),
             }

@@ -51,6 +51,8 @@ pub fn write(drawing: &Drawing, caption: Option<&str>) -> String {
 
 /// A quoted string. Back-slashes begin escapes there, and names have their own already.
 fn quote(text: &str) -> String {
+    // Graphviz reads escapes in labels (its "escString"): of `\RPC Control\ntsvcs` the `\n` would be a line
+    // break, and `\N` the name of the node.
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 

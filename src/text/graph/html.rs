@@ -89,6 +89,9 @@ fn cut(title: &str) -> &str {
 /// JSON that a script element may hold: nothing in it can end the element or open a comment. The page shows
 /// names as text only, never as markup.
 fn in_script(json: &str) -> String {
+    // `</script` ends a script wherever it stands, also in a text of it, and behind `<!--` and `<script` it
+    // does not (HTML standard, "script data double escaped state"): a port may have either in its name. U+2028
+    // and U+2029 ended a line of JavaScript, also within quotes, before ECMAScript 2019.
     json.replace('<', "\\u003c")
         .replace('>', "\\u003e")
         .replace('&', "\\u0026")

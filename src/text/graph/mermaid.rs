@@ -48,6 +48,8 @@ pub fn write(drawing: &Drawing, caption: Option<&str>) -> String {
 /// Whatever is not plain becomes a numbered entity, in Mermaid's own spelling.
 fn escape(text: &str) -> String {
     text.chars().fold(String::new(), |mut safe, c| {
+        // `#35;` is Mermaid's way, by the decimal number ("Entity codes to escape characters" in its docs): a
+        // quote would end the label, and a label may hold HTML such as `<br/>`.
         if c.is_alphanumeric() || " ._-,()".contains(c) {
             safe.push(c);
         } else {

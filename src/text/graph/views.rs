@@ -87,6 +87,8 @@ fn cut(view: &str) -> &str {
 }
 
 fn packed(text: &str) -> io::Result<String> {
+    // With zlib's head: browsers take that for "deflate", and the bare stream for "deflate-raw" (Compression
+    // Streams).
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(text.as_bytes())?;
     Ok(letters(&encoder.finish()?))

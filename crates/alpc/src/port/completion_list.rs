@@ -118,6 +118,8 @@ pub struct SharedRecord {
 /// # Errors
 /// When the port is not in the dump.
 pub(crate) fn of_port(port: At<'_, '_>) -> Read<Option<CompletionListRecord>> {
+    // The owner of the port registers memory of its own for it (AlpcRegisterCompletionListInformation in phnt),
+    // so that what stands there is whatever that process wrote.
     let list = port.pointer(Port::CompletionList)?;
     Ok((list.u64() != 0).then(|| record(port.kernel().at(list))))
 }
@@ -128,6 +130,8 @@ fn record(list: At<'_, '_>) -> CompletionListRecord {
     CompletionListRecord {
         address: kernel.addr(list.address()),
         owner_process: owner.map(|owner| port::process_ref(kernel, owner)).into(),
+        // Windows 8 put it in; the header of the shared memory shrank from 0x300 to 0x180 bytes with the same
+        // release.
         lock: list.addr(CompletionList::CompletionListLock),
         mdl: list.addr(CompletionList::Mdl),
         user_va: list.addr(CompletionList::UserVa),
@@ -152,6 +156,8 @@ fn record(list: At<'_, '_>) -> CompletionListRecord {
 }
 
 fn shared(list: At<'_, '_>) -> Read<SharedRecord> {
+    // Where the kernel sees it. The same memory is at UserVa in the owner, which a kernel dump does not hold by
+    // that address.
     let header = list.pointer(CompletionList::Header)?;
     if header.u64() == 0 {
         return Err(Unreadable::NullPointer(why!(

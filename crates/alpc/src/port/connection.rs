@@ -118,6 +118,8 @@ pub struct UndecidedPort {
 /// When a communication port does not say which connection port it belongs to.
 pub fn connections(kernel: &Kernel<'_>, address: Gva) -> Read<ConnectionsRecord> {
     let mut port = kernel.at(address);
+    // What the debugger's /LPC does when it is given a communication port is shown by no transcript; this is
+    // what it most likely does (inference).
     if port::kind(port)? != PortKind::Connection {
         port = kernel.at(port::info(port)?.pointer(CommunicationInfo::ConnectionPort)?);
     }
@@ -157,6 +159,8 @@ pub fn connection(info: At<'_, '_>) -> ConnectionRecord {
 
 fn end(kernel: &Kernel<'_>, address: Gva, info: Gva) -> End {
     let port = kernel.at(address);
+    // The info is made with the client's port: until the server accepts, its own end is null here and the
+    // client's port says ConnectionPending.
     if address.u64() == 0 {
         let none = Value::Known(None);
         return End {
@@ -171,6 +175,8 @@ fn end(kernel: &Kernel<'_>, address: Gva, info: Gva) -> End {
         port: kernel.addr(address),
         queued: queue::total_length(port).into(),
         process: owner(port).into(),
+        // Both ends of a connection name one info. The debugger checks that too, and prints a line with "points
+        // to wrong" where they do not.
         wrong_info: named
             .filter(|&named| named != info)
             .map(|named| kernel.addr(named)),
@@ -202,6 +208,7 @@ pub fn ports_of(kernel: &Kernel<'_>, process: Gva) -> ProcessPortsRecord {
         match kind_of_own(port, process) {
             Ok(Some(PortKind::Connection)) => record.created.push(self::record(port)),
             Ok(Some(PortKind::ClientCommunication)) => record.connected.push(connected_to(port)),
+            // A server has one more port for each client, of kind 3: in neither list, as in the debugger's.
             Ok(_) | Err(Unreadable::Implausible(_)) => {}
             Err(hole) => {
                 let owner = Value::Missing(Box::new(hole));
@@ -268,6 +275,9 @@ pub fn graph(kernel: &Kernel<'_>, ports: &[Gva]) -> Vec<EdgeRecord> {
     ports
         .iter()
         .map(|&address| kernel.at(address))
+        // One line a client's port, as `!alpc /graph` has it: that port, its process's id, the connection port,
+        // the server's id and the name (published transcript of Windows 10: `ffffaf8f1dd38df0 ...26c
+        // ffffaf8f1d44adf0 ...1dc SmApiPort`).
         .filter(|&port| matches!(port::kind(port), Ok(PortKind::ClientCommunication)))
         .map(|client| {
             let connection = port::connection_address(client);

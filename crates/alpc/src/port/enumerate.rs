@@ -55,6 +55,8 @@ pub struct Ports {
 /// All ports of the system.
 #[must_use]
 pub fn ports(kernel: &Kernel<'_>) -> Ports {
+    // AlpcpPortList is the head itself, and a port begins with its links, so that its address is that of its
+    // entry. (That Vista has the list as well is expected; no list of its symbols is at hand.)
     let list = port::port_list(kernel);
     let complete: Value<()> = list
         .clone()
@@ -233,6 +235,8 @@ fn is_surely_a_port(object: At<'_, '_>) -> Read<bool> {
 /// When the symbols do not say where the namespace or the type of ports is.
 pub fn by_name(kernel: &Kernel<'_>) -> Read<Leads> {
     let port_type = kernel.global_pointer(Global::AlpcPortObjectType)?;
+    // Only connection ports can be found so: communication ports have no names of their own. The name that the
+    // debugger prints beside one is that of its connection port.
     let found = directory::objects_of_type(kernel, port_type)?;
     Ok(Leads {
         ports: found.objects.into_iter().map(|named| named.object).collect(),
@@ -241,6 +245,7 @@ pub fn by_name(kernel: &Kernel<'_>) -> Read<Leads> {
 }
 
 fn by_message(kernel: &Kernel<'_>) -> BTreeSet<Gva> {
+    // A message keeps the ports that it was sent by and queued at, also when no list leads to those any more.
     const PLACES: [Message; 2] = [Message::OwnerPort, Message::PortQueue];
     let messages = message_table::messages(kernel)
         .map(|table| table.messages)

@@ -48,6 +48,7 @@ pub fn messages(kernel: &Kernel<'_>) -> Read<Messages> {
             found.gaps.extend(secondary.gap);
         }
         // Kernels before Windows 8.1 have none.
+        // (The symbol is in all lists of 9600 and later.)
         Err(Unreadable::NoGlobal { .. }) if kernel.has_own_globals() => {}
         Err(hole) => found.gaps.push(hole),
     }
@@ -94,6 +95,9 @@ fn collect(kernel: &Kernel<'_>, table: Gva, found: &mut Messages) -> Read<()> {
 fn is_live(kernel: &Kernel<'_>, entry: Entry) -> Read<bool> {
     let message = kernel.at(entry.target);
     let id = id(message)?;
+    // A message that is freed goes to a lookaside list and keeps its entry in the table, its id with bit 31,
+    // its header and its data (by published reverse engineering of 10.x): what it holds looks like a message in
+    // every respect.
     Ok(u64::from(id & HANDLE) == entry.handle && (id & NOT_LIVE == 0 || is_held(message)?))
 }
 
@@ -121,6 +125,8 @@ fn id(message: At<'_, '_>) -> Read<u32> {
 pub fn message_by_id(kernel: &Kernel<'_>, id: u32) -> Read<Option<Gva>> {
     let handle = u64::from(id & HANDLE);
     let primary = kernel.global_pointer(Global::AlpcMessageTable)?;
+    // (A negative id that a client looks up is the handle of a reserve, in the table of its connection, and
+    // none of these: published reverse engineering.)
     if id <= HANDLE {
         return message_in(kernel, primary, handle, id);
     }

@@ -34,6 +34,8 @@ pub enum QueueKind {
 impl QueueKind {
     /// All of them, in the order of the debugger's view.
     pub const ALL: [Self; 5] = [
+        // Transcripts of Windows 10 show this order. Before Windows 8 the kernel's own is another: Main,
+        // Pending, Large.
         Self::Main,
         Self::Direct,
         Self::Large,
@@ -60,6 +62,8 @@ impl QueueKind {
             Self::Main => Some(1),
             Self::Large => Some(2),
             Self::Pending => Some(3),
+            // Kernels with two bits for it (up to Windows 8) have no more than 3. 5 is a reply that was handed
+            // straight to the thread that waits (14393 and later), and in no queue at all.
             Self::Direct => Some(4),
             Self::Canceled => None,
         }
@@ -185,6 +189,8 @@ pub fn members(port: At<'_, '_>, kind: QueueKind) -> Read<List> {
 pub fn total_length(port: At<'_, '_>) -> Read<u64> {
     let mut total: u64 = 0;
     for kind in [
+        // The number behind a port in `!alpc -lp` is the sum of these four, by EreTIk's notes on the extension;
+        // that /LPP and /LPC print the same sum is inferred. The direct queue is in none.
         QueueKind::Main,
         QueueKind::Pending,
         QueueKind::Large,

@@ -73,6 +73,8 @@ impl Receivers {
 
     /// Adds the receivers of a port, and tells how many threads were in its list.
     fn add(&mut self, port: At<'_, '_>) -> Read<usize> {
+        // Which of both it is the debugger says in two ways: `2 thread(s) are waiting on the port:` without
+        // one, `... are registered with port IO completion object:` with one (published Windows 10 views).
         let completion_port = port.pointer(Port::CompletionPort)?;
         if completion_port.u64() != 0 {
             let ports = self.completion.entry(completion_port).or_default();
@@ -121,6 +123,8 @@ impl Receivers {
             return Ok(Some(AlpcWait::Receive { port }));
         }
         match thread::wait_reason(thread)? {
+            // Threads that call NtAlpcSendWaitReceivePort themselves. RPC servers do not: they wait for work at
+            // a completion port, with WrQueue, like any other pool of threads.
             WaitReason::WR_LPC_RECEIVE => self.nothing_found(),
             WaitReason::WR_QUEUE => self.completion_wait(thread),
             _ => Ok(None),
@@ -129,6 +133,8 @@ impl Receivers {
 
     fn completion_wait(&self, thread: At<'_, '_>) -> Read<Option<AlpcWait>> {
         let kernel = thread.kernel();
+        // It stays set while the thread works on what it took, so that the state above has to say that it
+        // waits.
         let queue = thread.embedded(Thread::Tcb)?.pointer(ThreadControl::Queue)?;
         match self.completion.get(&queue) {
             Some(ports) => Ok(Some(AlpcWait::Completion {

@@ -353,6 +353,8 @@ pub struct NotAResource {
 /// [`NotAResource`] when the memory before the address is in the dump and is the header of neither. A
 /// resource whose memory is not in the dump is no error: its record says so, value by value.
 pub fn resources(kernel: &Kernel<'_>, address: Gva) -> Result<Resources, NotAResource> {
+    // Header and body are one allocation, and pointers lead to the body: a published x86 message at 9c14d020 is
+    // a page, 8 bytes of pool header and 18 of blob header, hex.
     let kind = plausible_kind(kernel, address);
     let port = kernel.at(address);
     let is_port = match &kind {
@@ -399,6 +401,7 @@ pub(crate) fn bodies_of_port(port: At<'_, '_>) -> Read<List> {
     let kernel = port.kernel();
     let link = kernel.offset(Blob::ResourceList)?;
     let header = kernel.size_of::<Blob>()?;
+    // Linked by ResourceList of the headers, and not by anything in the bodies.
     let mut list = list::walk(kernel, port.address_of(Port::ResourceListHead)?).containers(link);
     for entry in &mut list.entries {
         *entry = offset(*entry, header);
@@ -469,6 +472,8 @@ impl<'k, 'd> Gatherer<'k, 'd> {
 
     fn section(&mut self, at: At<'k, 'd>) -> SectionMembers {
         SectionMembers {
+            // Sections and regions began with their flags in Vista, and have them behind their sizes since 7:
+            // only by name are the members found in both (layouts of 305 kernels).
             section_object: at.addr(Section::SectionObject),
             size: at.uint(Section::Size).into(),
             handle_table: at.addr(Section::HandleTable),
@@ -550,6 +555,7 @@ impl<'k, 'd> Gatherer<'k, 'd> {
 
 /// Names of the bits of `_BLOB.u1.Flags`.
 fn flag_names(flags: u64) -> Vec<&'static str> {
+    // By published reverse engineering of Windows 10 and 11 kernels; symbols have the byte and not its bits.
     const NAMES: [(u64, &str); 4] = [
         (1, "ReferenceCache"),
         (2, "Lookaside"),
@@ -576,8 +582,11 @@ fn view(at: At<'_, '_>) -> ViewMembers {
         write_access: at.flag(View::WriteAccess).into(),
         auto_release: at.flag(View::AutoRelease).into(),
         force_unlink: at.flag(View::ForceUnlink).into(),
+        // 16299 and later. That such a view is in the kernel's part follows from the name alone.
         system_space: at.flag(View::SystemSpace).into(),
         number_of_owner_messages: at.u32(View::NumberOfOwnerMessages).into(),
+        // A view is in two lists: that of its region, and that of the process that it is mapped into, whose
+        // head is _EPROCESS.AlpcContext.ViewListHead.
         process_view_list_entry: links(at, View::ProcessViewListEntry),
     }
 }
@@ -588,6 +597,8 @@ fn reserve(at: At<'_, '_>) -> ReserveMembers {
         handle_table: at.addr(Reserve::HandleTable),
         handle: at.uint(Reserve::Handle).into(),
         message: at.addr(Reserve::Message),
+        // Put in before Active by servicing: in 9600 by .19913, in 14393 by .4583, in 17763 between .437 and
+        // .2114, in 18362 by .356.
         size: at.uint(Reserve::Size).into(),
         active: at.flag(Reserve::Active).into(),
     }
@@ -636,6 +647,7 @@ fn handle_data(at: At<'_, '_>) -> HandleDataMembers {
 fn duplicate_state<'k, 'd>(at: At<'k, 'd>) -> Read<Option<At<'k, 'd>>> {
     let kernel = at.kernel();
     let field = kernel.field(HandleData::DuplicateContext)?;
+    // A pointer up to Windows 8, 0x28 bytes in place on x64 from 8.1 on.
     if field.size != kernel.pointer_size() {
         return at.embedded(HandleData::DuplicateContext).map(Some);
     }
@@ -659,8 +671,13 @@ fn communication_info(at: At<'_, '_>) -> CommunicationInfoMembers {
         connection_port: port_of(at, CommunicationInfo::ConnectionPort),
         server_communication_port: port_of(at, CommunicationInfo::ServerCommunicationPort),
         client_communication_port: port_of(at, CommunicationInfo::ClientCommunicationPort),
+        // One member, two uses: the head of the list in the info of a connection port, whose other two ports
+        // are null, and the entry in it in the info of a connection (published reverse engineering; a Windows
+        // 10 view shows 0 and 0).
         communication_list: links(at, CommunicationInfo::CommunicationList),
         handle_table: handle_table(at).into(),
+        // Since 8.1. A message LPC_PORT_CLOSED that is kept ready, so that the end of a connection can always
+        // be told.
         close_message: at.addr(CommunicationInfo::CloseMessage),
     }
 }
@@ -672,6 +689,8 @@ fn communication_info(at: At<'_, '_>) -> CommunicationInfoMembers {
 pub fn handle_table(info: At<'_, '_>) -> Read<HandleTable> {
     let kernel = info.kernel();
     let table = info.embedded(CommunicationInfo::HandleTable)?;
+    // The table is part of the info, and its members stand in three orders: Flags first in Vista, behind the
+    // count from Windows 7 on, at the end since March 2022.
     let handles = table.pointer(AlpcHandleTable::Handles)?;
     let total_handles = table.uint(AlpcHandleTable::TotalHandles);
     let stride = kernel.size_of::<AlpcHandleEntry>()?.max(1);
@@ -704,6 +723,8 @@ fn handle_entries(
         match own.and_then(|()| entry.pointer(AlpcHandleEntry::Object)) {
             Ok(object) if object.u64() == 0 => {}
             Ok(object) => entries.push(ResourceHandle {
+                // Handles of this table count by one from 10 hex on (published reverse engineering), unlike
+                // those of processes.
                 handle: index.saturating_add(FIRST_HANDLE),
                 object: kernel.addr(object),
                 kind: plausible_kind(kernel, object).into(),

@@ -219,6 +219,8 @@ fn process(thread: At<'_, '_>) -> Read<Option<ProcessRef>> {
 /// or something else is in its place: then nothing can confirm the wait.
 pub fn reply_wait(thread: At<'_, '_>) -> Read<Option<ReplyWait>> {
     let kernel = thread.kernel();
+    // An address, in spite of its name: in LPC it was an id, and debuggers of Windows Server 2003 print
+    // "Waiting for reply to LPC MessageId 00037bb2" where they print "ALPC Message fffff8800f4cc950" since.
     let message = thread.pointer(Thread::AlpcMessageId)?;
     if !state(thread)?.is_waiting() {
         return Ok(None);
@@ -267,6 +269,8 @@ fn place(thread: At<'_, '_>) -> Read<Place> {
         Err(_) => Vec::new(),
     };
     if !objects.is_empty() {
+        // In the published case of a Vista server the thread fffffa801afae6f0 waits at fffffa801afaea80,
+        // "Semaphore Limit 0x1": 390 into itself.
         let semaphore = thread.address_of(Thread::AlpcWaitSemaphore)?;
         if objects.iter().any(|object| object.address.gva() == semaphore) {
             return Ok(if reason == WaitReason::WR_LPC_RECEIVE {
@@ -282,6 +286,8 @@ fn place(thread: At<'_, '_>) -> Read<Place> {
         return Ok(Place::Hidden(hole.clone()));
     }
     Ok(match reason {
+        // The debugger prints its ALPC line of such a thread too: a published one of Windows 10 has "WAIT:
+        // (Suspended)", a NotificationEvent to wait at, and "Waiting for reply to ALPC Message" below.
         WaitReason::SUSPENDED | WaitReason::WR_SUSPENDED => Place::Suspended,
         WaitReason::WR_LPC_REPLY if objects.is_empty() => Place::Unnamed,
         _ => Place::Elsewhere,
@@ -317,6 +323,8 @@ fn wait_for(kernel: &Kernel<'_>, message: Gva, proof: Value<bool>) -> ReplyWait 
 /// # Errors
 /// When this kernel does not have the members.
 pub fn threads_waiting_at(port: At<'_, '_>) -> Read<List> {
+    // When a thread is handed a message its entry is taken out and its Flink set to zero; AlpcMessage, a mask
+    // of attributes until then, becomes the message (published reverse engineering).
     let entry = port.kernel().offset(Thread::AlpcWaitListEntry)?;
     Ok(list::walk(port.kernel(), port.address_of(Port::WaitQueue)?).containers(entry))
 }

@@ -1084,6 +1084,8 @@ impl<'k, 'd> Builder<'k, 'd> {
             }
         }];
         let (to, edge) = match (received, server) {
+            // Set when a thread receives the message, cleared by its reply, and null as long as the message is
+            // in the main queue (a published message of Windows 8 has it so).
             (true, Some(server)) => {
                 let named = kernel.addr(server);
                 evidence.push(Evidence::address(member(Message::ServerThread), at, named));
@@ -1115,6 +1117,7 @@ impl<'k, 'd> Builder<'k, 'd> {
 
     /// The process that received a port's pending messages: its owner. None when that one has closed it or ended.
     fn receiver(&self, port: At<'_, '_>) -> Read<Option<Gva>> {
+        // Closed is bit 0 of the pointer to the owner, which stays in place.
         let (owner, closed) = port::owner_process(port)?;
         if closed || owner.u64() == 0 {
             return Ok(None);
@@ -1264,5 +1267,6 @@ fn wait_type(thread: At<'_, '_>) -> Read<u64> {
     let first = thread
         .embedded(Thread::Tcb)?
         .pointer(ThreadControl::WaitBlockList)?;
+    // WaitAll is 0 and WaitAny 1 (wdm.h); WaitNotification, WaitDequeue and WaitDpc came later.
     Ok(thread.kernel().at(first).uint(WaitBlock::WaitType)? & 0xff)
 }

@@ -39,6 +39,9 @@ impl Components {
         self.members
             .iter()
             .filter(|members| match members.as_slice() {
+                // A diamond is no cycle: two servers that both call a third one wait for each other by no way.
+                // Only strongly connected components tell that apart, since a search that marks what it saw
+                // takes the second way for a return.
                 [only] => edges.get(*only).is_some_and(|targets| targets.contains(only)),
                 _ => true,
             })

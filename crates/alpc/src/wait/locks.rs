@@ -178,6 +178,8 @@ impl Resources {
 }
 
 fn list_head(kernel: &Kernel<'_>) -> Read<Gva> {
+    // The list that `!locks` walks: every executive resource of the system, whoever made it. The debugger data
+    // block has it as well (+60).
     kernel.global(Global::ExpSystemResourcesList).or_else(|hole| {
         let data = kdump::debugger_data(kernel.dump()).map_err(|_| hole.clone())?;
         match data.exp_system_resources_list {
@@ -219,6 +221,7 @@ impl Owner {
 /// # Errors
 /// When the resource is not in the dump.
 pub(crate) fn owners(resource: At<'_, '_>) -> Read<Owners> {
+    // `!locks` prints "Exclusively owned" for this flag, and owners with "<*>" behind them.
     let exclusive = resource.uint(ExecutiveResource::Flag)? & OWNED_EXCLUSIVE != 0;
     let mut owners = Vec::new();
     let active = resource.uint(ExecutiveResource::ActiveEntries)?;
@@ -231,6 +234,7 @@ pub(crate) fn owners(resource: At<'_, '_>) -> Read<Owners> {
         return Ok(owned(owners));
     }
     owners.extend(owner(resource.embedded(ExecutiveResource::OwnerEntry)?)?);
+    // The first owner is in the resource itself; only others need the table.
     let table = resource.pointer(ExecutiveResource::OwnerTable)?;
     if exclusive || table.u64() == 0 {
         return Ok(owned(owners));

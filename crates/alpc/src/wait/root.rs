@@ -23,6 +23,9 @@ const LOCKS: [WaitReason; 6] = [
     WaitReason::WR_PUSH_LOCK,
     WaitReason::WR_FAST_MUTEX,
     WaitReason::WR_GUARDED_MUTEX,
+    // Locks of user mode: the kernel sees that a thread waits and not for what. Keyed events served SRW locks
+    // and condition variables up to Windows 7; since Windows 8 SRW locks, condition variables and WaitOnAddress
+    // wait by thread id.
     WaitReason::WR_KEYED_EVENT,
     WaitReason::WR_ALERT_BY_THREAD_ID,
 ];
@@ -211,7 +214,10 @@ impl Graph {
         }
         let reason = thread.wait_reason.known().copied();
         match reason.filter(|reason| reason.name().is_some()) {
+            // An RPC server that answers asynchronously does just that: the call is with another thread, or
+            // with a callback to come.
             Some(WaitReason::WR_QUEUE | WaitReason::WR_LPC_RECEIVE) => RootKind::Receiving,
+            // win32k gives it for every thread in GetMessage: an open dialog, and an idle window too.
             Some(WaitReason::WR_USER_REQUEST) => RootKind::UserInput,
             Some(WaitReason::PAGE_IN | WaitReason::WR_PAGE_IN | WaitReason::WR_PHYSICAL_FAULT) => {
                 RootKind::PageIn
@@ -336,6 +342,8 @@ pub fn suspect(kernel: &Kernel<'_>, modules: &Modules, stacks: &Stacks<'_, '_>, 
 
 fn stack_modules(kernel: &Kernel<'_>, modules: &Modules, thread: Gva) -> Read<Vec<String>> {
     let control = kernel.at(thread).embedded(Thread::Tcb)?;
+    // Functions leave much on a stack that nobody cleans: what a call of long ago returned to looks like the
+    // last one's.
     let top = control.pointer(ThreadControl::StackBase)?.u64();
     let limit = control.pointer(ThreadControl::StackLimit)?.u64();
     let from = control.pointer(ThreadControl::KernelStack)?.u64();
@@ -366,6 +374,8 @@ fn modules_of(kernel: &Kernel<'_>, modules: &Modules, stack: &[u8]) -> Vec<Strin
             .iter()
             .rev()
             .fold(0_u64, |value, &byte| (value << 8) | u64::from(byte));
+        // The top bit is set in every address of the kernel: above 80000000 on x86, canonical upper half on
+        // x64.
         if (value >> (width.saturating_mul(8).saturating_sub(1))) & 1 == 0 {
             continue;
         }

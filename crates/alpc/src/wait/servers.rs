@@ -105,6 +105,9 @@ impl ServerCounts {
     pub fn at_limit(&self) -> bool {
         let known = |count: &Option<Value<u32>>| count.as_ref().and_then(|count| count.known().copied());
         match (known(&self.current_count), known(&self.maximum_count)) {
+            // A thread counts from when it took work until it waits in the kernel, and then another one is let
+            // through (Windows Internals, "I/O completion ports"). One that spins or runs in user mode for ever
+            // keeps its place.
             (Some(current), Some(maximum)) => maximum > 0 && current >= maximum,
             _ => false,
         }
@@ -169,6 +172,8 @@ pub(crate) fn of_completion_port(
 ) -> Read<Servers> {
     expect(kernel, Expected::CompletionPort, queue)?;
     let at = kernel.at(queue);
+    // Threads stay in this list while they work on what they took: the debugger says that they are "registered
+    // with port IO completion object", not that they wait (published Windows 10 views).
     let list = thread::threads_of_queue(at)?;
     let mut servers = Servers::none(ServedBy::CompletionPort);
     for &thread in &list.entries {
@@ -198,6 +203,8 @@ pub(crate) fn of_wait_queue(
         servers.add(thread, state);
     }
     let waiting: BTreeSet<Gva> = list.entries.iter().copied().collect();
+    // A thread is out of the wait queue while it works on a message, so the queue alone would say that a busy
+    // server has no threads; those whose messages name them as ServerThread are its own too.
     for &thread in serving.difference(&waiting) {
         servers.add(thread, state(thread).unwrap_or(ServerState::Unreadable));
     }
@@ -226,6 +233,8 @@ pub(crate) fn state(record: &ThreadRecord) -> Read<ServerState> {
         return Ok(ServerState::Suspended);
     }
     let reason = *record.wait_reason.get()?;
+    // WrLpcReceive is of threads at the port itself, WrQueue of those at a completion port: neither says whose
+    // work comes.
     let waits_for_work = [WaitReason::WR_QUEUE, WaitReason::WR_LPC_RECEIVE].contains(&reason);
     Ok(if waits_for_work {
         ServerState::Idle

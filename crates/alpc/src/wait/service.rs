@@ -116,6 +116,8 @@ fn memory<'d>(kernel: &Kernel<'d>, process: Gva) -> Read<Cursor<'d>> {
 }
 
 fn command_line(kernel: &Kernel<'_>, process: Gva, memory: &Cursor<'_>) -> Read<String> {
+    // The 64-bit block also of a 32-bit process: Windows keeps one of either width, and `_EPROCESS.Peb` names
+    // this one.
     let peb = kernel.at(process).pointer(Process::Peb)?;
     let parameters = memory.pointer(offset(peb, kernel.offset(Peb::ProcessParameters)?))?;
     let line = offset(parameters, kernel.offset(ProcessParameters::CommandLine)?);
@@ -131,6 +133,9 @@ fn only_service(line: &str) -> Option<String> {
     if !file.eq_ignore_ascii_case("svchost.exe") && !file.eq_ignore_ascii_case("svchost") {
         return None;
     }
+    // Services have hosts of their own from 1703 on where the machine has more than 3.5 GB of memory; on
+    // smaller ones, and before, they share one by `-k GROUP` (Microsoft's "Changes to Service Host grouping in
+    // Windows 10").
     words.find(|word| word.eq_ignore_ascii_case("-s"))?;
     let name = words.next()?;
     (name.chars().count() <= LONGEST).then(|| name.to_owned())

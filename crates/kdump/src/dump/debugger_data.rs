@@ -141,12 +141,18 @@ pub(crate) fn read(at: Gva, space: &AddressSpace<'_>) -> Result<DebuggerData, De
         return Err(DebuggerDataError::Unreadable(error));
     }
     let tag = le::u32(&block, 0x10).unwrap_or_default();
+    // Windows 8 and later keep the block encoded, from the list entry on, and decode it when they crash. A tool
+    // that reads a running machine (DumpIt, some live dumps: from memory, not seen) saves it as it is. To
+    // decode it takes KiWaitNever, KiWaitAlways and the address of KdpDataBlockEncoded (Volatility, elf2dmp):
+    // all three from symbols, and whoever has symbols needs nothing of the block.
     if tag != TAG {
         return Err(DebuggerDataError::WrongTag {
             at: space.addr(at),
             tag,
         });
     }
+    // Blocks grow at their end: 0x340 bytes in Windows 7 (from memory) to 0x380 in Windows 11. What a shorter
+    // one lacks is absent, whatever lies behind it in memory.
     let size = le::u32(&block, 0x14).unwrap_or_default();
     let len = usize::try_from(size)
         .unwrap_or(MAX_SIZE)
@@ -178,6 +184,9 @@ pub(crate) fn parse(at: Gva, block: &[u8]) -> Option<DebuggerData> {
 /// The block is the same on all machines: on 32-bit ones its addresses are sign-extended, which `mask` undoes.
 fn fields(block: &[u8], mask: u64) -> DebuggerData {
     let address = |offset| le::u64(block, offset).unwrap_or_default() & mask;
+    // No kernel's PDB has `_KDDEBUGGER_DATA64`: the places are those of wdbgexts.h. From +298 on they hold
+    // offsets into other structures of the same kernel, checked against a real x64 dump; together they tell 31
+    // families of x64 layouts apart, ambiguous only among revisions of one build.
     let offset = |at| le::u16(block, at);
     DebuggerData {
         at: Gva::default(),
@@ -198,6 +207,7 @@ fn fields(block: &[u8], mask: u64) -> DebuggerData {
         offset_kthread_next_processor: offset(0x298),
         offset_kthread_teb: offset(0x29a),
         offset_kthread_kernel_stack: offset(0x29c),
+        // +29e, between the two, is OffsetKThreadInitialStack.
         offset_kthread_apc_process: offset(0x2a0),
         offset_kthread_state: offset(0x2a2),
         size_eprocess: offset(0x2a8),
@@ -208,6 +218,7 @@ fn fields(block: &[u8], mask: u64) -> DebuggerData {
         offset_prcb_current_thread: offset(0x2b4),
         offset_prcb_proc_state_context: offset(0x2bc),
         size_ethread: offset(0x2c0),
+        // From Windows 7 on: where KPRCB has a pointer to the CONTEXT of its processor.
         offset_prcb_context: offset(0x338),
     }
 }

@@ -66,12 +66,22 @@ pub enum DumpKind {
 impl DumpKind {
     pub(crate) fn from_raw(raw: u32) -> DumpKind {
         match raw {
+            // To Windows 7 a complete dump of Windows itself; since then what tools write of a virtual
+            // machine's memory: QEMU's `dump-guest-memory -w` and elf2dmp both use kind 1 (QEMU's
+            // contrib/elf2dmp).
             1 => DumpKind::Full,
+            // One setting of the control panel, two layouts: Vista, 7, 2008 and 2008 R2 write "kernel memory"
+            // as kind 2, Windows 8 and later as kind 6. Both begin their data with `SDMP`.
             2 => DumpKind::Summary,
             3 => DumpKind::HeaderOnly,
             4 => DumpKind::Triage,
+            // Windows 10's active memory dump is kind 5 as well. That pages were left out of it, those of
+            // virtual machines above all (Microsoft's "Active Memory Dump"), only its bitmap shows.
             5 => DumpKind::BitmapFull,
             6 => DumpKind::BitmapKernel,
+            // 7 is no kind of file. CrashDumpEnabled is 7 in the registry for an automatic memory dump, and the
+            // file that Windows then writes says 6. From 8 on it is a debugger that wrote: `.dump /k`, `/ka`
+            // and `/f`.
             8 => DumpKind::KernelRanges,
             9 => DumpKind::KernelUserRanges,
             0xa => DumpKind::CompleteRanges,
@@ -236,6 +246,8 @@ impl Header {
             kind: DumpKind::from_raw(raw.u32(0xf98)),
             major_version: raw.u32(0x8),
             minor_version: raw.u32(0xc),
+            // CR3 as the processor had it. Where the kernel uses PCIDs the low 12 bits are one, and no part of
+            // the address (Intel SDM, volume 3, 4.10.1): `Paging::root` takes them off.
             directory_table_base: raw.u64(0x10),
             pae_enabled: None,
             pfn_data_base: raw.address(0x18),
@@ -300,12 +312,17 @@ impl Raw<'_> {
     }
 
     pub(crate) fn text(&self, offset: usize, len: usize) -> Option<String> {
+        // An unused text field holds the filler and would be told as "PAGEPAGEPAGE...". elf2dmp uses the
+        // comment of its dumps to say hello ("Hello from elf2dmp!").
         self.written_u32(offset)?;
         le::text(self.0, offset, len).filter(|text| !text.is_empty())
     }
 }
 
 fn bug_check(raw: &Raw<'_>) -> Option<BugCheck> {
+    // A code is no sign of a crash. Dumps that Task Manager takes of a running system, and those that elf2dmp
+    // makes, carry 0x161, LIVE_SYSTEM_DUMP; what Windows leaves in LiveKernelReports has codes like 0x117 and
+    // 0x141 of systems that went on.
     let code = raw.written_u32(0x38)?;
     Some(BugCheck {
         code,
@@ -315,6 +332,8 @@ fn bug_check(raw: &Raw<'_>) -> Option<BugCheck> {
 }
 
 fn physical_runs(raw: &Raw<'_>) -> Vec<PageRun> {
+    // The block has room for 42 runs; elf2dmp claims one for each segment of the ELF file, however many they
+    // are. Such a count is not believed, or the context record would be taken for runs of memory.
     let Some(count) = raw.written_u32(0x88).filter(|&count| count <= MAX_RUNS) else {
         return Vec::new();
     };
@@ -341,6 +360,8 @@ fn context(raw: &Raw<'_>, machine: Machine) -> Option<ContextRecord> {
     .map(|offset: usize| CONTEXT.saturating_add(offset));
     let flags = raw.written_u32(flags)?;
     let (rsp, rip) = (raw.written_u64(rsp)?, raw.written_u64(rip)?);
+    // Whoever dumps a machine that keeps running has no processor that stopped: the record is empty then, or
+    // the tool's own (DumpIt's is said to be; one source, not checked against a file).
     if rsp == 0 && rip == 0 {
         return None;
     }
@@ -366,7 +387,10 @@ fn integers(raw: &Raw<'_>) -> [u64; 16] {
 
 fn exception(raw: &Raw<'_>) -> Option<ExceptionRecord> {
     let at = |offset: usize| EXCEPTION.saturating_add(offset);
+    // Volatility 2's raw2dmp leaves the filler here, which debuggers then show as the exception 45474150
+    // (volatilityfoundation/volatility#661).
     let code = raw.written_u32(at(0)).filter(|&code| code != 0)?;
+    // EXCEPTION_MAXIMUM_PARAMETERS is 15 (winnt.h): a larger number is damage.
     let count = raw.written_u32(at(0x18)).unwrap_or(0).min(15) as usize;
     let parameters = raw.0.get(at(0x20)..at(0x98)).unwrap_or_default();
     Some(ExceptionRecord {

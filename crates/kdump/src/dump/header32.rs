@@ -24,6 +24,8 @@ pub(crate) fn parse(bytes: &[u8]) -> Header {
         directory_table_base: raw.u32(0x10).into(),
         pae_enabled: pae_enabled(&raw),
         pfn_data_base: raw.address32(0x14),
+        // Here addresses have four bytes, while the debugger prints those of a 32-bit kernel sign-extended and
+        // the debugger data block stores them so: what is 81234560 here is ffffffff81234560 there.
         ps_loaded_module_list: raw.address32(0x18),
         ps_active_process_head: raw.address32(0x1c),
         kd_debugger_data_block: raw.address32(0x60),
@@ -55,6 +57,7 @@ fn pae_enabled(raw: &Raw<'_>) -> Option<bool> {
     match raw.byte(0x5c) {
         0 => Some(false),
         1 => Some(true),
+        // `P`, `A`, `G` or `E`: a byte of the filler.
         _ => None,
     }
 }

@@ -196,6 +196,10 @@ impl Dump {
         let mut at = gpa.u64();
         let mut left = buf;
         while !left.is_empty() {
+            // The place in the page is worked out anew for every page. kdmp-parser 0.8.2 adds whole pages to an
+            // unaligned address and returns wrong bytes without an error: 0x3000 bytes at 0x200800 come from
+            // frames 200, 201, 202, 203, 204, 205, and should come from halves of 200, 201, 201, 202, 202, 203
+            // (reproduced).
             let now = left_in_page(at).min(left.len());
             let (page, rest) = left.split_at_mut_checked(now).ok_or(wraps)?;
             read_in_frame(self, Gpa::new(at), page).map_err(|source| PhysicalError::Frame {
@@ -333,6 +337,8 @@ impl PhysicalMemory for Dump {
             })?
             .ok_or(FrameError::NotInDump { pfn })?;
         let offset = index.first_page().saturating_add(position.saturating_mul(PAGE));
+        // A copy that broke off, or a disk that was full: the index stands before all pages and is whole then,
+        // so that it lists pages which the file has not. kdmp-parser 0.8.2 opens such a file without a word.
         if offset.saturating_add(PAGE) > self.file_len() {
             return Err(FrameError::OutOfFile { pfn, offset });
         }
@@ -374,6 +380,9 @@ impl PhysicalMemory for Dump {
             machine: Some(header.machine),
             pae: header.pae_enabled,
             directory_table_base: Some(header.directory_table_base),
+            // One record, of the processor that called KeBugCheckEx. Those of the others are in memory, in the
+            // ProcessorState of their control blocks, and are of the crash only when processors were frozen for
+            // it.
             processors: header.context.into_iter().collect(),
             bug_check: header.bug_check,
             lists: [header.ps_active_process_head, header.ps_loaded_module_list]
@@ -476,6 +485,9 @@ fn foreign(path: &Path, head: &[u8], source: &ByteSource) -> Foreign {
 
 fn parse_header(path: &Path, head: &[u8], source: &ByteSource) -> Result<Header, OpenError> {
     let bytes = head.get(..HEADER64_LEN).unwrap_or(head);
+    // `PAGE` is signature and filler at once: a header into which nothing was written begins with it too. It is
+    // the word behind it, ValidDump, that makes it a dump. A machine that crashed and has not started since
+    // still has its dump in pagefile.sys, which begins so as well.
     let (need, parse): (usize, fn(&[u8]) -> Header) = match bytes.get(..8) {
         Some(b"PAGEDU64") => (HEADER64_LEN, Header::parse),
         Some(b"PAGEDUMP") => (HEADER32_LEN, header32::parse),
@@ -503,6 +515,8 @@ fn parse_header(path: &Path, head: &[u8], source: &ByteSource) -> Result<Header,
 fn check_header(path: &Path, wide: bool, header: Header) -> Result<Header, OpenError> {
     let (machine, kind) = (header.machine, header.kind);
     match (wide, machine) {
+        // ARM64 dumps have the header of x64 ones and page tables of their own: the width alone does not say
+        // how to read one. (kdmp-parser 0.8.2 never looks at the machine.)
         (true, Machine::Amd64 | Machine::Arm64) | (false, Machine::I386) => {}
         _ => {
             return Err(OpenError::UnsupportedMachine {

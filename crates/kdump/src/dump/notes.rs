@@ -25,6 +25,8 @@ const ATTRIBUTES: &[(u32, &str, &str)] = &[
         "kernel-triage-dump",
         "the kernel generated this dump itself for triage",
     ),
+    // The pages of a live dump are of different moments ("smeared"): all readable, and a list can lead from one
+    // moment into another.
     (
         4,
         "live-dump",
@@ -38,6 +40,8 @@ const ATTRIBUTES: &[(u32, &str, &str)] = &[
     (6, "filtered-dump", "a filter kept memory out of the dump"),
     (7, "early-boot-crash", "the system crashed early in its boot"),
 ];
+// Bit 1 is DumpDevicePowerOff. Dumps of Windows 11 24H2 also have bits 11, 12 and 17 (0x21008, 0x21808 in
+// published headers); what they mean is not published.
 const ENCRYPTED: u32 = 1 << 8;
 const DECRYPTED: u32 = 1 << 9;
 
@@ -98,6 +102,8 @@ fn lengths(header: &Header, index: &PageIndex, file_len: u64, notes: &mut Vec<No
     let Some(required) = header.required_dump_space else {
         return;
     };
+    // RequiredDumpSpace is what Windows meant to write: header, pages, and the secondary data of drivers behind
+    // them.
     if required < end {
         notes.push(Note::new(
             "required-space-differs",
@@ -158,6 +164,8 @@ fn attributes(attributes: u32, notes: &mut Vec<Note>) {
             notes.push(Note::new(id, text));
         }
     }
+    // That a decrypted dump keeps bit 8 and has bit 9 beside it is read out of the names EncryptedDumpData and
+    // DecryptedDump; no such file was seen.
     if attributes & (ENCRYPTED | DECRYPTED) == ENCRYPTED {
         let encrypted = Note::new(
             "encrypted",
@@ -173,6 +181,8 @@ fn tables(header: &Header, contents: &Contents, kernel_space: AddressSpace<'_>) 
     if !matches!(contents, Contents::Pages(_)) {
         return None;
     }
+    // Headers that tools make up can be wrong in just this: of dumps by VMware's vmss2core -W8 it is reported
+    // that no reader finds the kernel in them (volatilityfoundation/volatility3#1870).
     let error = kernel_space.translate(head).err()?;
     // Of what the file is cut before, the truncation is told already.
     if matches!(error, ReadError::OutOfFile { .. }) {

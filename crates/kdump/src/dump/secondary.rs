@@ -131,6 +131,8 @@ pub fn behind_memory(dump: &Dump) -> io::Result<Option<Trailing>> {
 /// Where a dump's memory ends in its file.
 fn end(dump: &Dump) -> Option<u64> {
     match dump.contents() {
+        // No field says where the secondary data begins: it is what follows the last page, or SizeOfDump of a
+        // triage dump.
         Contents::Pages(index) => Some(index.end()),
         Contents::Pieces(triage) => Some(triage.end()),
         Contents::HeaderOnly => None,
@@ -158,6 +160,7 @@ fn first_blob(source: &ByteSource, start: u64) -> io::Result<Option<u64>> {
     if !read(source, start, &mut header)? || !header.starts_with(b"DumpBlob") {
         return Ok(None);
     }
+    // HeaderSize, 10 hex where it is known; the build of the writer follows it.
     let len = le::u32(&header, 8).unwrap_or_default();
     Ok(Some(start.saturating_add(len.into())))
 }
@@ -184,6 +187,7 @@ fn blobs(source: &ByteSource, first: u64) -> io::Result<SecondaryData> {
         if !read(source, at, &mut header)? {
             break SecondaryEnd::FileCut;
         }
+        // Not the end of the file: Windows 11 24H2 leaves up to 1.7 MB of zeros behind the last piece.
         if header == [0; BLOB_HEADER] {
             break SecondaryEnd::Complete;
         }
@@ -191,6 +195,7 @@ fn blobs(source: &ByteSource, first: u64) -> io::Result<SecondaryData> {
         if field(0) != BLOB_HEADER as u64 {
             break SecondaryEnd::NotABlob;
         }
+        // Pieces are aligned to 8 bytes by paddings whose lengths they state (PrePadSize, PostPadSize).
         let (size, before, behind) = (field(0x14), field(0x18), field(0x1c));
         let offset = at.saturating_add(BLOB_HEADER as u64).saturating_add(before);
         blobs.push(SecondaryBlob {
@@ -216,6 +221,8 @@ fn read(source: &ByteSource, at: u64, bytes: &mut [u8]) -> io::Result<bool> {
 
 /// The GUID in a piece's header: three little-endian numbers, then eight bytes.
 fn guid(header: &[u8; BLOB_HEADER]) -> String {
+    // The first three groups of a GUID are numbers in the byte order of the machine, the rest are bytes
+    // (MS-DTYP, "GUID").
     let (first, second, third) = (le::u32(header, 4), le::u16(header, 8), le::u16(header, 10));
     let rest = u64::from_be_bytes(le::array(header, 12).unwrap_or_default());
     format!(

@@ -209,6 +209,8 @@ impl Triage {
 
     /// What is worth saying.
     pub(crate) fn notes(&self, notes: &mut Vec<Note>) {
+        // RequiredDumpSpace is no test here: real triage dumps, one of x64 and one of ARM64, are whole and
+        // shorter than it says. SizeOfDump is.
         if self.is_cut() {
             let cut = Note::new(
                 "truncated",
@@ -245,8 +247,11 @@ impl Triage {
     /// Adds what is in the file without being a data block: the stack, the debugger data block and what it helps
     /// to find.
     fn add_structures(&mut self, header: &Header, fields: &Fields, source: &ByteSource) {
+        // CallStack is the memory from TopOfStack on, and DataPage a page at an address of its own: neither is
+        // among the data blocks.
         self.push(fields.u64(0x48), fields.u32(0x28), fields.u32(0x2c));
         self.push(fields.u64(0x60), fields.u32(0x68), fields.u32(0x6c));
+        // Drivers stand in the order in which they were loaded, and the kernel was the first.
         self.kernel_base = self.modules.first().map(|kernel| kernel.base);
         let (offset, size) = (fields.u32(0x70), fields.u32(0x74));
         let Some(at) = header.kd_debugger_data_block.filter(|_| size != 0) else {
@@ -269,8 +274,13 @@ impl Triage {
             let at = u64::from(structure).checked_add(member?.into())?;
             pointer_at(source, at).filter(|&pointer| pointer != 0)
         };
+        // Where the copies are in the file. Where the originals were in memory, no field says: CurrentThread in
+        // the copy of the control block does.
         let (prcb, process, thread) = (fields.u32(0x1c), fields.u32(0x20), fields.u32(0x24));
         let thread_at = pointer(prcb, data.offset_prcb_current_thread);
+        // ApcState.Process, not the thread's own process: of a thread that attached itself to another one, this
+        // is the process whose memory it used. Its offset is at +2a0 of the debugger data block, as a real x64
+        // and a real ARM64 dump agree.
         let process_at = pointer(thread, data.offset_kthread_apc_process);
         self.thread = thread_at.map(Gva::new);
         // NextThread and IdleThread follow CurrentThread in every `_KPRCB` from Vista on.
@@ -343,6 +353,7 @@ impl Fields {
 
     /// Whether the mark is there that Windows writes last; `None` where the file ends before it.
     fn finished(&self, source: &ByteSource) -> Option<bool> {
+        // ValidOffset leads to `TRGD`, the last thing that is written.
         let mark = bytes(source, self.u32(0x8).into(), SIGNATURE.len())?;
         Some(mark == SIGNATURE)
     }
@@ -369,11 +380,15 @@ impl Fields {
             return Err(IndexError::Bad(format!("its triage data claims {count} modules")));
         }
         let entries = array(source, self.u32(0x30), count, DRIVER)?;
+        // The loader's entry begins 8 bytes into this one, behind the name's offset: DllBase, at +30 in
+        // `_KLDR_DATA_TABLE_ENTRY`, is at +38, and SizeOfImage and TimeDateStamp are 8 further on as well.
         let module = |entry: &[u8]| {
             Some(TriageModule {
                 name: string(source, le::u32(entry, 0)?),
                 base: Gva::new(le::u64(entry, 0x38)?),
                 size: le::u32(entry, 0x48)?,
+                // With the size all that tells the kernel: a triage dump need not hold the page with its RSDS
+                // record (a real one of 19041 does not).
                 timestamp: le::u32(entry, 0x88)?,
             })
         };

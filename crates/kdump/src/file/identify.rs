@@ -81,10 +81,16 @@ const COPY_AGAIN: &str = "copy the dump again";
 const DOWNLOAD_AGAIN: &str = "download the dump again";
 const HIBERNATION: &str =
     "let the system resume, then take a dump of it: the file's memory is compressed and incomplete";
+// vmss2core is VMware's own tool. -W8 is for Windows 8 and later, -W for what is older. It wants both files:
+// the memory is in the .vmem, what says where it belongs in the .vmss or .vmsn of the same name.
 const VMWARE: &str = "make a dump of it with VMware's vmss2core: `vmss2core -W8 FILE.vmss FILE.vmem`";
+// elf2dmp comes with QEMU (contrib/elf2dmp). `-w` needs the guest's FwCfg driver, which gives QEMU the header
+// of a dump; without it only elf2dmp helps.
 const ELF_CORE: &str = "let QEMU make a dump of it, `elf2dmp FILE memory.dmp`, or write one: `dump-guest-memory -w \
                         memory.dmp` in its monitor";
 const QEMU: &str = "let QEMU write a Windows dump: `dump-guest-memory -w memory.dmp` in its monitor";
+// Both of these raise an NMI, on which Windows stops with NMI_HARDWARE_FAILURE (0x80) and writes the dump that
+// its settings ask for (Microsoft's "Generate a kernel or complete crash dump").
 const VIRTUALBOX: &str =
     "resume the machine and let Windows write a dump: `VBoxManage debugvm NAME injectnmi`";
 const HYPER_V: &str =
@@ -97,6 +103,8 @@ const USER_DUMP: &str = "take a kernel dump: a user dump holds one process and n
 
 /// First bytes, what they begin, what to do. The first that fits is taken.
 const MAGICS: &[(&[u8], FileClass, &str, &str)] = &[
+    // Two things are called minidumps: what Windows leaves in Windows\Minidump after a crash begins with
+    // PAGEDU64 and is a kernel's; what Task Manager or error reporting make of a process begins with MDMP.
     (b"MDMP", FileClass::UserDump, "a user-mode minidump", USER_DUMP),
     (
         b"USERDUMP",
@@ -110,6 +118,8 @@ const MAGICS: &[(&[u8], FileClass, &str, &str)] = &[
         "an old user-mode dump",
         USER_DUMP,
     ),
+    // Of VirtualBox 3.1 and later, whose format says "V2.0" (SSM.cpp). The saved state of an encrypted machine
+    // does not begin so (inference).
     (
         b"\x7fVirtualBox SavedState",
         FileClass::Memory,
@@ -134,17 +144,23 @@ const MAGICS: &[(&[u8], FileClass, &str, &str)] = &[
         "an old PDB",
         NAME_THE_DUMP,
     ),
+    // A PDB whose streams are compressed, of microsoft/pdb-rs; readers of MSF files do not open it.
     (
         b"Microsoft MSFZ Container",
         FileClass::Program,
         "a compressed PDB",
         NAME_THE_DUMP,
     ),
+    // The word is the state: HIBR while the system is hibernated, RSTR while it is coming back, WAKE when it
+    // came back. In either case of letters, depending on who wrote it. Windows 8 and later wipe the contents on
+    // resuming (Hibr2Bin's Hiber.h).
     (b"HIBR", FileClass::Memory, "a hibernation file", HIBERNATION),
     (b"hibr", FileClass::Memory, "a hibernation file", HIBERNATION),
     (b"RSTR", FileClass::Memory, "a hibernation file", HIBERNATION),
     (b"WAKE", FileClass::Memory, "a hibernation file", HIBERNATION),
     (b"wake", FileClass::Memory, "a hibernation file", HIBERNATION),
+    // Words of a checkpoint, little-endian: bed2bed0 and bed2bed2, bed3bed3 for a partial one, bad1bad1 for one
+    // that was restored (Volatility's vmware.py, crash's vmware_vmss.h).
     (
         b"\xd0\xbe\xd2\xbe",
         FileClass::Memory,
@@ -169,15 +185,20 @@ const MAGICS: &[(&[u8], FileClass, &str, &str)] = &[
         "a VMware snapshot",
         VMWARE,
     ),
+    // HyperVStorage, signature 01282014 (openvmm's hvs_file/FORMAT.md): .vmrs. The configuration of a machine,
+    // .vmcx, is the same container without any memory.
     (
         b"\x14\x20\x28\x01",
         FileClass::Memory,
         "a Hyper-V saved state",
         HYPER_V,
     ),
+    // What `savevm` and `migrate "exec:cat>FILE"` write. All of it is big-endian, the word as well. `virsh
+    // save` puts a header of libvirt before it, `LibvirtQemudSave`.
     (b"QEVM", FileClass::Memory, "a QEMU saved state", QEMU),
     (b"QFI\xfb", FileClass::Disk, "a QEMU disk (qcow2)", DISK),
     (b"QED\0", FileClass::Disk, "a QEMU disk (QED)", DISK),
+    // `VMDK` as a little-endian word, of Workstation's growing disks; COWD is the one of old ESX servers.
     (b"KDMV", FileClass::Disk, "a VMware disk (VMDK)", DISK),
     (b"COWD", FileClass::Disk, "a VMware disk (VMDK)", DISK),
     (
@@ -186,8 +207,12 @@ const MAGICS: &[(&[u8], FileClass, &str, &str)] = &[
         "the description of a VMware disk (VMDK)",
         DISK,
     ),
+    // A VHD that grows has a copy of its footer at the beginning; a fixed one has the footer alone, behind the
+    // disk.
     (b"conectix", FileClass::Disk, VHD, DISK),
     (b"vhdxfile", FileClass::Disk, "a Hyper-V disk (VHDX)", DISK),
+    // `dump-guest-memory -z`, `-l` and `-s` write this compressed form of Linux, even of a guest with Windows;
+    // by default it is flattened, and begins with `makedumpfile` (QEMU's dump/dump.c).
     (
         b"KDUMP   ",
         FileClass::Memory,
@@ -200,6 +225,8 @@ const MAGICS: &[(&[u8], FileClass, &str, &str)] = &[
         "a compressed memory dump of QEMU or Linux (makedumpfile)",
         QEMU,
     ),
+    // 0x4c694d45 in little-endian: LiME spelled backwards. Its "padded" output is plain raw memory without any
+    // header.
     (b"EMiL", FileClass::Memory, "a LiME memory image", RAW_MEMORY),
     (b"AVML", FileClass::Memory, "an AVML memory image", RAW_MEMORY),
     // The first interrupt vector of most firmware, f000:ff53: physical memory from address 0 on.
@@ -257,6 +284,7 @@ const PACKED: &[(&[u8], &str, fn(&[u8]) -> Option<String>, &str)] = &[
     (b"\x02\x21\x4c\x18", "an LZ4 file (old form)", no_name, "lz4 -d"),
     (b"LZIP", "an lzip file", no_name, "lzip -dk"),
     (b"MSWIM\0\0\0", "a Windows image (WIM)", no_name, "7z x"),
+    // expand.exe unpacks a cabinet of several files only when -F names which.
     (b"MSCF", "a cabinet file", name_in_cabinet, "expand -F:*"),
 ];
 
@@ -313,6 +341,8 @@ fn elf(prefix: &[u8]) -> Option<Foreign> {
     if !prefix.starts_with(b"\x7fELF") {
         return None;
     }
+    // e_type, and not e_machine: QEMU 7.2 writes 3 (386) there for a 64-bit guest whose first processor was not
+    // in long mode when it was stopped.
     if le::u16(prefix, 0x10) != Some(CORE) {
         return Some(foreign(
             FileClass::Program,
@@ -321,6 +351,8 @@ fn elf(prefix: &[u8]) -> Option<Foreign> {
         ));
     }
     let has_note = |name: &[u8]| prefix.windows(name.len()).any(|bytes| bytes == name);
+    // VirtualBox names its first note VBCORE (dbgfcorefmt.h). QEMU has notes of the name CORE for all
+    // processors first, as Linux does, and behind them one QEMU for each.
     let (found, next) = if has_note(b"VBCORE\0") {
         ("an ELF core file of VirtualBox (dumpvmcore)", VIRTUALBOX)
     } else if has_note(b"QEMU\0") {
@@ -360,6 +392,8 @@ fn packed(path: &Path, prefix: &[u8]) -> Option<Foreign> {
 
 /// Whether a file is called as symbol stores call what they compress: `ntkrnlmp.pd_`, `ntoskrnl.ex_`.
 fn of_a_symbol_store(path: &Path) -> bool {
+    // `symstore add /compress` makes a cabinet of each file and replaces the last letter of its extension by
+    // `_`.
     let extension = path.extension().and_then(|extension| extension.to_str());
     extension.is_some_and(|extension| extension.len() == 3 && extension.ends_with('_'))
 }
@@ -410,6 +444,7 @@ fn by_name(path: &Path, prefix: &[u8]) -> Option<Foreign> {
         let file = path.file_name().and_then(|file| file.to_str());
         file.is_some_and(|file| file.eq_ignore_ascii_case(name))
     };
+    // It comes here with zeros at its beginning: Windows 8 and later erase the header when they resume.
     if named("hiberfil.sys") {
         return Some(foreign(
             FileClass::Unknown,
@@ -417,12 +452,15 @@ fn by_name(path: &Path, prefix: &[u8]) -> Option<Foreign> {
             "take a crash dump instead: the file's memory is compressed and incomplete",
         ));
     }
+    // Pages that were in use, without anything that says which; the tables that know are in memory.
     if named("pagefile.sys") || named("swapfile.sys") {
         return Some(foreign(FileClass::Unknown, "a paging file", NAME_THE_DUMP));
     }
     if is_text(prefix) {
         return None;
     }
+    // Raw memory has no first bytes of its own: a .vmem begins with whatever the guest has at physical address
+    // 0.
     let extension = path.extension()?.to_str()?;
     let &(_, found, next) = NAMES
         .iter()

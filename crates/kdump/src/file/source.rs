@@ -97,6 +97,8 @@ impl ByteSource {
             ByteSource::Mapped { file, len, map } => {
                 let map = map.get_or_init(|| {
                     let map = Mapping::new(file).ok()?;
+                    // A dump that is still being copied can have grown since it was opened, and a file that was
+                    // cut meanwhile would raise SIGBUS (on Windows EXCEPTION_IN_PAGE_ERROR) behind its new end.
                     (map.bytes().len() as u64 == *len).then_some(map)
                 });
                 map.as_ref().map(Mapping::bytes)
@@ -116,6 +118,8 @@ fn read_exact_at(file: &File, buf: &mut [u8], offset: u64) -> io::Result<()> {
 fn read_exact_at(file: &File, mut buf: &mut [u8], mut offset: u64) -> io::Result<()> {
     use std::os::windows::fs::FileExt;
     while !buf.is_empty() {
+        // Other than pread(2) this moves the file's own position (Rust's FileExt for Windows); nothing here
+        // goes by that.
         let read = match file.seek_read(buf, offset) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(read) => read,

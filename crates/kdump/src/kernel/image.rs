@@ -38,6 +38,7 @@ impl Rsds {
     /// Reads a CodeView record; none where it is of another kind, or too short.
     #[must_use]
     pub fn parse(record: &[u8]) -> Option<Self> {
+        // The other form, NB10, is of linkers before Visual C++ 7: a time stamp in the place of the GUID.
         if le::array(record, 0) != Some(*b"RSDS") {
             return None;
         }
@@ -141,6 +142,8 @@ impl ImageError {
 pub fn image_at(cursor: &Cursor<'_>, base: Gva) -> Result<KernelImage, ImageError> {
     let image = Image { cursor, base };
     let nt = image.nt_header()?;
+    // It may be gone where the headers are there: a real triage dump of 19041 holds no record of its kernel at
+    // all, and which one it is follows from addresses and from the time stamp in its list of modules.
     let (codeview, codeview_error) = match image.codeview(&nt) {
         Ok(rsds) => (Some(rsds), None),
         Err(error) => (None, Some(error)),
@@ -202,6 +205,7 @@ impl Image<'_, '_> {
             return Err(ImageError::NotThere { part });
         }
         let optional = self.read::<0xa8>(nt_at.saturating_add(0x18), part)?;
+        // Magic of the optional header: PE32+ has wider members before the directories (Microsoft's PE format).
         let directories: usize = match le::u16(&optional, 0) {
             Some(0x20b) => 0x70,
             Some(0x10b) => 0x60,
@@ -213,6 +217,8 @@ impl Image<'_, '_> {
             }
         };
         Ok(NtHeader {
+            // No time in kernels of Windows 10 and later: they are built reproducibly, and a part of a hash
+            // stands in its place (devblogs.microsoft.com/oldnewthing, 2018-01-03).
             timestamp: le::u32(&nt, 8).unwrap_or_default(),
             size_of_image: le::u32(&optional, 0x38).unwrap_or_default(),
             debug: debug_directory(&nt, &optional, directories),
@@ -226,8 +232,12 @@ impl Image<'_, '_> {
         check_inside(nt, rva, size, part)?;
         for number in 0..entries.min(MAX_DEBUG_ENTRIES) {
             let entry = self.read::<28>(rva.saturating_add(number.saturating_mul(DEBUG_ENTRY)), part)?;
+            // Images have several entries, and the CodeView one need not be the first: POGO and REPRO data of
+            // the linker stand beside it (Microsoft's PE format, debug type).
             if le::u32(&entry, 12) == Some(CODEVIEW) {
                 let field = |offset| le::u32(&entry, offset).unwrap_or_default();
+                // AddressOfRawData, at +14 hex of the entry: the image is mapped. PointerToRawData behind it is
+                // a place in the file (Microsoft's PE format, "Debug Directory").
                 return self.rsds(nt, field(20), field(16));
             }
         }
@@ -258,6 +268,8 @@ fn debug_directory(nt: &[u8], optional: &[u8], directories: usize) -> Option<(u3
     let at = directories.saturating_add(6 * 8);
     let header_len = usize::from(le::u16(nt, 0x14)?);
     let count = le::u32(optional, directories.checked_sub(4)?)?;
+    // The number of directories is not fixed (Microsoft's PE format: NumberOfRvaAndSizes is to be checked
+    // first).
     if count <= 6 || header_len < at.saturating_add(8) {
         return None;
     }

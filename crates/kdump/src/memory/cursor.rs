@@ -267,6 +267,7 @@ impl<'d> Cursor<'d> {
                 size,
             )
         };
+        // Lengths are in bytes, and nothing ends the text but Length: a NUL behind it is a habit, not a rule.
         let (length, maximum_length) = (field(0, 2)? & 0xffff, field(2, 2)? & 0xffff);
         let buffer = Gva::new(field(width, width)?);
         let mut bytes = vec![0; usize::try_from(length).unwrap_or_default() & !1];

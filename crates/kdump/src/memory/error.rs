@@ -142,8 +142,13 @@ impl std::fmt::Display for NotPresentKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             NotPresentKind::Zero => "nothing is mapped there",
+            // Windows makes the page at the first touch; until then its entry has a protection and nothing else
+            // (Windows Internals, 7th ed., chapter 5).
             NotPresentKind::DemandZero => "committed but never touched",
+            // The page file is in no dump: of a page that was written out nothing is left to look at.
             NotPresentKind::PageFile => "paged out to a page file",
+            // What several processes share is described once, by an entry in paged pool, and their own entries
+            // only say that there is one (Windows Internals, 7th ed., chapter 5).
             NotPresentKind::Prototype => "not in memory, described by a prototype entry",
             NotPresentKind::Reserved => "its entry has a form that processors do not accept",
         })
@@ -340,6 +345,7 @@ impl ReadError {
                 what,
                 offset,
             },
+            // No rare thing where it happens: one reported dump has 4,578 such pages.
             FrameError::Filler { pfn } => ReadError::Filler { gva, pfn, what },
             FrameError::Io { kind, .. } => ReadError::Io { gva, kind },
         }

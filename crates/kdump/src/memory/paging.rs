@@ -170,6 +170,8 @@ impl Paging {
             Paging::Pae => directory_table_base & 0xffff_ffe0,
             Paging::X86 => directory_table_base & 0xffff_f000,
             Paging::X64 | Paging::La57 => directory_table_base & FRAME,
+            // Windows for ARM64 uses one table of 512 entries for both halves of the address space, where the
+            // processor would take two roots (TTBR0, TTBR1): the header's is enough.
             Paging::Arm64 => directory_table_base & ARM64_FRAME,
         })
     }
@@ -192,6 +194,8 @@ impl Paging {
         root: Gpa,
         gva: Gva,
     ) -> Result<Translation, TranslateError> {
+        // kdmp-parser 0.8.2 leaves this out and reads 0000f80000000000 as if it were fffff80000000000: a
+        // pointer that lost its upper half would lead to bytes.
         if !self.is_canonical(gva) {
             return Err(ReadError::NonCanonical { gva: self.addr(gva) });
         }
@@ -296,6 +300,8 @@ impl Paging {
         };
         match table.page {
             Some(size) if is_page => Leads::Page(size),
+            // Bit 7 is reserved in the entries of the upper two levels: there are no pages of 512 GiB (Intel
+            // SDM, volume 3, 4.5).
             None if is_page => Leads::Nowhere,
             _ => Leads::Table,
         }
@@ -326,6 +332,7 @@ impl Paging {
             && entry & SWIZZLE == 0
             && memory.frame_limit() <= INVALID_MASK >> 12
         {
+            // MemProcFS assumes the same bit where it has no symbols: 0x2000 in the upper half of the entry.
             return Some(frame & INVALID_MASK.wrapping_sub(1));
         }
         Some(frame)
@@ -333,6 +340,9 @@ impl Paging {
 
     /// What an entry says that is not valid and not in transition.
     fn state_of(self, entry: u64) -> NotPresentKind {
+        // Which page file is not told. PageFileLow is in bits 1 to 4 up to 17134, and in bits 12 to 15 of every
+        // kernel serviced after the L1TF updates of 2018, those of 7601, 9600 and 14393 as well: it moved
+        // inside of builds (symbols of 305 kernels), so that a build number does not tell where it is.
         let page_file_high = match self {
             Paging::X86 => entry >> 12,
             _ => entry >> 32,

@@ -79,6 +79,8 @@ impl<'d> AddressSpace<'d> {
     }
 
     pub(crate) fn over(memory: Memory<'d>, paging: Paging, directory_table_base: u64) -> AddressSpace<'d> {
+        // DirBase 001aa002 of a published Windows 10: on x64 the low twelve bits are a process-context id
+        // (Intel SDM, "CR3").
         let root = paging.root(directory_table_base);
         AddressSpace {
             memory,

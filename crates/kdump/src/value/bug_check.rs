@@ -158,6 +158,8 @@ pub fn name(code: u32) -> Option<&'static str> {
             (u32::from_str_radix(number, 16) == Ok(code)).then_some(name)
         })
     };
+    // The reference lists some of these codes by themselves, with a name that ends in _M: 0x1000007e is
+    // SYSTEM_THREAD_EXCEPTION_NOT_HANDLED_M. A real triage dump of 19041 has just that one.
     named(code).or_else(|| named(code & !OF_SMALL_DUMPS))
 }
 

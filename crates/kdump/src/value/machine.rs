@@ -29,6 +29,7 @@ impl Machine {
             0x8664 => Machine::Amd64,
             0x14c => Machine::I386,
             0xaa64 => Machine::Arm64,
+            // 200 is Itanium, whose last Windows was Server 2008 R2 (Microsoft's PE format has the numbers).
             other => Machine::Other(other),
         }
     }

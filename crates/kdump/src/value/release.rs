@@ -25,6 +25,8 @@ pub fn name(build: u32, product_type: Option<u32>) -> Option<String> {
     let mut next = || row.next().filter(|name| *name != "-");
     next();
     let (client, server) = (next(), next());
+    // A server and a client of one build are the same kernel files: 9600 is Windows 8.1 and Windows Server 2012
+    // R2.
     let known = match product_type {
         Some(CLIENT) => client,
         Some(2 | 3) => server,

@@ -23,6 +23,8 @@ pub fn build_lab(kernel: &Kernel<'_>) -> Read<String> {
             _ => return Err(no_lab(kernel, at)),
         }
     }
+    // From Windows 10 on the second number is 1 whatever the servicing
+    // ("22621.1.amd64fre.ni_release.220506-1250"): which revision it is does not stand here.
     if text.starts_with(|c: char| c.is_ascii_digit()) && text.contains('.') {
         return Ok(text);
     }

@@ -235,6 +235,8 @@ impl<'d> Kernel<'d> {
     #[must_use]
     pub fn is_kernel_address(&self, gva: Gva) -> bool {
         match self.pointer_size() {
+            // Started with /3GB (increaseuserva), x86 gives the kernel only what is above c0000000 or so; its
+            // addresses are among these all the same.
             4 => (0x8000_0000..=0xffff_ffff).contains(&gva.u64()),
             // With 5-level paging the upper half begins at ff00000000000000.
             _ => gva.u64() >= 0xff00_0000_0000_0000,
@@ -362,6 +364,8 @@ impl<'d> Kernel<'d> {
     /// [`Unreadable::NoGlobal`] when the symbols lack it and nothing else leads to it.
     pub fn global(&self, global: Global) -> Read<Gva> {
         let at = match self.layout.global(global as usize) {
+            // Symbols know places in the image; the image itself is loaded anywhere: since Vista its base
+            // differs from start to start (Windows Internals, 7th ed., address space layout randomization).
             Some(rva) => offset(self.base, rva.into()),
             None => (self.globals.address(self, global))
                 .map(|(address, _)| address)

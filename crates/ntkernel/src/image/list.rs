@@ -284,6 +284,9 @@ pub fn walk_up_to(kernel: &Kernel<'_>, head: Gva, cap: usize) -> List {
     }
     let met = forward.entries.iter().map(|entry| entry.u64()).collect();
     let backward = walker.half(Direction::Backward, &met, forward.named);
+    // Lists torn in the middle are common where one looks most: messages are in paged pool, and of a list of
+    // them one page out is enough. In a live dump entries may also be of different moments, each read when its
+    // page was copied.
     let back = match backward.end {
         HalfEnd::Stopped(back) => Some(back),
         // They met where the one could not read on; nor can the other.
@@ -328,6 +331,8 @@ impl Walker<'_, '_> {
                 Ok(step) => step,
                 Err(stop) => return stopped(entries, stop),
             };
+            // A reader that trusts Flink alone never ends here: kdmp-parser 0.8.2 hangs on a list of modules
+            // that leads around.
             if seen.contains(&next.u64()) {
                 let at = self.kernel.addr(next);
                 return stopped(entries, Stop::Loop { at });
@@ -412,6 +417,8 @@ fn step(kernel: &Kernel<'_>, at: Gva, direction: Direction) -> Result<Step, Stop
     };
     let next = kernel.at(at).pointer(onward).map_err(unreadable)?;
     if next.u64() == 0 {
+        // An empty list points at its own head. Zeros are of a list that was never initialized, as in a port
+        // that was just made, or of a page that somebody filled.
         return Err(Stop::NullLink { at: kernel.addr(at) });
     }
     Ok(Step {

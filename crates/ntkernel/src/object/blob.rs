@@ -18,6 +18,8 @@ use crate::why;
 /// # Errors
 /// When the symbols lack the type.
 pub fn header<'k, 'd>(kernel: &'k Kernel<'d>, body: Gva) -> Read<At<'k, 'd>> {
+    // All pointers of ALPC lead to the body; `!pool` of one shows an allocation that begins before it. On x86 a
+    // published message at 9c14d020 stands 20 bytes into its page: 8 of the pool's header and 18 of the blob's.
     Ok(kernel.at(before(body, kernel.size_of::<Blob>()?)))
 }
 
@@ -93,6 +95,8 @@ pub fn plausible_kind(kernel: &Kernel<'_>, body: Gva) -> Read<BlobKind> {
     let flags = header.uint(Blob::Flags)?;
     let is_blob = match header.uint(Blob::ReferenceCount) {
         Ok(0) => is_freed_blob(header, kind),
+        // Kinds with a cache of references (flag 1) count 0x10000 for all that CachedReferences has in store,
+        // so that a large number is no damage (from published reverse engineering of Windows 10 kernels).
         Ok(count) => REFERENCES.contains(&count),
         Err(_) => true,
     };
@@ -110,6 +114,9 @@ fn is_freed_blob(header: At<'_, '_>, kind: BlobKind) -> bool {
         let mut tags = pool::TAGS.iter();
         tags.find(|tag| tag.tag == block.tag)
     });
+    // In the segment heap (from 17763 on in part, 18362 on throughout) the header of a free block is 0x20 bytes
+    // long and lies over the `_POOL_HEADER`: no tag is left, while what begins behind it stays
+    // (`_HEAP_VS_CHUNK_FREE_HEADER` in the symbols of 19041). In the older pool the tag stays.
     if let Some(tag) = tagged {
         return tag.holds == Some(kind);
     }

@@ -174,6 +174,8 @@ impl Shape {
             level,
             bound: end.unwrap_or(0).min(reach).min(CAP),
             entry_size,
+            // 256 entries of 16 bytes on x64, 512 of 8 on x86; by the sizes in the symbols, as they follow from
+            // them.
             per_leaf,
             per_table,
             pointer,
@@ -348,14 +350,20 @@ fn entry(entry: At<'_, '_>, index: u64) -> Read<Option<Entry>> {
 fn target(entry: At<'_, '_>) -> Read<Gva> {
     let kernel = entry.kernel();
     let Ok(field) = kernel.field(HandleTableEntry::ObjectPointerBits) else {
+        // Up to Windows 7 the entry is the pointer to the header, with attributes of the handle in the three
+        // bits that its alignment leaves free.
         return Ok(Gva::new(entry.uint(HandleTableEntry::Object)? & !7));
     };
     let bits = entry.uint(HandleTableEntry::ObjectPointerBits)?;
     if kernel.pointer_size() == 4 {
         return Ok(Gva::new(bits.checked_shl(3).unwrap_or(0) & 0xffff_ffff));
     }
+    // Of 44 bits at 20 from 8.1 on, 41 at 23 in Windows 8, 53 at 11 with five levels of page tables
+    // (ObDecodeShift is b in all 767 kernels of that kind in System Informer's table, 14 in the 2,891 others).
+    // 20 is what other tools have built in.
     let length = field.bits.map_or(64, |bits| bits.length);
     let unused = 64_u32.saturating_sub(length.into());
+    // Headers begin at multiples of 16, on x86 of 8: those bits are not kept in the entry.
     Ok(Gva::new(sign_extended(bits, unused).checked_shl(4).unwrap_or(0)))
 }
 
@@ -411,6 +419,7 @@ pub fn claim(kernel: &Kernel<'_>, process: Gva, table: Gva) -> Read<()> {
 /// When any part of the table is not in the dump.
 pub fn count(kernel: &Kernel<'_>, table: Gva) -> Read<u64> {
     let mut count = 0_u64;
+    // `_HANDLE_TABLE.HandleCount` is gone since Windows 8, entries are counted instead.
     if table.u64() == 0 {
         return Ok(count);
     }

@@ -88,6 +88,8 @@ pub fn identify(kernel: &Kernel<'_>, address: Gva) -> Identity {
     let body = kernel
         .offset(ObjectHeader::Body)
         .map(|body| crate::image::kernel::offset(address, body));
+    // Users copy either address: the debugger prints both, `Object: ffffaf8f18085df0` and below it
+    // `ObjectHeader: ffffaf8f18085dc0`, 30 apart (18 on x86).
     if let (Ok(object_type), Ok(body)) = (object::object_type(kernel.at(address)), body) {
         return Identity::ObjectHeader {
             object_type,

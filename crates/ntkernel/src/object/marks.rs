@@ -91,6 +91,8 @@ pub(crate) fn look(kernel: &Kernel<'_>, expected: Expected, address: Gva) -> Sig
     if marks.iter().any(|mark| matches!(mark, Ok(false))) {
         return Sight::IsNot(not_there(kernel, expected, address));
     }
+    // Ports are in nonpaged pool, messages and all other blobs in paged pool (fffffa80... and fffff8a0... in
+    // published dumps of Vista and 7): of a message the page with its marks can be gone just where one looks.
     if marks.iter().all(Result::is_err) {
         Sight::Hidden
     } else {
@@ -132,6 +134,8 @@ fn found(kernel: &Kernel<'_>, address: Gva) -> Found {
 /// A message is as long as its data and its header, or longer. One that was given up has no data left.
 fn has_lengths(message: At<'_, '_>) -> Read<bool> {
     let header = message.embedded(Message::PortMessage)?;
+    // The published Vista message has 68 and 90, hex: 28 between them, the header of x64; 18 in a message of
+    // x86. Canceled ones have no data, and a total that is the header's length.
     let data = u64::from(header.u16(PortMessage::DataLength)?);
     let total = u64::from(header.u16(PortMessage::TotalLength)?);
     Ok(total >= data.saturating_add(message.kernel().size_of::<PortMessage>()?))

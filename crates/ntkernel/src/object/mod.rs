@@ -96,6 +96,8 @@ pub fn type_address(header: At<'_, '_>) -> Read<Gva> {
         // From Windows 10 on the index is mixed with the second byte of the header's own address and with a byte made at
         // boot, so that an overflow in the pool cannot forge a type: two processes side by side have different bytes there,
         // and headers copied elsewhere decode to nonsense. The debugger does the same (`!object`).
+        // In a published transcript of Windows 10 the header at ffffaf8f18085dc0 has the byte 75: its own
+        // second byte is 5d, so that index and cookie make 28.
         index ^= salt ^ u64::from(kernel.cursor().u8(cookie)?);
     }
     let slot = index.saturating_mul(kernel.pointer_size().into());
@@ -107,6 +109,7 @@ pub fn type_address(header: At<'_, '_>) -> Read<Gva> {
         Unreadable::Implausible(why!("the object header at {} has no valid type index", at))
     };
     // The first two slots hold no types, and those behind the last hold nothing, or other variables.
+    // (Slot 1 holds bad0b0b0, which Volatility meets as the type of freed objects.)
     if index < FIRST_TYPE || !kernel.is_kernel_address(address) {
         return Err(invalid());
     }
@@ -413,6 +416,8 @@ pub fn record(kernel: &Kernel<'_>, body: Gva) -> ObjectRecord {
 fn security_descriptor(header: At<'_, '_>) -> Read<Option<Addr>> {
     let kernel = header.kernel();
     let count = if kernel.pointer_size() == 4 { 7 } else { 15 };
+    // Ports without a name have none: their type does not ask for it (SecurityRequired is off, by a single
+    // disassembly), and what has no name is opened by nobody.
     let pointer = header.uint(ObjectHeader::SecurityDescriptor)? & !count;
     Ok((pointer != 0).then(|| kernel.addr(Gva::new(pointer))))
 }
@@ -420,6 +425,8 @@ fn security_descriptor(header: At<'_, '_>) -> Read<Option<Addr>> {
 /// Bytes from the name info to the header: the kernel's own table, or the same sum from the sizes.
 fn name_info_distance(kernel: &Kernel<'_>, mask: u64) -> Read<u64> {
     let table = kernel.global(Global::ObpInfoMaskToOffset);
+    // Bytes, indexed by the mask up to the bit of the header that is wanted: how far that is before the
+    // object's own header. A published transcript shows 32 for a name in an object whose mask is 6.
     if let Ok(table) = table
         && let Ok(distance) = kernel
             .cursor()

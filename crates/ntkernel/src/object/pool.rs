@@ -33,6 +33,7 @@ pub const PORTS: &str = "ports";
 pub const TAGS: &[TagKind] = &[
     tag(*b"ALPC", PORTS, None),
     // Up to Windows 7 the tags of objects have the bit that protects them from being freed with another tag.
+    // (Inferred from those of processes and threads, Pro\xe3 and Thr\xe5, which Volatility looks for.)
     tag(*b"ALP\xc3", PORTS, None),
     tag(*b"AlMs", "messages", Some(BlobKind::MESSAGE)),
     tag(*b"AlEB", "buffers of messages", None),
@@ -97,6 +98,8 @@ pub struct Block {
 /// When the header is not in the dump.
 pub fn block_of(contents: At<'_, '_>) -> Read<Block> {
     let kernel = contents.kernel();
+    // What does not fit a page with its header (more than 0xfe0 bytes on x64) has none: such blocks are in
+    // PoolBigPageTable. Of what ALPC allocates only buffers of messages grow so large.
     let size = kernel
         .size_of::<PoolHeader>()
         .unwrap_or_else(|_| unit(kernel.pointer_size()));
@@ -109,6 +112,7 @@ pub fn block_of(contents: At<'_, '_>) -> Read<Block> {
 /// When the header is not in the dump.
 pub fn block(header: At<'_, '_>) -> Read<Block> {
     let tag = header.u32(PoolHeader::PoolTag)?.to_le_bytes();
+    // In the segment heap it can be one unit short of what was allocated; MemProcFS allows for that too.
     let units = header.uint(PoolHeader::BlockSize)?;
     Ok(Block {
         header: header.address(),

@@ -48,6 +48,7 @@ impl MajorFunction {
         ("IRP_MJ_DIRECTORY_CONTROL", "directory control"),
         ("IRP_MJ_FILE_SYSTEM_CONTROL", "file system control"),
         ("IRP_MJ_DEVICE_CONTROL", "device control"),
+        // The same number is called IRP_MJ_SCSI in storage drivers (wdm.h).
         ("IRP_MJ_INTERNAL_DEVICE_CONTROL", "internal device control"),
         ("IRP_MJ_SHUTDOWN", "shutdown"),
         ("IRP_MJ_LOCK_CONTROL", "lock control"),
@@ -149,6 +150,8 @@ impl<'k, 'd> Request<'k, 'd> {
     /// When the request is not in the dump, or not described well enough.
     pub fn tie(self, object: Gva) -> Read<Option<Tie>> {
         let own = self.at.address();
+        // The event of a caller who waits by himself, as for an overlapped request; of a file that was opened
+        // for synchronous I/O the file object's own is used (WDK, FILE_OBJECT).
         if self.at.pointer(Irp::UserEvent)? == object {
             return Ok(Some(Tie {
                 by: [Some((MemberName::of(Irp::UserEvent), own, object)), None],

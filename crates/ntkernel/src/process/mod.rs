@@ -176,6 +176,8 @@ fn record(process: At<'_, '_>) -> ProcessRecord {
         thread_count: thread_count(process).into(),
         active_threads: process.u32(Process::ActiveThreads).into(),
         wow64: process
+            // A pointer, whatever its name promises: to nothing that symbols describe up to 8.1, to an
+            // `_EWOW64PROCESS` from 10586 on (layouts of 305 kernels).
             .pointer(Process::Wow64Process)
             .map(|wow64| wow64.u64() != 0)
             .into(),
@@ -195,6 +197,8 @@ pub fn image_path(process: At<'_, '_>) -> Read<Option<String>> {
         return Ok(None);
     }
     let name = kernel.at(information).address_of(ObjectNameInformation::Name)?;
+    // A path of the object manager, `\Device\HarddiskVolume3\Windows\...`: drive letters are links that the
+    // kernel does not use for this.
     let path = kernel.text(name)?;
     let path = kernel
         .redaction()
@@ -266,6 +270,8 @@ pub fn processes(kernel: &Kernel<'_>) -> Read<Members> {
 }
 
 fn listed(kernel: &Kernel<'_>) -> Read<list::List> {
+    // Ended processes stay in it until the last handle to them is closed: `!process 0 0` shows them with
+    // ObjectTable 00000000, and a program that leaks handles leaves thousands.
     let head = kernel.global(Global::PsActiveProcessHead)?;
     let links = kernel.offset(Process::ActiveProcessLinks)?;
     Ok(list::walk(kernel, head).containers(links))

@@ -65,6 +65,9 @@ pub fn modules(kernel: &Kernel<'_>) -> Read<Modules> {
 /// The entries of `PsLoadedModuleList`.
 pub fn list(kernel: &Kernel<'_>) -> Read<List> {
     let head = kernel.global(Global::PsLoadedModuleList)?;
+    // Drivers of the window manager (win32k.sys, win32kbase.sys, win32kfull.sys, cdd.dll) are in this list, but
+    // their images lie in memory that each session has of its own: seen from System's page tables they are not
+    // there.
     let links = kernel.offset(Module::InLoadOrderLinks)?;
     Ok(list::walk(kernel, head).containers(links))
 }
@@ -204,6 +207,8 @@ impl Modules {
 /// The debugger calls the kernel `nt`, whatever its file is called, and the others by their files' names.
 fn short_name(file: &str) -> Option<String> {
     const KERNELS: [&str; 5] = ["ntoskrnl", "ntkrnlmp", "ntkrnlpa", "ntkrpamp", "ntkrla57"];
+    // The debugger also writes `_` for what cannot stand in a name of a symbol (7z-drv.sys is 7z_drv there);
+    // here the name of the file stays as it is.
     let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
     let is_kernel = KERNELS.iter().any(|kernel| stem.eq_ignore_ascii_case(kernel));
     Some(if is_kernel { "nt" } else { stem }.to_owned())

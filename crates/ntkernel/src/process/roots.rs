@@ -137,6 +137,7 @@ impl Roots {
 
 /// Whether a process is the one that owns the idle threads: the only one with the id 0.
 pub(crate) fn is_idle(kernel: &Kernel<'_>, process: Gva) -> bool {
+    // PsIdleProcess is in no list: `!process 0 0` begins with System. No other process has the id 0.
     kernel.at(process).true_uint(Process::UniqueProcessId).ok() == Some(0)
 }
 
@@ -165,6 +166,8 @@ fn wrote_the_dump(kernel: &Kernel<'_>, thread: Gva) -> bool {
         let limit = control.pointer(ThreadControl::StackLimit)?;
         Ok::<_, Unreadable>((limit, control.pointer(ThreadControl::StackBase)?))
     };
+    // Not every processor stands on the stack of its thread: DPCs, interrupts and double faults have stacks of
+    // their own, and KeBugCheckEx can be called on any of them.
     stack().is_ok_and(|(limit, base)| (limit..=base).contains(&context.rsp))
 }
 
@@ -185,6 +188,8 @@ fn crashed(kernel: &Kernel<'_>) -> Vec<(Gva, FoundBy)> {
 
 /// The control blocks of the processors, as far as they can be read, with the numbers of these.
 fn processors<'k, 'd>(kernel: &'k Kernel<'d>) -> Vec<(u32, At<'k, 'd>)> {
+    // An array of pointers to `_KPRCB`, one for each processor that the kernel could have. The debugger data
+    // block names it too (+218), so that it is found without symbols.
     let Ok(table) = kernel.global(Global::KiProcessorBlock) else {
         return Vec::new();
     };

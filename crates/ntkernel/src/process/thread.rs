@@ -43,6 +43,8 @@ impl ThreadState {
             "Waiting",
             "Transition",
             "DeferredReady",
+            // Gates had a state of their own in Vista and Windows 7; later kernels wait for them as for
+            // anything else. Windows 7's symbols lack the enumeration, and its numbers never moved.
             "GateWait",
             "WaitingForProcessInSwap",
         ];
@@ -138,6 +140,7 @@ impl WaitReason {
             "WrUserRequest",
             "WrEventPair",
             "WrQueue",
+            // There are no "WrAlpc" reasons: the two of LPC serve ALPC since Vista, in every kernel.
             "WrLpcReceive",
             "WrLpcReply",
             "WrVirtualMemory",
@@ -159,6 +162,8 @@ impl WaitReason {
             "WrFastMutex",
             "WrGuardedMutex",
             "WrRundown",
+            // Windows 7 ends before this one. Later releases added behind it: this with 8, WrPhysicalFault and
+            // WrIoRing by 11. What stands before kept its number (enumerations of 213 kernels).
             "WrAlertByThreadId",
             "WrDeferredPreempt",
             "WrPhysicalFault",
@@ -313,6 +318,9 @@ fn listed(process: At<'_, '_>) -> Read<List> {
 /// # Errors
 /// When this kernel does not have the members.
 pub fn threads_of_queue(queue: At<'_, '_>) -> Read<List> {
+    // Registered with the port, not waiting at it: a thread stays in this list while it works on what it took,
+    // until it waits at another port or ends (Windows Internals, "I/O completion ports"). `!alpc` counts them
+    // in the same way.
     let kernel = queue.kernel();
     let entry = kernel
         .offset(Thread::Tcb)?

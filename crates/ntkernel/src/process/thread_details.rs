@@ -160,6 +160,10 @@ pub fn details(thread: At<'_, '_>) -> ThreadDetails {
         priority_decrement: priority(ThreadControl::PriorityDecrement),
         io_priority: small(thread, Thread::ThreadIoPriority).into(),
         page_priority: small(thread, Thread::ThreadPagePriority).into(),
+        // Stacks are swapped out only of threads that wait long and in user mode, a wait in kernel mode keeps
+        // them (MicrosoftDocs/windows-driver-docs-ddi#912, a single source): on a server that starves for
+        // memory, just those that wait for a reply. `!thread` prints "Kernel stack not resident." and tries to
+        // walk it all the same.
         kernel_stack_resident: control
             .clone()
             .and_then(|at| at.flag(ThreadControl::KernelStackResident))
@@ -198,6 +202,7 @@ fn small(thread: At<'_, '_>, member: Thread) -> Read<u8> {
 fn impersonation(thread: At<'_, '_>) -> Read<Option<Impersonation>> {
     const LEVELS: [&str; 4] = ["Anonymous", "Identification", "Impersonation", "Delegation"];
     const EFFECTIVE_ONLY: u64 = 4;
+    // Bit 3 of CrossThreadFlags, in every kernel from Vista on.
     if !thread.flag(Thread::ActiveImpersonationInfo)? {
         return Ok(None);
     }
@@ -245,6 +250,8 @@ fn signed_byte(control: At<'_, '_>, member: ThreadControl) -> Read<i8> {
 }
 
 fn name(thread: At<'_, '_>) -> Read<Option<String>> {
+    // From 14393 on, and set by SetThreadDescription: by the program itself, or by anybody who may open the
+    // thread.
     let string = thread.pointer(Thread::ThreadName)?;
     if string.u64() == 0 {
         return Ok(None);

@@ -12,6 +12,8 @@ const EVERY_WAIT: [&str; 16] = [
     "SwapContext",
     "KiSwapContext",
     "KiSwapThread",
+    // Since Windows 7. On x64 that release has KiSwapThread inlined: KiSwapContext returns straight into this
+    // one.
     "KiCommitThreadWait",
     "KeWaitForSingleObject",
     "KeWaitForMultipleObjects",
@@ -51,6 +53,7 @@ const KNOWN: [(&str, &str); 25] = [
     ("CmpLockRegistryExclusive", "waiting for the lock of the registry"),
     ("xxxRealSleepThread", "waiting for a window message"),
     ("IoRemoveIoCompletion", "waiting for work at a completion port"),
+    // Idle servers of RPC are here, with WrQueue and not WrLpcReceive (winfsp/winfsp#492, services.exe).
     (
         "NtWaitForWorkViaWorkerFactory",
         "waiting for work at a completion port",
@@ -60,6 +63,7 @@ const KNOWN: [(&str, &str); 25] = [
         "waiting for another thread to wake it",
     ),
     ("NtDelayExecution", "sleeping"),
+    // A kernel APC that suspends: the frames of a wait stand on the stack twice, with KiDeliverApc between.
     ("KiSuspendThread", "suspended"),
     ("KiSchedulerApc", "suspended"),
     (

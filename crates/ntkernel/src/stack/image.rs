@@ -185,6 +185,9 @@ impl Image {
             exports: OnceCell::new(),
             codeview: OnceCell::new(),
             functions: RefCell::default(),
+            // By this pair a symbol store keeps images: the stamp in eight capital digits and the size in small
+            // ones without zeros before, in one word, as the folder's name. From Windows 10 on the stamp is
+            // part of a hash, and serves as well.
             key: Key {
                 name: String::new(),
                 timestamp: dword(bytes, at(8)?)?,
@@ -245,6 +248,8 @@ impl Image {
     /// was started, as `INIT` is.
     #[must_use]
     pub fn is_code(&self, rva: u32) -> bool {
+        // INIT sections are discardable: once a driver has started they are gone and their addresses may be
+        // anybody's, so what looks like a return into one is no live one.
         let mut sections = self.sections.iter();
         sections.any(|section| {
             (section.start..section.end).contains(&rva)
@@ -277,6 +282,9 @@ impl Image {
         }
         match kernel.cursor().read(self.at(rva), buf) {
             Ok(()) => Ok(()),
+            // .pdata and .rdata of the kernel and of most drivers are not paged; win32k and images of user mode
+            // are pageable throughout, `PAGE*` code of any driver too. Debuggers of other makers had to add
+            // this same way (dmaivel/ntoseye).
             Err(reason) => match self.in_file(kernel, rva, buf.len()) {
                 Some(bytes) => {
                     buf.copy_from_slice(bytes);
@@ -316,6 +324,8 @@ impl Image {
         let section = sections.find(|section| section.start <= rva && end <= section.end)?;
         let (raw, there) = section.raw;
         let inside = rva.checked_sub(section.start)?;
+        // Code differs from the file by relocations and by what the kernel patches when it starts; unwind data
+        // is made of RVAs and is the same in both. What is written to is another matter.
         if section.flags & WRITE != 0 || inside.checked_add(u32::try_from(len).ok()?)? > there {
             return None;
         }
@@ -340,6 +350,8 @@ impl Image {
     }
 
     fn search(&self, kernel: &Kernel<'_>, rva: u32) -> Read<Option<RuntimeFunction>> {
+        // Sorted by the linker. The kernel has the same places in nt!PsInvertedFunctionTable, which is found by
+        // symbols only.
         let (table, size) = self.directory(EXCEPTIONS);
         let (mut low, mut high) = (0, size.checked_div(FUNCTION).unwrap_or(0));
         while low < high {
@@ -380,6 +392,8 @@ impl Image {
     pub fn export(&self, kernel: &Kernel<'_>, rva: u32) -> Read<Option<(&str, u32)>> {
         let exports = self.exports.get_or_init(|| self.all_exports(kernel));
         let exports = exports.as_ref().map_err(Clone::clone)?;
+        // The nearest name below is not the function's own where that is not exported: between two exports lie
+        // any number of functions, and a large offset is the sign of it.
         let next = exports.partition_point(|&(at, _)| at <= rva);
         let found = next.checked_sub(1).and_then(|number| exports.get(number));
         Ok(found.map(|(at, name)| (name.as_str(), *at)))
@@ -406,6 +420,8 @@ impl Image {
         let ordinals = list(ordinals, names, 2)?;
         let mut exports = Vec::new();
         for number in 0..index(names) {
+            // Indexes into the addresses, without the base that ordinals have (Microsoft's PE format, "Export
+            // Ordinal Table").
             let ordinal = word(&ordinals, number.saturating_mul(2)).map(usize::from);
             let at = ordinal.and_then(|ordinal| dword(&addresses, ordinal.saturating_mul(4)));
             let text = dword(&texts, number.saturating_mul(4));

@@ -75,6 +75,8 @@ pub(super) fn function(
 
 /// Names of texts that compilers give to the linker.
 fn is_text(name: &str) -> bool {
+    // Debuggers of Windows 7's time print whatever symbol is nearest, ``nt! ?? ::FNODOBFM::`string'+0x4e2e``
+    // for code that was moved away from its function. It names nothing.
     name.starts_with("??_C@") || name.contains("`string'")
 }
 

@@ -243,6 +243,8 @@ impl<'k, 'd> Stacks<'k, 'd> {
             )));
         }
         let mut segments = vec![Segment { limit, base }];
+        // Between it and StackBase lies the room for the processor's extended state: 250 bytes in Vista, 390 in
+        // 7, 470, 450, 3f0 or 230 in transcripts of 10. It follows from nothing else.
         if let Ok(initial) = control.pointer(ThreadControl::InitialStack) {
             self.add_segments(initial, base, &mut segments);
         }
@@ -308,8 +310,11 @@ impl<'k, 'd> Stacks<'k, 'd> {
             let registers = self.leave_switch(known, frames)?;
             (registers, FoundFrame::SwitchFrame, false)
         } else if state == RUNNING {
+            // KernelStack of such a thread is where it was switched out the last time: stale.
             (self.context(known)?, FoundFrame::Context, true)
         } else {
+            // Transition and WaitingForProcessInSwap: the stack is swapped out, "Stack paged out" in `!stacks`.
+            // Terminated: freed, or kept for the next thread.
             return Err(Self::refused(known));
         };
         self.unwind(known, frames, registers, found, is_precise)
@@ -325,6 +330,8 @@ impl<'k, 'd> Stacks<'k, 'd> {
         const SWITCH_FRAME: u64 = 0x40;
         const EXCEPTION_FRAME: u64 = 0x140;
         const SAVED: [(u8, u64); 8] = [
+            // The switch frame has an rbp of its own, at +30: that is KiSwapContext's. The caller's is this
+            // one.
             (RBP, 0xf8),
             (RBX, 0x100),
             (RDI, 0x108),
@@ -344,6 +351,9 @@ impl<'k, 'd> Stacks<'k, 'd> {
             )));
         }
         let word = |at: u64| self.kernel.cursor().uint(Gva::new(at), 8);
+        // "Current fffffa60`03bc4670" of a Vista thread goes with Child-SP ...46b0 (nt!KiSwapContext+0x7f) and
+        // ...47f0 (nt!KiSwapThread+0x13a): 40 and 140 further. The offset in KiSwapContext is 7f in Vista, 7a
+        // in 7, 76 from 8.1 on.
         let inner = current.wrapping_add(SWITCH_FRAME);
         let pc = word(current.wrapping_add(RETURN))?;
         if self.image_of(pc).is_none() {
@@ -423,6 +433,8 @@ impl<'k, 'd> Stacks<'k, 'd> {
         let (mut registers, mut found, mut is_precise) = (registers, found, is_precise);
         loop {
             let sp = registers.sp();
+            // Threads of the system end so: PspSystemThreadStartup, KiStartSystemThread (KxStartSystemThread in
+            // Windows 7), and 0.
             if registers.pc == 0 {
                 return Ok(());
             }
@@ -482,6 +494,9 @@ impl<'k, 'd> Stacks<'k, 'd> {
             )));
         };
         let before = frames.last().map(|frame| frame.child_sp.u64());
+        // A callout onto another segment (KeExpandKernelStackAndCallout, of win32k mostly) is the one place
+        // where a walk jumps: at nt!KySwitchKernelStackCallout, and only to the segment that the stack's
+        // control block names.
         let goes_up = before.is_none_or(|before| match segment_of(before) {
             Some(inner) if inner == segment => sp > before,
             Some(inner) => inner < segment,
@@ -513,6 +528,8 @@ impl<'k, 'd> Stacks<'k, 'd> {
             return None;
         }
         let word = |by: u64| self.kernel.cursor().uint(Gva::new(trap.wrapping_add(by)), 8).ok();
+        // Ring 3. While the kernel calls its own services (Zw...), KTHREAD.TrapFrame is the frame of that call,
+        // and the one of user mode is named at its +138 (from memory).
         if word(SEG_CS)? & 3 != 3 {
             return None;
         }
@@ -683,6 +700,8 @@ impl<'k, 'd> Stacks<'k, 'd> {
 
     /// A return address without what a processor signed it with, in the bits that no address has.
     fn without_signature(&self, pc: u64) -> u64 {
+        // Bit 55 chooses between the two halves of the address space, also in a signed pointer (Arm's
+        // architecture manual, pointer authentication).
         const KERNEL: u64 = 1 << 55;
         let plain = match pc & KERNEL {
             0 => pc,

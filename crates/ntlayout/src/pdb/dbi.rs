@@ -68,6 +68,8 @@ impl DebugHeader {
             stream_number(Cursor::at(&bytes, at)?.u16()?)
         };
         Ok(DebugStreams {
+            // The order of microsoft-pdb's DBGTYPE: FPO, exceptions, fix-ups, OMAP to and from the source,
+            // sections, tokens, xdata, pdata, new FPO, original sections.
             omap_to_source: number(3),
             omap_from_source: number(4),
             sections: number(5),

@@ -93,6 +93,8 @@ impl Pdb {
             guid: headers.guid,
             age: headers.age.unwrap_or(headers.info_age),
         };
+        // The PDBs that Microsoft publishes are stripped of private symbols: what they still say of globals are
+        // the publics, names with places and without types (Microsoft's "Public and Private Symbols").
         let publics = dbi.and_then(|dbi| dbi.symbols.map(|records| Publics::new(dbi.publics, records)));
         Ok(Self {
             origin: Origin::Pdb {
@@ -153,10 +155,16 @@ impl Pdb {
                     ty = to;
                     continue;
                 }
+                // A structure that another one only points to is a declaration here (LF_FORWARDREF), and its
+                // definition another record with another number, found by name (LLVM's "CodeView Type
+                // Records").
                 Record::Udt(udt) if udt.forward => udt.name,
                 Record::Enum(enumeration) if enumeration.forward => enumeration.name,
                 other => return Ok(Resolved::Record(other)),
             };
+            // A kernel's PDB has 189 to 283 types of such names: to look one of them up by name would give the
+            // members of whichever comes first. Their numbers are followed, and a declaration without members
+            // leads nowhere.
             if record::is_shared_name(name) {
                 return Ok(Resolved::Undefined);
             }
@@ -190,9 +198,11 @@ impl Pdb {
             let mut cursor = Cursor::new(bytes);
             while !cursor.is_empty() {
                 match record::entry(&mut cursor) {
+                    // LF_INDEX: a record's length has 16 bits, and a list that does not fit goes on elsewhere.
                     Some(Entry::Continued(to)) => next = Some(to),
                     Some(entry) => each(entry)?,
                     None => {
+                        // Not fatal: new tool chains bring new leaves, as the kernels since about build 21286 show.
                         self.types()?.note_unknown();
                         break;
                     }
@@ -274,6 +284,8 @@ impl Pdb {
         let Some(place) = publics.find(&self.msf, name)? else {
             return Ok(None);
         };
+        // Not every public is an address: one whose segment is beyond the section count is absolute, a number
+        // that the linker knew, and has no RVA.
         Ok(self.addresses(dbi)?.rva(place.segment, place.offset))
     }
 }
@@ -350,6 +362,8 @@ impl SymbolTable for Pdb {
     fn global(&self, name: &str) -> Result<Option<u32>, SymbolError> {
         match self.public(name)? {
             Some(rva) => Ok(Some(rva)),
+            // C names of x86 carry an underscore: `_PsActiveProcessHead` (Microsoft's "Decorated names"). Those
+            // of x64 and ARM64 carry none.
             None => self.public(&format!("_{name}")),
         }
     }

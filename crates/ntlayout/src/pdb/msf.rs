@@ -140,6 +140,8 @@ impl Msf {
             ..
         } = *superblock;
         let wrong = |detail| Err(self.corrupt("superblock", detail));
+        // 4,096 bytes by default; /PDBPAGESIZE raises it, up to 32,768, where a PDB would grow past 4 GiB
+        // (Microsoft's linker options).
         if !block_size.is_power_of_two() || !BLOCK_SIZES.contains(&block_size) {
             return wrong(format!("a block size of {block_size} bytes"));
         }
@@ -169,6 +171,8 @@ impl Msf {
         let map_len = self.blocks_for(superblock.directory_len).saturating_mul(4);
         let bad_map = || self.corrupt("superblock", "the block map does not fit".into());
         let mut cursor = Cursor::new(&superblock.map);
+        // LLVM reads one number here, the block that holds the map. Microsoft's msf.cpp has an array: with
+        // blocks of 4,096 bytes one block of numbers maps a directory of 4 MiB, and a larger one needs more.
         let map_blocks = numbers(&mut cursor, index(self.blocks_for(map_len))).ok_or_else(bad_map)?;
         let map = self.read(&map_blocks, 0, map_len, "block map")?;
         let directory_blocks = numbers(&mut Cursor::new(&map), map.len() / 4).ok_or_else(bad_map)?;
@@ -184,6 +188,8 @@ impl Msf {
         let mut first = 0usize;
         for len in lens {
             self.streams.push(Extent { len, first });
+            // A deleted stream keeps its number, so that those behind it keep theirs: it has no blocks, not 4
+            // GiB of them.
             let blocks = if len == ABSENT { 0 } else { self.blocks_for(len) };
             first = first.checked_add(index(blocks))?;
         }
@@ -250,6 +256,7 @@ impl Msf {
     /// The file offset of a run of blocks that are all in the file.
     fn run_start(&self, start: u32, run: usize, part: &'static str) -> Result<u64, SymbolError> {
         let end = u64::from(start).saturating_add(u64::try_from(run).unwrap_or(u64::MAX));
+        // Block 0 is the superblock: a stream that claims it is damage, or somebody's test of readers.
         if start == 0 || end > u64::from(self.block_count) {
             return Err(self.corrupt(part, format!("block {start} of {}", self.block_count)));
         }
@@ -266,6 +273,9 @@ impl Msf {
 
 fn parse_superblock(cursor: &mut Cursor<'_>) -> Option<Superblock> {
     let block_size = cursor.u32()?;
+    // 1 or 2: two maps of free blocks take turns, so that a commit which breaks off leaves the other one whole.
+    // Both are repeated in every interval of as many blocks as a block has bytes (LLVM's "The MSF File
+    // Format").
     let _free_block_map = cursor.u32()?;
     let block_count = cursor.u32()?;
     let directory_len = cursor.u32()?;

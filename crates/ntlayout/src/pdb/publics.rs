@@ -92,6 +92,9 @@ impl Publics {
         rva_of: &dyn Fn(u16, u32) -> Option<u32>,
     ) -> Result<Option<(String, u32)>, SymbolError> {
         let records = msf.stream(self.records).ok_or_else(|| msf.lacks(RECORDS))?;
+        // One address has several names oftener than one would think: 228 of 42,149 in a kernel of build 22000,
+        // 91 of 18,827 in one of Windows 7. Functions with the same code are folded into one (/OPT:ICF), and
+        // NtX and ZwX of ntdll are one.
         let by_address = match self.by_address.get() {
             Some(known) => known,
             None => {
@@ -137,6 +140,8 @@ impl HashIndex {
         let Some((records, buckets)) = parse_header(&head) else {
             return Ok(None);
         };
+        // A bitmap of 4,097 bits says which buckets have entries, and only those have a number behind it: old
+        // PDBs have an array of all buckets instead (Microsoft's gsi.cpp).
         if records % HASH_RECORD != 0 || buckets < BITMAP {
             return Ok(None);
         }
@@ -158,6 +163,7 @@ impl HashIndex {
         records: &Stream<'_>,
         name: &str,
     ) -> Result<Option<Place>, SymbolError> {
+        // The hash is the same for `ntclose` and `NtClose`: the whole name is compared, with its case.
         let bucket = name_hash(name.as_bytes()) % BUCKETS;
         let Some((first, count)) = self.chain(bucket) else {
             return Ok(None);
@@ -212,6 +218,7 @@ fn parse_header(head: &[u8]) -> Option<(u32, u32)> {
     let signature = cursor.u32()?;
     let version = cursor.u32()?;
     let sizes = (cursor.u32()?, cursor.u32()?);
+    // 0xeffe0000 + 19990810, the date of the version (GSIHashSCImpv70 in LLVM).
     (signature == u32::MAX && version == 0xf12f_091a).then_some(sizes)
 }
 

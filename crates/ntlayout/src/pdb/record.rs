@@ -67,6 +67,9 @@ impl<'a> Record<'a> {
         let mut cursor = Cursor::new(body);
         let kind = cursor.u16()?;
         let record = match kind {
+            // LF_CLASS, LF_STRUCTURE, LF_INTERFACE and LF_UNION, and their successors 1608 to 160b. Of these
+            // `pdb` 0.8 parses only 1609, so that it finds no union in a kernel of Windows 11; its fork `pdb2`
+            // parses all.
             0x1504 | 0x1505 | 0x1519 | 0x1506 | 0x1608..=0x160b => Self::Udt(udt(kind, &mut cursor)?),
             0x1507 => Self::Enum(enumeration(&mut cursor)?),
             0x1002 => pointer(&mut cursor)?,
@@ -193,6 +196,7 @@ fn bit_field<'a>(cursor: &mut Cursor<'_>) -> Option<Record<'a>> {
 fn numeric(cursor: &mut Cursor<'_>) -> Option<i64> {
     let value = match cursor.u16()? {
         small @ 0..0x8000 => i64::from(small),
+        // LF_CHAR is signed. `pdb` 0.8 reads it unsigned: an enumerator of -1 is 255 there.
         0x8000 => i64::from(i8::from_le_bytes(cursor.array()?)),
         0x8001 => i64::from(i16::from_le_bytes(cursor.array()?)),
         0x8002 => i64::from(cursor.u16()?),
@@ -305,6 +309,8 @@ pub(super) fn builtin(kind: u8) -> Option<(u32, &'static str)> {
     Some(match kind {
         0x03 => (0, "Void"),
         0x08 => (4, "HRESULT"),
+        // `signed char`, `__int8` and `char` are three types of C++ with three numbers (cvinfo.h's T_CHAR,
+        // T_INT1, T_RCHAR), and one word to the debugger. T_CHAR8 (7c) is the char8_t of C++ 20.
         0x10 | 0x68 | 0x70 => (1, "Char"),
         0x20 | 0x69 | 0x7c => (1, "UChar"),
         0x71 => (2, "Wchar"),
@@ -312,6 +318,7 @@ pub(super) fn builtin(kind: u8) -> Option<(u32, &'static str)> {
         0x7b => (4, "Char32"),
         0x11 | 0x72 => (2, "Int2B"),
         0x21 | 0x73 => (2, "Uint2B"),
+        // `long` and `int`: two types, of four bytes each on Windows of either width.
         0x12 | 0x74 => (4, "Int4B"),
         0x22 | 0x75 => (4, "Uint4B"),
         0x13 | 0x76 => (8, "Int8B"),
@@ -334,6 +341,8 @@ pub(super) fn builtin(kind: u8) -> Option<(u32, &'static str)> {
 /// Bytes of a built-in pointer type, by its mode (bits 8 to 11 of the type's number).
 pub(super) fn builtin_pointer(mode: u32) -> Option<u32> {
     match mode {
+        // Near, far, huge, and with segments: pointers of 16-bit and early 32-bit code. Kernels have modes 4
+        // and 6.
         1 => Some(2),
         2..=4 => Some(4),
         5 => Some(6),

@@ -57,6 +57,9 @@ impl AddressMap {
     /// `None` for an absolute symbol (its segment is 0 or beyond the sections) and for a removed one.
     pub(super) fn rva(&self, section: u16, offset: u32) -> Option<u32> {
         let place = PdbInternalSectionOffset { offset, section };
+        // Microsoft moved the blocks of its own images about after the link (BBT): Windows XP's x86 kernels
+        // have an OMAP, and publics count from where the linker had put them. Without the second step every
+        // name is at a wrong address, and nothing shows it.
         let linked = place
             .to_internal_rva(&self.0)
             .filter(|address| address.0 < IMAGE_END)?;

@@ -75,6 +75,8 @@ struct Header {
 impl Types {
     /// `None` if the PDB has no type stream.
     pub(super) fn read(msf: &Msf) -> Result<Option<Self>, SymbolError> {
+        // Streams 0 to 4 have fixed meanings: an old directory, the PDB itself, types, DBI, and item numbers
+        // (IPI), which name functions and build tools and no layout.
         let Some(stream) = msf.stream(TPI_STREAM).filter(|stream| stream.len() > 0) else {
             return Ok(None);
         };
@@ -118,6 +120,9 @@ impl Types {
                 return Err(msf.corrupt(HASHES, format!("more than {MAX_GROUP} types in one group")));
             }
             let ty = TypeId(self.first.saturating_add(number));
+            // The hash leaves the case of letters out and is a bucket's number at last: only the name decides.
+            // Declarations and field lists are hashed by their bytes and can be in any bucket (LLVM's
+            // TpiHashing.cpp).
             if value == hash && definition(self.body(msf, ty)?) == Some(name) {
                 return Ok(Some(ty));
             }
@@ -216,6 +221,8 @@ fn complete(body: &[u8]) -> Option<(&[u8], Option<u32>)> {
         return None;
     }
     match Record::parse(body)? {
+        // Most structures are there twice: a forward reference, without size or members and named alike, for
+        // pointers to them, and the definition (LLVM's "CodeView Type Records").
         Record::Udt(udt) if !udt.forward => Some((udt.name, Some(udt.size))),
         Record::Enum(enumeration) if !enumeration.forward => Some((enumeration.name, None)),
         _ => None,
@@ -228,6 +235,8 @@ impl Loaded {
         let mut cursor = Cursor::new(&bytes);
         let mut start = 0u32;
         while let Some(len) = cursor.u16() {
+            // The length counts what follows it, the kind of the record included (LLVM's "CodeView Type
+            // Records").
             if cursor.skip(usize::from(len)).is_none() {
                 break;
             }
@@ -310,6 +319,7 @@ fn parse_header(head: &[u8]) -> Option<Header> {
     let end = cursor.u32()?;
     let records = cursor.u32()?;
     let stream = u32::from(cursor.u16()?);
+    // A second stream for hashes, which no PDB is known to have (0xffff; LLVM says the same).
     let _auxiliary = cursor.u16()?;
     let key_size = cursor.u32()?;
     let buckets = cursor.u32()?;
@@ -361,6 +371,8 @@ impl NameIndex {
         };
         let bytes = stream.read(offset, len, HASHES)?;
         let values: Vec<u32> = match place.key_size {
+            // Hashes of two bytes are of old writers, with 0x1000 buckets; those of today have 0x3ffff (tpi.h's
+            // cchnV7, cchnV8).
             2 => bytes
                 .as_chunks::<2>()
                 .0

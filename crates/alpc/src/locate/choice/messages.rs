@@ -84,6 +84,8 @@ fn member_outcomes(port: At<'_, '_>, kind: QueueKind, message: At<'_, '_>) -> Ve
     let is_port = |member| Some(message.pointer(member).ok()? == port.address());
     let same = |member, wanted: Option<u64>| Some(message.uint(member).ok()? == wanted?);
     match kind {
+        // Only the notice is in this queue: the message can be pending at the same time, so its own queue says
+        // nothing here.
         QueueKind::Canceled => vec![
             is_port(Message::CancelQueuePort),
             same(Message::Canceled, Some(1)),
@@ -155,16 +157,21 @@ fn message_outcomes(message: At<'_, '_>, process_ids: &HashSet<u64>) -> Vec<Opti
 
 fn message_type(message: At<'_, '_>) -> Read<Option<bool>> {
     let header = message.embedded(Message::PortMessage)?;
+    // Above the number are flags: 2000 a reply is required, 4000 no impersonation, 8000 sent by the kernel
+    // (phnt).
     let number = header.uint(PortMessage::Type)? & 0xff;
     if number == CANCELED {
         return Ok(Some(message.flag(Message::Canceled)?));
     }
+    // phnt ends with LPC_CANCELED, 12. 13 is the reply to a connection by old means (published reverse
+    // engineering).
     Ok(Some(TYPES.contains(&number)))
 }
 
 fn id(message: At<'_, '_>) -> Read<Option<bool>> {
     let header = message.embedded(Message::PortMessage)?;
     let id = header.uint(PortMessage::MessageId)?;
+    // An id is a handle of the message table, and handles count in fours.
     Ok(Some((id & !NOT_LIVE).is_multiple_of(4)))
 }
 
@@ -225,6 +232,7 @@ fn in_canceled_queue(message: At<'_, '_>) -> Read<Option<bool>> {
 fn awaited(thread: At<'_, '_>) -> Read<Option<bool>> {
     const WR_LPC_REPLY: u8 = 17;
     let kernel: &Kernel<'_> = thread.kernel();
+    // There is no reason of ALPC's own: WrLpcReply is 17 in the enumerations of all kernels.
     if !thread::state(thread)?.is_waiting() || thread::wait_reason(thread)?.0 != WR_LPC_REPLY {
         return Ok(None);
     }

@@ -166,6 +166,7 @@ pub fn choose(
         decided => return decided,
     }
     // Where only sizes are unknown, one more update has come: neighbours may explain it.
+    // `_ETHREAD` has 0x788 bytes in 26100.1742 and 0x798 in 26100.4946: one build, two sizes.
     let strict = |_| among(dump, base, layouts, known, false);
     among(dump, base, layouts, known, true).or_else(strict)
 }
@@ -210,6 +211,8 @@ fn among(
         .iter()
         .filter_map(|examined| layouts.get(examined.number).cloned())
         .collect();
+    // Many kernels share a layout of ALPC's own structures: `_ALPC_PORT` has five in all of x64, from Vista to
+    // 25H2, and one of them serves every release of Windows 10 and 11.
     let layout = Layout::agreement(&explaining).ok_or(Unexplained::NoLayouts)?;
     let mut choice = record(best, &explaining, &layout, layouts.len(), excluded);
     choice.composed = lenient || is_other;

@@ -29,6 +29,7 @@ pub(super) fn objects(examined: &mut Examined<'_>) {
         (Global::PsThreadType, &mut threads.into_iter()),
     ];
     for (global, objects) in known {
+        // PsProcessType and PsThreadType are exported to drivers, and hold pointers to the types (WDK).
         let Ok(wanted) = kernel.global_pointer(global) else {
             continue;
         };

@@ -116,6 +116,8 @@ fn linked(at: Read<Gva>, kernel: &Kernel<'_>) -> Option<bool> {
 fn is_named(port: At<'_, '_>) -> Read<Option<bool>> {
     let kernel = port.kernel();
     let info = port.pointer(Port::CommunicationInfo)?;
+    // Published views of the debugger name the three kinds; which number is which is published reverse
+    // engineering, and held against real ports.
     let kind = match port.uint(Port::Type)? {
         1 => PortKind::Connection,
         2 => PortKind::ClientCommunication,
@@ -137,6 +139,7 @@ fn is_named(port: At<'_, '_>) -> Read<Option<bool>> {
 
 /// The owner is one of the processes, or was.
 fn owner(port: At<'_, '_>, processes: &[Gva]) -> Read<Option<bool>> {
+    // The flag in bit 0 is off already: with it set, a port has an address of a process that may be gone.
     let (owner, closed) = port::owner_process(port)?;
     if processes.contains(&owner) {
         return Ok(Some(true));
@@ -149,6 +152,9 @@ fn attributes(port: At<'_, '_>) -> Read<Option<bool>> {
     /// Bits of the flags that have a meaning.
     const KNOWN: u64 = 0x0fff_ffff;
     let attributes = port.embedded(Port::PortAttributes)?;
+    // ALPC_PORTFLG_* of phnt: 1000 LPC mode, 10000 impersonation, 20000 LPC requests, 40000 waitable, 80000
+    // handles may be sent, 100000 of the system, 200000 to 800000 how threads are woken, 1000000 direct
+    // messages, 2000000 several handles.
     let length = attributes.uint(PortAttributes::MaxMessageLength)?;
     let flags = attributes.uint(PortAttributes::Flags)?;
     let plausible = length <= MAX_MESSAGE && flags & !KNOWN == 0;
@@ -173,6 +179,8 @@ fn completion_port(port: At<'_, '_>) -> Read<Option<bool>> {
 fn targets(port: At<'_, '_>) -> Read<Option<bool>> {
     let kernel = port.kernel();
     let mut outcome = None;
+    // A client's messages are queued at the connection port and numbered by the server's; a server's go to the
+    // client's port in both respects (published reverse engineering). A server's own port never holds messages.
     for member in [Port::TargetQueuePort, Port::TargetSequencePort] {
         let target = port.pointer(member)?;
         match is_pointer(kernel, target) {

@@ -195,6 +195,7 @@ fn says(structure: At<'_, '_>, wanted: u64) -> Option<bool> {
 /// A name begins with a character. That of the process with the id 4 is known.
 fn image_name(process: At<'_, '_>) -> Read<Option<bool>> {
     let name = process::image_name(process)?;
+    // System has the id 4 since Windows XP, as the first handle that a table can give out.
     if process.uint(Process::UniqueProcessId)? == SYSTEM.0 {
         return Ok(Some(name == SYSTEM.1));
     }
@@ -216,6 +217,8 @@ fn image_path(process: At<'_, '_>) -> Read<Option<bool>> {
     }
     let (path, name) = (process::image_path(process)?, process::image_name(process)?);
     let same = path.map(|path| {
+        // "SearchProtocolHost.exe" is "SearchProtocol" in the kernel's own name, and either can be in another
+        // case.
         let file = process::file_name(&path).to_lowercase();
         file.starts_with(&name.to_lowercase())
     });
@@ -242,6 +245,7 @@ fn peb(at: Read<Gva>, kernel: &Kernel<'_>) -> Option<bool> {
 }
 
 fn is_user(at: Gva, kernel: &Kernel<'_>) -> bool {
+    // The user's part of x86 ends at 2 GiB, or at 3 GiB when the system was started so (/3GB).
     let end = if kernel.pointer_size() == 4 {
         0xc000_0000
     } else {
@@ -312,6 +316,7 @@ fn thread_outcomes(thread: At<'_, '_>, process: At<'_, '_>, processes: &[Gva]) -
         thread_id(thread).ok().flatten(),
         owner(control, process).ok().flatten(),
         attached(control, processes).ok().flatten(),
+        // The enumerations grew at their ends and never moved; Windows 7's symbols lack that of states.
         count(ThreadControl::State, STATES),
         number(ThreadControl::WaitReason, REASONS),
         number(ThreadControl::WaitMode, 2),

@@ -72,9 +72,12 @@ impl BitmapLayout {
     /// `SUMMARY_DUMP` of kind 2: HeaderSize, BitmapSize and Pages are 32-bit and follow each other at +c. An
     /// `RTL_BITMAP` follows, whose pointer has the system's width; behind it are the bits.
     fn summary(bytes: &[u8], bits_at: u64) -> Result<BitmapLayout, IndexError> {
+        // The signature of a kernel dump of kind 6 as well, whose fields lie elsewhere: the header's DumpType
+        // says which of the two layouts this is, never the signature.
         check_signature(bytes, &[*b"SDMP"])?;
         let field = |offset| le::u32(bytes, offset).map(u64::from).unwrap_or_default();
         Ok(BitmapLayout {
+            // HeaderSize, in spite of its name, is where the pages begin in the file; BitmapSize counts bits.
             first_page: field(0xc),
             bits: field(0x10),
             claimed: field(0x14),
@@ -86,6 +89,8 @@ impl BitmapLayout {
     /// `BITMAP_DUMP` of kinds 5 and 6: HeaderSize, Pages and BitmapSize are 64-bit and begin at +20. Which of
     /// the two signatures it has depends on who asked for the dump.
     fn bitmap(bytes: &[u8], bits_at: u64) -> Result<BitmapLayout, IndexError> {
+        // Since Windows 8: FDMP for complete and active dumps, SDMP for kernel, automatic and live ones. The
+        // latter is also what the summary dumps of Vista and 7 begin with, over another layout.
         check_signature(bytes, &[*b"FDMP", *b"SDMP"])?;
         let field = |offset| le::u64(bytes, offset).unwrap_or_default();
         Ok(BitmapLayout {
@@ -105,6 +110,7 @@ impl BitmapLayout {
         if self.bits > MAX_BITS {
             return bad(format!("its bitmap has {:#x} bits, one for each page", self.bits));
         }
+        // BitmapSize counts bits, whatever its name: 10000 of them are 2000 bytes, both hex, and cover 256 MiB.
         let end = self.bits_at.saturating_add(self.bytes());
         if self.first_page < end {
             return bad(format!(
@@ -189,6 +195,8 @@ impl BitmapIndex {
             ranks.resize(before.saturating_add(len.div_ceil(BLOCK_BYTES)), 0);
             pages = count(bytes, pages, ranks.get_mut(before..).unwrap_or_default());
         }
+        // How many bits are set is counted, and not taken from the header: a wrong Pages there moves nothing,
+        // and is told.
         if pages == 0 {
             return Err(IndexError::Bad(format!(
                 "no bit of its bitmap of {:#x} bits is set",

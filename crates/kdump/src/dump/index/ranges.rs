@@ -48,6 +48,8 @@ impl Layout {
         let bytes: [u8; HEADER_LEN] = le::array(head, HEADER64_LEN).ok_or(IndexError::Cut {
             need: DATA.saturating_add(HEADER_LEN as u64),
         })?;
+        // Windows itself writes none of these: they come from a debugger, by `.dump /k` and `/ka` (8, 9) or
+        // `.dump /f` (a).
         if le::u32(&bytes, 0) != Some(MARKER) || le::array(&bytes, 4) != Some(*b"RDMPDUMP") {
             return Err(IndexError::Bad(format!(
                 "its data should begin with 40 00 00 00 and RDMPDUMP, not with \"{}\"",
@@ -56,6 +58,8 @@ impl Layout {
         }
         let field = |offset| le::u64(&bytes, offset).unwrap_or_default();
         let (metadata, first_page) = (field(0x10), field(0x18));
+        // The two count from different places: MetadataSize from 20 hex bytes into the data, FirstPageOffset
+        // from the beginning of the file.
         if metadata.checked_add(BEFORE_METADATA) != Some(first_page) {
             return Err(IndexError::Bad(format!(
                 "its first page is at {first_page:#x}, which does not fit its metadata of {metadata:#x} bytes"
@@ -63,6 +67,8 @@ impl Layout {
         }
         Ok(Layout {
             first_page,
+            // +20 and +28 are two numbers of unknown meaning in kinds 8 and 9. Kind 0xa has NumberOfRanges and
+            // TotalNumberOfPages there; a file of 90 ranges with 91 pages is published.
             total: (kind == DumpKind::CompleteRanges).then(|| field(0x28)),
         })
     }
@@ -127,6 +133,8 @@ pub(crate) fn read_ranges(kind: DumpKind, head: &[u8], source: &ByteSource) -> R
                 let Some(run) = end.next(range)? else {
                     return Ok(Progress::Done);
                 };
+                // `.dump` of the debugger writes ranges in ascending order; nothing says that another writer
+                // has to.
                 if run.base.u64() < index.limit {
                     ascending = false;
                     return Ok(Progress::Done);
@@ -214,6 +222,8 @@ impl ArrayEnd {
     /// Takes the next range; `None` behind the array's end.
     fn next(&mut self, range: &[u8]) -> Result<Option<PageRun>, IndexError> {
         let run = run_of(range);
+        // A frame of zero ends nothing: the first range of a machine's memory can begin there. kdmp-parser
+        // 0.8.2 takes it for the end and opens the dump without a page, and without an error.
         if self.total == Some(self.pages) || run.count == 0 {
             return Ok(None);
         }

@@ -39,6 +39,8 @@ impl RunIndex {
         let mut runs = Vec::with_capacity(in_file_order.len());
         let mut pages = 0u64;
         for run in in_file_order.iter().filter(|run| run.count != 0) {
+            // A run is believed for what it costs, one entry: in an 8 KiB file one run can claim 2^40 pages,
+            // and a reader that keeps something for each page ends here (kdmp-parser 0.8.2 aborts).
             let base = run.base.u64();
             let end = base
                 .checked_add(run.count)
@@ -56,6 +58,7 @@ impl RunIndex {
             });
             pages = pages.saturating_add(end.saturating_sub(base));
         }
+        // Position first, order after: pages stand in the file in the order of the header's list.
         runs.sort_unstable_by_key(|run| run.base);
         for pair in runs.windows(2) {
             if let [first, second] = pair

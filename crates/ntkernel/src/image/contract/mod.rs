@@ -196,9 +196,15 @@ pub fn is_missed(missing: &Missing) -> bool {
 
 globals! {
     PsActiveProcessHead: R,
+    // These names are the things themselves (a list's head, a table, a cookie) or pointers to them, and nothing
+    // in a PDB says which. AlpcpPortList, ObTypeIndexTable, ObpInfoMaskToOffset and AlpcpRegisteredTypes are
+    // the things; AlpcMessageTable, AlpcPortObjectType, PspCidTable, ObpRootDirectoryObject and
+    // PsInitialSystemProcess hold pointers. Of the Alpc ones that is told by the distances between symbols, of
+    // the others it is general knowledge.
     AlpcpPortList: O,
     AlpcPortObjectType: O,
     ObTypeIndexTable: O,
+    // In all lists of symbols at hand from 14393 on; those of 10240 and 10586 are expected to have it.
     ObHeaderCookie: O,
     ObpInfoMaskToOffset: O,
     ObpRootDirectoryObject: O,
@@ -207,9 +213,11 @@ globals! {
     PsProcessType: O,
     PsThreadType: O,
     AlpcMessageTable: O,
+    // 8.1 and later.
     AlpcpSecondaryMessageTables: O,
     AlpcpRegisteredTypes: O,
     AlpcpDummyEvent: O,
+    // Of the kernels whose globals are known in Windows 7 alone; the next one from 8.1 on.
     AlpcpNextMessageId: O,
     AlpcpNextCallbackId: O,
     AlpcpLogEnabled: O,

@@ -10,12 +10,14 @@ structures! {
     PoolHeader = "_POOL_HEADER" {
         BlockSize: O "BlockSize",
         PoolType: O "PoolType",
+        // Symbols of every kernel have the header, also where the segment heap makes little use of it.
         PoolTag: O "PoolTag",
     }
     /// What binds a waiting thread to one object.
     WaitBlock = "_KWAIT_BLOCK" {
         Thread: O "Thread",
         Object: O "Object",
+        // To Windows 7; later ones count the blocks in the thread.
         NextWaitBlock: O "NextWaitBlock",
         WaitType: O "WaitType",
     }
@@ -43,6 +45,7 @@ structures! {
     /// A handle table of the executive.
     HandleTable = "_HANDLE_TABLE" {
         TableCode: R "TableCode",
+        // HandleCount stood beside it up to Windows 7.
         NextHandleNeedingPool: R "NextHandleNeedingPool",
         UniqueProcessId: O "UniqueProcessId",
         QuotaProcess: O "QuotaProcess",
@@ -66,6 +69,8 @@ structures! {
         HandleCount: R "HandleCount",
         Flags: O "Flags",
         SecurityDescriptor: O "SecurityDescriptor",
+        // Windows 7 and later have the first and the third of these four, Vista the two others: a pointer to
+        // the type, and the distances of optional headers in bytes.
         TypeIndex: O "TypeIndex",
         Type: O "Type",
         InfoMask: O "InfoMask",
@@ -83,6 +88,7 @@ structures! {
     /// A type of executive objects.
     ObjectType = "_OBJECT_TYPE" {
         Name: R "Name",
+        // Four bytes in Vista, one since.
         Index: R "Index",
         TotalNumberOfObjects: O "TotalNumberOfObjects",
         TotalNumberOfHandles: O "TotalNumberOfHandles",
