@@ -78,7 +78,9 @@ fn every_call_of_every_kernel_is_what_the_world_says() {
         for said in SAID {
             let (call, _) = calls.call(said.name);
             let what = format!("{} of {kernel}: {call}", said.name);
-            let Some(opnum) = said.opnum else { continue };
+            let Some(opnum) = said.opnum.filter(|_| said.name != "view-lie") else {
+                continue;
+            };
             assert_eq!(call["protocol"], "lrpc", "{what}");
             assert_eq!(call["kind"], "request", "{what}");
             assert_eq!(call["procedure_number"], opnum, "{what}");
@@ -371,7 +373,7 @@ fn holes_in_a_payload_hide_what_they_hold_and_no_more() {
         let run = calls
             .sample
             .run(&["--format", "json", "message", &calls.at("data-missing")]);
-        let holes = run.json()["unreadable"].clone();
+        let holes = run.json()["holes"].clone();
         let of_call = holes
             .as_array()
             .unwrap()
@@ -393,25 +395,18 @@ fn conditions_and_signatures_know_calls() {
     let calls = Calls::of(rpc::calls("win11-22h2-x64"));
     let verdict = |rules: &str| {
         let run = calls.sample.check(rules, &["--format", "json"]);
-        run.json()["result"]["checks"][0]["verdict"].clone()
+        run.json()["result"]["conditions"][0]["verdict"].clone()
     };
-    assert_eq!(
-        verdict("[[waiting]]\nat-most = 5\ncall = \"lsarlookup\"\n"),
-        "fail"
-    );
-    assert_eq!(
-        verdict("[[waiting]]\nat-most = 4\ncall = \"LsarLookupSids3\"\n"),
-        "pass"
-    );
-    assert_eq!(
-        verdict("[[waiting]]\nat-most = 3\ncall = \"LsarLookupSids3\"\n"),
-        "fail"
-    );
-    // Three are certain to be or not to be svcctl; none of the others may be.
-    assert_eq!(
-        verdict("[[waiting]]\nat-most = 3\ncall = \"svcctl\"\n"),
-        "unknown"
-    );
+    let waiting =
+        |at_most: u64, call: &str| verdict(&format!("[[waiting]]\nat-most = {at_most}\ncall = \"{call}\"\n"));
+    assert_eq!(waiting(5, "lsarlookup"), "fail");
+    assert_eq!(waiting(3, "LsarLookupSids3"), "fail");
+    // Of other waits nothing tells the interface: they may be for the same.
+    assert_eq!(waiting(4, "LsarLookupSids3"), "undecided");
+    assert_eq!(waiting(30, "LsarLookupSids3"), "pass");
+    let longest = |span: &str| verdict(&format!("[[wait]]\nlongest = \"{span}\"\ncall = \"svcctl\"\n"));
+    assert_eq!(longest("1s"), "fail");
+    assert_eq!(longest("1000h"), "pass");
     let hang = calls.json(&["hang"]);
     assert_eq!(hang["signature_for"], "for/1:lsarlookupsids3", "{hang}");
 }

@@ -107,10 +107,12 @@ fn conditions() -> Vec<Condition> {
     let image = |image: &str| Whose {
         image: Some(image.to_owned()),
         port: None,
+        call: None,
     };
     let port = |port: &str| Whose {
         image: None,
         port: Some(port.to_owned()),
+        call: None,
     };
     let mut all = vec![
         Condition::NoDeadlock { possible: false },

@@ -1,7 +1,7 @@
 //! `calls`: which procedures are being called, and by whom.
 
 use alpc::Value;
-use alpc::port::call::{self, Call};
+use alpc::port::call;
 use alpc::report::calls::{self, CallRow, Wanted};
 use clap::Args;
 #[cfg(feature = "schema")]
@@ -69,10 +69,6 @@ pub const TABLE: Table = Table {
 struct CallsRecord {
     /// The calls.
     calls: Vec<CallRow>,
-    /// What they ask for, the most frequent first.
-    tallies: Vec<call::CallTally>,
-    /// Requests in queues whose data is of no protocol that is known.
-    not_decoded: usize,
     /// Set when there may be more calls.
     complete: Value<()>,
 }
@@ -99,14 +95,8 @@ impl Verb for CallsArgs {
             procedure: self.procedure.clone(),
         };
         let found = calls::calls(&kernel, &wanted);
-        let keys = found
-            .calls
-            .iter()
-            .map(|row| row.call.known().map(|call| Call::key(call)));
         let mut record = CallsRecord {
-            tallies: call::of_keys(keys),
             calls: found.calls,
-            not_decoded: found.raw,
             complete: found.complete,
         };
         let text = records.text(|| text(&record, kernel.addr(kernel.base()).digits()));
@@ -133,17 +123,12 @@ fn text(record: &CallsRecord, digits: usize) -> Text {
     if !record.calls.is_empty() {
         rows.line("");
     }
-    let tallies = call_lines::tallies(&record.tallies);
+    let tallies = call::tally(record.calls.iter().map(|row| row.call.as_ref()));
+    let tallies = call_lines::tallies(&tallies);
     rows.heading(match record.calls.len() {
         0 => "no call was found".to_owned(),
         calls => format!("{}: {tallies}", wait_lines::plural(calls, "call")),
     });
-    if record.not_decoded > 0 {
-        rows.line(text!(
-            "{} in queues whose data is of no protocol that is known",
-            wait_lines::plural(record.not_decoded, "request")
-        ));
-    }
     rows.end_of_list(&record.complete);
     rows.finish()
 }
@@ -152,8 +137,9 @@ fn text(record: &CallsRecord, digits: usize) -> Text {
 fn line(row: &CallRow) -> Text {
     let id = |value: &Value<u64>| or_question(value, |id| format!("{id:04x}"));
     let call = match &row.call {
-        Value::Known(call) => call_lines::asked(call),
-        Value::Missing(why) => text!("{} ({})", unknown(), escape::text(&why.to_string())),
+        Some(Value::Known(call)) => call_lines::asked(call),
+        Some(Value::Missing(why)) => text!("{} ({})", unknown(), escape::text(&why.to_string())),
+        None => Text::from("something of no protocol that is known"),
     };
     let port = match &row.port {
         Value::Known(Some(label)) => text!(

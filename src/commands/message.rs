@@ -221,12 +221,14 @@ fn details(rows: &mut Rows, record: &MessageRecord, more: &MessageDetails) {
         }),
     );
     match &more.call {
-        Value::Known(Some(call)) => call_lines::rows(rows, call),
-        Value::Known(None) => {
+        Some(Value::Known(call)) => call_lines::rows(rows, call),
+        None => {
             let why = more.no_call.as_deref().unwrap_or_default();
             rows.text("Call", format!("none known: {}", escape::text(why)));
         }
-        Value::Missing(why) => rows.text("Call", text!("{} {}", unknown(), escape::text(&why.to_string()))),
+        Some(Value::Missing(why)) => {
+            rows.text("Call", text!("{} {}", unknown(), escape::text(&why.to_string())))
+        }
     }
     match &more.payload {
         Value::Known(data) => payload(rows, data),

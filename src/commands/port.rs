@@ -1,6 +1,7 @@
 //! `port`: the debugger's `!alpc /P`.
 
 use alpc::port::NamedPort;
+use alpc::port::call;
 use alpc::port::completion_list::{CompletionListRecord, SharedRecord};
 use alpc::port::port_record::{self, Detail, PortDetails, PortRecord, Security, ServedBy, Servers};
 use alpc::port::queue::{QueueKind, QueueRecord, QueuedMessage};
@@ -139,7 +140,7 @@ fn text(record: &PortRecord, style: Style) -> Text {
     }
     rows.line("");
     servers(&mut rows, &record.servers);
-    queues(&mut rows, &record.queues);
+    queues(&mut rows, &record.queues, record.details.is_some());
     rows.finish()
 }
 
@@ -185,18 +186,18 @@ fn servers(rows: &mut Rows, servers: &Value<Servers>) {
     }
 }
 
-fn queues(rows: &mut Rows, queues: &[QueueRecord]) {
+fn queues(rows: &mut Rows, queues: &[QueueRecord], in_full: bool) {
     for (index, queue) in queues.iter().enumerate() {
         if index > 0 {
             rows.line("");
             rows.line("");
         }
-        queue_block(rows, queue);
+        queue_block(rows, queue, in_full);
     }
     rows.line("");
 }
 
-fn queue_block(rows: &mut Rows, queue: &QueueRecord) {
+fn queue_block(rows: &mut Rows, queue: &QueueRecord, in_full: bool) {
     let name = queue_name(queue.queue);
     if !queue.messages.is_empty() {
         rows.line(text!("  {name} queue has {} message(s)", queue.messages.len()));
@@ -210,9 +211,13 @@ fn queue_block(rows: &mut Rows, queue: &QueueRecord) {
     } else {
         rows.line(text!("  {name} queue is empty."));
     }
-    if let Some(calls) = queue.calls.as_ref().filter(|calls| !calls.is_empty()) {
-        let total: usize = calls.iter().map(|tally| tally.count).sum();
-        rows.line(text!("    {total} queued: {}", call_lines::tallies(calls)));
+    if in_full && !queue.messages.is_empty() {
+        let calls = call::tally(queue.messages.iter().map(|message| message.call.as_ref()));
+        rows.line(text!(
+            "    {} queued: {}",
+            queue.messages.len(),
+            call_lines::tallies(&calls)
+        ));
     }
     if let Some(end) = unexpected_end(queue) {
         rows.line(text!("    {end}"));

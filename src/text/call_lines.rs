@@ -1,7 +1,7 @@
 //! Which call a message is, in the words of an engineer: `ROpenServiceW (svcctl 16)`.
 
 use alpc::port::call::{
-    Apartment, Call, CallTally, CandidateInterface, ComCall, Known, Protocol, StatusRecord,
+    Apartment, Asked, Call, CallTally, CandidateInterface, ComCall, Known, Protocol, StatusRecord,
 };
 use alpc::port::certainty::Certainty;
 use alpc::{Addr, Value};
@@ -120,10 +120,11 @@ const COUNTED: usize = 6;
 /// `4 × LsarLookupSids3, 2 × LsarLookupNames4`
 pub fn tallies(tallies: &[CallTally]) -> String {
     let count = |tally: &CallTally| {
-        let call = tally
-            .call
-            .as_deref()
-            .map_or_else(|| "not known".to_owned(), escape::text);
+        let call = match &tally.call {
+            Asked::Call(key) => escape::text(key),
+            Asked::NotDecoded => "of no known protocol".to_owned(),
+            Asked::Unreadable => "unreadable".to_owned(),
+        };
         format!("{} \u{d7} {call}", tally.count)
     };
     let mut counted: Vec<String> = tallies.iter().take(COUNTED).map(count).collect();

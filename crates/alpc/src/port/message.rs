@@ -179,7 +179,8 @@ pub struct MessageDetails {
     /// The data itself.
     pub payload: Value<Payload>,
     /// The call that the data is, or answers; none when it is of no protocol that is known.
-    pub call: Value<Option<Box<Call>>>,
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub call: Option<Value<Box<Call>>>,
     /// Why no call is told of data that can be read.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub no_call: Option<String>,
@@ -306,9 +307,9 @@ fn record(message: At<'_, '_>, calls: Option<&Calls<'_, '_>>) -> MessageRecord {
 
 fn details(message: At<'_, '_>, calls: &Calls<'_, '_>) -> MessageDetails {
     let (call, no_call) = match calls.of(message.address()) {
-        Ok(Decoded::Call(call)) => (Value::Known(Some(call)), None),
-        Ok(Decoded::Raw(why)) => (Value::Known(None), Some(why)),
-        Err(hole) => (Value::Missing(Box::new(hole)), None),
+        Ok(Decoded::Call(call)) => (Some(Value::Known(call)), None),
+        Ok(Decoded::Raw(why)) => (None, Some(why)),
+        Err(hole) => (Some(Value::Missing(Box::new(hole))), None),
     };
     let kernel = message.kernel();
     let header = message.embedded(Message::PortMessage);

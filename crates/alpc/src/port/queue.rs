@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 #[cfg(feature = "serde")]
 use serde::Serialize;
 
-use crate::port::call::{self, CallTally, Calls};
+use crate::port::call::{Call, Calls};
 use crate::port::message_type::MessageType;
 use ntkernel::image::contract::{ClientId, Message, Port, PortMessage};
 use ntkernel::image::kernel::{At, Kernel, Read};
@@ -113,9 +113,6 @@ pub struct QueueRecord {
     pub messages: Vec<QueuedMessage>,
     /// Set when the list could not be followed to its end.
     pub complete: Value<()>,
-    /// What its messages ask for, when asked for.
-    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
-    pub calls: Option<Vec<CallTally>>,
 }
 
 /// A message in a queue, in one line.
@@ -139,10 +136,13 @@ pub struct QueuedMessage {
     /// Its type.
     #[cfg_attr(feature = "serde", serde(rename = "type"))]
     pub message_type: Value<MessageType>,
+    /// The call that it is, when asked for; none as well when it is of no protocol that is known.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub call: Option<Value<Box<Call>>>,
 }
 
-/// Reads a queue of a port; none when this kernel has no such queue. With somebody who reads calls, what its messages ask for
-/// is counted.
+/// Reads a queue of a port; none when this kernel has no such queue. With somebody who reads calls, what each of
+/// them asks for is told.
 #[must_use]
 pub fn queue(port: At<'_, '_>, kind: QueueKind, calls: Option<&Calls<'_, '_>>) -> Option<QueueRecord> {
     let kernel = port.kernel();
@@ -155,10 +155,9 @@ pub fn queue(port: At<'_, '_>, kind: QueueKind, calls: Option<&Calls<'_, '_>>) -
     Some(QueueRecord {
         queue: kind,
         length: port.u32(kind.counter()).into(),
-        calls: calls.map(|calls| call::tally(calls, messages.iter().copied())),
         messages: messages
             .into_iter()
-            .map(|address| queued(kernel, address))
+            .map(|address| queued(kernel, address, calls))
             .collect(),
         complete,
     })
@@ -201,7 +200,7 @@ pub fn total_length(port: At<'_, '_>) -> Read<u64> {
     Ok(total)
 }
 
-fn queued(kernel: &Kernel<'_>, address: Gva) -> QueuedMessage {
+fn queued(kernel: &Kernel<'_>, address: Gva, calls: Option<&Calls<'_, '_>>) -> QueuedMessage {
     let message = kernel.at(address);
     let header = message.embedded(Message::PortMessage);
     let client = |member| {
@@ -222,5 +221,6 @@ fn queued(kernel: &Kernel<'_>, address: Gva) -> QueuedMessage {
         server_thread: message.addr(Message::ServerThread),
         waiting_thread: message.addr(Message::WaitingThread),
         message_type: type_word.map(MessageType::from_word).into(),
+        call: calls.and_then(|calls| calls.value(address)),
     }
 }

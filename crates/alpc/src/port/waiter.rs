@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 #[cfg(feature = "serde")]
 use serde::Serialize;
 
-use crate::port::call::{Call, Calls, Decoded};
+use crate::port::call::{Call, Calls};
 use crate::port::{self, PortRef};
 use ntkernel::image::contract::{ClientId, Message, Port, Thread, ThreadControl};
 use ntkernel::image::expected::Expected;
@@ -84,11 +84,7 @@ impl ThreadRecord {
             .known()
             .and_then(Option::as_ref)
             .and_then(AlpcWait::reply);
-        self.call = reply.and_then(|reply| match calls.of(reply.message.gva()) {
-            Ok(Decoded::Call(call)) => Some(Value::Known(call)),
-            Ok(Decoded::Raw(_)) => None,
-            Err(hole) => Some(Value::Missing(Box::new(hole))),
-        });
+        self.call = reply.and_then(|reply| calls.value(reply.message.gva()));
     }
 }
 

@@ -42,8 +42,9 @@ pub struct CallRow {
     pub port: Value<Option<PortLabel>>,
     /// The thread that received it; none while nobody has, and where it is not noted.
     pub server_thread: Value<Option<Addr>>,
-    /// What it asks for.
-    pub call: Value<Box<Call>>,
+    /// What it asks for; none when its data is of no protocol that is known.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub call: Option<Value<Box<Call>>>,
 }
 
 /// Calls that are asked for.
@@ -64,8 +65,6 @@ pub struct Wanted {
 pub struct CallsInFlight {
     /// The calls, in the order of the message table.
     pub calls: Vec<CallRow>,
-    /// Requests in queues that are of no protocol that is known.
-    pub raw: usize,
     /// Set when there may be more.
     pub complete: Value<()>,
 }
@@ -78,7 +77,6 @@ pub fn calls(kernel: &Kernel<'_>, wanted: &Wanted) -> CallsInFlight {
     let mut labels: HashMap<Gva, PortLabel> = HashMap::new();
     let mut found = CallsInFlight {
         calls: Vec::new(),
-        raw: 0,
         complete: gap.map_or(Ok(()), Err).into(),
     };
     for address in messages {
@@ -87,13 +85,10 @@ pub fn calls(kernel: &Kernel<'_>, wanted: &Wanted) -> CallsInFlight {
             continue;
         }
         let call = match reader.of(address) {
-            Ok(Decoded::Call(call)) if call.asks() => Value::Known(call),
+            Ok(Decoded::Call(call)) if call.asks() => Some(Value::Known(call)),
             Ok(Decoded::Call(_)) => continue,
-            Ok(Decoded::Raw(_)) => {
-                found.raw = found.raw.saturating_add(1);
-                continue;
-            }
-            Err(hole) => Value::Missing(Box::new(hole)),
+            Ok(Decoded::Raw(_)) => None,
+            Err(hole) => Some(Value::Missing(Box::new(hole))),
         };
         let row = row(message, call, &mut labels);
         if wants(wanted, &row) {
@@ -149,7 +144,7 @@ fn is_request(message: At<'_, '_>) -> Read<bool> {
     Ok(kind == MessageType(lrpc::header::LPC_REQUEST) && message.pointer(Message::PortQueue)?.u64() != 0)
 }
 
-fn row(message: At<'_, '_>, call: Value<Box<Call>>, labels: &mut HashMap<Gva, PortLabel>) -> CallRow {
+fn row(message: At<'_, '_>, call: Option<Value<Box<Call>>>, labels: &mut HashMap<Gva, PortLabel>) -> CallRow {
     let kernel = message.kernel();
     let header = message.embedded(Message::PortMessage);
     let client = |member| {
@@ -234,8 +229,11 @@ fn wants(wanted: &Wanted, row: &CallRow) -> bool {
             .and_then(Option::as_ref);
         is(client) == Some(wanted) || is(server) == Some(wanted) || row.client.reason().is_some()
     });
-    let Value::Known(call) = &row.call else {
-        return at_port && of_process;
+    let call = match &row.call {
+        Some(Value::Known(call)) => call,
+        // What cannot be read may be one of them.
+        Some(Value::Missing(_)) => return at_port && of_process,
+        None => return at_port && of_process && wanted.interface.is_none() && wanted.procedure.is_none(),
     };
     let interface = wanted.interface.as_ref().is_none_or(|wanted| {
         let own = call

@@ -13,7 +13,7 @@ use kdump::Gva;
 use lrpc::Uuid;
 use ntkernel::image::contract::{ClientId, Message, PortMessage, Thread};
 use ntkernel::image::kernel::{Kernel, Read};
-use ntkernel::image::value::Addr;
+use ntkernel::image::value::{Addr, Unreadable};
 use ntkernel::process::thread::WaitReason;
 
 use crate::port::call::{Apartment, Call, Calls, Decoded};
@@ -36,6 +36,14 @@ impl Called {
         let thread = com.apartment_thread.as_ref()?.known()?;
         (com.apartment == Apartment::SingleThreaded).then_some(Self { thread: *thread })
     }
+}
+
+/// What hides the thread of the apartment that a call is for.
+pub(super) fn hidden_thread(message: &MessageNode) -> Option<Unreadable> {
+    let com = message.call()?.com.as_ref()?;
+    let hole = com.apartment_thread.as_ref()?.reason()?;
+    // A thread that has ended is no gap: then nobody runs the call.
+    hole.hides().then(|| hole.clone())
 }
 
 /// Such a call, received.

@@ -1031,9 +1031,13 @@ impl<'k, 'd> Builder<'k, 'd> {
         let call = there.clone().and_then(|()| self.calls.of(address));
         let node = MessageNode::new(message, there, place.clone(), label, named, call);
         let called = Called::of(&node);
+        let hidden = apartments::hidden_thread(&node);
         let id = self.graph.add(Role::Message, address, Node::Message(node));
         if let (Ok(Some(port)), Ok((received, server))) = (port, server) {
             self.answer(id, message, port, &place, received, server);
+            if let Some(hole) = hidden.filter(|_| received) {
+                self.unread(Part::Apartment, Some(address), hole);
+            }
             if let Some(called) = called.filter(|_| received) {
                 self.received.push(Received {
                     message: id,

@@ -74,6 +74,8 @@ pub enum Part {
     ConnectionEnds,
     /// A message.
     Message,
+    /// The thread of the apartment that a call of COM is for.
+    Apartment,
     /// The number that its port gave a message.
     MessageNumber,
     /// The thread that received a message.
@@ -137,6 +139,7 @@ impl Part {
             Self::Connection => "connection",
             Self::ConnectionEnds => "ends of a connection",
             Self::Message => "message",
+            Self::Apartment => "thread of a COM apartment",
             Self::MessageNumber => "number of a message",
             Self::ServerThread => "server thread of a message",
             Self::Mutant => "mutant",

@@ -50,10 +50,10 @@ impl Binds {
                 bind,
                 sender: sender.ok(),
             };
-            if let Some(info) = port_facts::info_of(message) {
+            if let Ok(Some(info)) = port_facts::info_of(message) {
                 binds.by_info.entry(info).or_default().push(bound);
             }
-            if let Some(connection) = port_facts::connection_of(message) {
+            if let Ok(Some(connection)) = port_facts::connection_of(message) {
                 binds.by_connection.entry(connection).or_default().push(bound);
             }
         }

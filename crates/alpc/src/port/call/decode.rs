@@ -126,16 +126,16 @@ impl<'k, 'd> Calls<'k, 'd> {
         if data.length == 0 {
             return Ok(Decoded::Raw("it has no data".to_owned()));
         }
-        let connection = port_facts::connection_of(message);
+        let connection = port_facts::connection_of(message)?;
         let port = connection.map(|connection| self.port(connection));
         let asked = Asked {
             kernel_type,
             data: &data,
             port: port.as_deref(),
             connection,
-            info: port_facts::info_of(message),
+            info: port_facts::info_of(message)?,
         };
-        let protocol = asked.port.and_then(PortFacts::protocol);
+        let protocol = asked.port.map(PortFacts::protocol).transpose()?.flatten();
         let decoded = match protocol {
             Some(protocol) => self.system_call(&asked, protocol)?,
             None => self.local_rpc(message, &asked)?,
@@ -147,6 +147,16 @@ impl<'k, 'd> Calls<'k, 'd> {
             }
             raw @ Decoded::Raw(_) => raw,
         })
+    }
+
+    /// The call that a message is, as records have it; none when its data is of no protocol that is known.
+    #[must_use]
+    pub fn value(&self, message: Gva) -> Option<Value<Box<Call>>> {
+        match self.of(message) {
+            Ok(Decoded::Call(call)) => Some(Value::Known(call)),
+            Ok(Decoded::Raw(_)) => None,
+            Err(hole) => Some(Value::Missing(Box::new(hole))),
+        }
     }
 
     fn port(&self, connection: Gva) -> Rc<PortFacts> {

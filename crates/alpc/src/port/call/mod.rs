@@ -16,4 +16,4 @@ pub use record::{
     Apartment, Call, CandidateInterface, ComCall, InnerCall, InterfaceRecord, Known, ProcedureName, Protocol,
     StatusRecord, UnexpectedServer,
 };
-pub use tally::{CallTally, of_keys, tally};
+pub use tally::{Asked, CallTally, tally};

@@ -4,17 +4,17 @@ use kdump::Gva;
 use lrpc::names;
 use lrpc::system_port::{self, Protocol};
 use ntkernel::image::contract::{CommunicationInfo, Message, Port, Process};
-use ntkernel::image::kernel::{At, Kernel};
+use ntkernel::image::kernel::{At, Kernel, Read};
 use ntkernel::object;
 use ntkernel::process;
 
 use crate::port;
 
 /// A connection port, as it is: nothing of it is redacted.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct PortFacts {
-    /// Its full name; none when it has none or that cannot be read.
-    pub(super) path: Option<String>,
+    /// Its full name; none when it has none.
+    pub(super) path: Read<Option<String>>,
     /// The process that owns it.
     pub(super) owner: Option<Gva>,
     /// That process's id.
@@ -25,7 +25,7 @@ pub(super) struct PortFacts {
 
 impl PortFacts {
     pub(super) fn of(kernel: &Kernel<'_>, connection: Gva) -> Self {
-        let path = object::path(kernel, connection).ok().flatten();
+        let path = object::path(kernel, connection);
         let owner = port::owner_process(kernel.at(connection)).ok();
         let owner = owner.map(|(owner, _)| owner).filter(|owner| owner.u64() != 0);
         let mut facts = Self {
@@ -41,24 +41,32 @@ impl PortFacts {
     }
 
     /// The protocol of a port that is not of RPC.
-    pub(super) fn protocol(&self) -> Option<Protocol> {
-        system_port::of_path(self.path.as_deref()?)
+    ///
+    /// # Errors
+    /// When its name cannot be read. Then the data of a message tells nothing: that to csrss may look like one of RPC.
+    pub(super) fn protocol(&self) -> Read<Option<Protocol>> {
+        let path = self.path.as_ref().map_err(Clone::clone)?;
+        Ok(path.as_deref().and_then(system_port::of_path))
+    }
+
+    fn known_path(&self) -> Option<&str> {
+        self.path.as_ref().ok()?.as_deref()
     }
 
     /// Whether its full name says that it is of RPC.
     pub(super) fn is_rpc(&self) -> bool {
-        self.path.as_deref().is_some_and(system_port::is_in_rpc_folder)
+        self.known_path().is_some_and(system_port::is_in_rpc_folder)
     }
 
     /// The last part of its name.
     pub(super) fn leaf(&self) -> Option<&str> {
-        self.path.as_deref()?.rsplit('\\').next()
+        self.known_path()?.rsplit('\\').next()
     }
 
     /// The folder of well-known endpoints has them for the whole system; what an app container or a session has under the
     /// same name is its own.
     fn expected_images(&self) -> Option<Vec<&'static str>> {
-        let path = self.path.as_deref()?.to_lowercase();
+        let path = self.known_path()?.to_lowercase();
         let leaf = path.strip_prefix("\\rpc control\\")?;
         names::expected_images(leaf)
     }
@@ -75,37 +83,42 @@ impl PortFacts {
     }
 }
 
-/// The connection port of the connection that a message belongs to; none when nothing readable leads there.
-pub(super) fn connection_of(message: At<'_, '_>) -> Option<Gva> {
+/// The connection port of the connection that a message belongs to; none when nothing leads there.
+///
+/// # Errors
+/// When what leads there cannot be read, or no port is there.
+pub(super) fn connection_of(message: At<'_, '_>) -> Read<Option<Gva>> {
     let kernel = message.kernel();
-    let by_port = |member| {
-        let port = message.pointer(member).ok().filter(|port| port.u64() != 0)?;
-        port::connection_address(kernel.at(port)).ok()?
+    for member in [Message::PortQueue, Message::OwnerPort] {
+        let port = message.pointer(member)?;
+        if port.u64() != 0 {
+            port::expect(kernel, port)?;
+            return port::connection_address(kernel.at(port));
+        }
+    }
+    let by_info = info_of(message)?.map(|info| kernel.at(info).pointer(CommunicationInfo::ConnectionPort));
+    let connection = match by_info.transpose()? {
+        Some(connection) if connection.u64() != 0 => connection,
+        _ => message.pointer(Message::ConnectionPort)?,
     };
-    let by_info = || {
-        let info = info_of(message)?;
-        let connection = kernel.at(info).pointer(CommunicationInfo::ConnectionPort).ok()?;
-        (connection.u64() != 0).then_some(connection)
-    };
-    let direct = || {
-        let connection = message.pointer(Message::ConnectionPort).ok()?;
-        (connection.u64() != 0).then_some(connection)
-    };
-    by_port(Message::PortQueue)
-        .or_else(|| by_port(Message::OwnerPort))
-        .or_else(by_info)
-        .or_else(direct)
-        .filter(|&connection| port::expect(kernel, connection).is_ok())
+    // A message that is freed keeps the addresses of what may be gone.
+    let is_there = connection.u64() != 0 && port::expect(kernel, connection).is_ok();
+    Ok(is_there.then_some(connection))
 }
 
-/// The communication info of a message's connection.
-pub(super) fn info_of(message: At<'_, '_>) -> Option<Gva> {
-    let kernel = message.kernel();
-    let own = message.pointer(Message::CommunicationInfo).ok();
-    let own = own.filter(|info| info.u64() != 0);
-    own.or_else(|| {
-        let port = message.pointer(Message::OwnerPort).ok()?;
-        let info = kernel.at(port).pointer(Port::CommunicationInfo).ok()?;
-        (info.u64() != 0).then_some(info)
-    })
+/// The communication info of a message's connection; none when nothing leads there.
+///
+/// # Errors
+/// When what leads there cannot be read.
+pub(super) fn info_of(message: At<'_, '_>) -> Read<Option<Gva>> {
+    let own = message.pointer(Message::CommunicationInfo)?;
+    if own.u64() != 0 {
+        return Ok(Some(own));
+    }
+    let port = message.pointer(Message::OwnerPort)?;
+    if port.u64() == 0 {
+        return Ok(None);
+    }
+    let info = message.kernel().at(port).pointer(Port::CommunicationInfo)?;
+    Ok((info.u64() != 0).then_some(info))
 }
