@@ -39,6 +39,7 @@ fn lines(world: &Built) -> Vec<String> {
         "processes",
         "modules",
         "handles",
+        "calls",
     ];
     let mut lines = lines_and_messages(&views, world);
     lines.extend(
@@ -105,7 +106,10 @@ impl Comparison<'_> {
 
     fn objects(&self, path: &str, said: &Map<String, Value>, whole: &Map<String, Value>) {
         // Whatever is missing or shorter in an object that says what it could not read.
-        let incomplete = said.get("unreadable").is_some() || has_gap(said) || said.values().any(has_hole);
+        let incomplete = said.contains_key("unreadable")
+            || said.contains_key("undetermined")
+            || has_gap(said)
+            || said.values().any(has_hole);
         for (key, value) in whole {
             let is_sum = self.line == "global" && path == "result" && SUMS.contains(&key.as_str());
             if is_sum
@@ -182,8 +186,9 @@ fn has_gap(object: &Map<String, Value>) -> bool {
 
 /// What tells one element of a list from the others.
 fn identity(value: &Value) -> Option<&Value> {
-    const KEYS: [&str; 6] = [
+    const KEYS: [&str; 7] = [
         "address",
+        "message",
         "entry",
         "handle",
         "communication_info",

@@ -301,7 +301,8 @@ impl Table {
 const PACK: &str = "PACK";
 
 /// What is asked of a whole system.
-const WHOLE_SYSTEM: [&str; 30] = [
+const WHOLE_SYSTEM: [&str; 31] = [
+    "calls",
     "hang",
     "hang -v",
     "hang --longer-than 1s",

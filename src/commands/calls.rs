@@ -2,7 +2,7 @@
 
 use alpc::Value;
 use alpc::port::call;
-use alpc::report::calls::{self, CallRow, Wanted};
+use alpc::report::calls::{self, CallRow, UndecidedMessage, Wanted};
 use clap::Args;
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
@@ -69,6 +69,9 @@ pub const TABLE: Table = Table {
 struct CallsRecord {
     /// The calls.
     calls: Vec<CallRow>,
+    /// Messages of which it cannot be determined whether they are calls in flight.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    undecided: Vec<UndecidedMessage>,
     /// Set when there may be more calls.
     complete: Value<()>,
 }
@@ -97,6 +100,7 @@ impl Verb for CallsArgs {
         let found = calls::calls(&kernel, &wanted);
         let mut record = CallsRecord {
             calls: found.calls,
+            undecided: found.undecided,
             complete: found.complete,
         };
         let text = records.text(|| text(&record, kernel.addr(kernel.base()).digits()));
@@ -123,12 +127,29 @@ fn text(record: &CallsRecord, digits: usize) -> Text {
     if !record.calls.is_empty() {
         rows.line("");
     }
-    let tallies = call::tally(record.calls.iter().map(|row| row.call.as_ref()));
+    let calls = record.calls.iter().map(|row| {
+        let call = row.call.as_ref()?;
+        Some(call.known().map(|call| &**call).ok_or(()))
+    });
+    let tallies = call::tally(calls);
     let tallies = call_lines::tallies(&tallies);
     rows.heading(match record.calls.len() {
         0 => "no call was found".to_owned(),
         calls => format!("{}: {tallies}", wait_lines::plural(calls, "call")),
     });
+    for message in &record.undecided {
+        let why = message
+            .request
+            .reason()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        rows.line(text!(
+            "{} message {}: {}",
+            unknown(),
+            message.address,
+            escape::text(&why)
+        ));
+    }
     rows.end_of_list(&record.complete);
     rows.finish()
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use alpc::image::contract::ThreadControl;
+use alpc::port::call::Told;
 use alpc::wait::chain::{self, Candidate, Chain, Step};
 use alpc::wait::edge::{Edge, EdgeKind};
 use alpc::wait::graph::Graph;
@@ -246,8 +247,8 @@ fn node(node: &Node) -> Text {
 /// `: ROpenServiceW (svcctl 16)`
 fn call(message: &MessageNode) -> Text {
     match &message.call {
-        Some(Value::Known(call)) => text!(": {}", call_lines::asked(call)),
-        Some(Value::Missing(_)) => text!(": call {}", unknown()),
+        Some(Told::Known(call)) => text!(": {}", call_lines::asked(call)),
+        Some(Told::Undetermined { .. }) => Text::from(": a call that cannot be determined"),
         None => Text::default(),
     }
 }

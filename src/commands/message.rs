@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::OnceLock;
 
-use alpc::port::call::Calls;
+use alpc::port::call::{Calls, MessageCall};
 use alpc::port::message::{self, Detail, MessageDetails, MessageRecord};
 use alpc::port::payload::{Payload, PayloadGap};
 use alpc::{Addr, Kernel, Value};
@@ -221,13 +221,13 @@ fn details(rows: &mut Rows, record: &MessageRecord, more: &MessageDetails) {
         }),
     );
     match &more.call {
-        Some(Value::Known(call)) => call_lines::rows(rows, call),
-        None => {
-            let why = more.no_call.as_deref().unwrap_or_default();
-            rows.text("Call", format!("none known: {}", escape::text(why)));
+        MessageCall::Call(call) => call_lines::rows(rows, call),
+        MessageCall::NotDecoded { not_decoded } => {
+            rows.text("Call", format!("none known: {}", escape::text(not_decoded)));
         }
-        Some(Value::Missing(why)) => {
-            rows.text("Call", text!("{} {}", unknown(), escape::text(&why.to_string())))
+        MessageCall::Undetermined { undetermined } => {
+            let why = escape::text(&undetermined.to_string());
+            rows.text("Call", format!("cannot be determined: {why}"));
         }
     }
     match &more.payload {

@@ -212,7 +212,11 @@ fn queue_block(rows: &mut Rows, queue: &QueueRecord, in_full: bool) {
         rows.line(text!("  {name} queue is empty."));
     }
     if in_full && !queue.messages.is_empty() {
-        let calls = call::tally(queue.messages.iter().map(|message| message.call.as_ref()));
+        let calls = queue.messages.iter().map(|message| {
+            let call = message.call.as_ref()?;
+            Some(call.known().map(|call| &**call).ok_or(()))
+        });
+        let calls = call::tally(calls);
         rows.line(text!(
             "    {} queued: {}",
             queue.messages.len(),

@@ -1,6 +1,7 @@
 //! `waits`: the table of all waits for ALPC replies, the longest first.
 
 use alpc::Value;
+use alpc::port::call::Told;
 use alpc::wait::table::{WaitRow, WaitTable};
 use clap::Args;
 
@@ -112,8 +113,8 @@ fn cells(row: &WaitRow) -> [Text; COLUMNS] {
         ),
         wait_lines::port_of(&row.message),
         match &row.message.call {
-            Some(Value::Known(call)) => call_lines::asked(call),
-            Some(Value::Missing(_)) => unknown(),
+            Some(Told::Known(call)) => call_lines::asked(call),
+            Some(Told::Undetermined { .. }) => Text::from("not determined"),
             None => Text::from("-"),
         },
         server,

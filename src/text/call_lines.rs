@@ -1,14 +1,14 @@
 //! Which call a message is, in the words of an engineer: `ROpenServiceW (svcctl 16)`.
 
+use alpc::Addr;
 use alpc::port::call::{
-    Apartment, Asked, Call, CallTally, CandidateInterface, ComCall, Known, Protocol, StatusRecord,
+    Apartment, Asked, Call, CallTally, CandidateInterface, ComCall, Known, Protocol, StatusRecord, Told,
 };
 use alpc::port::certainty::Certainty;
-use alpc::{Addr, Value};
 
 use crate::text::escape;
 use crate::text::marked::{Text, sure, text};
-use crate::text::rows::{Rows, or_question};
+use crate::text::rows::Rows;
 
 /// Candidates that a line names.
 const NAMED: usize = 3;
@@ -114,6 +114,19 @@ fn status(status: Option<&StatusRecord>) -> String {
     })
 }
 
+/// What could be determined, else why not.
+fn told<T>(value: &Told<T>, write: impl Fn(&T) -> String) -> String {
+    match value {
+        Told::Known(value) => write(value),
+        Told::Undetermined { undetermined } => {
+            format!(
+                "cannot be determined: {}",
+                escape::text(&undetermined.to_string())
+            )
+        }
+    }
+}
+
 /// Kinds of calls that a line counts.
 const COUNTED: usize = 6;
 
@@ -178,7 +191,7 @@ pub fn rows(rows: &mut Rows, call: &Call) {
     }
     interface(rows, call);
     if let Some(object) = &call.object {
-        rows.text("ObjectUuid", or_question(object, ToString::to_string));
+        rows.text("ObjectUuid", told(object, ToString::to_string));
     }
     if let Some(com) = &call.com {
         com_rows(rows, com);
@@ -243,18 +256,15 @@ fn com_rows(rows: &mut Rows, com: &ComCall) {
     rows.text("ComApartment", text!("{} {inferred}", com.apartment));
     if let Some(thread) = &com.apartment_thread {
         let id = com.apartment_thread_id_low.as_ref();
-        let id = id.map(|id| text!(" (id ends in {})", or_question(id, |id| format!("{id:04x}"))));
+        let id = id.map(|id| text!(" (id ends in {})", told(id, |id| format!("{id:04x}"))));
         rows.text(
             "ComApartmentThread",
             text!(
                 "{}{} {inferred}",
-                or_question(thread, Addr::to_string),
+                told(thread, Addr::to_string),
                 id.unwrap_or_default()
             ),
         );
-        if let Value::Missing(why) = thread {
-            rows.text("", escape::text(&why.to_string()));
-        }
     }
     if let Some(causality) = com.causality {
         rows.text("ComCausality", causality.to_string());

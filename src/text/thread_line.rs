@@ -1,7 +1,7 @@
 //! The debugger's one-line forms of a thread.
 
 use alpc::Value;
-use alpc::port::call::Call;
+use alpc::port::call::{Call, Told};
 use alpc::port::waiter::{AlpcWait, ReplyWait, ThreadRecord};
 use alpc::process::roots::FoundBy;
 use alpc::process::thread::WaitObject;
@@ -55,10 +55,10 @@ pub fn full(rows: &mut Rows, thread: &ThreadRecord) {
     }
 }
 
-fn call(rows: &mut Rows, call: Option<&Value<Box<Call>>>) {
+fn call(rows: &mut Rows, call: Option<&Told<Box<Call>>>) {
     match call {
-        Some(Value::Known(call)) => rows.line(text!("    Calls {}", call_lines::asked(call))),
-        Some(Value::Missing(_)) => rows.line(text!("    Calls {}", rows::unknown())),
+        Some(Told::Known(call)) => rows.line(text!("    Calls {}", call_lines::asked(call))),
+        Some(Told::Undetermined { .. }) => rows.line("    Calls something that cannot be determined"),
         None => {}
     }
 }

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 #[cfg(feature = "serde")]
 use serde::{Serialize, Serializer};
 
-use crate::port::call::{Call, Calls, Decoded};
+use crate::port::call::{Calls, MessageCall};
 use crate::port::contract::MessageAttributes;
 pub use crate::port::message_type::MessageType;
 use crate::port::payload::{self, Payload};
@@ -178,12 +178,8 @@ pub struct MessageDetails {
     pub work_on_behalf: Value<Addr>,
     /// The data itself.
     pub payload: Value<Payload>,
-    /// The call that the data is, or answers; none when it is of no protocol that is known.
-    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
-    pub call: Option<Value<Box<Call>>>,
-    /// Why no call is told of data that can be read.
-    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
-    pub no_call: Option<String>,
+    /// The call that the data is, or answers.
+    pub call: MessageCall,
 }
 
 /// Why there is no message at an address.
@@ -306,11 +302,6 @@ fn record(message: At<'_, '_>, calls: Option<&Calls<'_, '_>>) -> MessageRecord {
 }
 
 fn details(message: At<'_, '_>, calls: &Calls<'_, '_>) -> MessageDetails {
-    let (call, no_call) = match calls.of(message.address()) {
-        Ok(Decoded::Call(call)) => (Some(Value::Known(call)), None),
-        Ok(Decoded::Raw(why)) => (None, Some(why)),
-        Err(hole) => (Some(Value::Missing(Box::new(hole))), None),
-    };
     let kernel = message.kernel();
     let header = message.embedded(Message::PortMessage);
     let attributes = message.embedded(Message::MessageAttributes);
@@ -353,8 +344,7 @@ fn details(message: At<'_, '_>, calls: &Calls<'_, '_>) -> MessageDetails {
             .map(|ticket| Addr::new(ticket, 8))
             .into(),
         payload: payload::payload(message).into(),
-        call,
-        no_call,
+        call: calls.of(message.address()).into(),
     }
 }
 

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 #[cfg(feature = "serde")]
 use serde::Serialize;
 
-use crate::port::call::{Call, Calls};
+use crate::port::call::{Call, Calls, Told};
 use crate::port::message_type::MessageType;
 use ntkernel::image::contract::{ClientId, Message, Port, PortMessage};
 use ntkernel::image::kernel::{At, Kernel, Read};
@@ -138,7 +138,7 @@ pub struct QueuedMessage {
     pub message_type: Value<MessageType>,
     /// The call that it is, when asked for; none as well when it is of no protocol that is known.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
-    pub call: Option<Value<Box<Call>>>,
+    pub call: Option<Told<Box<Call>>>,
 }
 
 /// Reads a queue of a port; none when this kernel has no such queue. With somebody who reads calls, what each of
@@ -221,6 +221,6 @@ fn queued(kernel: &Kernel<'_>, address: Gva, calls: Option<&Calls<'_, '_>>) -> Q
         server_thread: message.addr(Message::ServerThread),
         waiting_thread: message.addr(Message::WaitingThread),
         message_type: type_word.map(MessageType::from_word).into(),
-        call: calls.and_then(|calls| calls.value(address)),
+        call: calls.and_then(|calls| calls.told(address)),
     }
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 #[cfg(feature = "serde")]
 use serde::Serialize;
 
-use crate::port::call::{Call, Calls};
+use crate::port::call::{Call, Calls, Told};
 use crate::port::{self, PortRef};
 use ntkernel::image::contract::{ClientId, Message, Port, Thread, ThreadControl};
 use ntkernel::image::expected::Expected;
@@ -70,7 +70,7 @@ pub struct ThreadRecord {
     /// The call whose reply it waits for, when asked for; none where it waits for no reply, or the call is of no protocol that
     /// is known.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
-    pub call: Option<Value<Box<Call>>>,
+    pub call: Option<Told<Box<Call>>>,
     /// What the debugger shows of a single thread only, when asked for.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub details: Option<ThreadDetails>,
@@ -84,7 +84,7 @@ impl ThreadRecord {
             .known()
             .and_then(Option::as_ref)
             .and_then(AlpcWait::reply);
-        self.call = reply.and_then(|reply| calls.value(reply.message.gva()));
+        self.call = reply.and_then(|reply| calls.told(reply.message.gva()));
     }
 }
 

@@ -1,11 +1,11 @@
 //! All calls in flight: requests that stand in a queue, received or not.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use kdump::Gva;
 use ntkernel::image::contract::{ClientId, Message, PortMessage};
 use ntkernel::image::kernel::{At, Kernel, Read};
-use ntkernel::image::value::{Addr, Unreadable, Value};
+use ntkernel::image::value::{Addr, Value};
 use ntkernel::process::ProcessRef;
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
@@ -14,8 +14,8 @@ use serde::Serialize;
 
 use crate::port::call::{Call, Calls, Decoded};
 use crate::port::message::{MessageType, QueueType};
-use crate::port::queue::{self, QueueKind};
-use crate::port::{self, enumerate, message_table};
+use crate::port::queue::QueueKind;
+use crate::port::{self, in_flight};
 use crate::wait::node::PortLabel;
 
 /// A call in flight.
@@ -65,24 +65,47 @@ pub struct Wanted {
 pub struct CallsInFlight {
     /// The calls, in the order of the message table.
     pub calls: Vec<CallRow>,
+    /// Messages of which it cannot be determined whether they are calls in flight.
+    pub undecided: Vec<UndecidedMessage>,
     /// Set when there may be more.
     pub complete: Value<()>,
+}
+
+/// A message that may be a call in flight.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[non_exhaustive]
+pub struct UndecidedMessage {
+    /// Its `_KALPC_MESSAGE`.
+    pub address: Addr,
+    /// Why.
+    pub request: Value<()>,
 }
 
 /// Gathers the calls in flight.
 #[must_use]
 pub fn calls(kernel: &Kernel<'_>, wanted: &Wanted) -> CallsInFlight {
     let reader = Calls::new(kernel);
-    let (messages, gap) = messages(kernel);
+    let (messages, gap) = in_flight::messages(kernel);
     let mut labels: HashMap<Gva, PortLabel> = HashMap::new();
     let mut found = CallsInFlight {
         calls: Vec::new(),
+        undecided: Vec::new(),
         complete: gap.map_or(Ok(()), Err).into(),
     };
     for address in messages {
         let message = kernel.at(address);
-        if matches!(is_request(message), Ok(false)) {
-            continue;
+        match is_request(message) {
+            Ok(true) => {}
+            Ok(false) => continue,
+            Err(hole) => {
+                found.undecided.push(UndecidedMessage {
+                    address: kernel.addr(address),
+                    request: Value::Missing(Box::new(hole)),
+                });
+                continue;
+            }
         }
         let call = match reader.of(address) {
             Ok(Decoded::Call(call)) if call.asks() => Some(Value::Known(call)),
@@ -96,45 +119,6 @@ pub fn calls(kernel: &Kernel<'_>, wanted: &Wanted) -> CallsInFlight {
         }
     }
     found
-}
-
-/// The messages of the message table, else those in the queues of all ports.
-fn messages(kernel: &Kernel<'_>) -> (Vec<Gva>, Option<Unreadable>) {
-    match message_table::messages(kernel) {
-        Ok(mut found) if found.gaps.is_empty() => (std::mem::take(&mut found.messages), None),
-        Ok(found) => {
-            let gap = found.gaps.into_iter().next();
-            let mut all: BTreeSet<Gva> = found.messages.into_iter().collect();
-            let (queued, _) = in_queues(kernel);
-            all.extend(queued);
-            (all.into_iter().collect(), gap)
-        }
-        Err(hole) => {
-            let (queued, gap) = in_queues(kernel);
-            (queued, gap.or(Some(hole)))
-        }
-    }
-}
-
-fn in_queues(kernel: &Kernel<'_>) -> (Vec<Gva>, Option<Unreadable>) {
-    let ports = enumerate::ports(kernel);
-    let mut gap = ports.complete.reason().cloned();
-    let mut all = BTreeSet::new();
-    for port in ports.ports {
-        let kinds = QueueKind::ALL
-            .into_iter()
-            .filter(|kind| *kind != QueueKind::Canceled);
-        for kind in kinds.filter(|kind| kernel.has(kind.head())) {
-            match queue::members(kernel.at(port), kind) {
-                Ok(list) => {
-                    gap = gap.or_else(|| list.complete("the queue").err());
-                    all.extend(list.entries);
-                }
-                Err(hole) => gap = gap.or(Some(hole)),
-            }
-        }
-    }
-    (all.into_iter().collect(), gap)
 }
 
 /// Whether a message is a request that stands in a queue.

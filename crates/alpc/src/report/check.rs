@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 #[cfg(feature = "serde")]
 use serde::Serialize;
 
-use crate::port::call::{Call, Known};
+use crate::port::call::{Call, Known, Told};
 use crate::port::communication;
 use crate::port::enumerate;
 use crate::port::queue::QueueKind;
@@ -665,10 +665,10 @@ fn is_for_call(wait: &Wait<'_>, wanted: &str) -> Belongs {
     let at = Some(message.address);
     let call = match &message.call {
         None => return Belongs::No,
-        Some(Value::Missing(hole)) => {
-            return Belongs::Maybe(Unread::new(Part::Message, at, (**hole).clone()));
+        Some(Told::Undetermined { undetermined }) => {
+            return Belongs::Maybe(Unread::new(Part::Message, at, (**undetermined).clone()));
         }
-        Some(Value::Known(call)) => call,
+        Some(Told::Known(call)) => call,
     };
     let wanted = wanted.to_lowercase();
     let has = |name: &str| name.to_lowercase().contains(&wanted);

@@ -17,8 +17,8 @@ use ntkernel::image::value::{Addr, Unreadable};
 use ntkernel::process::thread::WaitReason;
 
 use crate::port::call::{Apartment, Call, Calls, Decoded};
+use crate::port::in_flight;
 use crate::port::message::MessageType;
-use crate::port::message_table;
 use crate::port::waiter::ThreadRecord;
 use crate::wait::node::{MessageNode, NodeId};
 
@@ -70,8 +70,8 @@ pub(super) struct MadeCall {
 
 /// All calls of COM that were sent and that the sender waits for without its thread being noted.
 pub(super) fn made_calls(kernel: &Kernel<'_>, calls: &Calls<'_, '_>) -> Vec<MadeCall> {
-    // What lacks of the table lacks a step that is inferred; chains end earlier then, as they do without COM.
-    let messages = message_table::messages(kernel).unwrap_or_default().messages;
+    // What lacks of them lacks a step that is inferred; chains end earlier then, as they do without COM.
+    let (messages, _) = in_flight::messages(kernel);
     let made = messages.into_iter().filter_map(|message| {
         let client = unnoted_sender(kernel, message).ok().flatten()?;
         let Ok(Decoded::Call(call)) = calls.of(message) else {

@@ -1028,7 +1028,7 @@ impl<'k, 'd> Builder<'k, 'd> {
             Ok((received, server.transpose()?.filter(|server| server.u64() != 0)))
         });
         let named = server.clone().map(|(_, server)| server);
-        let call = there.clone().and_then(|()| self.calls.of(address));
+        let call = there.as_ref().ok().and_then(|()| self.calls.told(address));
         let node = MessageNode::new(message, there, place.clone(), label, named, call);
         let called = Called::of(&node);
         let hidden = apartments::hidden_thread(&node);

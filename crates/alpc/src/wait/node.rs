@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 #[cfg(feature = "serde")]
 use serde::Serialize;
 
-use crate::port::call::{Call, Decoded};
+use crate::port::call::{Call, Told};
 use crate::port::message::MessageType;
 use crate::port::queue::QueueKind;
 use crate::port::waiter::ThreadRecord;
@@ -233,7 +233,7 @@ pub struct MessageNode {
     pub server_thread: Value<Option<Addr>>,
     /// The call that it is; none when its data is of no protocol that is known.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
-    pub call: Option<Value<Box<Call>>>,
+    pub call: Option<Told<Box<Call>>>,
 }
 
 /// A port in short.
@@ -278,7 +278,7 @@ impl MessageNode {
         queue: Read<Option<QueueKind>>,
         port: Read<Option<PortLabel>>,
         server_thread: Read<Option<Gva>>,
-        call: Read<Decoded>,
+        call: Option<Told<Box<Call>>>,
     ) -> Self {
         let kernel = message.kernel();
         let header = there
@@ -300,11 +300,7 @@ impl MessageNode {
             server_thread: server_thread
                 .map(|server| server.map(|server| kernel.addr(server)))
                 .into(),
-            call: match call {
-                Ok(Decoded::Call(call)) => Some(Value::Known(call)),
-                Ok(Decoded::Raw(_)) => None,
-                Err(hole) => Some(Value::Missing(Box::new(hole))),
-            },
+            call,
         }
     }
 }

@@ -14,17 +14,19 @@ use lrpc::{Uuid, header::Bind};
 use ntkernel::image::contract::{ClientId, Message, PortMessage};
 use ntkernel::image::kernel::{At, Kernel, Read};
 use ntkernel::image::redact::Ids;
-use ntkernel::image::value::{Unreadable, Value};
+use ntkernel::image::value::Unreadable;
 use ntkernel::process::ProcessRef;
 use ntkernel::why;
 
 use crate::port::call::apartment::Threads;
 use crate::port::call::binds::{Binds, Bound};
+use crate::port::call::decoded::Decoded;
 use crate::port::call::port_facts::{self, PortFacts};
 use crate::port::call::record::{
     Apartment, Call, CandidateInterface, ComCall, InnerCall, InterfaceRecord, ProcedureName, Protocol,
     StatusRecord, UnexpectedServer,
 };
+use crate::port::call::told::Told;
 use crate::port::certainty::Certainty;
 use crate::port::contract::MessageAttributes;
 use crate::port::message_type::MessageType;
@@ -39,15 +41,6 @@ const CANDIDATES: usize = 24;
 /// The interface and the procedure of lsass whose arguments carry another call.
 const SSPI: &str = "4f32adc8-6052-4a04-8701-293ccf2096f0";
 const SSPIR_CALL_RPC: u32 = 3;
-
-/// What a message's data is.
-#[derive(Clone, Debug)]
-pub enum Decoded {
-    /// A call, or the answer to one.
-    Call(Box<Call>),
-    /// Data of no protocol that is known: why.
-    Raw(String),
-}
 
 /// The kernel as it is, whatever is redacted of it.
 enum Bare<'k, 'd> {
@@ -151,11 +144,11 @@ impl<'k, 'd> Calls<'k, 'd> {
 
     /// The call that a message is, as records have it; none when its data is of no protocol that is known.
     #[must_use]
-    pub fn value(&self, message: Gva) -> Option<Value<Box<Call>>> {
+    pub fn told(&self, message: Gva) -> Option<Told<Box<Call>>> {
         match self.of(message) {
-            Ok(Decoded::Call(call)) => Some(Value::Known(call)),
+            Ok(Decoded::Call(call)) => Some(Told::Known(call)),
             Ok(Decoded::Raw(_)) => None,
-            Err(hole) => Some(Value::Missing(Box::new(hole))),
+            Err(hole) => Some(Err(hole).into()),
         }
     }
 
@@ -292,16 +285,16 @@ impl<'k, 'd> Calls<'k, 'd> {
     }
 
     /// The object that a request is for. An IPID holds ids of a process and a thread.
-    fn object(&self, asked: &Asked<'_>, request: &Request, is_com: bool) -> Option<Value<Uuid>> {
+    fn object(&self, asked: &Asked<'_>, request: &Request, is_com: bool) -> Option<Told<Uuid>> {
         if request.object_lost {
             let hole = asked.data.hole.clone();
-            return hole.map(|hole| Value::Missing(Box::new(hole)));
+            return hole.map(|hole| Err(hole).into());
         }
         let object = request.object?;
         if is_com && self.hides_ids() {
-            return Some(Value::Missing(Box::new(Unreadable::Withheld)));
+            return Some(Err(Unreadable::Withheld).into());
         }
-        Some(Value::Known(object))
+        Some(Told::Known(object))
     }
 
     fn hides_ids(&self) -> bool {
@@ -471,7 +464,6 @@ impl<'k, 'd> Calls<'k, 'd> {
             let found = self.threads(owner).and_then(|threads| threads.find(low));
             found.map(|thread| self.kernel().addr(thread)).into()
         });
-        let withheld = || Value::Missing(Box::new(Unreadable::Withheld));
         Some(ComCall {
             certainty: if call.is_certain {
                 Certainty::Proven
@@ -481,8 +473,8 @@ impl<'k, 'd> Calls<'k, 'd> {
             apartment,
             apartment_thread: thread,
             apartment_thread_id_low: low.map(|low| match self.hides_ids() {
-                true => withheld(),
-                false => Value::Known(low),
+                true => Err(Unreadable::Withheld).into(),
+                false => Told::Known(low),
             }),
             causality: call.this.map(|this| this.causality),
             com_call_id: call.call_id,

@@ -7,13 +7,17 @@
 mod apartment;
 mod binds;
 mod decode;
+mod decoded;
 mod port_facts;
 mod record;
 mod tally;
+mod told;
 
-pub use decode::{Calls, Decoded};
+pub use decode::Calls;
+pub use decoded::{Decoded, MessageCall};
 pub use record::{
     Apartment, Call, CandidateInterface, ComCall, InnerCall, InterfaceRecord, Known, ProcedureName, Protocol,
     StatusRecord, UnexpectedServer,
 };
 pub use tally::{Asked, CallTally, tally};
+pub use told::Told;

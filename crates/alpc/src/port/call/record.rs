@@ -9,9 +9,10 @@ use schemars::JsonSchema;
 #[cfg(feature = "serde")]
 use serde::{Serialize, Serializer};
 
+use crate::port::call::told::Told;
 use crate::port::certainty::Certainty;
 use ntkernel::image::schema::schema_as_text;
-use ntkernel::image::value::{Addr, Value};
+use ntkernel::image::value::Addr;
 
 /// Whose header a message's data begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -102,7 +103,7 @@ pub struct Call {
     pub candidates: Arc<[CandidateInterface]>,
     /// The object that it is for.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
-    pub object: Option<Value<Uuid>>,
+    pub object: Option<Told<Uuid>>,
     /// Bytes of arguments or results behind its header.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub arguments: Option<u64>,
@@ -326,10 +327,10 @@ pub struct ComCall {
     pub apartment: Apartment,
     /// Of an apartment of one thread, that thread: it alone may run the call.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
-    pub apartment_thread: Option<Value<Addr>>,
+    pub apartment_thread: Option<Told<Addr>>,
     /// Of an apartment of one thread, the low 16 bits of its id.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
-    pub apartment_thread_id_low: Option<Value<u16>>,
+    pub apartment_thread_id_low: Option<Told<u16>>,
     /// The same in calls that are made on behalf of each other, across processes.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub causality: Option<Uuid>,

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use crate::port::call::record::Call;
-use ntkernel::image::value::Value;
 
 /// Messages that ask for the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,13 +25,14 @@ pub enum Asked {
     Unreadable,
 }
 
-/// What messages ask for, the most frequent first; what is not known comes last.
-pub fn tally<'c>(calls: impl Iterator<Item = Option<&'c Value<Box<Call>>>>) -> Vec<CallTally> {
+/// What messages ask for, the most frequent first; what is not known comes last. Of a message there is its call, or an error
+/// where that cannot be determined, or none where its data is of no protocol that is known.
+pub fn tally<'c>(calls: impl Iterator<Item = Option<Result<&'c Call, ()>>>) -> Vec<CallTally> {
     let mut counts: BTreeMap<Asked, usize> = BTreeMap::new();
     for call in calls {
         let asked = match call {
-            Some(Value::Known(call)) => Asked::Call(call.key()),
-            Some(Value::Missing(_)) => Asked::Unreadable,
+            Some(Ok(call)) => Asked::Call(call.key()),
+            Some(Err(())) => Asked::Unreadable,
             None => Asked::NotDecoded,
         };
         let count = counts.entry(asked).or_default();
