@@ -221,8 +221,9 @@ fn no_module_leads_back_to_itself() {
         let modules = Modules::of(name);
         let imports = modules.imports();
         let count: usize = imports.values().map(BTreeSet::len).sum();
+        // The smallest has some ten modules, which import each other a dozen times.
         assert!(
-            modules.0.len() > 10 && count > 30,
+            modules.0.len() > 8 && count > 10,
             "{name}: {count} imports are read"
         );
         for module in imports.keys() {

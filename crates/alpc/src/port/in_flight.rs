@@ -9,25 +9,28 @@ use ntkernel::image::value::Unreadable;
 use crate::port::queue::{self, QueueKind};
 use crate::port::{enumerate, message_table};
 
-/// The live messages, and why some may be missing: those of the message table, where that can be read whole; else those
-/// in the queues of all ports as well. Symbols of which only layouts are known do not say where the table is.
+/// The live messages by their addresses, and why some may be missing: those of the message table, and those in the queues of
+/// all ports. Symbols of which only layouts are known do not say where the table is, and a message may be in a queue that no
+/// table leads to.
 pub(crate) fn messages(kernel: &Kernel<'_>) -> (Vec<Gva>, Option<Unreadable>) {
-    match message_table::messages(kernel) {
-        Ok(mut found) if found.gaps.is_empty() => (std::mem::take(&mut found.messages), None),
+    let (queued, gap) = in_queues(kernel);
+    let mut all: BTreeSet<Gva> = queued.into_iter().collect();
+    let gap = match message_table::messages(kernel) {
         Ok(found) => {
-            let gap = found.gaps.into_iter().next();
-            let mut all: BTreeSet<Gva> = found.messages.into_iter().collect();
-            let (queued, _) = in_queues(kernel);
-            all.extend(queued);
-            (all.into_iter().collect(), gap)
+            all.extend(found.messages);
+            gap.or_else(|| found.gaps.into_iter().next())
         }
-        Err(hole) => {
-            let (queued, gap) = in_queues(kernel);
-            (
-                queued,
-                gap.or(Some(hole).filter(|hole| !matches!(hole, Unreadable::NoGlobal { .. }))),
-            )
-        }
+        Err(Unreadable::NoGlobal { .. }) => gap,
+        Err(hole) => gap.or(Some(hole)),
+    };
+    (all.into_iter().collect(), gap)
+}
+
+/// The same without a look at the queues, where the table can be read whole.
+pub(crate) fn of_table_or_queues(kernel: &Kernel<'_>) -> Vec<Gva> {
+    match message_table::messages(kernel) {
+        Ok(found) if found.gaps.is_empty() => found.messages,
+        _ => messages(kernel).0,
     }
 }
 

@@ -63,7 +63,7 @@ pub struct Wanted {
 /// Calls in flight, and what hides others.
 #[derive(Clone, Debug)]
 pub struct CallsInFlight {
-    /// The calls, in the order of the message table.
+    /// The calls, by the addresses of their messages.
     pub calls: Vec<CallRow>,
     /// Messages of which it cannot be determined whether they are calls in flight.
     pub undecided: Vec<UndecidedMessage>,
@@ -108,8 +108,7 @@ pub fn calls(kernel: &Kernel<'_>, wanted: &Wanted) -> CallsInFlight {
             }
         }
         let call = match reader.of(address) {
-            Ok(Decoded::Call(call)) if call.asks() => Some(Value::Known(call)),
-            Ok(Decoded::Call(_)) => continue,
+            Ok(Decoded::Call(call)) => Some(Value::Known(call)),
             Ok(Decoded::Raw(_)) => None,
             Err(hole) => Some(Value::Missing(Box::new(hole))),
         };

@@ -71,7 +71,7 @@ pub(super) struct MadeCall {
 /// All calls of COM that were sent and that the sender waits for without its thread being noted.
 pub(super) fn made_calls(kernel: &Kernel<'_>, calls: &Calls<'_, '_>) -> Vec<MadeCall> {
     // What lacks of them lacks a step that is inferred; chains end earlier then, as they do without COM.
-    let (messages, _) = in_flight::messages(kernel);
+    let messages = in_flight::of_table_or_queues(kernel);
     let made = messages.into_iter().filter_map(|message| {
         let client = unnoted_sender(kernel, message).ok().flatten()?;
         let Ok(Decoded::Call(call)) = calls.of(message) else {
