@@ -55,6 +55,7 @@ fn conditions(kernel: &Kernel<'_>) {
     let named = |image: Option<&str>, port: Option<&str>| Whose {
         image: image.map(str::to_owned),
         port: port.map(str::to_owned),
+        call: port.map(str::to_owned),
     };
     for condition in [
         Condition::NoDeadlock { possible: true },

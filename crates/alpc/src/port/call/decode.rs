@@ -48,6 +48,9 @@ enum Bare<'k, 'd> {
     Unredacted(Box<Kernel<'d>>),
 }
 
+/// The name of each procedure that was asked for, by interface and number; none where nobody knows it.
+type NamesByNumber = HashMap<(Uuid, u32), Option<Arc<ProcedureName>>>;
+
 /// Reads calls, and remembers what it learns of ports, binds and apartments on the way.
 pub struct Calls<'k, 'd> {
     bare: Bare<'k, 'd>,
@@ -57,7 +60,7 @@ pub struct Calls<'k, 'd> {
     ports: RefCell<HashMap<Gva, Rc<PortFacts>>>,
     /// What is told of a procedure by its port and number alone: of many messages it is the same.
     likely: RefCell<HashMap<(Gva, u32), Likely>>,
-    procedures: RefCell<HashMap<(Uuid, u32), Option<Arc<ProcedureName>>>>,
+    procedures: RefCell<NamesByNumber>,
     binds: OnceCell<Binds>,
     threads: RefCell<HashMap<Gva, Read<Rc<Threads>>>>,
 }
