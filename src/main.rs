@@ -11,6 +11,7 @@ mod fleet;
 mod host;
 mod kd;
 mod options;
+mod order;
 mod output;
 mod redact;
 mod rules;
@@ -41,7 +42,7 @@ use crate::text::escape;
 fn main() -> ExitCode {
     // Lines that are given are no spellings themselves, and spellings become lines.
     let args = kd::bind_lines(std::env::args_os().collect());
-    let args = kd::bind_lines(kd::rewrite(args));
+    let args = order::dumps_first(kd::bind_lines(kd::rewrite(args)));
     let cli = match cli::parse(args) {
         Ok(cli) => cli,
         Err(error) => return not_run(&error).into(),

@@ -162,10 +162,15 @@ pub(crate) struct Beginning {
 /// As [`payload`], but that nothing is withheld: who reads them tells what they mean and not what they are.
 pub(crate) fn beginning(message: At<'_, '_>, most: u64) -> Read<Beginning> {
     let length = length(message)?;
+    if length == 0 {
+        return Ok(Beginning {
+            bytes: Vec::new(),
+            length,
+            hole: None,
+        });
+    }
     let start = offset(message.address(), message.kernel().size_of::<Message>()?);
-    if length > 0
-        && let Some(at) = in_sender(message)?
-    {
+    if let Some(at) = in_sender(message)? {
         return Err(Unreadable::NotCaptured { at });
     }
     let (gathered, _) = gather(message, start, length, most)?;
