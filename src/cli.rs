@@ -105,6 +105,7 @@ macro_rules! commands {
 }
 
 commands! {
+    Summary: commands::summary::SummaryArgs,
     Hang: commands::hang::HangArgs,
     Chain: commands::chain::ChainArgs,
     Waits: commands::waits::WaitsArgs,

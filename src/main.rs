@@ -28,6 +28,7 @@ use clap::error::ErrorKind;
 
 use crate::cli::{Cli, Command};
 use crate::commands::diff::DiffArgs;
+use crate::commands::summary::SummaryArgs;
 use crate::failure::{Failure, Status};
 use crate::host::target::Target;
 use crate::kd::{Each, Step};
@@ -134,9 +135,14 @@ fn run_into(cli: &Cli, typed: &Typed, output: &mut Output) -> io::Result<Status>
             }
         };
     }
-    if cli.dumps.is_empty() || (cli.command.is_none() && cli.commands.is_empty()) {
+    let asks_nothing = cli.command.is_none() && cli.commands.is_empty();
+    if cli.dumps.is_empty() || (asks_nothing && !cli.dumps.iter().all(|dump| dump.is_file())) {
         output.diagnostic(&nothing_to_do(cli));
         return Ok(Status::Fatal);
+    }
+    if asks_nothing {
+        let summary = Command::Summary(SummaryArgs {});
+        return run_into(&cli.with(summary), typed, output);
     }
     if let Some(Command::Diff(args)) = &cli.command {
         return run_diff(cli, typed, args, output);
@@ -212,6 +218,18 @@ fn nothing_to_do(cli: &Cli) -> String {
             format!("\"{last}\" is neither a command nor a file{near}: {usage}")
         }
         [] => format!("no dump given: {usage}"),
+        [only] if only.is_dir() => {
+            let folder = only.display();
+            format!("{folder} is a folder: `alpc-dump {folder} triage` looks at the dumps in it")
+        }
+        [only] if !only.exists() => {
+            let word = only.to_string_lossy();
+            let near = cli::nearest_command(&word).map(|near| format!("; did you mean {near}?"));
+            format!(
+                "\"{word}\" is neither a command nor a file{}: {usage}",
+                near.unwrap_or_default()
+            )
+        }
         _ => format!("no command given: {usage}"),
     }
 }

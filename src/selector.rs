@@ -17,8 +17,13 @@ use crate::text::escape;
 /// Candidates that are listed for an ambiguous selector.
 const LISTED: usize = 32;
 
-/// Reads a selector.
+/// Reads a selector. What views print is taken as they print it: `023c.025c` is process and thread id, and brackets and
+/// commas around an address or an id were copied with it.
 pub fn parse(token: &str) -> anyhow::Result<Selector> {
+    let token = unwrapped(token);
+    if let Some((_, thread)) = client_id(token) {
+        return Ok(Selector::ThreadId(thread));
+    }
     let number = |digits: &str| number(token, digits);
     match token.split_once(':') {
         // Decimal as Task Manager and tasklist show ids, where a debugger's Cid is hex: 0x33c of a transcript
@@ -36,6 +41,34 @@ pub fn parse(token: &str) -> anyhow::Result<Selector> {
     }
 }
 
+/// An address or an id without what stood around it where it was copied: `[fffff8800f4cc950],`. Names keep everything:
+/// those of ports may begin with a bracket.
+fn unwrapped(token: &str) -> &str {
+    let bare = token.trim_matches(|c: char| c.is_whitespace() || "[](){}<>,;\"'".contains(c));
+    let digits = bare.strip_suffix(['h', 'H']).unwrap_or(bare);
+    if address::looks_like_address(digits) {
+        return digits;
+    }
+    let is_id = ["pid:", "tid:", "id:"]
+        .iter()
+        .any(|prefix| bare.starts_with(prefix));
+    if is_id || client_id(bare).is_some() {
+        bare
+    } else {
+        token
+    }
+}
+
+/// Process and thread id as views and debuggers print them, `023c.025c`: hex without a sign of it.
+fn client_id(token: &str) -> Option<(u64, u64)> {
+    let (process, thread) = token.split_once('.')?;
+    let id = |text: &str| {
+        let is_id = (1..=8).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_id.then(|| u64::from_str_radix(text, 16).ok()).flatten()
+    };
+    Some((id(process)?, id(thread)?))
+}
+
 /// Also a token that only begins like an address: a slip of the fingers is told as one.
 fn is_meant_as_address(token: &str) -> bool {
     let marked = token.starts_with("0x") || token.starts_with("0X") || token.contains('`');
@@ -43,21 +76,32 @@ fn is_meant_as_address(token: &str) -> bool {
 }
 
 fn number(token: &str, digits: &str) -> anyhow::Result<u64> {
-    let hex = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X"));
     // The standard library's parsers take a sign.
     let valid = !digits.contains(['+', '-']);
-    let parsed = match hex {
+    let parsed = match hex_digits(digits) {
         Some(hex) => u64::from_str_radix(hex, 16),
-        None => digits.parse(),
+        None => digits.strip_prefix("0n").unwrap_or(digits).parse(),
     };
     parsed.ok().filter(|_| valid).ok_or_else(|| not_a_number(token))
+}
+
+/// One rule: a number is decimal, as Task Manager shows it, and hex with 0x before it, an h behind it, a letter in it, or a
+/// leading zero, as views print it. `0n` says that it is decimal, as in debuggers.
+fn hex_digits(digits: &str) -> Option<&str> {
+    let marked = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X"));
+    let marked = marked.or_else(|| digits.strip_suffix(['h', 'H']));
+    let has_letter = digits.bytes().any(|byte| byte.is_ascii_alphabetic());
+    let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let as_printed = is_hex && (has_letter || (digits.len() > 1 && digits.starts_with('0')));
+    marked.or_else(|| as_printed.then_some(digits))
 }
 
 fn not_a_number(token: &str) -> anyhow::Error {
     Failure::fatal(
         "not-a-number",
         format!(
-            "\"{}\" has no number behind its prefix: write it decimal or with 0x, as in pid:828 or pid:0x33c",
+            "\"{}\" has no number behind its prefix: decimal, or hex with 0x, a letter or a leading zero, as in pid:828, pid:0x33c \
+             or pid:033c",
             token.escape_debug()
         ),
     )
@@ -150,6 +194,9 @@ fn resolve(
     select: impl FnOnce(&Kernel<'_>, &Selector) -> Result<Gva, NotSelected>,
 ) -> anyhow::Result<Gva> {
     let mut selector = parse(token)?;
+    if let (Thing::Process, Some((process, _))) = (what, client_id(unwrapped(token))) {
+        selector = Selector::ProcessId(process);
+    }
     if let Selector::Address(address) = &mut selector {
         *address = self::address(kernel, *address, what)?;
     }
@@ -426,6 +473,22 @@ mod tests {
             ("pid:0x33c", Selector::ProcessId(0x33c)),
             ("tid:0X3C40", Selector::ThreadId(0x3c40)),
             ("id:3068", Selector::MessageId(3068)),
+            // As views print them.
+            ("[fffff8800f4cc950],", address(0xffff_f880_0f4c_c950)),
+            ("fffff8800f4cc950h", address(0xffff_f880_0f4c_c950)),
+            ("(0x10)", address(0x10)),
+            ("023c.025c", Selector::ThreadId(0x25c)),
+            ("(4004.4008)", Selector::ThreadId(0x4008)),
+            ("pid:33c", Selector::ProcessId(0x33c)),
+            ("pid:033c,", Selector::ProcessId(0x33c)),
+            ("tid:0454", Selector::ThreadId(0x454)),
+            ("tid:454", Selector::ThreadId(454)),
+            ("id:bfc", Selector::MessageId(0xbfc)),
+            ("id:0n120", Selector::MessageId(120)),
+            ("id:120h", Selector::MessageId(0x120)),
+            ("id:0", Selector::MessageId(0)),
+            ("[CoreMsgK]-x", name("[CoreMsgK]-x")),
+            ("a.b.c", name("a.b.c")),
         ] {
             assert_eq!(parse(token).unwrap(), wanted, "{token}");
         }

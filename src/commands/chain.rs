@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use alpc::image::contract::ThreadControl;
 use alpc::port::call::Told;
+use alpc::wait::behind::{self, Target};
 use alpc::wait::chain::{self, Candidate, Chain, Step};
 use alpc::wait::edge::{Edge, EdgeKind};
 use alpc::wait::graph::Graph;
@@ -70,9 +71,20 @@ impl Verb for ChainArgs {
                 let chain = Chain::from(&graph, node);
                 (graph, vec![chain])
             }
-            Start::Process(process) => {
+            Start::Processes(processes) => {
                 let graph = alpc::wait::waits(&kernel);
-                let chains = graph.chains_of_process(process);
+                let chains = processes
+                    .iter()
+                    .flat_map(|&process| graph.chains_of_process(process));
+                let chains = chains.collect();
+                (graph, chains)
+            }
+            Start::Port(port) => {
+                let graph = alpc::wait::waits(&kernel);
+                let behind = behind::behind(&kernel, &graph, &Target::Port(port));
+                let own = behind.waiters.iter().filter(|waiter| waiter.depth == 0);
+                let own = own.filter_map(|waiter| waiter.steps.first());
+                let chains = own.map(|step| Chain::from(&graph, step.id)).collect();
                 (graph, chains)
             }
         };
@@ -106,7 +118,10 @@ pub struct ChainsRecord {
 enum Start {
     Thread(Gva),
     Message(Gva),
-    Process(Gva),
+    /// All waits of processes.
+    Processes(Vec<Gva>),
+    /// All waits for replies at a port.
+    Port(Gva),
 }
 
 fn start(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Start> {
@@ -115,14 +130,24 @@ fn start(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Start> {
         Selector::Address(address) => at(kernel, selector::address(kernel, address, Thing::Waiter)?),
         Selector::ThreadId(_) | Selector::Current => selector::thread(kernel, token).map(Start::Thread),
         Selector::MessageId(_) => selector::message(kernel, token).map(Start::Message),
-        _ => selector::process(kernel, token).map(Start::Process),
+        // An image may run in many processes, and all that wait are meant.
+        Selector::Name(name) => match selector::processes_of(kernel, &name) {
+            Ok((processes, _)) => Ok(Start::Processes(processes)),
+            Err(refusal) => selector::port(kernel, token)
+                .map(Start::Port)
+                .map_err(|_| refusal),
+        },
+        _ => Ok(Start::Processes(vec![selector::process(kernel, token)?])),
     }
 }
 
 /// What is at an address. Objects tell by their headers; what is left may be a message.
 fn at(kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<Start> {
     if alpc::process::is_process(kernel, address).is_ok_and(|is| is) {
-        return Ok(Start::Process(address));
+        return Ok(Start::Processes(vec![address]));
+    }
+    if alpc::port::kind(kernel.at(address)).is_ok() {
+        return Ok(Start::Port(address));
     }
     let token = format!("{:016x}", u64::from(address));
     if alpc::process::thread::is_certainly_thread(kernel, address) {

@@ -217,7 +217,7 @@ fn node_name(node: &Node) -> String {
     format!("{what} {}", node.address())
 }
 
-fn step_lines(rows: &mut Rows, lines: &[Text], most: usize) {
+pub(super) fn step_lines(rows: &mut Rows, lines: &[Text], most: usize) {
     let shown = if lines.len() > most {
         most.saturating_sub(1)
     } else {

@@ -165,7 +165,7 @@ struct SymbolsFound {
 }
 
 /// The header, without what somebody wrote into it where that must not be told.
-fn shown_header(session: &Session) -> Header {
+pub(super) fn shown_header(session: &Session) -> Header {
     let mut header = session.dump().header().clone();
     if let Some(redaction) = session.redaction() {
         header.comment = header.comment.map(|text| redaction.text(text));
@@ -431,7 +431,7 @@ fn optional<T>(value: Option<T>, text: impl FnOnce(T) -> String) -> String {
     value.map_or_else(|| "not in the header".to_owned(), text)
 }
 
-fn machine(header: &Header) -> String {
+pub(super) fn machine(header: &Header) -> String {
     match header.pae_enabled {
         Some(true) => format!("{} with PAE", header.machine),
         _ => header.machine.to_string(),

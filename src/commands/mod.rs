@@ -24,6 +24,7 @@ pub mod processes;
 pub mod resource;
 pub mod stack;
 pub mod stacks;
+pub mod summary;
 pub mod symbols;
 pub mod thread;
 pub mod threads;

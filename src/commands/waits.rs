@@ -1,8 +1,10 @@
 //! `waits`: the table of all waits for ALPC replies, the longest first.
 
-use alpc::Value;
 use alpc::port::call::Told;
+use alpc::report::select::{Selector, Thing};
+use alpc::wait::behind::{self, Behind, Target};
 use alpc::wait::table::{WaitRow, WaitTable};
+use alpc::{Kernel, Value};
 use clap::Args;
 
 use crate::commands::{Category, Spec, Verb, open_kernel};
@@ -11,14 +13,19 @@ use crate::output::answer::{Answer, Place};
 use crate::output::records::Records;
 use crate::output::schema::Shape;
 use crate::output::table::{Table, of};
+use crate::selector;
 use crate::session::Session;
 use crate::text::marked::{Look, Text, text};
-use crate::text::rows::{or_question, unknown};
-use crate::text::{call_lines, escape, wait_lines};
+use crate::text::rows::{Rows, or_question, unknown};
+use crate::text::{call_lines, escape, time, wait_lines};
 
 /// Every wait for an ALPC reply, the longest first
 #[derive(Clone, Debug, Args)]
-pub struct WaitsArgs {}
+pub struct WaitsArgs {
+    /// Who waits for this, directly or not: a process, thread, port, message or lock, by address, id or name
+    #[arg(long = "for", value_name = "WHAT")]
+    pub target: Option<String>,
+}
 
 impl WaitsArgs {
     /// What is known of it.
@@ -27,7 +34,7 @@ impl WaitsArgs {
         switches: &[],
         shape: Shape {
             name: "waits",
-            results: &[of::<WaitTable>],
+            results: &[of::<WaitTable>, of::<Behind>],
             tables: &[TABLE],
             whole: &[],
         },
@@ -36,7 +43,22 @@ impl WaitsArgs {
 
 impl Verb for WaitsArgs {
     fn table(&self) -> Option<Table> {
-        Some(TABLE)
+        self.target.is_none().then_some(TABLE)
+    }
+
+    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
+        let Some(token) = &self.target else {
+            return super::gathered(self, options, session);
+        };
+        let kernel = session.kernel()?;
+        let graph = alpc::wait::waits(&kernel);
+        let behind = behind::behind(&kernel, &graph, &target(&kernel, token)?);
+        let text = || behind_text(&behind, kernel.addr(kernel.base()).digits());
+        Ok(Answer::large(options, &behind, text)?.served_by(&kernel))
+    }
+
+    fn named(&self) -> Vec<String> {
+        self.target.iter().cloned().collect()
     }
 
     fn fill(
@@ -57,6 +79,69 @@ impl Verb for WaitsArgs {
             .served_by(&kernel))
     }
 }
+
+/// What a token names that may be waited for.
+fn target(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Target> {
+    Ok(match selector::parse(token)? {
+        Selector::Address(address) => {
+            let address = selector::address(kernel, address, Thing::Waiter)?;
+            if alpc::process::is_process(kernel, address).is_ok_and(|is| is) {
+                Target::Processes(vec![address])
+            } else if alpc::port::kind(kernel.at(address)).is_ok() {
+                Target::Port(address)
+            } else {
+                Target::Thing(address)
+            }
+        }
+        Selector::ThreadId(_) | Selector::Current => Target::Thing(selector::thread(kernel, token)?),
+        Selector::MessageId(_) => Target::Thing(selector::message(kernel, token)?),
+        Selector::ProcessId(_) => Target::Processes(vec![selector::process(kernel, token)?]),
+        Selector::Name(name) => match selector::processes_of(kernel, &name) {
+            Ok((processes, _)) => Target::Processes(processes),
+            // What is no process may be a port; where it is neither, the first refusal has the better suggestions.
+            Err(refusal) => match selector::port(kernel, token) {
+                Ok(port) => Target::Port(port),
+                Err(_) => return Err(refusal),
+            },
+        },
+    })
+}
+
+fn behind_text(record: &Behind, digits: usize) -> Text {
+    let mut rows = Rows::new(0, digits);
+    let longest = record
+        .longest_wait
+        .map(|longest| format!(", the longest for {}", time::lasted(longest)));
+    rows.heading(match record.waiters.len() {
+        0 if record.unread.is_empty() => "no thread waits for it".to_owned(),
+        0 => "no thread was found that waits for it".to_owned(),
+        1 => format!("1 thread waits for it{}", longest.unwrap_or_default()),
+        count => format!(
+            "{count} threads wait for it, directly or not{}",
+            longest.unwrap_or_default()
+        ),
+    });
+    for waiter in &record.waiters {
+        let shift = "  ".repeat(waiter.depth.min(DEEPEST));
+        let lines = wait_lines::steps(&waiter.steps, true);
+        if let Some(line) = lines.into_iter().next() {
+            rows.line(text!("  {shift}{line}"));
+        }
+    }
+    for part in &record.unread {
+        let at = part.at.map(|at| format!(" {at}")).unwrap_or_default();
+        let why = part
+            .complete
+            .reason()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        rows.line(text!("  {} {}{at}: {}", unknown(), part.what, escape::text(&why)));
+    }
+    rows.finish()
+}
+
+/// Levels that are indented.
+const DEEPEST: usize = 24;
 
 const HEAD: [&str; COLUMNS] = [
     "WAITER", "THREAD", "MESSAGE", "PORT", "CALL", "SERVER", "WAITED", "STATE",

@@ -63,19 +63,38 @@ pub fn lasted(span: TimeSpan) -> String {
     }
 }
 
-/// Reads a span as users write it, `90`, `90s`, `5m`, `2h` or `1d`, in 100 ns.
+/// Reads a span as users write it, `90`, `90s`, `5m`, `1h30m` or `2d`, in 100 ns. A bare number is seconds.
 pub fn parse_span(text: &str) -> Result<u64, String> {
-    let (digits, unit) = match text.char_indices().last() {
-        Some((at, 's')) => (&text[..at], 1),
-        Some((at, 'm')) => (&text[..at], 60),
-        Some((at, 'h')) => (&text[..at], 3_600),
-        Some((at, 'd')) => (&text[..at], 86_400),
-        _ => (text, 1),
-    };
-    let number = digits.parse::<u32>().ok().filter(|_| !digits.starts_with('+'));
-    number
-        .map(|number| u64::from(number) * unit * UNITS_PER_SECOND)
-        .ok_or_else(|| "write a number with s, m, h or d behind it, as in 30s or 5m".to_owned())
+    let wrong =
+        || "write seconds, or numbers with d, h, m or s behind them, as in 30, 5m or 1h30m".to_owned();
+    let (mut seconds, mut number, mut largest) = (0_u64, String::new(), u64::MAX);
+    for c in text.trim().chars() {
+        let unit = match c {
+            '0'..='9' => {
+                number.push(c);
+                continue;
+            }
+            'd' => 86_400,
+            'h' => 3_600,
+            'm' => 60,
+            's' => 1,
+            _ => return Err(wrong()),
+        };
+        // Each unit once, the largest first: `5m1h` is a slip of the fingers.
+        if unit >= largest {
+            return Err(wrong());
+        }
+        largest = unit;
+        let count: u32 = number.parse().map_err(|_| wrong())?;
+        seconds += u64::from(count) * unit;
+        number.clear();
+    }
+    match number.parse::<u32>() {
+        Ok(bare) if largest == u64::MAX => seconds += u64::from(bare),
+        _ if number.is_empty() && largest != u64::MAX => {}
+        _ => return Err(wrong()),
+    }
+    Ok(seconds.saturating_mul(UNITS_PER_SECOND))
 }
 
 #[cfg(test)]
@@ -116,10 +135,26 @@ mod tests {
             ("2h", 7_200),
             ("1d", 86_400),
             ("0", 0),
+            ("1h30m", 5_400),
+            ("2d", 172_800),
+            ("1d2h3m4s", 93_784),
         ] {
             assert_eq!(parse_span(text), Ok(seconds * UNITS_PER_SECOND), "{text}");
         }
-        for text in ["", "s", "-1", "+1", "1.5m", "5 m", "99999999999d", "5\u{fc}"] {
+        for text in [
+            "",
+            "s",
+            "-1",
+            "+1",
+            "1.5m",
+            "5 m",
+            "99999999999d",
+            "5\u{fc}",
+            "5m1h",
+            "1h30",
+            "5m5m",
+            "m5",
+        ] {
             assert!(parse_span(text).is_err(), "{text}");
         }
     }

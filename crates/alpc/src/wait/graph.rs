@@ -186,6 +186,29 @@ impl Graph {
                 .is_some_and(|edge| edge.edge != EdgeKind::EndOfRequest)
     }
 
+    /// What waits for these, transitively: every node below what it waits for, each once.
+    #[must_use]
+    pub fn behind(&self, roots: impl IntoIterator<Item = NodeId>) -> Vec<TreeNode> {
+        let reverse = cycle::reversed(&self.binding());
+        let mut seen: HashSet<usize> = HashSet::new();
+        let mut trees = Vec::new();
+        for root in roots {
+            let mut waiting = vec![(root.0, 0_usize)];
+            while let Some((node, depth)) = waiting.pop() {
+                if !seen.insert(node) {
+                    continue;
+                }
+                trees.push(TreeNode {
+                    node: NodeId(node),
+                    depth,
+                });
+                let below = reverse.get(node).into_iter().flatten();
+                waiting.extend(below.rev().map(|&from| (from, depth.saturating_add(1))));
+            }
+        }
+        trees
+    }
+
     /// All nodes that chains lead to from these, which themselves are among them only if a chain leads there.
     pub(crate) fn after(&self, from: &[NodeId]) -> HashSet<NodeId> {
         let mut after = HashSet::new();
@@ -245,6 +268,15 @@ impl Graph {
         }
         reached
     }
+}
+
+/// A node of the wait forest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TreeNode {
+    /// The node.
+    pub node: NodeId,
+    /// How many steps it is from where its chain ends.
+    pub depth: usize,
 }
 
 /// The graph of waits as a record: every node with what it waits for.

@@ -18,6 +18,7 @@ use crate::wait::cycle::{self, Adjacency, Components};
 use crate::wait::doubt::Doubt;
 use crate::wait::edge::{Certainty, Edge};
 use crate::wait::graph::Graph;
+pub use crate::wait::graph::TreeNode;
 use crate::wait::node::{Node, NodeId, ThreadNode};
 use crate::wait::root::{self, RootKind, Suspect};
 use crate::wait::signature::{self, Signature};
@@ -152,15 +153,6 @@ pub fn hang(kernel: &Kernel<'_>) -> (Graph, Hang) {
     (graph, report)
 }
 
-/// A node of the wait forest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TreeNode {
-    /// The node.
-    pub node: NodeId,
-    /// How many steps it is from where its chain ends.
-    pub depth: usize,
-}
-
 impl Hang {
     /// The report on a graph, without the ports in trouble and without what helps to find culprits: those are not in
     /// the graph.
@@ -196,28 +188,11 @@ impl Hang {
     /// ranked. A node that waits for several stands once.
     #[must_use]
     pub fn trees(&self, graph: &Graph) -> Vec<TreeNode> {
-        let reverse = cycle::reversed(&graph.binding());
         let rings = self
             .deadlocks
             .iter()
             .flat_map(|deadlock| deadlock.ring.iter().map(|step| step.id));
-        let mut seen: HashSet<usize> = HashSet::new();
-        let mut trees = Vec::new();
-        for root in rings.chain(self.blockers.iter().map(|blocker| blocker.id)) {
-            let mut waiting = vec![(root.0, 0_usize)];
-            while let Some((node, depth)) = waiting.pop() {
-                if !seen.insert(node) {
-                    continue;
-                }
-                trees.push(TreeNode {
-                    node: NodeId(node),
-                    depth,
-                });
-                let below = reverse.get(node).into_iter().flatten();
-                waiting.extend(below.rev().map(|&from| (from, depth.saturating_add(1))));
-            }
-        }
-        trees
+        graph.behind(rings.chain(self.blockers.iter().map(|blocker| blocker.id)))
     }
 }
 

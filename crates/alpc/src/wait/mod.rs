@@ -6,6 +6,7 @@
 //! several objects) the chain ends, and the alternatives are told beside it: nothing is guessed.
 
 mod apartments;
+pub mod behind;
 mod build;
 pub mod chain;
 mod cycle;
