@@ -1,0 +1,204 @@
+//! The ways in which people ask, and that each is understood: the command before the dump, a dump alone, ids and names as
+//! views print them, and the question the other way round.
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use support::synthetic::{Sample, address};
+use support::{alpc_dump, alpc_dump_in, fixture, root};
+use synth::worlds::{hang, rpc};
+
+const DUMP: &str = "fixtures/vista-sp2-x64.dmp";
+
+#[test]
+fn the_command_may_come_before_the_dump() {
+    for (verb_first, dump_first) in [
+        (vec!["hang", DUMP], vec![DUMP, "hang"]),
+        (
+            vec!["message", DUMP, "fffff8800f4cc950", "-v"],
+            vec![DUMP, "message", "fffff8800f4cc950", "-v"],
+        ),
+        (vec!["chain", "tid:25c", DUMP], vec![DUMP, "chain", "tid:25c"]),
+        (
+            vec!["ports", "--format", "json", DUMP],
+            vec![DUMP, "ports", "--format", "json"],
+        ),
+        (vec!["-q", "triage", "fixtures"], vec!["-q", "fixtures", "triage"]),
+    ] {
+        let (one, other) = (alpc_dump(&verb_first), alpc_dump(&dump_first));
+        assert_eq!(one.status, other.status, "{verb_first:?}: {}", one.stderr);
+        let strip = |text: &str| -> Vec<String> {
+            // The document has the command line in it.
+            let lines = text
+                .lines()
+                .filter(|line| !line.contains("command_line") && !line.contains("\"hang\""));
+            lines.map(str::to_owned).collect()
+        };
+        if !verb_first.contains(&"json") && !verb_first.contains(&"triage") {
+            assert_eq!(strip(&one.stdout), strip(&other.stdout), "{verb_first:?}");
+        }
+        assert!(!one.stdout.is_empty());
+    }
+    let run = alpc_dump(&["hang", "nothing.dmp"]);
+    assert_eq!(run.status, 2);
+    assert!(run.stderr.contains("nothing.dmp: No such file"), "{}", run.stderr);
+    // A file that is called like a command.
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(fixture("vista-sp2-x64.dmp"), folder.path().join("hang")).unwrap();
+    let run = alpc_dump_in(folder.path(), &["./hang", "message", "fffff8800f4cc950"]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+}
+
+/// One screen: what it is, the verdict, whom most wait for, and commands that work as they stand.
+#[test]
+fn a_dump_alone_gets_the_answer() {
+    let run = alpc_dump(&[DUMP]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    assert!(run.stdout.lines().count() <= 24, "{}", run.stdout);
+    for said in [
+        "Windows Server 2008 SP2",
+        "MANUALLY_INITIATED_CRASH",
+        "10 threads wait for another thread or process",
+        "blocked:explorer.exe>lsass.exe[lsasspirpc]:not-received",
+        "Most wait behind: port fffffa801820d2c0 (lsasspirpc) of lsass.exe",
+    ] {
+        assert!(run.stdout.contains(said), "{said}: {}", run.stdout);
+    }
+    assert_eq!(run.stdout, alpc_dump(&[DUMP, "summary"]).stdout);
+    let (_, next) = run.stdout.split_once("Ask next:\n").unwrap();
+    let mut asked = 0;
+    for line in next.lines() {
+        let command = line.trim().split("  ").next().unwrap();
+        let words: Vec<&str> = command.split_whitespace().skip(1).collect();
+        let run = alpc_dump(&words);
+        assert_eq!(run.status, 0, "{command}: {}", run.stderr);
+        asked += 1;
+    }
+    assert!(asked >= 3, "{next}");
+    let json = alpc_dump(&["--format", "json", DUMP]).json();
+    assert_eq!(json["result"]["stuck"], 10);
+    // A ring is a finding, also here.
+    let ring = Sample::of(hang::ring_of_three("win10-2004-x64").built);
+    let run = ring.run(&["summary"]);
+    assert_eq!(run.status, 1, "{}", run.stdout);
+    assert!(
+        run.stdout.contains("a deadlock: 3 threads wait for each other"),
+        "{}",
+        run.stdout
+    );
+    let folder = alpc_dump(&["fixtures"]);
+    assert_eq!(folder.status, 2);
+    assert!(folder.stderr.contains("fixtures triage"), "{}", folder.stderr);
+    let nothing = alpc_dump(&["hagn"]);
+    assert!(
+        nothing.stderr.contains("did you mean hang?"),
+        "{}",
+        nothing.stderr
+    );
+}
+
+/// Whatever stands in a line of `hang` can be given back.
+#[test]
+fn what_is_printed_can_be_pasted() {
+    let thread = "fffffa801820f760";
+    let expected = alpc_dump(&[DUMP, "-q", "chain", thread]).stdout;
+    for token in [
+        "023c.025c",
+        "(023c.025c)",
+        "tid:25c",
+        "tid:025c",
+        "tid:0x25c",
+        "tid:604",
+        "tid:0n604",
+        "[fffffa801820f760],",
+        "fffffa801820f760h",
+        "fffffa80`1820f760",
+    ] {
+        assert_eq!(
+            alpc_dump(&[DUMP, "-q", "chain", token]).stdout,
+            expected,
+            "{token}"
+        );
+    }
+    let process = alpc_dump(&[DUMP, "-q", "process", "pid:23c"]).stdout;
+    assert!(process.contains("lsass.exe"), "{process}");
+    assert_eq!(alpc_dump(&[DUMP, "-q", "process", "023c.025c"]).stdout, process);
+    let message = alpc_dump(&[DUMP, "-q", "message", "id:bfc"]).stdout;
+    assert_eq!(
+        alpc_dump(&[DUMP, "-q", "message", "fffff8800f4cc950"]).stdout,
+        message
+    );
+    assert_eq!(alpc_dump(&[DUMP, "-q", "message", "id:3068"]).stdout, message);
+}
+
+/// The threads behind something are those whose own chains lead to it.
+#[test]
+fn who_waits_for_something_is_who_has_it_in_its_chain() {
+    let run = |args: &[&str]| -> Value {
+        let mut line = vec![DUMP, "--format", "json"];
+        line.extend(args);
+        alpc_dump(&line).json()["result"].clone()
+    };
+    let all = run(&["waits"]);
+    for target in ["fffffa801820f760", "lsass.exe", "lsasspirpc", "pid:23c"] {
+        let behind = run(&["waits", "--for", target]);
+        let waiters = behind["waiters"].as_array().unwrap();
+        let found: BTreeSet<&str> = waiters
+            .iter()
+            .map(|waiter| waiter["steps"][0]["node"]["address"].as_str().unwrap())
+            .collect();
+        assert_eq!(found.len(), waiters.len(), "each once");
+        let mut expected = BTreeSet::new();
+        for wait in all["waits"].as_array().unwrap() {
+            let thread = wait["waiter"]["address"].as_str().unwrap();
+            let chain = run(&["chain", thread]);
+            let steps = chain["chains"][0]["steps"].as_array().unwrap();
+            let leads = steps.iter().skip(1).any(|step| {
+                let node = &step["node"];
+                match target {
+                    "lsasspirpc" => node["port"]["name"] == "lsasspirpc" || node["name"] == "lsasspirpc",
+                    "fffffa801820f760" => node["address"] == target,
+                    _ => node["process"]["image"] == "lsass.exe" || node["owner"]["image"] == "lsass.exe",
+                }
+            });
+            if leads {
+                expected.insert(thread.to_owned());
+            }
+        }
+        let expected: BTreeSet<&str> = expected.iter().map(String::as_str).collect();
+        assert_eq!(found, expected, "{target}");
+        assert!(!found.is_empty());
+    }
+    // As a tree: who waits for a waiter stands below it.
+    let calls = rpc::calls("win11-22h2-x64");
+    let end = address(calls.at("com-sta end"));
+    let sample = Sample::of(calls.built);
+    let behind = sample.run(&["--format", "json", "waits", "--for", &end]).json()["result"].clone();
+    let depths: Vec<u64> = behind["waiters"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|waiter| waiter["depth"].as_u64().unwrap())
+        .collect();
+    assert_eq!(depths, [0, 1, 2, 3]);
+    let none = alpc_dump(&[DUMP, "-q", "waits", "--for", "csrss.exe"]);
+    assert!(none.stdout.contains("no thread waits for it"), "{}", none.stdout);
+    let wrong = alpc_dump(&[DUMP, "waits", "--for", "lsas.exe"]);
+    assert_eq!(wrong.status, 1);
+    assert!(wrong.stderr.contains("lsass.exe"), "{}", wrong.stderr);
+}
+
+#[test]
+fn a_chain_begins_at_an_image_or_a_port() {
+    let of_port = alpc_dump(&[DUMP, "-q", "chain", "lsasspirpc"]).stdout;
+    assert_eq!(of_port.matches("\n0. ").count() + 1, 7, "{of_port}");
+    assert_eq!(
+        alpc_dump(&[DUMP, "-q", "chain", "fffffa801820d2c0"]).stdout,
+        of_port
+    );
+    let of_image = alpc_dump(&[DUMP, "-q", "chain", "explorer.exe"]).stdout;
+    assert!(of_image.contains("explorer.exe 08dc.08e0"), "{of_image}");
+    assert!(root().join(DUMP).exists());
+}
