@@ -10,10 +10,14 @@ pub fn name(status: u32) -> Option<&'static str> {
         5 => "ERROR_ACCESS_DENIED",
         14 => "ERROR_OUTOFMEMORY",
         1702 => "RPC_S_INVALID_BINDING",
+        // Also what a request gets whose binding id the server has never heard of.
         1717 => "RPC_S_UNKNOWN_IF",
+        // 0x6ba: no port of that name, or nobody at it. The usual word for a service that has died.
         1722 => "RPC_S_SERVER_UNAVAILABLE",
         1723 => "RPC_S_SERVER_TOO_BUSY",
+        // The call was under way: nobody knows whether the server has run it.
         1726 => "RPC_S_CALL_FAILED",
+        // "Did not execute": the same, but the server surely has not (Microsoft Learn on RPC's return values).
         1727 => "RPC_S_CALL_FAILED_DNE",
         1728 => "RPC_S_PROTOCOL_ERROR",
         1730 => "RPC_S_UNSUPPORTED_TRANS_SYN",
