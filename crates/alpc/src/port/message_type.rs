@@ -21,6 +21,8 @@ impl MessageType {
     /// The debugger's name for the type; none for a number that has no name.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
+        // Names of LPC, which ALPC kept (phnt). A 13 is met in one source, for the connection reply of old LPC
+        // calls; it has no name that a debugger prints.
         const NAMES: [&str; 12] = [
             "LPC_REQUEST",
             "LPC_REPLY",
