@@ -218,10 +218,13 @@ fn surest(graph: &Graph, from: NodeId, to: NodeId) -> Option<&Edge> {
 /// # Errors
 /// When the clock, the thread's process or that process's list of threads cannot be read.
 pub fn candidates(kernel: &Kernel<'_>, graph: &Graph, server: &ThreadNode) -> Read<Vec<Candidate>> {
+    // Ticks, and not times: a thread notes at which tick its wait began (WaitTime), and the clock goes on in steps
+    // of KeTimeIncrement, 15.6 ms on most machines. Within one step nothing tells who was first.
     let clock = *graph.clock.get()?;
     let (Some(waited), Some(process)) = (*server.waited.get()?, server.process.get()?) else {
         return Ok(Vec::new());
     };
+    // Two steps, as the waiter's note and the server's may fall on both sides of one.
     let window = clock.increment.saturating_mul(SAME_MOMENT);
     let threads = thread::threads_of(kernel.at(process.address.gva()))?;
     let mut found: Vec<(u64, Candidate)> = threads

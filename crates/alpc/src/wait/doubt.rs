@@ -88,6 +88,8 @@ impl Doubt {
                 text: note.text.clone(),
             })
         });
+        // What a small dump has, Microsoft Learn lists: the stop code, the drivers, and of the crashed thread its
+        // context, its stack and its process. No other thread is in it.
         let is_triage = dump.header().kind == DumpKind::Triage;
         of_note.or_else(|| {
             is_triage.then(|| Self {

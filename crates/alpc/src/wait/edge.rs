@@ -62,6 +62,7 @@ impl EdgeKind {
     /// Whether the edge says that something waits.
     #[must_use]
     pub fn is_wait(self) -> bool {
+        // The debugger prints "owned by process" behind the port of a wait: whose fault it is nobody has said so.
         !matches!(self, Self::OwnedBy | Self::PendingAt)
     }
 }

@@ -471,6 +471,7 @@ impl<'g> Analysis<'g> {
             let process = thread.and_then(|thread| thread.process.known()?.as_ref());
             let image = process
                 .and_then(|process| process.image.known())
+                // Names of files know no case, so that two machines may write one image in two ways.
                 .map(|image| image.to_lowercase());
             let waited = thread.and_then(ThreadNode::waited);
             (image, std::cmp::Reverse(waited), node)
@@ -498,6 +499,7 @@ impl<'g> Analysis<'g> {
     }
 
     fn deadlocks(&self) -> Vec<Deadlock> {
+        // Only proven steps: a ring that is inferred may be none, as calls of COM come in while others go out.
         let proven = self.graph.proven();
         let components = cycle::components(&proven);
         let mut found: Vec<Deadlock> = components

@@ -141,6 +141,7 @@ fn look(
     found: &mut Vec<PortTrouble>,
     connecting: &mut BTreeMap<Gva, u64>,
 ) -> Read<()> {
+    // The list of ports has such as are just being made, whose other members are not filled in yet.
     if !port.flag(Port::Initialized)? {
         return Ok(());
     }
@@ -159,6 +160,7 @@ fn look(
     if canceled > 0 {
         found.push(trouble(builder, port, Trouble::Canceled, canceled));
     }
+    // A client's port says so from its creation until the server has answered (NtAlpcAcceptConnectPort in phnt).
     if port.flag(Port::ConnectionPending)? {
         let to = port::info(port)?.pointer(CommunicationInfo::ConnectionPort)?;
         let count = connecting.entry(to).or_default();
@@ -201,6 +203,7 @@ fn far_longer(lengths: &[(u64, Gva)]) -> Vec<(u64, Gva)> {
     let others = u64::try_from(lengths.len()).unwrap_or(u64::MAX).saturating_sub(1);
     let is_far = |length: u64| {
         let mean = total.saturating_sub(length).checked_div(others).unwrap_or(0);
+        // A published Windows 7 list shows ntsvcs with 19 messages, and 0 behind every other port of it.
         length >= LONG && length > mean.saturating_mul(FAR)
     };
     lengths
