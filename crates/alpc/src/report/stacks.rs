@@ -87,6 +87,7 @@ pub struct StackGroups {
 /// # Errors
 /// When nothing says where the list is.
 pub fn modules(kernel: &Kernel<'_>) -> Read<Modules> {
+    // A triage dump has a table of drivers of its own (TRIAGE_DUMP64), and of the list in memory at best the head.
     match module::of_triage(kernel.dump()) {
         Some(modules) => Ok(match kernel.redaction() {
             Some(redaction) => modules.redacted(redaction),

@@ -150,6 +150,8 @@ impl Check<'_, '_> {
         let _ = self.links("resource-links", &[port.address()], what, &list);
         let mut seen = BTreeSet::new();
         for address in list.entries {
+            // Of the kinds that a port owns only sections head lists of their own: regions, and each of these its
+            // views.
             let is_section = blob::kind(kernel, address).is_ok_and(|kind| kind == BlobKind::SECTION);
             if !is_section {
                 continue;
