@@ -164,6 +164,7 @@ fn named(mut modules: Modules, truth: Option<&Modules>, args: &ModulesArgs) -> a
     let mut number = 0;
     modules.modules.retain(|_| {
         let name = truth.modules.get(number).and_then(|module| module.name.known());
+        // `nt` in the debugger, whatever the file is called: ntoskrnl.exe, ntkrpamp.exe, ntkrla57.exe.
         let is_kernel = number == 0 && pattern.eq_ignore_ascii_case("nt");
         number += 1;
         let fits = |name: &String| {

@@ -69,6 +69,7 @@ impl State {
     fn numbers(self) -> &'static [u8] {
         match self {
             Self::Initialized => &[0],
+            // 7 is DeferredReady: ready, and no processor was chosen yet.
             Self::Ready => &[1, 7],
             Self::Running => &[2],
             Self::Standby => &[3],

@@ -242,6 +242,7 @@ pub fn kd_command(node: &Node) -> String {
     let at = node.address();
     let command = match node {
         Node::Thread(_) => format!("!thread {at}"),
+        // Debuggers of 2009 list `/M` and `/P`, those of today `/m` and `/p`: the letters know no case.
         Node::Message(_) => format!("!alpc /m {at}"),
         Node::Port(_) => format!("!alpc /p {at}"),
         Node::CompletionPort(_) => format!("dt nt!_KQUEUE {at}"),
@@ -253,6 +254,7 @@ pub fn kd_command(node: &Node) -> String {
         },
         Node::Process(_) => format!("!process {at} 0"),
         Node::Irp(_) => format!("!irp {at}"),
+        // Flag 2 lists the driver's dispatch routines (Microsoft Learn, "!drvobj").
         Node::Driver(_) => format!("!drvobj {at} 2"),
     };
     format!("kd> {command}")
