@@ -253,6 +253,7 @@ fn process_text(record: &ProcessHandles, verbose: bool) -> Text {
 }
 
 fn handle_text(record: &HandleRecord, verbose: bool) -> Text {
+    // Each in parentheses of its own, in this order: `(Protected) (Audit)`, `(Inherit) (Audit)`.
     let attributes: Text = record
         .attributes
         .names()

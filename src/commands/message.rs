@@ -167,6 +167,8 @@ fn text(record: &MessageRecord, style: Style) -> Text {
     rows.number("CallbackID", &record.callback_id, 4);
     // Eight digits always, unlike the two above: `0x0004D4D4 (316628)`, `0x00000016 (22)`.
     rows.number("SequenceNumber", &record.sequence_number, 8);
+    // The low byte's name alone, LPC_REQUEST of 1 to LPC_CANCELED of 12; the flags above it are not part of the
+    // name.
     rows.known("Type", &record.message_type);
     rows.number("DataLength", &record.data_length.clone().map(u32::from), 4);
     rows.number("TotalLength", &record.total_length.clone().map(u32::from), 4);

@@ -115,6 +115,8 @@ fn details(object: &ObjectRecord) -> Text {
     });
     rows.text("Path", path);
     rows.number("Flags", &object.flags, 2);
+    // A port without a name mostly has none: the type does not ask for one (a decompile), and nobody can open such a
+    // port by name.
     let descriptor = or_question(&object.security_descriptor, |descriptor| {
         descriptor.map_or_else(|| "none".to_owned(), |descriptor| descriptor.to_string())
     });

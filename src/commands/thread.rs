@@ -205,6 +205,7 @@ fn detail_lines(rows: &mut Rows, details: &ThreadDetails) {
     let digits = rows.digits();
     let address = |value| rows::address(value, digits);
     let number = |value: &Value<i8>| rows::or_question(value, ToString::to_string);
+    // SetThreadDescription gives threads names since Windows 10 1607 (Microsoft Learn); before, none has a name.
     match &details.name {
         Value::Known(Some(name)) => rows.line(labelled("Name", escape::text(name))),
         missing if missing.is_unreadable() => rows.line(labelled("Name", rows::unknown())),

@@ -114,6 +114,8 @@ impl OrpcThis {
     /// Whether the caller does not wait for the call. One source (a decompile of combase).
     #[must_use]
     pub fn is_asynchronous(&self) -> bool {
+        // 2 and 4 are COM's categories of calls: 4 asynchronous, 2 input-synchronous, neither an ordinary one. 1 is
+        // a call within the machine; 20 hex is one of WinRT that is asynchronous in its own way.
         self.flags & 4 != 0
     }
 
@@ -124,6 +126,8 @@ impl OrpcThis {
         let this = Self {
             version,
             flags: u32(bytes, 0x44)?,
+            // MS-DCOM's cid: it stays the same along a chain of nested calls, so that equal ids in two messages that
+            // wait are one logical call. A deadlock of COM across processes can be proven by it.
             causality: uuid(bytes, 0x4c)?,
             has_extensions: u32(bytes, 0x5c)? != 0,
         };

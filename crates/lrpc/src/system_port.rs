@@ -45,6 +45,7 @@ pub fn of_path(path: &str) -> Option<Protocol> {
         "windows\\sbapiport" => Some(Protocol::Sb),
         // One smss for the whole system: its port is in no session.
         "smapiport" if in_session.is_none() => Some(Protocol::Sm),
+        // Messages of 578 hex bytes, by the one source that describes them.
         "windowserrorreportingserviceport" => Some(Protocol::Wer),
         // Of the time of Vista and 7. Later the same calls come by RPC, at lsasspirpc, and even there as arguments
         // of SspirCallRpc.

@@ -48,6 +48,7 @@ structures! {
         SecurityData: R "SecurityData",
         View: R "View",
         HandleData: R "HandleData",
+        // 10240 and later, and WorkOnBehalfData 14393 and later: each at the end, so that nothing before them moved.
         DirectEvent: O "DirectEvent",
         WorkOnBehalfData: O "WorkOnBehalfData",
     }

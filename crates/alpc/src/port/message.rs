@@ -318,6 +318,7 @@ fn record(message: At<'_, '_>, calls: Option<&Calls<'_, '_>>) -> MessageRecord {
         server_context: attribute(MessageAttributes::ServerContext),
         port_context: attribute(MessageAttributes::PortContext),
         cancel_port_context: attribute(MessageAttributes::CancelPortContext),
+        // Mostly null: then a server impersonates by what the client's port has.
         security_data: attribute(MessageAttributes::SecurityData),
         view: attribute(MessageAttributes::View),
         details: calls.map(|calls| details(message, calls)),
@@ -413,15 +414,19 @@ fn state_bits(message: At<'_, '_>) -> Read<Vec<&'static str>> {
         (Message::SharedQuota, "SharedQuota"),
         (Message::ReplyWaitReply, "ReplyWaitReply"),
         (Message::OwnerPortReference, "OwnerPortReference"),
+        // Gone since 17134, with its bit given to another: a bit is what its name in the symbols says.
         (Message::ReserveReference, "ReserveReference"),
         (Message::ReceiverReference, "ReceiverReference"),
         (Message::ViewAttributeRetrieved, "ViewAttributeRetrieved"),
         (
+            // Since 22621; the bits above it moved up by one.
             Message::ViewAttributeDeleteOnRelease,
             "ViewAttributeDeleteOnRelease",
         ),
         (Message::InDispatch, "InDispatch"),
+        // By updates of May 2022 (1904x.1706, 20348.707, 22000.675), in builds that were out already.
         (Message::InCanceledQueue, "InCanceledQueue"),
+        // Windows 11 26H1 (28000).
         (Message::CommunicationInfoReference, "CommunicationInfoReference"),
     ])
 }

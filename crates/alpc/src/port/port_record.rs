@@ -255,6 +255,8 @@ fn record(port: At<'_, '_>, kind: Read<Option<PortKind>>, detail: Detail) -> Por
 }
 
 fn security(dynamic: bool) -> Security {
+    // Dynamic is captured when the server asks, from the thread that waits for the message (a decompile, the same in
+    // several kernels). A message that nobody waits for gives it nobody.
     if dynamic {
         Security::Dynamic
     } else {
@@ -327,6 +329,8 @@ fn details(port: At<'_, '_>) -> PortDetails {
         // A union: of a port that nobody can wait for it is the kernel's dummy event (AlpcpDummyEvent), else a
         // semaphore.
         semaphore: port.addr(Port::Semaphore),
+        // Captured when the client connected, in the client's port, and of use only where DynamicSecurity is clear.
+        // A server that impersonates later gets the token of then, not that of now.
         static_security: resource::security_context(port, Port::StaticSecurity),
         resources: resource::of_port(port),
     }
@@ -344,10 +348,12 @@ fn state_bits(port: At<'_, '_>) -> Read<Vec<&'static str>> {
         (Port::Waitable, "Waitable"),
         (Port::DynamicSecurity, "DynamicSecurity"),
         (Port::Wow64CompletionList, "Wow64CompletionList"),
+        // Made by the calls of old LPC (NtCreatePort and its kin), which ALPC serves since Vista.
         (Port::Lpc, "Lpc"),
         (Port::LpcToLpc, "LpcToLpc"),
         (Port::HasCompletionList, "HasCompletionList"),
         (Port::HadCompletionList, "HadCompletionList"),
+        // Windows 7 and later. None of the others has moved since Vista SP1 (layouts of 305 kernels).
         (Port::EnableCompletionList, "EnableCompletionList"),
     ])
 }
@@ -356,6 +362,7 @@ fn state_bits(port: At<'_, '_>) -> Read<Vec<&'static str>> {
 fn attribute_names(flags: u32) -> Vec<&'static str> {
     const NAMES: [(u32, &str); 11] = [
         (0x1000, "LPC_MODE"),
+        // Without it no server can impersonate the client by its port (a decompile).
         (0x1_0000, "ALLOW_IMPERSONATION"),
         (0x2_0000, "ALLOW_LPC_REQUESTS"),
         (0x4_0000, "WAITABLE_PORT"),

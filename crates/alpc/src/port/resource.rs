@@ -637,7 +637,10 @@ fn security(at: At<'_, '_>) -> SecurityMembers {
         owning_process: process(at, SecurityData::OwningProcess),
         owner_port: port_of(at, SecurityData::OwnerPort),
         dynamic_security: security_context(at, SecurityData::DynamicSecurity),
+        // A context that was revoked is refused when the server asks to impersonate by it (a decompile, the same in
+        // several kernels).
         revoked: at.flag(SecurityData::Revoked).into(),
+        // Set when a server did: whom it has acted for is a fact and no possibility.
         impersonated: at.flag(SecurityData::Impersonated).into(),
     }
 }

@@ -389,6 +389,7 @@ fn blob_type(blob: At<'_, '_>, holds: BlobKind) -> BlobTypeRecord {
 
 /// Up to Windows 7 a type counts in itself, from Windows 8 on in a structure that it points to.
 fn counter(blob: At<'_, '_>, own: BlobType, pointed_to: BlobCounters) -> Read<u32> {
+    // Counters is a pointer to both counts and no other spelling of either.
     if blob.kernel().has(own) {
         return blob.u32(own);
     }

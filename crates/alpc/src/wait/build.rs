@@ -361,6 +361,8 @@ impl<'k, 'd> Builder<'k, 'd> {
             return;
         };
         let found = match reason {
+            // Below ExAcquireResourceExclusiveLite and ...SharedLite in published stacks; win32k has one for all
+            // windows of a Windows session, at which threads queue up (win32kbase!EnterCrit).
             WaitReason::WR_RESOURCE => self.resource(thread, objects),
             // Which reason a thread gives before a resource is the kernel's own affair.
             WaitReason::EXECUTIVE | WaitReason::WR_EXECUTIVE => {

@@ -80,6 +80,9 @@ impl Doubt {
                 Lost::Cut if is_cut => DoubtId::Truncated,
                 Lost::HeaderOnly => DoubtId::HeaderOnly,
                 Lost::NotMapped => DoubtId::KernelNotMapped,
+                // Windows can encrypt its dumps (Microsoft Learn, "About dump encryption"): each with a symmetric
+                // key of its own, which is encrypted with the public key of the host's administrator, who alone can
+                // decrypt it.
                 Lost::Encrypted => DoubtId::Encrypted,
                 _ => return None,
             };

@@ -63,9 +63,11 @@ fn is(endpoint: &str, name: &str) -> bool {
         start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
     };
     let rest = |prefix: &str| name.get(prefix.len()..).unwrap_or_default();
+    // winlogon's: WMsgKRpc049181 and WMsgKRpc0B1470 in two published lists of Windows 10.
     if let Some(prefix) = endpoint.strip_suffix('*') {
         return begins(prefix);
     }
+    // LRPC-19740434a85e57dece in small letters, OLE16E02A5AAD974222920005479E7C in capitals (published lists).
     if let Some((prefix, _)) = endpoint.split_once('[') {
         let rest = rest(prefix);
         return begins(prefix) && !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_hexdigit());
