@@ -74,7 +74,9 @@ impl State {
             Self::Running => &[2],
             Self::Standby => &[3],
             Self::Terminated => &[4],
+            // 8 is the wait for a gate, a state of its own once and now only a name (GateWaitObsolete in phnt).
             Self::Waiting => &[5, 8],
+            // 9 is WaitingForProcessInSwap (phnt): ready, and its process is swapped out.
             Self::Transition => &[6, 9],
         }
     }

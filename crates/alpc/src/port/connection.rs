@@ -241,6 +241,8 @@ fn connected_to(client: At<'_, '_>) -> ConnectedRecord {
     let server = connection
         .clone()
         .map(|address| address.map(|address| kernel.at(address)));
+    // One info for both ends, made with the client's port; a connection port has one of its own, with null for both
+    // of them and the list's head.
     let info = port::info(client).map_or(Gva::new(0), At::address);
     ConnectedRecord {
         client: end(kernel, client.address(), info),

@@ -21,6 +21,8 @@ structures! {
     /// The resource handles of a connection.
     AlpcHandleTable = "_ALPC_HANDLE_TABLE" {
         Handles: R "Handles",
+        // Four bytes, and eight on x64 since updates of March 2022 (17763.2686, 19041.1586, 20348.587), which also
+        // moved it behind the lock: as wide as the symbols say (layouts of 305 kernels).
         TotalHandles: R "TotalHandles",
     }
     /// One resource handle of a connection.
@@ -56,11 +58,13 @@ structures! {
     BlobType = "_BLOB_TYPE" {
         ResourceId: R "ResourceId",
         PoolTag: R "PoolTag",
+        // The last of all up to Windows 7, and right behind PoolTag since Windows 8.
         LookasideIndex: R "LookasideIndex",
         Flags: R "Flags",
         UsualSize: R "UsualSize",
         CreatedObjects: O "CreatedObjects",
         DeletedObjects: O "DeletedObjects",
+        // Since Windows 8 a pointer to both counts, and the two above are gone.
         Counters: O "Counters",
     }
     /// How many of a kind of ALPC allocation were made and deleted.
@@ -70,6 +74,7 @@ structures! {
     }
     /// A shared-memory section of a port.
     Section = "_KALPC_SECTION" {
+        // Vista has the flags in front, in sections and regions; Windows 7 put them behind the pointers.
         SectionObject: R "SectionObject",
         Size: R "Size",
         HandleTable: R "HandleTable",
@@ -107,6 +112,7 @@ structures! {
         WriteAccess: R "u1.s1.WriteAccess",
         AutoRelease: R "u1.s1.AutoRelease",
         ForceUnlink: R "u1.s1.ForceUnlink",
+        // Windows 10 1709 (16299) and later.
         SystemSpace: O "u1.s1.SystemSpace",
         NumberOfOwnerMessages: R "NumberOfOwnerMessages",
         ProcessViewListEntry: R "ProcessViewListEntry",
@@ -117,6 +123,8 @@ structures! {
         HandleTable: R "HandleTable",
         Handle: R "Handle",
         Message: R "Message",
+        // Put in before Active by servicing, between 17763.437 and 17763.2114 as one example: the build does not say
+        // where Active is (layouts of 305 kernels).
         Size: O "Size",
         Active: R "Active",
     }
@@ -132,6 +140,7 @@ structures! {
     }
     /// A handle that travels with a message.
     HandleData = "_KALPC_HANDLE_DATA" {
+        // Behind the flags up to Windows 10 1511, before the count since 1607.
         ObjectType: R "ObjectType",
         // Up to Windows 10 1511 a word of flags, later the number of handles: never read one as the other.
         Flags: O "Flags",
@@ -160,6 +169,7 @@ structures! {
     /// What a port and its owner share to complete messages without system calls.
     CompletionList = "_ALPC_COMPLETION_LIST" {
         OwnerProcess: R "OwnerProcess",
+        // Windows 8 put it in here, and all behind it moved.
         CompletionListLock: O "CompletionListLock",
         Mdl: R "Mdl",
         UserVa: R "UserVa",

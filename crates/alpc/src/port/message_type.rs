@@ -15,6 +15,8 @@ impl MessageType {
     /// The type in the low byte of a type word.
     #[must_use]
     pub fn from_word(word: u16) -> Self {
+        // Above it are flags: 2000 hex an answer is awaited, 4000 the server may not impersonate, 8000 sent by the
+        // kernel. 2001 is an LPC_REQUEST like any other.
         Self(word.to_le_bytes()[0])
     }
 

@@ -145,5 +145,8 @@ fn is_header(kernel: &Kernel<'_>, header: At<'_, '_>, block: &Block) -> bool {
         && kernel.is_kernel_address(block.header)
         && block.size > unit(kernel.pointer_size())
         && offset.saturating_add(block.size) <= PAGE
+        // Any type, 0 included: the pool of before Windows 10 1809 leaves tag and header of a freed block as they
+        // are but for the type. The segment heap that follows lays its free header over the tag of a freed block of
+        // variable size (_HEAP_VS_CHUNK_FREE_HEADER in the symbols), so that such is not found by its tag at all.
         && header.uint(PoolHeader::PoolType).is_ok()
 }

@@ -242,6 +242,8 @@ fn room(message: At<'_, '_>) -> Read<u64> {
 fn room_of_reserve(message: At<'_, '_>, reserve: At<'_, '_>) -> Read<u64> {
     let kernel = message.kernel();
     let size = reserve.uint(Reserve::Size)?;
+    // Each reserve has one message of its own, made with it, so that sending needs no memory
+    // (NtAlpcCreateResourceReserve in phnt).
     let is_its_own = reserve.pointer(Reserve::Message)? == message.address();
     let room = size.checked_sub(kernel.size_of::<PortMessage>()?);
     room.filter(|_| is_its_own && size <= MOST).ok_or_else(|| {

@@ -93,6 +93,7 @@ impl QueueKind {
     /// they can stay where they were.
     pub(crate) fn link(self) -> Message {
         match self {
+            // Entry is taken: a message that was given up can still stand in the queue of its server.
             Self::Canceled => Message::CancelListEntry,
             _ => Message::Entry,
         }

@@ -212,6 +212,8 @@ impl<'k, 'd> Check<'k, 'd> {
             ),
             Err(hole) => self.could_not_tell(why!("the owner {} of the port {}", process, at), &hole),
         }
+        // Bit 0 of OwnerProcess, and a bit of the state: two signs of one thing. A driver that took the first for a
+        // part of the address has crashed (System Informer, issue 1525).
         let is_closed = self.read(port.flag(Port::Closed));
         if closed && is_closed == Some(false) {
             let text = format!("the owner closed the port {at}, but its state does not say so");
@@ -436,6 +438,7 @@ impl<'k, 'd> Check<'k, 'd> {
             return;
         }
         let count = self.read(port.uint(Port::WaitQueueLength));
+        // WaitQueueLength is a counter of its own beside the list, as the lengths of the message queues are.
         if let Some(count) = count.filter(|&count| count != waiting.entries.len() as u64) {
             let at = self.kernel.addr(port.address());
             let text = format!(
@@ -468,6 +471,8 @@ impl<'k, 'd> Check<'k, 'd> {
         for hole in &elsewhere.gaps {
             self.could_not(hole.clone());
         }
+        // A port that is alive by its handles and in no list is what a rootkit's unlinking would leave; so is one
+        // that is just being made.
         for &port in elsewhere.ports.difference(&listed) {
             let text = format!(
                 "the port {} is not in the kernel's list of ports",

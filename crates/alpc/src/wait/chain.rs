@@ -263,6 +263,7 @@ pub fn receivers(kernel: &Kernel<'_>, graph: &Graph, chain: &Chain) -> Option<Re
 
 fn receivers_of(kernel: &Kernel<'_>, graph: &Graph, process: Gva, message: Gva) -> Read<Vec<Candidate>> {
     let clock = *graph.clock.get()?;
+    // Null for datagrams and for requests whose answer is taken later: nobody waits then.
     let waiter = kernel.at(message).pointer(Message::WaitingThread)?;
     let waited = match waiter.u64() {
         0 => None,
@@ -310,6 +311,8 @@ fn receivers_of(kernel: &Kernel<'_>, graph: &Graph, process: Gva, message: Gva) 
 
 /// The threads that received the other pending messages of a port, each with one of these.
 fn serving(kernel: &Kernel<'_>, port: Gva, but: Gva) -> Read<HashMap<Gva, Gva>> {
+    // ServerThread of the other pending requests: those threads have received from this port, so one of them may
+    // have taken this message as well.
     let pending = queue::members(kernel.at(port), QueueKind::Pending)?;
     let others = pending.entries.into_iter().filter(|&message| message != but);
     Ok(others

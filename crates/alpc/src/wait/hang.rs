@@ -307,6 +307,8 @@ fn signature_of(deadlocks: &[Deadlock], blockers: &[Blocker], doubted: bool) -> 
     match (deadlock, blockers.first()) {
         (Some(deadlock), _) => Signature::Deadlock(deadlock.clone()),
         (None, Some(one)) => Signature::Blocked(signature::of_chain(&one.chain.steps, one.end)),
+        // Messages are in paged pool: what waits longest is the likeliest to be paged out, and a dump has no page
+        // file.
         (None, None) if doubted => Signature::Unknown,
         (None, None) => Signature::None,
     }
@@ -388,6 +390,8 @@ impl<'g> Analysis<'g> {
             let lonely = members
                 .iter()
                 .all(|&node| self.reverse.get(node).is_none_or(Vec::is_empty));
+            // WaitForMultipleObjects without bWaitAll ends with whichever comes first (Microsoft Learn): each of the
+            // things is no bond by itself, and the thread still is stuck.
             if lonely && !cyclic && !self.waits_for_any(members) {
                 continue;
             }

@@ -121,6 +121,8 @@ fn find(builder: &mut Builder<'_, '_>) -> Vec<PortTrouble> {
         if let Err(hole) = look(builder, port, &mut found, &mut connecting) {
             builder.unread(Part::Port, Some(address), hole);
         }
+        // Pending messages are among them, which were received: a server that works on many at once has a long queue
+        // too.
         if let Ok(length @ 1..) = queue::total_length(port) {
             lengths.push((length, address));
         }
@@ -146,6 +148,8 @@ fn look(
         return Ok(());
     }
     let unreceived = node::unreceived(port)?;
+    // Requests of all clients stand at the connection port, answers at the client's; a server's communication port
+    // never holds a message (a decompile of several builds).
     if unreceived > 0 && owns_requests(port)? {
         let node = builder.port_node(port);
         if let Some(trouble) = of_root(crate::wait::root::of_port(&node)) {
@@ -156,6 +160,8 @@ fn look(
             });
         }
     }
+    // Notices to a server that a client has given up, linked by CancelListEntry: the message can stand in the
+    // pending queue at the same time.
     let canceled = port.uint(Port::CanceledQueueLength)?;
     if canceled > 0 {
         found.push(trouble(builder, port, Trouble::Canceled, canceled));
