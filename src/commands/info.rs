@@ -410,6 +410,8 @@ fn secondary_rows(rows: &mut Rows, data: &SecondaryData) {
         "Secondary data",
         text!("{bytes} bytes in {} blobs{end}", data.blobs.len()),
     );
+    // Drivers append such, each by a callback of its own for bug checks (KbCallbackSecondaryDumpData) and under a
+    // GUID of its own choice (WDK).
     for blob in &data.blobs {
         let cut = match blob.size.saturating_sub(blob.present) {
             0 => String::new(),
@@ -449,6 +451,8 @@ fn windows(header: &Header) -> String {
         Some(3) => ", server",
         _ => "",
     };
+    // No version of Windows, but f for a free build and c for a checked one; those ended before Windows 10 1803
+    // (Microsoft Learn, "Checked Build of Windows").
     let flavour = if header.major_version == 0xc {
         "checked"
     } else {

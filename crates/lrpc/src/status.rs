@@ -20,10 +20,14 @@ pub fn name(status: u32) -> Option<&'static str> {
         // "Did not execute": the same, but the server surely has not (Microsoft Learn on RPC's return values).
         1727 => "RPC_S_CALL_FAILED_DNE",
         1728 => "RPC_S_PROTOCOL_ERROR",
+        // The answer to a bind without a common transfer syntax: a 32-bit client has NDR20 alone, a 64-bit one NDR64
+        // too.
         1730 => "RPC_S_UNSUPPORTED_TRANS_SYN",
+        // A number beyond the procedures of the server's version of the interface.
         1745 => "RPC_S_PROCNUM_OUT_OF_RANGE",
         1764 => "RPC_S_CANNOT_SUPPORT",
         1783 => "RPC_X_BAD_STUB_DATA",
+        // What RpcCancelThread and RpcAsyncCancelCall lead to.
         1818 => "RPC_S_CALL_CANCELLED",
         _ => return None,
     })

@@ -21,8 +21,6 @@ structures! {
     /// The resource handles of a connection.
     AlpcHandleTable = "_ALPC_HANDLE_TABLE" {
         Handles: R "Handles",
-        // Four bytes, and eight on x64 since updates of March 2022 (17763.2686, 19041.1586, 20348.587), which also
-        // moved it behind the lock: as wide as the symbols say (layouts of 305 kernels).
         TotalHandles: R "TotalHandles",
     }
     /// One resource handle of a connection.
@@ -74,7 +72,6 @@ structures! {
     }
     /// A shared-memory section of a port.
     Section = "_KALPC_SECTION" {
-        // Vista has the flags in front, in sections and regions; Windows 7 put them behind the pointers.
         SectionObject: R "SectionObject",
         Size: R "Size",
         HandleTable: R "HandleTable",
@@ -123,8 +120,7 @@ structures! {
         HandleTable: R "HandleTable",
         Handle: R "Handle",
         Message: R "Message",
-        // Put in before Active by servicing, between 17763.437 and 17763.2114 as one example: the build does not say
-        // where Active is (layouts of 305 kernels).
+        // Put in by servicing: of one build some revisions have it and some have not.
         Size: O "Size",
         Active: R "Active",
     }
@@ -140,7 +136,6 @@ structures! {
     }
     /// A handle that travels with a message.
     HandleData = "_KALPC_HANDLE_DATA" {
-        // Behind the flags up to Windows 10 1511, before the count since 1607.
         ObjectType: R "ObjectType",
         // Up to Windows 10 1511 a word of flags, later the number of handles: never read one as the other.
         Flags: O "Flags",

@@ -190,6 +190,8 @@ impl Grouping {
     pub fn add(&mut self, thread: &ThreadStack) {
         let whole = thread.stack.complete.reason().is_none();
         self.cut_short = self.cut_short.saturating_add(usize::from(!whole));
+        // Without offsets: those say where in a function a thread is and differ with the build, as KiSwapContext+7f
+        // of Vista, +7a of Windows 7 and +76 of all since 8.1 (published stacks).
         let functions: Vec<String> = thread.stack.frames.iter().map(Frame::function_name).collect();
         let group = self
             .groups

@@ -244,14 +244,18 @@ impl<'k, 'd> Calls<'k, 'd> {
         match header {
             Header::Request(request) => self.request(message, asked, &request, &mut call),
             Header::Bind(bind) => self.bind(&bind, &mut call),
+            // A Win32 error (winerror.h) and no NTSTATUS, unlike the statuses of csrss and smss.
             Header::Fault(fault) => {
                 call.status = Some(StatusRecord::new(fault.status));
             }
+            // An answer has the number of the call and neither procedure nor binding: with the request gone, nothing
+            // says what it answers.
             Header::Response(response) => {
                 call.flags = Some(response.flags);
                 call.call_id = Some(response.call_id);
                 call.arguments = Some(response.results as u64);
             }
+            // A datagram, for which nobody waits: the caller has what it wants, and the server may still be at work.
             Header::Cancel { call_id } => call.call_id = Some(call_id),
             _ => {}
         }
