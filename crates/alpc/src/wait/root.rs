@@ -225,8 +225,8 @@ impl Graph {
             Some(WaitReason::WR_QUEUE | WaitReason::WR_LPC_RECEIVE) => RootKind::Receiving,
             // win32k gives it for every thread in GetMessage: an open dialog, and an idle window too.
             Some(WaitReason::WR_USER_REQUEST) => RootKind::UserInput,
-            // WrPhysicalFault came with Windows 10 1709 and stands behind all others: up to 36 the numbers are one in all
-            // versions, and behind that the enumeration grows (layouts of 305 kernels).
+            // WrPhysicalFault came with Windows 10 1709 and stands behind all others: up to 36 the numbers are one in
+            // all versions, and behind that the enumeration grows (layouts of 305 kernels).
             Some(WaitReason::PAGE_IN | WaitReason::WR_PAGE_IN | WaitReason::WR_PHYSICAL_FAULT) => {
                 RootKind::PageIn
             }
