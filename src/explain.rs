@@ -213,6 +213,7 @@ fn text(explain: &[Explanation]) -> String {
 }
 
 fn what(source: &SourceRecord) -> String {
+    // As `dt` writes members: `+0x018 TypeIndex`, and `Pos 0, 1 Bit` of bit fields.
     let offset = source
         .offset
         .map_or(String::new(), |offset| format!(" +0x{offset:03x}"));

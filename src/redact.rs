@@ -22,6 +22,8 @@ const KEY_BYTES: usize = 16;
 
 /// What the kernel's symbols are called everywhere.
 const KERNEL_PDBS: [&str; 5] = [
+    // Of one source Microsoft builds a kernel for several processors, on x86 with and without PAE, since Windows 10
+    // one for five levels of page tables: their PDBs are called so on every machine, and tell nobody anything.
     "ntkrnlmp.pdb",
     "ntkrpamp.pdb",
     "ntkrnlpa.pdb",

@@ -362,6 +362,8 @@ impl Table for Coverage {
             return Err(Wrong { key, at, why });
         }
         if let Some(pages) = &self.pages_at_least
+            // TOML knows `nan` and `inf` (TOML 1.0): no comparison with nan is true, so that such a bound would
+            // never fail.
             && !(0.0..=100.0).contains(pages.get_ref())
         {
             return Err(Wrong::new("pages-at-least", pages, "percent go from 0 to 100"));

@@ -36,6 +36,8 @@ pub fn parse(token: &str) -> anyhow::Result<Selector> {
         }
         Some(("name", name)) => Ok(Selector::Name(name.to_owned())),
         None if token.eq_ignore_ascii_case("current") => Ok(Selector::Current),
+        // `name:` before it for a name that looks like one: endpoints of programs' own may be called anything,
+        // feedbeef too.
         _ if is_meant_as_address(token) => address::parse(token).map(Selector::Address),
         _ => Ok(Selector::Name(token.to_owned())),
     }

@@ -265,6 +265,8 @@ fn tried(unexplained: Option<&Unexplained>) -> String {
 fn no_symbols(dump: &Path, miss: &NotFound, unexplained: &str) -> String {
     let Identity { pdb_name, .. } = &miss.wanted;
     let looked: Vec<String> = miss.looked.iter().map(|looked| format!("\n  {looked}")).collect();
+    // A store keeps a PDB under its name, then GUID and age without dashes, then its name again; the age in hex
+    // without padding (Microsoft on SymStore).
     format!(
         "{dump}: the kernel's symbols were not found: {wanted} (GUID {guid}, age {age})\nlooked at:{looked}\n{unexplained}\nget {pdb_name} from \
          https://msdl.microsoft.com/download/symbols/{wanted}/{pdb_name} and name the file or its folder with --symbols",

@@ -173,6 +173,8 @@ fn line(row: &CallRow) -> Text {
     };
     let waits = match &row.waiting_thread {
         Value::Known(Some(_)) => Text::default(),
+        // RPC's asynchronous calls: the thread that will go on with the answer is known in user mode alone, or there
+        // is none.
         Value::Known(None) => Text::from(", nobody waits in the kernel"),
         Value::Missing(_) => text!(", waiting thread {}", unknown()),
     };

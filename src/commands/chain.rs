@@ -153,6 +153,8 @@ fn at(kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<Start> {
     if alpc::process::thread::is_certainly_thread(kernel, address) {
         return selector::thread(kernel, &token).map(Start::Thread);
     }
+    // A message is no object, and has no header that names a type: the blob header before it says what it is, or its
+    // lengths, which must differ by a PORT_MESSAGE.
     match alpc::port::message::read(kernel, address, alpc::port::message::Detail::Rows) {
         Ok(_) => selector::message(kernel, &token).map(Start::Message),
         Err(_) => Err(Failure::not_there(

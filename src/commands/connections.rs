@@ -54,6 +54,7 @@ impl Verb for ConnectionsArgs {
     ) -> anyhow::Result<Answer> {
         let kernel = open_kernel(options, session, records)?;
         let mut all = of_port(&kernel, self)?;
+        // `/LPC` begins with an empty line and ends with none (published Windows 10 view).
         let text = records.text(|| format!("\n{}", block(&all, "")));
         for connection in all.connections.drain(..) {
             records.row(TABLE.record, &connection, |_| String::new())?;
@@ -92,6 +93,7 @@ fn of_port(kernel: &Kernel<'_>, args: &ConnectionsArgs) -> anyhow::Result<Connec
 /// A connection port and its connections, each line behind `indent`.
 pub fn block(record: &ConnectionsRecord, indent: &str) -> Text {
     let mut text = text!(
+        // "1 connections": the debugger knows no singular.
         "{indent}{} {}, {} connections\n",
         port(&record.port),
         or_question(&record.queued, ToString::to_string),
@@ -117,12 +119,15 @@ fn connection_lines(connection: &ConnectionRecord, indent: &str, digits: usize) 
         {
             let right = connection.communication_info;
             text.push(text!(
+                // The debugger's own words. Only "points to wrong" and the address behind it are known of that line.
                 "{indent}\tthe {side} port {port} of {right} points to wrong communication info {wrong}\n"
             ));
         }
     }
     let client = connection.client.known();
     text.push(text!(
+        // Server's end first, ` ->` right at the client's address, and the image of the client alone:
+        // `ffffbb0f87e36a00 0 ->ffffbb0f87968d40 0 ffffbb0f82f30140('VBoxService.ex')`.
         "{indent}\t{} ->{} {}\n",
         end(&connection.server, digits),
         end(&connection.client, digits),

@@ -276,6 +276,8 @@ fn side(options: &Options, typed: &Typed, path: &Path) -> anyhow::Result<Side> {
 
 fn notes(asked: Option<By>, diff: &Diff, symbols: &SymbolSource) -> Vec<String> {
     let mut notes = vec![format!("symbols of the second dump: {}", symbols.source)];
+    // Windows draws anew at each start where the kernel and its pools are (Windows Internals on address space
+    // randomization): an address of one boot is none of the next.
     if asked == Some(By::Addresses) && diff.same_boot != Some(true) {
         notes.push(
             "the dumps are not known to be of one boot: the same address may be another thing's".to_owned(),
@@ -323,6 +325,8 @@ fn text(diff: &Diff, asked: bool, verbose: bool) -> String {
 fn end_line(end: &EndInBoth) -> String {
     let id = |id: Option<u64>| id.map_or_else(|| "?".to_owned(), |id| format!("{id:04x}"));
     let (mark, ran) = match end.switches {
+        // By the thread's count of context switches, the debugger's `Context Switch Count`: a wait that ended and
+        // began again at the same place would look the same but for this.
         Some(0) => ('=', "did not run in between".to_owned()),
         Some(1) => ('>', "ran in between, once".to_owned()),
         Some(times) => ('>', format!("ran in between, {times} times")),

@@ -149,6 +149,7 @@ fn no_such_type(name: &str, table: &dyn SymbolTable) -> anyhow::Error {
 fn spellings(token: &str) -> anyhow::Result<Vec<String>> {
     let name = own_name(token)?;
     let upper = name.to_ascii_uppercase();
+    // Types of the kernel are in capitals with an underscore before them; a C typedef has the same name without it.
     Ok(vec![
         name.to_owned(),
         format!("_{name}"),
@@ -159,6 +160,7 @@ fn spellings(token: &str) -> anyhow::Result<Vec<String>> {
 
 /// A name without the kernel's before it.
 fn own_name(token: &str) -> anyhow::Result<&str> {
+    // Symbols of other modules are not at hand; ntdll has types of the same names.
     match token.split_once('!') {
         Some(("nt", name)) => Ok(name),
         Some((module, _)) => Err(Failure::fatal(
@@ -200,6 +202,7 @@ fn members(text: &mut String, list: &[MemberRecord], indent: usize) {
             |value| value_text(value, member),
         );
         *text += &format!(
+            // Three digits at least: `+0x01a InfoMask`.
             "{:indent$}+0x{:03x} {:<16} : {value}\n",
             "",
             member.offset,
@@ -212,6 +215,8 @@ fn members(text: &mut String, list: &[MemberRecord], indent: usize) {
 fn enumeration_text(enumeration: &EnumerationRecord) -> String {
     let mut text = format!("nt!{}\n", escape::text(&enumeration.name));
     for (name, value) in &enumeration.values {
+        // 0n is the debugger's mark for decimal, as 0y for binary and 0t for octal: without a mark a number is hex
+        // (Microsoft Learn, "MASM Numbers and Operators").
         text += &format!("   {} = 0n{value}\n", escape::text(name));
     }
     text
@@ -266,6 +271,7 @@ fn dimension(type_name: &str) -> &str {
 fn scalar(value: &TypedValue, type_name: &str) -> String {
     match value {
         TypedValue::Unsigned(value) if type_name == "UChar" => {
+            // UChar and Char are numbers and letters at once: `0x73 's'`.
             format!("{} {}", number(*value), character(*value))
         }
         TypedValue::Unsigned(value) if type_name.starts_with('_') => {
@@ -316,6 +322,7 @@ fn character(value: u64) -> String {
 fn pointer(address: Addr, type_name: &str) -> String {
     let (_, to) = type_name.split_once(' ').unwrap_or(("", ""));
     if address.is_null() {
+        // With a blank behind it, as the debugger has it.
         return "(null) ".to_owned();
     }
     format!("{} {}", split(address), escape::text(to))

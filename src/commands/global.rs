@@ -162,6 +162,7 @@ fn beside(kernel: &Kernel<'_>, all: &Ports) -> anyhow::Result<Answer> {
 fn text(record: &Full, kernel: &Kernel<'_>) -> Text {
     let global = &record.global;
     let mut rows = Rows::new(LABEL, if kernel.pointer_size() == 4 { 8 } else { 16 });
+    // Only the line of help is known of this switch, "Dumps the global information": the rows follow those of /M.
     rows.heading("ALPC global information");
     rows.address("PortList", &global.port_list);
     port_rows(&mut rows, global);
@@ -313,6 +314,8 @@ pub fn edge(edge: &EdgeRecord) -> Text {
     let id = |value: &Value<Option<u64>>| {
         value.known().map_or_else(
             || unknown_address(digits),
+            // Ids as wide as pointers: `fffffa80097e0c30 0000000000001488 fffffa80084dfe60 0000000000000298 ntsvcs`
+            // (EreTIk's notes, and a published graph of Windows 10).
             |id| text!("{:0digits$x}", id.unwrap_or(0)),
         )
     };

@@ -284,6 +284,8 @@ fn blockers(rows: &mut Rows, blockers: &[Blocker], most: usize, lines: usize) {
 /// Where a thread started, whose code is on its stack, and its I/O requests.
 pub(super) fn suspect(rows: &mut Rows, suspect: &Suspect) {
     let digits = rows.digits();
+    // The first is the stub that threads of all programs begin in (RtlUserThreadStart since Vista), so that it takes
+    // the other one to know whose thread it is.
     let start = or_question(&suspect.start_address, |code| escape::text(&code.to_string()));
     rows.line(text!(
         "  start address: {start}, in user mode {}",

@@ -348,6 +348,7 @@ fn attribute_names(attributes: u32) -> String {
         .filter(|(bit, _)| attributes >> bit & 1 != 0)
         .map(|(_, name)| name.to_owned())
         .collect();
+    // Bits 800, 1000 and 20000 are set in real dumps of Windows 11 24H2, whose attributes are 21008 and 21808.
     let unnamed = attributes >> NAMES.len() << NAMES.len();
     if unnamed != 0 {
         words.push(format!("bits without a known name: 0x{unnamed:x}"));
@@ -360,6 +361,7 @@ fn attribute_names(attributes: u32) -> String {
 
 fn triage_rows(rows: &mut Rows, triage: &TriageContents) {
     rows.text(
+        // A triage dump has no pages: blocks of virtual memory, of any length, at any place.
         "Virtual memory",
         text!(
             "{} of {} bytes are in the file, by {} blocks",
@@ -408,6 +410,8 @@ fn secondary_rows(rows: &mut Rows, data: &SecondaryData) {
         "Secondary data",
         text!("{bytes} bytes in {} blobs{end}", data.blobs.len()),
     );
+    // Drivers append such, each by a callback of its own for bug checks (KbCallbackSecondaryDumpData) and under a
+    // GUID of its own choice (WDK).
     for blob in &data.blobs {
         let cut = match blob.size.saturating_sub(blob.present) {
             0 => String::new(),
@@ -440,11 +444,15 @@ pub(super) fn machine(header: &Header) -> String {
 
 fn windows(header: &Header) -> String {
     let product = match header.product_type {
+        // NtProductType as in winnt.h and the WDK: 1 is VER_NT_WORKSTATION. Build 26100 is Windows 11 24H2 and
+        // Server 2025, and only this tells them apart.
         Some(1) => ", workstation",
         Some(2) => ", domain controller",
         Some(3) => ", server",
         _ => "",
     };
+    // No version of Windows, but f for a free build and c for a checked one; those ended before Windows 10 1803
+    // (Microsoft Learn, "Checked Build of Windows").
     let flavour = if header.major_version == 0xc {
         "checked"
     } else {

@@ -33,6 +33,8 @@ impl KernelIdentity {
     /// What the dump says of it; none where it does not.
     pub fn of(session: &Session) -> Option<Self> {
         let asked = session.asked()?;
+        // The time stamp in eight capital digits, the size without padding right behind it: so stores name an
+        // image's folder.
         let image = |(timestamp, size)| format!("{}/{timestamp:08X}{size:x}", image_name(&asked.identity));
         Some(Self {
             pdb: session.redactor().view(&asked.identity.to_string()),
@@ -101,6 +103,8 @@ fn image_name(identity: &Identity) -> &'static str {
         "ntkrla57.pdb" => "ntkrla57.exe",
         "ntkrpamp.pdb" => "ntkrpamp.exe",
         "ntkrnlpa.pdb" => "ntkrnlpa.exe",
+        // ntkrnlmp.exe is what most machines run; setup copies it under the name of the other one (Windows Internals
+        // on the kernel's files).
         _ => "ntoskrnl.exe",
     }
 }

@@ -150,11 +150,14 @@ pub fn view(options: &Options, kernel: &Kernel<'_>, address: Gva) -> anyhow::Res
 
 /// The view, to the byte: an empty line, the header, 26 rows; a freed one has a row before them.
 fn text(record: &MessageRecord, style: Style) -> Text {
+    // The 2009 extension prints `Message @ fffff8800f4cc950`, those since 2012 `Message 9c14d020`; the rows below
+    // are the same in both (published views of Vista and Windows 8).
     let at = match style {
         Style::Classic => "@ ",
         Style::Modern => "",
     };
     let mut rows = Rows::new(LABEL, record.address.digits());
+    // Before a message's header the debugger prints an empty line, before a port's none.
     rows.line("");
     rows.heading(text!("Message {at}{}", record.address));
     if let Some(freed) = record.freed {
@@ -162,20 +165,28 @@ fn text(record: &MessageRecord, style: Style) -> Text {
     }
     rows.number("MessageID", &record.message_id, 4);
     rows.number("CallbackID", &record.callback_id, 4);
+    // Eight digits always, unlike the two above: `0x0004D4D4 (316628)`, `0x00000016 (22)`.
     rows.number("SequenceNumber", &record.sequence_number, 8);
+    // The low byte's name alone, LPC_REQUEST of 1 to LPC_CANCELED of 12; the flags above it are not part of the
+    // name.
     rows.known("Type", &record.message_type);
     rows.number("DataLength", &record.data_length.clone().map(u32::from), 4);
     rows.number("TotalLength", &record.total_length.clone().map(u32::from), 4);
     rows.flag("Canceled", &record.canceled);
     rows.flag("Release", &record.release);
     rows.flag("ReplyWaitReply", &record.reply_wait_reply);
+    // This one is a bit of the type word and not of the state, of which the three above are.
     rows.flag("Continuation", &record.continuation);
+    // The debugger knows the kind of a port and prints it, `fffffa8018a95e60 [ALPC_CLIENT_COMMUNICATION_PORT]`; of a
+    // null pointer no transcript shows what it prints.
     rows.port("OwnerPort", &record.owner_port);
     rows.address("WaitingThread", &record.waiting_thread);
     rows.known("QueueType", &record.queue_type);
     rows.port("QueuePort", &record.queue_port);
     rows.process("QueuePortOwnerProcess", &record.queue_port_owner_process);
     rows.address("ServerThread", &record.server_thread);
+    // What makes the debugger print "Yes" nobody has published: the one view that is complete has "No", and no
+    // quota.
     rows.flag("QuotaCharged", &record.quota_charged);
     rows.address("CancelQueuePort", &record.cancel_queue_port);
     rows.address("CancelSequencePort", &record.cancel_sequence_port);
@@ -187,6 +198,7 @@ fn text(record: &MessageRecord, style: Style) -> Text {
     rows.address("SecurityData", &record.security_data);
     rows.address("View", &record.view);
     if let Some(more) = &record.details {
+        // What follows the 26 rows the debugger does not print; their layout is this program's own.
         details(&mut rows, record, more);
     }
     rows.finish()
@@ -304,6 +316,7 @@ fn place(data: &Payload, offset: u64) -> Addr {
 
 /// Process and thread id as the debugger writes them: `033c.3c40`.
 fn client_id(process: &Value<u64>, thread: &Value<u64>) -> Text {
+    // `Cid 033c.3c40`: hex without a sign of it, four digits at least and not at most.
     let id = |value: &Value<u64>| rows::or_question(value, |id| format!("{id:04x}"));
     text!("{}.{}", id(process), id(thread))
 }

@@ -131,6 +131,8 @@ fn chosen(
 
 /// Leaves the module that an address is in.
 fn around(mut modules: Modules, at: Addr) -> anyhow::Result<Modules> {
+    // As `lm a ADDR` does. `end` is the first address behind the module: of faab4000 to faab8000 the last byte is at
+    // faab7fff (Microsoft Learn, "lm").
     let range = |module: &ModuleRecord| Some(module.base.known()?.gva()..module.end.known()?.gva());
     let unknown = modules
         .modules
@@ -164,6 +166,7 @@ fn named(mut modules: Modules, truth: Option<&Modules>, args: &ModulesArgs) -> a
     let mut number = 0;
     modules.modules.retain(|_| {
         let name = truth.modules.get(number).and_then(|module| module.name.known());
+        // `nt` in the debugger, whatever the file is called: ntoskrnl.exe, ntkrpamp.exe, ntkrla57.exe.
         let is_kernel = number == 0 && pattern.eq_ignore_ascii_case("nt");
         number += 1;
         let fits = |name: &String| {
@@ -194,6 +197,7 @@ fn named(mut modules: Modules, truth: Option<&Modules>, args: &ModulesArgs) -> a
 }
 
 fn text(record: &Modules, digits: usize) -> Text {
+    // As `lm` heads it (Microsoft Learn), but without the room for back-ticks in addresses of 64 bits.
     let head = format!("{:<digits$} {:<digits$}   module name", "start", "end");
     let mut text = Text::all(Look::Heading, head) + '\n';
     for module in &record.modules {

@@ -96,6 +96,7 @@ fn in_full(kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<ObjectInFull> {
 }
 
 fn text(record: &ObjectInFull, verbose: bool) -> Text {
+    // Four blanks here and eight in `!handle`, by transcripts of both.
     let mut text = object_lines::lines(&record.object, 4);
     if verbose {
         text.push(details(&record.object));
@@ -114,6 +115,8 @@ fn details(object: &ObjectRecord) -> Text {
     });
     rows.text("Path", path);
     rows.number("Flags", &object.flags, 2);
+    // A port without a name mostly has none: the type does not ask for one (a decompile), and nobody can open such a
+    // port by name.
     let descriptor = or_question(&object.security_descriptor, |descriptor| {
         descriptor.map_or_else(|| "none".to_owned(), |descriptor| descriptor.to_string())
     });
@@ -124,6 +127,7 @@ fn details(object: &ObjectRecord) -> Text {
 /// The debugger's table of a directory.
 fn listing(contents: &Listing, digits: usize) -> Text {
     let mut text = text!(
+        // The debugger's head of a directory, as in Microsoft Learn's sample of `!object \`.
         "\n    Hash {:<digits$} {:<25} Name\n    ---- {:<digits$} {:<25} ----\n",
         "Address",
         "Type",
@@ -137,6 +141,7 @@ fn listing(contents: &Listing, digits: usize) -> Text {
         });
         text.push(text!(
             "     {}  {} {object_type:<25} {name}\n",
+            // A directory has 37 buckets in all layouts, which are numbered in decimal.
             match &member.bucket {
                 Value::Known(bucket) => text!("{bucket:02}"),
                 Value::Missing(_) => Cell::unreadable("??").into(),

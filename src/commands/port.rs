@@ -89,6 +89,8 @@ pub fn view(options: &Options, kernel: &Kernel<'_>, address: Gva) -> anyhow::Res
 fn text(record: &PortRecord, style: Style) -> Text {
     let mut rows = Rows::new(LABEL, record.address.digits());
     let at = match style {
+        // Known from one cut-off transcript of Windows 7; that of today has two blanks, as in `Port
+        // ffff810a851b1d20`.
         Style::Classic => "Port @ ",
         Style::Modern => "Port  ",
     };
@@ -101,6 +103,7 @@ fn text(record: &PortRecord, style: Style) -> Text {
     );
     rows.address("CommunicationInfo", &record.communication_info);
     let digits = record.address.digits();
+    // The connection port has its name in parentheses, the two others have none to print.
     rows.nested("ConnectionPort", named_port(&record.connection_port, digits));
     rows.nested(
         "ClientCommunicationPort",
@@ -124,6 +127,7 @@ fn text(record: &PortRecord, style: Style) -> Text {
     rows.flag("ConnectionRefused", &record.connection_refused);
     rows.flag("Disconnected", &record.disconnected);
     rows.flag("Closed", &record.closed);
+    // The debugger prints the opposite of the kernel's bit, NoFlushOnClose.
     rows.flag("FlushOnClose", &record.flush_on_close);
     rows.flag("ReturnExtendedInfo", &record.return_extended_info);
     rows.flag("Waitable", &record.waitable);
@@ -138,6 +142,7 @@ fn text(record: &PortRecord, style: Style) -> Text {
     if let Some(details) = &record.details {
         detail_rows(&mut rows, record, details);
     }
+    // Exactly one empty line stands before Main, whether a list of threads is above it or the last row.
     rows.line("");
     servers(&mut rows, &record.servers);
     queues(&mut rows, &record.queues, record.details.is_some());
@@ -173,9 +178,11 @@ fn servers(rows: &mut Rows, servers: &Value<Servers>) {
             ServedBy::WaitQueue => "are waiting on the port",
             ServedBy::CompletionPort => "are registered with port IO completion object",
         };
+        // "1 thread(s)": as the debugger has it.
         rows.line(text!("  {} thread(s) {how}:", servers.threads.len()));
         rows.line("");
         for thread in &servers.threads {
+            // With the state and no more of it: `WAIT` here, where `!thread` goes on with reason and mode.
             rows.line(text!("    {}", thread_line::short(thread)));
         }
         rows.line("");
@@ -189,6 +196,7 @@ fn servers(rows: &mut Rows, servers: &Value<Servers>) {
 fn queues(rows: &mut Rows, queues: &[QueueRecord], in_full: bool) {
     for (index, queue) in queues.iter().enumerate() {
         if index > 0 {
+            // Two empty lines between queues and one behind the last.
             rows.line("");
             rows.line("");
         }
@@ -200,6 +208,7 @@ fn queues(rows: &mut Rows, queues: &[QueueRecord], in_full: bool) {
 fn queue_block(rows: &mut Rows, queue: &QueueRecord, in_full: bool) {
     let name = queue_name(queue.queue);
     if !queue.messages.is_empty() {
+        // Nobody has published a view with messages in a queue: the row is this program's own.
         rows.line(text!("  {name} queue has {} message(s)", queue.messages.len()));
         rows.line("");
         for message in &queue.messages {
@@ -246,6 +255,7 @@ fn unexpected_end(queue: &QueueRecord) -> Option<String> {
 fn queue_name(kind: QueueKind) -> &'static str {
     match kind {
         QueueKind::Main => "Main",
+        // As views of Windows 10 have it.
         QueueKind::Direct => "Direct message",
         QueueKind::Large => "Large message",
         QueueKind::Pending => "Pending",

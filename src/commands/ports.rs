@@ -210,6 +210,8 @@ fn of_process(record: &ProcessPortsRecord) -> Text {
     let process = record.process.address;
     let created: Text = record
         .created
+        // Connection rows begin with tabs, not blanks: one in /LPC, two in /LPP, where the block of each created
+        // port stands one further in (published views of Windows 7 and 10).
         .iter()
         .map(|port| text!("{}\n", connections::block(port, "\t")))
         .collect();
@@ -221,6 +223,8 @@ fn of_process(record: &ProcessPortsRecord) -> Text {
     let gap = gap(&record.complete).unwrap_or_default();
     let head = |line: String| Cell::new(Look::Heading, line);
     text!(
+        // An empty line first and two at the end, where /LPC ends with none: blank lines counted off a Windows 10
+        // screen.
         "\n{}\n\n{created}{}\n\n{connected}{gap}\n\n",
         head(format!("Ports created by the process {process}:")),
         head(format!("Ports the process {process} is connected to:"))
@@ -241,6 +245,8 @@ fn connected_line(record: &ConnectedRecord, digits: usize) -> Text {
         );
     }
     text + &text!(
+        // With a blank behind the arrow, and without one in the list of created ports. Extensions of 2014 to 2019
+        // have the blank in both (a published list of smss.exe); this follows the newest.
         "\t{} {} -> {port} {} {}\n",
         record.client.port,
         or_question(&record.client.queued, ToString::to_string),
@@ -268,6 +274,7 @@ fn orphan_line(port: &OrphanRecord) -> Text {
     let number = |value: &Value<u64>| or_question(value, ToString::to_string);
     let lengths: Vec<Text> = port.lengths.iter().map(number).collect();
     text!(
+        // As `fffffa8013548090 CON | 0 262142 | 0 0 0 0 | 0` of the notes on `!alpc -lp0`.
         "{} {} | {} {} | {} | {}\n",
         port.address,
         or_question(&port.kind, short_kind),

@@ -131,6 +131,7 @@ pub const TABLE: Table = Table {
 
 /// Threads: those of the list, or those that the process counts itself where the list cannot be followed.
 fn threads(process: &ProcessRecord) -> Text {
+    // ActiveThreads counts those that have not ended; the list has ended ones too, as long as something holds them.
     match (&process.thread_count, &process.active_threads) {
         (Value::Missing(_), Value::Known(active)) => active.to_string().into(),
         (listed, _) => or_question(listed, ToString::to_string),
@@ -225,6 +226,7 @@ fn text(record: &ProcessInFull, now: Option<FileTime>) -> Text {
     if let Some(elapsed) = elapsed(process, now) {
         row("ElapsedTime", time::span(elapsed).into());
     }
+    // A 32-bit kernel has no such member, and on a 64-bit one it is null for processes of its own width.
     let wow64 = match &process.wow64 {
         Value::Missing(hole) if hole.is_absence() => Text::from("No"),
         value => or_question(value, |&wow64| if wow64 { "Yes" } else { "No" }.to_owned()),

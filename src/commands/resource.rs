@@ -111,6 +111,7 @@ fn block(resource: &ResourceRecord, manner: Manner) -> Text {
         Style::Classic => "@ ",
         Style::Modern => "",
     };
+    // Of /R nothing is known but its line in the help of 2009, "Dumps the information regarding resources".
     rows.heading(text!("Resource {at}{}", resource.address));
     rows.known("Type", &resource.kind);
     if let Some(freed) = resource.freed {
@@ -300,6 +301,7 @@ fn handle_table(rows: &mut Rows, table: &HandleTable) {
 
 /// A list entry, as the debugger writes one.
 fn links(rows: &mut Rows, label: &str, value: &Value<Links>) {
+    // As `dt` writes a _LIST_ENTRY.
     let unknown = rows::unknown_address(rows.digits());
     let text = match value {
         Value::Known(Links { flink, blink }) => format!("[ {flink} - {blink} ]"),

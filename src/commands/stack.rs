@@ -73,6 +73,9 @@ impl Verb for StackArgs {
         let stack = of_thread(&kernel, address);
         let record = StackRecord {
             thread: Receivers::of_system(&kernel).thread(&kernel, address),
+            // On x64 arguments go in registers, and optimized code seldom writes them to their places on the stack:
+            // what is there is of older calls as often as not (published analyses of x64 stacks), and the debugger's
+            // `kv` prints it all the same.
             arguments: self.args.then(|| arguments(&kernel, &stack.frames)),
             stack,
         };

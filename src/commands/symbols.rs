@@ -230,7 +230,10 @@ fn get(session: &Session, wanted: &Identity) -> Option<SymbolsToGet> {
     let address = format!("{SERVER}/{wanted}/{name}");
     let path = ntlayout::cache_folder().map(|cache| cache.join(name).join(wanted.key()).join(name));
     let commands = vec![
+        // The server answers with a redirection to where the file is kept, which curl follows only if told.
         format!("curl --fail --location --output {name} {address}"),
+        // In parentheses for cmd.exe: without them it takes the digit right before `>` for the number of a handle,
+        // and the manifest lacks its last field (Microsoft Learn, "Using command redirection operators").
         format!(
             "(echo {name},{},1)> manifest.txt && symchk /im manifest.txt /s srv*symbols*{SERVER}",
             wanted.key()

@@ -69,11 +69,14 @@ impl State {
     fn numbers(self) -> &'static [u8] {
         match self {
             Self::Initialized => &[0],
+            // 7 is DeferredReady: ready, and no processor was chosen yet.
             Self::Ready => &[1, 7],
             Self::Running => &[2],
             Self::Standby => &[3],
             Self::Terminated => &[4],
+            // 8 is the wait for a gate, a state of its own once and now only a name (GateWaitObsolete in phnt).
             Self::Waiting => &[5, 8],
+            // 9 is WaitingForProcessInSwap (phnt): ready, and its process is swapped out.
             Self::Transition => &[6, 9],
         }
     }

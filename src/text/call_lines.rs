@@ -28,6 +28,8 @@ pub fn asked(call: &Call) -> Text {
                 .procedure
                 .as_ref()
                 .map(|procedure| escape::text(&procedure.name));
+            // csrss' numbers are only legible in hex: the server is in the upper half, as 1 for BASESRV in 0x10000
+            // and up.
             let name = name.unwrap_or_else(|| format!("call 0x{number:x}"));
             text!(
                 "{name} ({} 0x{number:x}){}",

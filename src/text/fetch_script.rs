@@ -104,6 +104,8 @@ pub fn ps1(files: &[File<'_>]) -> String {
 
 /// A manifest, as symchk takes it with `/im`: a line a file.
 pub fn manifest(files: &[File<'_>]) -> String {
+    // Name, key, and 1 for "a file": what `symchk /om` writes on the machine without a network (Microsoft Learn,
+    // "Using a Manifest File with SymChk").
     let lines = files.iter().map(|file| format!("{},{},1\n", file.name, file.key));
     lines.collect()
 }

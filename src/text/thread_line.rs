@@ -124,6 +124,8 @@ pub fn state(thread: &ThreadRecord) -> Text {
             let processor = rows::or_question(&thread.processor, |number| format!("{number:x}"));
             text!("RUNNING on processor {processor}")
         }
+        // READY, STANDBY, TERMINATED: the debugger writes the kernel's words in capitals, and of a wait no more than
+        // `WAIT`.
         Some(name) => name.to_ascii_uppercase().into(),
         None => text!("0x{:02X}", state.0),
     })

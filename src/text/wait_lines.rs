@@ -242,17 +242,24 @@ pub fn kd_command(node: &Node) -> String {
     let at = node.address();
     let command = match node {
         Node::Thread(_) => format!("!thread {at}"),
+        // Debuggers of 2009 list `/M` and `/P`, those of today `/m` and `/p`: the letters know no case.
         Node::Message(_) => format!("!alpc /m {at}"),
         Node::Port(_) => format!("!alpc /p {at}"),
+        // The body of an I/O completion port is a KQUEUE (Windows Internals); the debugger has no view of its own
+        // for it.
         Node::CompletionPort(_) => format!("dt nt!_KQUEUE {at}"),
         Node::Mutant(_) => format!("dt nt!_KMUTANT {at}"),
         Node::Lock(LockNode { lock, .. }) => match lock {
+            // In kernel mode `!locks` is of ERESOURCEs; in user mode the same name lists critical sections
+            // (Microsoft Learn).
             LockKind::Resource => format!("!locks -v {at}"),
             LockKind::PushLock => format!("dt nt!_EX_PUSH_LOCK {at}"),
             LockKind::FastMutex => format!("dt nt!_FAST_MUTEX {at}"),
         },
+        // 0 is the shortest it prints; 7 has all threads with their stacks (Microsoft Learn, "!process").
         Node::Process(_) => format!("!process {at} 0"),
         Node::Irp(_) => format!("!irp {at}"),
+        // Flag 2 lists the driver's dispatch routines (Microsoft Learn, "!drvobj").
         Node::Driver(_) => format!("!drvobj {at} 2"),
     };
     format!("kd> {command}")

@@ -44,10 +44,15 @@ impl Ipid {
     /// What an object's id says, if it is an IPID.
     #[must_use]
     pub fn of(object: Uuid) -> Self {
+        // A GUID that is none: Data1 is an index in the process's table of IPIDs, Data2 the process, Data3 the
+        // apartment, Data4 drawn at random. An object with the id 00000c05-1a2c-0b44-... lives in the process 1a2c,
+        // in the apartment of its thread 0b44 (the tools agree from Windows 7 to 11).
         let [_, _, _, _, p, q, a, b, ..] = object.as_written();
         Self {
             process_id: u16::from_be_bytes([p, q]),
             apartment: match u16::from_be_bytes([a, b]) {
+                // ffff cannot be a thread: ids are multiples of four (Windows Internals). 0 can, of one whose id
+                // ends in four zeros; such a one looks like the neutral apartment here, and nothing tells it apart.
                 0xffff => Apartment::MultiThreaded,
                 0 => Apartment::Neutral,
                 thread_id => Apartment::SingleThreaded { thread_id },
@@ -109,18 +114,26 @@ impl OrpcThis {
     /// Whether the caller does not wait for the call. One source (a decompile of combase).
     #[must_use]
     pub fn is_asynchronous(&self) -> bool {
+        // 2 and 4 are COM's categories of calls: 4 asynchronous, 2 input-synchronous, neither an ordinary one. 1 is
+        // a call within the machine; 20 hex is one of WinRT that is asynchronous in its own way.
         self.flags & 4 != 0
     }
 
     fn read(bytes: &[u8]) -> Option<Result<Self, ()>> {
+        // ORPCTHIS has 20 hex bytes in a 64-bit process too: the tag at its end, at 5c, takes four and is no pointer
+        // (MS-DCOM; combase's own WireThisPart1).
         let version = (u16(bytes, REQUEST)?, u16(bytes, 0x42)?);
         let this = Self {
             version,
             flags: u32(bytes, 0x44)?,
+            // MS-DCOM's cid: it stays the same along a chain of nested calls, so that equal ids in two messages that
+            // wait are one logical call. A deadlock of COM across processes can be proven by it.
             causality: uuid(bytes, 0x4c)?,
             has_extensions: u32(bytes, 0x5c)? != 0,
         };
         let reserved: [u8; 4] = array(bytes, 0x48)?;
+        // The versions of COM's protocol are 5.1 to 5.7 (MS-DCOM on COMVERSION), and the four bytes behind the flags
+        // are reserved and null.
         let is_one = version.0 == MAJOR && version.1 <= MOST_MINOR && reserved == [0; 4];
         Some(if is_one { Ok(this) } else { Err(()) })
     }
@@ -133,11 +146,16 @@ impl OrpcThis {
 #[must_use]
 pub fn read(request: &Request, bytes: &[u8], facts: &Facts) -> Option<Call> {
     let object = request.object.filter(|_| request.flags & OBJECT != 0)?;
+    // 0 to 2 are QueryInterface, AddRef and Release of every interface, which no proxy sends to the object: they go
+    // to IRemUnknown, as RemQueryInterface (3), RemAddRef (4) and RemRelease (5).
     if request.procedure() < FIRST_METHOD {
         return None;
     }
     let ipid = Ipid::of(object);
     let is_server = facts.server_process_id.map(|id| ipid.is_of_process(id));
+    // For an STA this is the most useful thing in the whole message: an RPC worker takes the call, and then waits
+    // itself until the apartment's thread looks at its window messages. Who hangs is that thread, and no
+    // ServerThread names it.
     if is_server == Some(false) {
         return None;
     }
@@ -148,7 +166,10 @@ pub fn read(request: &Request, bytes: &[u8], facts: &Facts) -> Option<Call> {
         None if request.arguments < 0x20 && request.view_length.is_none() => return None,
         None => None,
     };
+    // Extensions are an array and its extents between the two heads, of a length that the header does not tell.
     let local = this.filter(|this| !this.has_extensions);
+    // Only in calls within one machine. An app container's host has 0xe0 bytes of its own (WireContainerThis) in the
+    // place of LOCALTHIS: rare, of one source, and then no id agrees.
     let client_thread_id = local.and_then(|_| u32(bytes, LOCAL_THIS.saturating_add(4)));
     let agrees = client_thread_id
         .zip(facts.client_thread_id)
@@ -158,6 +179,8 @@ pub fn read(request: &Request, bytes: &[u8], facts: &Facts) -> Option<Call> {
     if is_server.is_none() && agrees != Some(true) {
         return None;
     }
+    // Where the id does not agree, what stands there is no LOCALTHIS of the kind looked for, and its further members
+    // would be made up.
     let shape = facts.build.and_then(Shape::of).filter(|_| agrees == Some(true));
     Some(Call {
         ipid,
@@ -185,21 +208,25 @@ impl Shape {
     /// is inferred.
     fn of(build: u32) -> Option<Self> {
         Some(match build {
+            // Flags and the thread, and nothing more. Of Vista no source has it.
             7600..=9200 => Self {
                 call_id: None,
                 tags: &[],
                 arguments: 0x68,
             },
+            // Two words more: one that is reserved, and the tag of the apartments that were touched.
             9600 => Self {
                 call_id: None,
                 tags: &[0x6c],
                 arguments: 0x70,
             },
+            // An asynchronous request block, from 68 to 9c.
             10240..=15063 => Self {
                 call_id: None,
                 tags: &[0x9c],
                 arguments: 0xa0,
             },
+            // A GUID that is passed through at 68, the call's own id at 78, the request block from 88 on.
             16299.. => Self {
                 call_id: Some(0x78),
                 tags: &[0xb8, 0xbc],

@@ -32,7 +32,10 @@ pub enum Protocol {
 /// What a port is by its full name in the object namespace; none for one that may be of RPC.
 #[must_use]
 pub fn of_path(path: &str) -> Option<Protocol> {
+    // Names of objects know no case.
     let path = path.to_lowercase();
+    // Each session has a csrss of its own. That of session 0 has `\Windows\ApiPort`, the others
+    // `\Sessions\<n>\Windows\ApiPort`.
     let in_session = path.strip_prefix("\\sessions\\").and_then(|rest| {
         let (session, rest) = rest.split_once('\\')?;
         session.bytes().all(|byte| byte.is_ascii_digit()).then_some(rest)
@@ -40,9 +43,14 @@ pub fn of_path(path: &str) -> Option<Protocol> {
     match in_session.or(path.strip_prefix('\\'))? {
         "windows\\apiport" => Some(Protocol::Csr),
         "windows\\sbapiport" => Some(Protocol::Sb),
+        // One smss for the whole system: its port is in no session.
         "smapiport" if in_session.is_none() => Some(Protocol::Sm),
+        // Messages of 578 hex bytes, by the one source that describes them.
         "windowserrorreportingserviceport" => Some(Protocol::Wer),
+        // Of the time of Vista and 7. Later the same calls come by RPC, at lsasspirpc, and even there as arguments
+        // of SspirCallRpc.
         "lsaauthenticationport" => Some(Protocol::Spm),
+        // What these say no source has established. They are listed so that their data is not taken for RPC's.
         "themeapiport"
         | "powerport"
         | "powermonitorport"
@@ -54,10 +62,15 @@ pub fn of_path(path: &str) -> Option<Protocol> {
         | "uxsmsapiport"
         | "basenamedobjects\\[coremessagingregistrar]" => Some(Protocol::Unknown),
         rest => {
+            // Windows 7's consoles: `\RPC Control\console-<pid>-lpc-handle` is in RPC's folder and is none of RPC
+            // (one listing of ports). Since 8 consoles talk to a driver, ConDrv (general knowledge), and such ports
+            // are gone.
             let console = rest
                 .strip_prefix("rpc control\\console-")
                 .is_some_and(|rest| rest.ends_with("-lpc-handle"));
             let leaf = rest.rsplit('\\').next().unwrap_or(rest);
+            // `[CoreUI]-PID(..)-TID(..) ...` and `[CoreMsgK]-...`: ports of core messaging, whose data nobody has
+            // described.
             let core = leaf.starts_with("[coremsgk]-") || leaf.starts_with("[coreui]-");
             (console || core).then_some(Protocol::Unknown)
         }
@@ -68,7 +81,11 @@ pub fn of_path(path: &str) -> Option<Protocol> {
 #[must_use]
 pub fn is_in_rpc_folder(path: &str) -> bool {
     let path = path.to_lowercase();
+    // `umpo`, `Audiosrv`, `samss lpc`, `SidKey Local End Point`, `WMsgKRpc0B1470`: no name there says RPC, the
+    // folder does. Even the kernel is a client: a published graph of Windows 10 has connections of process 4 to
+    // lsasspirpc and WMsgKRpc....
     path.starts_with("\\rpc control\\")
+        // An app container has a folder of its own: `\Sessions\<n>\AppContainerNamedObjects\<sid>\RPC Control\...`.
         || (path.starts_with("\\sessions\\")
             && path.contains("\\appcontainernamedobjects\\")
             && path.contains("\\rpc control\\"))
@@ -93,8 +110,12 @@ impl SystemCall {
     pub fn read(protocol: Protocol, bytes: &[u8], pointer_size: u32) -> Option<Self> {
         let (number, status) = match (protocol, pointer_size) {
             (Protocol::Unknown, _) => return None,
+            // A pointer to the capture buffer, then ApiNumber, then ReturnValue. A process under WOW64 sends the
+            // 64-bit form: wow64.dll translates its calls (inferred). The request and its answer are one message, so
+            // that the value is the caller's leftover until csrss has answered.
             (Protocol::Csr, 4) => (4, 8),
             (Protocol::Csr, _) => (8, 0xc),
+            // smss and what follows its pattern: number, then status, without a pointer before them.
             _ => (0, 4),
         };
         Some(Self {
@@ -109,11 +130,14 @@ impl SystemCall {
     pub fn server(&self) -> Option<&'static str> {
         let server = self
             .number
+            // ApiNumber is the index of the server in csrss << 16, with the number or'ed in. Those of USERSRV begin
+            // at 400 hex.
             .checked_shr(16)
             .filter(|_| self.protocol == Protocol::Csr);
         Some(match server? {
             0 => "CSRSRV",
             1 => "BASESRV",
+            // CONSRV is Vista's alone: later consoles have processes of their own (conhost.exe, 7 and later).
             2 => "CONSRV",
             3 => "USERSRV",
             _ => return None,
@@ -161,6 +185,7 @@ fn name(protocol: &str, number: u32, build: Option<u32>) -> Option<&'static str>
     };
     let mut names = rows.iter().filter(fits).map(|row| row.name);
     let first = names.next()?;
+    // Numbers are given anew with versions: where the build is not known, several names are none.
     names.all(|name| name == first).then_some(first)
 }
 

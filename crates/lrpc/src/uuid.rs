@@ -19,6 +19,8 @@ impl Uuid {
     /// An id as memory has it: the first three groups little-endian, the rest as it is written.
     #[must_use]
     pub fn from_memory(bytes: [u8; 16]) -> Self {
+        // A GUID is a u32, two u16 and eight bytes (MS-DTYP): svcctl's 367abb81-9844-35f1-ad32-98f038001003 is 81 bb
+        // 7a 36 44 98 f1 35 ad 32 ... in memory.
         let [a, b, c, d, e, f, g, h, rest @ ..] = bytes;
         let [i, j, k, l, m, n, o, p] = rest;
         Self([d, c, b, a, f, e, h, g, i, j, k, l, m, n, o, p])
@@ -60,6 +62,7 @@ impl FromStr for Uuid {
 
     /// Takes braces around it and digits of either case.
     fn from_str(text: &str) -> Result<Self, NotAUuid> {
+        // The registry and COM write ids in braces, interface definitions and RPC's tools without.
         let bare = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
         let groups: Vec<&str> = bare.unwrap_or(text).split('-').collect();
         let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();

@@ -60,6 +60,8 @@ impl Ignored {
 
     /// A device or a pipe.
     pub fn not_a_file() -> Self {
+        // To open a pipe for reading waits until somebody opens it for writing (POSIX on FIFOs): a folder with one
+        // in it would never end.
         Self::new("not-a-file", "a device, a pipe or a socket")
     }
 

@@ -274,6 +274,7 @@ impl Record {
         self.crash_time = header.system_time;
         self.up_time = header.system_up_time;
         let pages = dump.coverage();
+        // A triage dump claims none: it has blocks of virtual memory, and a file of header alone has neither.
         if pages.claimed != 0 {
             self.pages_claimed = Some(pages.claimed);
             self.pages_present = Some(pages.present);

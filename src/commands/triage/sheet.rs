@@ -268,6 +268,7 @@ fn shown(name: &str, bytes: Option<&str>) -> String {
     let mut text = String::new();
     for chunk in bytes.utf8_chunks() {
         text.push_str(chunk.valid());
+        // File names of Linux are bytes, any but 0 and the slash: a name in Windows-1252 has `é` as e9.
         text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
     }
     text

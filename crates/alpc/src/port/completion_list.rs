@@ -120,6 +120,8 @@ pub struct SharedRecord {
 pub(crate) fn of_port(port: At<'_, '_>) -> Read<Option<CompletionListRecord>> {
     // The owner of the port registers memory of its own for it (AlpcRegisterCompletionListInformation in phnt),
     // so that what stands there is whatever that process wrote.
+    // Few ports have one. RPC's servers use an I/O completion port instead, and every published view of a server
+    // shows `CompletionList : 0000000000000000`.
     let list = port.pointer(Port::CompletionList)?;
     Ok((list.u64() != 0).then(|| record(port.kernel().at(list))))
 }
@@ -133,6 +135,8 @@ fn record(list: At<'_, '_>) -> CompletionListRecord {
         // Windows 8 put it in; the header of the shared memory shrank from 0x300 to 0x180 bytes with the same
         // release.
         lock: list.addr(CompletionList::CompletionListLock),
+        // An MDL keeps the owner's pages in memory and maps them into the kernel's part, so that a kernel dump may
+        // hold them although they are user pages (inferred).
         mdl: list.addr(CompletionList::Mdl),
         user_va: list.addr(CompletionList::UserVa),
         user_limit: list.addr(CompletionList::UserLimit),
@@ -144,6 +148,9 @@ fn record(list: At<'_, '_>) -> CompletionListRecord {
         list_size: list.uint(CompletionList::ListSize).into(),
         bitmap: list.addr(CompletionList::Bitmap),
         bitmap_size: list.uint(CompletionList::BitmapSize).into(),
+        // Units of 40 hex bytes; what is in use begins with a PORT_MESSAGE. With an enabled list data goes from the
+        // sender's buffer straight in here: the message itself is in the pending queue with DataUserVa still set,
+        // and has none of it (a decompile of several builds).
         data: list.addr(CompletionList::Data),
         data_size: list.uint(CompletionList::DataSize).into(),
         bitmap_limit: list.u32(CompletionList::BitmapLimit).into(),

@@ -205,6 +205,9 @@ pub fn ports_of(kernel: &Kernel<'_>, process: Gva) -> ProcessPortsRecord {
         complete: all.complete,
     };
     for port in all.ports.into_iter().map(|address| kernel.at(address)) {
+        // What a process "created" are its connection ports and what it is "connected to" its client ports
+        // (published /LPP views of Windows 7 and 10). smss and csrss are in each other's lists: SmApiPort one way,
+        // SbApiPort the other.
         match kind_of_own(port, process) {
             Ok(Some(PortKind::Connection)) => record.created.push(self::record(port)),
             Ok(Some(PortKind::ClientCommunication)) => record.connected.push(connected_to(port)),
@@ -238,6 +241,8 @@ fn connected_to(client: At<'_, '_>) -> ConnectedRecord {
     let server = connection
         .clone()
         .map(|address| address.map(|address| kernel.at(address)));
+    // One info for both ends, made with the client's port; a connection port has one of its own, with null for both
+    // of them and the list's head.
     let info = port::info(client).map_or(Gva::new(0), At::address);
     ConnectedRecord {
         client: end(kernel, client.address(), info),

@@ -48,6 +48,7 @@ structures! {
         SecurityData: R "SecurityData",
         View: R "View",
         HandleData: R "HandleData",
+        // 10240 and later, and WorkOnBehalfData 14393 and later: each at the end, so that nothing before them moved.
         DirectEvent: O "DirectEvent",
         WorkOnBehalfData: O "WorkOnBehalfData",
     }
@@ -55,11 +56,13 @@ structures! {
     BlobType = "_BLOB_TYPE" {
         ResourceId: R "ResourceId",
         PoolTag: R "PoolTag",
+        // The last of all up to Windows 7, and right behind PoolTag since Windows 8.
         LookasideIndex: R "LookasideIndex",
         Flags: R "Flags",
         UsualSize: R "UsualSize",
         CreatedObjects: O "CreatedObjects",
         DeletedObjects: O "DeletedObjects",
+        // Since Windows 8 a pointer to both counts, and the two above are gone.
         Counters: O "Counters",
     }
     /// How many of a kind of ALPC allocation were made and deleted.
@@ -106,6 +109,7 @@ structures! {
         WriteAccess: R "u1.s1.WriteAccess",
         AutoRelease: R "u1.s1.AutoRelease",
         ForceUnlink: R "u1.s1.ForceUnlink",
+        // Windows 10 1709 (16299) and later.
         SystemSpace: O "u1.s1.SystemSpace",
         NumberOfOwnerMessages: R "NumberOfOwnerMessages",
         ProcessViewListEntry: R "ProcessViewListEntry",
@@ -116,6 +120,7 @@ structures! {
         HandleTable: R "HandleTable",
         Handle: R "Handle",
         Message: R "Message",
+        // Put in by servicing: of one build some revisions have it and some have not.
         Size: O "Size",
         Active: R "Active",
     }
@@ -159,6 +164,7 @@ structures! {
     /// What a port and its owner share to complete messages without system calls.
     CompletionList = "_ALPC_COMPLETION_LIST" {
         OwnerProcess: R "OwnerProcess",
+        // Windows 8 put it in here, and all behind it moved.
         CompletionListLock: O "CompletionListLock",
         Mdl: R "Mdl",
         UserVa: R "UserVa",

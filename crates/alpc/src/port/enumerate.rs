@@ -65,6 +65,8 @@ pub fn ports(kernel: &Kernel<'_>) -> Ports {
     let listed = list.map(|list| list.entries).unwrap_or_default();
     match complete {
         Value::Known(()) => Ports {
+            // Also ports that are closed or not ready yet: the list has them, and State alone tells (1 set and 40
+            // clear is live).
             ports: listed,
             source: PortSource::PortList,
             complete,
@@ -170,6 +172,8 @@ pub struct Leads {
 #[must_use]
 pub fn by_handle(kernel: &Kernel<'_>) -> Leads {
     let mut found = Leads::default();
+    // System is among them, and much of ALPC is its: a published handle view of process 4 lists PowerMonitorPort,
+    // PowerPort, SeRmCommandPort, PdcPort and ports without names.
     let processes = process::processes(kernel).and_then(|list| {
         found.gaps.extend(list.complete("the list of processes").err());
         Ok((list.entries, kernel.offset(ObjectHeader::Body)?))
@@ -200,6 +204,8 @@ fn in_table(kernel: &Kernel<'_>, process: Gva, body: u64, found: &mut Leads) -> 
     let mut hidden = Vec::new();
     let gaps = handle::walk(kernel, table, |entry| {
         let object = offset(entry.target, body);
+        // In a kernel of Windows 8 and later an entry's pointer is packed into bits; it leads to the object's
+        // header, and the body is what is meant everywhere else.
         match is_surely_a_port(kernel.at(object)) {
             Ok(true) => {
                 found.ports.insert(object);
@@ -219,6 +225,8 @@ fn in_table(kernel: &Kernel<'_>, process: Gva, body: u64, found: &mut Leads) -> 
 
 /// Whether a port is at an address. Where its type cannot be read, what does not look like one may be one.
 fn is_surely_a_port(object: At<'_, '_>) -> Read<bool> {
+    // The header stands before the port, maybe in the page before: of a port at the start of a page the port can be
+    // there and its type not.
     match port::is_port_object(object) {
         Err(hole @ Unreadable::Memory(_)) => match port::is_tied(object) {
             Ok(true) => Ok(true),
@@ -280,6 +288,7 @@ fn neighbours(kernel: &Kernel<'_>, address: Gva) -> Vec<Gva> {
 fn infos(port: At<'_, '_>) -> Vec<Gva> {
     let own: Result<Gva, Unreadable> = port::info(port).map(|info| info.address());
     let mut infos: Vec<Gva> = own.into_iter().collect();
+    // Only the connection port's info leads to more: those of its connections are in its list.
     if matches!(port::kind(port), Ok(PortKind::Connection)) {
         infos.extend(
             communication::infos(port)

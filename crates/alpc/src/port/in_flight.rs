@@ -41,6 +41,8 @@ fn in_queues(kernel: &Kernel<'_>) -> (Vec<Gva>, Option<Unreadable>) {
     for port in ports.ports {
         let kinds = QueueKind::ALL
             .into_iter()
+            // What is in the canceled queue is a notice, linked by a member of its own (CancelListEntry), and its
+            // message can be pending at the same time: it would count twice.
             .filter(|kind| *kind != QueueKind::Canceled);
         for kind in kinds.filter(|kind| kernel.has(kind.head())) {
             match queue::members(kernel.at(port), kind) {

@@ -241,6 +241,8 @@ pub(crate) fn lengths_agree(message: At<'_, '_>) -> Read<bool> {
     let header = message.embedded(Message::PortMessage)?;
     let data = u64::from(header.u16(PortMessage::DataLength)?);
     let total = u64::from(header.u16(PortMessage::TotalLength)?);
+    // DataLength 68 and TotalLength 90 in the published x64 view, 94 and ac in that of x86: the difference is the
+    // PORT_MESSAGE of 28 and of 18 bytes, hex.
     Ok(total == data.saturating_add(message.kernel().size_of::<PortMessage>()?))
 }
 
@@ -267,34 +269,56 @@ fn record(message: At<'_, '_>, calls: Option<&Calls<'_, '_>>) -> MessageRecord {
     MessageRecord {
         address: kernel.addr(message.address()),
         freed: freed(message),
+        // A handle of the kernel's message table, so a multiple of four: bfc (3068) and 274 (628) in the published
+        // views. It is given anew when the message is.
         message_id: in_header(PortMessage::MessageId),
+        // Shares its place with ClientViewSize, which connection messages have there (phnt): of those it is a size.
         callback_id: in_header(PortMessage::CallbackId),
         sequence_number: message.u32(Message::SequenceNo).into(),
+        // phnt's names are for the low byte. Above it are flags: 2000 LPC_CONTINUATION_REQUIRED, 4000
+        // LPC_NO_IMPERSONATE, 8000 LPC_KERNELMODE_MESSAGE.
         message_type: type_word.clone().map(MessageType::from_word).into(),
+        // The debugger's "Continuation : Yes" is this bit of the type word and no bit of the message's state.
         continuation: type_word
             .clone()
             .map(|word| word & CONTINUATION_REQUIRED != 0)
             .into(),
         type_word: type_word.into(),
+        // Both lengths have 16 bits: no message of ALPC is longer than ffff, and what is longer travels in a view of
+        // a section, of which the message has the address alone.
         data_length: half_word(PortMessage::DataLength).into(),
         total_length: half_word(PortMessage::TotalLength).into(),
+        // A canceled message says so three times: this bit, type LPC_CANCELED, DataLength 0 with TotalLength that of
+        // the header. Its bytes mostly are still there and belong to nobody.
         canceled: message.flag(Message::Canceled).into(),
         release: message.flag(Message::ReleaseMessage).into(),
         reply_wait_reply: message.flag(Message::ReplyWaitReply).into(),
+        // The port that it was sent through: of a request that of the client.
         owner_port: port_ref(message, Message::OwnerPort).into(),
+        // Nobody waits for a datagram, nor for a request that RPC sent asynchronously: those who wait for such a
+        // call are known in user memory alone. So null is no sign of damage.
         waiting_thread: message.addr(Message::WaitingThread),
+        // A message may name a queue that it has left: only that the queue's list has it proves it.
         queue_type: queue_type(message).into(),
+        // Requests of all clients stand at the connection port, and replies at the client's: a server's
+        // communication port has no queue of its own (published reverse engineering).
         queue_port: port_ref(message, Message::PortQueue).into(),
         queue_port_owner_process: queue_port_owner(message).into(),
+        // Set when a thread receives the message, and null before: the published Windows 8 view has 00000000 here
+        // with ALPC_MSGQUEUE_MAIN, and its author an arrow to it. Nobody had taken the call.
         server_thread: message.addr(Message::ServerThread),
         quota_charged: quota_charged(message).into(),
         cancel_queue_port: message.addr(Message::CancelQueuePort),
         cancel_sequence_port: message.addr(Message::CancelSequencePort),
         cancel_sequence_number: message.u32(Message::CancelSequenceNo).into(),
+        // What a side attached to the connection: ClientContext 25599e0 and PortContext 30d640 of the published view
+        // are user-mode addresses. In real dumps the contexts of servers' ports are such, and those of clients'
+        // ports small numbers.
         client_context: attribute(MessageAttributes::ClientContext),
         server_context: attribute(MessageAttributes::ServerContext),
         port_context: attribute(MessageAttributes::PortContext),
         cancel_port_context: attribute(MessageAttributes::CancelPortContext),
+        // Mostly null: then a server impersonates by what the client's port has.
         security_data: attribute(MessageAttributes::SecurityData),
         view: attribute(MessageAttributes::View),
         details: calls.map(|calls| details(message, calls)),
@@ -320,6 +344,7 @@ fn details(message: At<'_, '_>, calls: &Calls<'_, '_>) -> MessageDetails {
             .into()
     };
     MessageDetails {
+        // The sender's: in a reply that is the server's thread, not the client's.
         client_process_id: client(ClientId::UniqueProcess),
         client_thread_id: client(ClientId::UniqueThread),
         data_info_offset: header
@@ -330,6 +355,8 @@ fn details(message: At<'_, '_>, calls: &Calls<'_, '_>) -> MessageDetails {
         state_bits: state_bits(message).into(),
         queue_port_type: message.u32(Message::QueuePortType).into(),
         reserve: message.addr(Message::Reserve),
+        // QuotaProcess and QuotaBlock share one place in the symbols; SharedQuota most likely tells which it is
+        // (inferred).
         quota: message.addr(Message::Quota),
         data_user_va: message.addr(Message::DataUserVa),
         communication_info: message.addr(Message::CommunicationInfo),
@@ -353,6 +380,8 @@ fn details(message: At<'_, '_>, calls: &Calls<'_, '_>) -> MessageDetails {
     reason = "the bit field has at most three bits"
 )]
 fn queue_type(message: At<'_, '_>) -> Read<QueueType> {
+    // Two bits or three, by servicing: Windows 8.1 went from two to three within one build (9600.20666, October
+    // 2022), and every bit above moved up by one.
     message.uint(Message::QueueType).map(|bits| QueueType(bits as u8))
 }
 
@@ -385,15 +414,19 @@ fn state_bits(message: At<'_, '_>) -> Read<Vec<&'static str>> {
         (Message::SharedQuota, "SharedQuota"),
         (Message::ReplyWaitReply, "ReplyWaitReply"),
         (Message::OwnerPortReference, "OwnerPortReference"),
+        // Gone since 17134, with its bit given to another: a bit is what its name in the symbols says.
         (Message::ReserveReference, "ReserveReference"),
         (Message::ReceiverReference, "ReceiverReference"),
         (Message::ViewAttributeRetrieved, "ViewAttributeRetrieved"),
         (
+            // Since 22621; the bits above it moved up by one.
             Message::ViewAttributeDeleteOnRelease,
             "ViewAttributeDeleteOnRelease",
         ),
         (Message::InDispatch, "InDispatch"),
+        // By updates of May 2022 (1904x.1706, 20348.707, 22000.675), in builds that were out already.
         (Message::InCanceledQueue, "InCanceledQueue"),
+        // Windows 11 26H1 (28000).
         (Message::CommunicationInfoReference, "CommunicationInfoReference"),
     ])
 }

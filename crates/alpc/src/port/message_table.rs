@@ -36,6 +36,8 @@ pub struct Messages {
 /// When the symbols lack `AlpcMessageTable` or the table is not in the dump.
 pub fn messages(kernel: &Kernel<'_>) -> Read<Messages> {
     let mut found = Messages::default();
+    // An ordinary executive handle table in all but one thing: its entries point at the messages and not at object
+    // headers before them, for a message is no object.
     let primary = kernel.global_pointer(Global::AlpcMessageTable)?;
     collect(kernel, primary, &mut found)?;
     match secondary_tables(kernel) {
@@ -63,6 +65,8 @@ pub fn messages(kernel: &Kernel<'_>) -> Read<Messages> {
 pub(crate) fn all_messages(kernel: &Kernel<'_>) -> Read<Vec<Gva>> {
     let mut found = Vec::new();
     let primary = kernel.global_pointer(Global::AlpcMessageTable)?;
+    // The mark in the id of a cached message does not change the low bits, so that it still is the handle of its
+    // entry.
     handle::walk(kernel, primary, |entry| found.push(entry.target))?;
     for table in secondary_tables(kernel)
         .map(|secondary| secondary.tables)
@@ -123,6 +127,8 @@ fn id(message: At<'_, '_>) -> Read<u32> {
 /// # Errors
 /// When the symbols lack `AlpcMessageTable` or the part of the table that holds the id is not in the dump.
 pub fn message_by_id(kernel: &Kernel<'_>, id: u32) -> Read<Option<Gva>> {
+    // On Vista a message leads back: its UniqueTableEntry is the address of the entry. Windows 7 dropped the member,
+    // so nothing here uses it.
     let handle = u64::from(id & HANDLE);
     let primary = kernel.global_pointer(Global::AlpcMessageTable)?;
     // (A negative id that a client looks up is the handle of a reserve, in the table of its connection, and

@@ -15,12 +15,16 @@ impl MessageType {
     /// The type in the low byte of a type word.
     #[must_use]
     pub fn from_word(word: u16) -> Self {
+        // Above it are flags: 2000 hex an answer is awaited, 4000 the server may not impersonate, 8000 sent by the
+        // kernel. 2001 is an LPC_REQUEST like any other.
         Self(word.to_le_bytes()[0])
     }
 
     /// The debugger's name for the type; none for a number that has no name.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
+        // Names of LPC, which ALPC kept (phnt). A 13 is met in one source, for the connection reply of old LPC
+        // calls; it has no name that a debugger prints.
         const NAMES: [&str; 12] = [
             "LPC_REQUEST",
             "LPC_REPLY",

@@ -82,6 +82,8 @@ pub fn not_reached(kernel: &Kernel<'_>, reached: &BTreeSet<Gva>) -> Vec<NotReach
 
 /// What a block holds: a blob behind its header, or a port, which ends with the block.
 fn contents(kernel: &Kernel<'_>, block: &Block, kind: &TagKind) -> Gva {
+    // Blocks are multiples of this, and a pool header takes one unit: a published x86 message at 9c14d020 is the
+    // page, 8 bytes of pool header and 18 hex of blob header.
     let unit = unit(kernel.pointer_size());
     let start = block.header.u64().saturating_add(unit);
     let blob = || {
@@ -89,6 +91,8 @@ fn contents(kernel: &Kernel<'_>, block: &Block, kind: &TagKind) -> Gva {
         (blob::plausible_kind(kernel, body).ok() == kind.holds).then_some(body)
     };
     let port = || {
+        // Before a port stand its object header and as many optional headers as it was made with (name, creator,
+        // quota, handles): no fixed distance from the start, so it is found from the end.
         let size = kernel.size_of::<Port>().ok()?.next_multiple_of(unit);
         let body = Gva::new(block.header.u64().saturating_add(block.size).checked_sub(size)?);
         port::kind(kernel.at(body)).is_ok().then_some(body)
@@ -109,6 +113,9 @@ fn blocks(kernel: &Kernel<'_>) -> Vec<Block> {
     let unit = unit(kernel.pointer_size());
     let mut left = SEARCHED;
     let mut found = Vec::new();
+    // A triage dump has pieces of pages: one of 19041 has 1,831, one of ARM64 679. In a real one two ports stood
+    // side by side in the page of the crashed thread, by no other reason than that pool had put them there, while
+    // that thread and its process were in no list that could be followed.
     for (start, len) in triage.blocks() {
         let len = len.min(left);
         left = left.saturating_sub(len);
@@ -130,11 +137,16 @@ fn blocks(kernel: &Kernel<'_>) -> Vec<Block> {
 /// Whether a header can be one: a tag of ours, and a block that ends in its page.
 fn is_header(kernel: &Kernel<'_>, header: At<'_, '_>, block: &Block) -> bool {
     const PAGE: u64 = 0x1000;
+    // A block of the pool's pages ends where its page ends. Larger allocations are whole pages and have no header
+    // before them at all (Windows Internals), so nothing of them is found here.
     let offset = block.header.u64() % PAGE;
     let is_ours = TAGS.iter().any(|kind| kind.tag == block.tag);
     is_ours
         && kernel.is_kernel_address(block.header)
         && block.size > unit(kernel.pointer_size())
         && offset.saturating_add(block.size) <= PAGE
+        // Any type, 0 included: the pool of before Windows 10 1809 leaves tag and header of a freed block as they
+        // are but for the type. The segment heap that follows lays its free header over the tag of a freed block of
+        // variable size (_HEAP_VS_CHUNK_FREE_HEADER in the symbols), so that such is not found by its tag at all.
         && header.uint(PoolHeader::PoolType).is_ok()
 }

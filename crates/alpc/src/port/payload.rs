@@ -132,6 +132,7 @@ fn hex<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Er
 pub(crate) fn payload(message: At<'_, '_>) -> Read<Payload> {
     let kernel = message.kernel();
     // Nothing tells which of the bytes are a name or an id.
+    // Arguments of a call hold user names, paths, now and then passwords (LogonUser goes to lsass this way).
     if kernel.redaction().is_some() {
         return Err(Unreadable::Withheld);
     }
@@ -234,6 +235,8 @@ fn room(message: At<'_, '_>) -> Read<u64> {
     let reserve = message.pointer(Message::Reserve)?;
     if reserve.u64() != 0 {
         match room_of_reserve(message, kernel.at(reserve)) {
+            // Neither Vista and 7 nor the first 8.1 and 10 have the member (Size), and their reserves have the
+            // ordinary room.
             Err(hole) if hole.is_absence() => {}
             room => return room,
         }
@@ -244,6 +247,8 @@ fn room(message: At<'_, '_>) -> Read<u64> {
 fn room_of_reserve(message: At<'_, '_>, reserve: At<'_, '_>) -> Read<u64> {
     let kernel = message.kernel();
     let size = reserve.uint(Reserve::Size)?;
+    // Each reserve has one message of its own, made with it, so that sending needs no memory
+    // (NtAlpcCreateResourceReserve in phnt).
     let is_its_own = reserve.pointer(Reserve::Message)? == message.address();
     let room = size.checked_sub(kernel.size_of::<PortMessage>()?);
     room.filter(|_| is_its_own && size <= MOST).ok_or_else(|| {
@@ -279,6 +284,8 @@ impl Gathered {
             }
             Err(hole) => return self.gap(inline, rest, hole.clone()),
         };
+        // Allocated with at least what is left over, from paged pool of its own (tag AlEB): it can be missing while
+        // the message is there.
         let size = message.uint(Message::ExtensionBufferSize).unwrap_or(rest);
         let held = rest.min(size);
         self.read(kernel, inline, buffer, held);
@@ -302,6 +309,8 @@ impl Gathered {
         while done < length {
             let start = offset(address, done);
             let in_page = PAGE.saturating_sub(start.u64() & PAGE.saturating_sub(1));
+            // Paged pool goes out page by page. A message that begins in the last bytes of a page has its header
+            // there and its arguments in the next, which may be gone.
             let now = in_page.min(length.saturating_sub(done));
             let mut bytes = vec![0; usize::try_from(now).unwrap_or(0)];
             let here = at.saturating_add(done);

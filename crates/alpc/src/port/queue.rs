@@ -93,6 +93,7 @@ impl QueueKind {
     /// they can stay where they were.
     pub(crate) fn link(self) -> Message {
         match self {
+            // Entry is taken: a message that was given up can still stand in the queue of its server.
             Self::Canceled => Message::CancelListEntry,
             _ => Message::Entry,
         }
@@ -146,6 +147,8 @@ pub struct QueuedMessage {
 #[must_use]
 pub fn queue(port: At<'_, '_>, kind: QueueKind, calls: Option<&Calls<'_, '_>>) -> Option<QueueRecord> {
     let kernel = port.kernel();
+    // DirectQueue came with Windows 10 and by the offsets of canary builds from 29531 on is gone again (inferred):
+    // no queue, no line in the view.
     if !kernel.has(kind.head()) {
         return None;
     }
@@ -154,6 +157,7 @@ pub fn queue(port: At<'_, '_>, kind: QueueKind, calls: Option<&Calls<'_, '_>>) -
     let messages = members.map(|list| list.entries).unwrap_or_default();
     Some(QueueRecord {
         queue: kind,
+        // In a live dump list and counter can differ and nothing be damaged: its pages are of different moments.
         length: port.u32(kind.counter()).into(),
         messages: messages
             .into_iter()

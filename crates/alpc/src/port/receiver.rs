@@ -76,6 +76,7 @@ impl Receivers {
         // Which of both it is the debugger says in two ways: `2 thread(s) are waiting on the port:` without
         // one, `... are registered with port IO completion object:` with one (published Windows 10 views).
         let completion_port = port.pointer(Port::CompletionPort)?;
+        // What the port calls CompletionPort is the kernel's _KQUEUE, the object behind an I/O completion port.
         if completion_port.u64() != 0 {
             let ports = self.completion.entry(completion_port).or_default();
             ports.push(port.address());
@@ -115,9 +116,12 @@ impl Receivers {
     /// waits at a queue, and whose queue ALPC ports report to, is a receiver.
     fn wait(&self, thread: At<'_, '_>) -> Read<Option<AlpcWait>> {
         let kernel = thread.kernel();
+        // A thread that runs or is ready serves: both lists keep it, its state tells.
         if !thread::state(thread)?.is_waiting() {
             return Ok(None);
         }
+        // A mask of attributes stands where the message will (one union in _ETHREAD), and only the link into the
+        // port's list tells which of both it is: so the list is asked, not the thread.
         if let Some(&port) = self.waiting.get(&thread.address()) {
             let port = PortRef::at(kernel, port);
             return Ok(Some(AlpcWait::Receive { port }));

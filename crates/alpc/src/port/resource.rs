@@ -353,6 +353,8 @@ pub struct NotAResource {
 /// [`NotAResource`] when the memory before the address is in the dump and is the header of neither. A
 /// resource whose memory is not in the dump is no error: its record says so, value by value.
 pub fn resources(kernel: &Kernel<'_>, address: Gva) -> Result<Resources, NotAResource> {
+    // Two things are both called resource by !alpc: a blob, and a port, whose resources then are listed. An address
+    // may be either.
     // Header and body are one allocation, and pointers lead to the body: a published x86 message at 9c14d020 is
     // a page, 8 bytes of pool header and 18 of blob header, hex.
     let kind = plausible_kind(kernel, address);
@@ -424,6 +426,8 @@ impl<'k, 'd> Gatherer<'k, 'd> {
     /// one of them; one that is something else is not followed, lest lists lead into each other.
     fn resource(&mut self, address: Gva, expected: Option<BlobKind>) -> ResourceRecord {
         let kernel = self.kernel;
+        // A blob that caches references has a bias of 10000 hex in its count (published reverse engineering): 10001
+        // is one reference.
         let header = blob::header(kernel, address);
         let number = |member| header.clone().and_then(|header| header.uint(member)).into();
         let kind = plausible_kind(kernel, address);
@@ -442,6 +446,9 @@ impl<'k, 'd> Gatherer<'k, 'd> {
                 (Err(hole), _) => Err(hole.clone()),
             }
             .into(),
+            // A freed blob keeps its header and its bytes until they are used again. Its links are of the free list
+            // then: FreeListEntry and ResourceList share their place. In real dumps there are security data with
+            // Deleted set, and an info without references and without that bit.
             freed: kind
                 .as_ref()
                 .ok()
@@ -577,6 +584,8 @@ fn view(at: At<'_, '_>) -> ViewMembers {
         owner_process: process(at, View::OwnerProcess),
         address: at.addr(View::Address),
         size: at.uint(View::Size).into(),
+        // By their names what MmSecureVirtualMemory returns (inferred): while such a handle is held, the process can
+        // neither free the memory nor narrow its protection (WDK).
         secure_view_handle: at.addr(View::SecureViewHandle),
         write_access_handle: at.addr(View::WriteAccessHandle),
         write_access: at.flag(View::WriteAccess).into(),
@@ -594,6 +603,8 @@ fn view(at: At<'_, '_>) -> ViewMembers {
 fn reserve(at: At<'_, '_>) -> ReserveMembers {
     ReserveMembers {
         owner_port: port_of(at, Reserve::OwnerPort),
+        // What a client gives to send with it: an id with bit 31 set is such a handle, looked up in the table of its
+        // connection and not in the message table.
         handle_table: at.addr(Reserve::HandleTable),
         handle: at.uint(Reserve::Handle).into(),
         message: at.addr(Reserve::Message),
@@ -626,13 +637,17 @@ fn security(at: At<'_, '_>) -> SecurityMembers {
         owning_process: process(at, SecurityData::OwningProcess),
         owner_port: port_of(at, SecurityData::OwnerPort),
         dynamic_security: security_context(at, SecurityData::DynamicSecurity),
+        // A context that was revoked is refused when the server asks to impersonate by it (a decompile, the same in
+        // several kernels).
         revoked: at.flag(SecurityData::Revoked).into(),
+        // Set when a server did: whom it has acted for is a fact and no possibility.
         impersonated: at.flag(SecurityData::Impersonated).into(),
     }
 }
 
 fn handle_data(at: At<'_, '_>) -> HandleDataMembers {
     HandleDataMembers {
+        // At 4 up to Windows 10 1511 and at 0 since 1607, where it changed places with its neighbour.
         object_type: at.u32(HandleData::ObjectType).into(),
         flags: at.u32(HandleData::Flags).into(),
         count: at.u32(HandleData::Count).into(),
@@ -692,6 +707,8 @@ pub fn handle_table(info: At<'_, '_>) -> Read<HandleTable> {
     // The table is part of the info, and its members stand in three orders: Flags first in Vista, behind the
     // count from Windows 7 on, at the end since March 2022.
     let handles = table.pointer(AlpcHandleTable::Handles)?;
+    // 32 bits until March 2022, 64 on x64 since, by an update within the same builds (9600.20302, 14393.5006,
+    // 17763.2686, 19041.1586, 20348.587, 22000.556).
     let total_handles = table.uint(AlpcHandleTable::TotalHandles);
     let stride = kernel.size_of::<AlpcHandleEntry>()?.max(1);
     let (entries, complete) = match &total_handles {

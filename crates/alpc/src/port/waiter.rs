@@ -178,6 +178,8 @@ pub fn thread(kernel: &Kernel<'_>, address: Gva) -> ThreadRecord {
         wait_reason: there.clone().and_then(|()| wait_reason(thread)).into(),
         user_mode_wait: flag(ThreadControl::WaitMode),
         alertable: flag(ThreadControl::Alertable),
+        // Freezing is what a debugger does to all threads of the process that it stops. A published thread of
+        // Windows 10 has both: "SuspendCount 1", "FreezeCount 1".
         suspend_count: number(ThreadControl::SuspendCount),
         freeze_count: number(ThreadControl::FreezeCount),
         wait_objects: there.clone().and_then(|()| wait_objects(thread)).into(),
@@ -199,6 +201,8 @@ fn processor_number(next_processor: u32) -> u32 {
 }
 
 fn process(thread: At<'_, '_>) -> Read<Option<ProcessRef>> {
+    // The process that it belongs to. While it is attached to another (KeStackAttachProcess), its address space is
+    // that one's, and the debugger has a line for each: "Owning Process", "Attached Process".
     let process = thread.embedded(Thread::Tcb)?.pointer(ThreadControl::Process)?;
     Ok((process.u64() != 0).then(|| ProcessRef::at(thread.kernel(), process)))
 }
@@ -236,6 +240,8 @@ pub fn reply_wait(thread: At<'_, '_>) -> Read<Option<ReplyWait>> {
         Place::Suspended => Value::Known(false),
         Place::Hidden(hole) => Value::Missing(Box::new(hole)),
     };
+    // Messages are in paged pool, ports in nonpaged (by their addresses: fffff8800f4cc950 and fffffa8017dbb060 in
+    // the published case). So a dump that holds thread and port may lack the very message.
     expect(kernel, Expected::Message, message)?;
     let waiting = kernel.at(message).pointer(Message::WaitingThread)?;
     Ok((waiting == thread.address()).then(|| wait_for(kernel, message, proof)))
@@ -291,6 +297,7 @@ fn place(thread: At<'_, '_>) -> Read<Place> {
 }
 
 fn wait_for(kernel: &Kernel<'_>, message: Gva, proof: Value<bool>) -> ReplyWait {
+    // Null for a message that is in no queue: between two, or a reply that was handed straight to its thread.
     let port = kernel.at(message).pointer(Message::PortQueue).and_then(|port| {
         if port.u64() != 0 {
             port::expect(kernel, port)?;

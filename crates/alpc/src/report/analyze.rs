@@ -212,6 +212,8 @@ impl<'k, 'd> Check<'k, 'd> {
             ),
             Err(hole) => self.could_not_tell(why!("the owner {} of the port {}", process, at), &hole),
         }
+        // Bit 0 of OwnerProcess, and a bit of the state: two signs of one thing. A driver that took the first for a
+        // part of the address has crashed (System Informer, issue 1525).
         let is_closed = self.read(port.flag(Port::Closed));
         if closed && is_closed == Some(false) {
             let text = format!("the owner closed the port {at}, but its state does not say so");
@@ -315,6 +317,8 @@ impl<'k, 'd> Check<'k, 'd> {
             let named = self.read(self.kernel.at(end).pointer(Port::CommunicationInfo));
             if let Some(named) = named.filter(|&named| named != info.address()) {
                 let (end_at, wrong) = (self.kernel.addr(end), self.kernel.addr(named));
+                // The debugger's own words: it prints a line with "points to wrong" and the other address before
+                // such a connection.
                 let text = format!(
                     "the port {end_at} of the connection {at} points to wrong communication info {wrong}"
                 );
@@ -352,6 +356,8 @@ impl<'k, 'd> Check<'k, 'd> {
         let complete = self.links("queue-links", &[port.address()], what, &members);
         let count = self.read(port.uint(kind.counter()));
         let found = members.entries.len();
+        // Ordinary in a dump that was written while the system ran, whose pages are of different moments: as those
+        // of LiveKd, for which Vostokov's crash dump patterns have the name "inconsistent dump".
         if complete.is_ok() && count.is_some_and(|count| count != found as u64) {
             let text = format!(
                 "the port {at} counts {} messages in its {} queue, which holds {found}",
@@ -377,6 +383,8 @@ impl<'k, 'd> Check<'k, 'd> {
 
     fn member(&mut self, port: At<'k, 'd>, kind: QueueKind, message: At<'k, 'd>) {
         let member = match kind {
+            // (A canceled message names two ports: that whose queue it stands in, and that which is to fetch the
+            // notice.)
             QueueKind::Canceled => Message::CancelQueuePort,
             _ => Message::PortQueue,
         };
@@ -430,6 +438,7 @@ impl<'k, 'd> Check<'k, 'd> {
             return;
         }
         let count = self.read(port.uint(Port::WaitQueueLength));
+        // WaitQueueLength is a counter of its own beside the list, as the lengths of the message queues are.
         if let Some(count) = count.filter(|&count| count != waiting.entries.len() as u64) {
             let at = self.kernel.addr(port.address());
             let text = format!(
@@ -462,6 +471,8 @@ impl<'k, 'd> Check<'k, 'd> {
         for hole in &elsewhere.gaps {
             self.could_not(hole.clone());
         }
+        // A port that is alive by its handles and in no list is what a rootkit's unlinking would leave; so is one
+        // that is just being made.
         for &port in elsewhere.ports.difference(&listed) {
             let text = format!(
                 "the port {} is not in the kernel's list of ports",
@@ -540,6 +551,8 @@ impl<'k, 'd> Check<'k, 'd> {
         let has_queue = QueueKind::ALL
             .into_iter()
             .any(|kind| kind.queue_type() == Some(queue));
+        // 0 is no queue, and 5 a reply that went straight to its thread (14393 and later): no list has such a
+        // message.
         if !has_queue {
             return;
         }
@@ -581,6 +594,7 @@ impl<'k, 'd> Check<'k, 'd> {
         let Some(header) = self.read(self.kernel.size_of::<PortMessage>()) else {
             return;
         };
+        // 28 hex on 64-bit systems and 18 on 32-bit ones: the published messages have 68 and 90, 94 and ac.
         if total != data.saturating_add(header) {
             let text = format!(
                 "the message {} has {data} bytes of data and {total} in all, with a header of {header}",

@@ -124,6 +124,7 @@ pub fn calls(kernel: &Kernel<'_>, wanted: &Wanted) -> CallsInFlight {
 fn is_request(message: At<'_, '_>) -> Read<bool> {
     let header = message.embedded(Message::PortMessage)?;
     let kind = MessageType::from_word(header.u16(PortMessage::Type)?);
+    // A wish to connect has a type of its own, LPC_CONNECTION_REQUEST (10), and nothing of RPC in it.
     Ok(kind == MessageType(lrpc::header::LPC_REQUEST) && message.pointer(Message::PortQueue)?.u64() != 0)
 }
 
@@ -191,6 +192,8 @@ fn sender(message: At<'_, '_>) -> Read<Option<ProcessRef>> {
 
 /// Whether a call is one of those that are asked for, or may be.
 fn wants(wanted: &Wanted, row: &CallRow) -> bool {
+    // Endpoints and procedures are written as their servers like: `SidKey Local End Point`, `LSARPC_ENDPOINT`,
+    // `ntsvcs`.
     let has = |text: &str, part: &str| text.to_lowercase().contains(&part.to_lowercase());
     let label = row.port.known().and_then(Option::as_ref);
     let at_port = wanted

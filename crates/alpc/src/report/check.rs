@@ -1009,6 +1009,7 @@ impl Facts<'_, '_> {
 
     fn queued(&self, line: &PortLine, queue: Option<QueueKind>) -> Value<u64> {
         match queue {
+            // A kernel before Windows 10 has no direct queue, and no counter of one.
             Some(queue) => self.kernel.at(line.address.gva()).uint(queue.counter()).into(),
             None => line.queued.clone(),
         }
@@ -1048,6 +1049,7 @@ impl Facts<'_, '_> {
     fn is_owned(&self, line: &PortLine, image: &str, unread: &mut Vec<Unread>) -> bool {
         let closed = port::owner_process(self.kernel.at(line.address.gva())).map(|(_, closed)| closed);
         let belongs = match (&line.owner_process, closed) {
+            // A port whose owner has closed it keeps the address of that process, with bit 0 set.
             (_, Ok(true)) | (Value::Known(None), _) => Belongs::No,
             (Value::Known(Some(process)), _) => {
                 let has = process::has_image(self.kernel.at(process.address.gva()), image);
@@ -1134,6 +1136,8 @@ impl Facts<'_, '_> {
     fn runs_as(&self, process: &ProcessRecord, image: &str) -> Belongs {
         let has = process::has_image(self.kernel.at(process.address.gva()), image);
         let runs = || match &process.exit_time {
+            // A process that has ended stays in the system's list as long as something holds its object ("zombie
+            // processes" of Vostokov's crash dump patterns): hundreds of one image may be none that runs.
             Value::Known(None) => Belongs::Yes,
             Value::Known(Some(_)) => Belongs::No,
             Value::Missing(hole) if hole.is_absence() => Belongs::Yes,
@@ -1160,6 +1164,7 @@ impl ProcessFound {
 /// Coverage.
 impl Facts<'_, '_> {
     fn coverage(&self, pages: Option<f64>, readable: bool) -> Outcome {
+        // Of what the dump says that it has: in a whole kernel dump there is no page of any program.
         let Coverage { claimed, present, .. } = self.kernel.dump().coverage();
         let unreadable = readable.then(|| self.unreadable());
         let share = share(claimed, present);

@@ -295,6 +295,7 @@ enum Order {
 impl Order {
     fn of(first: &Boot, second: &Boot) -> Self {
         match (&first.ticks, &second.ticks) {
+            // The clock of a running machine may be set back, the count of its ticks cannot.
             (Value::Known(first), Value::Known(second)) if first < second => Self::Forward,
             (Value::Known(first), Value::Known(second)) if first > second => Self::Backward,
             // Within one tick either may have been the first.
@@ -392,6 +393,7 @@ fn ends(first: &Snapshot, second: &Snapshot, order: Order) -> Vec<EndInBoth> {
             first: earlier.site.clone(),
             second: later.site.clone(),
             switches: switches.map(|(earlier, later)| match order {
+                // KTHREAD.ContextSwitches has 32 bits.
                 Order::Backward => earlier.wrapping_sub(*later),
                 Order::Forward | Order::Unknown => later.wrapping_sub(*earlier),
             }),
@@ -413,6 +415,8 @@ fn boots(first: &Boot, second: &Boot) -> (Option<bool>, Vec<BootEvidence>) {
         second.kernel.clone().map(Said::Text),
     );
     let base = evidence(
+        // The kernel is loaded elsewhere at each start (Windows Internals on address space randomization), so that
+        // two starts agree here by rare chance.
         "kernel base",
         Some(Said::Address(first.base)),
         Some(Said::Address(second.base)),
@@ -830,6 +834,7 @@ impl Fact for ProcessFact {
     }
 
     fn is(&self, other: &Self, _: Order) -> Result<bool, Doubt> {
+        // An id is given again soon after its process has ended, a time in 100 ns is not.
         if let Some(same) = agree(&self.created, &other.created) {
             return Ok(same);
         }
@@ -926,6 +931,7 @@ impl Fact for ConnectionFact {
     }
 
     fn is(&self, other: &Self, order: Order) -> Result<bool, Doubt> {
+        // A client's port and its info are made together: a new connection in a port's old memory has another info.
         let same = [
             agree(&self.info, &other.info),
             agree(&owner_address(&self.client), &owner_address(&other.client)),

@@ -175,9 +175,12 @@ pub fn global(kernel: &Kernel<'_>) -> GlobalRecord {
     };
     let waits = wait::waits(kernel);
     let unread = waits.unread.first();
+    // `!alpc /G` of 2009 "dumps the global information"; no published output of it is known, and debuggers of
+    // Windows 8 do not list the switch any more. So the rows are this program's own.
     GlobalRecord {
         port_list: kernel
             .global(Global::AlpcpPortList)
+            // The variable is the head of the list itself, no pointer to one.
             .map(|at| kernel.addr(at))
             .into(),
         ports: count_ports(kernel, &all.ports),
@@ -194,9 +197,13 @@ pub fn global(kernel: &Kernel<'_>) -> GlobalRecord {
             .map(|at| kernel.addr(at))
             .map_err(|hole| absent(kernel, hole))
             .into(),
+        // By the lists of symbols: AlpcpNextMessageId is Windows 7's alone, AlpcpNextCallbackId is there from 8.1
+        // on.
         next_message_id: optional(kernel, id(Global::AlpcpNextMessageId, Ids::Messages)),
         next_callback_id: optional(kernel, id(Global::AlpcpNextCallbackId, Ids::Callbacks)),
         log_enabled: flag(Global::AlpcpLogEnabled),
+        // Off unless somebody has turned it on (published reverse engineering): then the kernel keeps records of
+        // messages.
         message_log_enabled: flag(Global::AlpcpMessageLogEnabled),
         region_granularity: number(Global::AlpcpRegionGranularity),
         view_granularity: number(Global::AlpcpViewGranularity),
@@ -350,6 +357,8 @@ fn first_longest(best: Option<(u64, Gva)>, next: (u64, Gva)) -> Option<(u64, Gva
 
 /// The registered kinds of blobs, from the kernel's array of pointers by id.
 fn blob_types(kernel: &Kernel<'_>) -> Read<Vec<BlobTypeRecord>> {
+    // Ten pointers. Those of 1 to 7 and 9 lead to structures that are variables of the kernel too (AlpcMessageType
+    // and others), so that what stands there is not in pool.
     let table = kernel.global(Global::AlpcpRegisteredTypes)?;
     let mut types = Vec::new();
     for id in 0..BLOB_KINDS {
@@ -380,6 +389,7 @@ fn blob_type(blob: At<'_, '_>, holds: BlobKind) -> BlobTypeRecord {
 
 /// Up to Windows 7 a type counts in itself, from Windows 8 on in a structure that it points to.
 fn counter(blob: At<'_, '_>, own: BlobType, pointed_to: BlobCounters) -> Read<u32> {
+    // Counters is a pointer to both counts and no other spelling of either.
     if blob.kernel().has(own) {
         return blob.u32(own);
     }
@@ -391,5 +401,7 @@ fn counter(blob: At<'_, '_>, own: BlobType, pointed_to: BlobCounters) -> Read<u3
 }
 
 fn pool_tag(tag: u32) -> String {
+    // "AlMs" of messages, "AlCI" of communication infos, "AlHa" of handle tables, "AlSe" of security data: the first
+    // letter is the lowest byte.
     tag.to_le_bytes().map(char::from).iter().collect()
 }

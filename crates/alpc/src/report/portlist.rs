@@ -77,6 +77,8 @@ pub fn orphans(kernel: &Kernel<'_>, ports: &[Gva]) -> impl Iterator<Item = Orpha
     ports
         .iter()
         .map(|&address| (kernel.at(address), handle_count(kernel, address)))
+        // `!alpc -lp0` lists them with handles, references, counters and connections: `fffffa8013548090 CON | 0
+        // 262142 | 0 0 0 0 | 0` (EreTIk's notes on the extension). A port without handles lives by references alone.
         .filter(|(_, handles)| !matches!(handles, Ok(1..)))
         .map(|(port, handles)| orphan(port, handles))
 }
@@ -87,6 +89,7 @@ fn handle_count(kernel: &Kernel<'_>, address: Gva) -> Read<u64> {
 
 fn orphan(port: At<'_, '_>, handle_count: Read<u64>) -> OrphanRecord {
     const COUNTERS: [Port; 4] = [
+        // In the order in which those notes name what the debugger sums up.
         Port::MainQueueLength,
         Port::PendingQueueLength,
         Port::LargeMessageQueueLength,

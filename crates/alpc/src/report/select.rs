@@ -137,6 +137,8 @@ impl Nowhere {
             _ => u64::MAX,
         };
         match address.u64() {
+            // Windows leaves the first 64 KiB free: the lowest address that a program can have is 10000 hex
+            // (GetSystemInfo, lpMinimumApplicationAddress). What points there was a null pointer and an offset.
             ..NULL_REGION => Some(Self::NullRegion),
             at if at > last.saturating_sub(LAST) => Some(Self::PastTheEnd),
             _ => None,
@@ -163,6 +165,8 @@ pub fn with_id(kernel: &Kernel<'_>, number: u64) -> Vec<Selector> {
     let all = [
         message,
         Some(Selector::ThreadId(number)),
+        // Ids of processes and threads come out of one table, so that no number is both at a time. A message's id is
+        // a handle of another table: it may be the same number.
         Some(Selector::ProcessId(number)),
     ];
     let all = all.into_iter().flatten().filter(|_| number != 0);
@@ -301,6 +305,7 @@ pub fn process(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelec
             .one(what, selector),
         Selector::ThreadId(_) => {
             let thread = thread(kernel, selector)?;
+            // Not whom it is attached to: see Owning Process and Attached Process in `!thread`.
             let control = kernel.at(thread).embedded(Thread::Tcb);
             let owner = control.and_then(|control| control.pointer(ThreadControl::Process));
             let mut search = Search::default();
@@ -438,6 +443,8 @@ fn process_candidate(kernel: &Kernel<'_>, address: Gva) -> Candidate {
 /// them.
 fn by_client_id(kernel: &Kernel<'_>, id: u64) -> Option<Gva> {
     let table = kernel.global_pointer(Global::PspCidTable).ok()?;
+    // Threads and processes in one table, found by id without any list: a process that was unlinked from the list to
+    // hide it mostly is still here.
     Some(handle::lookup(kernel, table, id).ok()??.target)
 }
 
@@ -561,6 +568,8 @@ fn ports(kernel: &Kernel<'_>, name: &str) -> Search {
     }
     for address in all.ports {
         let path = if name.starts_with('\\') {
+            // The path is climbed from the object's name info by its directories: each object knows its parent, and
+            // not its path.
             object::path(kernel, address)
         } else {
             object::header(kernel, address).and_then(object::name)
@@ -682,6 +691,7 @@ fn offer_objects(kernel: &Kernel<'_>, wanted: &str, nearest: &mut Nearest) {
 /// # Errors
 /// When no type has the name.
 pub fn object_type(kernel: &Kernel<'_>, name: &str) -> Result<(), NotSelected> {
+    // A folder of the namespace with one object for each type; WinObj shows it.
     let Ok(found) = directory::find(kernel, "\\ObjectTypes") else {
         return Ok(());
     };
@@ -693,6 +703,7 @@ pub fn object_type(kernel: &Kernel<'_>, name: &str) -> Result<(), NotSelected> {
         gaps.extend(inside.gaps);
         for (_, object) in inside.objects {
             match object::header(kernel, object).and_then(object::name) {
+                // "ALPC Port" and "TpWorkerFactory": names of types are written in any way, blanks included.
                 Ok(Some(known)) if known.eq_ignore_ascii_case(name) => return Ok(()),
                 Ok(known) => known.iter().for_each(|known| nearest.offer(known, None)),
                 Err(hole) => gaps.push(hole),
@@ -734,6 +745,7 @@ pub fn message(kernel: &Kernel<'_>, selector: &Selector) -> Result<Gva, NotSelec
 fn messages(kernel: &Kernel<'_>, id: u32) -> Search {
     let mut search = Search::default();
     match message_table::message_by_id(kernel, id) {
+        // As `id:3068` of the published case: bfc is a handle, and its message one look away.
         Ok(Some(message)) => {
             search.found.push(message_candidate(kernel, message));
             return search;

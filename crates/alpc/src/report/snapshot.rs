@@ -203,6 +203,7 @@ impl Boot {
         Self {
             kernel: kernel.layout().identity().map(ToString::to_string),
             base: kernel.addr(kernel.base()),
+            // Both are written when the dump is: the time at the crash, and how long the system had run.
             started: header
                 .system_time
                 .zip(header.system_up_time)
@@ -266,6 +267,8 @@ fn parent(
 ) -> Read<Option<String>> {
     let id = process.parent_process_id.get()?;
     for candidate in by_id.get(id).into_iter().flatten() {
+        // A process keeps its parent's id and no reference to it: the parent may be gone, and its id given to a
+        // newer process, which cannot have made an older one.
         if candidate.create_time.get()? <= process.create_time.get()? {
             return candidate.image.get().cloned().map(Some);
         }

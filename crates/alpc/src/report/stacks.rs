@@ -87,6 +87,7 @@ pub struct StackGroups {
 /// # Errors
 /// When nothing says where the list is.
 pub fn modules(kernel: &Kernel<'_>) -> Read<Modules> {
+    // A triage dump has a table of drivers of its own (TRIAGE_DUMP64), and of the list in memory at best the head.
     match module::of_triage(kernel.dump()) {
         Some(modules) => Ok(match kernel.redaction() {
             Some(redaction) => modules.redacted(redaction),
@@ -189,6 +190,8 @@ impl Grouping {
     pub fn add(&mut self, thread: &ThreadStack) {
         let whole = thread.stack.complete.reason().is_none();
         self.cut_short = self.cut_short.saturating_add(usize::from(!whole));
+        // Without offsets: those say where in a function a thread is and differ with the build, as KiSwapContext+7f
+        // of Vista, +7a of Windows 7 and +76 of all since 8.1 (published stacks).
         let functions: Vec<String> = thread.stack.frames.iter().map(Frame::function_name).collect();
         let group = self
             .groups

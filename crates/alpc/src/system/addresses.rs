@@ -70,6 +70,8 @@ pub fn base_by_table(dump: &Dump, table: &Table) -> Option<u64> {
 
 fn told(dump: &Dump) -> Vec<Told> {
     let header = dump.header();
+    // What every header has, and not enough: 755 of 1,181 amd64 kernels share these three with another one, and six
+    // such sets have types of different sizes.
     let mut told: Vec<Told> = [
         ("PsLoadedModuleList", header.ps_loaded_module_list),
         ("PsActiveProcessHead", header.ps_active_process_head),
@@ -78,6 +80,8 @@ fn told(dump: &Dump) -> Vec<Told> {
     .into_iter()
     .filter_map(|(name, address)| Some((name, u64::from(address?))))
     .collect();
+    // The block is encoded in the memory of a running system and decoded when it crashes: of a live dump it may say
+    // nothing (for live dumps general knowledge).
     if let Ok(block) = kdump::debugger_data(dump) {
         let more = [
             ("PspCidTable", block.psp_cid_table),

@@ -380,6 +380,8 @@ impl System {
 
     /// For which processor the kernel is: what the dump's page tables are made for.
     fn processor(&self) -> Processor {
+        // ntkrla57.exe is the same kernel built for five levels of tables. Of all structures that matter only the
+        // entries of handle tables differ, which need room for wider pointers (767 versions hold both files).
         let is_wide = || {
             let named = self.asked().and_then(Asked::processor);
             self.dump.kernel_space().address_bits() > 48 || named == Some(Processor::La57)

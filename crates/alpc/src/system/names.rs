@@ -34,6 +34,8 @@ pub struct Modules {
 impl System {
     /// The table of exactly the kernel in the dump, if that is in use: another build's would name other functions.
     fn own_table(&self) -> Option<&dyn SymbolTable> {
+        // Variables and functions move with every monthly update, and a name beside the right one is worse than
+        // none.
         let wanted = &self.asked()?.identity;
         let table = self.table().ok()?;
         table.belongs_to(wanted.guid, wanted.age).then_some(table)
@@ -78,6 +80,7 @@ fn image(path: &Path, timestamp: u32, size: u32) -> Option<File> {
         let end = at.checked_add(4)?;
         Some(u32::from_le_bytes(bytes.get(at..end)?.try_into().ok()?))
     };
+    // "PE\0\0" stands where the word at 3c says.
     let header = usize::try_from(word(0x3c)?).ok()?;
     // TimeDateStamp of the file header, SizeOfImage of the optional one.
     let is_it = word(header.checked_add(8)?)? == timestamp && word(header.checked_add(80)?)? == size;
@@ -103,6 +106,8 @@ impl Names for System {
         if let Some(known) = known {
             return known;
         }
+        // Stores keep images under time stamp and size, as they keep PDBs under GUID and age (Microsoft on
+        // SymStore).
         let files = ntlayout::find_images(name, timestamp, size, &self.places);
         let found = files.iter().find_map(|path| image(path, timestamp, size));
         locked(&self.modules.images).insert(key, found.clone());

@@ -81,6 +81,8 @@ pub fn untold(layout: Layout) -> Layout {
 
 /// Whether the views have nothing at all to go by.
 pub fn is_useless(layout: &Layout) -> bool {
+    // The public symbols of Vista's first release (6000) are such: none of ALPC's types, of all that is needed only
+    // _PORT_MESSAGE and the members of _ETHREAD.
     let lacking = contract::stripped(&CONTRACT, layout);
     ["_EPROCESS", "_ETHREAD", "_ALPC_PORT", "_KALPC_MESSAGE"]
         .iter()

@@ -95,6 +95,7 @@ fn unnoted_sender(kernel: &Kernel<'_>, message: Gva) -> Read<Option<(u64, u64)>>
         return Ok(None);
     }
     let header = message.embedded(Message::PortMessage)?;
+    // Datagrams and notices as LPC_PORT_CLOSED stand in queues without a waiter too.
     let kind = MessageType::from_word(header.u16(PortMessage::Type)?);
     if kind != MessageType(lrpc::header::LPC_REQUEST) {
         return Ok(None);
@@ -117,6 +118,8 @@ fn waited_for(call: &Call, thread_id: u64) -> Option<Option<Uuid>> {
 pub(super) fn may_wait(thread: &ThreadRecord) -> bool {
     let waits = thread.state.known().is_some_and(|state| state.is_waiting());
     let reason = thread.wait_reason.known();
+    // MsgWaitForMultipleObjectsEx ends in an ordinary wait for objects (UserRequest), GetMessage in one of win32k's
+    // own (WrUserRequest).
     let pumps = [WaitReason::USER_REQUEST, WaitReason::WR_USER_REQUEST];
     waits && thread.suspend_count.known() == Some(&0) && reason.is_some_and(|reason| pumps.contains(reason))
 }

@@ -203,6 +203,8 @@ impl<'k, 'd> Builder<'k, 'd> {
         };
         let mut threads = Vec::new();
         for process in processes {
+            // System's are among them, which call services too: win32k does at winlogon's WMsgKRpc..., ksecdd at
+            // lsass' lsasspirpc (a published graph of Windows 10 has both, as connections of process 4).
             match thread::threads_of(self.kernel.at(process)) {
                 Ok(list) => {
                     if let Err(hole) = list.complete("the list of the process's threads") {
@@ -258,12 +260,16 @@ impl<'k, 'd> Builder<'k, 'd> {
             Evidence::address(member(Message::WaitingThread), reply.message, at),
         ];
         evidence.extend(self.wait_reason(thread));
+        // Three witnesses: the thread's pointer, the message's, and the object that it waits at, which is a
+        // semaphore in the thread itself.
         let certainty = match &reply.at_reply_semaphore {
             Value::Known(true) => {
                 evidence.extend(self.waits_at_semaphore(thread));
                 Certainty::Proven
             }
             Value::Known(false) => {
+                // A thread that was suspended within its wait waits at something else now. Its message still stands
+                // in the server's queue, so the wait goes on when it is resumed.
                 evidence.push(Evidence::word(
                     member(WaitBlock::Object),
                     at,
@@ -355,6 +361,8 @@ impl<'k, 'd> Builder<'k, 'd> {
             return;
         };
         let found = match reason {
+            // Below ExAcquireResourceExclusiveLite and ...SharedLite in published stacks; win32k has one for all
+            // windows of a Windows session, at which threads queue up (win32kbase!EnterCrit).
             WaitReason::WR_RESOURCE => self.resource(thread, objects),
             // Which reason a thread gives before a resource is the kernel's own affair.
             WaitReason::EXECUTIVE | WaitReason::WR_EXECUTIVE => {
@@ -367,6 +375,8 @@ impl<'k, 'd> Builder<'k, 'd> {
                     noted.map_err(|unfollowed| unfollowed.or(hole))
                 })
             }
+            // Its own wait block is of no use: the object is an event on the waiter's own stack, as in one published
+            // stack of Windows 10 below ExfAcquirePushLockExclusiveEx.
             WaitReason::WR_PUSH_LOCK => self.noted_lock(thread, LockKind::PushLock),
             _ => return,
         };
@@ -475,6 +485,8 @@ impl<'k, 'd> Builder<'k, 'd> {
             Ok(owners)
         });
         let known = owners.as_ref().ok();
+        // ExSetResourceOwnerPointer: a driver may release the resource from another thread than that which took it,
+        // and then names a block of its own, with the two lowest bits set (WDK).
         let of_driver = known.is_some_and(|owners| owners.owners.iter().any(|owner| owner.is_pointer()));
         let node = Node::Lock(LockNode {
             address: kernel.addr(address),
@@ -688,11 +700,15 @@ impl<'k, 'd> Builder<'k, 'd> {
     /// A thread to the call that it made, if it may wait for it.
     fn made_call(&mut self, sender: Gva, call: &MadeCall) {
         let kernel = self.kernel;
+        // An STA that calls out goes on dispatching window messages until the answer comes, so that calls to its own
+        // objects can come in meanwhile (Microsoft Learn, "Single-Threaded Apartments"). The kernel sees a thread
+        // that waits for input.
         if !apartments::may_wait(&self.record(sender)) {
             return;
         }
         let known = self.graph.find(Role::Thread, sender);
         let next = known.and_then(|thread| self.graph.next(thread));
+        // It waits for the reply by its own message already: that is proven, and this would only be inferred.
         if next.is_some_and(|edge| edge.edge != EdgeKind::ComCall) {
             return;
         }
@@ -808,6 +824,8 @@ impl<'k, 'd> Builder<'k, 'd> {
             if names != thread {
                 continue;
             }
+            // An IRP names the event that it ends with (UserEvent), or the file whose event does: only such a
+            // request is what the thread waits for, and not any other that it has open.
             let tie = events.iter().find_map(|event| {
                 let tie = request_read.tie(event.address.gva()).ok()??;
                 Some((event, tie))
@@ -845,6 +863,7 @@ impl<'k, 'd> Builder<'k, 'd> {
         evidence.extend(self.wait_reason(thread));
         evidence.extend(any.then(|| Evidence::word(member(WaitBlock::WaitType), at, "WaitAny")));
         // At the lock of a file wait those who come later. That the thread's own request keeps it is likely, not said.
+        // (A file that was opened for synchronous I/O takes one request at a time; the others wait at its Lock.)
         let certainty = if tie.ends_with_it {
             Certainty::Proven
         } else {
@@ -892,6 +911,7 @@ impl<'k, 'd> Builder<'k, 'd> {
             node.known_driver().cloned(),
         );
         let id = self.graph.add(Role::Irp, address, Node::Irp(Box::new(node)));
+        // What has the request now, maybe a filter or a disk far below the device that the program opened.
         let location = Request::at(kernel, address).and_then(Request::location);
         if let (Some(device), Some(driver), Ok(Some(location))) = (device, driver, location) {
             let location = kernel.addr(location.address());
@@ -928,7 +948,10 @@ impl<'k, 'd> Builder<'k, 'd> {
             }
         };
         let to = match *kind {
+            // A mutex of programs; mutant is the kernel's word for it (Windows Internals).
             WaitObjectKind::MUTANT => (self.mutant(object), EdgeKind::Acquires),
+            // A way to hang a process with one thread: DllMain waits for a thread to end, which needs the loader
+            // lock to do so (Microsoft Learn, "Dynamic-Link Library Best Practices").
             WaitObjectKind::THREAD => (self.thread(object.address.gva()), EdgeKind::EndOfThread),
             WaitObjectKind::PROCESS => (self.process(object.address.gva()), EdgeKind::EndOfProcess),
             _ => return,
@@ -952,6 +975,8 @@ impl<'k, 'd> Builder<'k, 'd> {
             return known;
         }
         let owner = match &object.owner {
+            // A free one names no thread. One whose owner ended without releasing it is free too, and abandoned: the
+            // next one gets it with WAIT_ABANDONED.
             Some(Value::Known(owner)) => Value::Known((!owner.is_null()).then_some(*owner)),
             Some(Value::Missing(hole)) => Value::Missing(hole.clone()),
             None => Value::Known(None),

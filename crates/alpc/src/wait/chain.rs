@@ -218,10 +218,13 @@ fn surest(graph: &Graph, from: NodeId, to: NodeId) -> Option<&Edge> {
 /// # Errors
 /// When the clock, the thread's process or that process's list of threads cannot be read.
 pub fn candidates(kernel: &Kernel<'_>, graph: &Graph, server: &ThreadNode) -> Read<Vec<Candidate>> {
+    // Ticks, and not times: a thread notes at which tick its wait began (WaitTime), and the clock goes on in steps
+    // of KeTimeIncrement, 15.6 ms on most machines. Within one step nothing tells who was first.
     let clock = *graph.clock.get()?;
     let (Some(waited), Some(process)) = (*server.waited.get()?, server.process.get()?) else {
         return Ok(Vec::new());
     };
+    // Two steps, as the waiter's note and the server's may fall on both sides of one.
     let window = clock.increment.saturating_mul(SAME_MOMENT);
     let threads = thread::threads_of(kernel.at(process.address.gva()))?;
     let mut found: Vec<(u64, Candidate)> = threads
@@ -260,6 +263,7 @@ pub fn receivers(kernel: &Kernel<'_>, graph: &Graph, chain: &Chain) -> Option<Re
 
 fn receivers_of(kernel: &Kernel<'_>, graph: &Graph, process: Gva, message: Gva) -> Read<Vec<Candidate>> {
     let clock = *graph.clock.get()?;
+    // Null for datagrams and for requests whose answer is taken later: nobody waits then.
     let waiter = kernel.at(message).pointer(Message::WaitingThread)?;
     let waited = match waiter.u64() {
         0 => None,
@@ -307,6 +311,8 @@ fn receivers_of(kernel: &Kernel<'_>, graph: &Graph, process: Gva, message: Gva) 
 
 /// The threads that received the other pending messages of a port, each with one of these.
 fn serving(kernel: &Kernel<'_>, port: Gva, but: Gva) -> Read<HashMap<Gva, Gva>> {
+    // ServerThread of the other pending requests: those threads have received from this port, so one of them may
+    // have taken this message as well.
     let pending = queue::members(kernel.at(port), QueueKind::Pending)?;
     let others = pending.entries.into_iter().filter(|&message| message != but);
     Ok(others

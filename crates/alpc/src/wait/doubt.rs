@@ -80,6 +80,9 @@ impl Doubt {
                 Lost::Cut if is_cut => DoubtId::Truncated,
                 Lost::HeaderOnly => DoubtId::HeaderOnly,
                 Lost::NotMapped => DoubtId::KernelNotMapped,
+                // Windows can encrypt its dumps (Microsoft Learn, "About dump encryption"): each with a symmetric
+                // key of its own, which is encrypted with the public key of the host's administrator, who alone can
+                // decrypt it.
                 Lost::Encrypted => DoubtId::Encrypted,
                 _ => return None,
             };
@@ -88,6 +91,8 @@ impl Doubt {
                 text: note.text.clone(),
             })
         });
+        // What a small dump has, Microsoft Learn lists: the stop code, the drivers, and of the crashed thread its
+        // context, its stack and its process. No other thread is in it.
         let is_triage = dump.header().kind == DumpKind::Triage;
         of_note.or_else(|| {
             is_triage.then(|| Self {

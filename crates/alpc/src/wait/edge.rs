@@ -56,12 +56,15 @@ impl EdgeKind {
     /// Whether any one of several such edges is enough to end the wait.
     #[must_use]
     pub fn is_alternative(self) -> bool {
+        // Threads of a completion port are released last in, first out, whatever they are for (Microsoft Learn, "I/O
+        // Completion Ports"): any of them may take the message, and none has to.
         matches!(self, Self::Reports | Self::ServedBy | Self::MayContinue)
     }
 
     /// Whether the edge says that something waits.
     #[must_use]
     pub fn is_wait(self) -> bool {
+        // The debugger prints "owned by process" behind the port of a wait: whose fault it is nobody has said so.
         !matches!(self, Self::OwnedBy | Self::PendingAt)
     }
 }

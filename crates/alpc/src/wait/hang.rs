@@ -282,6 +282,8 @@ fn signature_of(deadlocks: &[Deadlock], blockers: &[Blocker], doubted: bool) -> 
     match (deadlock, blockers.first()) {
         (Some(deadlock), _) => Signature::Deadlock(deadlock.clone()),
         (None, Some(one)) => Signature::Blocked(signature::of_chain(&one.chain.steps, one.end)),
+        // Messages are in paged pool: what waits longest is the likeliest to be paged out, and a dump has no page
+        // file.
         (None, None) if doubted => Signature::Unknown,
         (None, None) => Signature::None,
     }
@@ -363,6 +365,8 @@ impl<'g> Analysis<'g> {
             let lonely = members
                 .iter()
                 .all(|&node| self.reverse.get(node).is_none_or(Vec::is_empty));
+            // WaitForMultipleObjects without bWaitAll ends with whichever comes first (Microsoft Learn): each of the
+            // things is no bond by itself, and the thread still is stuck.
             if lonely && !cyclic && !self.waits_for_any(members) {
                 continue;
             }
@@ -446,6 +450,7 @@ impl<'g> Analysis<'g> {
             let process = thread.and_then(|thread| thread.process.known()?.as_ref());
             let image = process
                 .and_then(|process| process.image.known())
+                // Names of files know no case, so that two machines may write one image in two ways.
                 .map(|image| image.to_lowercase());
             let waited = thread.and_then(ThreadNode::waited);
             (image, std::cmp::Reverse(waited), node)
@@ -473,6 +478,7 @@ impl<'g> Analysis<'g> {
     }
 
     fn deadlocks(&self) -> Vec<Deadlock> {
+        // Only proven steps: a ring that is inferred may be none, as calls of COM come in while others go out.
         let proven = self.graph.proven();
         let components = cycle::components(&proven);
         let mut found: Vec<Deadlock> = components

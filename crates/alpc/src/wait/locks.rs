@@ -86,6 +86,8 @@ impl Waiters {
 /// # Errors
 /// When it cannot be found, or the symbols do not describe them.
 pub(crate) fn list_of_resources(kernel: &Kernel<'_>) -> Read<List> {
+    // Every ERESOURCE is linked in from ExInitializeResourceLite on, so that a driver which frees one without
+    // ExDeleteResourceLite breaks the list for all (WDK).
     let link = kernel.offset(ExecutiveResource::SystemResourcesList)?;
     Ok(list::walk(kernel, list_head(kernel)?).containers(link))
 }
@@ -101,6 +103,8 @@ impl Resources {
             gap: list.complete("the list of executive resources").err(),
             ..Self::default()
         };
+        // Those who want to share it wait at a semaphore, those who want it alone at an event: up to 8.1 two objects
+        // of the resource's own, later a line of entries for each.
         let members = [
             (ExecutiveResource::SharedWaiters, Waiters::Shared),
             (ExecutiveResource::ExclusiveWaiters, Waiters::Exclusive),
@@ -212,6 +216,7 @@ pub(crate) struct Owner {
 impl Owner {
     /// Whether the owner is no thread, but a pointer that a driver gave the resource to.
     pub(crate) fn is_pointer(self) -> bool {
+        // A thread's address has none of its low bits set.
         self.thread.u64() & OWNER_POINTER != 0
     }
 }
@@ -314,6 +319,8 @@ pub(crate) fn entries(thread: At<'_, '_>) -> Read<Vec<Entry>> {
         control.address_of(ThreadControl::LockEntries)?
     };
     let size = kernel.size_of::<LockEntry>()?;
+    // Six entries with a bit each, set while it is free. They are of AutoBoost, by which the scheduler lends owners
+    // of locks the priority of those who wait (Windows Internals).
     let used = (0..ENTRIES)
         .filter(|&index| free.checked_shr(u32::try_from(index).unwrap_or(0)).unwrap_or(0) & 1 == 0);
     used.map(|index| entry(kernel.at(offset(first, index.saturating_mul(size)))))

@@ -206,6 +206,7 @@ impl ThreadNode {
     /// Whether it was suspended and not resumed.
     #[must_use]
     pub fn is_suspended(&self) -> bool {
+        // A debugger that stops a process raises FreezeCount instead.
         self.suspend_count.known().is_some_and(|&count| count > 0)
     }
 }
@@ -294,6 +295,7 @@ impl MessageNode {
                 .and_then(|header| header.u16(PortMessage::Type))
                 .map(MessageType::from_word)
                 .into(),
+            // Both can be true: the sender has given it up and the server still works on it.
             canceled: there.and_then(|()| message.flag(Message::Canceled)).into(),
             queue: queue.into(),
             port: port.into(),
@@ -377,6 +379,7 @@ fn of_process(kernel: &Kernel<'_>, process: Gva, member: Process) -> Read<u64> {
 
 /// The name of a port's connection port; only that one has a name.
 pub(crate) fn name(port: At<'_, '_>) -> Read<Option<String>> {
+    // A communication port has none; the debugger prints the connection port's as well.
     match port::connection_port(port)? {
         Some(connection) => connection.name.get().cloned(),
         None => Ok(None),
@@ -386,6 +389,8 @@ pub(crate) fn name(port: At<'_, '_>) -> Read<Option<String>> {
 /// Messages of a port that were not received yet, by its counters.
 pub(crate) fn unreceived(port: At<'_, '_>) -> Read<u64> {
     let mut total: u64 = 0;
+    // What counts as not received yet: pending messages were, and notices of cancellation ask for nothing. The
+    // direct queue is in none of the debugger's sums, but what stands in it waits too.
     for kind in [QueueKind::Main, QueueKind::Large, QueueKind::Direct] {
         if port.kernel().has(kind.counter()) {
             total = total.saturating_add(port.uint(kind.counter())?);

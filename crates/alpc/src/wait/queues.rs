@@ -62,6 +62,8 @@ impl Queues {
                         for &message in &list.entries {
                             place.entry(message).or_insert((port, kind));
                         }
+                        // ServerThread is set when a thread receives the message and cleared when it answers (a
+                        // decompile); in the other queues it says nothing yet.
                         if kind == QueueKind::Pending {
                             queues.serving = servers_of(kernel, &list.entries);
                         }

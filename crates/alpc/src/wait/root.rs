@@ -190,9 +190,13 @@ impl Graph {
         const RUNNING: u8 = 2;
         const TERMINATED: u8 = 4;
         // Its stack, or its whole process, is on its way in.
+        // State 6 is ready with its kernel stack paged out (Windows Internals). Only waits of user mode let a stack
+        // go (one source), and those of services for a message or a reply are such: so this is met on servers that
+        // are short of memory and hang.
         const TRANSITION: u8 = 6;
         const PROCESS_IN_SWAP: u8 = 9;
         // A gate of a guarded mutex or push lock, up to Windows 7, is no wait of the usual kind.
+        // (Later kernels have the number and no such wait.)
         const GATE_WAIT: u8 = 8;
         let Value::Known(state) = thread.state else {
             return RootKind::Unreadable;
@@ -206,6 +210,8 @@ impl Graph {
                 _ => RootKind::Ready,
             };
         }
+        // The debugger prints `WAIT: (Suspended)` and still the line of its ALPC message: it says why the thread
+        // does not run, and the message says what it had asked for before.
         if thread.is_suspended() {
             return RootKind::Suspended;
         }
@@ -219,9 +225,12 @@ impl Graph {
             Some(WaitReason::WR_QUEUE | WaitReason::WR_LPC_RECEIVE) => RootKind::Receiving,
             // win32k gives it for every thread in GetMessage: an open dialog, and an idle window too.
             Some(WaitReason::WR_USER_REQUEST) => RootKind::UserInput,
+            // WrPhysicalFault came with Windows 10 1709 and stands behind all others: up to 36 the numbers are one in
+            // all versions, and behind that the enumeration grows (layouts of 305 kernels).
             Some(WaitReason::PAGE_IN | WaitReason::WR_PAGE_IN | WaitReason::WR_PHYSICAL_FAULT) => {
                 RootKind::PageIn
             }
+            // Sleep, and nothing else: DelayExecution is what KeDelayExecutionThread gives.
             Some(WaitReason::DELAY_EXECUTION | WaitReason::WR_DELAY_EXECUTION) => RootKind::Delay,
             Some(WaitReason::SUSPENDED | WaitReason::WR_SUSPENDED) => RootKind::Suspended,
             Some(reason) if LOCKS.contains(&reason) => RootKind::Lock,
@@ -234,6 +243,8 @@ impl Graph {
 
 fn of_message(message: &MessageNode) -> RootKind {
     match (&message.port, &message.queue) {
+        // A message is in no queue while it is made, handed over or answered; of a reply that goes straight to its
+        // thread newer kernels have a QueueType of its own, 5.
         (Value::Known(None), _) => RootKind::NotQueued,
         (Value::Missing(_), _) | (_, Value::Missing(_)) => RootKind::Unreadable,
         _ if message.server_thread.reason().is_some() => RootKind::Unreadable,
@@ -243,6 +254,8 @@ fn of_message(message: &MessageNode) -> RootKind {
 }
 
 pub(crate) fn of_port(port: &PortNode) -> RootKind {
+    // The owner ended or closed its handle: who waits there is answered by nobody, although the port object still
+    // lives by the references of its clients.
     if port.is_abandoned() {
         return RootKind::OwnerGone;
     }
@@ -279,6 +292,8 @@ fn of_object(object: &ObjectNode) -> RootKind {
 
 fn of_lock(lock: &LockNode) -> RootKind {
     match &lock.owners {
+        // The word of a push lock has bits for locked and waiting and a count of those who share it, and no owner
+        // (_EX_PUSH_LOCK in the symbols).
         _ if lock.unknown.is_some() => RootKind::Lock,
         Value::Known(owners) if owners.is_empty() => RootKind::Free,
         Value::Known(_) => RootKind::OwnerGone,
@@ -287,6 +302,7 @@ fn of_lock(lock: &LockNode) -> RootKind {
 }
 
 fn of_process(process: &ProcessNode) -> RootKind {
+    // The object of a process lives as long as a handle to it: that it has ended only ExitTime tells.
     match &process.exit_time {
         Value::Known(Some(_)) => RootKind::ProcessExited,
         Value::Missing(hole) if !hole.is_absence() => RootKind::Unreadable,
@@ -346,7 +362,11 @@ fn stack_modules(kernel: &Kernel<'_>, modules: &Modules, thread: Gva) -> Read<Ve
     // last one's.
     let top = control.pointer(ThreadControl::StackBase)?.u64();
     let limit = control.pointer(ThreadControl::StackLimit)?.u64();
+    // Kernel stacks grow downwards, from StackBase to StackLimit: what is current begins at KernelStack, where the
+    // thread was switched away.
     let from = control.pointer(ThreadControl::KernelStack)?.u64();
+    // On an expanded stack (KeExpandKernelStackAndCallout, callouts of win32k) the saved pointer can lie in another
+    // segment than the two members name.
     if from < limit || from >= top || top.saturating_sub(from) > STACK_CAP {
         let at = kernel.addr(thread);
         return Err(Unreadable::Implausible(why!(
@@ -356,6 +376,7 @@ fn stack_modules(kernel: &Kernel<'_>, modules: &Modules, thread: Gva) -> Read<Ve
     }
     let length = usize::try_from(top.saturating_sub(from)).unwrap_or(0);
     let mut bytes = vec![0; length];
+    // A stack's pages go out one by one: what can be read up to the first hole is the innermost part.
     let partial = kernel.cursor().read_partial(Gva::from(from), &mut bytes);
     if let Some(stopped) = partial.stopped
         && partial.read == 0
@@ -379,6 +400,8 @@ fn modules_of(kernel: &Kernel<'_>, modules: &Modules, stack: &[u8]) -> Vec<Strin
         if (value >> (width.saturating_mul(8).saturating_sub(1))) & 1 == 0 {
             continue;
         }
+        // x64's convention has room on the stack for four arguments of each call, which most functions never write
+        // (Microsoft Learn): what lies there is of older calls and looks like an address to return to.
         if let Some(module) = modules.locate(kernel.addr(Gva::from(value))).module
             && !found.contains(&module)
         {

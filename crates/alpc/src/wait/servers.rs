@@ -179,7 +179,10 @@ pub(crate) fn of_completion_port(
     for &thread in &list.entries {
         servers.add(thread, record(thread).unwrap_or(ServerState::Unreadable));
     }
+    // There may be more for a moment than the port lets run: a thread that waited and goes on is not held back
+    // (Microsoft Learn, "I/O Completion Ports").
     servers.counts.current_count = Some(at.u32(Queue::CurrentCount).into());
+    // Given when the port was made; who gives 0 gets as many as there are processors (CreateIoCompletionPort).
     servers.counts.maximum_count = Some(at.u32(Queue::MaximumCount).into());
     servers.counts.complete = list.complete("the list of the completion port's threads").into();
     Ok(servers)

@@ -74,6 +74,8 @@ impl<'d> Services<'d> {
         let host = self
             .processes
             .entry(process)
+            // svchost.exe of Windows 7 has many services in one process; `tasklist /svc` lists them by process, and
+            // no thread by its service.
             .or_insert_with(|| Host::of(kernel, process));
         let tag = host.memory.as_ref()?.pointer(at).ok()?.u64();
         // A number of 32 bits in the place of a pointer.
@@ -112,6 +114,8 @@ impl<'d> Host<'d> {
 fn memory<'d>(kernel: &Kernel<'d>, process: Gva) -> Read<Cursor<'d>> {
     let control = kernel.at(process).embedded(Process::Pcb)?;
     let tables = control.uint(ProcessControl::DirectoryTableBase)?;
+    // The directory table in EPROCESS is the kernel's, with the user part below it: KVA shadow's trimmed one
+    // (UserDirectoryTableBase) has the same user pages.
     Ok(kernel.dump().process_space(tables).cursor())
 }
 
@@ -128,6 +132,8 @@ fn command_line(kernel: &Kernel<'_>, process: Gva, memory: &Cursor<'_>) -> Read<
 /// The service that a host's command line names: `svchost.exe -k netsvcs -p -s Schedule`.
 fn only_service(line: &str) -> Option<String> {
     let mut words = line.split_whitespace();
+    // Windows starts services with the full path, with quotes where it has blanks: `C:\Windows\system32\svchost.exe
+    // -k netsvcs -p`.
     let program = words.next()?.trim_matches('"');
     let file = program.rsplit('\\').next()?;
     if !file.eq_ignore_ascii_case("svchost.exe") && !file.eq_ignore_ascii_case("svchost") {

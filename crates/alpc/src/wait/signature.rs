@@ -114,6 +114,8 @@ pub(crate) fn of_cycle(steps: &[Step]) -> String {
 /// The signature of a chain.
 pub(crate) fn of_chain(steps: &[Step], end: RootKind) -> String {
     let mut words: Vec<String> = words(steps, false).into_iter().map(Word::text).collect();
+    // A service that calls itself, as lsass does at lsasspirpc: a published graph of Windows 10 has such a
+    // connection.
     words.dedup();
     let from = words.len().saturating_sub(STEPS);
     let shown = words.get(from..).unwrap_or_default().join(">");
@@ -163,6 +165,8 @@ fn words(steps: &[Step], ring: bool) -> Vec<Word> {
         match &step.node {
             Node::Thread(thread) => {
                 let image = thread.process.known().and_then(Option::as_ref);
+                // Image names have 14 characters that can be seen (15 bytes with the null): VBoxService.ex is
+                // VBoxService.exe in published views.
                 let who = image.and_then(|process| process.image.known());
                 words.push(Word {
                     who: name(who.map(String::as_str)),
@@ -251,7 +255,11 @@ fn link(node: &Node) -> Option<String> {
 fn port_of(message: &MessageNode) -> String {
     match &message.port {
         Value::Known(Some(port)) => match &port.name {
+            // OLE16E02A5AAD974222920005479E7C and LRPC-<hex> are drawn when a server starts; lsasspirpc and ntsvcs
+            // are not.
             Value::Known(Some(name)) => stable(name),
+            // Ports without a name exist: audiodg's for WASAPI (one source), and two of System's in a published
+            // handle view.
             Value::Known(None) => String::new(),
             Value::Missing(_) => NOT_READ.to_owned(),
         },
@@ -293,6 +301,7 @@ fn driver(name: Option<&String>) -> String {
     };
     let parts = name.to_lowercase();
     let parts = parts
+        // Names of objects begin with the root of their namespace: `\Driver\disk` and `\FileSystem\Ntfs`.
         .trim_start_matches('\\')
         .split('\\')
         .map(|part| escape(part).replace('/', "%2f"));
@@ -323,12 +332,15 @@ pub(crate) fn without_drawn(text: &str, push: impl Fn(&mut String, char)) -> Str
 }
 
 fn end_run(parts: &mut String, run: &mut String) {
+    // `0C3231` of WMsgKRpc0C3231 is drawn, and `feed` is a word. The c of Rpc is a hex digit too and goes with the
+    // drawn part: `wmsgkrp*`.
     let drawn = run.len() >= 4 && run.contains(|c: char| c.is_ascii_digit());
     parts.push_str(if drawn { "*" } else { run });
     run.clear();
 }
 
 fn escape(text: &str) -> String {
+    // A line goes through shells, YAML and file names: each of these signs means something in one of them.
     const OWN: &str = ">[]{}:*?%\"'`\\";
     text.chars().fold(String::new(), |mut line, c| {
         if c.is_ascii_graphic() && !OWN.contains(c) {

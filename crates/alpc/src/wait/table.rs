@@ -161,6 +161,7 @@ fn row(
 }
 
 fn state(message: &MessageNode) -> WaitState {
+    // It still stands in the server's pending queue: giving up does not take it away.
     if message.canceled.known().is_some_and(|&canceled| canceled) {
         return WaitState::Canceled;
     }

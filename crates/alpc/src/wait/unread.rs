@@ -210,6 +210,8 @@ impl Part {
     /// none.
     #[must_use]
     pub fn hides_reply_waits(self) -> bool {
+        // Those are found by the message that the thread itself names, as the debugger's line is: a suspended
+        // thread, whose wait blocks are of the suspension, has it as well.
         !matches!(self, Self::WaitBlocks | Self::WaitObject)
     }
 }

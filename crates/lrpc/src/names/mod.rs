@@ -82,6 +82,8 @@ impl Names {
     /// # Errors
     /// When a line cannot be read.
     pub fn add(&mut self, table: &str) -> Result<(), BadLine> {
+        // Spreadsheets that save as "CSV UTF-8" or text, and Notepad before Windows 10 1903, begin UTF-8 with a byte
+        // order mark.
         let table = table.strip_prefix('\u{feff}').unwrap_or(table);
         for (at, line) in table.lines().enumerate() {
             let is_title = at == 0 && line.starts_with("uuid\t");
@@ -98,6 +100,8 @@ impl Names {
                 .parse()
                 .map_err(|error: crate::uuid::NotAUuid| bad(error.to_string()))?;
             let number = fields.next().unwrap_or_default();
+            // `0x2c` by those who read headers, 44 by those who read specifications: opnums are decimal in
+            // Microsoft's.
             let hex = number.strip_prefix("0x");
             let parsed = hex.map_or_else(|| number.parse(), |hex| u32::from_str_radix(hex, 16));
             let number = parsed.map_err(|_| bad(format!("{number:?} is no number of a procedure")))?;
@@ -148,6 +152,8 @@ impl Names {
         let known = self
             .interface(interface)
             .and_then(|interface| interface.procedures);
+        // The highest number that any source knows, and one: of an interface that has grown since it is too small,
+        // so a user's own names count as well.
         known.is_none_or(|known| number < u32::from(known)) || self.own.contains_key(&(interface, number))
     }
 

@@ -9,6 +9,7 @@ const BUILDS: [(&str, u32); 8] = [
     ("Win81", 9600),
     ("Win10_1809", 17763),
     ("Win10_1903", 18362),
+    // 1909 is 1903 with features turned on: one core, other number (Microsoft on its release).
     ("Win10_1909", 18363),
     ("Win10_20H1", 19041),
     ("server22", 20348),
@@ -20,6 +21,9 @@ pub(super) fn choose(rows: &[Row], build: Option<u32>) -> Option<(Row, bool)> {
     // Specifications call what is never sent `Opnum5NotUsedOnWire`: symbols know it better.
     let named = rows.iter().filter(|row| !is_placeholder(row.name));
     let named: Vec<Row> = named.copied().collect();
+    // An interface that has been published may grow at its end and nowhere else: who adds a procedure adds it behind
+    // the last one and raises the minor version (C706, "interface version numbers"). Undocumented ones are rebuilt
+    // with both their sides, and do change: `~` before a name says so.
     if let Some(row) = named.iter().find(|row| is_documented(row.source)) {
         return Some((*row, true));
     }
@@ -33,6 +37,7 @@ pub(super) fn choose(rows: &[Row], build: Option<u32>) -> Option<(Row, bool)> {
         seen.extend(builds.map(|&(_, build)| (build, *row)));
     }
     // Several names in one build: two functions that the linker made one.
+    // By symbols alone numbers 22 and 34 of svcctl and 1 and 5 of lsarpc have the names of other functions.
     let at = |build: u32| {
         let mut here = seen.iter().filter(|(seen, _)| *seen == build);
         here.next().map(|(_, row)| (*row, here.next().is_none()))

@@ -22,6 +22,8 @@ impl Threads {
         let list = thread::threads_of(kernel.at(process))?;
         let mut gap = list.complete("the list of the process's threads").err();
         let mut by_low_id: HashMap<u16, Vec<Gva>> = HashMap::new();
+        // COM cuts the id to 16 bits when it makes the object's: machines with very many threads have ids above
+        // ffff, and there two threads of one process can share them.
         for address in list.entries {
             let id = kernel
                 .at(address)

@@ -32,6 +32,9 @@ pub(super) struct Binds {
 
 impl Binds {
     pub(super) fn read(kernel: &Kernel<'_>) -> Self {
+        // A synchronous bind is released once its answer was read, into the lookaside list of messages (tag AlMs),
+        // where only the first 8 bytes of its blob header are overwritten. How often one is still there nobody has
+        // measured (inferred).
         let mut binds = Self::default();
         let Ok(messages) = message_table::all_messages(kernel) else {
             return binds;
@@ -73,6 +76,7 @@ impl Binds {
 
 fn of(all: &HashMap<Gva, Vec<Bound>>, key: Gva, binding: u32) -> impl Iterator<Item = Bound> {
     let here = all.get(&key).into_iter().flatten().copied();
+    // The numbers in a refused bind stand for nothing. A wish that nobody has answered is none yet either.
     here.filter(move |bound| bound.bind.is_answer && bound.bind.status == 0 && bound.bind.is_of(binding))
 }
 
@@ -80,6 +84,7 @@ fn of(all: &HashMap<Gva, Vec<Bound>>, key: Gva, binding: u32) -> impl Iterator<I
 fn bind(message: At<'_, '_>) -> Option<Bind> {
     let length = header::BIND as u64;
     let port_message = message.embedded(Message::PortMessage).ok()?;
+    // 48 hex, as many as its answer: nearly every other message differs in this alone, and is not read.
     if u64::from(port_message.u16(PortMessage::DataLength).ok()?) != length {
         return None;
     }

@@ -119,6 +119,7 @@ impl<'k, 'd> Calls<'k, 'd> {
         let header = message.embedded(Message::PortMessage)?;
         let kernel_type = MessageType::from_word(header.u16(PortMessage::Type)?).0;
         let data = payload::beginning(message, LOOKED_AT)?;
+        // As with a canceled message, whose bytes are still there but no longer its own.
         if data.length == 0 {
             return Ok(Decoded::Raw("it has no data".to_owned()));
         }
@@ -131,6 +132,9 @@ impl<'k, 'd> Calls<'k, 'd> {
             connection,
             info: port_facts::info_of(message)?,
         };
+        // By name before data: `\SmApiPort` gets a small number and a null status, which looks like a type and four
+        // null bytes. A console's port on Windows 7 is in RPC's folder and is none of it, so that its full name goes
+        // before its folder as well.
         let protocol = asked.port.map(PortFacts::protocol).transpose()?.flatten();
         let decoded = match protocol {
             Some(protocol) => self.system_call(&asked, protocol)?,
@@ -218,6 +222,8 @@ impl<'k, 'd> Calls<'k, 'd> {
             length: usize::try_from(data.length).unwrap_or(usize::MAX),
             has_view: has_view(message)?,
         };
+        // Only the client's binding id is in a request. Which interface that is stands in the server's user memory
+        // (LRPC_ASSOCIATION), which no kernel dump holds.
         let header = match header::read(&data.bytes, &sent) {
             Ok(header) => header,
             Err(NotLrpc::Cut { .. }) => {
@@ -241,14 +247,18 @@ impl<'k, 'd> Calls<'k, 'd> {
         match header {
             Header::Request(request) => self.request(message, asked, &request, &mut call),
             Header::Bind(bind) => self.bind(&bind, &mut call),
+            // A Win32 error (winerror.h) and no NTSTATUS, unlike the statuses of csrss and smss.
             Header::Fault(fault) => {
                 call.status = Some(StatusRecord::new(fault.status));
             }
+            // An answer has the number of the call and neither procedure nor binding: with the request gone, nothing
+            // says what it answers.
             Header::Response(response) => {
                 call.flags = Some(response.flags);
                 call.call_id = Some(response.call_id);
                 call.arguments = Some(response.results as u64);
             }
+            // A datagram, for which nobody waits: the caller has what it wants, and the server may still be at work.
             Header::Cancel { call_id } => call.call_id = Some(call_id),
             _ => {}
         }
@@ -257,6 +267,8 @@ impl<'k, 'd> Calls<'k, 'd> {
 
     fn bind(&self, bind: &Bind, call: &mut Call) {
         let known = self.names.interface(bind.interface);
+        // The one message of RPC that names its interface. (For a call of COM that is the IID of the object's
+        // interface: inferred.)
         let evidence = "it says so itself";
         let mut interface = interface_record(bind.interface, known, Certainty::Proven, evidence);
         interface.version = Some(format!("{}.{}", bind.version.0, bind.version.1));
@@ -372,6 +384,8 @@ impl<'k, 'd> Calls<'k, 'd> {
         likely.retain(|&uuid| self.names.may_have(uuid, number));
         if let [one] = likely.as_slice()
             && let Some(bound) = others.iter().find(|bound| bound.bind.interface == *one)
+            // What a number means in a call of COM is the interface of one object: another client's object may have
+            // another.
             && call.com.is_none()
         {
             let evidence = "another client bound it by the same number at this port";
@@ -401,6 +415,9 @@ impl<'k, 'd> Calls<'k, 'd> {
     }
 
     fn likely(&self, leaf: &str, number: u32) -> Likely {
+        // A process's interfaces can all be called through each of its endpoints: lsass has lsasspirpc, samss lpc,
+        // protected_storage, and any of its interfaces may come in at any of them. So one candidate is likely, and
+        // never proven.
         let served = names::served(leaf, self.build);
         let fitting: Vec<_> = served
             .iter()
@@ -448,6 +465,8 @@ impl<'k, 'd> Calls<'k, 'd> {
     fn com(&self, message: At<'_, '_>, asked: &Asked<'_>, request: &Request) -> Option<ComCall> {
         let header = message.embedded(Message::PortMessage).ok();
         let sender = header.and_then(|header| {
+            // The kernel writes ClientId when a message is sent: unlike what stands in the data, no client can forge
+            // it.
             let client = header.embedded(PortMessage::ClientId).ok()?;
             client.uint(ClientId::UniqueThread).ok()
         });
@@ -545,6 +564,9 @@ fn inner_call(
     asked: &Asked<'_>,
     pointer_size: u32,
 ) -> Option<InnerCall> {
+    // The argument is a message of its own, from the time when these calls went to a port of lsass: a context handle
+    // (14 hex), its length, a count, then a header as PORT_MESSAGE has it (28), and right behind that the number, 48
+    // into the arguments. That is NDR64; where a 32-bit client has it no source says.
     if number != SSPIR_CALL_RPC || interface.uuid.to_string() != SSPI || pointer_size != 8 {
         return None;
     }

@@ -55,6 +55,7 @@ impl PortFacts {
 
     /// Whether its full name says that it is of RPC.
     pub(super) fn is_rpc(&self) -> bool {
+        // The folder of all endpoints of RPC in the object namespace; each session's app containers have more.
         self.known_path().is_some_and(system_port::is_in_rpc_folder)
     }
 
@@ -68,6 +69,8 @@ impl PortFacts {
     fn expected_images(&self) -> Option<Vec<&'static str>> {
         let path = self.known_path()?.to_lowercase();
         let leaf = path.strip_prefix("\\rpc control\\")?;
+        // The name of an object belongs to who makes it first: before a service has made its port, anybody can, and
+        // gets its clients.
         names::expected_images(leaf)
     }
 
@@ -89,6 +92,8 @@ impl PortFacts {
 /// When what leads there cannot be read, or no port is there.
 pub(super) fn connection_of(message: At<'_, '_>) -> Read<Option<Gva>> {
     let kernel = message.kernel();
+    // A queued request stands at the connection port, which leads to its own info and so back to itself; a reply
+    // stands at the client's port.
     for member in [Message::PortQueue, Message::OwnerPort] {
         let port = message.pointer(member)?;
         if port.u64() != 0 {
@@ -99,6 +104,7 @@ pub(super) fn connection_of(message: At<'_, '_>) -> Read<Option<Gva>> {
     let by_info = info_of(message)?.map(|info| kernel.at(info).pointer(CommunicationInfo::ConnectionPort));
     let connection = match by_info.transpose()? {
         Some(connection) if connection.u64() != 0 => connection,
+        // Set while a message is a request to connect: then no port of the connection may exist yet.
         _ => message.pointer(Message::ConnectionPort)?,
     };
     // A message that is freed keeps the addresses of what may be gone.

@@ -124,6 +124,8 @@ impl Check<'_, '_> {
     fn handle_table(&mut self, process: Gva, table: Gva) {
         const MEANING: &str = "the table was changed while the dump was written, or is damaged";
         let at = self.kernel.addr(process);
+        // Each process has a table of its own; one that two processes name has been freed and used again, or an
+        // EPROCESS is damaged.
         if let Err(hole) = handle::claim(self.kernel, process, table) {
             let text = format!("the handle table of the process {at}: {hole}");
             return self.find("handle-table", &[process, table], text, MEANING);
@@ -150,6 +152,8 @@ impl Check<'_, '_> {
         let _ = self.links("resource-links", &[port.address()], what, &list);
         let mut seen = BTreeSet::new();
         for address in list.entries {
+            // Of the kinds that a port owns only sections head lists of their own: regions, and each of these its
+            // views.
             let is_section = blob::kind(kernel, address).is_ok_and(|kind| kind == BlobKind::SECTION);
             if !is_section {
                 continue;
