@@ -32,7 +32,7 @@ impl SummaryArgs {
             name: "summary",
             results: &[of::<SummaryRecord<'static>>],
             tables: &[],
-            whole: &[],
+            whole: &[of::<SummaryRecord<'static>>],
         },
     };
 }

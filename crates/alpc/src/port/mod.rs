@@ -271,7 +271,7 @@ fn is_named_by_its_info(port: At<'_, '_>, kind: PortKind) -> Read<bool> {
 /// The process that owns a port, and whether the port was closed by it.
 ///
 /// `_ALPC_PORT.OwnerProcess` carries a flag in bit 0, set when the owner has closed the port; the rest of
-/// the value still names the process. A debugger extension that did not mask it has crashed on this.
+/// the value still names the process. A shipping driver that did not mask it has crashed on this (System Informer, issue 1525).
 ///
 /// # Errors
 /// When the member is not in the dump.
