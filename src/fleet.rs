@@ -75,7 +75,7 @@ pub fn run(cli: &Cli, typed: &Typed, args: &TriageArgs, output: &mut Output) -> 
         target: output.target(),
         groups: Groups::default(),
         with_groups: args.groups || (format == Format::Text && !alone),
-        numbers: !alone && cli.redact.contains(&Class::Paths),
+        numbers: !alone && cli.redacts(Class::Paths),
         progress: Progress::new(!watched),
         tally: Tally::default(),
         worst: Status::Complete,
@@ -112,7 +112,7 @@ fn prepare(cli: &Cli, args: &TriageArgs) -> anyhow::Result<(Format, Option<Done>
     let Some(file) = &args.resume else {
         return Ok((format, None));
     };
-    if cli.redact.contains(&Class::Paths) {
+    if cli.redacts(Class::Paths) {
         let text = "--resume knows dumps by their paths, which --redact replaces: leave one of them out";
         return Err(Failure::fatal("redact-not-here", text));
     }
@@ -345,7 +345,7 @@ impl Collector<'_> {
 
     /// Lists what was ignored: on stderr, where records of dumps have all the room.
     fn list(&mut self, path: &Path, ignored: Ignored) -> io::Result<()> {
-        let hidden = self.cli.redact.contains(&Class::Paths);
+        let hidden = self.cli.redacts(Class::Paths);
         let name = hidden.then(|| format!("ignored-{}", self.tally.ignored.total()));
         let line = ignored.line(path, name);
         if let Some(note) = self.sheet.ignored(&line, self.target)?

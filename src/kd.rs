@@ -47,8 +47,11 @@ impl Each {
         let command = if self.with_threads {
             Command::Threads(ThreadsArgs {
                 state: Vec::new(),
+                reason: Vec::new(),
+                longer_than: None,
                 waiting: false,
                 stacks: self.with_stacks,
+                of: None,
                 process: Some(process),
             })
         } else {
@@ -791,7 +794,7 @@ mod tests {
             ("!process -1 0", r#"Process(ProcessArgs { process: "current" })"#),
             (
                 "!process -1 7",
-                r#"Threads(ThreadsArgs { waiting: false, state: [], stacks: true, process: Some("current") })"#,
+                r#"Threads(ThreadsArgs { waiting: false, state: [], reason: [], longer_than: None, stacks: true, of: None, process: Some("current") })"#,
             ),
             ("!thread", r#"Thread(ThreadArgs { thread: "current" })"#),
             (
@@ -803,7 +806,7 @@ mod tests {
             ("!process 0", "Processes(ProcessesArgs)"),
             (
                 "!process 3e4 ff",
-                r#"Threads(ThreadsArgs { waiting: false, state: [], stacks: true, process: Some("pid:0x3e4") })"#,
+                r#"Threads(ThreadsArgs { waiting: false, state: [], reason: [], longer_than: None, stacks: true, of: None, process: Some("pid:0x3e4") })"#,
             ),
             ("!process 0 7 svchost.exe", "each svchost.exe true"),
             (".reload /f nt", "passes"),
@@ -814,7 +817,7 @@ mod tests {
             ("!process 0 0", "Processes(ProcessesArgs)"),
             (
                 "!process 0 ff",
-                "Threads(ThreadsArgs { waiting: false, state: [], stacks: true, process: None })",
+                "Threads(ThreadsArgs { waiting: false, state: [], reason: [], longer_than: None, stacks: true, of: None, process: None })",
             ),
             (
                 "!thread fffffa801afae6f0 1f",
@@ -832,11 +835,11 @@ mod tests {
             ),
             (
                 "!handle 0 2 0 ALPC Port",
-                r#"Handles(HandlesArgs { object_type: Some("ALPC Port"), process: None })"#,
+                r#"Handles(HandlesArgs { object_type: Some("ALPC Port"), of: None, process: None })"#,
             ),
             (
                 "!HANDLE 0 2 4",
-                r#"Handles(HandlesArgs { object_type: None, process: Some("pid:0x4") })"#,
+                r#"Handles(HandlesArgs { object_type: None, of: None, process: Some("pid:0x4") })"#,
             ),
             ("!handle 4", "refused"),
             ("!object", "refused"),

@@ -107,6 +107,11 @@ pub struct Options {
 }
 
 impl Options {
+    /// Whether things of a class are replaced.
+    pub fn redacts(&self, class: Class) -> bool {
+        self.redact.contains(&class) || self.redact.contains(&Class::All)
+    }
+
     /// Whether a record is shown with all that is known of it.
     pub fn in_full(&self) -> bool {
         self.verbose || self.format.is_data()
@@ -164,6 +169,8 @@ pub enum Class {
     Paths,
     /// Of processes, threads and messages
     Ids,
+    /// All of these
+    All,
 }
 
 /// When to colour text.

@@ -60,7 +60,7 @@ fn key(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 pub fn classes(options: &Options) -> Option<Classes> {
-    let has = |class| options.redact.contains(&class);
+    let has = |class| options.redacts(class);
     (!options.redact.is_empty()).then(|| Classes {
         names: has(Class::Names),
         paths: has(Class::Paths),

@@ -123,6 +123,14 @@ pub fn processes_of(kernel: &Kernel<'_>, image: &str) -> anyhow::Result<(Vec<Gva
     })
 }
 
+/// The addresses of all processes that a token names: of an image that runs in several all of them.
+pub fn processes(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Vec<Gva>> {
+    match parse(token)? {
+        Selector::Name(image) => processes_of(kernel, &image).map(|(processes, _)| processes),
+        _ => Ok(vec![process(kernel, token)?]),
+    }
+}
+
 /// The address of the port that a token names.
 pub fn port(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Gva> {
     resolve(kernel, token, Thing::Port, select::port)

@@ -30,11 +30,20 @@ pub struct HandlesArgs {
     pub object_type: Option<String>,
 
     /// Only the handles of this process: its address (_EPROCESS), pid:N or image name
-    #[arg(long, value_name = "PROCESS")]
+    #[arg(value_name = "PROCESS")]
+    pub of: Option<String>,
+
+    /// The same
+    #[arg(long, value_name = "PROCESS", conflicts_with = "of")]
     pub process: Option<String>,
 }
 
 impl HandlesArgs {
+    /// The process whose they are, if that was asked for.
+    pub fn process(&self) -> Option<&String> {
+        self.of.as_ref().or(self.process.as_ref())
+    }
+
     /// What is known of it.
     pub const SPEC: Spec = Spec {
         category: Category::System,
@@ -108,7 +117,11 @@ impl Verb for HandlesArgs {
     }
 
     fn named(&self) -> Vec<String> {
-        self.process.iter().chain(&self.object_type).cloned().collect()
+        self.process()
+            .into_iter()
+            .chain(&self.object_type)
+            .cloned()
+            .collect()
     }
 }
 
@@ -178,7 +191,7 @@ fn processes(kernel: &Kernel<'_>, args: &HandlesArgs) -> anyhow::Result<(Vec<Pro
     if let Some(wanted) = &args.object_type {
         selector::object_type(kernel, wanted)?;
     }
-    if let Some(token) = &args.process {
+    if let Some(token) = args.process() {
         let process = process::process(kernel, selector::process(kernel, token)?)
             .map_err(|error| Failure::not_there("not-a-process", error.to_string()))?;
         return Ok((vec![process], Value::Known(())));
@@ -214,7 +227,7 @@ fn of_process(kernel: &Kernel<'_>, process: ProcessRecord, args: &HandlesArgs) -
 fn heading(args: &HandlesArgs) -> Text {
     let head = |line: String| Text::all(Look::Heading, line) + "\n\n";
     let mut text = Text::from("\n");
-    if args.process.is_none() {
+    if args.process().is_none() {
         // Word for word from a published view of Windows 10: with process 0 the debugger goes through all of them.
         text.push(head("**** NT ACTIVE PROCESS HANDLE DUMP ****".to_owned()));
     }

@@ -27,15 +27,24 @@ use crate::text::rows::{or_question, short_kind, unknown, unknown_address};
 #[derive(Clone, Debug, Args)]
 pub struct PortsArgs {
     /// Only the ports of this process: its address (_EPROCESS), pid:N or image name
-    #[arg(long, value_name = "PROCESS")]
+    #[arg(value_name = "PROCESS")]
+    pub of: Option<String>,
+
+    /// The same
+    #[arg(long, value_name = "PROCESS", conflicts_with = "of")]
     pub process: Option<String>,
 
     /// Only ports that no handle leads to (!alpc -lp0)
-    #[arg(long, conflicts_with = "process")]
+    #[arg(long, conflicts_with_all = ["of", "process"])]
     pub orphans: bool,
 }
 
 impl PortsArgs {
+    /// The process whose they are, if that was asked for.
+    pub fn process(&self) -> Option<&String> {
+        self.of.as_ref().or(self.process.as_ref())
+    }
+
     /// What is known of it.
     pub const SPEC: Spec = Spec {
         category: Category::Views,
@@ -51,14 +60,14 @@ impl PortsArgs {
 
 impl Verb for PortsArgs {
     fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
-        match &self.process {
+        match self.process() {
             Some(process) => of_one(&session.kernel()?, process),
             None => gathered(self, options, session),
         }
     }
 
     fn table(&self) -> Option<Table> {
-        match (self.orphans, &self.process) {
+        match (self.orphans, self.process()) {
             (true, _) => Some(ORPHANS),
             (false, None) => Some(TABLE),
             _ => None,
@@ -78,7 +87,7 @@ impl Verb for PortsArgs {
     }
 
     fn named(&self) -> Vec<String> {
-        self.process.iter().cloned().collect()
+        self.process().into_iter().cloned().collect()
     }
 }
 

@@ -3,6 +3,8 @@
 use alpc::port::call::Calls;
 use alpc::port::receiver::{self, ProcessThreads, Receivers, SystemThreads};
 use alpc::port::waiter::{AlpcWait, ThreadRecord};
+use alpc::process::clock::Clock;
+use alpc::process::thread::WaitReason;
 use alpc::process::{self, ProcessRef};
 use alpc::report::stacks::modules;
 use alpc::stack::Stacks;
@@ -36,12 +38,24 @@ pub struct ThreadsArgs {
     #[arg(long, value_name = "STATE", value_delimiter = ',')]
     pub state: Vec<State>,
 
+    /// Only threads that wait for this reason, as WrLpcReply or UserRequest; several with commas
+    #[arg(long, value_name = "REASON", value_delimiter = ',')]
+    pub reason: Vec<String>,
+
+    /// Only threads that have waited longer than this: 30s, 5m, 1h30m, 2d
+    #[arg(long, value_name = "T", value_parser = crate::text::time::parse_span)]
+    pub longer_than: Option<u64>,
+
     /// The kernel stack of each as well, as far as it is certain
     #[arg(long)]
     pub stacks: bool,
 
     /// Only the threads of this process: its address (_EPROCESS), pid:N or image name
-    #[arg(long, value_name = "PROCESS")]
+    #[arg(value_name = "PROCESS")]
+    pub of: Option<String>,
+
+    /// The same
+    #[arg(long, value_name = "PROCESS", conflicts_with = "of")]
     pub process: Option<String>,
 }
 
@@ -83,8 +97,13 @@ impl State {
 }
 
 impl ThreadsArgs {
+    /// The process whose they are, if that was asked for.
+    pub fn process(&self) -> Option<&String> {
+        self.of.as_ref().or(self.process.as_ref())
+    }
+
     /// Whether a thread is one of those that were asked for, or may be.
-    fn wants(&self, thread: &ThreadRecord) -> bool {
+    fn wants(&self, kernel: &Kernel<'_>, clock: &Value<Clock>, thread: &ThreadRecord) -> bool {
         let in_state = match &thread.state {
             Value::Known(state) => self
                 .state
@@ -92,11 +111,32 @@ impl ThreadsArgs {
                 .any(|wanted| wanted.numbers().contains(&state.0)),
             Value::Missing(_) => true,
         };
-        (self.state.is_empty() || in_state) && (!self.waiting || waits_for_reply(thread))
+        let waits = thread.state.known().is_none_or(|state| state.is_waiting());
+        // A thread that does not wait keeps the reason of its last wait.
+        let for_reason = match &thread.wait_reason {
+            Value::Known(reason) => reason.name().is_some_and(|name| {
+                let mut wanted = self.reason.iter();
+                waits && wanted.any(|wanted| wanted.eq_ignore_ascii_case(name))
+            }),
+            Value::Missing(_) => waits,
+        };
+        let is_long = self.longer_than.is_none_or(|limit| {
+            let waited = clock
+                .get()
+                .and_then(|clock| clock.waited(kernel.at(thread.address.gva())));
+            match waited {
+                Ok(waited) => waited.is_some_and(|waited| waited > limit),
+                Err(_) => true,
+            }
+        });
+        (self.state.is_empty() || in_state)
+            && (!self.waiting || waits_for_reply(thread))
+            && (self.reason.is_empty() || for_reason)
+            && is_long
     }
 
     fn wants_all(&self) -> bool {
-        self.state.is_empty() && !self.waiting
+        self.state.is_empty() && !self.waiting && self.reason.is_empty() && self.longer_than.is_none()
     }
 
     /// What is known of it.
@@ -125,6 +165,8 @@ impl Verb for ThreadsArgs {
     ) -> anyhow::Result<Answer> {
         let kernel = open_kernel(options, session, records)?;
         let digits = kernel.addr(kernel.base()).digits();
+        self.reason.iter().try_for_each(|reason| refuse_unknown(reason))?;
+        let clock = Value::from(Clock::read(&kernel));
         let mut unread = Vec::new();
         let modules = self.stacks.then(|| modules(&kernel).ok()).flatten();
         let stacks = modules.as_ref().map(|modules| Stacks::new(&kernel, modules));
@@ -137,7 +179,7 @@ impl Verb for ThreadsArgs {
         };
         let mut visit = |mut process: ProcessThreads| {
             if records.takes_groups() {
-                if !self.wants_all() && !process.retain(|thread| self.wants(thread)) {
+                if !self.wants_all() && !process.retain(|thread| self.wants(&kernel, &clock, thread)) {
                     return Ok(());
                 }
                 add(&mut process.threads);
@@ -149,12 +191,14 @@ impl Verb for ThreadsArgs {
                     complete: process.complete,
                 });
             }
-            process.threads.retain(|thread| self.wants(thread));
+            process
+                .threads
+                .retain(|thread| self.wants(&kernel, &clock, thread));
             add(&mut process.threads);
             let mut threads = process.threads.iter();
             threads.try_for_each(|thread| records.record(TABLE.record, thread))
         };
-        let complete = match &self.process {
+        let complete = match self.process() {
             None => receiver::each_process(&kernel, visit)?,
             Some(process) => {
                 visit(of_process(&kernel, process)?)?;
@@ -176,7 +220,7 @@ impl Verb for ThreadsArgs {
     }
 
     fn named(&self) -> Vec<String> {
-        self.process.iter().cloned().collect()
+        self.process().into_iter().cloned().collect()
     }
 }
 
@@ -224,6 +268,22 @@ fn add_stacks(stacks: Option<&Stacks<'_, '_>>, threads: &mut [ThreadRecord]) {
     for thread in threads {
         thread.stack = stacks.certain_of(thread.address.gva()).telling();
     }
+}
+
+/// Refuses a reason that no wait has.
+fn refuse_unknown(reason: &str) -> anyhow::Result<()> {
+    let names = || (0..=u8::MAX).filter_map(|number| WaitReason(number).name());
+    if names().any(|name| name.eq_ignore_ascii_case(reason)) {
+        return Ok(());
+    }
+    let near = selector::nearest(reason, names()).map(|near| format!("; did you mean {near}?"));
+    Err(Failure::fatal(
+        "not-a-wait-reason",
+        format!(
+            "no thread waits for the reason {reason:?}{}",
+            near.unwrap_or_default()
+        ),
+    ))
 }
 
 /// Whether a thread waits for an ALPC reply, or may.

@@ -6,6 +6,7 @@ use alpc::wait::behind::{self, Behind, Target};
 use alpc::wait::table::{WaitRow, WaitTable};
 use alpc::{Kernel, Value};
 use clap::Args;
+use kdump::Gva;
 
 use crate::commands::{Category, Spec, Verb, open_kernel};
 use crate::options::Options;
@@ -25,6 +26,18 @@ pub struct WaitsArgs {
     /// Who waits for this, directly or not: a process, thread, port, message or lock, by address, id or name
     #[arg(long = "for", value_name = "WHAT")]
     pub target: Option<String>,
+
+    /// Only waits of threads of this process: address, id or image name
+    #[arg(long, value_name = "PROCESS", conflicts_with = "target")]
+    pub process: Option<String>,
+
+    /// Only waits for replies at ports with this in their name
+    #[arg(long, value_name = "NAME", conflicts_with = "target")]
+    pub port: Option<String>,
+
+    /// Only waits that are longer than this: 30s, 5m, 1h30m, 2d
+    #[arg(long, value_name = "T", value_parser = time::parse_span, conflicts_with = "target")]
+    pub longer_than: Option<u64>,
 }
 
 impl WaitsArgs {
@@ -58,7 +71,11 @@ impl Verb for WaitsArgs {
     }
 
     fn named(&self) -> Vec<String> {
-        self.target.iter().cloned().collect()
+        [&self.target, &self.process, &self.port]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect()
     }
 
     fn fill(
@@ -69,6 +86,11 @@ impl Verb for WaitsArgs {
     ) -> anyhow::Result<Answer> {
         let kernel = open_kernel(options, session, records)?;
         let mut table = WaitTable::of(&alpc::wait::waits(&kernel));
+        let process = self.process.as_ref();
+        let process = process
+            .map(|process| selector::processes(&kernel, process))
+            .transpose()?;
+        table.waits.retain(|row| self.wants(row, process.as_deref()));
         let text = records.text(|| text(&table));
         for row in table.waits.drain(..) {
             records.row(TABLE.record, &row, |_| String::new())?;
@@ -77,6 +99,32 @@ impl Verb for WaitsArgs {
             .with_records_in(Place::Member("waits"))
             .with_text(text)
             .served_by(&kernel))
+    }
+}
+
+impl WaitsArgs {
+    /// Whether a wait is one of those that were asked for, or may be: what cannot be read excludes none.
+    fn wants(&self, row: &WaitRow, processes: Option<&[Gva]>) -> bool {
+        let of_process = processes.is_none_or(|wanted| match &row.waiter.process {
+            Value::Known(Some(process)) => wanted.contains(&process.address.gva()),
+            Value::Known(None) => false,
+            Value::Missing(_) => true,
+        });
+        let at_port = self.port.as_ref().is_none_or(|wanted| match &row.message.port {
+            Value::Known(Some(label)) => match &label.name {
+                Value::Known(Some(name)) => name.to_lowercase().contains(&wanted.to_lowercase()),
+                Value::Known(None) => false,
+                Value::Missing(_) => true,
+            },
+            Value::Known(None) => false,
+            Value::Missing(_) => true,
+        });
+        let is_long = self.longer_than.is_none_or(|limit| match &row.waiter.waited {
+            Value::Known(Some(waited)) => waited.0 > limit,
+            Value::Known(None) => false,
+            Value::Missing(_) => true,
+        });
+        of_process && at_port && is_long
     }
 }
 

@@ -65,8 +65,7 @@ pub fn lasted(span: TimeSpan) -> String {
 
 /// Reads a span as users write it, `90`, `90s`, `5m`, `1h30m` or `2d`, in 100 ns. A bare number is seconds.
 pub fn parse_span(text: &str) -> Result<u64, String> {
-    let wrong =
-        || "write seconds, or numbers with d, h, m or s behind them, as in 30, 5m or 1h30m".to_owned();
+    let wrong = || "write a number with d, h, m or s behind it, as in 30s, 5m or 1h30m".to_owned();
     let (mut seconds, mut number, mut largest) = (0_u64, String::new(), u64::MAX);
     for c in text.trim().chars() {
         let unit = match c {
