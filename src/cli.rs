@@ -105,12 +105,12 @@ macro_rules! commands {
 }
 
 commands! {
-    Summary: commands::summary::SummaryArgs,
     Hang: commands::hang::HangArgs,
     Chain: commands::chain::ChainArgs,
     Waits: commands::waits::WaitsArgs,
     Calls: commands::calls::CallsArgs,
     Graph: commands::graph::GraphArgs,
+    Summary: commands::summary::SummaryArgs,
     Triage: commands::triage::TriageArgs,
     Message: commands::message::MessageArgs,
     Port: commands::port::PortArgs,

@@ -6,7 +6,7 @@
 //! hostile.
 
 mod child;
-mod inputs;
+pub mod inputs;
 pub mod packs;
 mod pool;
 mod progress;

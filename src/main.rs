@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     let args = kd::bind_lines(std::env::args_os().collect());
     let args = order::dumps_first(kd::bind_lines(kd::rewrite(args)));
     let cli = match cli::parse(args) {
-        Ok(cli) => cli,
+        Ok(cli) => fleet::inputs::in_folders(cli),
         Err(error) => return not_run(&error).into(),
     };
     run(&cli).into()

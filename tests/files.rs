@@ -212,7 +212,7 @@ fn quiet_hides_no_error() {
         &["none.dmp", "info", "-q"][..],
         &[DUMP, "-c", "nonsense", "-q"],
         &[DUMP, "pack", "-q"],
-        &[DUMP, "-q"],
+        &["src", "-q"],
         &["-q", "man", "nothing"],
         &[DUMP, "triage", "--resume", "src", "-q"],
         &[DUMP, "hang", "-q", "-o", "src"],

@@ -301,7 +301,9 @@ impl Table {
 const PACK: &str = "PACK";
 
 /// What is asked of a whole system.
-const WHOLE_SYSTEM: [&str; 31] = [
+const WHOLE_SYSTEM: [&str; 33] = [
+    "summary",
+    "waits --for lsass.exe",
     "calls",
     "hang",
     "hang -v",

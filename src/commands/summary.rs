@@ -19,7 +19,7 @@ use crate::text::marked::{Cell, Look, Text, text};
 use crate::text::rows::Rows;
 use crate::text::{escape, time, wait_lines};
 
-/// What it is, what hangs, on whom, and what to ask next; a dump without a command gets it
+/// What hangs, on whom, what to ask next: what a dump alone gets
 #[derive(Clone, Debug, Args)]
 pub struct SummaryArgs {}
 

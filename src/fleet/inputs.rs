@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use kdump::{FileClass, OpenError, file_kind};
 use walkdir::{DirEntry, WalkDir};
 
+use crate::cli::{Cli, Command};
 use crate::commands::triage::ignored::Ignored;
 use crate::commands::triage::record::Problem;
 
@@ -34,6 +35,34 @@ pub fn inputs(named: &[PathBuf], recursive: bool) -> impl Iterator<Item = Input>
         };
         found
     })
+}
+
+/// The command line with the dumps of a folder in its place, for a command that answers for each dump alone. A folder
+/// without any stays, to be told as one.
+pub fn in_folders(cli: Cli) -> Cli {
+    let takes_folders = matches!(cli.command, Some(Command::Check(_)));
+    if !takes_folders || !cli.dumps.iter().any(|path| path.is_dir()) {
+        return cli;
+    }
+    let dumps: Vec<PathBuf> = cli
+        .dumps
+        .iter()
+        .flat_map(|path| {
+            let found = inputs(std::slice::from_ref(path), false).filter_map(|input| match input {
+                Input::Dump(path) => Some(path),
+                Input::Failed(..) | Input::Ignored(..) => None,
+            });
+            let found: Vec<PathBuf> = found.collect();
+            if found.is_empty() {
+                vec![path.clone()]
+            } else {
+                found
+            }
+        })
+        .collect();
+    let mut cli = Cli { dumps, ..cli };
+    cli.options.several_dumps = cli.dumps.len() > 1;
+    cli
 }
 
 struct Folder {

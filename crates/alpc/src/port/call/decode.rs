@@ -35,6 +35,9 @@ use crate::port::payload::{self, Beginning};
 /// Bytes of a message's data that are looked at: as many as headers and what is known behind them take.
 const LOOKED_AT: u64 = 0xc0;
 
+/// The first build whose header of local RPC is described.
+const WINDOWS_7: u32 = 7600;
+
 /// Candidates that are told.
 const CANDIDATES: usize = 24;
 
@@ -238,7 +241,9 @@ impl<'k, 'd> Calls<'k, 'd> {
             let why = "it may be an answer of RPC, but its port is not known to be of RPC";
             return Ok(Decoded::Raw(why.to_owned()));
         }
-        let certainty = if is_rpc {
+        // Of Vista nobody has described the header. Its published messages fit that of Windows 7.
+        let is_described = self.build.is_none_or(|build| build >= WINDOWS_7);
+        let certainty = if is_rpc && is_described {
             Certainty::Proven
         } else {
             Certainty::Inferred
