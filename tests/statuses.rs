@@ -527,6 +527,7 @@ fn has_finding(document: &Value, line: &Line) -> bool {
                 || (line.text().contains("--longer-than") && !result["longest_wait"].is_null())
         }
         Some("analyze") => some(&result["findings"]),
+        Some("summary") => result["deadlocks"].as_u64().is_some_and(|rings| rings > 0),
         Some("check") => result["conditions"]
             .as_array()
             .is_some_and(|all| all.iter().any(|one| one["verdict"] == "fail")),

@@ -220,7 +220,7 @@ impl Verb for ThreadsArgs {
     }
 
     fn named(&self) -> Vec<String> {
-        self.process().into_iter().cloned().collect()
+        self.process().into_iter().chain(&self.reason).cloned().collect()
     }
 }
 
