@@ -242,6 +242,9 @@ pub enum NotLrpc {
         /// The number.
         value: u32,
     },
+    /// Only zeros are there: memory that was lost, or filled in. Calls are numbered from 1.
+    #[error("only zeros are where its header would be")]
+    Zeros,
     /// The header says that arguments are in a view, and there is none, or the other way round.
     #[error("its header and the kernel disagree on whether it has a view")]
     View,
@@ -263,6 +266,12 @@ pub fn read(bytes: &[u8], sent: &Sent) -> Result<Header, NotLrpc> {
     // Which ports are not of RPC their names say, before anybody comes here.
     if need(u32(bytes, 4))? != 0 {
         return Err(NotLrpc::NotNull(4));
+    }
+    // Nothing is more common in a dump than zeros, and they would pass for a request: type, flags, binding and
+    // procedure may all be null, but calls have numbers, the first one 1 or more in every published sample.
+    if bytes.iter().take(REQUEST).all(|&byte| byte == 0) {
+        let whole = bytes.len() >= REQUEST.min(sent.length);
+        return Err(if whole { NotLrpc::Zeros } else { cut(bytes, sent) });
     }
     let header = match kind {
         // From the client to the server, and inside a callback the other way round.

@@ -117,6 +117,20 @@ fn every_vector_is_read_as_its_author_says() {
     }
 }
 
+/// Zeros are what lost memory reads as.
+#[test]
+fn zeros_are_no_request() {
+    let sent = Sent {
+        kernel_type: 1,
+        length: 0x68,
+        has_view: false,
+    };
+    assert_eq!(header::read(&[0; 0x68], &sent), Err(header::NotLrpc::Zeros));
+    let mut first = [0; 0x68];
+    first[0xc] = 1;
+    assert!(header::read(&first, &sent).is_ok());
+}
+
 /// However much of it is at hand, what is read of a message is what is read of all of it, or that it is cut.
 #[test]
 fn a_message_that_is_cut_is_not_read_as_another() {

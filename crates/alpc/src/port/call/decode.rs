@@ -126,6 +126,10 @@ impl<'k, 'd> Calls<'k, 'd> {
         if data.length == 0 {
             return Ok(Decoded::Raw("it has no data".to_owned()));
         }
+        // Zeros are the number of a call at most ports of the system, and of nothing when memory was lost.
+        if data.hole.is_none() && data.bytes.iter().all(|&byte| byte == 0) {
+            return Ok(Decoded::Raw("its data begins with zeros alone".to_owned()));
+        }
         let connection = port_facts::connection_of(message)?;
         let port = connection.map(|connection| self.port(connection));
         let asked = Asked {
