@@ -63,7 +63,7 @@ struct NoDeadlock {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Wait {
     name: Option<String>,
-    longest: Spanned<String>,
+    longest: Spanned<Length>,
     image: Option<Spanned<String>>,
     port: Option<Spanned<String>>,
     call: Option<Spanned<String>>,
@@ -134,6 +134,17 @@ struct Stack {
     #[serde(default)]
     at_most: u64,
     image: Option<Spanned<String>>,
+}
+
+/// A span of time: a bare number is seconds.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "write seconds, or a span in quotation marks, as in \"5m\" or \"1h30m\""
+)]
+enum Length {
+    Seconds(u32),
+    Text(String),
 }
 
 /// A value that means nothing, and where it is.
@@ -215,11 +226,49 @@ fn collect<T: Table>(tables: Vec<Spanned<T>>, rules: &mut Vec<Placed>) {
 
 /// What the TOML parser says, with the line that it is about.
 fn syntax(text: &str, error: &toml::de::Error) -> String {
-    let message = escape::text(error.message().trim_end());
+    let message = error.message().trim_end();
+    let advice = advice(message, error.span().and_then(|span| text.get(span))).unwrap_or_default();
+    let message = escape::text(message);
     match error.span() {
-        Some(span) => format!("{}: {message}", place(text, span.start)),
-        None => message,
+        Some(span) => format!("{}: {message}{advice}", place(text, span.start)),
+        None => format!("{message}{advice}"),
     }
+}
+
+/// What to write instead, where the parser's words tell what kind of slip it is.
+fn advice(message: &str, wrong: Option<&str>) -> Option<String> {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    if message.starts_with("unknown field") {
+        let word = quoted.next()?;
+        let near = crate::selector::nearest(word, quoted)?;
+        return Some(format!("; did you mean `{near}`?"));
+    }
+    if message.starts_with("missing field") {
+        let example = match quoted.next()? {
+            "longest" => "longest = \"5m\"",
+            "at-most" => "at-most = 10",
+            "port" => "port = \"lsasspirpc\"",
+            "image" => "image = \"lsass.exe\"",
+            "function" => "function = \"nt!ExpWaitForResource\"",
+            _ => return None,
+        };
+        return Some(format!("; write for example: {example}"));
+    }
+    let expects = |what: &str| message.ends_with(&format!("expected {what}"));
+    let advice = if expects("a sequence") {
+        "; write two brackets on each side, as in [[wait]]: a file may have several of a kind"
+    } else if expects("a string") {
+        "; write it in quotation marks"
+    } else if expects("u64") && wrong.is_some_and(|wrong| wrong.starts_with(['"', '\''])) {
+        "; write the number without quotation marks"
+    } else if expects("u64") {
+        "; write a whole number, 0 or more"
+    } else if expects("a boolean") {
+        "; write true or false, without quotation marks"
+    } else {
+        return None;
+    };
+    Some(advice.to_owned())
 }
 
 fn meaning(text: &str, wrong: &Wrong) -> String {
@@ -281,7 +330,11 @@ impl Table for NoDeadlock {
 
 impl Table for Wait {
     fn rule(self, _: Range<usize>) -> Result<Named, Wrong> {
-        let longest = time::parse_span(self.longest.get_ref())
+        let longest = match self.longest.get_ref() {
+            Length::Seconds(seconds) => time::parse_span(&seconds.to_string()),
+            Length::Text(text) => time::parse_span(text),
+        };
+        let longest = longest
             .map(TimeSpan)
             .map_err(|why| Wrong::new("longest", &self.longest, why))?;
         let whose = whose(self.image, self.port, self.call)?;
@@ -532,10 +585,13 @@ image = \"lsass.exe\"
                 "[[wait]]\nlongest = \"soon\"",
                 "line 2 (longest = \"soon\"): longest: write a number",
             ),
-            ("[[wait]]\nlongest = 5", "line 2 (longest = 5): invalid type"),
+            (
+                "[[wait]]\nlongest = -5",
+                "line 2 (longest = -5): write seconds, or a span in quotation marks",
+            ),
             (
                 "[[wait]]\nimage = \"a\"",
-                "line 1 ([[wait]]): missing field `longest`",
+                "line 1 ([[wait]]): missing field `longest`; write for example: longest = \"5m\"",
             ),
             (
                 "\n[[no-deadlock]]\npossibly = true",
@@ -547,11 +603,15 @@ image = \"lsass.exe\"
             ),
             (
                 "[wait]\nlongest = \"5m\"",
-                "line 1 ([wait]): invalid type: map, expected a sequence",
+                "line 1 ([wait]): invalid type: map, expected a sequence; write two brackets on each side, as in [[wait]]",
             ),
             (
                 "[[queue]]\nat-most = -1",
                 "line 2 (at-most = -1): invalid value: integer `-1`",
+            ),
+            (
+                "[[queue]]\nat-most = \"3\"",
+                "line 2 (at-most = \"3\"): invalid type: string \"3\", expected u64; write the number without",
             ),
             (
                 "[[queue]]\nat-most = 99999999999999999999",
