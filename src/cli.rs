@@ -2,14 +2,14 @@
 
 use std::ffi::OsString;
 use std::ops::Deref;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{self, Category, Spec, Verb};
-use crate::options::Options;
+use crate::options::{Format, Options};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -111,6 +111,7 @@ commands! {
     Calls: commands::calls::CallsArgs,
     Graph: commands::graph::GraphArgs,
     Summary: commands::summary::SummaryArgs,
+    Report: commands::report::ReportArgs,
     Triage: commands::triage::TriageArgs,
     Message: commands::message::MessageArgs,
     Port: commands::port::PortArgs,
@@ -215,10 +216,35 @@ impl Cli {
     /// The arguments behind what clap has matched.
     fn of_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let mut cli = Self::from_arg_matches(matches)?;
+        cli.follow_ending(matches);
         cli.options.format_given = matches.value_source("format") == Some(ValueSource::CommandLine);
         cli.options.several_dumps = cli.dumps.len() > 1;
         cli.options.command = cli.command.as_ref().map(|command| command.spec().name());
         Ok(cli)
+    }
+
+    /// The format that the ending of -o names, where none was asked for: `report -o hang.html`. A table of text in a file that
+    /// is called a page helps nobody.
+    fn follow_ending(&mut self, matches: &ArgMatches) {
+        let asked = matches.value_source("format") == Some(ValueSource::CommandLine);
+        let own = self.verb().is_none_or(|verb| verb.writes_own_file());
+        let many = matches!(self.command, Some(Command::Triage(_)));
+        let ending = self.options.output.as_deref().and_then(Path::extension);
+        let ending = ending
+            .and_then(|ending| ending.to_str())
+            .map(str::to_ascii_lowercase);
+        let format = match ending.as_deref() {
+            Some("json") => Format::Json,
+            Some("ndjson" | "jsonl") => Format::Ndjson,
+            Some("csv") => Format::Csv,
+            Some("html" | "htm") => Format::Html,
+            Some("dot" | "gv") => Format::Dot,
+            Some("mmd" | "mermaid") => Format::Mermaid,
+            _ => return,
+        };
+        if !asked && !own && !many {
+            self.options.format = format;
+        }
     }
 
     /// What the command is and does.

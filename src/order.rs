@@ -70,6 +70,22 @@ pub fn dumps_first(args: Vec<OsString>) -> Vec<OsString> {
     rest
 }
 
+/// Binds the value of -o to it where that is called like a command, which would be taken for the command: `-o report`.
+pub fn output_bound(args: Vec<OsString>) -> Vec<OsString> {
+    let mut bound: Vec<OsString> = Vec::with_capacity(args.len());
+    for word in args {
+        let is_command = SPECS.iter().any(|spec| word.to_str() == Some(spec.name()));
+        match bound.last_mut() {
+            Some(last) if is_command && (*last == "-o" || *last == "--output") => {
+                *last = "--output=".into();
+                last.push(&word);
+            }
+            _ => bound.push(word),
+        }
+    }
+    bound
+}
+
 /// The first word from `from` on that is neither an option nor the value of one.
 fn first_positional(args: &[OsString], commands: &[&Command], from: usize) -> Option<usize> {
     let mut index = from;
@@ -112,7 +128,7 @@ mod tests {
 
     fn reordered(line: &str) -> String {
         let args = std::iter::once("alpc-dump").chain(line.split(' '));
-        let words = dumps_first(args.map(OsString::from).collect());
+        let words = dumps_first(output_bound(args.map(OsString::from).collect()));
         let words: Vec<String> = words
             .iter()
             .skip(1)
@@ -143,6 +159,8 @@ mod tests {
             ("completions bash", "completions bash"),
             ("hang", "hang"),
             ("hang nothing", "hang nothing"),
+            ("x.dmp hang -o report", "x.dmp hang --output=report"),
+            ("x.dmp report -o y report", "x.dmp report -o y report"),
         ] {
             assert_eq!(reordered(typed), meant, "{typed}");
         }

@@ -85,7 +85,9 @@ pub fn refuse_format(options: &Options, verb: &dyn Verb) -> anyhow::Result<()> {
             tables()
         ),
         Format::Junit => "only check writes JUnit XML: use --format text or json here".to_owned(),
-        format if format.is_drawing() => "only graph can be drawn: use --format text or json here".to_owned(),
+        format if format.is_drawing() => {
+            "only graph and report are pages or drawings: use --format text or json here".to_owned()
+        }
         _ => return Ok(()),
     };
     Err(Failure::fatal("format-not-here", why))

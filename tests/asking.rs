@@ -202,3 +202,53 @@ fn a_chain_begins_at_an_image_or_a_port() {
     assert!(of_image.contains("explorer.exe 08dc.08e0"), "{of_image}");
     assert!(root().join(DUMP).exists());
 }
+
+/// Every section of a report is what its command says, and the page asks nobody for anything.
+#[test]
+fn a_report_is_what_the_commands_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let run = alpc_dump(&[DUMP, "-q", "report", "-o", &path("r.html")]);
+    // The fixture holds no code, so that its stacks end early: that is told.
+    assert!(run.status == 3 && run.stdout.is_empty(), "{}", run.stderr);
+    let page = std::fs::read_to_string(path("r.html")).unwrap();
+    assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
+    assert!(page.contains("default-src 'none'"));
+    for never in ["<script", "http://", "https://", "src=", "url("] {
+        assert!(!page.contains(never), "{never}");
+    }
+    let json = alpc_dump(&[DUMP, "-q", "report", "-o", &path("r.json")]);
+    assert_eq!(json.status, run.status);
+    let document: Value = serde_json::from_slice(&std::fs::read(path("r.json")).unwrap()).unwrap();
+    let markdown = alpc_dump(&[DUMP, "-q", "report"]).stdout;
+    let sections = document["result"]["sections"].as_array().unwrap();
+    assert!(sections.len() >= 8, "{}", sections.len());
+    for section in sections {
+        let command = section["command"].as_str().unwrap();
+        let mut words = vec![DUMP, "-q"];
+        words.extend(command.split(' '));
+        let text = alpc_dump(&words).stdout;
+        assert!(markdown.contains(text.trim_matches('\n')), "{command}: {text}");
+        words.extend(["--format", "json"]);
+        assert_eq!(section["result"], alpc_dump(&words).json()["result"], "{command}");
+    }
+    // Names out of a dump mean nothing to the page.
+    let hostile = Sample::of(hang::hostile("vista-sp2-x64").built);
+    hostile.run(&["-q", "report", "-o", &path("h.html")]);
+    let page = std::fs::read_to_string(path("h.html")).unwrap();
+    assert_eq!(page.matches("<pre>").count(), page.matches("</pre>").count());
+    assert!(!page.contains("<script") && !page.contains("<img"), "{page}");
+    // The ending names the format; where a command has none of that name it says so and writes nothing.
+    let graph = alpc_dump(&[DUMP, "-q", "graph", "-o", &path("g.html")]);
+    assert_eq!(graph.status, 0);
+    assert!(
+        std::fs::read_to_string(path("g.html"))
+            .unwrap()
+            .starts_with("<!doctype html>")
+    );
+    let refused = alpc_dump(&[DUMP, "-q", "hang", "-o", &path("x.html")]);
+    assert_eq!(refused.status, 2);
+    assert!(!folder.path().join("x.html").exists());
+    let text = alpc_dump(&[DUMP, "-q", "hang", "--format", "text", "-o", &path("x.html")]);
+    assert_eq!(text.status, 0, "what was asked for is done: {}", text.stderr);
+}

@@ -301,7 +301,8 @@ impl Table {
 const PACK: &str = "PACK";
 
 /// What is asked of a whole system.
-const WHOLE_SYSTEM: [&str; 33] = [
+const WHOLE_SYSTEM: [&str; 34] = [
+    "report",
     "summary",
     "waits --for lsass.exe",
     "calls",
@@ -527,6 +528,11 @@ fn has_finding(document: &Value, line: &Line) -> bool {
                 || (line.text().contains("--longer-than") && !result["longest_wait"].is_null())
         }
         Some("analyze") => some(&result["findings"]),
+        Some("report") => {
+            let mut sections = result["sections"].as_array().into_iter().flatten();
+            sections
+                .any(|section| some(&section["result"]["deadlocks"]) || some(&section["result"]["findings"]))
+        }
         Some("summary") => result["deadlocks"].as_u64().is_some_and(|rings| rings > 0),
         Some("check") => result["conditions"]
             .as_array()

@@ -41,6 +41,16 @@ pub struct CallsArgs {
 }
 
 impl CallsArgs {
+    /// All of them.
+    pub fn all() -> Self {
+        Self {
+            port: None,
+            process: None,
+            interface: None,
+            procedure: None,
+        }
+    }
+
     /// What is known of it.
     pub const SPEC: Spec = Spec {
         category: Category::Waits,

@@ -21,6 +21,7 @@ pub mod pack;
 pub mod port;
 pub mod ports;
 pub mod processes;
+pub mod report;
 pub mod resource;
 pub mod stack;
 pub mod stacks;

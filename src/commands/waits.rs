@@ -41,6 +41,16 @@ pub struct WaitsArgs {
 }
 
 impl WaitsArgs {
+    /// All of them.
+    pub fn all() -> Self {
+        Self {
+            target: None,
+            process: None,
+            port: None,
+            longer_than: None,
+        }
+    }
+
     /// What is known of it.
     pub const SPEC: Spec = Spec {
         category: Category::Waits,

@@ -1,0 +1,259 @@
+//! `report`: one page to attach to a ticket, of what the other commands say.
+
+use alpc::wait::hang;
+use alpc::wait::node::Node;
+use clap::Args;
+#[cfg(feature = "schema")]
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use crate::commands::{
+    Category, Spec, Verb, analyze, calls, chain, hang as hang_view, info, stack, summary, waits,
+};
+use crate::failure::{Failure, Status};
+use crate::options::{Format, Options};
+use crate::output::answer::Answer;
+use crate::output::schema::Shape;
+use crate::output::table::of;
+use crate::session::Session;
+use crate::text::escape;
+
+/// One page for a ticket: verdict, dump, blockers, their chains and stacks, calls
+///
+/// As Markdown, with -o FILE.html as a page of HTML that needs nothing else, with -o FILE.json as one document.
+#[derive(Clone, Debug, Args)]
+pub struct ReportArgs {}
+
+impl ReportArgs {
+    /// What is known of it.
+    pub const SPEC: Spec = Spec {
+        category: Category::Waits,
+        switches: &[],
+        shape: Shape {
+            name: "report",
+            results: &[of::<ReportRecord>],
+            tables: &[],
+            whole: &[of::<ReportRecord>],
+        },
+    };
+}
+
+/// Blockers whose chains and stacks are told.
+const BLOCKERS: usize = 3;
+
+/// What the other commands say.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+pub struct ReportRecord {
+    /// Their answers, in order.
+    sections: Vec<Section>,
+}
+
+/// The answer of one command.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "ReportSection"))]
+struct Section {
+    /// What it is about.
+    title: String,
+    /// The command behind the dump.
+    command: String,
+    /// Its result; null when there is none.
+    result: Json,
+    /// Why there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(skip)]
+    text: String,
+}
+
+/// A section before it is filled.
+struct Part {
+    title: String,
+    command: String,
+    verb: Box<dyn Verb>,
+}
+
+impl Verb for ReportArgs {
+    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
+        let kernel = session.kernel()?;
+        let inner = Options {
+            format: if options.format.is_data() {
+                Format::Json
+            } else {
+                Format::Text
+            },
+            ..options.clone()
+        };
+        let (mut sections, mut holes, mut status) = (Vec::new(), Vec::new(), Status::Complete);
+        for part in parts(session)? {
+            let answered = part.verb.run(&inner, session);
+            let (result, error, text) = match answered {
+                Ok(answer) => {
+                    // A finding of one of them is one of the whole; what could not be read is told by its place.
+                    status = status.combine(answer.status);
+                    let place = format!("sections[{}].result", sections.len());
+                    holes.extend(answer.record.holes.into_iter().map(|hole| hole.below(&place)));
+                    (answer.record.value, None, answer.text.into_plain())
+                }
+                Err(error) => {
+                    let failure = Failure::from_error(error);
+                    let message = session.redactor().message(&failure.message);
+                    status = status.combine(Status::Partial);
+                    (Json::Null, Some(message.clone()), message)
+                }
+            };
+            sections.push(Section {
+                title: part.title,
+                command: part.command,
+                result,
+                error,
+                text,
+            });
+        }
+        let record = ReportRecord { sections };
+        let title = session.redactor().view(&session.dump().path().to_string_lossy());
+        let text = match options.format {
+            Format::Html => page(&title, &record.sections),
+            _ => markdown(&title, &record.sections),
+        };
+        let mut answer = Answer::new(text, &record)?.served_by(&kernel).ends_with(status);
+        answer.record.holes = holes;
+        Ok(answer)
+    }
+
+    fn writes(&self, format: Format) -> bool {
+        format == Format::Html
+    }
+}
+
+/// The sections: first what a reader wants to know, last what only a second reader does.
+fn parts(session: &Session) -> anyhow::Result<Vec<Part>> {
+    let part = |title: &str, command: String, verb: Box<dyn Verb>| Part {
+        title: title.to_owned(),
+        command,
+        verb,
+    };
+    let mut parts = vec![part(
+        "Verdict",
+        "summary".into(),
+        Box::new(summary::SummaryArgs {}),
+    )];
+    let hang_args = hang_view::HangArgs { longer_than: None };
+    parts.push(part(
+        "What hangs, and on whom",
+        "hang".into(),
+        Box::new(hang_args),
+    ));
+    let kernel = session.kernel()?;
+    let (_, found) = hang::hang(&kernel);
+    for (number, blocker) in (1..).zip(found.blockers.iter().take(BLOCKERS)) {
+        let first = blocker
+            .chain
+            .steps
+            .first()
+            .map_or(blocker.node.address(), |step| step.node.address());
+        let start = first.to_string();
+        let chain = chain::ChainArgs {
+            start: start.clone(),
+            candidates: false,
+        };
+        parts.push(part(
+            &format!("The chain to blocker {number}, with what proves each step"),
+            format!("chain {start}"),
+            Box::new(chain),
+        ));
+        if let Node::Thread(thread) = &blocker.node {
+            let thread = thread.address.to_string();
+            let stack = stack::StackArgs {
+                thread: thread.clone(),
+                args: false,
+            };
+            parts.push(part(
+                &format!("The stack of blocker {number}"),
+                format!("stack {thread}"),
+                Box::new(stack),
+            ));
+        }
+    }
+    parts.push(part(
+        "All waits for replies",
+        "waits".into(),
+        Box::new(waits::WaitsArgs::all()),
+    ));
+    parts.push(part(
+        "Calls in flight",
+        "calls".into(),
+        Box::new(calls::CallsArgs::all()),
+    ));
+    parts.push(part(
+        "Contradictions",
+        "analyze".into(),
+        Box::new(analyze::AnalyzeArgs {}),
+    ));
+    parts.push(part("The dump", "info".into(), Box::new(info::InfoArgs {})));
+    Ok(parts)
+}
+
+fn markdown(title: &str, sections: &[Section]) -> String {
+    let mut page = format!("# {}\n", escape::text(title));
+    for section in sections {
+        // A fence that is longer than any in the text: names in a dump may have back-ticks.
+        let longest = section.text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+        let fence = "`".repeat(longest.max(2) + 1);
+        page.push_str(&format!(
+            "\n## {}\n\n`alpc-dump DUMP {}`\n\n{fence}\n{}\n{fence}\n",
+            section.title,
+            section.command,
+            section.text.trim_matches('\n')
+        ));
+    }
+    page
+}
+
+/// A page without a script, a second file or the network, which its own policy forbids as well.
+fn page(title: &str, sections: &[Section]) -> String {
+    const HEAD: &str = "<meta charset=\"utf-8\">\n<meta http-equiv=\"Content-Security-Policy\" \
+                        content=\"default-src 'none'; style-src 'unsafe-inline'\">\n<meta name=\"viewport\" \
+                        content=\"width=device-width\">\n<style>\n:root { color-scheme: light dark }\nbody { font: 16px/1.4 \
+                        system-ui, sans-serif; margin: 2em auto; max-width: 100em; padding: 0 1em }\npre { border: 1px \
+                        solid #8886; overflow-x: auto; padding: .7em; white-space: pre-wrap; overflow-wrap: anywhere \
+                        }\ncode { opacity: .7 }\nnav a { margin-right: 1em }\n@media print { pre { border: 0 } }\n</style>\n";
+    let title = markup(&escape::text(title));
+    let mut page = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<title>{title}</title>\n{HEAD}<h1>{title}</h1>\n<nav>\n"
+    );
+    for (number, section) in sections.iter().enumerate() {
+        page.push_str(&format!(
+            "<a href=\"#s{number}\">{}</a>\n",
+            markup(&section.title)
+        ));
+    }
+    page.push_str("</nav>\n");
+    for (number, section) in sections.iter().enumerate() {
+        page.push_str(&format!(
+            "<h2 id=\"s{number}\">{}</h2>\n<p><code>alpc-dump DUMP {}</code></p>\n<pre>{}</pre>\n",
+            markup(&section.title),
+            markup(&section.command),
+            markup(section.text.trim_matches('\n'))
+        ));
+    }
+    page.push_str("</html>\n");
+    page
+}
+
+/// Text that means nothing to HTML.
+fn markup(text: &str) -> String {
+    text.chars().fold(String::new(), |mut out, c| {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+        out
+    })
+}
