@@ -318,7 +318,9 @@ fn calls_in_flight_are_listed_and_counted() {
         listed(&["--interface", "12345778-1234-ABCD-EF00-0123456789AB"]),
         of_lsass
     );
-    assert_eq!(listed(&["--process", "lsass.exe"]), of_lsass);
+    let mut all_of_lsass = of_lsass.clone();
+    all_of_lsass.push(calls.at("sspi"));
+    assert_eq!(listed(&["--process", "lsass.exe"]), all_of_lsass);
     assert!(listed(&["--process", "winword.exe"]).len() > 15);
     assert_eq!(
         listed(&["--interface", "nothing has this name"]),
@@ -345,6 +347,45 @@ fn calls_in_flight_are_listed_and_counted() {
         26,
         "{message}"
     );
+}
+
+/// Which function of a security package is called stands in the arguments, for 64-bit clients.
+#[test]
+fn the_call_that_lsass_gets_inside_another_is_named() {
+    let calls = Calls::of(rpc::calls("win11-22h2-x64"));
+    let (call, _) = calls.call("sspi");
+    assert_eq!(call["procedure"]["name"], "SspirCallRpc", "{call}");
+    assert_eq!(call["interface"]["certainty"], "proven");
+    assert_eq!(
+        call["inner"],
+        json!({ "number": 1, "name": "CallPackage", "certainty": "inferred" })
+    );
+    let chain = calls.text(&["chain", &calls.at("sspi client")]);
+    assert!(
+        chain.contains("SspirCallRpc (sspirpc 3) for CallPackage [inferred]"),
+        "{chain}"
+    );
+}
+
+/// The lines that the documentation shows.
+#[test]
+fn the_documentation_shows_what_is_printed() {
+    let calls = Calls::of(rpc::calls("win11-22h2-x64"));
+    let printed = calls.text(&["hang", "-v"]);
+    let page = std::fs::read_to_string(support::root().join("docs/calls.md")).unwrap();
+    let mut shown = 0;
+    for block in page
+        .split("```")
+        .skip(1)
+        .step_by(2)
+        .filter(|block| !block.starts_with("console"))
+    {
+        for line in block.lines().filter(|line| !line.is_empty()) {
+            assert!(printed.lines().any(|printed| printed.trim() == line), "{line}");
+            shown += 1;
+        }
+    }
+    assert_eq!(shown, 5);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::address::{PAGE_SIZE, Va};
 use crate::memory::Backing;
 use crate::payload::lrpc::{self, Bind, Cancel, Fault, Request, Response, syntax};
 use crate::payload::orpc::{Apartment, Generation, Ipid, LocalThis, OrpcThis};
+use crate::payload::sspi;
 use crate::payload::system_port::{Csr, ErrorReport, SessionManager, server};
 use crate::payload::uuid;
 use crate::world::message::kind;
@@ -25,6 +26,9 @@ pub const SCHEDULER: &str = "86d35949-83c9-4044-b424-db363231fd0c";
 pub const DHCP: &str = "3c4728c5-f0ab-448b-bda1-6ce01eb0a6d5";
 /// `IDispatch`, which is a COM interface.
 pub const DISPATCH: &str = "00020400-0000-0000-c000-000000000046";
+/// The interface of the security support providers.
+pub const SSPI: &str = "4f32adc8-6052-4a04-8701-293ccf2096f0";
+
 /// The causality id that both calls of `com-sta` have.
 pub const CAUSALITY: &str = "7c0e5a11-93d2-4b68-8f27-51d6a0c4e39b";
 
@@ -63,7 +67,7 @@ const EXCEL: &str = "\\RPC Control\\OLE3F5A7C9E1B2D4F6081A3C5E7092B";
 const API_PORT: &str = "\\Windows\\ApiPort";
 
 /// What every message of [`calls`] says that is not a bind.
-pub const SAID: [Said; 30] = [
+pub const SAID: [Said; 31] = [
     call("svcctl-proven", NTSVCS, "services.exe", 16, 1, Some(SVCCTL)),
     call("svcctl-inferred", NTSVCS, "services.exe", 16, 5, Some(SVCCTL)),
     call(
@@ -90,6 +94,7 @@ pub const SAID: [Said; 30] = [
     call("com-mta", EXPLORER, "explorer.exe", 6, 4, Some(DISPATCH)),
     call("com-foreign-pid", EXPLORER, "explorer.exe", 3, 3, None),
     call("com-extensions", EXPLORER, "explorer.exe", 4, 3, None),
+    call("sspi", "\\RPC Control\\samss lpc", "lsass.exe", 3, 1, Some(SSPI)),
     other("refused-bind", SERVICE, "svchost.exe"),
     other("csr", API_PORT, "csrss.exe"),
     other("csr-lookalike", API_PORT, "csrss.exe"),
@@ -403,6 +408,7 @@ pub fn calls(kernel: &str) -> Scene {
     event_log(&mut talk);
     impostor(&mut talk);
     com_calls(&mut talk);
+    security_provider(&mut talk);
     talk.stage.finish()
 }
 
@@ -426,6 +432,26 @@ fn service_control(talk: &mut Talk) -> Va {
     let bind = talk.granted(SVCCTL, (2, 0), 3);
     talk.bound("svcctl-other-connection bind", bound, server, &bind, true);
     port
+}
+
+/// A call of a security package, inside of one of the interface that carries them: `CallPackage`.
+fn security_provider(talk: &mut Talk) {
+    let lsass = talk.stage.system.lsass;
+    let port = talk.endpoint(lsass, "samss lpc");
+    let request = Request {
+        arguments: sspi::Call {
+            api: 1,
+            length: 0x178,
+            ..sspi::Call::default()
+        }
+        .arguments(),
+        ..talk.of("sspi")
+    };
+    let line = talk.client("sspi", port);
+    let server = talk.worker("sspi", port);
+    let bind = talk.granted(SSPI, (1, 0), 1);
+    talk.bound("sspi bind", line, server, &bind, true);
+    talk.ask("sspi", line, &request.bytes(), Some(server));
 }
 
 fn lookups(talk: &mut Talk) {
