@@ -13,7 +13,10 @@ use schemars::JsonSchema;
 #[cfg(feature = "serde")]
 use serde::Serialize;
 
+mod kinds;
 mod lists;
+
+pub use kinds::{KINDS, Kind};
 
 use crate::port::call::Calls;
 use crate::port::communication;
@@ -67,7 +70,7 @@ pub fn analyze(kernel: &Kernel<'_>) -> Analysis {
     let ports = enumerate::ports(kernel);
     let mut check = Check::new(kernel);
     if let Some(list) = check.read(port::port_list(kernel)) {
-        let _ = check.links("port-list", &[], "the kernel's list of ports", &list);
+        let _ = check.links(kinds::PORT_LIST, &[], "the kernel's list of ports", &list);
     }
     for &address in &ports.ports {
         check.port(kernel.at(address));
@@ -120,16 +123,16 @@ impl<'k, 'd> Check<'k, 'd> {
         }
     }
 
-    fn find(&mut self, id: &'static str, addresses: &[Gva], text: String, meaning: &'static str) {
+    fn find(&mut self, kind: Kind, addresses: &[Gva], text: String) {
         let addresses = addresses
             .iter()
             .map(|&address| self.kernel.addr(address))
             .collect();
         self.findings.push(Finding {
-            id,
+            id: kind.id,
             addresses,
             text,
-            meaning,
+            meaning: kind.meaning,
         });
     }
 
@@ -177,12 +180,7 @@ impl<'k, 'd> Check<'k, 'd> {
     fn kind(&mut self, port: At<'k, 'd>) -> Option<PortKind> {
         match port::kind(port) {
             Err(Unreadable::Implausible(text)) if port.flag(Port::Initialized).is_ok_and(|set| set) => {
-                self.find(
-                    "port-kind",
-                    &[port.address()],
-                    text.to_string(),
-                    "the port is being made or torn down",
-                );
+                self.find(kinds::PORT_KIND, &[port.address()], text.to_string());
                 None
             }
             // A port that is not initialized yet has nothing to agree with.
@@ -205,10 +203,9 @@ impl<'k, 'd> Check<'k, 'd> {
         match is_live {
             Ok(true) => {}
             Ok(false) => self.find(
-                "owner-gone",
+                kinds::OWNER_GONE,
                 &[port.address(), owner],
                 format!("the owner {process} of the port {at} is in no list of live processes"),
-                "the process exited and something keeps its port",
             ),
             Err(hole) => self.could_not_tell(why!("the owner {} of the port {}", process, at), &hole),
         }
@@ -217,12 +214,7 @@ impl<'k, 'd> Check<'k, 'd> {
         let is_closed = self.read(port.flag(Port::Closed));
         if closed && is_closed == Some(false) {
             let text = format!("the owner closed the port {at}, but its state does not say so");
-            self.find(
-                "closed-by-owner",
-                &[port.address()],
-                text,
-                "the port is being closed",
-            );
+            self.find(kinds::CLOSED_BY_OWNER, &[port.address()], text);
         }
     }
 
@@ -233,14 +225,13 @@ impl<'k, 'd> Check<'k, 'd> {
         };
         let at = self.kernel.addr(port.address());
         self.find(
-            "unexpected-server",
+            kinds::UNEXPECTED_SERVER,
             &[port.address()],
             format!(
                 "the port {at} belongs to {}, and in Windows to {}",
                 server.image,
                 server.expected.join(" or ")
             ),
-            "a program that takes the place of a server, or one that serves it in a version of Windows not known here",
         );
     }
 
@@ -252,12 +243,7 @@ impl<'k, 'd> Check<'k, 'd> {
         let at = self.kernel.addr(port.address());
         if info.u64() == 0 {
             let text = format!("the port {at} has no communication info");
-            return self.find(
-                "info-missing",
-                &[port.address()],
-                text,
-                "the port is being made or torn down",
-            );
+            return self.find(kinds::INFO_MISSING, &[port.address()], text);
         }
         let named = self.read(self.kernel.at(info).pointer(kind.place()));
         if let Some(named) = named.filter(|&named| named != port.address()) {
@@ -266,12 +252,7 @@ impl<'k, 'd> Check<'k, 'd> {
                 self.kernel.addr(info),
                 self.kernel.addr(named)
             );
-            self.find(
-                "info-wrong",
-                &[port.address(), info, named],
-                text,
-                "one of the two is damaged or was freed",
-            );
+            self.find(kinds::INFO_WRONG, &[port.address(), info, named], text);
         }
     }
 
@@ -284,7 +265,7 @@ impl<'k, 'd> Check<'k, 'd> {
             "the list of connections of the port {}",
             self.kernel.addr(port.address())
         );
-        let _ = self.links("connection-list", &[port.address()], what, &infos);
+        let _ = self.links(kinds::CONNECTION_LIST, &[port.address()], what, &infos);
         for info in infos.entries {
             self.connection(port, self.kernel.at(info));
         }
@@ -304,10 +285,9 @@ impl<'k, 'd> Check<'k, 'd> {
                 self.kernel.addr(named)
             );
             self.find(
-                "connection-wrong",
+                kinds::CONNECTION_WRONG,
                 &[info.address(), port.address(), named],
                 text,
-                "one of the two is damaged",
             );
         }
         for end in ENDS {
@@ -322,12 +302,7 @@ impl<'k, 'd> Check<'k, 'd> {
                 let text = format!(
                     "the port {end_at} of the connection {at} points to wrong communication info {wrong}"
                 );
-                self.find(
-                    "end-wrong",
-                    &[info.address(), end, named],
-                    text,
-                    "the two ends disagree on their connection",
-                );
+                self.find(kinds::END_WRONG, &[info.address(), end, named], text);
             }
         }
     }
@@ -353,7 +328,7 @@ impl<'k, 'd> Check<'k, 'd> {
         };
         let at = self.kernel.addr(port.address());
         let what = why!("the {} queue of the port {}", kind.name(), at);
-        let complete = self.links("queue-links", &[port.address()], what, &members);
+        let complete = self.links(kinds::QUEUE_LINKS, &[port.address()], what, &members);
         let count = self.read(port.uint(kind.counter()));
         let found = members.entries.len();
         // Ordinary in a dump that was written while the system ran, whose pages are of different moments: as those
@@ -364,12 +339,7 @@ impl<'k, 'd> Check<'k, 'd> {
                 count.unwrap_or_default(),
                 kind.name()
             );
-            self.find(
-                "queue-length",
-                &[port.address()],
-                text,
-                "the queue was changed while the dump was written",
-            );
+            self.find(kinds::QUEUE_LENGTH, &[port.address()], text);
         }
         for message in members.entries {
             self.membership
@@ -402,10 +372,9 @@ impl<'k, 'd> Check<'k, 'd> {
                 self.kernel.addr(named)
             );
             self.find(
-                "queue-port",
+                kinds::QUEUE_PORT,
                 &[message.address(), port.address(), named],
                 text,
-                "the message is being moved",
             );
         }
         let Some(expected) = kind.queue_type() else { return };
@@ -417,12 +386,7 @@ impl<'k, 'd> Check<'k, 'd> {
                 "the message {message_at} is in the {} queue of the port {at} but says queue type {said}",
                 kind.name()
             );
-            self.find(
-                "queue-type",
-                &[message.address(), port.address()],
-                text,
-                "the message is being moved",
-            );
+            self.find(kinds::QUEUE_TYPE, &[message.address(), port.address()], text);
         }
     }
 
@@ -432,7 +396,7 @@ impl<'k, 'd> Check<'k, 'd> {
         };
         let what = why!("the wait queue of the port {}", self.kernel.addr(port.address()));
         if self
-            .links("wait-queue-links", &[port.address()], what, &waiting)
+            .links(kinds::WAIT_QUEUE_LINKS, &[port.address()], what, &waiting)
             .is_err()
         {
             return;
@@ -445,12 +409,7 @@ impl<'k, 'd> Check<'k, 'd> {
                 "the port {at} counts {count} waiting threads, its list holds {}",
                 waiting.entries.len()
             );
-            self.find(
-                "wait-queue-length",
-                &[port.address()],
-                text,
-                "a thread is about to wait or to wake",
-            );
+            self.find(kinds::WAIT_QUEUE_LENGTH, &[port.address()], text);
         }
     }
 
@@ -478,12 +437,7 @@ impl<'k, 'd> Check<'k, 'd> {
                 "the port {} is not in the kernel's list of ports",
                 self.kernel.addr(port)
             );
-            self.find(
-                "unlisted",
-                &[port],
-                text,
-                "the port was taken off the list: it is being made or deleted, or hidden",
-            );
+            self.find(kinds::UNLISTED, &[port], text);
         }
         for &port in &listed {
             if !elsewhere.ports.contains(&port) {
@@ -505,12 +459,7 @@ impl<'k, 'd> Check<'k, 'd> {
                 );
             }
             let text = format!("the port {at} counts {handles} handles, but none leads to it");
-            self.find(
-                "handle-count",
-                &[port],
-                text,
-                "its process is going away, or a handle table is damaged",
-            );
+            self.find(kinds::HANDLE_COUNT, &[port], text);
         }
     }
 
@@ -577,14 +526,9 @@ impl<'k, 'd> Check<'k, 'd> {
         if let Some(Some(hole)) = self.queues.get(&port).cloned() {
             return self.could_not_tell(why!("the queue of the message {}", at), &hole);
         }
-        self.find(
-            "not-in-queue",
-            &[message.address(), port],
-            format!(
+        self.find(kinds::NOT_IN_QUEUE, &[message.address(), port], format!(
                 "the message {at} says that it is in a queue (type {queue}) of the port {port_at}, which does not hold it"
-            ),
-            "the message is being moved",
-        );
+            ));
     }
 
     fn lengths(&mut self, message: At<'k, 'd>) {
@@ -600,7 +544,7 @@ impl<'k, 'd> Check<'k, 'd> {
                 "the message {} has {data} bytes of data and {total} in all, with a header of {header}",
                 self.kernel.addr(message.address())
             );
-            self.find("lengths", &[message.address()], text, "the message is damaged");
+            self.find(kinds::LENGTHS, &[message.address()], text);
         }
     }
 }

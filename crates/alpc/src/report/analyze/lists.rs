@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use kdump::Gva;
 
-use super::Check;
+use super::{Check, Kind, kinds};
 use crate::port::contract::{Region, Section, View};
 use crate::port::resource;
 use crate::wait::locks;
@@ -25,35 +25,24 @@ impl Check<'_, '_> {
     /// Whether a list could be followed to its end: see [`Self::gap`].
     pub(super) fn links(
         &mut self,
-        id: &'static str,
+        kind: Kind,
         addresses: &[Gva],
         what: impl Into<About>,
         list: &List,
     ) -> Read<()> {
-        self.gap(id, addresses, list.complete(what), list.gap.as_ref())
+        self.gap(kind, addresses, list.complete(what), list.gap.as_ref())
     }
 
     /// Notes why a list is not complete. One that ends at memory which is not there could not be checked; links that
     /// contradict each other are a finding.
-    fn gap(
-        &mut self,
-        id: &'static str,
-        addresses: &[Gva],
-        complete: Read<()>,
-        gap: Option<&Gap>,
-    ) -> Read<()> {
+    fn gap(&mut self, kind: Kind, addresses: &[Gva], complete: Read<()>, gap: Option<&Gap>) -> Read<()> {
         let Err(hole) = &complete else {
             return complete;
         };
         if let Some(stop) = gap.and_then(Gap::contradiction) {
             let mut addresses = addresses.to_vec();
             addresses.push(stop.at().gva());
-            self.find(
-                id,
-                &addresses,
-                hole.to_string(),
-                "the list was changed while the dump was written, or is damaged",
-            );
+            self.find(kind, &addresses, hole.to_string());
         } else {
             self.could_not(hole.clone());
         }
@@ -65,7 +54,7 @@ impl Check<'_, '_> {
         let processes = process::processes(self.kernel);
         if let Some(list) = self.read(processes) {
             let _ = self.gap(
-                "process-links",
+                kinds::PROCESS_LINKS,
                 &[],
                 list.complete("the list of processes"),
                 list.gap(),
@@ -75,14 +64,14 @@ impl Check<'_, '_> {
             }
         }
         if let Some(list) = self.known(module::list(self.kernel)) {
-            let _ = self.links("module-links", &[], "the list of loaded modules", &list);
+            let _ = self.links(kinds::MODULE_LINKS, &[], "the list of loaded modules", &list);
         }
         // No port or message depends on this list: it is held against itself as far as it is there, and that it is
         // not there is told by whoever needs it. Where the kernel never began it no link contradicts another.
         let resources = self.known(locks::list_of_resources(self.kernel));
         let contradicts = |list: &List| list.gap.as_ref().is_some_and(|gap| gap.contradiction().is_some());
         if let Some(list) = resources.filter(|list| !list.was_never_linked() && contradicts(list)) {
-            let _ = self.links("lock-links", &[], "the list of executive resources", &list);
+            let _ = self.links(kinds::LOCK_LINKS, &[], "the list of executive resources", &list);
         }
     }
 
@@ -110,31 +99,35 @@ impl Check<'_, '_> {
             return;
         };
         let what = why!("the list of threads of the process {}", at);
-        let _ = self.gap("thread-links", &[address], threads.complete(what), threads.gap());
+        let _ = self.gap(
+            kinds::THREAD_LINKS,
+            &[address],
+            threads.complete(what),
+            threads.gap(),
+        );
         for thread in threads.entries {
             let at = kernel.addr(thread);
             if let Some(requests) = self.known(irp::requests_of(kernel.at(thread))) {
                 let what = why!("the list of I/O requests of the thread {}", at);
-                let _ = self.links("irp-links", &[thread], what, &requests);
+                let _ = self.links(kinds::IRP_LINKS, &[thread], what, &requests);
             }
         }
     }
 
     /// A handle table whose pages can be read must have one wherever its bound says so, and none of them twice.
     fn handle_table(&mut self, process: Gva, table: Gva) {
-        const MEANING: &str = "the table was changed while the dump was written, or is damaged";
         let at = self.kernel.addr(process);
         // Each process has a table of its own; one that two processes name has been freed and used again, or an
         // EPROCESS is damaged.
         if let Err(hole) = handle::claim(self.kernel, process, table) {
             let text = format!("the handle table of the process {at}: {hole}");
-            return self.find("handle-table", &[process, table], text, MEANING);
+            return self.find(kinds::HANDLE_TABLE, &[process, table], text);
         }
         let gaps = handle::walk(self.kernel, table, |_| {});
         for gap in self.read(gaps).unwrap_or_default() {
             let text = why!("the handle table of the process {}: {}", at, gap.why());
             if gap.is_contradiction() {
-                self.find("handle-table", &[process, table], text.to_string(), MEANING);
+                self.find(kinds::HANDLE_TABLE, &[process, table], text.to_string());
             } else {
                 self.could_not(gap.hole_of(text));
             }
@@ -149,7 +142,7 @@ impl Check<'_, '_> {
             return;
         };
         let what = why!("the list of resources of the port {}", at);
-        let _ = self.links("resource-links", &[port.address()], what, &list);
+        let _ = self.links(kinds::RESOURCE_LINKS, &[port.address()], what, &list);
         let mut seen = BTreeSet::new();
         for address in list.entries {
             // Of the kinds that a port owns only sections head lists of their own: regions, and each of these its
@@ -185,7 +178,7 @@ impl Check<'_, '_> {
             return Vec::new();
         };
         let what = format!("the list of {what} {}", kernel.addr(owner));
-        let _ = self.links("resource-links", &[owner], what, &list);
+        let _ = self.links(kinds::RESOURCE_LINKS, &[owner], what, &list);
         list.entries
     }
 
@@ -194,7 +187,7 @@ impl Check<'_, '_> {
         let at = self.kernel.addr(queue);
         if let Some(list) = self.read(thread::threads_of_queue(self.kernel.at(queue))) {
             let what = why!("the list of threads of the completion port {}", at);
-            let _ = self.links("completion-port-links", &[queue], what, &list);
+            let _ = self.links(kinds::COMPLETION_PORT_LINKS, &[queue], what, &list);
         }
     }
 }
