@@ -144,7 +144,7 @@ pub enum Format {
     Dot,
     /// A Mermaid flowchart; of graph only
     Mermaid,
-    /// One page to look at in a browser, without a network; of graph only
+    /// One page to look at in a browser, without a network; of graph and report
     Html,
 }
 

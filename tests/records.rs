@@ -11,7 +11,7 @@ use support::{Run, World, alpc_dump, fixture};
 const DUMP: &str = "fixtures/vista-sp2-x64.dmp";
 
 /// Every command that gives records or a record, with what it needs.
-const COMMANDS: [&[&str]; 31] = [
+const COMMANDS: [&[&str]; 32] = [
     &["info"],
     &["hang"],
     &["hang", "-v"],
@@ -29,6 +29,7 @@ const COMMANDS: [&[&str]; 31] = [
     &["ports", "--orphans"],
     &["ports", "--process", "lsass.exe"],
     &["analyze"],
+    &["analyze", "--list"],
     &["threads"],
     &["threads", "--waiting"],
     &["stacks"],
@@ -154,6 +155,7 @@ fn lines_hold_what_documents_hold() {
     for (args, list) in [
         (&["ports"][..], "ports"),
         (&["ports", "--orphans"], "ports"),
+        (&["analyze", "--list"], "checks"),
         (&["processes"], "processes"),
         (&["waits"], "waits"),
         (&["modules"], "modules"),

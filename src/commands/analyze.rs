@@ -1,8 +1,11 @@
 //! `analyze`: the debugger's undocumented `!alpc -analyze`: do all ports and messages agree with each other?
 
 use alpc::port::enumerate::PortSource;
-use alpc::report::analyze::{self, Analysis, Finding};
+use alpc::report::analyze::{self, Analysis, Finding, Kind};
 use clap::Args;
+#[cfg(feature = "schema")]
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::commands::{Category, Spec, Verb, open_kernel};
 use crate::options::Options;
@@ -12,10 +15,15 @@ use crate::output::schema::Shape;
 use crate::output::table::{Table, of};
 use crate::session::Session;
 use crate::text::escape;
+use crate::text::wait_lines::plural;
 
 /// Whether all ports and messages agree with each other (!alpc -analyze)
 #[derive(Clone, Debug, Args)]
-pub struct AnalyzeArgs {}
+pub struct AnalyzeArgs {
+    /// List what is compared with what, without comparing it
+    #[arg(long)]
+    pub list: bool,
+}
 
 impl AnalyzeArgs {
     /// What is known of it.
@@ -24,8 +32,8 @@ impl AnalyzeArgs {
         switches: &[("analyze", &["analyze"])],
         shape: Shape {
             name: "analyze",
-            results: &[of::<Analysis>],
-            tables: &[TABLE],
+            results: &[of::<Analysis>, of::<Checks>],
+            tables: &[TABLE, CHECKS],
             whole: &[],
         },
     };
@@ -33,7 +41,7 @@ impl AnalyzeArgs {
 
 impl Verb for AnalyzeArgs {
     fn table(&self) -> Option<Table> {
-        Some(TABLE)
+        Some(if self.list { CHECKS } else { TABLE })
     }
 
     fn fill(
@@ -42,6 +50,10 @@ impl Verb for AnalyzeArgs {
         session: &Session,
         records: &mut Records<'_>,
     ) -> anyhow::Result<Answer> {
+        if self.list {
+            records.head(options, None)?;
+            return list(records);
+        }
         let kernel = open_kernel(options, session, records)?;
         let mut analysis = analyze::analyze(&kernel);
         let found = !analysis.findings.is_empty();
@@ -65,6 +77,32 @@ pub const TABLE: Table = Table {
     rest: (of::<Analysis>, Some("findings")),
 };
 
+/// The rows of `--list`.
+pub const CHECKS: Table = Table {
+    record: "check",
+    option: Some("--list"),
+    row: of::<Kind>,
+    rest: (of::<Checks>, Some("checks")),
+};
+
+/// What is compared with what.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+pub struct Checks {
+    /// Each kind of finding.
+    pub checks: &'static [Kind],
+}
+
+/// `--list`: no memory is read for it.
+fn list(records: &mut Records<'_>) -> anyhow::Result<Answer> {
+    for kind in analyze::KINDS {
+        records.row(CHECKS.record, kind, |kind| {
+            format!("{:<22} {}\n", kind.id, kind.compares)
+        })?;
+    }
+    Ok(Answer::of(&Checks { checks: &[] })?.with_records_in(Place::Member("checks")))
+}
+
 fn text(record: &Analysis) -> String {
     let findings: String = record
         .findings
@@ -87,9 +125,9 @@ fn text(record: &Analysis) -> String {
         count => format!("; {count} things could not be checked"),
     };
     format!(
-        "{findings}{hidden}{} problems in {} ports{source} and {} messages{unchecked}\n",
-        record.findings.len(),
-        record.ports,
-        record.messages
+        "{findings}{hidden}{} in {}{source} and {}{unchecked}\n",
+        plural(record.findings.len(), "problem"),
+        plural(record.ports, "port"),
+        plural(record.messages, "message"),
     )
 }

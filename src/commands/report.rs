@@ -190,7 +190,7 @@ fn parts(session: &Session) -> anyhow::Result<Vec<Part>> {
     parts.push(part(
         "Contradictions",
         "analyze".into(),
-        Box::new(analyze::AnalyzeArgs {}),
+        Box::new(analyze::AnalyzeArgs { list: false }),
     ));
     parts.push(part("The dump", "info".into(), Box::new(info::InfoArgs {})));
     Ok(parts)
