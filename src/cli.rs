@@ -130,6 +130,7 @@ commands! {
     Object: commands::object::ObjectArgs,
     Modules: commands::modules::ModulesArgs,
     Dt: commands::dt::DtArgs,
+    Mem: commands::mem::MemArgs,
     Check: commands::check::CheckArgs,
     Diff: commands::diff::DiffArgs,
     Info: commands::info::InfoArgs,

@@ -288,6 +288,7 @@ fn line(cli: &Cli, words: &[String], whole: &str) -> Vec<Step> {
         "!running" => vec![run_as("threads", cli, &in_state("running,standby", words))],
         "!ready" => vec![run_as("threads", cli, &in_state("ready", words))],
         "!findstack" => vec![run_as("stacks", cli, &found(words))],
+        "db" | "dw" | "dd" | "dq" => vec![memory(cli, words)],
         "!object" => vec![run_as("object", cli, &path_as_one(words))],
         "!process" => vec![process(cli, words)],
         "!handle" => vec![handle(cli, words)],
@@ -438,6 +439,32 @@ fn without_flags(rest: &[String]) -> Vec<String> {
         [flags] if address::hex(flags).is_some() => Vec::new(),
         rest => rest.to_vec(),
     }
+}
+
+/// `db ADDRESS [L COUNT]`, and `dw`, `dd`, `dq` of larger numbers. The count is of these, in hex as everything that a debugger
+/// reads; the debugger's own default is 128 bytes for all of them (Microsoft's "d, da, db, dc, dd, …").
+fn memory(cli: &Cli, words: &[String]) -> Step {
+    let (unit, size) = match words[0].to_ascii_lowercase().as_str() {
+        "dw" => ("words", 2),
+        "dd" => ("dwords", 4),
+        "dq" => ("qwords", 8),
+        _ => ("bytes", 1),
+    };
+    let (address, count) = match words.get(1..).unwrap_or_default() {
+        [address] => (address, None),
+        [address, range] => match range.strip_prefix(['l', 'L']).and_then(address::hex) {
+            Some(count) => (address, Some(count)),
+            None => return refuse(cli, words),
+        },
+        _ => return refuse(cli, words),
+    };
+    let length = count.map(|count| format!("{:#x}", count.saturating_mul(size)));
+    let args: Vec<String> = ["mem".to_owned(), address.clone()]
+        .into_iter()
+        .chain(length)
+        .chain(["--as".to_owned(), unit.to_owned()])
+        .collect();
+    run(cli, &args, words)
 }
 
 /// The debugger takes the rest of an `!object` line for the path, blanks and all.

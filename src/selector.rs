@@ -98,6 +98,16 @@ fn hex_digits(digits: &str) -> Option<&str> {
     marked.or_else(|| as_printed.then_some(digits))
 }
 
+/// A number of things, by the same rule: `128`, `0x80`, `80h`.
+pub fn count(token: &str) -> Option<u64> {
+    number(token, token).ok()
+}
+
+/// An address and nothing else: for what is looked at as it is, whatever it may be.
+pub fn only_address(token: &str) -> anyhow::Result<Gva> {
+    address::parse(unwrapped(token))
+}
+
 fn not_a_number(token: &str) -> anyhow::Error {
     Failure::fatal(
         "not-a-number",

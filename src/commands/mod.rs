@@ -14,6 +14,7 @@ pub mod handles;
 pub mod hang;
 pub mod info;
 pub mod kernel_identity;
+pub mod mem;
 pub mod message;
 pub mod modules;
 pub mod object;

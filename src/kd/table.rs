@@ -18,7 +18,9 @@ const EXTENSIONS: Here = Passes("no extensions are loaded: what is here is built
 const LOG: Here = Passes("no log is written: -o FILE keeps the results");
 const SHOWN: Here = Passes("it only changes how a debugger shows things");
 const STACKS: Here = Nearest("`stack THREAD` shows the kernel stack of a thread, `stacks` those of all");
-const MEMORY: Here = Nearest("memory is not shown here: `dt TYPE ADDRESS` shows a type's members");
+const MEMORY: Here = Nearest(
+    "`db`, `dw`, `dd`, `dq ADDRESS [L COUNT]` or `mem ADDRESS [LEN]`; `dt TYPE ADDRESS` shows a type's members",
+);
 const RUNNING: Here = Nearest("a dump does not run: `threads` lists what each thread does");
 const CODE: Here = Nearest("no code is shown here: `modules` lists what is loaded");
 const CONTEXT: Here = Nearest(
@@ -28,6 +30,9 @@ const SCRIPT: Here = Nearest(
     "scripts that decide and repeat are not run: `hang`, `ports` and `threads` look at the whole system",
 );
 const LOCKS: Here = Nearest("`hang -v`, and `chain THREAD` for the owner of what one thread waits for");
+
+const TABLES: Here = Nearest("`mem ADDRESS -v` says where its bytes are in physical memory and in the file");
+const CHANGES: Here = Nearest("a dump is only read, and not searched: `mem ADDRESS [LEN]` shows its memory");
 
 /// By name in lower case, without the `+` and options that are written onto some.
 const TABLE: &[(&[&str], Here)] = &[
@@ -100,10 +105,12 @@ const TABLE: &[(&[&str], Here)] = &[
     (
         &[
             "d", "da", "db", "dc", "dd", "dp", "dq", "du", "dw", "dps", "dqs", "dds", "dl", "!db", "!dd",
-            "!dq", "!pte", "!vtop", "e", "eb", "ed", "eq", "s",
+            "!dq",
         ],
         MEMORY,
     ),
+    (&["!pte", "!vtop"], TABLES),
+    (&["e", "eb", "ed", "eq", "s"], CHANGES),
     (&["g", "p", "t", "bp", "bl", "bu", "ba", "bc"], RUNNING),
     (&["u", "ub", "uf", "ln", "x", "!chkimg", "r", "r?"], CODE),
     (

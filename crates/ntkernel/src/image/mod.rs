@@ -9,6 +9,7 @@ pub mod globals;
 pub mod json;
 pub mod kernel;
 pub mod list;
+pub mod memory;
 pub mod names;
 pub mod raw;
 pub mod reason;

@@ -100,7 +100,7 @@ pub fn source(kernel: &Kernel<'_>, source: &Source, table: Option<&dyn SymbolTab
     let mut pieces: Vec<PieceRecord> = found
         .pieces
         .iter()
-        .map(|piece| piece_record(kernel, piece))
+        .map(|piece| piece_record(|gva| kernel.addr(gva), piece))
         .collect();
     let bytes = match found.gone {
         None => bytes(kernel, start, len),
@@ -146,9 +146,10 @@ fn placed_by(kernel: &Kernel<'_>, what: &What) -> Option<String> {
     Some(format!("{}, {}", from.origin, from.certainty))
 }
 
-fn piece_record(kernel: &Kernel<'_>, piece: &Piece) -> PieceRecord {
+/// Where a piece is, with its address as the system's are written.
+pub(crate) fn piece_record(addr: impl FnOnce(Gva) -> Addr, piece: &Piece) -> PieceRecord {
     PieceRecord {
-        address: kernel.addr(piece.gva),
+        address: addr(piece.gva),
         physical: piece.gpa.map(|gpa| gpa.u64()),
         file: Some(piece.offset.0),
         size: piece.len,
