@@ -253,6 +253,7 @@ impl Table {
             ("process -v", process),
             ("object", port),
             ("dt _EPROCESS", process),
+            ("mem", thread),
             ("ports --process", process),
             ("handles --process", process),
         ];
