@@ -90,7 +90,15 @@ impl Stuck {
         Self::with(|_| {}, args)
     }
 
-    fn with(change: impl FnOnce(&mut Command), args: &[&str]) -> Self {
+    fn with(change: impl Fn(&mut Command), args: &[&str]) -> Self {
+        // A busy machine may let none of the processes be seen while it runs.
+        let caught = (0..50).find_map(|_| Self::caught(&change, args));
+        caught.expect("one of thousands of processes is seen")
+    }
+
+    /// One run, stopped where a process of it is seen before it ends. When no more begin the run has ended, or waits until
+    /// somebody reads what it wrote.
+    fn caught(change: impl Fn(&mut Command), args: &[&str]) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let out = tempfile::tempdir().unwrap();
         let dump = folder.path().join("0.dmp");
@@ -105,21 +113,28 @@ impl Stuck {
         line.args(args).current_dir(out.path());
         change(&mut line);
         let mut parent = line.spawn().unwrap();
-        let child = wait_for("a process of a dump", || {
-            assert_eq!(parent.try_wait().unwrap(), None, "there is work left to do");
+        for _ in 0..5000 {
             let child = children(parent.id()).into_iter().find(|&child| {
                 // Before that it is still this program's image of the parent, about to become the child.
                 process(child).is_some_and(|(_, _, group)| group == child)
-            })?;
-            kill_process(pid(child), Signal::STOP).ok()?;
-            process(child).filter(|(state, ..)| *state == 'T').map(|_| child)
-        });
-        Self {
-            folder,
-            out,
-            parent,
-            child,
+            });
+            let is_stopped = child.is_some_and(|child| {
+                kill_process(pid(child), Signal::STOP).is_ok()
+                    && process(child).is_some_and(|(state, ..)| state == 'T')
+            });
+            if let Some(child) = child.filter(|_| is_stopped) {
+                return Some(Self {
+                    folder,
+                    out,
+                    parent,
+                    child,
+                });
+            }
+            thread::sleep(Duration::from_millis(1));
         }
+        let _ = parent.kill();
+        let _ = parent.wait();
+        None
     }
 
     /// What it wrote, and the signal that ended it.
@@ -162,9 +177,12 @@ fn a_file_that_is_not_done_is_gone() {
         wait_for("the temporary file", || {
             (!names(out.path()).is_empty()).then_some(())
         });
+        // Waiting closes what is left of its stdin: it might be done before it notices the signal.
+        let stdin = child.stdin.take();
         // Signals are watched before there is a file.
         kill_process(of(&child), signal).unwrap();
         assert_eq!(child.wait().unwrap().signal(), Some(signal.as_raw()));
+        drop(stdin);
         assert_eq!(names(out.path()), [""; 0], "{signal:?}");
     }
 }
