@@ -241,11 +241,11 @@ fn place(source: &SourceRecord) -> String {
         parts.extend(piece.file.map(|at| format!("file {at:016x}")));
     }
     parts.push(match &source.bytes {
-        Value::Known(hex) => {
-            let shown = hex.get(..TEXT_BYTES * 2).unwrap_or(hex);
-            let spaced: Vec<&str> = (0..shown.len()).step_by(2).map(|at| &shown[at..at + 2]).collect();
-            let more = if shown.len() < hex.len() { " ..." } else { "" };
-            format!("bytes {}{more}", spaced.join(" "))
+        Value::Known(bytes) => {
+            let shown = bytes.0.iter().take(TEXT_BYTES);
+            let shown: Vec<String> = shown.map(|byte| format!("{byte:02x}")).collect();
+            let more = if bytes.0.len() > TEXT_BYTES { " ..." } else { "" };
+            format!("bytes {}{more}", shown.join(" "))
         }
         Value::Missing(hole) => hole.to_string(),
     });

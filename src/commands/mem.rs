@@ -1,5 +1,6 @@
 //! `mem`: the debugger's `db`, `dd` and `dq`, and of its `!vtop` where the bytes are.
 
+use alpc::Value;
 use alpc::image::memory::{self, MemoryPiece, MemoryRecord};
 use clap::{Args, ValueEnum};
 
@@ -155,15 +156,10 @@ fn whereabouts(piece: &MemoryPiece) -> String {
 
 /// The bytes of a part; none for each that is not there.
 fn bytes(piece: &MemoryPiece) -> Vec<Option<u8>> {
-    let Some(hex) = piece.bytes.known() else {
-        return vec![None; usize::try_from(piece.place.size).unwrap_or(0)];
-    };
-    let digit = |digit: &u8| char::from(*digit).to_digit(16).unwrap_or(0);
-    let byte = |pair: &[u8]| {
-        let value = pair.iter().fold(0, |value, one| value * 16 + digit(one));
-        u8::try_from(value).ok()
-    };
-    hex.as_bytes().chunks(2).map(byte).collect()
+    match &piece.bytes {
+        Value::Known(bytes) => bytes.0.iter().copied().map(Some).collect(),
+        Value::Missing(_) => vec![None; usize::try_from(piece.place.size).unwrap_or(0)],
+    }
 }
 
 /// One line. A number of which any byte is missing is not known.

@@ -1,12 +1,12 @@
 //! Memory as it is, and where it is: each page's part by itself, and what is not there with its reason.
 
-use std::fmt::Write;
+use std::fmt;
 
 use kdump::{AddressSpace, Gone, Gva};
 #[cfg(feature = "schema")]
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 #[cfg(feature = "serde")]
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::image::kernel::Read;
 use crate::image::source::{PieceRecord, piece_record};
@@ -39,7 +39,39 @@ pub struct MemoryPiece {
     #[cfg_attr(feature = "serde", serde(flatten))]
     pub place: PieceRecord,
     /// The bytes in memory order, in hex.
-    pub bytes: Value<String>,
+    pub bytes: Value<Bytes>,
+}
+
+/// Bytes of memory, in records as hex digits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bytes(pub Vec<u8>);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+#[cfg(feature = "serde")]
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(feature = "schema")]
+impl JsonSchema for Bytes {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Bytes".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        String::json_schema(generator)
+    }
 }
 
 /// `length` bytes from `start` on, at most [`MOST`].
@@ -63,7 +95,7 @@ pub fn memory(space: &AddressSpace<'_>, start: Gva, length: u64) -> Read<MemoryR
             done = done.saturating_add(piece.len);
             pieces.push(MemoryPiece {
                 place: piece_record(|gva| space.addr(gva), piece),
-                bytes: hex(space, piece.gva, piece.len).into(),
+                bytes: bytes(space, piece.gva, piece.len).into(),
             });
         }
         if let Some(gone) = found.gone.filter(|_| done < length) {
@@ -99,13 +131,8 @@ fn gap(space: &AddressSpace<'_>, gone: &Gone, left: u64) -> u64 {
         .unwrap_or(in_page)
 }
 
-fn hex(space: &AddressSpace<'_>, start: Gva, len: u64) -> Read<String> {
-    let bytes = space
-        .cursor()
-        .bytes(start, usize::try_from(len).unwrap_or(usize::MAX))?;
-    Ok(bytes.iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    }))
+/// The bytes themselves.
+pub(crate) fn bytes(space: &AddressSpace<'_>, start: Gva, len: u64) -> Read<Bytes> {
+    let len = usize::try_from(len).unwrap_or(usize::MAX);
+    Ok(Bytes(space.cursor().bytes(start, len)?.into_owned()))
 }

@@ -1,7 +1,5 @@
 //! Reads of a [`Trace`](crate::image::trace::Trace) in words: what was read, where it is, and what is there.
 
-use std::fmt::Write;
-
 use kdump::{Gva, Piece};
 use ntlayout::{BitField, Member, SymbolTable};
 #[cfg(feature = "schema")]
@@ -9,7 +7,8 @@ use schemars::JsonSchema;
 #[cfg(feature = "serde")]
 use serde::{Serialize, Serializer};
 
-use crate::image::kernel::{Kernel, Read, offset};
+use crate::image::kernel::{Kernel, offset};
+use crate::image::memory::{self, Bytes};
 use crate::image::trace::{Source, What};
 use crate::image::value::{Addr, Value};
 
@@ -38,7 +37,7 @@ pub struct SourceRecord {
     /// Where they are in physical memory and in the file: one piece a page.
     pub pieces: Vec<PieceRecord>,
     /// The bytes in memory order, in hex.
-    pub bytes: Value<String>,
+    pub bytes: Value<Bytes>,
     /// The debugger's command that shows them.
     pub command: String,
     /// Which symbols place the member, where those in use lack its type, and how sure they are.
@@ -103,7 +102,7 @@ pub fn source(kernel: &Kernel<'_>, source: &Source, table: Option<&dyn SymbolTab
         .map(|piece| piece_record(|gva| kernel.addr(gva), piece))
         .collect();
     let bytes = match found.gone {
-        None => bytes(kernel, start, len),
+        None => memory::bytes(&kernel.space(), start, len as u64),
         Some(gone) => {
             // The page is known and not there: its place in physical memory is told all the same.
             if let Some(gpa) = gone.gpa {
@@ -154,15 +153,6 @@ pub(crate) fn piece_record(addr: impl FnOnce(Gva) -> Addr, piece: &Piece) -> Pie
         file: Some(piece.offset.0),
         size: piece.len,
     }
-}
-
-fn bytes(kernel: &Kernel<'_>, start: Gva, len: usize) -> Read<String> {
-    let bytes = kernel.space().cursor().bytes(start, len)?;
-    Ok(bytes.iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    }))
 }
 
 /// The name of what is read.
