@@ -1,15 +1,13 @@
 //! Memory as it is, and where it is: each page's part by itself, and what is not there with its reason.
 
-use std::fmt;
-
 use kdump::{AddressSpace, Gone, Gva};
 #[cfg(feature = "schema")]
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::JsonSchema;
 #[cfg(feature = "serde")]
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::image::kernel::Read;
-use crate::image::source::{PieceRecord, piece_record};
+use crate::image::source::{Bytes, PieceRecord, bytes, piece_record};
 use crate::image::value::{Addr, Unreadable, Value};
 
 /// Most bytes that are shown at once.
@@ -40,38 +38,6 @@ pub struct MemoryPiece {
     pub place: PieceRecord,
     /// The bytes in memory order, in hex.
     pub bytes: Value<Bytes>,
-}
-
-/// Bytes of memory, in records as hex digits.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Bytes(pub Vec<u8>);
-
-impl fmt::Display for Bytes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-#[cfg(feature = "serde")]
-impl Serialize for Bytes {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-#[cfg(feature = "schema")]
-impl JsonSchema for Bytes {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Bytes".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        String::json_schema(generator)
-    }
 }
 
 /// `length` bytes from `start` on, at most [`MOST`].
@@ -129,10 +95,4 @@ fn gap(space: &AddressSpace<'_>, gone: &Gone, left: u64) -> u64 {
             space.whereabouts(at, 1).gone.is_none()
         })
         .unwrap_or(in_page)
-}
-
-/// The bytes themselves.
-pub(crate) fn bytes(space: &AddressSpace<'_>, start: Gva, len: u64) -> Read<Bytes> {
-    let len = usize::try_from(len).unwrap_or(usize::MAX);
-    Ok(Bytes(space.cursor().bytes(start, len)?.into_owned()))
 }

@@ -1,14 +1,15 @@
 //! Reads of a [`Trace`](crate::image::trace::Trace) in words: what was read, where it is, and what is there.
 
-use kdump::{Gva, Piece};
+use std::fmt;
+
+use kdump::{AddressSpace, Gva, Piece};
 use ntlayout::{BitField, Member, SymbolTable};
 #[cfg(feature = "schema")]
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 #[cfg(feature = "serde")]
 use serde::{Serialize, Serializer};
 
-use crate::image::kernel::{Kernel, offset};
-use crate::image::memory::{self, Bytes};
+use crate::image::kernel::{Kernel, Read, offset};
 use crate::image::trace::{Source, What};
 use crate::image::value::{Addr, Value};
 
@@ -102,7 +103,7 @@ pub fn source(kernel: &Kernel<'_>, source: &Source, table: Option<&dyn SymbolTab
         .map(|piece| piece_record(|gva| kernel.addr(gva), piece))
         .collect();
     let bytes = match found.gone {
-        None => memory::bytes(&kernel.space(), start, len as u64),
+        None => bytes(&kernel.space(), start, len as u64),
         Some(gone) => {
             // The page is known and not there: its place in physical memory is told all the same.
             if let Some(gpa) = gone.gpa {
@@ -153,6 +154,44 @@ pub(crate) fn piece_record(addr: impl FnOnce(Gva) -> Addr, piece: &Piece) -> Pie
         file: Some(piece.offset.0),
         size: piece.len,
     }
+}
+
+/// Bytes of memory, in records as hex digits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bytes(pub Vec<u8>);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+#[cfg(feature = "serde")]
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(feature = "schema")]
+impl JsonSchema for Bytes {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Bytes".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        String::json_schema(generator)
+    }
+}
+
+/// The bytes themselves.
+pub(crate) fn bytes(space: &AddressSpace<'_>, start: Gva, len: u64) -> Read<Bytes> {
+    let len = usize::try_from(len).unwrap_or(usize::MAX);
+    Ok(Bytes(space.cursor().bytes(start, len)?.into_owned()))
 }
 
 /// The name of what is read.
