@@ -23,7 +23,7 @@ const ROOMS: [(&str, &[&str]); 5] = [
             "names",
         ],
     ),
-    ("kdump", &["value", "memory", "file", "dump", "kernel"]),
+    ("kdump", &["value", "memory", "image", "file", "dump", "kernel"]),
     ("ntkernel", &["image", "object", "process", "stack"]),
     ("alpc", &["port", "locate", "wait", "report", "system"]),
     (

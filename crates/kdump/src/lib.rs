@@ -40,6 +40,7 @@
 
 mod dump;
 mod file;
+mod image;
 mod kernel;
 mod memory;
 mod value;
@@ -55,7 +56,7 @@ pub use dump::secondary::{
 pub use dump::triage::{Triage, TriageModule};
 pub use dump::{Dump, OpenOptions, file_kind};
 pub use file::identify::{FileClass, FileKind};
-pub use kernel::image::{BaseSource, ImageError, KernelImage, Rsds, image_at};
+pub use image::{BaseSource, ImageError, KernelImage, Rsds, image_at};
 pub use kernel::{BaseAttempt, BaseError, KernelImageError, debugger_data, kernel_image, kernel_stamp};
 pub use memory::cursor::{Cursor, Partial};
 pub use memory::error::{FrameError, FrameUse, NotPresentKind, PhysicalError, ReadError, TranslateError};

@@ -1,18 +1,12 @@
 //! Where the kernel's image is.
 
-pub(crate) mod image;
-
 use crate::dump::Dump;
 use crate::dump::debugger_data::{DebuggerData, DebuggerDataError, read};
-use crate::kernel::image::{BaseSource, ImageError, KernelImage, MZ, Rsds, image_at};
+use crate::image::{BaseSource, ImageError, KernelImage, MZ, image_at};
 use crate::memory::cursor::Cursor;
 use crate::memory::error::ReadError;
 use crate::value::addr::Addr;
 use crate::value::address::Gva;
-
-/// The PDB names of kernels: the uniprocessor and multiprocessor ones with and without PAE, and the one for
-/// five levels of page tables.
-const KERNEL_PDBS: &[&str] = &["ntkrnlmp", "ntoskrnl", "ntkrpamp", "ntkrnlpa", "ntkrla57"];
 
 /// How far below PsLoadedModuleList, a variable of the kernel, its image may begin. The largest kernels have
 /// about 20 MiB.
@@ -219,7 +213,7 @@ fn scan(dump: &Dump, cursor: &Cursor<'_>) -> Result<KernelImage, BaseError> {
         // Every driver begins with MZ, and copies of ntoskrnl.exe lie in the file cache. Only the name of the
         // PDB in an RSDS record proves that this one is the kernel.
         if let Ok(image) = image_at(cursor, base)
-            && image.codeview.as_ref().is_some_and(is_kernel)
+            && image.is_kernel()
         {
             return Ok(image);
         }
@@ -228,16 +222,4 @@ fn scan(dump: &Dump, cursor: &Cursor<'_>) -> Result<KernelImage, BaseError> {
         pages: SCAN_PAGES,
         unreadable,
     })
-}
-
-fn is_kernel(rsds: &Rsds) -> bool {
-    let file = rsds
-        // Microsoft's own images have the bare name, `ntkrnlmp.pdb`; others have the whole path of the machine
-        // that built them.
-        .pdb_name
-        .rsplit(['\\', '/'])
-        .next()
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    KERNEL_PDBS.contains(&file.strip_suffix(".pdb").unwrap_or(&file))
 }

@@ -18,6 +18,10 @@ const CODEVIEW: u32 = 2;
 /// GUID and age between the signature and the name.
 const RSDS_NAME: usize = 24;
 
+/// The PDB names of kernels: the uniprocessor and multiprocessor ones with and without PAE, and the one for
+/// five levels of page tables.
+const KERNEL_PDBS: &[&str] = &["ntkrnlmp", "ntoskrnl", "ntkrpamp", "ntkrnlpa", "ntkrla57"];
+
 /// What every image begins with.
 pub(crate) const MZ: u16 = u16::from_le_bytes(*b"MZ");
 
@@ -47,6 +51,19 @@ impl Rsds {
             age: le::u32(record, 20)?,
             pdb_name: le::text(record, RSDS_NAME, record.len().checked_sub(RSDS_NAME)?)?,
         })
+    }
+
+    /// Whether it is the PDB of a kernel.
+    pub(crate) fn is_kernel(&self) -> bool {
+        let file = self
+            // Microsoft's own images have the bare name, `ntkrnlmp.pdb`; others have the whole path of the machine
+            // that built them.
+            .pdb_name
+            .rsplit(['\\', '/'])
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        KERNEL_PDBS.contains(&file.strip_suffix(".pdb").unwrap_or(&file))
     }
 }
 
@@ -92,6 +109,14 @@ pub struct KernelImage {
     pub codeview_error: Option<ImageError>,
     /// What led to the base; `None` when the caller named it.
     pub found_by: Option<BaseSource>,
+}
+
+impl KernelImage {
+    /// Whether its record proves it to be a kernel. Every driver begins with `MZ`, and copies of ntoskrnl.exe lie in the
+    /// file cache: only the name of the PDB does.
+    pub(crate) fn is_kernel(&self) -> bool {
+        self.codeview.as_ref().is_some_and(Rsds::is_kernel)
+    }
 }
 
 /// What is wrong with an image in memory.
