@@ -49,7 +49,6 @@ pub use dump::contents::Coverage;
 pub use dump::debugger_data::{DebuggerData, DebuggerDataError};
 pub use dump::error::OpenError;
 pub use dump::header::{DumpKind, Header};
-pub use dump::note::{Lost, Note};
 pub use dump::secondary::{
     SecondaryBlob, SecondaryData, SecondaryEnd, Trailing, behind_memory, secondary_data,
 };
@@ -69,5 +68,6 @@ pub use value::addr::Addr;
 pub use value::address::{Gpa, Gva, Pfn};
 pub use value::bug_check::{name as bug_check_name, parameters as bug_check_parameters};
 pub use value::machine::{BugCheck, ContextRecord, ExceptionRecord, Machine};
+pub use value::note::{Lost, Note};
 pub use value::release::name as release_name;
 pub use value::time::{FileTime, TimeSpan};

@@ -7,7 +7,6 @@ pub(crate) mod filler;
 pub(crate) mod header;
 pub(crate) mod header32;
 pub(crate) mod index;
-pub(crate) mod note;
 pub(crate) mod notes;
 pub(crate) mod secondary;
 pub(crate) mod triage;
@@ -22,7 +21,6 @@ use crate::dump::contents::{Contents, Coverage, coverage, read_contents};
 use crate::dump::error::OpenError;
 use crate::dump::header::{DumpKind, HEADER32_LEN, HEADER64_LEN, Header};
 use crate::dump::index::IndexError;
-use crate::dump::note::Note;
 use crate::dump::triage::Triage;
 use crate::file::identify::{FOOTER_LEN, FileClass, FileKind, Foreign, identify};
 use crate::file::source::ByteSource;
@@ -36,6 +34,7 @@ use crate::memory::space::{AddressSpace, Memory};
 use crate::value::addr::Addr;
 use crate::value::address::{Gpa, Pfn};
 use crate::value::machine::Machine;
+use crate::value::note::Note;
 
 /// How much of a file is read first: the longest header and the longest header of an index.
 const HEAD_LEN: usize = HEADER64_LEN + 0x40;

@@ -3,10 +3,10 @@
 use crate::dump::contents::{Contents, coverage};
 use crate::dump::header::{DumpKind, Header};
 use crate::dump::index::PageIndex;
-use crate::dump::note::{Lost, Note};
 use crate::file::source::ByteSource;
 use crate::memory::error::ReadError;
 use crate::memory::space::AddressSpace;
+use crate::value::note::{Lost, Note};
 
 /// Bits of the header's Attributes that a reader should know of.
 const ATTRIBUTES: &[(u32, &str, &str)] = &[

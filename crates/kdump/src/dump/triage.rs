@@ -11,7 +11,6 @@ use serde::Serialize;
 use crate::dump::debugger_data::{self, DebuggerData};
 use crate::dump::header::{HEADER64_LEN, Header};
 use crate::dump::index::IndexError;
-use crate::dump::note::{Lost, Note};
 use crate::file::source::ByteSource;
 use crate::memory::error::ReadError;
 use crate::memory::page::FileOffset;
@@ -19,6 +18,7 @@ use crate::memory::pieces::Extent;
 use crate::value::addr::Addr;
 use crate::value::address::Gva;
 use crate::value::le;
+use crate::value::note::{Lost, Note};
 
 /// Where `TRIAGE_DUMP64` is, and as much of it as is used.
 const DATA: u64 = HEADER64_LEN as u64;

@@ -7,5 +7,6 @@ pub(crate) mod bug_check;
 pub(crate) mod hex;
 pub(crate) mod le;
 pub(crate) mod machine;
+pub(crate) mod note;
 pub(crate) mod release;
 pub(crate) mod time;
