@@ -23,7 +23,19 @@ const ROOMS: [(&str, &[&str]); 5] = [
             "names",
         ],
     ),
-    ("kdump", &["value", "memory", "image", "file", "dump", "kernel"]),
+    (
+        "kdump",
+        &[
+            "value",
+            "memory",
+            "image",
+            "file",
+            "container",
+            "find",
+            "dump",
+            "kernel",
+        ],
+    ),
     ("ntkernel", &["image", "object", "process", "stack"]),
     ("alpc", &["port", "locate", "wait", "report", "system"]),
     (

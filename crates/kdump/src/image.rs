@@ -79,6 +79,8 @@ pub enum BaseSource {
     ModuleList,
     /// A search for an image below PsLoadedModuleList.
     Scan,
+    /// The search for page tables that lead to a kernel.
+    PageTables,
 }
 
 impl std::fmt::Display for BaseSource {
@@ -87,6 +89,7 @@ impl std::fmt::Display for BaseSource {
             BaseSource::DebuggerData => "debugger data block",
             BaseSource::ModuleList => "loaded module list",
             BaseSource::Scan => "search below PsLoadedModuleList",
+            BaseSource::PageTables => "search through page tables",
         })
     }
 }

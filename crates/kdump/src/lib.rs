@@ -38,17 +38,21 @@
     )
 )]
 
+mod container;
 mod dump;
 mod file;
+mod find;
 mod image;
 mod kernel;
 mod memory;
 mod value;
 
+pub use container::processor::Processor;
 pub use dump::contents::Coverage;
 pub use dump::debugger_data::{DebuggerData, DebuggerDataError};
 pub use dump::error::OpenError;
 pub use dump::header::{DumpKind, Header};
+pub use dump::image_file::ImageFile;
 pub use dump::secondary::{
     SecondaryBlob, SecondaryData, SecondaryEnd, Trailing, behind_memory, secondary_data,
 };
@@ -67,6 +71,7 @@ pub use memory::unicode::UnicodeString;
 pub use value::addr::Addr;
 pub use value::address::{Gpa, Gva, Pfn};
 pub use value::bug_check::{name as bug_check_name, parameters as bug_check_parameters};
+pub use value::image_format::ImageFormat;
 pub use value::machine::{BugCheck, ContextRecord, ExceptionRecord, Machine};
 pub use value::note::{Lost, Note};
 pub use value::release::name as release_name;

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::dump::header::{DumpKind, Header};
+use crate::dump::image_file::ImageFile;
 use crate::dump::index::{BitmapIndex, BitmapLayout, IndexError, PageIndex, RunIndex, read_ranges};
 use crate::dump::triage::Triage;
 use crate::file::source::ByteSource;
@@ -33,6 +34,8 @@ pub(crate) enum Contents {
     Pages(PageIndex),
     /// Pieces of virtual memory (kind 4).
     Pieces(Box<Triage>),
+    /// Pages of a file that is no crash dump.
+    Image(Box<ImageFile>),
     /// Nothing that can be read.
     HeaderOnly,
 }

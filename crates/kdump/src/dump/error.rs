@@ -75,6 +75,20 @@ pub enum OpenError {
         /// What to do about it.
         next: String,
     },
+    /// The file holds memory of a machine, and no kernel of Windows was found in it.
+    #[error(
+        "{}: is a {kind} in which no Windows kernel was found: {tried}; name its page tables with --dtb, or check that \
+         the machine ran Windows",
+        path.display()
+    )]
+    NoKernel {
+        /// The file.
+        path: PathBuf,
+        /// The kind of file.
+        kind: DumpKind,
+        /// What was tried.
+        tried: String,
+    },
     /// The file ends inside its header.
     #[error(
         "{}: ends after {len} bytes, inside the dump header of {need} bytes; copy the dump again",
@@ -155,6 +169,7 @@ impl OpenError {
                 ..
             } => class.name(),
             OpenError::NotADump { .. } => "not-a-dump",
+            OpenError::NoKernel { .. } => "no-kernel",
             OpenError::HeaderCut { .. } => "header-cut",
             OpenError::UnsupportedMachine { .. } => "unsupported-machine",
             OpenError::UnsupportedKind { .. } => "unsupported-kind",

@@ -11,9 +11,13 @@ use schemars::JsonSchema;
 #[cfg(feature = "serde")]
 use serde::{Serialize, Serializer};
 
+use crate::find::Found;
+use crate::find::shared::SharedData;
 use crate::memory::page::PageRun;
+use crate::memory::paging::Paging;
 use crate::value::address::Gva;
 use crate::value::bug_check;
+use crate::value::image_format::ImageFormat;
 use crate::value::le;
 use crate::value::machine::{BugCheck, ContextRecord, ExceptionRecord, Machine};
 use crate::value::time::{FileTime, TimeSpan};
@@ -59,6 +63,8 @@ pub enum DumpKind {
     KernelUserRanges,
     /// 0xa: complete memory in ranges.
     CompleteRanges,
+    /// No crash dump: memory of a machine in another form, without a header.
+    Image(ImageFormat),
     /// Any other value.
     Other(u32),
 }
@@ -89,7 +95,7 @@ impl DumpKind {
         }
     }
 
-    /// The header's number for this kind.
+    /// The header's number for this kind; zero for files that have no such header.
     pub fn raw(self) -> u32 {
         match self {
             DumpKind::Full => 1,
@@ -101,6 +107,7 @@ impl DumpKind {
             DumpKind::KernelRanges => 8,
             DumpKind::KernelUserRanges => 9,
             DumpKind::CompleteRanges => 0xa,
+            DumpKind::Image(_) => 0,
             DumpKind::Other(raw) => raw,
         }
     }
@@ -117,6 +124,7 @@ impl DumpKind {
             DumpKind::KernelRanges => "kernel range dump",
             DumpKind::KernelUserRanges => "kernel and user range dump",
             DumpKind::CompleteRanges => "complete range dump",
+            DumpKind::Image(format) => format.name(),
             DumpKind::Other(_) => "dump of an unknown kind",
         }
     }
@@ -124,7 +132,10 @@ impl DumpKind {
 
 impl fmt::Display for DumpKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (kind {:#x})", self.name(), self.raw())
+        match self {
+            DumpKind::Image(format) => format.fmt(f),
+            _ => write!(f, "{} (kind {:#x})", self.name(), self.raw()),
+        }
     }
 }
 
@@ -221,6 +232,48 @@ pub struct Header {
 }
 
 impl Header {
+    /// What a header would say of memory in a file without one.
+    pub(crate) fn of_image(
+        format: ImageFormat,
+        found: &Found,
+        shared: &SharedData,
+        processors: usize,
+    ) -> Header {
+        Header {
+            machine: found.machine(),
+            kind: DumpKind::Image(format),
+            // The kernel that people run; a checked one is told by nothing that was read here.
+            major_version: 15,
+            minor_version: shared.build.unwrap_or_default(),
+            directory_table_base: found.directory_table_base,
+            pae_enabled: (found.machine() == Machine::I386).then_some(found.paging == Paging::Pae),
+            pfn_data_base: None,
+            ps_loaded_module_list: None,
+            ps_active_process_head: None,
+            kd_debugger_data_block: None,
+            number_processors: u32::try_from(processors).ok().filter(|&count| count != 0),
+            bug_check: None,
+            version_user: None,
+            physical_runs: Vec::new(),
+            number_of_runs: None,
+            number_of_pages: None,
+            context: None,
+            exception: None,
+            required_dump_space: None,
+            system_time: shared.system_time,
+            system_up_time: shared.up_time,
+            comment: None,
+            mini_dump_fields: None,
+            secondary_data_state: None,
+            product_type: shared.product_type,
+            suite_mask: shared.suite_mask,
+            writer_status: None,
+            kd_secondary_version: 0,
+            attributes: None,
+            boot_id: None,
+        }
+    }
+
     /// The length of the header itself in bytes: what follows it begins there.
     pub(crate) fn len(&self) -> u64 {
         match self.machine {

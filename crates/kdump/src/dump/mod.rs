@@ -6,6 +6,7 @@ pub(crate) mod error;
 pub(crate) mod filler;
 pub(crate) mod header;
 pub(crate) mod header32;
+pub(crate) mod image_file;
 pub(crate) mod index;
 pub(crate) mod notes;
 pub(crate) mod secondary;
@@ -20,10 +21,13 @@ use std::sync::OnceLock;
 use crate::dump::contents::{Contents, Coverage, coverage, read_contents};
 use crate::dump::error::OpenError;
 use crate::dump::header::{DumpKind, HEADER32_LEN, HEADER64_LEN, Header};
+use crate::dump::image_file::ImageFile;
 use crate::dump::index::IndexError;
 use crate::dump::triage::Triage;
 use crate::file::identify::{FOOTER_LEN, FileClass, FileKind, Foreign, identify};
 use crate::file::source::ByteSource;
+use crate::find::{Found, Hints, find};
+use crate::image::KernelImage;
 use crate::memory::error::{FrameError, PhysicalError, ReadError};
 use crate::memory::levels;
 use crate::memory::page::{FileOffset, MAX_BYTES, PAGE, PageRun, left_in_page};
@@ -32,7 +36,7 @@ use crate::memory::physical::{Known, PageError, PhysicalMemory, in_page, read_in
 use crate::memory::pieces::{Extent, VirtualPieces};
 use crate::memory::space::{AddressSpace, Memory};
 use crate::value::addr::Addr;
-use crate::value::address::{Gpa, Pfn};
+use crate::value::address::{Gpa, Gva, Pfn};
 use crate::value::machine::Machine;
 use crate::value::note::Note;
 
@@ -46,6 +50,11 @@ pub struct OpenOptions {
     /// Read the file with positioned reads instead of mapping it: a mapped file that shrinks, or whose
     /// network share goes away, ends the process.
     pub no_mmap: bool,
+    /// The kernel's page tables, in the place of what a header says or a search would find: CR3 or
+    /// `_KPROCESS.DirectoryTableBase`.
+    pub directory_table_base: Option<u64>,
+    /// Where the kernel's image is, for page tables through which a search does not find it.
+    pub kernel_base: Option<Gva>,
 }
 
 impl OpenOptions {
@@ -53,6 +62,20 @@ impl OpenOptions {
     #[must_use]
     pub fn no_mmap(mut self, no_mmap: bool) -> OpenOptions {
         self.no_mmap = no_mmap;
+        self
+    }
+
+    /// Sets [`directory_table_base`](Self::directory_table_base).
+    #[must_use]
+    pub fn directory_table_base(mut self, base: Option<u64>) -> OpenOptions {
+        self.directory_table_base = base;
+        self
+    }
+
+    /// Sets [`kernel_base`](Self::kernel_base).
+    #[must_use]
+    pub fn kernel_base(mut self, base: Option<Gva>) -> OpenOptions {
+        self.kernel_base = base;
         self
     }
 }
@@ -64,8 +87,10 @@ pub struct Dump {
     source: ByteSource,
     header: Header,
     contents: Contents,
-    // Both are found in the dump's pages, which opening it does not touch.
+    asked: Asked,
+    // These are found in the dump's pages, which opening it does not touch.
     paging: OnceLock<Paging>,
+    repaired: OnceLock<Option<Box<Found>>>,
     notes: OnceLock<Vec<Note>>,
 }
 
@@ -84,12 +109,7 @@ impl Dump {
     /// As [`open`](Self::open).
     pub fn open_with(path: &Path, options: &OpenOptions) -> Result<Dump, OpenError> {
         let source = open_file(path)?;
-        let mut dump = Dump::from_source(path.to_owned(), source)?;
-        // Only now that what is read in one go has been read: see `Mapping::new`.
-        if !options.no_mmap {
-            dump.source = dump.source.into_mapped();
-        }
-        Ok(dump)
+        Dump::from_source(path.to_owned(), source, options)
     }
 
     /// Opens a dump that is already in memory. `name` stands for its path in messages.
@@ -100,7 +120,7 @@ impl Dump {
         if bytes.is_empty() {
             return Err(OpenError::Empty { path: name.into() });
         }
-        Dump::from_source(name.into(), ByteSource::Memory(bytes))
+        Dump::from_source(name.into(), ByteSource::Memory(bytes), &OpenOptions::default())
     }
 
     /// The file it was opened from.
@@ -131,6 +151,7 @@ impl Dump {
     pub fn coverage(&self) -> Coverage {
         match &self.contents {
             Contents::Pages(index) => coverage(index, self.file_len()),
+            Contents::Image(image) => image.coverage(&self.source),
             _ => Coverage {
                 claimed: 0,
                 present: 0,
@@ -141,8 +162,15 @@ impl Dump {
 
     /// What is worth saying about the file although it can be read.
     pub fn notes(&self) -> &[Note] {
-        self.notes
-            .get_or_init(|| notes::of(&self.header, &self.contents, &self.source, self.kernel_space()))
+        self.notes.get_or_init(|| {
+            notes::of(
+                &self.header,
+                &self.contents,
+                &self.source,
+                self.kernel_space(),
+                self.repaired(),
+            )
+        })
     }
 
     /// Where the page of a frame begins in the file. All of the page is inside the file.
@@ -236,16 +264,68 @@ impl Dump {
         Ok(Cow::Owned(bytes))
     }
 
-    /// The address space of the header's DirectoryTableBase: the kernel's, and the user memory of whichever
-    /// process was current.
+    /// What is known of a file that is no crash dump; `None` for crash dumps.
+    pub fn image_file(&self) -> Option<&ImageFile> {
+        match &self.contents {
+            Contents::Image(image) => Some(image),
+            _ => None,
+        }
+    }
+
+    /// The kernel's image, where the search for page tables found it.
+    pub(crate) fn found_kernel(&self) -> Option<&KernelImage> {
+        match &self.contents {
+            Contents::Image(image) => Some(&image.kernel),
+            _ => self.repaired().map(|found| &found.image),
+        }
+    }
+
+    /// The address space of the kernel, and the user memory of whichever process was current: that of the header's
+    /// DirectoryTableBase, unless that does not lead to the kernel and other page tables in the dump do.
     pub fn kernel_space(&self) -> AddressSpace<'_> {
-        self.space(self.header.directory_table_base)
+        let base = self.repaired().map_or(self.header.directory_table_base, |found| {
+            found.directory_table_base
+        });
+        self.space(base)
+    }
+
+    /// The page tables that lead to the kernel where those of the header do not. Looked for once, and only then.
+    pub(crate) fn repaired(&self) -> Option<&Found> {
+        let found = self.repaired.get_or_init(|| {
+            if !matches!(self.contents, Contents::Pages(_)) {
+                return None;
+            }
+            if self.asked == Asked::default() {
+                // Headers that tools make up can be wrong in just this: of dumps by VMware's vmss2core -W8 it is
+                // reported that no reader finds the kernel in them (volatilityfoundation/volatility3#1870).
+                let head = self.header.ps_active_process_head?;
+                if self
+                    .space(self.header.directory_table_base)
+                    .translate(head)
+                    .is_ok()
+                {
+                    return None;
+                }
+            }
+            let hints = Hints {
+                directory_table_base: self.asked.directory_table_base,
+                kernel_base: self.asked.kernel_base,
+                machine: Some(self.header.machine),
+                processors: &[],
+            };
+            find(self, &hints).ok().map(Box::new)
+        });
+        found.as_deref()
     }
 
     /// The address space of the page tables at `directory_table_base`, whose bits that are no part of an address
     /// (the PCID) are left out of account.
     pub fn space(&self, directory_table_base: u64) -> AddressSpace<'_> {
-        let paging = *self.paging.get_or_init(|| levels::paging(self));
+        let paging = match (&self.contents, self.repaired.get()) {
+            (Contents::Image(image), _) => image.paging,
+            (_, Some(Some(found))) => found.paging,
+            _ => *self.paging.get_or_init(|| levels::paging(self)),
+        };
         AddressSpace::over(self.memory(), paging, directory_table_base)
     }
 
@@ -268,7 +348,7 @@ impl Dump {
     /// What address spaces of the dump are of.
     fn memory(&self) -> Memory<'_> {
         match &self.contents {
-            Contents::Pages(_) => Memory::Pages(self),
+            Contents::Pages(_) | Contents::Image(_) => Memory::Pages(self),
             Contents::Pieces(_) => Memory::Pieces(self),
             Contents::HeaderOnly => Memory::Nothing,
         }
@@ -293,40 +373,75 @@ impl Dump {
         self.source.read_exact_at(offset, &mut page).is_ok() && filler::fills(&page)
     }
 
-    fn from_source(path: PathBuf, source: ByteSource) -> Result<Dump, OpenError> {
+    fn from_source(path: PathBuf, source: ByteSource, options: &OpenOptions) -> Result<Dump, OpenError> {
         let head = read_head(&path, &source)?;
-        let header = parse_header(&path, &head, &source)?;
-        let contents = read_contents(&header, &head, &source).map_err(|error| match error {
-            IndexError::Cut { need } => OpenError::IndexCut {
-                path: path.clone(),
-                len: source.len(),
-                need,
-            },
-            IndexError::Bad(reason) => OpenError::BadIndex {
-                path: path.clone(),
-                reason,
-            },
-            IndexError::Io(source) => OpenError::Io {
-                path: path.clone(),
-                source,
-            },
-        })?;
-        Ok(Dump {
+        let asked = Asked {
+            directory_table_base: options.directory_table_base,
+            kernel_base: options.kernel_base,
+        };
+        let is_dump = matches!(head.get(..8), Some(b"PAGEDU64" | b"PAGEDUMP"));
+        let (source, header, contents) = match is_dump {
+            true => {
+                let header = parse_header(&path, &head, &source)?;
+                let contents = read_contents(&header, &head, &source)
+                    .map_err(|error| index_error(&path, &source, error))?;
+                (source, header, contents)
+            }
+            false => image_file::open(&path, &head, source, &asked, options.no_mmap)?,
+        };
+        // Only now that what is read in one go has been read: see `Mapping::new`.
+        let source = match options.no_mmap {
+            true => source,
+            false => source.into_mapped(),
+        };
+        let dump = Dump {
             path,
             source,
             header,
             contents,
+            asked,
             paging: OnceLock::new(),
+            repaired: OnceLock::new(),
             notes: OnceLock::new(),
-        })
+        };
+        if is_dump && asked != Asked::default() && dump.repaired().is_none() {
+            return Err(OpenError::NoKernel {
+                path: dump.path.clone(),
+                kind: dump.header.kind,
+                tried: "not through the page tables and the base that were asked for".to_owned(),
+            });
+        }
+        Ok(dump)
+    }
+}
+
+/// What the user says of the kernel's place.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) directory_table_base: Option<u64>,
+    pub(crate) kernel_base: Option<Gva>,
+}
+
+fn index_error(path: &Path, source: &ByteSource, error: IndexError) -> OpenError {
+    let path = path.to_owned();
+    match error {
+        IndexError::Cut { need } => OpenError::IndexCut {
+            path,
+            len: source.len(),
+            need,
+        },
+        IndexError::Bad(reason) => OpenError::BadIndex { path, reason },
+        IndexError::Io(source) => OpenError::Io { path, source },
     }
 }
 
 /// A dump's pages, each stored as it is. A dump without pages lists no frame.
 impl PhysicalMemory for Dump {
     fn frame(&self, pfn: Pfn) -> Result<FileOffset, FrameError> {
-        let Contents::Pages(index) = &self.contents else {
-            return Err(FrameError::NotInDump { pfn });
+        let index = match &self.contents {
+            Contents::Pages(index) => index,
+            Contents::Image(image) => return image.pages.place(&self.source, pfn),
+            _ => return Err(FrameError::NotInDump { pfn }),
         };
         let position = index
             .position(pfn.u64(), &self.source)
@@ -345,6 +460,9 @@ impl PhysicalMemory for Dump {
     }
 
     fn read_page(&self, page: FileOffset, skip: usize, buf: &mut [u8]) -> Result<(), PageError> {
+        if let Contents::Image(image) = &self.contents {
+            return image.pages.read(&self.source, page, skip, buf);
+        }
         self.source
             .read_exact_at(page.0.saturating_add(skip as u64), buf)
             .map_err(|error| PageError::Io(error.kind()))?;
@@ -352,16 +470,22 @@ impl PhysicalMemory for Dump {
     }
 
     fn borrow_page(&self, page: FileOffset, skip: usize, len: usize) -> Result<Option<&[u8]>, PageError> {
-        let Some(bytes) = self.source.slice(page.0.saturating_add(skip as u64), len) else {
+        let Some(at) = page.in_file() else {
             return Ok(None);
         };
-        self.refuse_filler(page, skip, bytes)?;
+        let Some(bytes) = self.source.slice(at.saturating_add(skip as u64), len) else {
+            return Ok(None);
+        };
+        if matches!(self.contents, Contents::Pages(_)) {
+            self.refuse_filler(page, skip, bytes)?;
+        }
         Ok(Some(bytes))
     }
 
     fn runs(&self) -> Box<dyn Iterator<Item = PageRun> + '_> {
         match &self.contents {
             Contents::Pages(index) => Box::new(index.runs(&self.source)),
+            Contents::Image(image) => image.pages.runs(&self.source),
             _ => Box::new(std::iter::empty()),
         }
     }
@@ -369,6 +493,7 @@ impl PhysicalMemory for Dump {
     fn frame_limit(&self) -> u64 {
         match &self.contents {
             Contents::Pages(index) => index.limit(),
+            Contents::Image(image) => image.pages.limit(),
             _ => 0,
         }
     }
@@ -382,7 +507,10 @@ impl PhysicalMemory for Dump {
             // One record, of the processor that called KeBugCheckEx. Those of the others are in memory, in the
             // ProcessorState of their control blocks, and are of the crash only when processors were frozen for
             // it.
-            processors: header.context.into_iter().collect(),
+            processors: match self.image_file() {
+                Some(image) => image.processors().iter().filter_map(|one| one.context).collect(),
+                None => header.context.into_iter().collect(),
+            },
             bug_check: header.bug_check,
             lists: [header.ps_active_process_head, header.ps_loaded_module_list]
                 .into_iter()

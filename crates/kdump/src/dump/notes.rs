@@ -4,6 +4,7 @@ use crate::dump::contents::{Contents, coverage};
 use crate::dump::header::{DumpKind, Header};
 use crate::dump::index::PageIndex;
 use crate::file::source::ByteSource;
+use crate::find::Found;
 use crate::memory::error::ReadError;
 use crate::memory::space::AddressSpace;
 use crate::value::note::{Lost, Note};
@@ -51,6 +52,7 @@ pub(crate) fn of(
     contents: &Contents,
     source: &ByteSource,
     kernel_space: AddressSpace<'_>,
+    repaired: Option<&Found>,
 ) -> Vec<Note> {
     let mut notes = Vec::new();
     match contents {
@@ -58,6 +60,7 @@ pub(crate) fn of(
             lengths(header, index, source.len(), &mut notes);
             counts(header, index, &mut notes);
         }
+        Contents::Image(image) => image.notes(source, &mut notes),
         Contents::Pieces(triage) => triage.notes(&mut notes),
         Contents::HeaderOnly => notes.push(header_only(header)),
     }
@@ -70,7 +73,10 @@ pub(crate) fn of(
             ),
         ));
     }
-    notes.extend(tables(header, contents, kernel_space));
+    notes.extend(match repaired {
+        Some(found) => Some(other_tables(header, found)),
+        None => tables(header, contents, kernel_space),
+    });
     if source.is_refused() {
         // Some systems refuse to map very large files.
         notes.push(Note::new(
@@ -173,6 +179,18 @@ fn attributes(attributes: u32, notes: &mut Vec<Note>) {
         );
         notes.push(encrypted.losing(Lost::Encrypted));
     }
+}
+
+/// A finding about page tables that are used in the place of the header's.
+fn other_tables(header: &Header, found: &Found) -> Note {
+    Note::new(
+        "other-page-tables",
+        format!(
+            "the header's DirectoryTableBase {:x} does not lead to the kernel; the page tables at {:x} do, and are \
+             used ({})",
+            header.directory_table_base, found.directory_table_base, found.by
+        ),
+    )
 }
 
 /// A finding when the kernel's own list of processes has no physical address, without which nothing is found.

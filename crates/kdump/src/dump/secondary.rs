@@ -135,7 +135,7 @@ fn end(dump: &Dump) -> Option<u64> {
         // triage dump.
         Contents::Pages(index) => Some(index.end()),
         Contents::Pieces(triage) => Some(triage.end()),
-        Contents::HeaderOnly => None,
+        Contents::Image(_) | Contents::HeaderOnly => None,
     }
 }
 

@@ -76,6 +76,13 @@ pub(crate) struct Foreign {
     pub(crate) next: String,
 }
 
+impl Foreign {
+    /// Whether its first bytes are those of raw memory.
+    pub(crate) fn is_raw_memory(&self) -> bool {
+        self.next == RAW_MEMORY
+    }
+}
+
 const NAME_THE_DUMP: &str = "name the memory.dmp that goes with it";
 const COPY_AGAIN: &str = "copy the dump again";
 const DOWNLOAD_AGAIN: &str = "download the dump again";

@@ -1,6 +1,7 @@
 //! Where the bytes of a dump come from: the one thing that all reads go through.
 
 use std::fs::File;
+use std::path::Path;
 use std::sync::OnceLock;
 use std::{fmt, io};
 
@@ -106,6 +107,20 @@ impl ByteSource {
             ByteSource::Memory(bytes) => Some(bytes),
         }
     }
+}
+
+/// Opens a regular file for positioned reads.
+///
+/// # Errors
+/// What the system says; [`io::ErrorKind::InvalidInput`] of what is no file.
+pub(crate) fn open(path: &Path) -> io::Result<ByteSource> {
+    // Asked before opening: opening a pipe that nobody writes to would wait for ever.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "no regular file"));
+    }
+    let file = File::open(path)?;
+    let len = file.metadata()?.len();
+    Ok(ByteSource::File { file, len })
 }
 
 #[cfg(unix)]

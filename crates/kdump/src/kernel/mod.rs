@@ -105,6 +105,12 @@ pub fn debugger_data(dump: &Dump) -> Result<DebuggerData, DebuggerDataError> {
 /// # Errors
 /// What became of every way.
 pub fn kernel_image(dump: &Dump) -> Result<KernelImage, KernelImageError> {
+    if let Some(image) = dump.found_kernel() {
+        return Ok(KernelImage {
+            found_by: Some(BaseSource::PageTables),
+            ..image.clone()
+        });
+    }
     let cursor = dump.kernel_space().cursor();
     let mut attempts = Vec::new();
     let ways: [(BaseSource, Way); 2] = [

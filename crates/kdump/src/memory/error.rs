@@ -33,6 +33,12 @@ pub enum FrameError {
         /// The frame.
         pfn: Pfn,
     },
+    /// The file holds the page in a form that must be unpacked, and its bytes are damaged.
+    #[error("page frame {:#x} cannot be unpacked: its bytes in the file are damaged", pfn.u64())]
+    Damaged {
+        /// The frame.
+        pfn: Pfn,
+    },
     /// The system failed to read the frame's page or its place in the index.
     #[error("page frame {:#x}: the file cannot be read: {kind}", pfn.u64())]
     Io {
@@ -50,6 +56,7 @@ impl FrameError {
             FrameError::NotInDump { .. } => "not-in-dump",
             FrameError::OutOfFile { .. } => "out-of-file",
             FrameError::Filler { .. } => "filler-page",
+            FrameError::Damaged { .. } => "damaged-page",
             FrameError::Io { .. } => "io",
         }
     }
@@ -227,6 +234,18 @@ pub enum ReadError {
         /// What it should hold.
         what: FrameUse,
     },
+    /// The page needed is in the file in a form that must be unpacked, and its bytes are damaged.
+    #[error("{gva}: {what}, page frame {:#x}, cannot be unpacked: its bytes in the file are damaged", pfn.u64())]
+    #[cfg_attr(feature = "serde", serde(rename = "damaged-page"))]
+    Damaged {
+        /// The address.
+        gva: Addr,
+        /// The frame.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::value::hex::pfn"))]
+        pfn: Pfn,
+        /// What it should hold.
+        what: FrameUse,
+    },
     /// A triage dump holds pieces of virtual memory, and this is in none of them.
     #[error("{gva}: a triage dump does not hold this")]
     NotInTriageDump {
@@ -307,6 +326,7 @@ impl ReadError {
                 "out-of-file"
             }
             ReadError::Filler { .. } => "filler-page",
+            ReadError::Damaged { .. } => "damaged-page",
             ReadError::NotInTriageDump { .. } => "not-in-triage-dump",
             ReadError::HeaderOnly { .. } => "header-only",
             ReadError::Io { .. } => "io",
@@ -324,6 +344,7 @@ impl ReadError {
             | ReadError::NotInDump { gva, .. }
             | ReadError::OutOfFile { gva, .. }
             | ReadError::Filler { gva, .. }
+            | ReadError::Damaged { gva, .. }
             | ReadError::NotInTriageDump { gva }
             | ReadError::BlockCut { gva, .. }
             | ReadError::BlockTableCut { gva }
@@ -347,6 +368,7 @@ impl ReadError {
             },
             // No rare thing where it happens: one reported dump has 4,578 such pages.
             FrameError::Filler { pfn } => ReadError::Filler { gva, pfn, what },
+            FrameError::Damaged { pfn } => ReadError::Damaged { gva, pfn, what },
             FrameError::Io { kind, .. } => ReadError::Io { gva, kind },
         }
     }

@@ -20,11 +20,23 @@ pub(crate) fn left_in_page(address: u64) -> usize {
     usize::try_from(PAGE.saturating_sub(address & PAGE_MASK)).unwrap_or_default()
 }
 
-/// An offset in the file of a dump, in bytes.
+/// An offset in the file of a dump, in bytes; or, of a page that has to be unpacked, a mark that no other page has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(Serialize))]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct FileOffset(pub u64);
+
+/// The mark of places that are none in the file: pages that have to be unpacked. The other bits are the physical
+/// address.
+pub(crate) const PACKED: u64 = 1 << 63;
+
+impl FileOffset {
+    /// The place, where it is one in the file: of a page that has to be unpacked there is none.
+    #[must_use]
+    pub fn in_file(self) -> Option<u64> {
+        (self.0 & PACKED == 0).then_some(self.0)
+    }
+}
 
 /// Page frames that follow each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -122,6 +122,9 @@ pub enum PageError {
     /// The page holds only the filler of a writer that could not read it.
     #[error("the page holds only the filler 0xdeadfeed: whoever wrote it could not read it")]
     Filler,
+    /// The page must be unpacked, and its bytes are damaged.
+    #[error("the page cannot be unpacked: its bytes in the file are damaged")]
+    Damaged,
     /// The system failed to read the file.
     #[error("the file cannot be read: {0}")]
     Io(io::ErrorKind),
@@ -132,6 +135,7 @@ impl PageError {
     pub(crate) fn of(self, pfn: Pfn) -> FrameError {
         match self {
             PageError::Filler => FrameError::Filler { pfn },
+            PageError::Damaged => FrameError::Damaged { pfn },
             PageError::Io(kind) => FrameError::Io { pfn, kind },
         }
     }

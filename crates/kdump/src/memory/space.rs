@@ -35,8 +35,8 @@ pub struct Piece {
     pub gva: Gva,
     /// The same in physical memory; a triage dump does not tell.
     pub gpa: Option<Gpa>,
-    /// The same in the file.
-    pub offset: FileOffset,
+    /// The same in the file; none of a page that has to be unpacked.
+    pub offset: Option<FileOffset>,
     /// How many they are, at least one.
     pub len: u64,
 }
@@ -188,7 +188,7 @@ impl<'d> AddressSpace<'d> {
                 return Ok(Piece {
                     gva: at,
                     gpa: None,
-                    offset: extent.offset,
+                    offset: Some(extent.offset),
                     len: len.min(extent.len),
                 });
             }
@@ -198,7 +198,7 @@ impl<'d> AddressSpace<'d> {
         let page = memory.frame(gpa.pfn());
         let page = page
             .and_then(|page| match whole(memory, page) {
-                Err(error @ PageError::Filler) => Err(error.of(gpa.pfn())),
+                Err(error @ (PageError::Filler | PageError::Damaged)) => Err(error.of(gpa.pfn())),
                 _ => Ok(page),
             })
             .map_err(|error| {
@@ -210,7 +210,9 @@ impl<'d> AddressSpace<'d> {
         Ok(Piece {
             gva: at,
             gpa: Some(gpa),
-            offset: FileOffset(page.0.saturating_add(in_page(at.u64()) as u64)),
+            offset: page
+                .in_file()
+                .map(|offset| FileOffset(offset.saturating_add(in_page(at.u64()) as u64))),
             len,
         })
     }
@@ -287,7 +289,7 @@ impl<'d> AddressSpace<'d> {
                 gva: self.addr(gva),
                 kind,
             },
-            PageError::Filler => match self.translate(gva) {
+            PageError::Filler | PageError::Damaged => match self.translate(gva) {
                 Ok(Translation { gpa, .. }) => {
                     ReadError::from_frame(error.of(gpa.pfn()), self.addr(gva), FrameUse::Data)
                 }

@@ -5,6 +5,7 @@ pub(crate) mod address;
 pub(crate) mod bug_check;
 #[cfg(feature = "serde")]
 pub(crate) mod hex;
+pub(crate) mod image_format;
 pub(crate) mod le;
 pub(crate) mod machine;
 pub(crate) mod note;

@@ -151,7 +151,7 @@ pub(crate) fn piece_record(addr: impl FnOnce(Gva) -> Addr, piece: &Piece) -> Pie
     PieceRecord {
         address: addr(piece.gva),
         physical: piece.gpa.map(|gpa| gpa.u64()),
-        file: Some(piece.offset.0),
+        file: piece.offset.map(|offset| offset.0),
         size: piece.len,
     }
 }
