@@ -31,6 +31,7 @@
 
 pub mod address;
 mod bytes;
+pub mod container;
 pub mod dump;
 pub mod fixtures;
 pub mod isf;
