@@ -38,6 +38,7 @@ impl Case {
     /// A processor in the kernel, and one in a process of a user whose tables lack the kernel (KVA shadow).
     fn processors(&self) -> [Registers; 2] {
         let cr3 = self.built.header.directory_table_base;
+        let la57 = u64::from(self.built.machine == synth::machine::Machine::La57) << 12;
         let mut integers = [0x11; 16];
         integers[4] = self.built.header.rsp.0;
         [
@@ -50,7 +51,7 @@ impl Case {
                 integers,
                 rip: self.built.header.rip.0,
                 cr3: cr3 | 2,
-                cr4: 0x6f8,
+                cr4: 0x6f8 | la57,
                 ..Registers::default()
             },
         ]

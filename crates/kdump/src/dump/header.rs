@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use crate::find::Found;
+use crate::find::lists::Lists;
 use crate::find::shared::SharedData;
 use crate::memory::page::PageRun;
 use crate::memory::paging::Paging;
@@ -237,6 +238,7 @@ impl Header {
         format: ImageFormat,
         found: &Found,
         shared: &SharedData,
+        lists: &Lists,
         processors: usize,
     ) -> Header {
         Header {
@@ -248,9 +250,9 @@ impl Header {
             directory_table_base: found.directory_table_base,
             pae_enabled: (found.machine() == Machine::I386).then_some(found.paging == Paging::Pae),
             pfn_data_base: None,
-            ps_loaded_module_list: None,
-            ps_active_process_head: None,
-            kd_debugger_data_block: None,
+            ps_loaded_module_list: lists.modules,
+            ps_active_process_head: lists.processes,
+            kd_debugger_data_block: lists.debugger_data,
             number_processors: u32::try_from(processors).ok().filter(|&count| count != 0),
             bug_check: None,
             version_user: None,

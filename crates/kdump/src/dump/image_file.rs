@@ -11,6 +11,7 @@ use crate::dump::header::{DumpKind, Header};
 use crate::dump::{Asked, foreign};
 use crate::file::identify::{FileClass, Foreign};
 use crate::file::source::ByteSource;
+use crate::find::lists;
 use crate::find::shared::{self, SharedData};
 use crate::find::{By, Found, Hints, NotFound, find};
 use crate::image::KernelImage;
@@ -136,7 +137,14 @@ pub(crate) fn open(
     };
     let space = AddressSpace::of(&view, found.paging, found.directory_table_base);
     let shared: SharedData = shared::read(&space);
-    let header = Header::of_image(container.format, &found, &shared, container.processors.len());
+    let lists = lists::search(&space, &found.image);
+    let header = Header::of_image(
+        container.format,
+        &found,
+        &shared,
+        &lists,
+        container.processors.len(),
+    );
     let image = ImageFile {
         format: container.format,
         pages: container.pages,

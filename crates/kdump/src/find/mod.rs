@@ -6,6 +6,7 @@
 //! vmmwininit.c, memflow-win32, QEMU's contrib/elf2dmp.
 
 pub(crate) mod image;
+pub(crate) mod lists;
 pub(crate) mod shared;
 pub(crate) mod stub;
 pub(crate) mod tables;
