@@ -69,14 +69,14 @@ const COMMANDS: [&[&str]; 7] = [
     &["threads", "--stacks"],
 ];
 
-fn answers(path: &Path) -> Vec<(i32, String)> {
+fn answers(path: &Path) -> Vec<(i32, String, String)> {
     COMMANDS
         .iter()
         .map(|command| {
             let mut arguments = vec![path.to_str().unwrap(), "-q"];
             arguments.extend_from_slice(command);
             let run = alpc_dump(&arguments);
-            (run.status, run.stdout)
+            (run.status, run.stdout, run.stderr)
         })
         .collect()
 }
@@ -144,7 +144,13 @@ fn regions(machine: Machine<'_>) -> Vec<Run> {
 
 #[test]
 fn every_form_gives_the_answers_of_the_crash_dump() {
-    for kernel in ["win7-sp1-x64", "win10-2004-x64", "win11-22h2-la57-x64"] {
+    for kernel in [
+        "win7-sp1-x64",
+        "win10-2004-x64",
+        "win11-22h2-la57-x64",
+        "win11-21h2-arm64",
+        "win7-sp1-x86",
+    ] {
         let case = Case::new(kernel);
         let mapped = case.built.map();
         let processors = case.processors();

@@ -7,6 +7,7 @@ use crate::memory::cursor::Cursor;
 use crate::memory::error::ReadError;
 use crate::value::address::Gva;
 use crate::value::le;
+use crate::value::machine::Machine;
 
 /// Limits of what a header may claim, all far above what linkers write.
 const MAX_NT_HEADER: u32 = 1 << 20;
@@ -106,6 +107,9 @@ pub struct KernelImage {
     pub size_of_image: u32,
     /// TimeDateStamp; a hash in images built reproducibly.
     pub timestamp: u32,
+    /// Machine: what it runs on.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub machine: Machine,
     /// Which PDB it was linked with.
     pub codeview: Option<Rsds>,
     /// Why `codeview` is not there.
@@ -180,6 +184,7 @@ pub fn image_at(cursor: &Cursor<'_>, base: Gva) -> Result<KernelImage, ImageErro
         base,
         size_of_image: nt.size_of_image,
         timestamp: nt.timestamp,
+        machine: nt.machine,
         codeview,
         codeview_error,
         found_by: None,
@@ -194,6 +199,7 @@ struct Image<'c, 'd> {
 
 /// What is of use in `IMAGE_NT_HEADERS`.
 struct NtHeader {
+    machine: Machine,
     timestamp: u32,
     size_of_image: u32,
     /// RVA and size of the debug directory.
@@ -245,6 +251,7 @@ impl Image<'_, '_> {
             }
         };
         Ok(NtHeader {
+            machine: Machine::from_raw(le::u16(&nt, 4).unwrap_or_default().into()),
             // No time in kernels of Windows 10 and later: they are built reproducibly, and a part of a hash
             // stands in its place (devblogs.microsoft.com/oldnewthing, 2018-01-03).
             timestamp: le::u32(&nt, 8).unwrap_or_default(),

@@ -87,7 +87,7 @@ fn entry_size(machine: Machine) -> u64 {
 }
 
 /// The slots of the top table that map the kernel's half, and the one among them that refers to the table itself. With
-/// PAE the tables of the second level are mapped one by one; nobody here reads them there.
+/// PAE the tables of the second level are mapped one by one ([`Builder::map_directories`]).
 fn kernel_half(machine: Machine) -> (std::ops::Range<u64>, Option<u64>) {
     match machine {
         Machine::X64 | Machine::La57 | Machine::Arm64 => (0x100..0x200, Some(SELF_MAP_SLOT)),
@@ -270,6 +270,9 @@ pub fn build(
         builder.large.clear();
         builder.map(user.top, user.memory, true);
     }
+    if machine == Machine::Pae {
+        builder.map_directories(kernel_top);
+    }
     builder.mapped
 }
 
@@ -286,6 +289,15 @@ impl Builder<'_> {
         if let (_, Some(slot)) = kernel_half(self.machine) {
             let entry = leaf_entry(self.machine, top, PageSize::Small) & !NO_EXECUTE & !ARM64_NO_EXECUTE;
             self.set(top, slot, entry);
+        }
+    }
+
+    /// With PAE the first four entries of the fourth directory map the four directories, at c0600000.
+    fn map_directories(&mut self, top: Pfn) {
+        let last = self.descend(top, Va(0xc000_0000), 1);
+        for slot in 0..4 {
+            let directory = self.descend(top, Va(slot << 30), 1);
+            self.set(last, slot, directory.address() | LEAF);
         }
     }
 

@@ -9,7 +9,6 @@ use crate::container::{Container, Pages, Refusal};
 use crate::file::source::ByteSource;
 use crate::value::image_format::ImageFormat;
 use crate::value::le;
-use crate::value::machine::Machine;
 use crate::value::note::{Lost, Note};
 
 /// What a range begins with.
@@ -65,7 +64,6 @@ pub(crate) fn read(source: &ByteSource) -> Result<Container, Refusal> {
     let (extents, repeated) = Extents::new(extents);
     notes.extend(overlapping(repeated));
     let mut container = Container::new(ImageFormat::Lime, Pages::Plain(extents));
-    container.machine = Some(Machine::Amd64);
     container.notes = notes;
     Ok(container)
 }

@@ -71,11 +71,15 @@ pub(crate) struct Found {
 impl Found {
     /// The machine's type.
     pub(crate) fn machine(&self) -> Machine {
-        match self.paging {
-            Paging::X64 | Paging::La57 => Machine::Amd64,
-            Paging::Arm64 => Machine::Arm64,
-            Paging::X86 | Paging::Pae => Machine::I386,
-        }
+        machine_of(self.paging)
+    }
+}
+
+fn machine_of(paging: Paging) -> Machine {
+    match paging {
+        Paging::X64 | Paging::La57 => Machine::Amd64,
+        Paging::Arm64 => Machine::Arm64,
+        Paging::X86 | Paging::Pae => Machine::I386,
     }
 }
 
@@ -205,6 +209,10 @@ impl Search<'_, '_> {
             Some(base) => image::at(&space, base),
             None => image::search(&space, paging, &near),
         }?;
+        // Tables of ARM64 can be walked as those of x64 and lead to the same pages: it is the image that tells.
+        if image.machine != machine_of(paging) {
+            return None;
+        }
         Some(Found {
             paging,
             directory_table_base: root,

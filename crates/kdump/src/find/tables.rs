@@ -42,6 +42,13 @@ pub(crate) fn search(
                         return looked;
                     }
                 }
+                if machine.is_none_or(|machine| machine == Machine::I386) {
+                    for root in pae_roots(memory, &page, at) {
+                        if !try_it(Paging::Pae, root) {
+                            return looked;
+                        }
+                    }
+                }
             }
         }
     }
@@ -65,21 +72,51 @@ fn part(run: PageRun, high: bool) -> Option<PageRun> {
 /// What tables a page could be the top one of.
 fn forms(page: &[u8; 0x1000], at: u64, machine: Option<Machine>) -> &'static [Paging] {
     let is = |wanted: Machine| machine.is_none_or(|machine| machine == wanted);
-    if is(Machine::Amd64) && refers_to_itself(page, at, FRAME, 0x83, 3) {
-        return &[Paging::X64, Paging::La57];
-    }
-    if is(Machine::Arm64) && refers_to_itself(page, at, ARM64_FRAME, 3, 3) {
-        return &[Paging::Arm64];
+    // A table of one machine can look like one of the other: valid is bit 0 of both, and what is bit 1 of a descriptor
+    // says that an entry may be written to.
+    let x64 = is(Machine::Amd64) && refers_to_itself(page, at, FRAME, 0x83, 3);
+    let arm64 = is(Machine::Arm64) && refers_to_itself(page, at, ARM64_FRAME, 3, 3);
+    match (x64, arm64) {
+        (true, true) => return &[Paging::X64, Paging::La57, Paging::Arm64],
+        (true, false) => return &[Paging::X64, Paging::La57],
+        (false, true) => return &[Paging::Arm64],
+        (false, false) => {}
     }
     if is(Machine::I386) {
         // Without PAE the slot is 0x300 of entries of four bytes.
         if le::u32(page, 0xc00).is_some_and(|entry| u64::from(entry) & 0xffff_f083 == at | 3) {
             return &[Paging::X86];
         }
-        // With PAE slots 0 to 3 of the fourth directory refer to the four directories, the last of which is itself;
-        // the root, a table of four entries, is elsewhere.
     }
     &[]
+}
+
+/// Roots of tables with PAE in a page: four entries that lead to directories and have no other bit than that they are
+/// valid, at a multiple of 32. Slots 0 to 3 of the fourth directory map the four directories, which is how Windows
+/// reaches them (at c0600000).
+fn pae_roots(memory: &dyn PhysicalMemory, page: &[u8; 0x1000], at: u64) -> Vec<u64> {
+    let entries = |bytes: &[u8]| [0, 8, 16, 24].map(|place| le::u64(bytes, place).unwrap_or_default());
+    let mut roots = Vec::new();
+    for (place, bytes) in (at..).step_by(32).zip(page.chunks_exact(32)) {
+        let root = entries(bytes);
+        if root
+            .iter()
+            .any(|entry| entry & !0xf_ffff_f000 != 1 || entry >> 12 == 0)
+        {
+            continue;
+        }
+        let mut slots = [0; 32];
+        let last = Gpa::new(root[3] & FRAME);
+        if read_in_frame(memory, last, &mut slots).is_err() {
+            continue;
+        }
+        let mapped = entries(&slots);
+        let refers = |(slot, entry): (&u64, &u64)| slot & 1 == 1 && slot & FRAME == entry & FRAME;
+        if mapped.iter().zip(&root).all(refers) {
+            roots.push(place);
+        }
+    }
+    roots
 }
 
 /// Whether exactly one slot of the kernel's half refers to the page itself, and others are in use as well.
@@ -98,8 +135,8 @@ fn refers_to_itself(page: &[u8; 0x1000], at: u64, frame: u64, mask: u64, bits: u
     own == 1 && used > 1
 }
 
-/// What of the tables leads to the kernel: the entry of its slot, with where that entry's table is, which all processes
-/// have in common.
+/// What of the tables leads to the kernel, which all processes have in common: the entry of its slot, with a number for
+/// the form of the tables.
 pub(crate) fn kernel_part(
     memory: &dyn PhysicalMemory,
     space: &AddressSpace<'_>,
@@ -113,7 +150,8 @@ pub(crate) fn kernel_part(
     };
     let root = space.root().u64();
     match paging {
-        Paging::X64 | Paging::Arm64 => Some((4, slot(root, KERNEL_SLOT)?)),
+        Paging::X64 => Some((4, slot(root, KERNEL_SLOT)?)),
+        Paging::Arm64 => Some((0xaa64, slot(root, KERNEL_SLOT)?)),
         Paging::La57 => Some((5, slot(slot(root, 0x1ff)? & FRAME, KERNEL_SLOT)?)),
         // The two forms of x86 have their kernel in many slots; their tables are few.
         Paging::X86 | Paging::Pae => None,
