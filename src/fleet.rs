@@ -282,6 +282,11 @@ fn options(cli: &Cli, args: &TriageArgs) -> Vec<OsString> {
     if cli.no_mmap {
         options.push("--no-mmap".into());
     }
+    for (option, address) in [("--dtb", cli.dtb), ("--kernel-base", cli.kernel_base)] {
+        if let Some(address) = address {
+            options.extend([option.into(), format!("{address:x}").into()]);
+        }
+    }
     if let Some(style) = cli.style.to_possible_value() {
         options.extend(["--style".into(), style.get_name().into()]);
     }

@@ -56,6 +56,26 @@ pub struct Options {
     #[arg(long, global = true, help_heading = "The dump")]
     pub no_mmap: bool,
 
+    /// Where the kernel's page tables are (CR3), for memory in which no header and no search tells
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        value_parser = physical,
+        global = true,
+        help_heading = "The dump"
+    )]
+    pub dtb: Option<u64>,
+
+    /// Where the kernel's image is, for page tables through which a search does not find it
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        value_parser = physical,
+        global = true,
+        help_heading = "The dump"
+    )]
+    pub kernel_base: Option<u64>,
+
     /// Show what the debugger's views leave out
     #[arg(short, long, global = true, help_heading = "Output")]
     pub verbose: bool,
@@ -182,4 +202,9 @@ pub enum ColorChoice {
     Always,
     /// Never
     Never,
+}
+
+/// A number in the digits of the debugger, as an argument.
+fn physical(token: &str) -> Result<u64, String> {
+    crate::address::hex(token).ok_or_else(|| "give hex digits, as in 1ad000 or 0x1ad000".to_owned())
 }

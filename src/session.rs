@@ -42,7 +42,10 @@ impl Session {
     /// Opens a dump. Where symbols are looked for: see [`Symbols`].
     pub fn open(options: &Options, typed: &Typed, path: &Path) -> anyhow::Result<Self> {
         guard::reads(path, "one of the dumps");
-        let open = OpenOptions::default().no_mmap(options.no_mmap);
+        let open = OpenOptions::default()
+            .no_mmap(options.no_mmap)
+            .directory_table_base(options.dtb)
+            .kernel_base(options.kernel_base.map(kdump::Gva::new));
         let dump =
             Dump::open_with(path, &open).map_err(|error| Failure::fatal(error.id(), error.to_string()))?;
         let redaction = redact::of_dump(options, &dump)?;

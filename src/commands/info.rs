@@ -60,6 +60,7 @@ impl Verb for InfoArgs {
             release: kdump::release_name(header.minor_version, header.product_type),
             build_lab: session.kernel().ok().and_then(|kernel| build_lab(&kernel).ok()),
             context_code: context_code(session),
+            image: image_contents(session),
             pages: dump.coverage(),
             triage: triage(session),
             secondary_data: kdump::secondary_data(dump)
@@ -90,6 +91,9 @@ pub struct InfoRecord<'a> {
     build_lab: Option<String>,
     /// The code at the instruction pointer of the header's context: `nt!KeBugCheckEx`, `amdppm+0x334c`.
     context_code: Option<String>,
+    /// What is known of a file that is no crash dump.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<ImageContents>,
     pages: Coverage,
     triage: Option<TriageContents>,
     secondary_data: Option<SecondaryData>,
@@ -104,6 +108,32 @@ pub struct InfoRecord<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     candidates: Vec<KernelCandidate>,
     symbols: Found<SymbolsFound>,
+}
+
+/// A file with the memory of a machine that was not crashed.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+struct ImageContents {
+    /// Its form: `ELF core of QEMU`.
+    form: &'static str,
+    /// The file with the memory, where it is not the one that was named.
+    memory: Option<String>,
+    /// How many processors it has the registers of.
+    processors: usize,
+    /// What led to the page tables of the kernel.
+    found_by: String,
+}
+
+fn image_contents(session: &Session) -> Option<ImageContents> {
+    let image = session.dump().image_file()?;
+    Some(ImageContents {
+        form: image.format().name(),
+        memory: image
+            .memory_path()
+            .map(|path| session.redactor().view(&path.to_string_lossy())),
+        processors: image.processors().len(),
+        found_by: image.found_by(),
+    })
 }
 
 /// What a triage dump holds instead of pages.
@@ -264,6 +294,9 @@ fn text(record: &InfoRecord<'_>, header: &Header) -> Text {
     rows.heading(escape::text(&record.file));
     rows.text("File size", text!("{} bytes", record.file_size));
     rows.text("Kind", text!("{}, {}", header.kind, machine(header)));
+    if let Some(image) = &record.image {
+        image_rows(&mut rows, image);
+    }
     rows.text("Windows", windows(header));
     if let Some(release) = &record.release {
         rows.text("Release", release);
@@ -271,18 +304,26 @@ fn text(record: &InfoRecord<'_>, header: &Header) -> Text {
     if let Some(lab) = &record.build_lab {
         rows.text("Built by", escape::text(lab));
     }
+    let is_image = record.image.is_some();
+    let told = |value: Option<String>| match (value, is_image) {
+        (None, true) => "not found".to_owned(),
+        (value, _) => optional(value, |text| text),
+    };
     rows.text(
         "System time",
-        optional(header.system_time, |time| time.to_string()),
+        told(header.system_time.map(|time| time.to_string())),
     );
-    rows.text("System uptime", optional(header.system_up_time, time::span));
+    rows.text("System uptime", told(header.system_up_time.map(time::span)));
     rows.text(
         "Processors",
-        optional(header.number_processors, |count| count.to_string()),
+        told(header.number_processors.map(|count| count.to_string())),
     );
-    rows.text("Bug check", bug_check(header));
-    bug_check_parameters(&mut rows, header);
-    rows.text("Context", context(header));
+    // A machine that was not crashed has neither.
+    if !is_image {
+        rows.text("Bug check", bug_check(header));
+        bug_check_parameters(&mut rows, header);
+        rows.text("Context", context(header));
+    }
     if let Some(code) = &record.context_code {
         rows.nested("Code", escape::text(code));
     }
@@ -295,7 +336,7 @@ fn text(record: &InfoRecord<'_>, header: &Header) -> Text {
         ("PsLoadedModuleList", header.ps_loaded_module_list),
         ("KdDebuggerDataBlock", header.kd_debugger_data_block),
     ] {
-        rows.text(label, optional(address, |address| hex(header, address.into())));
+        rows.text(label, told(address.map(|address| hex(header, address.into()))));
     }
     if let Some(comment) = &header.comment {
         rows.text("Comment", escape::text(comment));
@@ -303,7 +344,9 @@ fn text(record: &InfoRecord<'_>, header: &Header) -> Text {
     match &record.triage {
         Some(triage) => triage_rows(&mut rows, triage),
         None => {
-            rows.text("Physical memory", physical_memory(header));
+            if !is_image {
+                rows.text("Physical memory", physical_memory(header));
+            }
             rows.text("Pages", pages(record.pages));
         }
     }
@@ -357,6 +400,20 @@ fn attribute_names(attributes: u32) -> String {
         words.push("none".to_owned());
     }
     format!("0x{attributes:08x} ({})", words.join(", "))
+}
+
+fn image_rows(rows: &mut Rows, image: &ImageContents) {
+    if let Some(memory) = &image.memory {
+        rows.nested("Memory", escape::text(memory));
+    }
+    rows.nested("Found by", &image.found_by);
+    rows.nested(
+        "Registers",
+        match image.processors {
+            0 => "none of processors".to_owned(),
+            count => format!("of {count} processors"),
+        },
+    );
 }
 
 fn triage_rows(rows: &mut Rows, triage: &TriageContents) {

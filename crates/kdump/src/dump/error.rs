@@ -77,8 +77,8 @@ pub enum OpenError {
     },
     /// The file holds memory of a machine, and no kernel of Windows was found in it.
     #[error(
-        "{}: is a {kind} in which no Windows kernel was found: {tried}; name its page tables with --dtb, or check that \
-         the machine ran Windows",
+        "{}: no Windows kernel was found in it ({kind}): {tried}; name its page tables with --dtb, or check that the \
+         machine ran Windows",
         path.display()
     )]
     NoKernel {

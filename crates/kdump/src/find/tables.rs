@@ -16,6 +16,10 @@ const FRAME: u64 = 0x000f_ffff_ffff_f000;
 const ARM64_FRAME: u64 = 0x0003_ffff_ffff_f000;
 /// Where boot code of most machines puts the tables of the first process: looked at before all else.
 const LOW: u64 = 16 << 20 >> 12;
+/// How many pages in a row may be missing before the rest of their run is given up.
+const MOST_MISSING: u64 = 16 << 20 >> 12;
+/// And of all runs together, before the search ends.
+const MOST_MISSING_OF_ALL: u64 = 1 << 24;
 /// The slot that maps fffff80000000000, where kernels are.
 const KERNEL_SLOT: u64 = 0x1f0;
 
@@ -27,15 +31,25 @@ pub(crate) fn search(
     mut try_it: impl FnMut(Paging, u64) -> bool,
 ) -> u64 {
     let mut looked = 0_u64;
+    let mut all_missing = 0_u64;
     let mut page = Box::new([0; 0x1000]);
     for high in [false, true] {
         for run in memory.runs() {
             let Some(run) = part(run, high) else { continue };
+            let mut missing = 0_u64;
             for by in 0..run.count {
                 let at = run.base.u64().saturating_add(by).saturating_mul(PAGE);
                 let Ok(()) = read_in_frame(memory, Gpa::new(at), page.as_mut_slice()) else {
-                    continue;
+                    // A header can claim a run of any length, which the file ends before.
+                    missing = missing.saturating_add(1);
+                    all_missing = all_missing.saturating_add(1);
+                    match (missing > MOST_MISSING, all_missing > MOST_MISSING_OF_ALL) {
+                        (_, true) => return looked,
+                        (true, _) => break,
+                        _ => continue,
+                    }
                 };
+                missing = 0;
                 looked = looked.saturating_add(1);
                 for &paging in forms(&page, at, machine) {
                     if !try_it(paging, at) {

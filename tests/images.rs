@@ -1,0 +1,205 @@
+//! Memory images as users meet them: damaged, incomplete, mistaken, and crash dumps whose header lies.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use support::{Run, alpc_dump};
+use synth::container::elf::Producer;
+use synth::container::{Machine, Registers, elf, raw, vmware};
+use synth::dump::Kind;
+use synth::physical::Run as Frames;
+use synth::world::Built;
+use synth::worlds;
+
+fn run(path: &Path, arguments: &[&str]) -> Run {
+    alpc_dump(&[&[path.to_str().unwrap()][..], arguments].concat())
+}
+
+fn world() -> Built {
+    worlds::standard("win10-2004-x64")
+}
+
+fn write(folder: &tempfile::TempDir, name: &str, bytes: &[u8]) -> PathBuf {
+    let path = folder.path().join(name);
+    fs::write(&path, bytes).unwrap();
+    path
+}
+
+/// As VMware's vmss2core is reported to write: all is right but DirectoryTableBase.
+#[test]
+fn page_tables_are_found_where_the_header_names_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut built = world();
+    let right = write(&folder, "right.dmp", &built.dump(Kind::BitmapFull));
+    built.header.directory_table_base = 0x3000;
+    let wrong = write(&folder, "wrong.dmp", &built.dump(Kind::BitmapFull));
+    for command in [&["ports"][..], &["hang"], &["threads"]] {
+        let (right, wrong) = (run(&right, command), run(&wrong, command));
+        assert_eq!(
+            (right.status, &right.stdout),
+            (wrong.status, &wrong.stdout),
+            "{command:?}"
+        );
+    }
+    let info = run(&wrong, &["info", "--format", "json"]);
+    let record: serde_json::Value = serde_json::from_str(&info.stdout).unwrap();
+    let notes = record["result"]["notes"].as_array().unwrap();
+    let note = notes.iter().find(|note| note["id"] == "other-page-tables");
+    let text = note.expect("it is told")["text"].as_str().unwrap();
+    assert!(text.contains("3000") && text.contains("1ad000"), "{text}");
+    assert!(notes.iter().all(|note| note["id"] != "kernel-not-mapped"));
+}
+
+/// Who names page tables gets these or none.
+#[test]
+fn page_tables_that_are_asked_for_are_used_or_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let built = world();
+    let mapped = built.map();
+    let machine = Machine {
+        memory: &mapped.memory,
+        processors: &[],
+    };
+    let image = write(&folder, "image.raw", &raw::raw(machine));
+    let dump = write(&folder, "memory.dmp", &built.dump(Kind::BitmapFull));
+    let base = format!("{:x}", built.header.directory_table_base);
+    for path in [&image, &dump] {
+        let asked = run(path, &["ports", "-q", "--dtb", &base]);
+        assert_eq!(
+            (asked.status, asked.stdout),
+            (0, run(path, &["ports", "-q"]).stdout)
+        );
+        let refused = run(path, &["ports", "--dtb", "3000"]);
+        assert_eq!(refused.status, 2, "{}", refused.stdout);
+        assert_eq!(refused.stderr.lines().count(), 1, "{}", refused.stderr);
+        let nonsense = run(path, &["ports", "--dtb", "xyz"]);
+        assert_eq!(nonsense.status, 2);
+    }
+}
+
+/// A state without its memory says which file is missing; one with it works by either name.
+#[test]
+fn both_files_of_vmware_are_needed_and_either_may_be_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let built = world();
+    let mapped = built.map();
+    let processors = [Registers {
+        cr3: built.header.directory_table_base,
+        ..Registers::default()
+    }];
+    let machine = Machine {
+        memory: &mapped.memory,
+        processors: &processors,
+    };
+    let last = mapped.memory.frames().last().unwrap().0;
+    let all = [Frames {
+        base: synth::address::Pfn(0),
+        count: last.0 + 1,
+    }];
+    let (state, memory) = vmware::suspended(machine, &all);
+    let state = write(&folder, "vm.vmss", &state);
+    let alone = run(&state, &["ports"]);
+    assert_eq!(alone.status, 2);
+    assert!(alone.stderr.contains("vm.vmem"), "{}", alone.stderr);
+    let memory = write(&folder, "vm.vmem", &memory);
+    let by_state = run(&state, &["ports", "-q"]);
+    let by_memory = run(&memory, &["ports", "-q"]);
+    assert_eq!((by_state.status, &by_state.stdout), (0, &by_memory.stdout));
+    fs::remove_file(&state).unwrap();
+    let memory_alone = run(&memory, &["ports", "-q"]);
+    assert_eq!((memory_alone.status, &memory_alone.stdout), (0, &by_state.stdout));
+    assert!(run(&memory, &["info"]).stdout.contains("no .vmss or .vmsn"));
+}
+
+/// However an image is cut or its headers are forged, it is refused in one line, or its holes are told.
+#[test]
+fn damaged_images_are_refused_or_say_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let built = world();
+    let mapped = built.map();
+    let processors = [Registers {
+        cr3: built.header.directory_table_base,
+        ..Registers::default()
+    }];
+    let machine = Machine {
+        memory: &mapped.memory,
+        processors: &processors,
+    };
+    let last = mapped.memory.frames().last().unwrap().0;
+    let all = [Frames {
+        base: synth::address::Pfn(0),
+        count: last.0 + 1,
+    }];
+    let images = [
+        ("image.lime", raw::lime(machine)),
+        ("qemu.elf", elf::core(machine, Producer::Qemu, 7)),
+        ("box.elf", elf::core(machine, Producer::VirtualBox, 0)),
+        ("xen.elf", elf::xen(machine)),
+        ("inline.vmsn", vmware::with_memory(machine)),
+        ("vm.vmss", vmware::suspended(machine, &all).0),
+    ];
+    for (name, image) in images {
+        let len = image.len();
+        for cut in [
+            1,
+            4,
+            11,
+            0x20,
+            0x3f,
+            0x41,
+            0x200,
+            0x1001,
+            len / 3,
+            len / 2,
+            len - 1,
+        ] {
+            let path = write(&folder, name, &image[..cut.min(len)]);
+            let cut_off = run(&path, &["ports"]);
+            match cut_off.status {
+                2 => assert_eq!(
+                    cut_off.stderr.lines().count(),
+                    1,
+                    "{name} {cut}: {}",
+                    cut_off.stderr
+                ),
+                0 | 3 => {
+                    let info = run(&path, &["info"]);
+                    assert!(
+                        info.stdout.contains("cut short") || info.stdout.contains("missing"),
+                        "{name} {cut}: {}",
+                        info.stdout
+                    );
+                }
+                status => panic!("{name} cut to {cut}: status {status}: {}", cut_off.stderr),
+            }
+        }
+        // Every word of what stands at the front, as large as it can be.
+        for at in (4..0x60.min(len - 8)).step_by(4) {
+            let mut forged = image.clone();
+            forged[at..at + 4].fill(0xff);
+            let path = write(&folder, name, &forged);
+            let forged = run(&path, &["info"]);
+            assert!(
+                matches!(forged.status, 0 | 2 | 3),
+                "{name} at {at:#x}: {}",
+                forged.stderr
+            );
+        }
+    }
+}
+
+/// What is no memory of Windows is refused as what it is, with what was looked for.
+#[test]
+fn memory_without_windows_says_what_was_tried() {
+    let folder = tempfile::tempdir().unwrap();
+    let noise: Vec<u8> = (0..0x8_0000_u32)
+        .map(|n| (n.wrapping_mul(0x9e37_79b1) >> 24) as u8)
+        .collect();
+    let path = write(&folder, "noise.raw", &noise);
+    let refused = run(&path, &["hang"]);
+    assert_eq!(refused.status, 2);
+    assert_eq!(refused.stderr.lines().count(), 1, "{}", refused.stderr);
+    assert!(refused.stderr.contains("page tables"), "{}", refused.stderr);
+}
