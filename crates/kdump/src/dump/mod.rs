@@ -37,7 +37,7 @@ use crate::memory::pieces::{Extent, VirtualPieces};
 use crate::memory::space::{AddressSpace, Memory};
 use crate::value::addr::Addr;
 use crate::value::address::{Gpa, Gva, Pfn};
-use crate::value::machine::Machine;
+use crate::value::machine::{ContextRecord, Machine};
 use crate::value::note::Note;
 
 /// How much of a file is read first: the longest header and the longest header of an index.
@@ -270,6 +270,13 @@ impl Dump {
             Contents::Image(image) => Some(image),
             _ => None,
         }
+    }
+
+    /// Where processors stood, as far as the file has their registers: that of the bug check alone in a crash dump.
+    pub fn contexts(&self) -> impl Iterator<Item = ContextRecord> + '_ {
+        let processors = self.image_file().map(ImageFile::processors).unwrap_or_default();
+        let stood = processors.iter().filter_map(|processor| processor.context);
+        self.header.context.into_iter().chain(stood)
     }
 
     /// The kernel's image, where the search for page tables found it.
@@ -507,10 +514,7 @@ impl PhysicalMemory for Dump {
             // One record, of the processor that called KeBugCheckEx. Those of the others are in memory, in the
             // ProcessorState of their control blocks, and are of the crash only when processors were frozen for
             // it.
-            processors: match self.image_file() {
-                Some(image) => image.processors().iter().filter_map(|one| one.context).collect(),
-                None => header.context.into_iter().collect(),
-            },
+            processors: self.contexts().collect(),
             bug_check: header.bug_check,
             lists: [header.ps_active_process_head, header.ps_loaded_module_list]
                 .into_iter()

@@ -155,12 +155,12 @@ fn owner(kernel: &Kernel<'_>, thread: Gva) -> Read<Gva> {
     Ok(process)
 }
 
-/// Whether the stack pointer of the header's context record is on a thread's kernel stack: the processor that wrote
-/// the dump ran it.
+/// Whether the stack pointer of a processor is on a thread's kernel stack: of the one that wrote the dump, or of any whose
+/// registers an image has.
 fn wrote_the_dump(kernel: &Kernel<'_>, thread: Gva) -> bool {
-    let Some(context) = kernel.dump().header().context else {
+    if kernel.dump().contexts().next().is_none() {
         return false;
-    };
+    }
     let stack = || {
         let control = kernel.at(thread).embedded(Thread::Tcb)?;
         let limit = control.pointer(ThreadControl::StackLimit)?;
@@ -168,7 +168,10 @@ fn wrote_the_dump(kernel: &Kernel<'_>, thread: Gva) -> bool {
     };
     // Not every processor stands on the stack of its thread: DPCs, interrupts and double faults have stacks of
     // their own, and KeBugCheckEx can be called on any of them.
-    stack().is_ok_and(|(limit, base)| (limit..=base).contains(&context.rsp))
+    stack().is_ok_and(|(limit, base)| {
+        let on_it = |sp: Gva| (limit..=base).contains(&sp);
+        kernel.dump().contexts().any(|context| on_it(context.rsp))
+    })
 }
 
 /// What a triage dump says itself.

@@ -387,6 +387,10 @@ impl<'k, 'd> Stacks<'k, 'd> {
             }
             return Ok(registers);
         }
+        // What a control block has is of when its processor was last stopped, which that of an image was not.
+        if self.kernel.dump().image_file().is_some() {
+            return Err(self.not_in_kernel(known));
+        }
         let left = self.left_by_processor(known);
         left.filter(|registers| holds(registers.sp())).ok_or_else(|| {
             Unreadable::Walk(why!(
@@ -394,6 +398,32 @@ impl<'k, 'd> Stacks<'k, 'd> {
                 known.thread
             ))
         })
+    }
+
+    /// Why the registers of an image's processors do not lead to a thread's kernel stack.
+    fn not_in_kernel(&self, known: &Known) -> Unreadable {
+        /// `_KPCR.Prcb`, in the symbols of all kernels of x64.
+        const CONTROL_BLOCK: u64 = 0x180;
+        let block = roots::processor_of(self.kernel, known.thread.gva()).map(|block| block.address());
+        let image = self.kernel.dump().image_file();
+        let processors = image.map(|image| image.processors()).unwrap_or_default();
+        let of_thread = processors.iter().find(|processor| {
+            let region = processor
+                .control_region()
+                .map(|region| offset(region, CONTROL_BLOCK));
+            region.is_some() && region == block
+        });
+        match of_thread.and_then(|processor| processor.context) {
+            Some(context) if context.rip.u64() >> 63 == 0 => Unreadable::Walk(why!(
+                "the thread {} ran in user mode, at {}, when the memory was taken",
+                known.thread,
+                self.kernel.addr(context.rip)
+            )),
+            _ => Unreadable::Walk(why!(
+                "the thread {} runs, and the file does not hold the registers of its processor",
+                known.thread
+            )),
+        }
     }
 
     /// `_KPRCB.ProcessorState.ContextFrame` of the processor whose current thread it is. Of a system that was not
