@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{self, Category, Spec, Verb};
 use crate::options::{Format, Options};
@@ -181,25 +181,52 @@ pub fn definition() -> clap::Command {
     let mut shown = whole
         .clone()
         .mut_subcommands(|command| command.hide(true))
-        .before_help(categories(&whole))
+        .before_help(categories(&whole, |_| true))
         .help_template(TEMPLATE)
         .mut_arg("help", |help| help.help("Print help"));
     let help = shown.render_help();
     Cli::command().override_help(help)
 }
 
+/// Commands as `--help` groups them.
+pub fn categories_of(shown: impl Fn(&Spec) -> bool) -> String {
+    format!("{}\n", categories(&Cli::command(), shown))
+}
+
+/// The help of a command as a line has it: with its own arguments, and without the options of the whole run.
+pub fn line_help(name: &str) -> Option<String> {
+    SPECS.iter().find(|spec| spec.name() == name)?;
+    let whole = Cli::command();
+    let command = whole.find_subcommand(name)?.clone();
+    let verbose = Arg::new("verbose").short('v').long("verbose");
+    let verbose = verbose
+        .action(ArgAction::SetTrue)
+        .help("Show what the debugger's views leave out");
+    let mut command = command
+        .arg(verbose)
+        .disable_help_flag(true)
+        .bin_name(name.to_owned());
+    Some(command.render_help().to_string())
+}
+
 /// The commands as `--help` groups them.
-fn categories(whole: &clap::Command) -> String {
+fn categories(whole: &clap::Command, shown: impl Fn(&Spec) -> bool) -> String {
     let about = |name: &str| {
         let about = whole.find_subcommand(name).and_then(clap::Command::get_about);
         about.map(ToString::to_string).unwrap_or_default()
     };
     let mut text = String::new();
     for category in Category::ALL {
+        let specs = SPECS
+            .iter()
+            .filter(|spec| spec.category == category && shown(spec));
+        let names: Vec<&str> = specs.map(|spec| spec.name()).collect();
+        if names.is_empty() {
+            continue;
+        }
         text.push_str(&format!("{}:\n", category.title()));
-        let specs = SPECS.iter().filter(|spec| spec.category == category);
         let help = (category == Category::Program).then_some("help");
-        for name in specs.map(|spec| spec.name()).chain(help) {
+        for name in names.into_iter().chain(help) {
             text.push_str(&format!("  {name:<12} {}\n", about(name)));
         }
         text.push('\n');

@@ -38,6 +38,20 @@ pub fn run_all(
         Err(error) => return output.failure(cli, &about, &Failure::from_error(error)),
     };
     about.redactor = session.redactor().clone();
+    run_over(cli, &about, &session, steps, output)
+}
+
+/// The same over a dump that is open already.
+///
+/// # Errors
+/// Results that cannot be written.
+pub fn run_over(
+    cli: &Cli,
+    about: &DumpRef,
+    session: &Session,
+    steps: &[Step],
+    output: &mut Output,
+) -> io::Result<Status> {
     let mut worst = Status::Complete;
     for step in steps {
         let status = match step {
@@ -46,9 +60,10 @@ pub fn run_all(
                 output.note(why);
                 Status::Complete
             }
-            Step::Refuse(failure) => output.failure(cli, &about, failure)?,
-            Step::Each(each) => run_each(cli, each, &about, &session, output)?,
-            Step::Run(cli) => run_step(cli, &about, &session, output)?,
+            Step::Refuse(failure) => output.failure(cli, about, failure)?,
+            Step::Each(each) => run_each(cli, each, about, session, output)?,
+            Step::Run(cli) => run_step(cli, about, session, output)?,
+            Step::Leave => break,
         };
         worst = worst.combine(status);
     }
