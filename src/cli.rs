@@ -63,6 +63,14 @@ pub struct Cli {
     )]
     pub commands: Vec<String>,
 
+    /// Ask line by line over one opened dump, like the command shell; lines of -c and a command come first
+    #[arg(short, long, help_heading = "Debugger command lines")]
+    pub interactive: bool,
+
+    /// Keep no history of what is typed at the prompt
+    #[arg(long, requires = "interactive", help_heading = "Debugger command lines")]
+    pub no_history: bool,
+
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -134,6 +142,7 @@ commands! {
     Check: commands::check::CheckArgs,
     Diff: commands::diff::DiffArgs,
     Info: commands::info::InfoArgs,
+    Shell: commands::shell::ShellArgs,
     Symbols: commands::symbols::SymbolsArgs,
     Pack: commands::pack::PackArgs,
     Schema: commands::about::SchemaArgs,
@@ -155,7 +164,9 @@ pub fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
     let definition = if asks_help { definition() } else { Cli::command() };
     let cli = Cli::of_matches(&definition.try_get_matches_from(args)?)?;
     match &cli.command {
-        Some(command) if !cli.commands.is_empty() => Err(lines_beside(command)),
+        Some(command) if !cli.commands.is_empty() && !matches!(command, Command::Shell(_)) => {
+            Err(lines_beside(command))
+        }
         _ => Ok(cli),
     }
 }
@@ -273,6 +284,17 @@ impl Cli {
         if !asked && !own && !many {
             self.options.format = format;
         }
+    }
+
+    /// The same without `shell`, which is `-i`.
+    pub fn without_shell(mut self) -> Self {
+        if let Some(Command::Shell(args)) = &self.command {
+            self.interactive = true;
+            self.no_history |= args.no_history;
+            self.command = None;
+            self.options.command = None;
+        }
+        self
     }
 
     /// What the command is and does.

@@ -110,6 +110,37 @@ const CURRENT: &str = "current";
 // name, and says so in this line, seen in a published transcript of a Vista server.
 const REDIRECTION: &str = "LPC is now emulated over ALPC. Use !alpc\n";
 
+/// The debugger's commands that are run here, as a line begins with them.
+const SPELLINGS: [&str; 27] = [
+    "!alpc",
+    "!lpc",
+    "!thread",
+    "!process",
+    "!handle",
+    "!object",
+    "!stacks",
+    "!uniqstack",
+    "!findstack",
+    "!running",
+    "!ready",
+    "k",
+    "kb",
+    "kn",
+    "kv",
+    "lm",
+    "lmvm",
+    "db",
+    "dw",
+    "dd",
+    "dq",
+    ".echo",
+    "$<",
+    "$$>a<",
+    "help",
+    "q",
+    "quit",
+];
+
 /// Replaces debugger spellings in the arguments.
 ///
 /// A token is only taken for a switch behind the first argument that is not an option (the dump), so that no
@@ -331,6 +362,18 @@ fn line(cli: &Cli, words: &[String], whole: &str) -> Vec<Step> {
 fn extension(word: &str) -> Option<&'static str> {
     let name = word.strip_prefix('!')?;
     SPECS.iter().map(|spec| spec.name()).find(|known| *known == name)
+}
+
+/// What a line may begin with: commands of ours that a line can run, and the debugger's that are run here.
+pub fn beginnings() -> impl Iterator<Item = &'static str> {
+    let ours = SPECS.iter().filter(|spec| help::is_of_lines(spec));
+    ours.map(|spec| spec.name()).chain(SPELLINGS)
+}
+
+/// The switches of `!alpc`.
+pub fn switches() -> impl Iterator<Item = String> {
+    let switches = SPECS.iter().flat_map(|spec| spec.switches);
+    switches.map(|(name, _)| format!("/{name}"))
 }
 
 /// Text, as the debugger prints it. Whoever hides what a dump says may have written it into a line as well.

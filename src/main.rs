@@ -18,6 +18,7 @@ mod rules;
 mod run;
 mod selector;
 mod session;
+mod shell;
 mod steps;
 mod text;
 
@@ -45,7 +46,7 @@ fn main() -> ExitCode {
     let args = kd::bind_lines(std::env::args_os().collect());
     let args = order::dumps_first(order::output_bound(kd::bind_lines(kd::rewrite(args))));
     let cli = match cli::parse(args) {
-        Ok(cli) => fleet::inputs::in_folders(cli),
+        Ok(cli) => fleet::inputs::in_folders(cli.without_shell()),
         Err(error) => return not_run(&error).into(),
     };
     run(&cli).into()
@@ -102,6 +103,9 @@ fn without_words(kind: ErrorKind) -> String {
 }
 
 fn run(cli: &Cli) -> Status {
+    if cli.interactive {
+        return shell::run(cli).unwrap_or_else(|error| unwritten(&error, Status::Complete, "stdout"));
+    }
     let typed = asked::typed(cli);
     let to = cli.output.as_deref().unwrap_or(Path::new("stdout"));
     let to = escape::text(&Redactor::of(&typed).message(&to.to_string_lossy()));

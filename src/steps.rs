@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::cli::{Cli, Command};
 use crate::failure::{Failure, Status};
+use crate::host::interrupt;
 use crate::kd::{Each, Step};
 use crate::options::Format;
 use crate::output::Output;
@@ -54,6 +55,10 @@ pub fn run_over(
 ) -> io::Result<Status> {
     let mut worst = Status::Complete;
     for step in steps {
+        // What comes behind a line that was stopped was not to be waited for either.
+        if interrupt::presses() > 0 {
+            break;
+        }
         let status = match step {
             Step::Print(text) => output.print(cli, text)?,
             Step::Pass(why) => {
@@ -87,6 +92,9 @@ fn run_each(
     };
     let mut worst = Status::Complete;
     for process in processes {
+        if interrupt::presses() > 0 {
+            break;
+        }
         worst = worst.combine(run_step(&each.run(process.into()), about, session, output)?);
     }
     if let Some(gap) = gaps.first() {

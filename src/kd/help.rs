@@ -39,7 +39,7 @@ pub fn asked(words: &[String]) -> Option<Option<&str>> {
 /// Whether a line can run the command: those of many dumps and of the program have no place in one.
 pub fn is_of_lines(spec: &Spec) -> bool {
     let elsewhere = matches!(spec.category, Category::Many | Category::Program);
-    !elsewhere && !matches!(spec.name(), "diff" | "pack")
+    !elsewhere && !matches!(spec.name(), "diff" | "pack" | "shell")
 }
 
 /// What answers it.
