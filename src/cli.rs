@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{self, Category, Spec, Verb};
 use crate::options::{Format, Options};
@@ -62,6 +62,14 @@ pub struct Cli {
         help_heading = "Debugger command lines"
     )]
     pub commands: Vec<String>,
+
+    /// Ask line by line over one opened dump, like the command shell; lines of -c and a command come first
+    #[arg(short, long, help_heading = "Debugger command lines")]
+    pub interactive: bool,
+
+    /// Keep no history of what is typed at the prompt
+    #[arg(long, requires = "interactive", help_heading = "Debugger command lines")]
+    pub no_history: bool,
 
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -134,6 +142,7 @@ commands! {
     Check: commands::check::CheckArgs,
     Diff: commands::diff::DiffArgs,
     Info: commands::info::InfoArgs,
+    Shell: commands::shell::ShellArgs,
     Symbols: commands::symbols::SymbolsArgs,
     Pack: commands::pack::PackArgs,
     Schema: commands::about::SchemaArgs,
@@ -155,7 +164,9 @@ pub fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
     let definition = if asks_help { definition() } else { Cli::command() };
     let cli = Cli::of_matches(&definition.try_get_matches_from(args)?)?;
     match &cli.command {
-        Some(command) if !cli.commands.is_empty() => Err(lines_beside(command)),
+        Some(command) if !cli.commands.is_empty() && !matches!(command, Command::Shell(_)) => {
+            Err(lines_beside(command))
+        }
         _ => Ok(cli),
     }
 }
@@ -181,25 +192,52 @@ pub fn definition() -> clap::Command {
     let mut shown = whole
         .clone()
         .mut_subcommands(|command| command.hide(true))
-        .before_help(categories(&whole))
+        .before_help(categories(&whole, |_| true))
         .help_template(TEMPLATE)
         .mut_arg("help", |help| help.help("Print help"));
     let help = shown.render_help();
     Cli::command().override_help(help)
 }
 
+/// Commands as `--help` groups them.
+pub fn categories_of(shown: impl Fn(&Spec) -> bool) -> String {
+    format!("{}\n", categories(&Cli::command(), shown))
+}
+
+/// The help of a command as a line has it: with its own arguments, and without the options of the whole run.
+pub fn line_help(name: &str) -> Option<String> {
+    SPECS.iter().find(|spec| spec.name() == name)?;
+    let whole = Cli::command();
+    let command = whole.find_subcommand(name)?.clone();
+    let verbose = Arg::new("verbose").short('v').long("verbose");
+    let verbose = verbose
+        .action(ArgAction::SetTrue)
+        .help("Show what the debugger's views leave out");
+    let mut command = command
+        .arg(verbose)
+        .disable_help_flag(true)
+        .bin_name(name.to_owned());
+    Some(command.render_help().to_string())
+}
+
 /// The commands as `--help` groups them.
-fn categories(whole: &clap::Command) -> String {
+fn categories(whole: &clap::Command, shown: impl Fn(&Spec) -> bool) -> String {
     let about = |name: &str| {
         let about = whole.find_subcommand(name).and_then(clap::Command::get_about);
         about.map(ToString::to_string).unwrap_or_default()
     };
     let mut text = String::new();
     for category in Category::ALL {
+        let specs = SPECS
+            .iter()
+            .filter(|spec| spec.category == category && shown(spec));
+        let names: Vec<&str> = specs.map(|spec| spec.name()).collect();
+        if names.is_empty() {
+            continue;
+        }
         text.push_str(&format!("{}:\n", category.title()));
-        let specs = SPECS.iter().filter(|spec| spec.category == category);
         let help = (category == Category::Program).then_some("help");
-        for name in specs.map(|spec| spec.name()).chain(help) {
+        for name in names.into_iter().chain(help) {
             text.push_str(&format!("  {name:<12} {}\n", about(name)));
         }
         text.push('\n');
@@ -246,6 +284,17 @@ impl Cli {
         if !asked && !own && !many {
             self.options.format = format;
         }
+    }
+
+    /// The same without `shell`, which is `-i`.
+    pub fn without_shell(mut self) -> Self {
+        if let Some(Command::Shell(args)) = &self.command {
+            self.interactive = true;
+            self.no_history |= args.no_history;
+            self.command = None;
+            self.options.command = None;
+        }
+        self
     }
 
     /// What the command is and does.

@@ -3,6 +3,7 @@
 //! `/m ADDR` and `-M ADDR` behind the dump become `message ADDR`. `!alpc …`, `!lpc …` and what else a
 //! debugger's command line may hold become steps, run one after the other over one opened dump.
 
+mod help;
 mod script;
 mod table;
 
@@ -30,6 +31,8 @@ pub enum Step {
     Pass(String),
     /// A command line that is not understood.
     Refuse(Failure),
+    /// The end of the lines, whatever comes behind it.
+    Leave,
 }
 
 /// All processes of an image, under the options of the whole run.
@@ -66,7 +69,7 @@ impl Step {
     pub fn tells_verdict(&self) -> bool {
         match self {
             Self::Run(cli) => cli.verb().is_some_and(|verb| verb.tells_verdict()),
-            Self::Each(_) | Self::Print(_) | Self::Pass(_) | Self::Refuse(_) => false,
+            Self::Each(_) | Self::Print(_) | Self::Pass(_) | Self::Refuse(_) | Self::Leave => false,
         }
     }
 }
@@ -106,6 +109,37 @@ const CURRENT: &str = "current";
 // LPC is gone since Vista: its functions are kept, and carried over ALPC. The extension still knows the old
 // name, and says so in this line, seen in a published transcript of a Vista server.
 const REDIRECTION: &str = "LPC is now emulated over ALPC. Use !alpc\n";
+
+/// The debugger's commands that are run here, as a line begins with them.
+const SPELLINGS: [&str; 27] = [
+    "!alpc",
+    "!lpc",
+    "!thread",
+    "!process",
+    "!handle",
+    "!object",
+    "!stacks",
+    "!uniqstack",
+    "!findstack",
+    "!running",
+    "!ready",
+    "k",
+    "kb",
+    "kn",
+    "kv",
+    "lm",
+    "lmvm",
+    "db",
+    "dw",
+    "dd",
+    "dq",
+    ".echo",
+    "$<",
+    "$$>a<",
+    "help",
+    "q",
+    "quit",
+];
 
 /// Replaces debugger spellings in the arguments.
 ///
@@ -224,24 +258,31 @@ pub fn steps(cli: &Cli) -> Vec<Step> {
     if cli.command.is_some() {
         return vec![Step::Run(Box::new(cli.clone()))];
     }
-    let mut refused = None;
     let given = cli.commands.iter().flat_map(|text| script::lines(text));
     let read = given.flat_map(|line| match script::named(line).map(|script| script.lines()) {
         None => vec![Ok(line.to_owned())],
         Some(Ok(lines)) => lines.into_iter().map(Ok).collect(),
         Some(Err(failure)) => vec![Err(failure)],
     });
-    let mut steps: Vec<Step> = read
-        .map_while(|line| line.map_err(|failure| refused = Some(Step::Refuse(failure))).ok())
-        .map(|line| (words(&line), line))
-        .filter(|(words, _)| !words.is_empty() && !is_comment(words))
-        // All three leave a debugger: `qd` detaches from what it debugs, `qq` also ends a remote server
-        // (Microsoft's "q, qq" and "qd (Quit and Detach)"). Lines that people keep for `kd -c "...; q"` end so,
-        // and nothing behind is run there.
-        .take_while(|(words, _)| !matches!(words[0].to_ascii_lowercase().as_str(), "q" | "qd" | "qq"))
-        .flat_map(|(words, whole)| line(cli, &words, &whole))
-        .collect();
-    steps.extend(refused);
+    let mut steps = Vec::new();
+    for whole in read {
+        let whole = match whole {
+            Ok(whole) => whole,
+            Err(failure) => {
+                steps.push(Step::Refuse(failure));
+                break;
+            }
+        };
+        let words = words(&whole);
+        if words.is_empty() || is_comment(&words) {
+            continue;
+        }
+        if leaves(&words) {
+            steps.push(Step::Leave);
+            break;
+        }
+        steps.extend(line(cli, &words, &whole));
+    }
     steps
 }
 
@@ -249,6 +290,15 @@ pub fn steps(cli: &Cli) -> Vec<Step> {
 pub fn files(commands: &[String]) -> impl Iterator<Item = &str> {
     let lines = commands.iter().flat_map(|text| script::lines(text));
     lines.filter_map(|line| Some(script::named(line)?.file))
+}
+
+/// Whether a line ends all of them.
+fn leaves(words: &[String]) -> bool {
+    // Three leave a debugger: `qd` detaches from what it debugs, `qq` also ends a remote server (Microsoft's
+    // "q, qq" and "qd (Quit and Detach)"). Lines that people keep for `kd -c "...; q"` end so, and nothing
+    // behind is run there. The other two are what every other prompt takes.
+    let word = words[0].to_ascii_lowercase();
+    matches!(word.as_str(), "q" | "qd" | "qq" | "quit" | "exit")
 }
 
 /// `$$ text` and `* text` are comments to debuggers.
@@ -278,6 +328,9 @@ fn words(line: &str) -> Vec<String> {
 }
 
 fn line(cli: &Cli, words: &[String], whole: &str) -> Vec<Step> {
+    if let Some(about) = help::asked(words) {
+        return vec![help::step(cli, about, words)];
+    }
     match words[0].to_ascii_lowercase().as_str() {
         "!alpc" => vec![alpc(cli, words)],
         "!lpc" => lpc(cli, words),
@@ -296,9 +349,31 @@ fn line(cli: &Cli, words: &[String], whole: &str) -> Vec<Step> {
         word if word.starts_with("lm") => vec![modules(cli, words)],
         word => match table::find(word) {
             Some(table::Here::Passes(why)) => vec![Step::Pass(format!("{}: {why}", words[0]))],
-            _ => vec![run(cli, words, words)],
+            Some(table::Here::Nearest(_)) => vec![run(cli, words, words)],
+            None => match extension(word) {
+                Some(verb) => vec![run_as(verb, cli, words)],
+                None => vec![run(cli, words, words)],
+            },
         },
     }
+}
+
+/// A command of ours that is written as an extension's, `!chain`, where the debugger has none of that name.
+fn extension(word: &str) -> Option<&'static str> {
+    let name = word.strip_prefix('!')?;
+    SPECS.iter().map(|spec| spec.name()).find(|known| *known == name)
+}
+
+/// What a line may begin with: commands of ours that a line can run, and the debugger's that are run here.
+pub fn beginnings() -> impl Iterator<Item = &'static str> {
+    let ours = SPECS.iter().filter(|spec| help::is_of_lines(spec));
+    ours.map(|spec| spec.name()).chain(SPELLINGS)
+}
+
+/// The switches of `!alpc`.
+pub fn switches() -> impl Iterator<Item = String> {
+    let switches = SPECS.iter().flat_map(|spec| spec.switches);
+    switches.map(|(name, _)| format!("/{name}"))
 }
 
 /// Text, as the debugger prints it. Whoever hides what a dump says may have written it into a line as well.
@@ -805,6 +880,7 @@ mod tests {
             Step::Print(text) => format!("prints {text:?}"),
             Step::Pass(_) => "passes".to_owned(),
             Step::Refuse(_) => "refused".to_owned(),
+            Step::Leave => "left".to_owned(),
         };
         for (line, wanted) in [
             ("lm", "Modules(ModulesArgs { name: None })"),

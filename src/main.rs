@@ -18,6 +18,8 @@ mod rules;
 mod run;
 mod selector;
 mod session;
+mod shell;
+mod steps;
 mod text;
 
 use std::io::{self, Write};
@@ -31,13 +33,12 @@ use crate::commands::diff::DiffArgs;
 use crate::commands::summary::SummaryArgs;
 use crate::failure::{Failure, Status};
 use crate::host::target::Target;
-use crate::kd::{Each, Step};
+use crate::kd::Step;
 use crate::options::Format;
 use crate::output::Output;
 use crate::output::answer::Answer;
 use crate::output::document::DumpRef;
 use crate::redact::{Redactor, Typed};
-use crate::session::Session;
 use crate::text::escape;
 
 fn main() -> ExitCode {
@@ -45,7 +46,7 @@ fn main() -> ExitCode {
     let args = kd::bind_lines(std::env::args_os().collect());
     let args = order::dumps_first(order::output_bound(kd::bind_lines(kd::rewrite(args))));
     let cli = match cli::parse(args) {
-        Ok(cli) => fleet::inputs::in_folders(cli),
+        Ok(cli) => fleet::inputs::in_folders(cli.without_shell()),
         Err(error) => return not_run(&error).into(),
     };
     run(&cli).into()
@@ -102,6 +103,9 @@ fn without_words(kind: ErrorKind) -> String {
 }
 
 fn run(cli: &Cli) -> Status {
+    if cli.interactive {
+        return shell::run(cli).unwrap_or_else(|error| unwritten(&error, Status::Complete, "stdout"));
+    }
     let typed = asked::typed(cli);
     let to = cli.output.as_deref().unwrap_or(Path::new("stdout"));
     let to = escape::text(&Redactor::of(&typed).message(&to.to_string_lossy()));
@@ -165,7 +169,7 @@ fn run_into(cli: &Cli, typed: &Typed, output: &mut Output) -> io::Result<Status>
     let mut worst = Status::Complete;
     for dump in &cli.dumps {
         let about = output.begin(cli, dump)?;
-        worst = worst.combine(run_steps(cli, typed, dump, about, &steps, output)?);
+        worst = worst.combine(steps::run_all(cli, typed, dump, about, &steps, output)?);
     }
     output.finish(cli)?;
     Ok(worst)
@@ -231,94 +235,5 @@ fn nothing_to_do(cli: &Cli) -> String {
             )
         }
         _ => format!("no command given: {usage}"),
-    }
-}
-
-fn run_steps(
-    cli: &Cli,
-    typed: &Typed,
-    dump: &Path,
-    mut about: DumpRef,
-    steps: &[Step],
-    output: &mut Output,
-) -> io::Result<Status> {
-    if let Some(Command::Pack(_)) = &cli.command
-        && let Some(answer) = commands::pack::of_table(cli, &about.redactor, dump)
-    {
-        return match answer {
-            Ok(answer) => output.answer(cli, &about, answer),
-            Err(error) => output.failure(cli, &about, &Failure::from_error(error)),
-        };
-    }
-    let session = match Session::open(cli, typed, dump) {
-        Ok(session) => session,
-        Err(error) => return output.failure(cli, &about, &Failure::from_error(error)),
-    };
-    about.redactor = session.redactor().clone();
-    let mut worst = Status::Complete;
-    for step in steps {
-        let status = match step {
-            Step::Print(text) => output.print(cli, text)?,
-            Step::Pass(why) => {
-                output.note(why);
-                Status::Complete
-            }
-            Step::Refuse(failure) => output.failure(cli, &about, failure)?,
-            Step::Each(each) => run_each(cli, each, &about, &session, output)?,
-            Step::Run(cli) => run_step(cli, &about, &session, output)?,
-        };
-        worst = worst.combine(status);
-    }
-    Ok(worst)
-}
-
-/// Runs what is asked for each process of an image.
-fn run_each(
-    cli: &Cli,
-    each: &Each,
-    about: &DumpRef,
-    session: &Session,
-    output: &mut Output,
-) -> io::Result<Status> {
-    let found = session
-        .kernel()
-        .and_then(|kernel| selector::processes_of(&kernel, &each.image));
-    let (processes, gaps) = match found {
-        Ok(found) => found,
-        Err(error) => return output.failure(cli, about, &Failure::from_error(error)),
-    };
-    let mut worst = Status::Complete;
-    for process in processes {
-        worst = worst.combine(run_step(&each.run(process.into()), about, session, output)?);
-    }
-    if let Some(gap) = gaps.first() {
-        let failure = Failure::new(
-            Status::Partial,
-            gap.id(),
-            format!("there may be more of these processes: {gap}"),
-        );
-        worst = worst.combine(output.failure(cli, about, &failure)?);
-    }
-    Ok(worst)
-}
-
-fn run_step(cli: &Cli, about: &DumpRef, session: &Session, output: &mut Output) -> io::Result<Status> {
-    let Some(command) = &cli.command else {
-        let none = Failure::new(Status::Fatal, "no-command", "no command given");
-        return output.failure(cli, about, &none);
-    };
-    let verb = command.verb();
-    let streams = matches!(cli.format, Format::Text | Format::Ndjson | Format::Csv);
-    if streams
-        && !cli.explain
-        && let Some(table) = verb.table()
-    {
-        return output.stream(cli, about, &table, |records| {
-            run::stream(cli, session, verb, records)
-        });
-    }
-    match run::run(cli, session, command) {
-        Ok(answer) => output.answer(cli, about, answer),
-        Err(error) => output.failure(cli, about, &Failure::from_error(error)),
     }
 }

@@ -5,6 +5,7 @@ use std::cell::{OnceCell, Ref, RefCell};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use alpc::image::budget::{Spent, Watch};
 use alpc::image::redact::Redaction;
 use alpc::image::trace::Trace;
 use alpc::locate::choice::{Choice, Unexplained};
@@ -16,7 +17,7 @@ use ntlayout::published::Published;
 use ntlayout::{Identity, NotFound, Origin, SymbolTable};
 
 use crate::failure::Failure;
-use crate::host::{guard, reading};
+use crate::host::{guard, interrupt, reading};
 use crate::options::Options;
 use crate::redact::{self, Redactor, Typed};
 
@@ -33,6 +34,15 @@ pub struct Session {
     learned: OnceCell<()>,
     /// What the command line names for symbols and is not there.
     absent: Vec<PathBuf>,
+}
+
+/// Ends walks once Ctrl-C was pressed.
+struct UntilPressed;
+
+impl Watch for UntilPressed {
+    fn goes_on(&self, _: Spent) -> bool {
+        interrupt::presses() == 0
+    }
 }
 
 /// Symbol files that are named one by one because they cannot be used.
@@ -166,10 +176,25 @@ impl Session {
             Some(names) => kernel.tied_to(Arc::clone(names)),
             None => kernel,
         };
+        let kernel = match interrupt::spares_program() {
+            true => kernel.watched(Arc::new(UntilPressed)),
+            false => kernel,
+        };
         Ok(match &*self.trace.borrow() {
             Some(trace) => kernel.traced(Arc::clone(trace)),
             None => kernel,
         })
+    }
+
+    /// Learns what another command line than that of its opening must not tell.
+    pub fn is_asked(&self, typed: &Typed) {
+        self.redactor
+            .replace(Redactor::of_dump(typed, self.redaction.as_deref()));
+        if self.learned.get().is_some()
+            && let Ok(chosen) = self.system.choose()
+        {
+            self.learn(chosen);
+        }
     }
 
     /// What is replaced in records of this dump, if anything is.

@@ -326,6 +326,63 @@ fn what_is_not_understood_names_the_nearest_in_one_line() {
     assert!(lines(&sample, &long).stderr.len() < 260);
 }
 
+/// What a line may be, and what one command takes, without leaving the lines.
+#[test]
+fn help_is_a_line() {
+    let sample = Sample::standard("win10-2004-x64");
+    let all = lines(&sample, "help");
+    assert_eq!((all.status, all.stderr.as_str()), (0, ""));
+    for word in ["  chain ", "  message ", "!alpc", "$<FILE"] {
+        assert!(all.stdout.contains(word), "{word}: {}", all.stdout);
+    }
+    // What no line can run is not offered.
+    for word in ["triage", "completions"] {
+        assert!(!all.stdout.contains(word), "{word}: {}", all.stdout);
+    }
+    for line in ["?", ".help", "--help"] {
+        assert_eq!(lines(&sample, line).stdout, all.stdout, "{line}");
+    }
+    let chain = lines(&sample, "help chain");
+    assert_eq!(chain.status, 0);
+    assert!(
+        chain.stdout.contains("Usage: chain [OPTIONS]"),
+        "{}",
+        chain.stdout
+    );
+    // Options of the whole run are none of a line's.
+    assert!(!chain.stdout.contains("--format"), "{}", chain.stdout);
+    for line in ["chain --help", "chain -h", "help !chain"] {
+        assert_eq!(lines(&sample, line).stdout, chain.stdout, "{line}");
+    }
+    for (line, text) in [
+        ("help !locks", "!locks: `hang -v`"),
+        ("help !process", "!process 0 FLAGS"),
+        ("help !alpc", "/M [/V] MsgAddress"),
+    ] {
+        let run = lines(&sample, line);
+        assert_eq!(run.status, 0, "{line}: {}", run.stderr);
+        assert!(run.stdout.contains(text), "{line}: {}", run.stdout);
+    }
+    let none = lines(&sample, "help hnag");
+    assert_eq!((none.status, none.stdout.as_str()), (2, ""));
+    assert_eq!(none.stderr.lines().count(), 1, "{}", none.stderr);
+}
+
+/// Ours are taken as extensions too, where the debugger has none of that name; and every way to leave ends the lines.
+#[test]
+fn our_commands_may_be_spelled_as_extensions() {
+    let sample = Sample::standard("win10-2004-x64");
+    for name in ["hang", "waits", "ports"] {
+        let ours = lines(&sample, name);
+        let spelled = lines(&sample, &format!("!{name}"));
+        assert_eq!((ours.status, &ours.stdout), (spelled.status, &spelled.stdout));
+    }
+    for line in ["q", "qd", "qq", "Q", "quit", "exit"] {
+        let run = lines(&sample, &format!("{line}; lm"));
+        assert_eq!((run.status, run.stdout.as_str()), (0, ""), "{line}");
+    }
+}
+
 /// The tables of docs/from-windbg.md: what is the same, or differs, is taken.
 #[test]
 fn what_the_documentation_has_is_taken() {

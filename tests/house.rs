@@ -42,7 +42,8 @@ const ROOMS: [(&str, &[&str]); 5] = [
         "alpc-dump",
         &[
             "failure", "address", "options", "host", "text", "redact", "output", "session", "selector",
-            "rules", "commands", "cli", "order", "explain", "run", "kd", "about", "asked", "fleet",
+            "rules", "commands", "cli", "order", "explain", "run", "kd", "steps", "about", "asked", "shell",
+            "fleet",
         ],
     ),
 ];

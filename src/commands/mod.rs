@@ -24,6 +24,7 @@ pub mod ports;
 pub mod processes;
 pub mod report;
 pub mod resource;
+pub mod shell;
 pub mod stack;
 pub mod stacks;
 pub mod summary;

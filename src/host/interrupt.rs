@@ -3,10 +3,12 @@
 //!
 //! Signals are watched only once there is something to take away. Those that were ignored when the program was
 //! started, as `nohup` has it, stay ignored.
+//!
+//! At a prompt Ctrl-C is no end of the program: it stops the walk that runs ([`spare_program`]).
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -21,6 +23,15 @@ pub static STOP: AtomicBool = AtomicBool::new(false);
 
 /// Set when a signal is ending the program.
 static ENDING: AtomicBool = AtomicBool::new(false);
+
+/// Set while Ctrl-C stops a walk and not the program.
+static SPARED: AtomicBool = AtomicBool::new(false);
+
+/// How often Ctrl-C was pressed in the walk that runs.
+static PRESSED: AtomicUsize = AtomicUsize::new(0);
+
+/// Presses of Ctrl-C in one walk that end the program all the same: something hangs that asks nobody.
+const ENOUGH: usize = 3;
 
 /// Temporary files that have not got their names yet.
 static FILES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
@@ -68,6 +79,32 @@ impl Drop for Running {
         *lock(&PROCESSES) -= 1;
         PROCESS_ENDED.notify_all();
     }
+}
+
+/// From now on Ctrl-C stops what is walked, and not the program.
+pub fn spare_program() {
+    SPARED.store(true, Ordering::SeqCst);
+    watch();
+}
+
+/// Whether Ctrl-C stops what is walked.
+pub fn spares_program() -> bool {
+    SPARED.load(Ordering::SeqCst)
+}
+
+/// Begins a walk: what was pressed before was for another one.
+pub fn begin_walk() {
+    PRESSED.store(0, Ordering::SeqCst);
+}
+
+/// How often Ctrl-C was pressed since the walk began. Once stops the walk, and twice says that no more of it is wanted.
+pub fn presses() -> usize {
+    PRESSED.load(Ordering::SeqCst)
+}
+
+/// Counts a Ctrl-C, and says whether it is for the walk alone.
+fn is_for_the_walk() -> bool {
+    spares_program() && PRESSED.fetch_add(1, Ordering::SeqCst).saturating_add(1) < ENOUGH
 }
 
 /// Does not return when a signal is ending the program: what comes next is not to be written any more.
@@ -126,7 +163,10 @@ mod system {
             return;
         };
         let watcher = move || {
-            if let Some(signal) = signals.forever().next() {
+            for signal in &mut signals.forever() {
+                if signal == SIGINT && super::is_for_the_walk() {
+                    continue;
+                }
                 let _files = super::clean_up();
                 // It comes back only for signals that end nothing.
                 // By the signal itself, not by a status: a shell that runs a loop ends it on Ctrl-C only if its
@@ -158,7 +198,7 @@ mod system {
 #[cfg(windows)]
 mod system {
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     use std::thread;
     use std::time::Duration;
 
@@ -173,15 +213,18 @@ mod system {
 
     /// Waits for Ctrl-C in a thread of its own.
     pub fn watch() {
-        let pressed = Arc::new(AtomicBool::new(false));
+        let (pressed, ended) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         // Ctrl-C comes as SIGINT, in a thread that Windows makes for it; SIGTERM is there for ANSI's sake and
         // never sent by Windows itself (Microsoft's "signal"). Closing the console window is neither, and ends
         // the program without a word.
-        for signal in [SIGINT, SIGTERM] {
-            let _ = flag::register(signal, Arc::clone(&pressed));
-        }
+        let _ = flag::register(SIGINT, Arc::clone(&pressed));
+        let _ = flag::register(SIGTERM, Arc::clone(&ended));
         let watcher = move || {
-            while !pressed.load(Ordering::Relaxed) {
+            loop {
+                let is_pressed = pressed.swap(false, Ordering::Relaxed);
+                if ended.load(Ordering::Relaxed) || is_pressed && !super::is_for_the_walk() {
+                    break;
+                }
                 thread::sleep(GLANCE);
             }
             let _files = super::clean_up();

@@ -50,6 +50,23 @@ impl Target {
         Self::at(place, verdict, true)
     }
 
+    /// Stdout, with somebody who hears all that is written there.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn heard(ear: Box<dyn Write + Send>) -> io::Result<Self> {
+        let to = Box::new(Heard { to: stdout()?, ear });
+        let sink = Sink::Stream {
+            to,
+            verdict: false,
+            gone: false,
+        };
+        Ok(Self {
+            writer: BufWriter::new(sink),
+            is_stdout: true,
+        })
+    }
+
     /// The same for a file that replaces none.
     ///
     /// # Errors
@@ -132,6 +149,28 @@ impl Target {
                 Ok(())
             }
         }
+    }
+}
+
+/// Something that is written, and who hears it.
+struct Heard {
+    to: Box<dyn Write + Send>,
+    ear: Box<dyn Write + Send>,
+}
+
+impl Write for Heard {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // Whoever pressed Ctrl-C twice wants to see no more of it.
+        if interrupt::presses() > 1 {
+            return Ok(bytes.len());
+        }
+        let written = self.to.write(bytes)?;
+        self.ear.write_all(bytes.get(..written).unwrap_or(bytes))?;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
     }
 }
 

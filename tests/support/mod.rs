@@ -4,6 +4,8 @@
 pub mod page;
 pub mod schema;
 pub mod synthetic;
+#[cfg(target_os = "linux")]
+pub mod terminal;
 
 use std::fs;
 use std::io::Write;
