@@ -5,3 +5,4 @@ pub mod interrupt;
 pub mod place;
 pub mod reading;
 pub mod target;
+pub mod terminal;

@@ -19,8 +19,8 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::failure::{Failure, Status};
-use crate::host::guard;
 use crate::host::target::Target;
+use crate::host::guard;
 use crate::options::{Format, Options};
 use crate::output::answer::Answer;
 use crate::output::document::{Document, DumpRef, ErrorRecord, Head, SymbolSource};
@@ -29,12 +29,14 @@ use crate::output::table::Table;
 use crate::output::unreadable::Unreadables;
 use crate::redact::Redactor;
 use crate::text::marked::Text;
-use crate::text::{color, escape, evidence_lines, symbol_lines};
+use crate::text::{color, escape, evidence_lines, fit, symbol_lines};
 
 /// Writes results to stdout or a file, and everything else to stderr.
 pub struct Output {
     target: Target,
     color: bool,
+    /// Columns that text is fitted into.
+    fits: Option<usize>,
     quiet: bool,
     /// Documents of the dumps so far: several are written as one array.
     documents: Vec<Document<Json>>,
@@ -59,6 +61,7 @@ impl Output {
         guard::check()?;
         Ok(Self {
             color: color::enabled(options.color, target.is_stdout()),
+            fits: options.fits,
             target,
             quiet: options.quiet,
             documents: Vec::new(),
@@ -312,6 +315,8 @@ impl Output {
     }
 
     fn text(&mut self, text: &Text) -> io::Result<()> {
+        let fitted = self.fits.map(|width| fit::wrapped(text, width));
+        let text = fitted.as_ref().unwrap_or(text);
         self.target.write_all(text.written(self.color).as_bytes())?;
         self.target.flush()
     }
