@@ -12,6 +12,7 @@ pub mod global;
 pub mod graph;
 pub mod handles;
 pub mod hang;
+pub mod hang_screen;
 pub mod info;
 pub mod kernel_identity;
 pub mod mem;

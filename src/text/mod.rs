@@ -10,6 +10,7 @@ pub mod fit;
 pub mod graph;
 pub mod marked;
 pub mod object_lines;
+pub mod plainly;
 pub mod process_lines;
 pub mod rows;
 pub mod size;
