@@ -61,6 +61,10 @@ pub struct Options {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(20..=10_000), global = true, help_heading = "Output")]
     pub width: Option<u16>,
 
+    /// Write to the terminal without a pager (ALPC_DUMP_PAGER, PAGER, else less -FRX)
+    #[arg(long, global = true, help_heading = "Output")]
+    pub no_pager: bool,
+
     /// The columns that text is fitted into; none where lines are as long as they come.
     #[arg(skip)]
     pub fits: Option<usize>,

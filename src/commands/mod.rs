@@ -165,6 +165,11 @@ pub trait Verb {
         false
     }
 
+    /// Whether it is read in a pager where stdout is a terminal: not what is written while somebody looks on.
+    fn is_paged(&self) -> bool {
+        true
+    }
+
     /// Whether `--output` is what it makes, not where its results go.
     fn writes_own_file(&self) -> bool {
         false

@@ -2,6 +2,7 @@
 
 pub mod guard;
 pub mod interrupt;
+pub mod pager;
 pub mod place;
 pub mod reading;
 pub mod target;

@@ -80,6 +80,10 @@ impl Verb for TriageArgs {
         true
     }
 
+    fn is_paged(&self) -> bool {
+        false
+    }
+
     fn file(&self) -> Option<NamedFile<'_>> {
         Some(NamedFile {
             path: self.resume.as_deref()?,
