@@ -166,9 +166,9 @@ fn bytes(piece: &MemoryPiece) -> Vec<Option<u8>> {
 /// How many bytes of a line have room.
 fn fitting(unit: Unit, digits: usize, width: usize) -> usize {
     let sizes = [LINE, LINE / 2, LINE / 4];
-    let sizes = sizes.into_iter().filter(|&size| size >= unit.size());
+    let mut sizes = sizes.into_iter().filter(|&size| size >= unit.size());
     let fits = |&size: &usize| digits + 2 + shown(&vec![None; size], unit, size).len() <= width;
-    sizes.clone().find(fits).or(sizes.last()).unwrap_or(LINE)
+    sizes.clone().find(fits).or(sizes.next_back()).unwrap_or(LINE)
 }
 
 /// One line of so many bytes. A number of which any byte is missing is not known.

@@ -305,7 +305,7 @@ fn cells(port: &PortLine) -> [Text; COLUMNS.len()] {
     let path = or_question(&port.path, |path| {
         path.as_deref().map_or_else(|| "-".to_owned(), escape::text)
     });
-    [port.address.to_string().into(), kind.into(), queued, owner, path]
+    [port.address.to_string().into(), kind, queued, owner, path]
 }
 
 /// One port in one line: the three columns of `-lp`, then its owner and its path.
