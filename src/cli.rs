@@ -9,6 +9,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{self, Category, Spec, Verb};
+use crate::host::terminal;
 use crate::options::{Format, Options};
 
 const EXAMPLES: &str = "\
@@ -257,6 +258,11 @@ impl Cli {
         let mut cli = Self::from_arg_matches(matches)?;
         cli.follow_ending(matches);
         cli.options.format_given = matches.value_source("format") == Some(ValueSource::CommandLine);
+        cli.options.style_given = matches.value_source("style") == Some(ValueSource::CommandLine);
+        cli.options.fits = cli.options.width.map(usize::from);
+        if cli.options.fits.is_none() && cli.options.output.is_none() {
+            cli.options.fits = terminal::width();
+        }
         cli.options.several_dumps = cli.dumps.len() > 1;
         cli.options.command = cli.command.as_ref().map(|command| command.spec().name());
         Ok(cli)

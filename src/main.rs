@@ -32,6 +32,7 @@ use crate::cli::{Cli, Command};
 use crate::commands::diff::DiffArgs;
 use crate::commands::summary::SummaryArgs;
 use crate::failure::{Failure, Status};
+use crate::host::pager;
 use crate::host::target::Target;
 use crate::kd::Step;
 use crate::options::Format;
@@ -113,7 +114,9 @@ fn run(cli: &Cli) -> Status {
         Ok(output) => output,
         Err(error) => return unwritten(&error, Status::Fatal, &to),
     };
-    run_into(cli, &typed, &mut output).unwrap_or_else(|error| unwritten(&error, output.failed(), &to))
+    let ended = run_into(cli, &typed, &mut output);
+    output.end_pager();
+    ended.unwrap_or_else(|error| unwritten(&error, output.failed(), &to))
 }
 
 /// Where the results go.
@@ -121,9 +124,20 @@ fn output(cli: &Cli, typed: &Typed) -> io::Result<Output> {
     let verb = cli.verb();
     let writes_own_file = verb.is_some_and(|verb| verb.writes_own_file());
     let file = cli.output.as_deref().filter(|_| !writes_own_file);
-    let target = Target::new(file, verb.is_some_and(|verb| verb.tells_verdict()))?;
+    let verdict = verb.is_some_and(|verb| verb.tells_verdict());
+    let paged = cli.output.is_none()
+        && !cli.no_pager
+        && cli.format == Format::Text
+        && verb.is_none_or(|verb| verb.is_paged())
+        && pager::is_of_use();
+    let target = if paged {
+        Target::paged(verdict)?
+    } else {
+        Target::new(file, verdict)?
+    };
     asked::guard_files(cli);
-    Output::new(cli, target, Redactor::of(typed))
+    let output = Output::new(cli, target, Redactor::of(typed))?;
+    Ok(if paged { output.behind_pager() } else { output })
 }
 
 /// Runs the steps on each dump; an error on one does not stop the others.

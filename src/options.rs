@@ -36,9 +36,14 @@ pub struct Options {
     #[arg(long, value_name = "FILE", global = true, help_heading = "Output")]
     pub rpc_names: Vec<PathBuf>,
 
-    /// Whose words the views use: the debuggers' up to 2009, or those since 2012
+    /// Whose words the views use: the debuggers' up to 2009, or those since 2012. Views that no debugger has are classic only
+    /// when that is asked for
     #[arg(long, value_enum, default_value_t = Style::Classic, global = true, help_heading = "Output")]
     pub style: Style,
+
+    /// Whether the style was asked for.
+    #[arg(skip)]
+    pub style_given: bool,
 
     /// Text for people; JSON or CSV for programs; drawings of graphs
     #[arg(long, value_enum, default_value_t = Format::Text, global = true, help_heading = "Output")]
@@ -51,6 +56,18 @@ pub struct Options {
     /// When to colour text; an explicit choice beats CLICOLOR_FORCE, CLICOLOR and NO_COLOR
     #[arg(long, value_enum, default_value_t = ColorChoice::Auto, global = true, help_heading = "Output")]
     pub color: ColorChoice,
+
+    /// Fit text into N columns; without it into the terminal's (or COLUMNS), and not at all what goes to a file or a pipe
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(20..=10_000), global = true, help_heading = "Output")]
+    pub width: Option<u16>,
+
+    /// Write to the terminal without a pager (ALPC_DUMP_PAGER, PAGER, else less -FRX)
+    #[arg(long, global = true, help_heading = "Output")]
+    pub no_pager: bool,
+
+    /// The columns that text is fitted into; none where lines are as long as they come.
+    #[arg(skip)]
+    pub fits: Option<usize>,
 
     /// Read the dump without mapping it into memory, for network shares and files that may shrink
     #[arg(long, global = true, help_heading = "The dump")]
@@ -130,6 +147,11 @@ impl Options {
     /// Whether things of a class are replaced.
     pub fn redacts(&self, class: Class) -> bool {
         self.redact.contains(&class) || self.redact.contains(&Class::All)
+    }
+
+    /// Whether a view that no debugger has is written for people of today.
+    pub fn speaks_plainly(&self) -> bool {
+        !self.style_given || self.style == Style::Modern
     }
 
     /// Whether a record is shown with all that is known of it.

@@ -167,7 +167,7 @@ fn a_name_of_a_port_proves_no_interface() {
     assert_eq!(call["interface"]["name"], "lsarpc", "{call}");
     assert_eq!(call["interface"]["certainty"], "inferred");
     assert_eq!(call["procedure"]["name"], "LsarLookupSids3");
-    let text = calls.text(&["hang"]);
+    let text = calls.text(&["hang", "-v"]);
     let line = text
         .lines()
         .find(|line| line.contains("LsarLookupSids3"))

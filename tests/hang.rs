@@ -450,7 +450,7 @@ fn a_push_lock_that_nobody_notes_says_so() {
     let (threads, chain) = stuck.chain_of("first");
     assert_eq!(threads, ["first", "server"]);
     assert_eq!(chain["end"], "lock");
-    let text = stuck.sample.run(&["hang"]).stdout;
+    let text = stuck.sample.run(&["hang", "-v"]).stdout;
     assert!(
         text.contains("no owner recorded: no thread has a lock entry that says that it holds it"),
         "{text}"
@@ -637,7 +637,7 @@ fn a_driver_with_a_request_that_others_wait_for_is_a_blocker() {
         assert_eq!(blocker["end"], "io-pending");
         assert_eq!(blocker["behind"]["threads"], 3);
         assert_eq!(blocker["behind"]["processes"], 3);
-        let text = stuck.sample.run(&["hang"]).stdout;
+        let text = stuck.sample.run(&["hang", "-v"]).stdout;
         let at = |name: &str| stuck.at(name).to_owned();
         for line in [
             format!(
@@ -1356,7 +1356,7 @@ fn the_shipped_case_reads_well() {
         "_KALPC_MESSAGE.WaitingThread @ fffff8800f4cc950 = fffffa801afae6f0",
         "_KALPC_MESSAGE.ServerThread @ fffff8800f4cc950 = fffffa801aeec060",
         "kd> !alpc /m fffff8800f4cc950",
-        "END no-owner: svchost.exe 03e4.05d4  thread fffffa801aeec060",
+        "END no-owner: svchost.exe 03e4.05d4, thread fffffa801aeec060, waits for something that has no owner: ",
     ] {
         assert!(run.stdout.contains(line), "{line}\n{}", run.stdout);
     }

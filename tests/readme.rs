@@ -18,8 +18,19 @@ fn shown(command: &str) -> String {
 fn the_first_screen() {
     let shown = shown("alpc-dump fixtures/vista-sp2-x64.dmp hang");
     let run = alpc_dump(&["fixtures/vista-sp2-x64.dmp", "hang"]);
-    assert!(shown.lines().count() > 10);
-    assert!(run.stdout.starts_with(&shown), "{}", run.stdout);
+    assert_eq!(shown, run.stdout);
+}
+
+/// The page that walks through the fixture shows what is printed.
+#[test]
+fn from_a_hung_system_to_the_culprit() {
+    let page = std::fs::read_to_string(root().join("docs/hang-diagnosis.md")).unwrap();
+    let whole = alpc_dump(&["fixtures/vista-sp2-x64.dmp", "hang", "-v"]).stdout;
+    let mut blocks = page.split("```\n").skip(1).step_by(2);
+    for _ in 0..2 {
+        let block = blocks.next().unwrap();
+        assert!(whole.contains(block), "{block}\n{whole}");
+    }
 }
 
 #[test]

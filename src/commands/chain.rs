@@ -13,12 +13,12 @@ use alpc::wait::node::{MessageNode, Node, NodeId};
 use alpc::wait::root::RootKind;
 use alpc::{Addr, Kernel, Value};
 use clap::Args;
-use kdump::Gva;
+use kdump::{Gva, TimeSpan};
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::commands::{Category, Spec, Verb};
+use crate::commands::{Category, Spec, Verb, hang_screen};
 use crate::failure::Failure;
 use crate::options::Options;
 use crate::output::answer::Answer;
@@ -28,7 +28,7 @@ use crate::selector;
 use crate::session::Session;
 use crate::text::marked::{Cell, Look, Text, inferred, sure, text};
 use crate::text::rows::{Rows, or_question, unknown};
-use crate::text::{call_lines, escape, wait_lines};
+use crate::text::{call_lines, escape, plainly, time, wait_lines};
 
 /// One chain of waits, each step with its evidence
 #[derive(Clone, Debug, Args)]
@@ -95,7 +95,17 @@ impl Verb for ChainArgs {
         }
         hang::add_suspects_of(&kernel, &mut chains);
         let record = ChainsRecord { chains };
-        let text = || text(&record, &graph, kernel.addr(kernel.base()).digits());
+        let blocker = match options.speaks_plainly() {
+            true => plainly::blocker,
+            false => wait_lines::blocker,
+        };
+        let text = || {
+            let whole = text(&record, &graph, kernel.addr(kernel.base()).digits(), blocker);
+            match options.fits {
+                Some(_) => between_verdicts(&verdict(&record.chains), whole),
+                None => whole,
+            }
+        };
         Ok(Answer::large(options, &record, text)?.served_by(&kernel))
     }
 
@@ -178,7 +188,52 @@ fn add_candidates(kernel: &Kernel<'_>, graph: &Graph, chain: &mut Chain) {
     };
 }
 
-fn text(record: &ChainsRecord, graph: &Graph, digits: usize) -> Text {
+/// Where several chains end, the ends of most first; nothing of one, which its last line tells.
+fn verdict(chains: &[Chain]) -> Text {
+    if chains.len() < 2 {
+        return Text::default();
+    }
+    let mut ends: Vec<(RootKind, usize)> = Vec::new();
+    for chain in chains {
+        match ends.iter_mut().find(|(end, _)| *end == chain.end) {
+            Some((_, count)) => *count += 1,
+            None => ends.push((chain.end, 1)),
+        }
+    }
+    ends.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let ends: Vec<String> = ends
+        .iter()
+        .map(|(end, count)| format!("{count} {}", end.name()))
+        .collect();
+    let first = |chain: &Chain| chain.steps.first()?.node.thread()?.waited();
+    let longest = chains.iter().filter_map(first).max().map(TimeSpan);
+    let longest = longest.map(|longest| format!("; the longest wait {}", time::lasted(longest)));
+    let line = format!(
+        "{} chains, which end: {}{}",
+        chains.len(),
+        ends.join(", "),
+        longest.unwrap_or_default()
+    );
+    Text::all(Look::Heading, line)
+}
+
+/// A text below its verdict; the verdict again where the first one has gone by.
+pub fn between_verdicts(verdict: &Text, text: Text) -> Text {
+    if verdict.is_empty() {
+        return text;
+    }
+    let goes_by = text.plain().lines().count() >= hang_screen::SCREEN;
+    let mut all = text!("{verdict}\n\n") + text;
+    if goes_by {
+        all.push(text!("\n{verdict}\n"));
+    }
+    all
+}
+
+/// What says in one sentence what a chain ends at.
+type Blocker = fn(&Node, RootKind) -> Text;
+
+fn text(record: &ChainsRecord, graph: &Graph, digits: usize, blocker: Blocker) -> Text {
     let mut rows = Rows::new(0, digits);
     if record.chains.is_empty() {
         rows.heading("no thread of the process waits for another thread or process");
@@ -188,13 +243,19 @@ fn text(record: &ChainsRecord, graph: &Graph, digits: usize) -> Text {
         if at > 0 {
             rows.line("");
         }
-        chain_lines(&mut rows, chain, graph, &told);
+        chain_lines(&mut rows, chain, graph, &told, blocker);
         told.extend(chain.steps.iter().map(|step| (step.id, step.node.address())));
     }
     rows.finish()
 }
 
-fn chain_lines(rows: &mut Rows, chain: &Chain, graph: &Graph, told: &HashMap<NodeId, Addr>) {
+fn chain_lines(
+    rows: &mut Rows,
+    chain: &Chain,
+    graph: &Graph,
+    told: &HashMap<NodeId, Addr>,
+    blocker: Blocker,
+) {
     for (at, step) in chain.steps.iter().enumerate() {
         rows.heading(text!("{at}. {}", node(&step.node)));
         if let Node::Thread(thread) = &step.node
@@ -204,7 +265,7 @@ fn chain_lines(rows: &mut Rows, chain: &Chain, graph: &Graph, told: &HashMap<Nod
         }
         if let Some(edge) = &step.next {
             edge_lines(rows, edge);
-            sharers(rows, graph, step.id, edge);
+            sharers(rows, graph, step.id, edge, blocker);
         }
         commands(rows, step);
     }
@@ -216,7 +277,7 @@ fn chain_lines(rows: &mut Rows, chain: &Chain, graph: &Graph, told: &HashMap<Nod
         rows.line(text!("   which belongs to {}", node(&owner.node)));
         commands(rows, owner);
     }
-    let end = text!("END {}{}", chain.end.name(), wait_lines::end(chain));
+    let end = text!("END {}{}", chain.end.name(), wait_lines::end(chain, blocker));
     match chain.end {
         RootKind::Deadlock | RootKind::Unreadable => rows.look(Look::Alarm, end),
         _ => rows.heading(end),
@@ -304,7 +365,7 @@ fn edge_lines(rows: &mut Rows, edge: &Edge) {
 }
 
 /// The other owners of a lock that several share, and where their own chains end.
-fn sharers(rows: &mut Rows, graph: &Graph, lock: NodeId, followed: &Edge) {
+fn sharers(rows: &mut Rows, graph: &Graph, lock: NodeId, followed: &Edge, blocker: Blocker) {
     if followed.edge != EdgeKind::HeldBy {
         return;
     }
@@ -339,7 +400,7 @@ fn sharers(rows: &mut Rows, graph: &Graph, lock: NodeId, followed: &Edge) {
         rows.line(text!(
             "       END {}{}",
             chain.end.name(),
-            wait_lines::end(&chain)
+            wait_lines::end(&chain, blocker)
         ));
     }
     if count > SHARERS {

@@ -4,7 +4,7 @@ use alpc::Value;
 use alpc::wait::graph::{Graph, GraphRecord};
 use alpc::wait::hang::{self, Blocker, Deadlock, Hang};
 use alpc::wait::node::Node;
-use alpc::wait::root::Suspect;
+use alpc::wait::root::{RootKind, Suspect};
 use alpc::wait::signature::Signature;
 use alpc::wait::trouble::PortTrouble;
 use alpc::wait::unread::Unread;
@@ -13,7 +13,7 @@ use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::commands::{Category, Spec, Verb};
+use crate::commands::{Category, Spec, Verb, hang_screen};
 use crate::options::Options;
 use crate::output::answer::Answer;
 use crate::output::schema::Shape;
@@ -21,7 +21,7 @@ use crate::output::table::of;
 use crate::session::Session;
 use crate::text::marked::{Cell, Look, Text, inferred, sure, text};
 use crate::text::rows::{Rows, address, or_question, unknown};
-use crate::text::{escape, time, wait_lines};
+use crate::text::{escape, plainly, time, wait_lines};
 
 /// What is stuck, on whom, since when and why: deadlocks, blockers, ports in trouble
 #[derive(Clone, Debug, Args)]
@@ -56,13 +56,13 @@ impl Verb for HangArgs {
         let too_long = self
             .longer_than
             .is_some_and(|limit| hang.longest_wait.is_some_and(|longest| longest.0 > limit));
-        let text = || {
-            text(
-                &hang,
-                &graph,
-                options.verbose,
-                kernel.addr(kernel.base()).digits(),
-            )
+        let plain = options
+            .speaks_plainly()
+            .then(|| options.fits.unwrap_or(hang_screen::COLUMNS));
+        let digits = kernel.addr(kernel.base()).digits();
+        let text = || match plain {
+            Some(width) if !options.verbose => hang_screen::text(&hang, width),
+            _ => text(&hang, &graph, options.verbose, digits, plain),
         };
         Ok(Answer::large(options, &record, text)?
             .served_by(&kernel)
@@ -90,9 +90,18 @@ pub struct HangRecord<'r> {
     graph: Option<GraphRecord<'r>>,
 }
 
-fn text(hang: &Hang, graph: &Graph, verbose: bool, digits: usize) -> Text {
+/// The whole report; `plain` is how many columns its verdict has where that is in plain words.
+fn text(hang: &Hang, graph: &Graph, verbose: bool, digits: usize, plain: Option<usize>) -> Text {
     let mut rows = Rows::new(0, digits);
-    head(&mut rows, hang);
+    match plain {
+        Some(width) => {
+            for line in hang_screen::head(hang, width) {
+                rows.line(line);
+            }
+            ends_of_signature(&mut rows, hang);
+        }
+        None => head(&mut rows, hang),
+    }
     let cut = |most: usize| if verbose { usize::MAX } else { most };
     deadlocks(
         &mut rows,
@@ -108,13 +117,27 @@ fn text(hang: &Hang, graph: &Graph, verbose: bool, digits: usize) -> Text {
         cut(DEADLOCKS),
         cut(LINES),
     );
-    blockers(&mut rows, &hang.blockers, cut(BLOCKERS), cut(LINES));
-    ports(&mut rows, &hang.ports_in_trouble, cut(TROUBLES));
+    let sentence = match plain {
+        Some(_) => plainly::blocker,
+        None => wait_lines::blocker,
+    };
+    blockers(&mut rows, &hang.blockers, cut(BLOCKERS), cut(LINES), sentence);
+    ports(&mut rows, &hang.ports_in_trouble, cut(TROUBLES), plain.is_some());
     if verbose {
         forest(&mut rows, hang, graph);
     }
     unread(&mut rows, &hang.unread, cut(LINES));
-    rows.finish()
+    let mut text = rows.finish();
+    if let Some(width) = plain
+        && text.plain().lines().count() > hang_screen::SCREEN
+    {
+        // The first one has gone by.
+        text.push("\n");
+        for line in hang_screen::head(hang, width) {
+            text.push(line + '\n');
+        }
+    }
+    text
 }
 
 fn head(rows: &mut Rows, hang: &Hang) {
@@ -140,16 +163,21 @@ fn head(rows: &mut Rows, hang: &Hang) {
             Some(_) => "  no deadlock was found in what could be read",
         });
     }
+    ends_of_signature(rows, hang);
+    if let Some(doubt) = &hang.doubt
+        && hang.signature != Signature::Unknown
+    {
+        rows.line(text!("  there may be more waits: {}", escape::text(&doubt.text)));
+    }
+}
+
+/// What stands beside the signature of a chain.
+fn ends_of_signature(rows: &mut Rows, hang: &Hang) {
     if let Some(line) = hang.signature_in.as_ref().filter(|line| !line.ends_with(":?")) {
         rows.line(text!("  the last thread is {}", escape::text(line)));
     }
     if let Some(line) = &hang.signature_for {
         rows.line(text!("  the last wait is {}", escape::text(line)));
-    }
-    if let Some(doubt) = &hang.doubt
-        && hang.signature != Signature::Unknown
-    {
-        rows.line(text!("  there may be more waits: {}", escape::text(&doubt.text)));
     }
 }
 
@@ -236,13 +264,19 @@ pub(super) fn step_lines(rows: &mut Rows, lines: &[Text], most: usize) {
     }
 }
 
-fn blockers(rows: &mut Rows, blockers: &[Blocker], most: usize, lines: usize) {
+fn blockers(
+    rows: &mut Rows,
+    blockers: &[Blocker],
+    most: usize,
+    lines: usize,
+    sentence: fn(&Node, RootKind) -> Text,
+) {
     for (at, blocker) in blockers.iter().take(most).enumerate() {
         rows.line("");
         rows.line(text!(
             "{} {}",
             Cell::new(Look::Warning, format!("BLOCKER {}:", at + 1)),
-            wait_lines::blocker(&blocker.node, blocker.end)
+            sentence(&blocker.node, blocker.end)
         ));
         let others = match blocker.inferred_threads {
             0 => Text::default(),
@@ -345,13 +379,17 @@ fn next(rows: &mut Rows, node: &Node, first: Option<&Node>) {
     rows.line(text!("  look at: {command}"));
 }
 
-fn ports(rows: &mut Rows, ports: &[PortTrouble], most: usize) {
+fn ports(rows: &mut Rows, ports: &[PortTrouble], most: usize, plain: bool) {
     if ports.is_empty() {
         return;
     }
     rows.line("");
     rows.heading("PORTS IN TROUBLE");
     for trouble in ports.iter().take(most) {
+        if plain {
+            rows.line(text!("  {}", plainly::trouble(trouble)));
+            continue;
+        }
         rows.line(text!("  {}: {}", trouble.trouble.meaning(), trouble.count));
         rows.line(text!("    {}", wait_lines::port_line(&trouble.port)));
     }

@@ -86,7 +86,7 @@ impl Verb for MemArgs {
             )
         })?;
         let digits = 2 * usize::try_from(space.pointer_width()).unwrap_or(8);
-        let answer = Answer::new(text(&record, self.unit, digits, options.verbose), &record)?;
+        let answer = Answer::new(text(&record, self.unit, digits, options), &record)?;
         Ok(match &kernel {
             Some(kernel) => answer.served_by(kernel),
             None => answer,
@@ -117,12 +117,13 @@ const LINE: usize = 16;
 
 /// The debugger's lines: sixteen bytes each from the first byte on, `??` for each that is not there. Why is said below
 /// the last of them, as the debugger does not.
-fn text(record: &MemoryRecord, unit: Unit, digits: usize, verbose: bool) -> String {
+fn text(record: &MemoryRecord, unit: Unit, digits: usize, options: &Options) -> String {
     let bytes: Vec<Option<u8>> = record.pieces.iter().flat_map(bytes).collect();
     let mut text = String::new();
-    for (line, chunk) in bytes.chunks(LINE).enumerate() {
-        let at = record.address.u64().wrapping_add((line * LINE) as u64);
-        text.push_str(&format!("{at:0digits$x}  {}\n", shown(chunk, unit)));
+    let size = options.fits.map_or(LINE, |width| fitting(unit, digits, width));
+    for (line, chunk) in bytes.chunks(size).enumerate() {
+        let at = record.address.u64().wrapping_add((line * size) as u64);
+        text.push_str(&format!("{at:0digits$x}  {}\n", shown(chunk, unit, size)));
     }
     for piece in &record.pieces {
         if let Some(hole) = piece.bytes.reason() {
@@ -135,7 +136,7 @@ fn text(record: &MemoryRecord, unit: Unit, digits: usize, verbose: bool) -> Stri
             ));
         }
     }
-    if verbose {
+    if options.verbose {
         text.extend(record.pieces.iter().map(whereabouts));
     }
     text
@@ -162,8 +163,16 @@ fn bytes(piece: &MemoryPiece) -> Vec<Option<u8>> {
     }
 }
 
-/// One line. A number of which any byte is missing is not known.
-fn shown(chunk: &[Option<u8>], unit: Unit) -> String {
+/// How many bytes of a line have room.
+fn fitting(unit: Unit, digits: usize, width: usize) -> usize {
+    let sizes = [LINE, LINE / 2, LINE / 4];
+    let mut sizes = sizes.into_iter().filter(|&size| size >= unit.size());
+    let fits = |&size: &usize| digits + 2 + shown(&vec![None; size], unit, size).len() <= width;
+    sizes.clone().find(fits).or(sizes.next_back()).unwrap_or(LINE)
+}
+
+/// One line of so many bytes. A number of which any byte is missing is not known.
+fn shown(chunk: &[Option<u8>], unit: Unit, most: usize) -> String {
     let size = unit.size();
     let mut line = String::new();
     for (place, one) in chunk.chunks(size).enumerate() {
@@ -188,7 +197,7 @@ fn shown(chunk: &[Option<u8>], unit: Unit) -> String {
             Some(_) => '.',
             None => '?',
         };
-        let width = 3 * LINE - 1;
+        let width = 3 * most - 1;
         line = format!("{line:<width$}  {}", chunk.iter().map(letter).collect::<String>());
     }
     line

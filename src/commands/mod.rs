@@ -12,6 +12,7 @@ pub mod global;
 pub mod graph;
 pub mod handles;
 pub mod hang;
+pub mod hang_screen;
 pub mod info;
 pub mod kernel_identity;
 pub mod mem;
@@ -163,6 +164,11 @@ pub trait Verb {
     /// Whether the exit status is what it is run for.
     fn tells_verdict(&self) -> bool {
         false
+    }
+
+    /// Whether it is read in a pager where stdout is a terminal: not what is written while somebody looks on.
+    fn is_paged(&self) -> bool {
+        true
     }
 
     /// Whether `--output` is what it makes, not where its results go.

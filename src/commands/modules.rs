@@ -13,6 +13,7 @@ use crate::output::records::Records;
 use crate::output::schema::Shape;
 use crate::output::table::{Table, of};
 use crate::session::Session;
+use crate::text::columns::{Column, Grid, column};
 use crate::text::escape;
 use crate::text::marked::{Look, Text, text};
 use crate::text::rows::{self, or_question};
@@ -66,7 +67,10 @@ impl Verb for ModulesArgs {
                 (modules, digits, Some(symbol_source(&kernel, session.choice())))
             }
         };
-        let text = records.text(|| text(&modules, digits));
+        let text = records.text(|| match options.fits {
+            Some(width) => fitted(&modules, digits, width),
+            None => text(&modules, digits),
+        });
         for module in modules.modules.drain(..) {
             records.row(TABLE.record, &module, |_| String::new())?;
         }
@@ -196,6 +200,23 @@ fn named(mut modules: Modules, truth: Option<&Modules>, args: &ModulesArgs) -> a
     Ok(modules)
 }
 
+/// The columns.
+const COLUMNS: &[Column] = &[
+    column("start", 0),
+    column("end", 2),
+    column("module name", 0),
+    column("path", 1),
+];
+
+fn fitted(record: &Modules, digits: usize, width: usize) -> Text {
+    let mut grid = Grid::new(COLUMNS, "");
+    for module in &record.modules {
+        grid.row(cells(module, digits));
+    }
+    let hole = record.complete.reason();
+    grid.fitted(width) + hole.map_or_else(Text::default, |hole| text!("{hole}\n"))
+}
+
 fn text(record: &Modules, digits: usize) -> Text {
     // As `lm` heads it (Microsoft Learn), but without the room for back-ticks in addresses of 64 bits.
     let head = format!("{:<digits$} {:<digits$}   module name", "start", "end");
@@ -209,12 +230,16 @@ fn text(record: &Modules, digits: usize) -> Text {
     text
 }
 
-fn line(module: &ModuleRecord, digits: usize) -> Text {
-    text!(
-        "{} {}   {:<20} {}\n",
+fn cells(module: &ModuleRecord, digits: usize) -> [Text; COLUMNS.len()] {
+    [
         rows::address(&module.base, digits),
         rows::address(&module.end, digits),
         or_question(&module.name, |name| escape::text(name)),
         or_question(&module.path, |path| escape::text(path)),
-    )
+    ]
+}
+
+fn line(module: &ModuleRecord, digits: usize) -> Text {
+    let [start, end, name, path] = cells(module, digits);
+    text!("{start} {end}   {name:<20} {path}\n")
 }

@@ -1,6 +1,6 @@
 //! `object`: the debugger's `!object`.
 
-use alpc::object::directory::{self, Listing};
+use alpc::object::directory::{self, Listing, MemberRecord};
 use alpc::object::{ObjectRecord, identify};
 use alpc::{Kernel, Value};
 use clap::Args;
@@ -17,6 +17,7 @@ use crate::output::schema::Shape;
 use crate::output::table::of;
 use crate::selector;
 use crate::session::Session;
+use crate::text::columns::{Column, Grid, column};
 use crate::text::marked::{Cell, Text, text};
 use crate::text::rows::{Rows, or_question};
 use crate::text::{escape, object_lines};
@@ -48,7 +49,7 @@ impl Verb for ObjectArgs {
         let kernel = session.kernel()?;
         let address = selector::object(&kernel, &self.object)?;
         let record = in_full(&kernel, address)?;
-        Ok(Answer::new(text(&record, options.verbose), &record)?.served_by(&kernel))
+        Ok(Answer::new(text(&record, options), &record)?.served_by(&kernel))
     }
 
     fn named(&self) -> Vec<String> {
@@ -79,7 +80,7 @@ pub struct ObjectInFull {
 
 /// The view of the object at an address.
 pub fn view(options: &Options, kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<Text> {
-    Ok(text(&in_full(kernel, address)?, options.verbose))
+    Ok(text(&in_full(kernel, address)?, options))
 }
 
 fn in_full(kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<ObjectInFull> {
@@ -95,14 +96,17 @@ fn in_full(kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<ObjectInFull> {
     })
 }
 
-fn text(record: &ObjectInFull, verbose: bool) -> Text {
+fn text(record: &ObjectInFull, options: &Options) -> Text {
     // Four blanks here and eight in `!handle`, by transcripts of both.
     let mut text = object_lines::lines(&record.object, 4);
-    if verbose {
+    if options.verbose {
         text.push(details(&record.object));
     }
     if let Some(contents) = &record.contents {
-        text.push(listing(contents, record.object.address.digits()));
+        text.push(match options.fits {
+            Some(width) => fitted(contents, width),
+            None => listing(contents, record.object.address.digits()),
+        });
     }
     text
 }
@@ -135,22 +139,46 @@ fn listing(contents: &Listing, digits: usize) -> Text {
         "----",
     );
     for member in &contents.objects {
-        let object_type = or_question(&member.object_type, object_lines::type_name);
-        let name = or_question(&member.name, |name| {
-            name.as_deref().map(escape::text).unwrap_or_default()
-        });
-        text.push(text!(
-            "     {}  {} {object_type:<25} {name}\n",
-            // A directory has 37 buckets in all layouts, which are numbered in decimal.
-            match &member.bucket {
-                Value::Known(bucket) => text!("{bucket:02}"),
-                Value::Missing(_) => Cell::unreadable("??").into(),
-            },
-            member.address
-        ));
+        let [bucket, address, object_type, name] = cells(member);
+        text.push(text!("     {bucket}  {address} {object_type:<25} {name}\n"));
     }
     for gap in contents.gaps.iter().filter_map(Value::reason) {
         text.push(text!("     ?   {gap}\n"));
     }
     text
+}
+
+/// The columns.
+const COLUMNS: &[Column] = &[
+    column("Hash", 2),
+    column("Address", 0),
+    column("Type", 1),
+    column("Name", 0),
+];
+
+fn cells(member: &MemberRecord) -> [Text; COLUMNS.len()] {
+    [
+        // A directory has 37 buckets in all layouts, which are numbered in decimal.
+        match &member.bucket {
+            Value::Known(bucket) => text!("{bucket:02}"),
+            Value::Missing(_) => Cell::unreadable("??").into(),
+        },
+        member.address.to_string().into(),
+        or_question(&member.object_type, object_lines::type_name),
+        or_question(&member.name, |name| {
+            name.as_deref().map(escape::text).unwrap_or_default()
+        }),
+    ]
+}
+
+/// The same table in so many columns.
+fn fitted(contents: &Listing, width: usize) -> Text {
+    let mut grid = Grid::new(COLUMNS, "");
+    for member in &contents.objects {
+        grid.row(cells(member));
+    }
+    for gap in contents.gaps.iter().filter_map(Value::reason) {
+        grid.line(text!("? {gap}"));
+    }
+    Text::from('\n') + grid.fitted(width)
 }

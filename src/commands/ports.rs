@@ -4,6 +4,7 @@
 use alpc::port::connection::{self, ConnectedRecord, ProcessPortsRecord};
 use alpc::port::enumerate::{PortSource, Ports};
 use alpc::port::not_reached::NotReached;
+use alpc::process::ProcessRef;
 use alpc::report::portlist::{self, OrphanRecord, PortLine};
 use alpc::{Kernel, Value};
 use clap::Args;
@@ -19,6 +20,7 @@ use crate::output::schema::Shape;
 use crate::output::table::{Table, of};
 use crate::selector;
 use crate::session::Session;
+use crate::text::columns::{Column, Grid, column, number};
 use crate::text::escape;
 use crate::text::marked::{Cell, Look, Text, joined, text};
 use crate::text::rows::{or_question, short_kind, unknown, unknown_address};
@@ -127,13 +129,21 @@ fn of_one(kernel: &Kernel<'_>, process: &str) -> anyhow::Result<Answer> {
 pub fn records(options: &Options, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
     let kernel = open_kernel(options, session, records)?;
     let all = alpc::port::enumerate::ports(&kernel);
+    let mut grid = options.fits.map(|width| (Grid::new(COLUMNS, KINDS), width));
     for port in portlist::lines(&kernel, &all.ports) {
-        records.row(TABLE.record, &port, line)?;
+        records.row(TABLE.record, &port, |port| match &mut grid {
+            Some((grid, _)) => {
+                grid.row(cells(port));
+                Text::default()
+            }
+            None => line(port),
+        })?;
     }
+    let grid = grid.map_or_else(Text::default, |(grid, width)| grid.fitted(width));
     let record = PortsRecord::new(Vec::new(), &all);
     let not_reached = record.not_reached.iter().map(not_reached);
     let end: Text = gap(&all.complete).into_iter().chain(not_reached).collect();
-    Ok(beside(&kernel, &record, &all)?.with_text(end))
+    Ok(beside(&kernel, &record, &all)?.with_text(grid + end))
 }
 
 /// The ports that no handle leads to, one by one.
@@ -144,10 +154,22 @@ pub fn orphan_records(
 ) -> anyhow::Result<Answer> {
     let kernel = open_kernel(options, session, records)?;
     let all = alpc::port::enumerate::ports(&kernel);
+    let mut grid = options
+        .speaks_plainly()
+        .then(|| Grid::new(ORPHAN_COLUMNS, if options.fits.is_some() { KINDS } else { "" }));
     for port in portlist::orphans(&kernel, &all.ports) {
-        records.row(ORPHANS.record, &port, orphan_line)?;
+        records.row(ORPHANS.record, &port, |port| match &mut grid {
+            Some(grid) => {
+                grid.row(orphan_cells(port));
+                Text::default()
+            }
+            None => orphan_line(port),
+        })?;
     }
-    let end = gap(&all.complete).unwrap_or_default();
+    let grid = grid.map_or_else(Text::default, |grid| {
+        grid.fitted(options.fits.unwrap_or(usize::MAX))
+    });
+    let end = grid + gap(&all.complete).unwrap_or_default();
     Ok(beside(&kernel, &OrphansRecord::new(Vec::new(), &all), &all)?.with_text(end))
 }
 
@@ -264,19 +286,70 @@ fn connected_line(record: &ConnectedRecord, digits: usize) -> Text {
     )
 }
 
-/// One port in one line: the three columns of `-lp`, then its owner and its path.
-pub fn line(port: &PortLine) -> Text {
+/// The columns.
+const COLUMNS: &[Column] = &[
+    column("PORT", 0),
+    column("TYPE", 2),
+    number("QUEUED", 1),
+    column("OWNER", 0),
+    column("PATH", 0),
+];
+
+/// What the types are.
+const KINDS: &str = "TYPE: CON is asked for connections, CLI and SRV are the client's and the server's end of one, - is in none";
+
+fn cells(port: &PortLine) -> [Text; COLUMNS.len()] {
     let kind = or_question(&port.kind, short_kind);
     let queued = or_question(&port.queued, ToString::to_string);
-    let owner = match &port.owner_process {
-        Value::Known(Some(process)) => or_question(&process.image, |image| escape::text(image)),
-        Value::Known(None) => Text::from("-"),
-        Value::Missing(_) => unknown(),
-    };
+    let owner = owner(&port.owner_process);
     let path = or_question(&port.path, |path| {
         path.as_deref().map_or_else(|| "-".to_owned(), escape::text)
     });
-    text!("{} {kind} {queued} {owner} {path}\n", port.address)
+    [port.address.to_string().into(), kind, queued, owner, path]
+}
+
+/// One port in one line: the three columns of `-lp`, then its owner and its path.
+pub fn line(port: &PortLine) -> Text {
+    joined(cells(port), " ") + '\n'
+}
+
+fn owner(process: &Value<Option<ProcessRef>>) -> Text {
+    match process {
+        Value::Known(Some(process)) => or_question(&process.image, |image| escape::text(image)),
+        Value::Known(None) => Text::from("-"),
+        Value::Missing(_) => unknown(),
+    }
+}
+
+/// The columns of ports that no handle leads to.
+const ORPHAN_COLUMNS: &[Column] = &[
+    column("PORT", 0),
+    column("TYPE", 1),
+    column("OWNER", 0),
+    number("HANDLES", 8),
+    number("REFERENCES", 3),
+    number("MAIN", 2),
+    number("PENDING", 4),
+    number("LARGE", 6),
+    number("CANCELED", 5),
+    number("CONNECTIONS", 7),
+];
+
+fn orphan_cells(port: &OrphanRecord) -> Vec<Text> {
+    let number = |value: &Value<u64>| or_question(value, ToString::to_string);
+    let first = [
+        port.address.to_string().into(),
+        or_question(&port.kind, short_kind),
+        owner(&port.owner_process),
+        number(&port.handle_count),
+        number(&port.pointer_count),
+    ];
+    let lengths = port.lengths.iter().map(number);
+    first
+        .into_iter()
+        .chain(lengths)
+        .chain([number(&port.connections)])
+        .collect()
 }
 
 fn orphan_line(port: &OrphanRecord) -> Text {

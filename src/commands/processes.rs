@@ -19,6 +19,7 @@ use crate::output::schema::Shape;
 use crate::output::table::{Table, of};
 use crate::selector;
 use crate::session::Session;
+use crate::text::columns::{Column, Grid, column, number};
 use crate::text::marked::{Look, Text, text};
 use crate::text::rows::or_question;
 use crate::text::{escape, process_lines, thread_line, time};
@@ -54,10 +55,18 @@ impl Verb for ProcessesArgs {
     ) -> anyhow::Result<Answer> {
         let kernel = open_kernel(options, session, records)?;
         let mut all = listed(&kernel)?;
-        if !options.verbose {
+        let mut grid = match options.fits {
+            Some(width) if !options.verbose => Some((Grid::new(COLUMNS, ""), width)),
+            _ => None,
+        };
+        if !options.verbose && grid.is_none() {
             records.say(heading(kernel.pointer_size()))?;
         }
         for process in all.processes.drain(..) {
+            if let Some((grid, _)) = &mut grid {
+                records.row(TABLE.record, &process, |process| fill(grid, process))?;
+                continue;
+            }
             records.row(
                 TABLE.record,
                 &process,
@@ -69,10 +78,12 @@ impl Verb for ProcessesArgs {
             )?;
         }
         let end = all.complete.reason().map(|hole| format!("{hole}\n"));
+        let end = grid.map_or_else(Text::default, |(grid, width)| grid.fitted(width))
+            + Text::from(end.unwrap_or_default());
         let answer = Answer::of(&all)?
             .with_records_in(Place::Member("processes"))
             .served_by(&kernel);
-        Ok(answer.with_text(end.unwrap_or_default()))
+        Ok(answer.with_text(end))
     }
 }
 
@@ -156,21 +167,46 @@ fn heading(pointer_size: u32) -> Text {
     Text::all(Look::Heading, head) + '\n'
 }
 
-fn line(process: &ProcessRecord) -> Text {
+/// The columns.
+const COLUMNS: &[Column] = &[
+    column("PROCESS", 0),
+    number("Cid", 0),
+    number("ParentCid", 3),
+    number("Session", 4),
+    number("Threads", 1),
+    number("Handles", 2),
+    column("Image", 0),
+];
+
+fn cells(process: &ProcessRecord) -> [Text; COLUMNS.len()] {
     let id = |value: &Value<u64>| or_question(value, |id| format!("{id:04x}"));
     let count = |value: &Value<u64>| or_question(value, ToString::to_string);
     let session = or_question(&process.session, |session| {
         session.map_or_else(|| "none".to_owned(), |session| session.to_string())
     });
-    let mut text = text!(
-        "{} {:>5} {:>9} {session:>7} {:>7} {:>7} {}\n",
-        process.address,
+    [
+        process.address.to_string().into(),
         id(&process.process_id),
         id(&process.parent_process_id),
+        session,
         threads(process),
         count(&process.handle_count),
-        process_lines::image(process),
-    );
+        process_lines::image(process).into(),
+    ]
+}
+
+/// Adds a row to a table, which is written at its end.
+fn fill(grid: &mut Grid, process: &ProcessRecord) -> Text {
+    grid.row(cells(process));
+    if let Some(found_by) = process.found_by {
+        grid.line(text!("    {}", process_lines::not_listed(found_by)));
+    }
+    Text::default()
+}
+
+fn line(process: &ProcessRecord) -> Text {
+    let [address, id, parent, session, threads, handles, image] = cells(process);
+    let mut text = text!("{address} {id:>5} {parent:>9} {session:>7} {threads:>7} {handles:>7} {image}\n");
     if let Some(found_by) = process.found_by {
         text.push(text!("    {}\n", process_lines::not_listed(found_by)));
     }

@@ -73,6 +73,8 @@ struct Part {
     title: String,
     command: String,
     verb: Box<dyn Verb>,
+    /// Whether its text is that of `-v`: a screen is for whoever can ask on.
+    in_full: bool,
 }
 
 impl Verb for ReportArgs {
@@ -88,6 +90,11 @@ impl Verb for ReportArgs {
         };
         let (mut sections, mut holes, mut status) = (Vec::new(), Vec::new(), Status::Complete);
         for part in parts(session)? {
+            let in_full = part.in_full && !options.format.is_data();
+            let inner = Options {
+                verbose: inner.verbose || in_full,
+                ..inner.clone()
+            };
             let answered = part.verb.run(&inner, session);
             let (result, error, text) = match answered {
                 Ok(answer) => {
@@ -106,7 +113,10 @@ impl Verb for ReportArgs {
             };
             sections.push(Section {
                 title: part.title,
-                command: part.command,
+                command: match in_full {
+                    true => format!("{} -v", part.command),
+                    false => part.command,
+                },
                 result,
                 error,
                 text,
@@ -134,6 +144,7 @@ fn parts(session: &Session) -> anyhow::Result<Vec<Part>> {
         title: title.to_owned(),
         command,
         verb,
+        in_full: false,
     };
     let mut parts = vec![part(
         "Verdict",
@@ -141,11 +152,10 @@ fn parts(session: &Session) -> anyhow::Result<Vec<Part>> {
         Box::new(summary::SummaryArgs {}),
     )];
     let hang_args = hang_view::HangArgs { longer_than: None };
-    parts.push(part(
-        "What hangs, and on whom",
-        "hang".into(),
-        Box::new(hang_args),
-    ));
+    parts.push(Part {
+        in_full: true,
+        ..part("What hangs, and on whom", "hang".into(), Box::new(hang_args))
+    });
     let kernel = session.kernel()?;
     let (_, found) = hang::hang(&kernel);
     for (number, blocker) in (1..).zip(found.blockers.iter().take(BLOCKERS)) {

@@ -16,7 +16,8 @@ use crate::output::schema::Shape;
 use crate::output::table::{Table, of};
 use crate::selector;
 use crate::session::Session;
-use crate::text::marked::{Cell, Look, Text, text};
+use crate::text::columns::{Column, Grid, column};
+use crate::text::marked::{Cell, Look, Text, joined, text};
 use crate::text::rows::{Rows, or_question};
 use crate::text::{escape, time};
 
@@ -96,9 +97,19 @@ impl Verb for StacksArgs {
             return self.groups(&kernel, process, records);
         }
         let mut search = Search::of(self.find.clone());
+        let mut grid = match options.fits {
+            Some(width) if !options.verbose => Some((Grid::new(COLUMNS, ""), width)),
+            _ => None,
+        };
         let complete = stacks::each(&kernel, process, |thread| {
             if !search.takes(&thread) {
                 return Ok(());
+            }
+            if let Some((grid, _)) = &mut grid {
+                return records.row(TABLE.record, &thread, |thread| {
+                    grid.row(cells(thread));
+                    Text::default()
+                });
             }
             records.row(TABLE.record, &thread, |thread| line(thread, options.verbose))
         })?;
@@ -112,7 +123,7 @@ impl Verb for StacksArgs {
         end.end_of_list(&record.complete);
         Ok(Answer::of(&record)?
             .with_records_in(crate::output::answer::Place::Member("threads"))
-            .with_text(end.finish())
+            .with_text(grid.map_or_else(Text::default, |(grid, width)| grid.fitted(width)) + end.finish())
             .served_by(&kernel))
     }
 
@@ -157,15 +168,24 @@ fn nothing(rows: &mut Rows, search: &Search) {
     }
 }
 
-/// One line, or with `all` one for each frame as well.
-fn line(thread: &ThreadStack, all: bool) -> Text {
+/// The columns.
+const COLUMNS: &[Column] = &[
+    column("CID", 0),
+    column("IMAGE", 0),
+    column("THREAD", 1),
+    column("STATE", 3),
+    column("WAITED", 2),
+    column("IN", 0),
+];
+
+fn cells(thread: &ThreadStack) -> [Text; COLUMNS.len()] {
     let id = |value: &Value<u64>| or_question(value, |id| format!("{id:04x}"));
     let state = or_question(&thread.state, |state| match state.name() {
         Some(name) => name.to_owned(),
         None => format!("0x{:02X}", state.0),
     });
     let waited = match &thread.waited {
-        Value::Known(Some(span)) => format!("  {}", time::lasted(*span)),
+        Value::Known(Some(span)) => time::lasted(*span),
         _ => String::new(),
     };
     let place = match (&thread.doing, thread.stack.frames.first()) {
@@ -175,13 +195,20 @@ fn line(thread: &ThreadStack, all: bool) -> Text {
     };
     let words = thread.doing.as_ref().and_then(|doing| doing.words);
     let words = words.map(|words| format!(", {words}")).unwrap_or_default();
-    let mut text = text!(
-        "{}.{}  {}  {}  {state}{waited}  {place}{words}\n",
-        id(&thread.process_id),
-        id(&thread.thread_id),
+    [
+        text!("{}.{}", id(&thread.process_id), id(&thread.thread_id)),
         or_question(&thread.process.image, |image| escape::text(image)),
-        thread.thread,
-    );
+        thread.thread.to_string().into(),
+        state,
+        waited.into(),
+        text!("{place}{words}"),
+    ]
+}
+
+/// One line, or with `all` one for each frame as well.
+fn line(thread: &ThreadStack, all: bool) -> Text {
+    let cells = cells(thread).into_iter().filter(|cell| !cell.is_empty());
+    let mut text = joined(cells, "  ") + '\n';
     if all {
         for frame in &thread.stack.frames {
             text.push(text!("    {}\n", site(frame)));

@@ -17,7 +17,7 @@ use crate::output::table::of;
 use crate::session::Session;
 use crate::text::marked::{Cell, Look, Text, text};
 use crate::text::rows::Rows;
-use crate::text::{escape, time, wait_lines};
+use crate::text::{escape, plainly, time, wait_lines};
 
 /// What hangs, on whom, what to ask next: what a dump alone gets
 #[derive(Clone, Debug, Args)]
@@ -88,7 +88,7 @@ pub struct Next {
 const STEPS: usize = 6;
 
 impl Verb for SummaryArgs {
-    fn run(&self, _: &Options, session: &Session) -> anyhow::Result<Answer> {
+    fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
         let header = info::shown_header(session);
         let kernel = session.kernel()?;
         let (_, hang) = hang::hang(&kernel);
@@ -113,7 +113,8 @@ impl Verb for SummaryArgs {
             next: next(&hang),
         };
         let path = session.redactor().view(&session.dump().path().to_string_lossy());
-        let text = text(&record, &hang, &path, kernel.addr(kernel.base()).digits());
+        let plain = options.speaks_plainly();
+        let text = text(&record, &hang, &path, kernel.addr(kernel.base()).digits(), plain);
         Ok(Answer::new(text, &record)?
             .served_by(&kernel)
             .finding(!hang.deadlocks.is_empty()))
@@ -191,7 +192,7 @@ fn next(hang: &Hang) -> Vec<Next> {
     next
 }
 
-fn text(record: &SummaryRecord<'_>, hang: &Hang, path: &str, digits: usize) -> Text {
+fn text(record: &SummaryRecord<'_>, hang: &Hang, path: &str, digits: usize, plain: bool) -> Text {
     let mut rows = Rows::new(0, digits);
     rows.heading(escape::text(path));
     let release = record.release.as_ref().map(|release| format!("{release}, "));
@@ -225,7 +226,10 @@ fn text(record: &SummaryRecord<'_>, hang: &Hang, path: &str, digits: usize) -> T
         rows.line("");
         rows.heading(text!(
             "Most wait behind: {}",
-            wait_lines::blocker(&blocker.node, blocker.end)
+            match plain {
+                true => plainly::blocker(&blocker.node, blocker.end),
+                false => wait_lines::blocker(&blocker.node, blocker.end),
+            }
         ));
         rows.line(text!("  {}", wait_lines::behind(&blocker.behind)));
         let steps = wait_lines::steps(&blocker.chain.steps, false);

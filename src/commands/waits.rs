@@ -6,9 +6,9 @@ use alpc::wait::behind::{self, Behind, Target};
 use alpc::wait::table::{WaitRow, WaitTable};
 use alpc::{Kernel, Value};
 use clap::Args;
-use kdump::Gva;
+use kdump::{Gva, TimeSpan};
 
-use crate::commands::{Category, Spec, Verb, open_kernel};
+use crate::commands::{Category, Spec, Verb, chain, open_kernel};
 use crate::options::Options;
 use crate::output::answer::{Answer, Place};
 use crate::output::records::Records;
@@ -16,6 +16,7 @@ use crate::output::schema::Shape;
 use crate::output::table::{Table, of};
 use crate::selector;
 use crate::session::Session;
+use crate::text::columns::{Column, Grid, column};
 use crate::text::marked::{Look, Text, text};
 use crate::text::rows::{Rows, or_question, unknown};
 use crate::text::{call_lines, escape, time, wait_lines};
@@ -101,7 +102,10 @@ impl Verb for WaitsArgs {
             .map(|process| selector::processes(&kernel, process))
             .transpose()?;
         table.waits.retain(|row| self.wants(row, process.as_deref()));
-        let text = records.text(|| text(&table));
+        let text = records.text(|| match options.fits {
+            Some(width) => fitted(&table, width),
+            None => text(&table),
+        });
         for row in table.waits.drain(..) {
             records.row(TABLE.record, &row, |_| String::new())?;
         }
@@ -201,10 +205,27 @@ fn behind_text(record: &Behind, digits: usize) -> Text {
 /// Levels that are indented.
 const DEEPEST: usize = 24;
 
-const HEAD: [&str; COLUMNS] = [
-    "WAITER", "THREAD", "MESSAGE", "PORT", "CALL", "SERVER", "WAITED", "STATE",
+const HEAD: [&str; COLUMNS.len()] = {
+    let mut heads = [""; COLUMNS.len()];
+    let mut at = 0;
+    while at < heads.len() {
+        heads[at] = COLUMNS[at].head;
+        at += 1;
+    }
+    heads
+};
+
+/// The columns; those of the waiter, the server and the state stay.
+const COLUMNS: &[Column] = &[
+    column("WAITER", 0),
+    column("THREAD", 3),
+    column("MESSAGE", 5),
+    column("PORT", 1),
+    column("CALL", 6),
+    column("SERVER", 2),
+    column("WAITED", 0),
+    column("STATE", 4),
 ];
-const COLUMNS: usize = 8;
 
 /// The rows.
 pub const TABLE: Table = Table {
@@ -214,10 +235,48 @@ pub const TABLE: Table = Table {
     rest: (of::<WaitTable>, Some("waits")),
 };
 
+/// How many waits there are, the longest and how the chains end.
+fn verdict(record: &WaitTable) -> Text {
+    let mut ends: Vec<(&str, usize)> = Vec::new();
+    for row in &record.waits {
+        match ends.iter_mut().find(|(end, _)| *end == row.end.name()) {
+            Some((_, count)) => *count += 1,
+            None => ends.push((row.end.name(), 1)),
+        }
+    }
+    ends.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let ends: Vec<String> = ends.iter().map(|(end, count)| format!("{count} {end}")).collect();
+    let longest = record.waits.iter().filter_map(|row| row.waiter.waited()).max();
+    let longest = longest.map(|longest| format!(", the longest for {}", time::lasted(TimeSpan(longest))));
+    let line = match record.waits.len() {
+        0 => "no wait for a reply".to_owned(),
+        count => format!(
+            "{}{}; they end: {}",
+            wait_lines::plural(count, "wait"),
+            longest.unwrap_or_default(),
+            ends.join(", ")
+        ),
+    };
+    Text::all(Look::Heading, line)
+}
+
+/// The table in so many columns, its verdict above it, and below it where that has gone by.
+fn fitted(record: &WaitTable, width: usize) -> Text {
+    let mut grid = Grid::new(COLUMNS, "");
+    for row in &record.waits {
+        grid.row(cells(row));
+    }
+    chain::between_verdicts(&verdict(record), grid.fitted(width) + unread(record))
+}
+
 fn text(record: &WaitTable) -> Text {
     let mut table = vec![HEAD.map(|head| Text::all(Look::Heading, head))];
     table.extend(record.waits.iter().map(cells));
-    let mut text = align(table);
+    align(table) + unread(record)
+}
+
+fn unread(record: &WaitTable) -> Text {
+    let mut text = Text::default();
     for part in &record.unread {
         let at = part.at.map(|at| format!(" {at}")).unwrap_or_default();
         let why = part
@@ -235,7 +294,7 @@ fn text(record: &WaitTable) -> Text {
     text
 }
 
-fn cells(row: &WaitRow) -> [Text; COLUMNS] {
+fn cells(row: &WaitRow) -> [Text; COLUMNS.len()] {
     let server = match (&row.server, &row.server_process) {
         (Value::Known(Some(server)), _) => text!(
             "{} {}{}",
@@ -270,16 +329,16 @@ fn cells(row: &WaitRow) -> [Text; COLUMNS] {
 const WIDEST: usize = 256;
 
 /// Columns as wide as their widest cell, within reason, two blanks between them.
-fn align(table: Vec<[Text; COLUMNS]>) -> Text {
+fn align(table: Vec<[Text; COLUMNS.len()]>) -> Text {
     let width = |cell: &Text| cell.plain().chars().count();
-    let mut widths = [0; COLUMNS];
+    let mut widths = [0; COLUMNS.len()];
     for row in &table {
         for (widest, cell) in widths.iter_mut().zip(row) {
             *widest = width(cell).min(WIDEST).max(*widest);
         }
     }
     // Nothing stands behind the last.
-    widths[COLUMNS - 1] = 0;
+    widths[COLUMNS.len() - 1] = 0;
     let mut text = Text::default();
     for row in table {
         for (number, (cell, widest)) in row.into_iter().zip(widths).enumerate() {

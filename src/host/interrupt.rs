@@ -8,6 +8,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
@@ -39,6 +40,44 @@ static FILES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 /// Processes that run, or are about to be started.
 static PROCESSES: Mutex<usize> = Mutex::new(0);
 static PROCESS_ENDED: Condvar = Condvar::new();
+
+/// The pager that results are shown in, with the end that they are written into.
+static PAGER: Mutex<Option<Child>> = Mutex::new(None);
+
+/// Shows what is written by [`in_pager`] in a pager that has just been started. A signal ends the program once the pager
+/// has ended: Ctrl-C goes to both, and a pager that is left alone would fight with the shell for the keyboard.
+pub fn show_in(pager: Child) {
+    watch();
+    *lock(&PAGER) = Some(pager);
+}
+
+/// Writes to the pager.
+///
+/// # Errors
+/// That of `write`; [`io::ErrorKind::BrokenPipe`] once the pager has ended.
+pub fn in_pager<T>(write: impl FnOnce(&mut ChildStdin) -> io::Result<T>) -> io::Result<T> {
+    let written = match lock(&PAGER).as_mut().and_then(|pager| pager.stdin.as_mut()) {
+        Some(stdin) => write(stdin),
+        None => Err(io::ErrorKind::BrokenPipe.into()),
+    };
+    hold();
+    written
+}
+
+/// Tells the pager that this was all, and waits until whoever looks on has seen it.
+pub fn end_pager() {
+    close_pager();
+    hold();
+}
+
+fn close_pager() {
+    // Whoever comes second waits here until the pager has ended.
+    let mut pager = lock(&PAGER);
+    if let Some(mut pager) = pager.take() {
+        // Closes its stdin first.
+        let _ = pager.wait();
+    }
+}
 
 /// Makes a temporary file, which is removed when a signal ends the program before the file has got its name.
 ///
@@ -134,6 +173,7 @@ fn clean_up() -> MutexGuard<'static, Vec<PathBuf>> {
         // library opens all files with FILE_SHARE_DELETE.
         let _ = std::fs::remove_file(file);
     }
+    close_pager();
     let running = lock(&PROCESSES);
     let _ = PROCESS_ENDED.wait_timeout_while(running, PATIENCE, |running| *running > 0);
     files

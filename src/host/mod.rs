@@ -2,6 +2,8 @@
 
 pub mod guard;
 pub mod interrupt;
+pub mod pager;
 pub mod place;
 pub mod reading;
 pub mod target;
+pub mod terminal;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use crate::host::pager::Paged;
 use crate::host::place::{self, Place};
 use crate::host::{guard, interrupt};
 
@@ -79,6 +80,22 @@ impl Target {
             )),
             place => Self::at(place, true, false),
         }
+    }
+
+    /// Stdout through a pager, where there is one.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub fn paged(verdict: bool) -> io::Result<Self> {
+        let sink = Sink::Stream {
+            to: Box::new(Paged::new(stdout()?)),
+            verdict,
+            gone: false,
+        };
+        Ok(Self {
+            writer: BufWriter::new(sink),
+            is_stdout: true,
+        })
     }
 
     fn at(place: Place, verdict: bool, replaces: bool) -> io::Result<Self> {

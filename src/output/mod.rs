@@ -11,6 +11,7 @@ pub mod table;
 pub mod unreadable;
 pub mod views_lost;
 
+use std::cell::RefCell;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -19,8 +20,8 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::failure::{Failure, Status};
-use crate::host::guard;
 use crate::host::target::Target;
+use crate::host::{guard, interrupt};
 use crate::options::{Format, Options};
 use crate::output::answer::Answer;
 use crate::output::document::{Document, DumpRef, ErrorRecord, Head, SymbolSource};
@@ -29,12 +30,14 @@ use crate::output::table::Table;
 use crate::output::unreadable::Unreadables;
 use crate::redact::Redactor;
 use crate::text::marked::Text;
-use crate::text::{color, escape, evidence_lines, symbol_lines};
+use crate::text::{color, escape, evidence_lines, fit, symbol_lines};
 
 /// Writes results to stdout or a file, and everything else to stderr.
 pub struct Output {
     target: Target,
     color: bool,
+    /// Columns that text is fitted into.
+    fits: Option<usize>,
     quiet: bool,
     /// Documents of the dumps so far: several are written as one array.
     documents: Vec<Document<Json>>,
@@ -48,6 +51,8 @@ pub struct Output {
     any: bool,
     /// How the commands ended that gave nothing.
     failed: Status,
+    /// What is to be said once the pager has ended; none without a pager.
+    held: Option<RefCell<Vec<String>>>,
 }
 
 impl Output {
@@ -59,6 +64,7 @@ impl Output {
         guard::check()?;
         Ok(Self {
             color: color::enabled(options.color, target.is_stdout()),
+            fits: options.fits,
             target,
             quiet: options.quiet,
             documents: Vec::new(),
@@ -67,7 +73,24 @@ impl Output {
             heading: None,
             any: false,
             failed: Status::Complete,
+            held: None,
         })
+    }
+
+    /// The same, with what is said on stderr held back until the pager has ended: it would get between what is shown.
+    pub fn behind_pager(mut self) -> Self {
+        self.held = Some(RefCell::default());
+        self
+    }
+
+    /// Waits for the pager, if there is one, and says what was held back.
+    pub fn end_pager(&mut self) {
+        if let Some(held) = self.held.take() {
+            interrupt::end_pager();
+            for line in held.into_inner() {
+                let _ = writeln!(io::stderr(), "{line}");
+            }
+        }
     }
 
     /// Says on stderr what must not be missed. Whether anybody reads it changes nothing else.
@@ -78,11 +101,16 @@ impl Output {
         } else {
             &self.about
         };
-        let _ = writeln!(
-            io::stderr(),
+        let line = format!(
             "alpc-dump: {}",
             escape::lines(&self.redactor.message(&format!("{about}{text}")))
         );
+        match &self.held {
+            Some(held) => held.borrow_mut().push(line),
+            None => {
+                let _ = writeln!(io::stderr(), "{line}");
+            }
+        }
     }
 
     /// Says on stderr what is good to know.
@@ -312,6 +340,8 @@ impl Output {
     }
 
     fn text(&mut self, text: &Text) -> io::Result<()> {
+        let fitted = self.fits.map(|width| fit::wrapped(text, width));
+        let text = fitted.as_ref().unwrap_or(text);
         self.target.write_all(text.written(self.color).as_bytes())?;
         self.target.flush()
     }

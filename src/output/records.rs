@@ -13,8 +13,8 @@ use crate::output::document::{DumpRef, End, ErrorRecord, First, Head, Line, Symb
 use crate::output::schema;
 use crate::output::table::Table;
 use crate::output::unreadable::Unreadables;
-use crate::text::escape;
 use crate::text::marked::Text;
+use crate::text::{escape, fit};
 
 /// Takes the records of one command on one dump, each as soon as it is read.
 pub struct Records<'o> {
@@ -34,6 +34,7 @@ enum Form<'o> {
     Text {
         writer: &'o mut dyn Write,
         color: bool,
+        fits: Option<usize>,
     },
     /// The records of a document, and the text that shows them where that is wanted too.
     Document {
@@ -82,7 +83,11 @@ impl<'o> Records<'o> {
                     columns,
                 }
             }
-            (Format::Text, _) => Form::Text { writer, color },
+            (Format::Text, _) => Form::Text {
+                writer,
+                color,
+                fits: options.fits,
+            },
             _ => Form::Lines(writer),
         };
         Ok(Self {
@@ -185,7 +190,11 @@ impl<'o> Records<'o> {
 
     fn write_text(&mut self, text: &Text) -> io::Result<()> {
         match &mut self.form {
-            Form::Text { writer, color } => writer.write_all(text.written(*color).as_bytes()),
+            Form::Text { writer, color, fits } => {
+                let fitted = fits.map(|width| fit::wrapped(text, width));
+                let text = fitted.as_ref().unwrap_or(text);
+                writer.write_all(text.written(*color).as_bytes())
+            }
             _ => Ok(()),
         }
     }

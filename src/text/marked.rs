@@ -6,7 +6,7 @@
 
 use std::cell::Cell as Flag;
 use std::fmt::{self, Alignment, Display, Write};
-use std::ops::Add;
+use std::ops::{Add, Range};
 
 use owo_colors::OwoColorize;
 
@@ -234,6 +234,34 @@ impl Text {
             start = end;
         }
         lines
+    }
+
+    /// A part of it, by bytes, with its looks. Empty where no such part is.
+    pub fn part(&self, range: Range<usize>) -> Self {
+        let Some(text) = self.text.get(range.clone()) else {
+            return Self::default();
+        };
+        let spans = self
+            .spans
+            .iter()
+            .filter(|span| span.start < range.end && span.end > range.start);
+        let spans = spans.map(|span| Span {
+            start: span.start.max(range.start) - range.start,
+            end: span.end.min(range.end) - range.start,
+            look: span.look,
+        });
+        Self {
+            spans: spans.collect(),
+            text: text.to_owned(),
+        }
+    }
+
+    /// Whether what stands at a byte is to be typed elsewhere.
+    pub fn is_command_at(&self, at: usize) -> bool {
+        let spans = self.spans.iter();
+        spans
+            .filter(|span| span.look == Look::Command)
+            .any(|span| (span.start..span.end).contains(&at))
     }
 
     /// The pieces, in order: those between the ones with a look too.

@@ -2,12 +2,15 @@
 
 pub mod call_lines;
 pub mod color;
+pub mod columns;
 pub mod escape;
 pub mod evidence_lines;
 pub mod fetch_script;
+pub mod fit;
 pub mod graph;
 pub mod marked;
 pub mod object_lines;
+pub mod plainly;
 pub mod process_lines;
 pub mod rows;
 pub mod size;

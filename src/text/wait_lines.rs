@@ -159,7 +159,8 @@ fn weakest(rest: &[Step]) -> Certainty {
         .unwrap_or(Certainty::Proven)
 }
 
-fn end_line(node: &Node) -> Text {
+/// What is no thread, in one line.
+pub fn end_line(node: &Node) -> Text {
     match node {
         Node::Port(port) => port_line(port),
         Node::Process(process) => process_line(process),
@@ -343,7 +344,7 @@ pub fn blocker(node: &Node, end: RootKind) -> Text {
 }
 
 /// `: no message is at fffff8800f4cc950: only zeros are there`
-fn why_unreadable(node: &Node, end: RootKind) -> Text {
+pub fn why_unreadable(node: &Node, end: RootKind) -> Text {
     let hole = node.reason().filter(|_| end == RootKind::Unreadable);
     hole.map_or_else(Text::default, |hole| {
         text!(": {}", escape::text(&hole.to_string()))
@@ -375,7 +376,8 @@ pub fn doing(thread: &ThreadNode) -> Text {
     reason(thread) + objects(thread)
 }
 
-fn reason(thread: &ThreadNode) -> Text {
+/// Why a thread waits: `UserRequest`.
+pub fn reason(thread: &ThreadNode) -> Text {
     or_question(&thread.wait_reason, |reason| {
         reason
             .name()
@@ -393,7 +395,8 @@ pub fn evidence(evidence: &Evidence) -> Text {
     )
 }
 
-fn objects(thread: &ThreadNode) -> Text {
+/// What it waits at, behind a colon: `: SynchronizationEvent fffffa801820f6e0`.
+pub fn objects(thread: &ThreadNode) -> Text {
     let objects = thread.wait_objects.known().map_or(&[][..], Vec::as_slice);
     let named: Vec<Text> = objects.iter().take(OBJECTS).map(object).collect();
     let more = if objects.len() > OBJECTS { ", ..." } else { "" };
@@ -434,8 +437,8 @@ pub fn plural(count: usize, noun: &str) -> String {
     }
 }
 
-/// What a chain ends at, behind the word for it.
-pub fn end(chain: &Chain) -> Text {
+/// What a chain ends at, behind the word for it; `blocker` says what that is.
+pub fn end(chain: &Chain, blocker: fn(&Node, RootKind) -> Text) -> Text {
     match chain.steps.last() {
         _ if chain.joins.is_some() => Text::default(),
         Some(last) if chain.end != RootKind::Deadlock => text!(": {}", blocker(&last.node, chain.end)),

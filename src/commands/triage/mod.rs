@@ -70,7 +70,7 @@ impl Verb for TriageArgs {
         let record = Record::of_session(session, &dump);
         let status = record.status;
         let line = serde_json::to_value(record.clone().line(&dump))?;
-        let mut answer = Answer::new(sheet::table_of(&line), &record)?;
+        let mut answer = Answer::new(sheet::table_of(&line, options.fits), &record)?;
         answer.status = status;
         answer.symbols = record.symbols;
         Ok(answer)
@@ -78,6 +78,10 @@ impl Verb for TriageArgs {
 
     fn tells_verdict(&self) -> bool {
         true
+    }
+
+    fn is_paged(&self) -> bool {
+        false
     }
 
     fn file(&self) -> Option<NamedFile<'_>> {

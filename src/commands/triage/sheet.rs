@@ -16,7 +16,7 @@ use crate::output::records::cell;
 use crate::output::schema::columns;
 use crate::output::table::{Table, of};
 use crate::redact::{Redactor, Typed};
-use crate::text::{escape, time};
+use crate::text::{escape, fit, time};
 
 /// The rows of CSV.
 pub const ROWS: Table = Table {
@@ -41,8 +41,8 @@ pub enum Sheet {
     Documents { array: bool, any: bool },
     /// CSV, with these columns.
     Rows(Vec<String>),
-    /// A table; whether the problems of each dump are below its row.
-    Table { verbose: bool },
+    /// A table; whether the problems of each dump are below its row, and how many columns of the terminal it has.
+    Table { verbose: bool, fits: Option<usize> },
 }
 
 impl Sheet {
@@ -60,9 +60,11 @@ impl Sheet {
                 any: false,
             },
             Format::Text => {
-                say(out, &head())?;
+                let fits = options.fits;
+                say(out, &fitted(head(fits), fits))?;
                 Self::Table {
                     verbose: options.verbose,
+                    fits,
                 }
             }
             _ => Self::Lines,
@@ -97,12 +99,12 @@ impl Sheet {
                 let cells = fixed.chain(columns.iter().map(String::as_str));
                 write_row(out, cells.map(|column| cell(record, column)))
             }
-            Self::Table { verbose } => {
-                let mut text = table_row(record);
+            Self::Table { verbose, fits } => {
+                let mut text = table_row(record, *fits);
                 if *verbose {
                     text.push_str(&problem_lines(record));
                 }
-                say(out, &text)
+                say(out, &fitted(text, *fits))
             }
         }
     }
@@ -116,7 +118,13 @@ impl Sheet {
         let text = escape::text(&line.value.text);
         match self {
             Self::Lines => say(out, &format!("{}\n", serde_json::to_string(line)?))?,
-            Self::Table { .. } => say(out, &format!("{name:<DUMP$}  - ignored: {text}\n"))?,
+            Self::Table { fits, .. } => {
+                let width = dump_width(*fits);
+                say(
+                    out,
+                    &fitted(format!("{name:<width$}  - ignored: {text}\n"), *fits),
+                )?;
+            }
             Self::Documents { .. } | Self::Rows(_) => return Ok(Some(format!("{name}: ignored: {text}"))),
         }
         Ok(None)
@@ -125,7 +133,7 @@ impl Sheet {
     /// Writes what is said of groups, at the end, where it has a place.
     pub fn groups(&mut self, groups: &[Group], out: &mut impl Write) -> io::Result<()> {
         match self {
-            Self::Table { .. } => say(out, &group_table(groups)),
+            Self::Table { fits, .. } => say(out, &fitted(group_table(groups), *fits)),
             Self::Lines => groups
                 .iter()
                 .try_for_each(|group| say(out, &format!("{}\n", serde_json::to_string(&group.line())?))),
@@ -181,49 +189,82 @@ fn write_row(out: &mut impl Write, cells: impl Iterator<Item: AsRef<[u8]>>) -> i
 }
 
 /// The table of one record, its problems below.
-pub fn table_of(record: &Json) -> String {
-    head() + &table_row(record) + &problem_lines(record)
+pub fn table_of(record: &Json, fits: Option<usize>) -> String {
+    head(fits) + &table_row(record, fits) + &problem_lines(record)
 }
 
-fn head() -> String {
-    let cells = [
-        "STATUS",
-        "BUILD",
-        "BUGCHECK",
-        "PAGES",
-        "PORTS",
-        "THREADS",
-        "WAITS",
-        "LONGEST",
-        "DEADLOCKS",
-    ];
-    row("DUMP", cells, "SIGNATURE")
+/// The columns between the name of a dump and its signature: their heads, how wide they are, whether they are of
+/// numbers, and which go first where there is no room. Rows are written as dumps are looked at, so that it is not known
+/// before what will be in them.
+const MIDDLE: [(&str, usize, bool, u8); 9] = [
+    ("STATUS", STATUS, false, 0),
+    ("BUILD", 6, true, 5),
+    ("BUGCHECK", 10, true, 4),
+    ("PAGES", 6, true, 8),
+    ("PORTS", 6, true, 7),
+    ("THREADS", 7, true, 6),
+    ("WAITS", 6, true, 2),
+    ("LONGEST", 12, true, 1),
+    ("DEADLOCKS", 9, true, 3),
+];
+
+/// Columns of the terminal that are kept for a signature; a longer one has a line of its own.
+const SIGNATURE: usize = 24;
+
+/// How wide the names of dumps are.
+fn dump_width(fits: Option<usize>) -> usize {
+    fits.map_or(DUMP, |width| DUMP.min(width / 4))
+}
+
+/// Whether a column has room.
+fn has_room(rank: u8, fits: Option<usize>) -> bool {
+    let before = MIDDLE.iter().filter(|(.., other)| *other <= rank);
+    let needed: usize = before.map(|(_, width, ..)| width + 2).sum();
+    fits.is_none_or(|width| rank == 0 || dump_width(fits) + needed + 2 + SIGNATURE <= width)
+}
+
+fn head(fits: Option<usize>) -> String {
+    let mut head = row("DUMP", MIDDLE.map(|(head, ..)| head), "SIGNATURE", fits);
+    let left_out: Vec<&str> = MIDDLE
+        .iter()
+        .filter(|(.., rank)| !has_room(*rank, fits))
+        .map(|(head, ..)| *head)
+        .collect();
+    if !left_out.is_empty() {
+        head.push_str(&format!(
+            "no room for {}: --width N or --format csv has all\n",
+            left_out.join(", ")
+        ));
+    }
+    head
+}
+
+/// Text in the columns of the terminal.
+fn fitted(text: String, fits: Option<usize>) -> String {
+    match fits {
+        Some(width) => fit::wrapped(&text.into(), width).into_plain(),
+        None => text,
+    }
 }
 
 fn problems(record: &Json) -> impl Iterator<Item = &Json> {
     record["problems"].as_array().into_iter().flatten()
 }
 
-fn row(dump: &str, cells: [&str; 9], last: &str) -> String {
-    let [
-        status,
-        build,
-        bug_check,
-        pages,
-        ports,
-        threads,
-        waits,
-        longest,
-        deadlocks,
-    ] = cells;
-    let line = format!(
-        "{dump:<DUMP$}  {status:<STATUS$}  {build:>6}  {bug_check:>10}  {pages:>6}  {ports:>6}  {threads:>7}  {waits:>6}  \
-         {longest:>12}  {deadlocks:>9}  {last}"
-    );
-    format!("{}\n", line.trim_end())
+fn row(dump: &str, cells: [&str; MIDDLE.len()], last: &str, fits: Option<usize>) -> String {
+    let mut line = format!("{dump:<width$}", width = dump_width(fits));
+    for (cell, (_, width, right, rank)) in cells.into_iter().zip(MIDDLE) {
+        if has_room(rank, fits) {
+            line.push_str(&match right {
+                true => format!("  {cell:>width$}"),
+                false => format!("  {cell:<width$}"),
+            });
+        }
+    }
+    format!("{}\n", format!("{line}  {last}").trim_end())
 }
 
-fn table_row(record: &Json) -> String {
+fn table_row(record: &Json, fits: Option<usize>) -> String {
     let number = |name: &str| cell(record, name);
     let code = record.pointer("/bug_check/code").and_then(Json::as_u64);
     let longest = record["longest_wait"]["ticks"].as_u64();
@@ -247,6 +288,7 @@ fn table_row(record: &Json) -> String {
             &number("deadlocks"),
         ],
         &last,
+        fits,
     )
 }
 

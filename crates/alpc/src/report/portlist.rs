@@ -54,6 +54,8 @@ pub struct OrphanRecord {
     pub lengths: [Value<u64>; 4],
     /// Its connections, when it is a connection port.
     pub connections: Value<u64>,
+    /// The process that owns it.
+    pub owner_process: Value<Option<ProcessRef>>,
 }
 
 /// Each of the ports in one line.
@@ -111,6 +113,7 @@ fn orphan(port: At<'_, '_>, handle_count: Read<u64>) -> OrphanRecord {
             .into(),
         lengths: COUNTERS.map(|counter| port.uint(counter).into()),
         connections: connections.into(),
+        owner_process: connection::owner(port).into(),
     }
 }
 
