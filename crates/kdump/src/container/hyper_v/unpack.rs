@@ -97,10 +97,10 @@ mod tests {
                 &[0xfc, 0xff, 0xff, 0xff, 3, 0, 0, 0, 3, 0, 0, 0, 4, 5, 6],
                 &[0xff; 4],
             ],
-            5,
+            6,
         );
         // The last tag gives three bytes, which is no page.
-        assert_eq!(plain, None);
+        assert!(plain.is_none());
         let mut rest = vec![0xfc, 0xff, 0xff, 0xff, 0xfd, 0x0f, 0, 0, 0xfd, 0x0f, 0, 0];
         rest.extend(vec![8; PAGE - 3]);
         let plain = block(
@@ -136,14 +136,14 @@ mod tests {
         };
         assert!(block(&[&pattern, &pattern], 2).is_some());
         // Too little, whether an end says so or not; too much; tags that are none; nothing at all.
-        assert_eq!(block(&[&pattern], 2), None);
-        assert_eq!(block(&[&pattern, &[0xff; 4]], 2), None);
-        assert_eq!(block(&[&many(3)], 2), None);
-        assert_eq!(block(&[&many(u32::MAX)], 2), None);
-        assert_eq!(block(&[&[0x01, 0x10, 0, 0], &[0; 0x1001]], 1), None);
-        assert_eq!(block(&[&[0xfb, 0xff, 0xff, 0xff], &[0; 0x1001]], 1), None);
-        assert_eq!(block(&[], 1), None);
+        assert!(block(&[&pattern], 2).is_none());
+        assert!(block(&[&pattern, &[0xff; 4]], 2).is_none());
+        assert!(block(&[&many(3)], 2).is_none());
+        assert!(block(&[&many(u32::MAX)], 2).is_none());
+        assert!(block(&[&[0x01, 0x10, 0, 0], &[0; 0x1001]], 1).is_none());
+        assert!(block(&[&[0xfb, 0xff, 0xff, 0xff], &[0; 0x1001]], 1).is_none());
+        assert!(block(&[], 1).is_none());
         // Zeros are tags of pages in no bytes at all.
-        assert_eq!(block(&[&[0; 0x800]], 1), None);
+        assert!(block(&[&[0; 0x800]], 1).is_none());
     }
 }
