@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use support::alpc_dump;
 use synth::container::elf::Producer;
-use synth::container::{Machine, Registers, elf, raw, vmware};
+use synth::container::{Machine, Registers, elf, hiberfil, hyper_v, raw, vmware};
 use synth::dump::Kind;
 use synth::physical::Run;
 use synth::world::Built;
@@ -121,6 +121,25 @@ const FORMS: &[(&str, fn(&Case, Machine<'_>) -> PathBuf)] = &[
     }),
     ("state of a VMware machine", |case, machine| {
         case.write("inline.vmsn", &vmware::with_memory(machine))
+    }),
+    ("saved state of Hyper-V", |case, machine| {
+        let written = hyper_v::saved(machine, hyper_v::Style::default());
+        case.write("saved.vmrs", &written.bytes)
+    }),
+    ("saved state of Hyper-V", |case, machine| {
+        let style = hyper_v::Style {
+            packed: true,
+            pending: true,
+            ..hyper_v::Style::default()
+        };
+        case.write("running.vmrs", &hyper_v::saved(machine, style).bytes)
+    }),
+    ("hibernation file", |case, machine| {
+        let written = hiberfil::hibernated(machine, hiberfil::Style::of(0x448));
+        case.write("hiberfil.sys", &written.bytes)
+    }),
+    ("hibernation file", |case, machine| {
+        case.write("seven.sys", &hiberfil::seven(machine, true, 255))
     }),
 ];
 

@@ -7,11 +7,14 @@
 pub(crate) mod elf;
 pub(crate) mod extents;
 pub(crate) mod fields;
+pub(crate) mod hiberfil;
+pub(crate) mod hyper_v;
 pub(crate) mod lime;
 pub(crate) mod packed;
 pub(crate) mod processor;
 pub(crate) mod raw;
 pub(crate) mod vmware;
+pub(crate) mod xpress;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -162,6 +165,12 @@ pub(crate) fn read(path: &Path, head: &[u8], source: &ByteSource) -> Option<Resu
     }
     if vmware::is_state(head) {
         return Some(vmware::read(path, source));
+    }
+    if hyper_v::storage::is_storage(head) {
+        return Some(hyper_v::read(path, source));
+    }
+    if hiberfil::is_hibernation(head) {
+        return Some(hiberfil::read(source));
     }
     None
 }

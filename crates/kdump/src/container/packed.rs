@@ -90,20 +90,29 @@ pub(crate) struct Builder {
 impl Builder {
     /// Adds a block with the runs of frames in it, one behind the other. What leaves the block is left out.
     pub(crate) fn block(&mut self, block: Block, runs: impl IntoIterator<Item = PageRun>) {
-        let mut at = 0_u64;
-        let room = u64::from(block.plain.min(MAX_BLOCK)) / PAGE;
-        let number = self.blocks.len() as u64;
+        let number = self.blocks.len();
         self.blocks.push(block);
+        let mut at = 0_u64;
         for run in runs {
-            let count = run.count.min(room.saturating_sub(at));
-            if count != 0 {
-                self.runs.push(Extent {
-                    base: run.base.u64(),
-                    count,
-                    offset: (number << BLOCK_BITS) | at.saturating_mul(PAGE),
-                });
-            }
+            self.frames(number, at, run);
             at = at.saturating_add(run.count);
+        }
+    }
+
+    /// Says that a run of frames is in the block of this number, from its page `at` on. What leaves the block is left
+    /// out.
+    pub(crate) fn frames(&mut self, number: usize, at: u64, run: PageRun) {
+        let room = self
+            .blocks
+            .get(number)
+            .map_or(0, |block| u64::from(block.plain.min(MAX_BLOCK)) / PAGE);
+        let count = run.count.min(room.saturating_sub(at));
+        if count != 0 {
+            self.runs.push(Extent {
+                base: run.base.u64(),
+                count,
+                offset: ((number as u64) << BLOCK_BITS) | at.saturating_mul(PAGE),
+            });
         }
     }
 

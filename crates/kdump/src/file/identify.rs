@@ -86,8 +86,8 @@ impl Foreign {
 const NAME_THE_DUMP: &str = "name the memory.dmp that goes with it";
 const COPY_AGAIN: &str = "copy the dump again";
 const DOWNLOAD_AGAIN: &str = "download the dump again";
-const HIBERNATION: &str =
-    "let the system resume, then take a dump of it: the file's memory is compressed and incomplete";
+// What begins as these do is read, unless it is shorter than its header.
+const HEADER_CUT: &str = "copy the file again: it ends inside of its header";
 // vmss2core is VMware's own tool. -W8 is for Windows 8 and later, -W for what is older. It wants both files:
 // the memory is in the .vmem, what says where it belongs in the .vmss or .vmsn of the same name.
 const VMWARE: &str = "make a dump of it with VMware's vmss2core: `vmss2core -W8 FILE.vmss FILE.vmem`";
@@ -102,6 +102,11 @@ const VIRTUALBOX: &str =
     "resume the machine and let Windows write a dump: `VBoxManage debugvm NAME injectnmi`";
 const HYPER_V: &str =
     "resume the machine and let Windows write a dump: `Debug-VM NAME -InjectNonMaskableInterrupt`";
+// Windows Server 2008 to 2012 R2: the .vsv has the state of devices, in which form the .bin has the memory nobody
+// published. vm2dmp is Microsoft's own, for machines of up to 4 GiB.
+const OLD_STATE: &str = "a saved state of an old Hyper-V (.vsv, with the memory in a .bin)";
+const OLD_HYPER_V: &str = "let WinDbg or Microsoft's vm2dmp make a dump of it, or resume the machine and let Windows write \
+                           one: `Debug-VM NAME -InjectNonMaskableInterrupt`";
 const RAW_MEMORY: &str = "take a crash dump instead: a raw image has no header that says where the kernel is";
 const DISK: &str =
     "take Windows\\MEMORY.DMP out of it: `virt-copy-out -a FILE /Windows/MEMORY.DMP .`, or mount it";
@@ -159,13 +164,12 @@ const MAGICS: &[(&[u8], FileClass, &str, &str)] = &[
         NAME_THE_DUMP,
     ),
     // The word is the state: HIBR while the system is hibernated, RSTR while it is coming back, WAKE when it
-    // came back. In either case of letters, depending on who wrote it. Windows 8 and later wipe the contents on
-    // resuming (Hibr2Bin's Hiber.h).
-    (b"HIBR", FileClass::Memory, "a hibernation file", HIBERNATION),
-    (b"hibr", FileClass::Memory, "a hibernation file", HIBERNATION),
-    (b"RSTR", FileClass::Memory, "a hibernation file", HIBERNATION),
-    (b"WAKE", FileClass::Memory, "a hibernation file", HIBERNATION),
-    (b"wake", FileClass::Memory, "a hibernation file", HIBERNATION),
+    // came back. In either case of letters, depending on who wrote it.
+    (b"HIBR", FileClass::Memory, "a hibernation file", HEADER_CUT),
+    (b"hibr", FileClass::Memory, "a hibernation file", HEADER_CUT),
+    (b"RSTR", FileClass::Memory, "a hibernation file", HEADER_CUT),
+    (b"WAKE", FileClass::Memory, "a hibernation file", HEADER_CUT),
+    (b"wake", FileClass::Memory, "a hibernation file", HEADER_CUT),
     // Words of a checkpoint, little-endian: bed2bed0 and bed2bed2, bed3bed3 for a partial one, bad1bad1 for one
     // that was restored (Volatility's vmware.py, crash's vmware_vmss.h).
     (
@@ -198,7 +202,7 @@ const MAGICS: &[(&[u8], FileClass, &str, &str)] = &[
         b"\x14\x20\x28\x01",
         FileClass::Memory,
         "a Hyper-V saved state",
-        HYPER_V,
+        HEADER_CUT,
     ),
     // What `savevm` and `migrate "exec:cat>FILE"` write. All of it is big-endian, the word as well. `virsh
     // save` puts a header of libvirt before it, `LibvirtQemudSave`.
@@ -299,7 +303,7 @@ const PACKED: &[(&[u8], &str, fn(&[u8]) -> Option<String>, &str)] = &[
 const NAMES: &[(&str, &str, &str)] = &[
     ("vmem", "the memory of a VMware machine", VMWARE),
     ("vmrs", "a Hyper-V saved state", HYPER_V),
-    ("vsv", "a Hyper-V saved state", HYPER_V),
+    ("vsv", OLD_STATE, OLD_HYPER_V),
     ("sav", "a saved state of a virtual machine", VIRTUALBOX),
     ("vdi", "a VirtualBox disk (VDI)", DISK),
     ("vmdk", "a VMware disk (VMDK)", DISK),
@@ -466,9 +470,14 @@ fn by_name(path: &Path, prefix: &[u8]) -> Option<Foreign> {
     if is_text(prefix) {
         return None;
     }
+    // Other things are called .bin as well: the file beside it tells.
+    let extension = path.extension()?.to_str()?;
+    if extension.eq_ignore_ascii_case("bin") && path.with_extension("vsv").is_file() {
+        let found = "the memory of a machine of an old Hyper-V (.bin, with its state in a .vsv)";
+        return Some(foreign(FileClass::Unknown, found, OLD_HYPER_V));
+    }
     // Raw memory has no first bytes of its own: a .vmem begins with whatever the guest has at physical address
     // 0.
-    let extension = path.extension()?.to_str()?;
     let &(_, found, next) = NAMES
         .iter()
         .find(|(end, ..)| extension.eq_ignore_ascii_case(end))?;

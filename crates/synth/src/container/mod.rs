@@ -4,8 +4,11 @@
 //! QEMU's and VirtualBox's headers, the published readers of VMware's files) and not by any reader of this project.
 
 pub mod elf;
+pub mod hiberfil;
+pub mod hyper_v;
 pub mod raw;
 pub mod vmware;
+pub mod xpress;
 
 use crate::physical::PhysicalMemory;
 
