@@ -6,8 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use support::alpc_dump;
+use synth::container::diskdump::{Form, Packing};
 use synth::container::elf::Producer;
-use synth::container::{Machine, Registers, elf, hiberfil, hyper_v, raw, vmware};
+use synth::container::{Machine, Registers, avml, diskdump, elf, hiberfil, hyper_v, raw, vmware};
 use synth::dump::Kind;
 use synth::physical::Run;
 use synth::world::Built;
@@ -140,6 +141,25 @@ const FORMS: &[(&str, fn(&Case, Machine<'_>) -> PathBuf)] = &[
     }),
     ("hibernation file", |case, machine| {
         case.write("seven.sys", &hiberfil::seven(machine, true, 255))
+    }),
+    ("kdump-compressed file", |case, machine| {
+        let form = Form {
+            packings: &[Packing::Zlib],
+            flattened: false,
+            level: 1,
+        };
+        case.write("kdump.zlib", &diskdump::compressed(machine, form))
+    }),
+    ("kdump-compressed file", |case, machine| {
+        let form = Form {
+            packings: &[Packing::Plain, Packing::Lzo, Packing::Snappy, Packing::Zstd],
+            flattened: true,
+            level: 0,
+        };
+        case.write("kdump.flattened", &diskdump::compressed(machine, form))
+    }),
+    ("AVML image", |case, machine| {
+        case.write("image.avml", &avml::image(machine))
     }),
 ];
 

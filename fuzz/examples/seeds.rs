@@ -11,6 +11,8 @@ use alpc_dump_fuzz::machine::PRESENT;
 use alpc_dump_fuzz::wrapped::crc32;
 use ntlayout::SymbolTable;
 use synth::address::Pfn;
+use synth::container;
+use synth::container::diskdump::{Form, Packing};
 use synth::dump::{self, Header, Kind};
 use synth::layout::Kernel;
 use synth::machine::Machine;
@@ -25,6 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         PathBuf::from,
     );
     write(&folder.join("header_and_index"), dumps())?;
+    write(&folder.join("packed"), packed())?;
     write(&folder.join("translate"), steps())?;
     write(&folder.join("pdb"), pdbs())?;
     write(&folder.join("message"), writes())?;
@@ -85,6 +88,38 @@ fn dumps() -> Seeds {
     seeds.push(("triage-cut".to_owned(), triage[..triage.len() - 0x20].to_vec()));
     seeds.push(("triage".to_owned(), triage));
     seeds
+}
+
+/// The same pages in each form of packed memory.
+fn packed() -> Seeds {
+    let mut memory = PhysicalMemory::new();
+    for (number, frame) in (1u8..).zip([1, 2, 5, 6, 9]) {
+        memory.frame_mut(Pfn(frame)).fill(number);
+    }
+    let machine = container::Machine {
+        memory: &memory,
+        processors: &[],
+    };
+    let form = Form {
+        packings: &[Packing::Zlib, Packing::Lzo, Packing::Snappy, Packing::Zstd],
+        flattened: false,
+        level: 1,
+    };
+    let flattened = Form {
+        flattened: true,
+        ..form
+    };
+    [
+        ("kdump", 0, container::diskdump::compressed(machine, form)),
+        (
+            "flattened",
+            1,
+            container::diskdump::compressed(machine, flattened),
+        ),
+        ("avml", 2, container::avml::image(machine)),
+    ]
+    .map(|(name, choice, bytes)| (name.to_owned(), [vec![choice], bytes].concat()))
+    .into()
 }
 
 const KINDS: [Kind; 7] = [

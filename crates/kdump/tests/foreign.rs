@@ -208,9 +208,9 @@ fn files_of_virtual_machines_are_named_with_what_to_do() {
         ("a.bin", &disk, "an image of a whole disk", "MEMORY.DMP"),
         (
             "a",
-            b"AVML\x02\0\0\0",
-            "an AVML memory image",
-            "take a crash dump",
+            b"LibvirtQemudSave\x02\0\0\0",
+            "a machine that libvirt saved",
+            "virsh restore --paused",
         ),
         ("a", b"hibr\0\0", "a hibernation file", "copy the file again"),
         ("a", b"RSTR\0\0", "a hibernation file", "copy the file again"),

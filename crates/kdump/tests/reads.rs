@@ -182,7 +182,7 @@ fn whereabouts_are_one_piece_a_page() {
             let frame = MODEL.pages[&(at / PAGE * PAGE)];
             assert_eq!(piece.gva, Gva::new(at));
             assert_eq!(piece.gpa, Some(Gpa::new(frame * PAGE + at % PAGE)));
-            let start = piece.offset.0 as usize;
+            let start = piece.offset.unwrap().0 as usize;
             bytes.extend(&file[start..start + piece.len as usize]);
             at += piece.len;
             assert!(

@@ -396,7 +396,7 @@ fn whereabouts_are_in_the_blocks() {
         .iter()
         .flat_map(|piece| {
             assert_eq!(piece.gpa, None);
-            let start = piece.offset.0 as usize;
+            let start = piece.offset.unwrap().0 as usize;
             bytes[start..start + piece.len as usize].to_vec()
         })
         .collect();

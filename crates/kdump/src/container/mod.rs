@@ -4,9 +4,13 @@
 //! the file tells of its machine: the registers of its processors. None has a header that says where the kernel is;
 //! [`find`](crate::find) looks for it.
 
+pub(crate) mod avml;
+pub(crate) mod codecs;
+pub(crate) mod diskdump;
 pub(crate) mod elf;
 pub(crate) mod extents;
 pub(crate) mod fields;
+pub(crate) mod flattened;
 pub(crate) mod hiberfil;
 pub(crate) mod hyper_v;
 pub(crate) mod lime;
@@ -15,6 +19,9 @@ pub(crate) mod processor;
 pub(crate) mod raw;
 pub(crate) mod vmware;
 pub(crate) mod xpress;
+
+#[cfg(test)]
+mod hostile;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -160,8 +167,14 @@ pub(crate) fn read(path: &Path, head: &[u8], source: &ByteSource) -> Option<Resu
     if elf::is_core(head) {
         return Some(elf::read(head, source));
     }
+    if avml::is_image(head, source) {
+        return Some(avml::read(source));
+    }
     if head.starts_with(lime::MAGIC) {
         return Some(lime::read(source));
+    }
+    if diskdump::is_compressed(head) {
+        return Some(diskdump::read(head, source));
     }
     if vmware::is_state(head) {
         return Some(vmware::read(path, source));

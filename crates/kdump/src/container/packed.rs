@@ -58,8 +58,36 @@ const BLOCK_BITS: u32 = 24;
 /// takes 32 MiB.
 const KEPT: usize = 32;
 
-/// An unpacked block, or that it cannot be.
-type Unpacked = Result<Arc<[u8]>, PageError>;
+/// What was unpacked, or that it cannot be.
+pub(crate) type Unpacked = Result<Arc<[u8]>, PageError>;
+
+/// What was unpacked last, by numbers: walks read the same pages many times over, a few bytes at once.
+pub(crate) struct Kept(Vec<Mutex<Option<(u64, Unpacked)>>>);
+
+impl Kept {
+    /// Room for as many.
+    pub(crate) fn new(room: usize) -> Kept {
+        Kept((0..room).map(|_| Mutex::new(None)).collect())
+    }
+
+    /// What has a number, unpacked now unless it is kept.
+    pub(crate) fn get(&self, number: u64, unpack: impl FnOnce() -> Unpacked) -> Unpacked {
+        let room = self.0.len().max(1) as u64;
+        let slot = usize::try_from(number.checked_rem(room).unwrap_or_default()).unwrap_or_default();
+        let Some(slot) = self.0.get(slot) else {
+            return unpack();
+        };
+        let mut kept = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        match kept.as_ref() {
+            Some((of, unpacked)) if *of == number => unpacked.clone(),
+            _ => {
+                let unpacked = unpack();
+                *kept = Some((number, unpacked.clone()));
+                unpacked
+            }
+        }
+    }
+}
 
 /// Pages in blocks: frames of each, in order.
 pub(crate) struct Blocks {
@@ -68,7 +96,7 @@ pub(crate) struct Blocks {
     index: Extents,
     pages: u64,
     present: u64,
-    kept: Vec<Mutex<Option<(u64, Unpacked)>>>,
+    kept: Kept,
 }
 
 impl fmt::Debug for Blocks {
@@ -142,7 +170,7 @@ impl Builder {
             index,
             pages,
             present,
-            kept: (0..KEPT).map(|_| Mutex::new(None)).collect(),
+            kept: Kept::new(KEPT),
         };
         (blocks, repeated)
     }
@@ -170,19 +198,7 @@ impl Blocks {
                 false => Err(PageError::Damaged),
             }
         };
-        let slot = usize::try_from(number).unwrap_or_default() % KEPT;
-        let Some(slot) = self.kept.get(slot) else {
-            return unpack();
-        };
-        let mut kept = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        match kept.as_ref() {
-            Some((of, block)) if *of == number => block.clone(),
-            _ => {
-                let block = unpack();
-                *kept = Some((number, block.clone()));
-                block
-            }
-        }
+        self.kept.get(number, unpack)
     }
 }
 
@@ -227,10 +243,4 @@ pub(crate) fn stored(packed: &[u8], plain: &mut [u8]) -> bool {
         plain.copy_from_slice(packed);
     }
     fits
-}
-
-/// Makes zeros, where a file says that there are.
-pub(crate) fn zeros(_: &[u8], plain: &mut [u8]) -> bool {
-    plain.fill(0);
-    true
 }

@@ -96,6 +96,12 @@ const VMWARE: &str = "make a dump of it with VMware's vmss2core: `vmss2core -W8 
 const ELF_CORE: &str = "let QEMU make a dump of it, `elf2dmp FILE memory.dmp`, or write one: `dump-guest-memory -w \
                         memory.dmp` in its monitor";
 const QEMU: &str = "let QEMU write a Windows dump: `dump-guest-memory -w memory.dmp` in its monitor";
+// Where pages of such a stream belong depends on the machine's type, and it may be compressed as a whole: QEMU
+// itself knows.
+const RESTORE: &str = "restore it paused, `qemu-system-x86_64 -S -incoming \"exec:cat FILE\"` with the machine's \
+                       options, and let QEMU write its memory: `dump-guest-memory memory.elf` in its monitor";
+const RESTORE_LIBVIRT: &str = "restore it paused and write its memory: `virsh restore --paused FILE`, then `virsh dump \
+                               --memory-only NAME memory.elf`";
 // Both of these raise an NMI, on which Windows stops with NMI_HARDWARE_FAILURE (0x80) and writes the dump that
 // its settings ask for (Microsoft's "Generate a kernel or complete crash dump").
 const VIRTUALBOX: &str =
@@ -205,8 +211,20 @@ const MAGICS: &[(&[u8], FileClass, &str, &str)] = &[
         HEADER_CUT,
     ),
     // What `savevm` and `migrate "exec:cat>FILE"` write. All of it is big-endian, the word as well. `virsh
-    // save` puts a header of libvirt before it, `LibvirtQemudSave`.
-    (b"QEVM", FileClass::Memory, "a QEMU saved state", QEMU),
+    // save` puts a header of libvirt before it (qemu_saveimage.h); what ends in Part was never finished.
+    (b"QEVM", FileClass::Memory, "a QEMU saved state", RESTORE),
+    (
+        b"LibvirtQemudSave",
+        FileClass::Memory,
+        "a machine that libvirt saved",
+        RESTORE_LIBVIRT,
+    ),
+    (
+        b"LibvirtQemudPart",
+        FileClass::Memory,
+        "a machine that libvirt did not save to the end",
+        "save it again: `virsh dump --memory-only NAME memory.elf`",
+    ),
     (b"QFI\xfb", FileClass::Disk, "a QEMU disk (qcow2)", DISK),
     (b"QED\0", FileClass::Disk, "a QEMU disk (QED)", DISK),
     // `VMDK` as a little-endian word, of Workstation's growing disks; COWD is the one of old ESX servers.

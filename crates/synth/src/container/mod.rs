@@ -3,6 +3,8 @@
 //! Each writes the same frames and registers in its own form, by the formats' own definitions (the ELF specification,
 //! QEMU's and VirtualBox's headers, the published readers of VMware's files) and not by any reader of this project.
 
+pub mod avml;
+pub mod diskdump;
 pub mod elf;
 pub mod hiberfil;
 pub mod hyper_v;
