@@ -11,8 +11,8 @@ use alpc_dump_fuzz::machine::PRESENT;
 use alpc_dump_fuzz::wrapped::crc32;
 use ntlayout::SymbolTable;
 use synth::address::Pfn;
-use synth::container;
 use synth::container::diskdump::{Form, Packing};
+use synth::container::{self, hiberfil, hyper_v};
 use synth::dump::{self, Header, Kind};
 use synth::layout::Kernel;
 use synth::machine::Machine;
@@ -28,6 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     write(&folder.join("header_and_index"), dumps())?;
     write(&folder.join("packed"), packed())?;
+    write(&folder.join("saved_states"), states())?;
     write(&folder.join("translate"), steps())?;
     write(&folder.join("pdb"), pdbs())?;
     write(&folder.join("message"), writes())?;
@@ -43,6 +44,41 @@ fn write(folder: &Path, seeds: Seeds) -> std::io::Result<()> {
         fs::write(folder.join(name), bytes)?;
     }
     Ok(())
+}
+
+/// A few pages in every form that has to be unpacked.
+fn states() -> Seeds {
+    let mut memory = PhysicalMemory::new();
+    for (number, frame) in (1u8..).zip([1, 5, 6, 7, 9]) {
+        let page = memory.frame_mut(Pfn(frame));
+        for (at, byte) in page.iter_mut().enumerate() {
+            *byte = number.wrapping_mul(u8::try_from(at / 64).unwrap_or_default());
+        }
+    }
+    let machine = container::Machine {
+        memory: &memory,
+        processors: &[container::Registers::default()],
+    };
+    let mut seeds = Seeds::new();
+    for pending in [false, true] {
+        let style = hyper_v::Style {
+            packed: true,
+            pending,
+            ..hyper_v::Style::default()
+        };
+        seeds.push((
+            format!("state-{pending}.vmrs"),
+            hyper_v::saved(machine, style).bytes,
+        ));
+    }
+    for length in [0x340, 0x360, 0x448] {
+        let written = hiberfil::hibernated(machine, hiberfil::Style::of(length));
+        seeds.push((format!("{length:x}.sys"), written.bytes));
+    }
+    for wide in [false, true] {
+        seeds.push((format!("seven-{wide}.sys"), hiberfil::seven(machine, wide, 2)));
+    }
+    seeds
 }
 
 /// Three pages in two runs, one of them at frame 0, in every kind, whole and cut in the last page.

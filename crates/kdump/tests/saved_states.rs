@@ -3,7 +3,7 @@
 //! What is read is right, or an error with its reason: never zeros, and never the bytes of another page.
 #![allow(missing_docs, clippy::cast_possible_truncation)]
 
-use kdump::{Dump, FrameError, Gpa, OpenError, Pfn};
+use kdump::{Dump, FrameError, Gpa, OpenError, OpenOptions, Pfn};
 use synth::container::hiberfil::{self, hibernated, seven};
 use synth::container::hyper_v::{self, configuration, saved};
 use synth::container::{Machine, Registers};
@@ -324,6 +324,25 @@ fn hibernation_files_of_each_build_are_read_whole() {
     let world = World::new("win7-sp1-x64");
     for most in [2, 3, 255] {
         world.all("hiberfil.sys", seven(world.machine(), true, most));
+    }
+}
+
+#[test]
+fn hibernation_files_of_x86_are_read_whole() {
+    let world = World::new("win8-x86");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hiberfil.sys");
+    // The page tables are named: nothing in this memory refers to itself.
+    let options = OpenOptions::default().directory_table_base(Some(world.processors[0].cr3));
+    let set = hibernated(world.machine(), hiberfil::Style::of(0x340)).bytes;
+    for bytes in [
+        set,
+        seven(world.machine(), false, 3),
+        seven(world.machine(), false, 511),
+    ] {
+        std::fs::write(&path, bytes).unwrap();
+        let dump = Dump::open_with(&path, &options).unwrap();
+        assert_eq!(world.readable(&dump), world.memory.len());
     }
 }
 

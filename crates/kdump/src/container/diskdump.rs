@@ -35,6 +35,8 @@ use crate::value::note::{Lost, Note};
 /// What a file that is not flattened begins with.
 pub(crate) const MAGIC: &[u8] = b"KDUMP   ";
 const DESCRIPTOR: u64 = 0x18;
+const DESCRIPTOR_LEN: usize = 0x18;
+const PAGE_LEN: usize = 0x1000;
 /// How many frames a bitmap may have: 256 TiB of memory.
 const MAX_FRAMES: u64 = 1 << 36;
 /// How many bytes of notes are read.
@@ -357,7 +359,7 @@ impl CompressedPages {
                 return missing.saturating_add(self.stored.saturating_sub(at).saturating_sub(there));
             }
             let gone = bytes
-                .chunks_exact(DESCRIPTOR as usize)
+                .chunks_exact(DESCRIPTOR_LEN)
                 .map(Descriptor::of)
                 .filter(|page| !self.layer.has(source, page.offset, page.size.into()));
             missing = missing.saturating_add(gone.count() as u64);
@@ -418,7 +420,7 @@ impl CompressedPages {
         if !self.layer.has(source, offset, DESCRIPTOR) {
             return Err(FrameError::OutOfFile { pfn, offset });
         }
-        let mut bytes = [0; DESCRIPTOR as usize];
+        let mut bytes = [0; DESCRIPTOR_LEN];
         self.layer.read(source, offset, &mut bytes).map_err(io)?;
         Ok(Some(Descriptor::of(&bytes)))
     }
@@ -428,7 +430,7 @@ impl CompressedPages {
             FrameError::Io { kind, .. } => PageError::Io(kind),
             _ => PageError::Damaged,
         })?;
-        let mut plain = vec![0; PAGE as usize];
+        let mut plain = vec![0; PAGE_LEN];
         let Some(descriptor) = found else {
             return Ok(plain.into());
         };

@@ -9,7 +9,7 @@
 //! 9600, 14393, 17763 and 22000 for the fields, of which Hiberboot and FirstSecureRestorePage are in the symbols
 //! alone.
 //!
-//! Windows 7 and older. Tables of ranges, the first at page FirstTablePage: the page of the next table and the count, then
+//! Windows 7. Tables of ranges, the first at page FirstTablePage: the page of the next table and the count, then
 //! first frame and the one behind the last ([`TABLES`]). Behind each table blocks of up to 16 pages in the order of the
 //! ranges: `81 81 "xpress"`, the size in bytes 9 to 0xb of a header of 0x20, plain XPRESS, or the pages as they are where
 //! it has their size. Source: Volatility's hibernate.py and, for the layouts, Rekall's.
@@ -320,8 +320,8 @@ struct Table {
     length: Option<u32>,
 }
 
-/// Windows 7 of x64 and x86, Vista with Service Pack 2 of x86. Of those before, Rekall alone has the layout.
-const TABLES: [Table; 3] = [
+/// Windows 7 of x64 and of x86. Of the ones before, one source alone has most layouts, and no header says which it is.
+const TABLES: [Table; 2] = [
     Table {
         wide: true,
         next: 0,
@@ -338,14 +338,6 @@ const TABLES: [Table; 3] = [
         step: 4,
         length: None,
     },
-    Table {
-        wide: false,
-        next: 4,
-        count: 8,
-        ranges: 0xc,
-        step: 4,
-        length: None,
-    },
 ];
 
 /// How many pages of the file are looked at for the first table, as Volatility does where there is no header.
@@ -357,7 +349,7 @@ const XPRESS_HEADER: u64 = 0x20;
 /// FirstTablePage of Windows 7 on x64, by its symbols.
 const FIRST_TABLE: usize = 0x60;
 
-/// Files of Windows 7 and older; none where it is none that is known.
+/// Files of Windows 7; none where it is none that is known.
 fn of_tables(header: &[u8], source: &ByteSource) -> Result<Option<Found>, Refusal> {
     let length = le::u32(header, 0xc).unwrap_or_default();
     let named = le::u64(header, FIRST_TABLE).filter(|_| length == 0x128);
@@ -433,6 +425,11 @@ impl Table {
                 Err(Refusal::Cut { .. }) => None,
                 Err(error) => return Err(error),
             };
+            // Tables of other layouts have no page of a table here, but a checksum.
+            let table = match table {
+                Some((_, next)) if page == first && next != 0 && !leads(next, source)? => None,
+                table => table,
+            };
             let Some((runs, next)) = table else {
                 if page == first {
                     return Ok(None);
@@ -451,6 +448,12 @@ impl Table {
         }
         Ok(Some(found))
     }
+}
+
+/// Whether a block begins behind the page of a table.
+fn leads(page: u64, source: &ByteSource) -> Result<bool, Refusal> {
+    let behind = page.saturating_add(1).saturating_mul(PAGE);
+    Ok(next_block(source, behind)?.is_some())
 }
 
 fn broken(at: u64) -> Note {
@@ -525,6 +528,9 @@ fn next_block(source: &ByteSource, at: u64) -> Result<Option<u64>, Refusal> {
         return Ok(Some(at));
     }
     let len = BLOCK_GAP.min(source.len().saturating_sub(at));
+    if len == 0 {
+        return Ok(None);
+    }
     let near = bytes(source, at, usize::try_from(len).unwrap_or_default())?;
     let found = near.windows(XPRESS.len()).position(|bytes| bytes == XPRESS);
     Ok(found

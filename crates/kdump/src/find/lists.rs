@@ -103,7 +103,7 @@ impl Look<'_> {
             4 => address >= 0x8000_0000,
             _ => address >= 0xff00_0000_0000_0000,
         };
-        kernel && address % self.width.max(1) == 0 && address.wrapping_sub(self.base) >= self.size
+        kernel && address.is_multiple_of(self.width) && address.wrapping_sub(self.base) >= self.size
     }
 
     fn pointer(&self, address: u64, by: u64) -> Option<u64> {
