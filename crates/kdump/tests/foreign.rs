@@ -36,9 +36,13 @@ fn foreign_files_are_named_with_what_to_do() {
             "a user-mode minidump",
             "take a kernel dump",
         ),
-        ("a", &elf(4), "an ELF core file", "dump-guest-memory -w"),
+        (
+            "a",
+            &elf(4),
+            "an ELF core file without segments",
+            "write its memory again",
+        ),
         ("a", &elf(3), "an ELF program", "name the memory.dmp"),
-        ("a", b"\xd2\xbe\xd2\xbe\0\0", "a VMware snapshot", "vmss2core"),
         (
             "a.VMEM",
             b"\x13\x8f\0\x99",
@@ -58,20 +62,14 @@ fn foreign_files_are_named_with_what_to_do() {
             "vm2dmp",
         ),
         ("a", b"QEVM\0\0\0\x03", "a QEMU saved state", "dump-guest-memory"),
-        ("a", b"EMiL\x01\0\0\0", "a LiME memory image", "take a crash dump"),
         ("a", b"HIBR", "a hibernation file", "copy the file again"),
         (
             "a",
             b"\x53\xff\x00\xf0\x53\xff\x00\xf0",
             "a raw memory image",
-            "take a crash dump",
+            "--dtb",
         ),
-        (
-            "a.raw",
-            b"\x01\x8f\0\x99",
-            "a raw memory image",
-            "take a crash dump",
-        ),
+        ("a.raw", b"\x01\x8f\0\x99", "a raw memory image", "--dtb"),
         (
             "a",
             b"MZ\x90\0",
@@ -128,12 +126,6 @@ fn foreign_files_are_named_with_what_to_do() {
 /// Machines as files: their memory, their states and their disks.
 #[test]
 fn files_of_virtual_machines_are_named_with_what_to_do() {
-    let core = |note: &[u8]| {
-        let mut bytes = elf(4);
-        bytes.extend([0; 0x38]);
-        bytes.extend(note);
-        bytes
-    };
     let at = |offset: usize, value: &[u8]| {
         let mut bytes = b"<<< Oracle VM VirtualBox Disk Image >>>\n".to_vec();
         bytes.resize(0x200, 0);
@@ -150,37 +142,7 @@ fn files_of_virtual_machines_are_named_with_what_to_do() {
     fixed_vhd.extend(*b"conectix\0\0\0\x02");
     fixed_vhd.resize(0x2200, 0);
     for (name, bytes, found, next) in [
-        (
-            "a",
-            &core(b"\x05\0\0\0\x50\x01\0\0\x01\0\0\0CORE\0\0\0\0QEMU\0")[..],
-            "an ELF core file of QEMU",
-            "elf2dmp",
-        ),
-        (
-            "a",
-            &core(b"\x07\0\0\0\x18\0\0\0\0\x0b\0\0VBCORE\0\0"),
-            "an ELF core file of VirtualBox",
-            "injectnmi",
-        ),
-        (
-            "a",
-            b"\xd0\xbe\xd2\xbe\x08\0\0\0",
-            "a VMware snapshot",
-            "vmss2core",
-        ),
-        (
-            "a",
-            b"\xd1\xba\xd1\xba\x08\0\0\0",
-            "a VMware snapshot",
-            "vmss2core",
-        ),
-        (
-            "a",
-            b"\xd3\xbe\xd3\xbe\x08\0\0\0",
-            "a VMware snapshot",
-            "vmss2core",
-        ),
-        ("a", b"KDMV\x01\0\0\0", "a VMware disk (VMDK)", "MEMORY.DMP"),
+        ("a", &b"KDMV\x01\0\0\0"[..], "a VMware disk (VMDK)", "MEMORY.DMP"),
         ("a", b"COWD\x01\0\0\0", "a VMware disk (VMDK)", "MEMORY.DMP"),
         (
             "a",
@@ -399,4 +361,20 @@ fn what_cannot_be_reached_says_why() {
         error.contains("is a link to nowhere, which cannot be reached: "),
         "{error}"
     );
+}
+
+/// Forms of memory that are read are told by their first bytes, and what is wrong with a file of such a form is said.
+#[test]
+fn forms_that_are_read_are_opened_and_not_refused_as_strangers() {
+    for (bytes, id, said) in [
+        (&b"EMiL\x01\0\0\0"[..], "no-kernel", "LiME image"),
+        (b"\xd0\xbe\xd2\xbe\x08\0\0\0", "index-cut", "inside its index"),
+        (b"\xd2\xbe\xd2\xbe\0\0", "index-cut", "inside its index"),
+        (b"\xd1\xba\xd1\xba\x08\0\0\0", "index-cut", "inside its index"),
+        (b"\xd3\xbe\xd3\xbe\x08\0\0\0", "index-cut", "inside its index"),
+    ] {
+        let error = Dump::from_bytes("a", bytes.to_vec()).unwrap_err();
+        assert_eq!(error.id(), id, "{error}");
+        assert!(error.to_string().contains(said), "{error}");
+    }
 }

@@ -113,7 +113,7 @@ const HYPER_V: &str =
 const OLD_STATE: &str = "a saved state of an old Hyper-V (.vsv, with the memory in a .bin)";
 const OLD_HYPER_V: &str = "let WinDbg or Microsoft's vm2dmp make a dump of it, or resume the machine and let Windows write \
                            one: `Debug-VM NAME -InjectNonMaskableInterrupt`";
-const RAW_MEMORY: &str = "take a crash dump instead: a raw image has no header that says where the kernel is";
+const RAW_MEMORY: &str = "if the machine ran Windows, name its page tables with --dtb";
 const DISK: &str =
     "take Windows\\MEMORY.DMP out of it: `virt-copy-out -a FILE /Windows/MEMORY.DMP .`, or mount it";
 const VHD: &str = "a Hyper-V disk (VHD)";
@@ -510,7 +510,7 @@ fn by_content(prefix: &[u8]) -> Foreign {
         return foreign(
             FileClass::Zeros,
             "a file that begins with zeros",
-            "copy the dump again; of a raw memory image, take a crash dump instead",
+            "copy the dump again; of a raw memory image, name its page tables with --dtb",
         );
     }
     if is_text(prefix) {
