@@ -139,7 +139,7 @@ pub(crate) fn read(source: &ByteSource) -> Result<Container, Refusal> {
     }
     let (blocks, repeated) = found.builder.build(source.len());
     let mut container = Container::new(ImageFormat::Hibernation, Pages::Packed(Box::new(blocks)));
-    container.machine = Some(found.machine);
+    container.machine = found.machine;
     container.processors = found.processors;
     container.notes = found.notes;
     container.notes.extend(overlapping(repeated));
@@ -158,7 +158,8 @@ fn wiped() -> Refusal {
 /// What a file has.
 struct Found {
     builder: Builder,
-    machine: Machine,
+    /// What the width of the header tells: ARM64 has that of x64.
+    machine: Option<Machine>,
     processors: Vec<Processor>,
     notes: Vec<Note>,
 }
@@ -179,7 +180,7 @@ fn of_sets(form: &Form, header: &[u8], source: &ByteSource) -> Result<Found, Ref
     };
     let mut found = Found {
         builder: Builder::default(),
-        machine: if form.wide { Machine::Amd64 } else { Machine::I386 },
+        machine: (!form.wide).then_some(Machine::I386),
         processors: Vec::new(),
         notes: Vec::new(),
     };
@@ -407,7 +408,7 @@ impl Table {
     fn follow(&self, first: u64, source: &ByteSource) -> Result<Option<Found>, Refusal> {
         let mut found = Found {
             builder: Builder::default(),
-            machine: if self.wide { Machine::Amd64 } else { Machine::I386 },
+            machine: (!self.wide).then_some(Machine::I386),
             processors: Vec::new(),
             notes: Vec::new(),
         };
