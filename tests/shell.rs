@@ -75,7 +75,7 @@ fn lines_may_come_before_the_prompt() {
 #[test]
 fn rows_have_numbers() {
     let hang = alpc_dump(&[DUMP, "hang"]).stdout;
-    let second = hang.lines().find(|line| line.starts_with("BLOCKER 2")).unwrap();
+    let second = hang.lines().find(|line| line.starts_with("2. ")).unwrap();
     assert!(second.contains("fffffa801820f760"), "{second}");
     let chain = alpc_dump(&[DUMP, "chain", "fffffa801820f760"]).stdout;
     for line in ["chain #2", "!chain #2", ".echo x\nchain #2", "hnag\n chain  #2"] {
@@ -87,6 +87,10 @@ fn rows_have_numbers() {
             run.stderr
         );
     }
+    // The first is told in words, and its port below them.
+    let port = alpc_dump(&[DUMP, "port", "fffffa801820d2c0"]).stdout;
+    let run = piped("hang\nport #1\n");
+    assert!(run.stdout.ends_with(&port), "{}{}", run.stdout, run.stderr);
     let none = piped("chain #1\n");
     assert_eq!((none.status, none.stdout.as_str()), (2, ""));
     assert!(none.stderr.contains("no answer has had rows"), "{}", none.stderr);
@@ -242,7 +246,7 @@ mod on_a_terminal {
         }
         // What was just printed, and its rows.
         terminal.types("hang\r");
-        terminal.shows("BLOCKER 1");
+        terminal.shows("1. 6 requests");
         terminal.shows(PROMPT);
         terminal.types("thread fffffa801820f7\t");
         terminal.shows("thread fffffa801820f760");

@@ -25,6 +25,8 @@ pub struct Heard {
     /// Whether addresses have 16 digits.
     wide: bool,
     line: Vec<u8>,
+    /// A numbered line without an address: what to look at comes below it.
+    headed: Option<String>,
     found: Vec<Row>,
     rows: Vec<Row>,
     printed: VecDeque<String>,
@@ -51,6 +53,7 @@ impl Heard {
         Self {
             wide,
             line: Vec::new(),
+            headed: None,
             found: Vec::new(),
             rows: Vec::new(),
             printed: VecDeque::new(),
@@ -61,6 +64,7 @@ impl Heard {
     /// An answer begins.
     pub fn begin(&mut self) {
         self.line.clear();
+        self.headed = None;
         self.found.clear();
     }
 
@@ -101,9 +105,18 @@ impl Heard {
                 self.remember(word);
             }
         }
+        if is_numbered(&line) {
+            self.headed = row.is_none().then(|| line.clone());
+        }
         if let Some(address) = row
             && self.found.len() < ROWS
         {
+            // `hang` tells of a port's queue in words, and names the port under them.
+            let headed = match line.trim_start().starts_with("look at: ") {
+                true => self.headed.take(),
+                false => None,
+            };
+            let line = headed.unwrap_or(line);
             let text = line.trim();
             self.found.push(Row {
                 indent: line.chars().take_while(|c| *c == ' ').count(),
@@ -226,6 +239,12 @@ fn is_id(word: &str) -> bool {
         || word
             .split_once('.')
             .is_some_and(|(process, thread)| hex(process) && hex(thread))
+}
+
+/// Whether a line at the margin begins with a number and a full stop, as the blockers of `hang` do.
+fn is_numbered(line: &str) -> bool {
+    let digits = line.bytes().take_while(u8::is_ascii_digit).count();
+    digits != 0 && line.get(digits..).is_some_and(|rest| rest.starts_with(". "))
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ mod memory;
 mod value;
 
 pub use container::processor::Processor;
-pub use dump::contents::Coverage;
+pub use dump::coverage::Coverage;
 pub use dump::debugger_data::{DebuggerData, DebuggerDataError};
 pub use dump::error::OpenError;
 pub use dump::header::{DumpKind, Header};

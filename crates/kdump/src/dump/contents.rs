@@ -1,10 +1,6 @@
 //! What is behind the header of a dump.
 
-#[cfg(feature = "schema")]
-use schemars::JsonSchema;
-#[cfg(feature = "serde")]
-use serde::Serialize;
-
+use crate::dump::coverage::Coverage;
 use crate::dump::header::{DumpKind, Header};
 use crate::dump::image_file::ImageFile;
 use crate::dump::index::{BitmapIndex, BitmapLayout, IndexError, PageIndex, RunIndex, read_ranges};
@@ -12,20 +8,6 @@ use crate::dump::triage::Triage;
 use crate::file::source::ByteSource;
 use crate::memory::page::PAGE;
 use crate::value::machine::Machine;
-
-/// How much of what a dump claims to hold is in its file, in pages of 4 KiB.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(Serialize))]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[non_exhaustive]
-pub struct Coverage {
-    /// Pages that the index lists.
-    pub claimed: u64,
-    /// Pages of these that the file is long enough for.
-    pub present: u64,
-    /// Pages of these that the file ends before.
-    pub missing: u64,
-}
 
 /// What is behind the header.
 #[derive(Debug)]

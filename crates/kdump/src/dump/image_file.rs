@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use crate::container::extents::Extents;
 use crate::container::processor::Processor;
 use crate::container::{self, Container, Pages, Refusal, raw, vmware};
-use crate::dump::contents::{Contents, Coverage};
+use crate::dump::coverage::Coverage;
 use crate::dump::error::OpenError;
 use crate::dump::header::{DumpKind, Header};
-use crate::dump::{Asked, foreign};
-use crate::file::identify::{FileClass, Foreign};
+use crate::file::identify::{FileClass, Foreign, foreign};
 use crate::file::source::ByteSource;
 use crate::find::lists;
 use crate::find::shared::{self, SharedData};
@@ -20,13 +19,20 @@ use crate::memory::page::{FileOffset, PageRun};
 use crate::memory::paging::Paging;
 use crate::memory::physical::{Known, PageError, PhysicalMemory};
 use crate::memory::space::AddressSpace;
-use crate::value::address::Pfn;
+use crate::value::address::{Gva, Pfn};
 use crate::value::image_format::ImageFormat;
 use crate::value::machine::Machine;
 use crate::value::note::{Lost, Note};
 
 /// The shortest file that is looked at as raw memory: page tables and a kernel do not fit less.
 const LEAST_RAW: u64 = 0x1_0000;
+
+/// What the user says of the kernel's place.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) directory_table_base: Option<u64>,
+    pub(crate) kernel_base: Option<Gva>,
+}
 
 /// What is known of a file with memory that has no header of a dump.
 #[derive(Debug)]
@@ -95,7 +101,7 @@ pub(crate) fn open(
     source: ByteSource,
     asked: &Asked,
     no_mmap: bool,
-) -> Result<(ByteSource, Header, Contents), OpenError> {
+) -> Result<(ByteSource, Header, ImageFile), OpenError> {
     let (mut container, stranger) = match container::read(path, head, &source) {
         Some(read) => (read.map_err(|error| refused(path, &source, error))?, None),
         None => {
@@ -155,7 +161,7 @@ pub(crate) fn open(
         by: found.by,
         notes: container.notes,
     };
-    Ok((source, header, Contents::Image(Box::new(image))))
+    Ok((source, header, image))
 }
 
 /// Finds the kernel, by each way in which the pages may be laid out.

@@ -1,6 +1,7 @@
 //! An open dump: its header, its index of pages, its physical memory.
 
 pub(crate) mod contents;
+pub(crate) mod coverage;
 pub(crate) mod debugger_data;
 pub(crate) mod error;
 pub(crate) mod filler;
@@ -18,13 +19,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use crate::dump::contents::{Contents, Coverage, coverage, read_contents};
+use crate::dump::contents::{Contents, coverage, read_contents};
+use crate::dump::coverage::Coverage;
 use crate::dump::error::OpenError;
 use crate::dump::header::{DumpKind, HEADER32_LEN, HEADER64_LEN, Header};
-use crate::dump::image_file::ImageFile;
+use crate::dump::image_file::{Asked, ImageFile};
 use crate::dump::index::IndexError;
 use crate::dump::triage::Triage;
-use crate::file::identify::{FOOTER_LEN, FileClass, FileKind, Foreign, identify};
+use crate::file::identify::{FileClass, FileKind, Foreign, foreign};
 use crate::file::source::ByteSource;
 use crate::find::{Found, Hints, find};
 use crate::image::KernelImage;
@@ -394,7 +396,11 @@ impl Dump {
                     .map_err(|error| index_error(&path, &source, error))?;
                 (source, header, contents)
             }
-            false => image_file::open(&path, &head, source, &asked, options.no_mmap)?,
+            false => {
+                let (source, header, image) =
+                    image_file::open(&path, &head, source, &asked, options.no_mmap)?;
+                (source, header, Contents::Image(Box::new(image)))
+            }
         };
         // Only now that what is read in one go has been read: see `Mapping::new`.
         let source = match options.no_mmap {
@@ -420,13 +426,6 @@ impl Dump {
         }
         Ok(dump)
     }
-}
-
-/// What the user says of the kernel's place.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Asked {
-    pub(crate) directory_table_base: Option<u64>,
-    pub(crate) kernel_base: Option<Gva>,
 }
 
 fn index_error(path: &Path, source: &ByteSource, error: IndexError) -> OpenError {
@@ -604,14 +603,6 @@ fn read_head(path: &Path, source: &ByteSource) -> Result<Vec<u8>, OpenError> {
             source,
         }),
     }
-}
-
-/// What a file is that does not begin as a dump does.
-fn foreign(path: &Path, head: &[u8], source: &ByteSource) -> Foreign {
-    let mut footer = [0; FOOTER_LEN];
-    // A file that is shorter, or cannot be read there, has none.
-    let _ = source.read_exact_at(source.len().saturating_sub(FOOTER_LEN as u64), &mut footer);
-    identify(path, head.get(..0x1000).unwrap_or(head), &footer)
 }
 
 fn parse_header(path: &Path, head: &[u8], source: &ByteSource) -> Result<Header, OpenError> {

@@ -5,6 +5,7 @@ use std::path::Path;
 #[cfg(feature = "serde")]
 use serde::Serialize;
 
+use crate::file::source::ByteSource;
 use crate::value::le;
 
 /// What a file is, as far as its first bytes tell.
@@ -334,12 +335,20 @@ const NAMES: &[(&str, &str, &str)] = &[
 /// The length of the footer of a VHD, which is all that a fixed one has besides the disk.
 pub(crate) const FOOTER_LEN: usize = 0x200;
 
+/// What a file is that does not begin as a dump does.
+pub(crate) fn foreign(path: &Path, head: &[u8], source: &ByteSource) -> Foreign {
+    let mut footer = [0; FOOTER_LEN];
+    // A file that is shorter, or cannot be read there, has none.
+    let _ = source.read_exact_at(source.len().saturating_sub(FOOTER_LEN as u64), &mut footer);
+    identify(path, head.get(..0x1000).unwrap_or(head), &footer)
+}
+
 /// Names the kind of file that begins with `prefix`, which is known not to be a dump's header, and ends with `footer`.
-pub(crate) fn identify(path: &Path, prefix: &[u8], footer: &[u8; FOOTER_LEN]) -> Foreign {
+fn identify(path: &Path, prefix: &[u8], footer: &[u8; FOOTER_LEN]) -> Foreign {
     let vhd = |bytes: &[u8]| {
         bytes
             .starts_with(b"conectix")
-            .then(|| foreign(FileClass::Disk, VHD, DISK))
+            .then(|| stranger(FileClass::Disk, VHD, DISK))
     };
     elf(prefix)
         .or_else(|| by_magic(prefix))
@@ -350,7 +359,7 @@ pub(crate) fn identify(path: &Path, prefix: &[u8], footer: &[u8; FOOTER_LEN]) ->
         .unwrap_or_else(|| by_content(prefix))
 }
 
-fn foreign(class: FileClass, found: &str, next: &str) -> Foreign {
+fn stranger(class: FileClass, found: &str, next: &str) -> Foreign {
     Foreign {
         class,
         found: found.to_owned(),
@@ -360,7 +369,7 @@ fn foreign(class: FileClass, found: &str, next: &str) -> Foreign {
 
 fn by_magic(prefix: &[u8]) -> Option<Foreign> {
     let &(_, class, found, next) = MAGICS.iter().find(|(magic, ..)| prefix.starts_with(magic))?;
-    Some(foreign(class, found, next))
+    Some(stranger(class, found, next))
 }
 
 /// Virtual machines write their memory as ELF core files (e_type 4), as Linux does. Who wrote one is told by the
@@ -373,7 +382,7 @@ fn elf(prefix: &[u8]) -> Option<Foreign> {
     // e_type, and not e_machine: QEMU 7.2 writes 3 (386) there for a 64-bit guest whose first processor was not
     // in long mode when it was stopped.
     if le::u16(prefix, 0x10) != Some(CORE) {
-        return Some(foreign(
+        return Some(stranger(
             FileClass::Program,
             "an ELF program or library",
             NAME_THE_DUMP,
@@ -389,7 +398,7 @@ fn elf(prefix: &[u8]) -> Option<Foreign> {
     } else {
         ("an ELF core file, as virtual machines write", ELF_CORE)
     };
-    Some(foreign(FileClass::Memory, found, next))
+    Some(stranger(FileClass::Memory, found, next))
 }
 
 /// What has its signature behind the first bytes.
@@ -399,13 +408,13 @@ fn disk_or_archive(path: &Path, prefix: &[u8]) -> Option<Foreign> {
     }
     // A text comes before the signature of VirtualBox's disks, which was another in each time of its makers.
     if le::u32(prefix, 0x40) == Some(0xbeda_107f) {
-        return Some(foreign(FileClass::Disk, "a VirtualBox disk (VDI)", DISK));
+        return Some(stranger(FileClass::Disk, "a VirtualBox disk (VDI)", DISK));
     }
     // A master boot record: the mark at its end, and four partitions that are active (80) or not (0).
     let partitions = [0x1be, 0x1ce, 0x1de, 0x1ee].map(|at| prefix.get(at));
     let valid = partitions.iter().all(|byte| matches!(byte, Some(0 | 0x80)));
     (valid && le::u16(prefix, 0x1fe) == Some(0xaa55))
-        .then(|| foreign(FileClass::Disk, "an image of a whole disk", DISK))
+        .then(|| stranger(FileClass::Disk, "an image of a whole disk", DISK))
 }
 
 fn packed(path: &Path, prefix: &[u8]) -> Option<Foreign> {
@@ -436,7 +445,7 @@ fn unpack(path: &Path, found: &str, command: &str) -> Foreign {
         "unzip" => format!("unpack it first: `unzip \"{file}\"`, on Windows `tar -xf \"{file}\"`"),
         _ => format!("unpack it first: `{command} \"{file}\"`"),
     };
-    foreign(FileClass::Compressed, found, &next)
+    stranger(FileClass::Compressed, found, &next)
 }
 
 fn no_name(_: &[u8]) -> Option<String> {
@@ -475,7 +484,7 @@ fn by_name(path: &Path, prefix: &[u8]) -> Option<Foreign> {
     };
     // It comes here with zeros at its beginning: Windows 8 and later erase the header when they resume.
     if named("hiberfil.sys") {
-        return Some(foreign(
+        return Some(stranger(
             FileClass::Unknown,
             "a hibernation file whose header Windows erased when it resumed",
             "take a crash dump instead: the file's memory is compressed and incomplete",
@@ -483,7 +492,7 @@ fn by_name(path: &Path, prefix: &[u8]) -> Option<Foreign> {
     }
     // Pages that were in use, without anything that says which; the tables that know are in memory.
     if named("pagefile.sys") || named("swapfile.sys") {
-        return Some(foreign(FileClass::Unknown, "a paging file", NAME_THE_DUMP));
+        return Some(stranger(FileClass::Unknown, "a paging file", NAME_THE_DUMP));
     }
     if is_text(prefix) {
         return None;
@@ -492,14 +501,14 @@ fn by_name(path: &Path, prefix: &[u8]) -> Option<Foreign> {
     let extension = path.extension()?.to_str()?;
     if extension.eq_ignore_ascii_case("bin") && path.with_extension("vsv").is_file() {
         let found = "the memory of a machine of an old Hyper-V (.bin, with its state in a .vsv)";
-        return Some(foreign(FileClass::Unknown, found, OLD_HYPER_V));
+        return Some(stranger(FileClass::Unknown, found, OLD_HYPER_V));
     }
     // Raw memory has no first bytes of its own: a .vmem begins with whatever the guest has at physical address
     // 0.
     let &(_, found, next) = NAMES
         .iter()
         .find(|(end, ..)| extension.eq_ignore_ascii_case(end))?;
-    Some(foreign(FileClass::Unknown, found, next))
+    Some(stranger(FileClass::Unknown, found, next))
 }
 
 fn by_content(prefix: &[u8]) -> Foreign {
@@ -507,16 +516,16 @@ fn by_content(prefix: &[u8]) -> Foreign {
     if prefix.iter().all(|&byte| byte == 0) {
         // A dump that was being copied, or whose writing Windows never finished, has its length but zeros; a raw
         // image of a machine without BIOS may begin so as well.
-        return foreign(
+        return stranger(
             FileClass::Zeros,
             "a file that begins with zeros",
             "copy the dump again; of a raw memory image, name its page tables with --dtb",
         );
     }
     if is_text(prefix) {
-        return foreign(FileClass::Text, "a text file", next);
+        return stranger(FileClass::Text, "a text file", next);
     }
-    foreign(FileClass::Unknown, "a file of an unknown kind", next)
+    stranger(FileClass::Unknown, "a file of an unknown kind", next)
 }
 
 /// UTF-8 without control characters other than those of lines; its last character may be cut off.
