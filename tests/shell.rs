@@ -202,7 +202,8 @@ mod on_a_terminal {
     fn a_command_answers_and_q_leaves() {
         let mut terminal = begun(None, &[]);
         terminal.types("hang\r");
-        let hang = alpc_dump(&[DUMP, "hang"]).stdout;
+        // The terminal is that wide.
+        let hang = alpc_dump(&[DUMP, "hang", "--width", "200"]).stdout;
         let shown = terminal.shows(PROMPT).replace("\r\n", "\n");
         assert!(shown.contains(&hang), "{shown}");
         // An error is one line and no end.
@@ -253,7 +254,7 @@ mod on_a_terminal {
         terminal.types("\u{3}");
         terminal.shows(PROMPT);
         terminal.types("chain #\t\t");
-        terminal.shows("#2  BLOCKER 2: lsass.exe 023c.025c");
+        terminal.shows("#2  2. lsass.exe 023c.025c");
         // Behind the list the line stands again.
         terminal.shows("chain #");
         terminal.types("\u{3}");
