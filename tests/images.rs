@@ -3,6 +3,7 @@
 mod support;
 
 use std::fs;
+use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use support::{Run, alpc_dump};
@@ -25,6 +26,15 @@ fn write(folder: &tempfile::TempDir, name: &str, bytes: &[u8]) -> PathBuf {
     let path = folder.path().join(name);
     fs::write(&path, bytes).unwrap();
     path
+}
+
+/// All memory of a machine as one region.
+fn all(machine: Machine<'_>) -> Frames {
+    let last = machine.memory.frames().last().unwrap().0;
+    Frames {
+        base: synth::address::Pfn(0),
+        count: last.0 + 1,
+    }
 }
 
 /// As VMware's vmss2core is reported to write: all is right but DirectoryTableBase.
@@ -93,11 +103,7 @@ fn both_files_of_vmware_are_needed_and_either_may_be_named() {
         memory: &mapped.memory,
         processors: &processors,
     };
-    let last = mapped.memory.frames().last().unwrap().0;
-    let all = [Frames {
-        base: synth::address::Pfn(0),
-        count: last.0 + 1,
-    }];
+    let all = [all(machine)];
     let (state, memory) = vmware::suspended(machine, &all);
     let state = write(&folder, "vm.vmss", &state);
     let alone = run(&state, &["ports"]);
@@ -127,11 +133,7 @@ fn damaged_images_are_refused_or_say_what_is_missing() {
         memory: &mapped.memory,
         processors: &processors,
     };
-    let last = mapped.memory.frames().last().unwrap().0;
-    let all = [Frames {
-        base: synth::address::Pfn(0),
-        count: last.0 + 1,
-    }];
+    let all = [all(machine)];
     let images = [
         ("image.lime", raw::lime(machine)),
         ("qemu.elf", elf::core(machine, Producer::Qemu, 7)),
@@ -202,4 +204,47 @@ fn memory_without_windows_says_what_was_tried() {
     assert_eq!(refused.status, 2);
     assert_eq!(refused.stderr.lines().count(), 1, "{}", refused.stderr);
     assert!(refused.stderr.contains("page tables"), "{}", refused.stderr);
+}
+
+/// Nothing in a raw image says where memory above the hole below 4 GiB lies, and its page tables and kernel may be found all
+/// the same: what is above must not be read from the wrong place. A machine of 8 GiB, its pages all over it.
+#[test]
+fn memory_above_4_gib_is_read_where_it_lies() {
+    let folder = tempfile::tempdir().unwrap();
+    let built = worlds::vista_sp2_x64_over(0x20_0000);
+    let mapped = built.map();
+    let dump = write(&folder, "memory.dmp", &built.dump(Kind::BitmapFull));
+    let commands: [&[&str]; 3] = [&["ports", "-q"], &["hang", "-q"], &["threads", "-q"]];
+    let whole = commands.map(|command| run(&dump, command));
+    for (name, hole) in [
+        ("padded.raw", 1_u64 << 32),
+        ("vm.vmem", 0xc000_0000),
+        ("q35.raw", 0x8000_0000),
+    ] {
+        let path = folder.path().join(name);
+        let mut file = fs::File::create(&path).unwrap();
+        let mut above = 0;
+        for (frame, page) in mapped.memory.frames() {
+            let mut at = frame.0 * 0x1000;
+            if at >= 1 << 32 {
+                above += 1;
+                at = at - (1 << 32) + hole;
+            }
+            assert!(at < hole || frame.0 >= 0x10_0000, "no frame is in the hole");
+            // The file stays sparse.
+            file.seek(SeekFrom::Start(at)).unwrap();
+            file.write_all(page).unwrap();
+        }
+        assert!(above > 100, "{above} frames are above 4 GiB");
+        for (command, whole) in commands.iter().zip(&whole) {
+            let image = run(&path, command);
+            assert_eq!(
+                (image.status, &image.stdout),
+                (whole.status, &whole.stdout),
+                "{name}: {command:?}"
+            );
+        }
+        let info = run(&path, &["info"]).stdout;
+        assert!(info.contains("[inferred]"), "{info}");
+    }
 }

@@ -278,18 +278,7 @@ fn blockers(
             Cell::new(Look::Warning, format!("BLOCKER {}:", at + 1)),
             sentence(&blocker.node, blocker.end)
         ));
-        let others = match blocker.inferred_threads {
-            0 => Text::default(),
-            threads => text!(
-                ", and {} at ports that only these serve {}",
-                wait_lines::plural(threads, "more thread"),
-                inferred()
-            ),
-        };
-        rows.line(text!(
-            "  behind it: {}{others}",
-            wait_lines::behind(&blocker.behind)
-        ));
+        rows.line(text!("  {}", wait_lines::behind_blocker(blocker)));
         let steps = wait_lines::steps(&blocker.chain.steps, false);
         step_lines(
             rows,

@@ -260,18 +260,7 @@ fn blocker(at: usize, blocker: &Blocker, width: usize) -> Forms {
         text!("{number} {}", plainly::blocker(&blocker.node, blocker.end)),
         3,
     );
-    let others = match blocker.inferred_threads {
-        0 => Text::default(),
-        threads => text!(
-            ", and {} at ports that only these serve {}",
-            wait_lines::plural(threads, "more thread"),
-            inferred()
-        ),
-    };
-    head.say(
-        text!("   behind it: {}{others}", wait_lines::behind(&blocker.behind)),
-        5,
-    );
+    head.say(text!("   {}", wait_lines::behind_blocker(blocker)), 5);
     let mut chain = Part::new(width);
     let steps = wait_lines::steps(&blocker.chain.steps, false);
     let steps = steps.split_last().map_or(&[][..], |(_, before)| before);

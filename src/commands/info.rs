@@ -27,7 +27,7 @@ use crate::output::views_lost;
 use crate::session::Session;
 use crate::text::marked::{Text, text};
 use crate::text::rows::{self, Rows, or_question};
-use crate::text::{escape, evidence_lines, symbol_lines, time};
+use crate::text::{escape, evidence_lines, symbol_lines, time, wait_lines};
 
 /// The dump's header, its kernel, its symbols, and the share of pages that is there
 #[derive(Clone, Debug, Args)]
@@ -411,7 +411,7 @@ fn image_rows(rows: &mut Rows, image: &ImageContents) {
         "Registers",
         match image.processors {
             0 => "none of processors".to_owned(),
-            count => format!("of {count} processors"),
+            count => format!("of {}", wait_lines::plural(count, "processor")),
         },
     );
 }

@@ -6,13 +6,13 @@ use alpc::process::irp::{DriverNode, IrpNode, MajorFunction};
 use alpc::process::thread::WaitObject;
 use alpc::wait::chain::{Chain, Step};
 use alpc::wait::edge::{Certainty, EdgeKind, Evidence};
-use alpc::wait::hang::Behind;
+use alpc::wait::hang::{Behind, Blocker};
 use alpc::wait::node::{LockKind, LockNode, MessageNode, Node, PortLabel, PortNode, ProcessNode, ThreadNode};
 use alpc::wait::root::RootKind;
 use alpc::wait::servers::ServerCounts;
 use alpc::wait::service::Service;
 
-use crate::text::marked::{Text, joined, sure, text};
+use crate::text::marked::{Text, inferred, joined, sure, text};
 use crate::text::rows::{or_question, unknown};
 use crate::text::{call_lines, escape, time};
 
@@ -426,6 +426,19 @@ pub fn behind(behind: &Behind) -> String {
         plural(behind.processes, "process"),
         longest.unwrap_or_default()
     )
+}
+
+/// `behind it: 2 threads of 1 process, and 1 more thread at ports that only these serve [inferred]`
+pub fn behind_blocker(blocker: &Blocker) -> Text {
+    let others = match blocker.inferred_threads {
+        0 => Text::default(),
+        threads => text!(
+            ", and {} at ports that only these serve {}",
+            plural(threads, "more thread"),
+            inferred()
+        ),
+    };
+    text!("behind it: {}{others}", behind(&blocker.behind))
 }
 
 /// `1 thread`, `2 threads`, `2 processes`

@@ -56,7 +56,7 @@ pub(crate) fn read(path: &Path, source: &ByteSource) -> Result<Container, Refusa
             container
         }
         (Err(_), Some(Inline::Plain { offset, len })) => {
-            let mut container = state.at(offset, len, source.len());
+            let mut container = state.at(offset, len);
             container.format = ImageFormat::VmwareState;
             container
         }
@@ -98,7 +98,7 @@ pub(crate) fn memory(path: &Path, source: &ByteSource) -> Container {
     container
 }
 
-/// A finding about memory whose layout nothing tells.
+/// A finding about memory whose registers and layout nothing tells.
 fn alone(failed: Option<PathBuf>) -> Note {
     let why = match failed {
         Some(path) => format!("{} beside it cannot be read", path.display()),
@@ -106,7 +106,7 @@ fn alone(failed: Option<PathBuf>) -> Note {
     };
     Note::new(
         "vmem-alone",
-        format!("{why}: where its memory lies above 3 GiB is a guess that the kernel was found by"),
+        format!("{why}: there are no registers, and where memory above 3 GiB lies is inferred"),
     )
 }
 
@@ -262,11 +262,11 @@ impl State {
 
     /// The memory in a file of its own.
     fn over(self, len: u64) -> Container {
-        self.at(0, len, len)
+        self.at(0, len)
     }
 
     /// The memory from an offset of a file on.
-    fn at(self, offset: u64, len: u64, file_len: u64) -> Container {
+    fn at(self, offset: u64, len: u64) -> Container {
         let used: Vec<[u64; 3]> = self.regions.into_iter().filter(|region| region[2] != 0).collect();
         // Without regions, the machine has less memory than the hole below 4 GiB would begin at.
         let given: Vec<Extent> = match used.is_empty() {
@@ -281,11 +281,9 @@ impl State {
                 .collect(),
         };
         let (extents, repeated) = Extents::new(given);
-        let missing = extents.pages().saturating_sub(extents.pages_within(file_len));
         let mut container = Container::new(ImageFormat::VmwareMemory, Pages::Plain(extents));
         container.processors = self.processors;
         container.notes.extend(overlapping(repeated));
-        let _ = missing;
         container
     }
 }

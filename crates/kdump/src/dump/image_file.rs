@@ -12,17 +12,16 @@ use crate::file::identify::{FileClass, Foreign, foreign};
 use crate::file::source::ByteSource;
 use crate::find::lists;
 use crate::find::shared::{self, SharedData};
-use crate::find::{By, Found, Hints, NotFound, find};
+use crate::find::tables::Scope;
+use crate::find::{By, Candidate, Found, Hints, NotFound, find};
 use crate::image::KernelImage;
 use crate::memory::error::FrameError;
 use crate::memory::page::{FileOffset, PageRun};
 use crate::memory::paging::Paging;
 use crate::memory::physical::{Known, PageError, PhysicalMemory};
-use crate::memory::space::AddressSpace;
 use crate::value::address::{Gva, Pfn};
 use crate::value::image_format::ImageFormat;
-use crate::value::machine::Machine;
-use crate::value::note::{Lost, Note};
+use crate::value::note::Note;
 
 /// The shortest file that is looked at as raw memory: page tables and a kernel do not fit less.
 const LEAST_RAW: u64 = 0x1_0000;
@@ -78,19 +77,8 @@ impl ImageFile {
     }
 
     /// What is worth saying about it.
-    pub(crate) fn notes(&self, source: &ByteSource, notes: &mut Vec<Note>) {
-        notes.extend(self.notes.iter().cloned());
-        let share = self.coverage(source);
-        if share.missing != 0 {
-            let cut = Note::new(
-                "truncated",
-                format!(
-                    "the file is cut short: {} of {} pages are there, {} are missing; copy it again",
-                    share.present, share.claimed, share.missing
-                ),
-            );
-            notes.push(cut.losing(Lost::Cut));
-        }
+    pub(crate) fn notes(&self) -> &[Note] {
+        &self.notes
     }
 }
 
@@ -100,7 +88,6 @@ pub(crate) fn open(
     head: &[u8],
     source: ByteSource,
     asked: &Asked,
-    no_mmap: bool,
 ) -> Result<(ByteSource, Header, ImageFile), OpenError> {
     let (mut container, stranger) = match container::read(path, head, &source) {
         Some(read) => (read.map_err(|error| refused(path, &source, error))?, None),
@@ -115,11 +102,6 @@ pub(crate) fn open(
     let (memory, source) = match container.other.take() {
         Some((path, other)) => (Some(path), other),
         None => (None, source),
-    };
-    // The search reads pages here and there, as walks do later.
-    let source = match no_mmap {
-        true => source,
-        false => source.into_mapped(),
     };
     let found = match kernel(&mut container, &source, asked) {
         Ok(found) => found,
@@ -141,7 +123,7 @@ pub(crate) fn open(
         pages: &container.pages,
         source: &source,
     };
-    let space = AddressSpace::of(&view, found.paging, found.directory_table_base);
+    let space = found.space(&view);
     let shared: SharedData = shared::read(&space);
     let lists = lists::search(&space, &found.image);
     let header = Header::of_image(
@@ -164,33 +146,86 @@ pub(crate) fn open(
     Ok((source, header, image))
 }
 
-/// Finds the kernel, by each way in which the pages may be laid out.
+/// Finds the kernel, by the layout of pages that the file tells or, where it tells none, by the one that explains most.
 fn kernel(container: &mut Container, source: &ByteSource, asked: &Asked) -> Result<Found, NotFound> {
-    let processors = std::mem::take(&mut container.processors);
-    let hints = Hints {
-        directory_table_base: asked.directory_table_base,
-        kernel_base: asked.kernel_base,
-        processors: &processors,
-        machine: container.machine,
+    let guesses = std::mem::take(&mut container.guesses);
+    let look = |pages: &Pages, candidates: &[Candidate], scope| {
+        let hints = Hints {
+            directory_table_base: asked.directory_table_base,
+            kernel_base: asked.kernel_base,
+            processors: &container.processors,
+            machine: container.machine,
+            candidates,
+            scope: Some(scope),
+        };
+        find(&View { pages, source }, &hints)
     };
-    let look = |pages: &Pages| find(&View { pages, source }, &hints);
-    let mut result = look(&container.pages);
-    for (extents, words) in std::mem::take(&mut container.guesses) {
-        if result.is_ok() {
-            break;
-        }
-        let pages = Pages::Plain(Extents::clone(&extents));
-        if let Ok(found) = look(&pages) {
-            result = Ok(found);
-            container.pages = pages;
-            container.notes.push(Note::new(
-                "guessed-layout",
-                format!("the file does not say where its pages lie; a kernel is found if {words} [inferred]"),
-            ));
+    if guesses.is_empty() {
+        return look(&container.pages, &[], Scope::ALL);
+    }
+    // A table can be where all layouts agree, and what it leads to where only the right one does: whoever looks through all
+    // of the file by a wrong layout first waits for nothing.
+    let near = best_layout(&container.pages, &guesses, source, |pages, first| match first {
+        None => look(pages, &[], Scope::LOWEST),
+        Some(candidates) => look(pages, candidates, Scope::NOTHING),
+    });
+    let (found, layout, note) = near.or_else(|_| {
+        best_layout(&container.pages, &guesses, source, |pages, first| match first {
+            None => look(pages, &[], Scope::ALL),
+            Some(candidates) => look(pages, candidates, Scope::ABOVE_4_GIB),
+        })
+    })?;
+    if let Some(layout) = layout {
+        container.pages = Pages::Plain(layout.clone());
+    }
+    container.notes.push(note);
+    Ok(found)
+}
+
+/// Of the ways in which pages may be laid out the one by which most of the kernel's lists holds together, with a finding
+/// that says so; no layout is the one that `pages` has. That the kernel itself is found does not tell: its tables and its
+/// image may lie where all ways agree.
+fn best_layout<'g>(
+    pages: &Pages,
+    guesses: &'g [(Extents, String)],
+    source: &ByteSource,
+    look: impl Fn(&Pages, Option<&[Candidate]>) -> Result<Found, NotFound>,
+) -> Result<(Found, Option<&'g Extents>, Note), NotFound> {
+    let agreeing = |found: &Found, pages: &Pages| {
+        let view = View { pages, source };
+        let space = found.space(&view);
+        lists::agreeing(&space, &lists::search(&space, &found.image))
+    };
+    let first = look(pages, None);
+    let candidates = match &first {
+        Ok(found) => vec![(found.paging, found.directory_table_base)],
+        Err(not_found) => not_found.candidates.clone(),
+    };
+    let plain = "a page's address is its place in the file";
+    let mut best = first
+        .as_ref()
+        .ok()
+        .map(|found| (agreeing(found, pages), found.clone(), None, plain));
+    for (extents, words) in guesses {
+        let pages = Pages::Plain(extents.clone());
+        if let Ok(found) = look(&pages, Some(&candidates)) {
+            let entries = agreeing(&found, &pages);
+            if best.as_ref().is_none_or(|(most, ..)| entries > *most) {
+                best = Some((entries, found, Some(extents), words));
+            }
         }
     }
-    container.processors = processors;
-    result
+    let Some((entries, found, layout, words)) = best else {
+        return Err(first.err().unwrap_or_default());
+    };
+    let note = Note::new(
+        "guessed-layout",
+        format!(
+            "the file does not say where memory above 2 GiB lies: {words}, as {entries} entries of the kernel's lists then \
+             lead back to each other, and by no other way more [inferred]"
+        ),
+    );
+    Ok((found, layout, note))
 }
 
 /// A file that may be raw memory: nothing says what it is, or its first bytes or its name say just that.
@@ -272,9 +307,6 @@ impl PhysicalMemory for View<'_> {
     }
 
     fn known(&self) -> Known {
-        Known {
-            machine: Some(Machine::Amd64),
-            ..Known::default()
-        }
+        Known::default()
     }
 }

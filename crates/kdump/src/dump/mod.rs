@@ -28,6 +28,7 @@ use crate::dump::index::IndexError;
 use crate::dump::triage::Triage;
 use crate::file::identify::{FileClass, FileKind, Foreign, foreign};
 use crate::file::source::ByteSource;
+use crate::find::tables::Scope;
 use crate::find::{Found, Hints, find};
 use crate::image::KernelImage;
 use crate::memory::error::{FrameError, PhysicalError, ReadError};
@@ -308,19 +309,19 @@ impl Dump {
                 // Headers that tools make up can be wrong in just this: of dumps by VMware's vmss2core -W8 it is
                 // reported that no reader finds the kernel in them (volatilityfoundation/volatility3#1870).
                 let head = self.header.ps_active_process_head?;
-                if self
-                    .space(self.header.directory_table_base)
-                    .translate(head)
-                    .is_ok()
-                {
-                    return None;
+                match self.space(self.header.directory_table_base).translate(head) {
+                    Ok(_) => return None,
+                    // The header's tables are those, and the file ends before them: the truncation is told.
+                    Err(ReadError::OutOfFile { .. }) => return None,
+                    Err(_) => {}
                 }
             }
             let hints = Hints {
                 directory_table_base: self.asked.directory_table_base,
                 kernel_base: self.asked.kernel_base,
                 machine: Some(self.header.machine),
-                processors: &[],
+                scope: Some(Scope::OF_DUMP),
+                ..Hints::default()
             };
             find(self, &hints).ok().map(Box::new)
         });
@@ -397,8 +398,7 @@ impl Dump {
                 (source, header, contents)
             }
             false => {
-                let (source, header, image) =
-                    image_file::open(&path, &head, source, &asked, options.no_mmap)?;
+                let (source, header, image) = image_file::open(&path, &head, source, &asked)?;
                 (source, header, Contents::Image(Box::new(image)))
             }
         };

@@ -1,6 +1,7 @@
 //! What is worth saying about a dump that could be opened all the same.
 
 use crate::dump::contents::{Contents, coverage};
+use crate::dump::coverage::Coverage;
 use crate::dump::header::{DumpKind, Header};
 use crate::dump::index::PageIndex;
 use crate::file::source::ByteSource;
@@ -57,10 +58,14 @@ pub(crate) fn of(
     let mut notes = Vec::new();
     match contents {
         Contents::Pages(index) => {
+            notes.extend(cut(coverage(index, source.len())));
             lengths(header, index, source.len(), &mut notes);
             counts(header, index, &mut notes);
         }
-        Contents::Image(image) => image.notes(source, &mut notes),
+        Contents::Image(image) => {
+            notes.extend_from_slice(image.notes());
+            notes.extend(cut(image.coverage(source)));
+        }
         Contents::Pieces(triage) => triage.notes(&mut notes),
         Contents::HeaderOnly => notes.push(header_only(header)),
     }
@@ -103,7 +108,6 @@ fn header_only(header: &Header) -> Note {
 }
 
 fn lengths(header: &Header, index: &PageIndex, file_len: u64, notes: &mut Vec<Note>) {
-    cut(index, file_len, notes);
     let end = index.end();
     let Some(required) = header.required_dump_space else {
         return;
@@ -126,9 +130,9 @@ fn lengths(header: &Header, index: &PageIndex, file_len: u64, notes: &mut Vec<No
     }
 }
 
-fn cut(index: &PageIndex, file_len: u64, notes: &mut Vec<Note>) {
-    let share = coverage(index, file_len);
-    if share.missing != 0 {
+/// A finding about pages that the file ends before.
+fn cut(share: Coverage) -> Option<Note> {
+    (share.missing != 0).then(|| {
         let cut = Note::new(
             "truncated",
             format!(
@@ -136,8 +140,8 @@ fn cut(index: &PageIndex, file_len: u64, notes: &mut Vec<Note>) {
                 share.present, share.claimed, share.missing
             ),
         );
-        notes.push(cut.losing(Lost::Cut));
-    }
+        cut.losing(Lost::Cut)
+    })
 }
 
 fn counts(header: &Header, index: &PageIndex, notes: &mut Vec<Note>) {

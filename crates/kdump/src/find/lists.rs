@@ -57,6 +57,30 @@ pub(crate) fn search(space: &AddressSpace<'_>, kernel: &KernelImage) -> Lists {
     lists
 }
 
+/// How many entries of the lists of modules and processes lead back to the entry before them, up to the first that does
+/// not: where memory is not where it is looked for, a list ends early.
+pub(crate) fn agreeing(space: &AddressSpace<'_>, lists: &Lists) -> u64 {
+    /// More than any system has of either.
+    const MOST_ENTRIES: u64 = 1 << 16;
+    let cursor = space.cursor();
+    let width = u64::from(space.pointer_width());
+    let mut agreeing = 0_u64;
+    for head in [lists.modules, lists.processes].into_iter().flatten() {
+        let (mut before, mut entries) = (head, 0_u64);
+        while let Ok(entry) = cursor.pointer(before) {
+            let back = entry.u64().checked_add(width).map(Gva::new);
+            let leads_back = back.is_some_and(|back| cursor.pointer(back) == Ok(before));
+            if entry == head || !leads_back || entries == MOST_ENTRIES {
+                break;
+            }
+            entries = entries.saturating_add(1);
+            before = entry;
+        }
+        agreeing = agreeing.saturating_add(entries);
+    }
+    agreeing
+}
+
 struct Look<'d> {
     cursor: Cursor<'d>,
     width: u64,

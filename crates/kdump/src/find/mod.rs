@@ -15,6 +15,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use crate::container::processor::Processor;
+use crate::find::tables::Scope;
 use crate::image::KernelImage;
 use crate::memory::paging::Paging;
 use crate::memory::physical::PhysicalMemory;
@@ -33,7 +34,17 @@ pub(crate) struct Hints<'h> {
     pub(crate) processors: &'h [Processor],
     /// The machine, where the container tells.
     pub(crate) machine: Option<Machine>,
+    /// Top tables that an earlier search of the same memory came by.
+    pub(crate) candidates: &'h [Candidate],
+    /// Which pages are looked at for others.
+    pub(crate) scope: Option<Scope>,
 }
+
+/// A page that may be a top table: its form and its physical address.
+pub(crate) type Candidate = (Paging, u64);
+
+/// How many candidates are remembered: far more than there are processes.
+const MOST_CANDIDATES: usize = 1 << 16;
 
 /// What led to the page tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +84,11 @@ impl Found {
     pub(crate) fn machine(&self) -> Machine {
         machine_of(self.paging)
     }
+
+    /// Memory as these page tables show it.
+    pub(crate) fn space<'m>(&self, memory: &'m dyn PhysicalMemory) -> AddressSpace<'m> {
+        AddressSpace::of(memory, self.paging, self.directory_table_base)
+    }
 }
 
 fn machine_of(paging: Paging) -> Machine {
@@ -84,10 +100,12 @@ fn machine_of(paging: Paging) -> Machine {
 }
 
 /// No kernel was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct NotFound {
     /// What was tried, each with what became of it.
     pub(crate) tried: Vec<String>,
+    /// The top tables that led to no kernel.
+    pub(crate) candidates: Vec<Candidate>,
 }
 
 impl fmt::Display for NotFound {
@@ -106,8 +124,12 @@ pub(crate) fn find(memory: &dyn PhysicalMemory, hints: &Hints<'_>) -> Result<Fou
         hints,
         seen: HashSet::new(),
         tried: Vec::new(),
+        candidates: Vec::new(),
     };
-    search.run().ok_or(NotFound { tried: search.tried })
+    search.run().ok_or(NotFound {
+        tried: search.tried,
+        candidates: search.candidates,
+    })
 }
 
 /// One search, with what it has tried.
@@ -117,6 +139,7 @@ struct Search<'m, 'h> {
     /// The kernel's part of page tables that led nowhere: all processes have the same.
     seen: HashSet<(u64, u64)>,
     tried: Vec<String>,
+    candidates: Vec<Candidate>,
 }
 
 impl Search<'_, '_> {
@@ -166,18 +189,27 @@ impl Search<'_, '_> {
     }
 
     fn by_tables(&mut self) -> Option<Found> {
-        let mut candidates = 0_u64;
+        for &(paging, root) in self.hints.candidates {
+            if let Some(found) = self.through(paging, root, By::Search, None) {
+                return Some(found);
+            }
+        }
         let mut found = None;
-        let memory = self.memory;
-        let looked = tables::search(memory, self.hints.machine, |paging, root| {
-            candidates = candidates.saturating_add(1);
+        let mut candidates = Vec::new();
+        let scope = self.hints.scope.unwrap_or(Scope::ALL);
+        let looked = tables::search(self.memory, self.hints.machine, scope, |paging, root| {
             found = self.through(paging, root, By::Search, None);
+            if candidates.len() < MOST_CANDIDATES {
+                candidates.push((paging, root));
+            }
             found.is_none()
         });
         if found.is_none() {
             self.tried.push(format!(
-                "{candidates} page tables that refer to themselves among {looked} pages"
+                "{} page tables that refer to themselves among {looked} pages",
+                candidates.len()
             ));
+            self.candidates = candidates;
         }
         found
     }

@@ -23,11 +23,44 @@ const MOST_MISSING_OF_ALL: u64 = 1 << 24;
 /// The slot that maps fffff80000000000, where kernels are.
 const KERNEL_SLOT: u64 = 0x1f0;
 
-/// Looks at every page for a table, the lowest first, and names each to `try_it` until that wants no more. How many
-/// pages were looked at.
+/// Which pages are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Scope {
+    /// The first frame.
+    pub(crate) from: u64,
+    /// How many pages at most.
+    pub(crate) most: u64,
+}
+
+impl Scope {
+    /// Every page.
+    pub(crate) const ALL: Scope = Scope {
+        from: 0,
+        most: u64::MAX,
+    };
+    /// Where boot code of most machines puts the first tables.
+    pub(crate) const LOWEST: Scope = Scope { from: 0, most: LOW };
+    /// Pages of a crash dump whose own page tables are of no use: 256 MiB, the lowest first, as who opens a dump does not
+    /// wait for a search of all of it.
+    pub(crate) const OF_DUMP: Scope = Scope {
+        from: 0,
+        most: 256 << 20 >> 12,
+    };
+    /// Where memory goes on that the hole below 4 GiB left no room for.
+    pub(crate) const ABOVE_4_GIB: Scope = Scope {
+        from: 1 << 20,
+        most: u64::MAX,
+    };
+    /// None.
+    pub(crate) const NOTHING: Scope = Scope { from: 0, most: 0 };
+}
+
+/// Looks at pages for a table, the lowest first, and names each to `try_it` until that wants no more. How many pages were
+/// looked at.
 pub(crate) fn search(
     memory: &dyn PhysicalMemory,
     machine: Option<Machine>,
+    scope: Scope,
     mut try_it: impl FnMut(Paging, u64) -> bool,
 ) -> u64 {
     let mut looked = 0_u64;
@@ -35,9 +68,14 @@ pub(crate) fn search(
     let mut page = Box::new([0; 0x1000]);
     for high in [false, true] {
         for run in memory.runs() {
-            let Some(run) = part(run, high) else { continue };
+            let Some(run) = part(run, high, scope.from) else {
+                continue;
+            };
             let mut missing = 0_u64;
             for by in 0..run.count {
+                if looked >= scope.most {
+                    return looked;
+                }
                 let at = run.base.u64().saturating_add(by).saturating_mul(PAGE);
                 let Ok(()) = read_in_frame(memory, Gpa::new(at), page.as_mut_slice()) else {
                     // A header can claim a run of any length, which the file ends before.
@@ -70,11 +108,12 @@ pub(crate) fn search(
 }
 
 /// What of a run is below or above the first pages.
-fn part(run: PageRun, high: bool) -> Option<PageRun> {
+fn part(run: PageRun, high: bool, from: u64) -> Option<PageRun> {
     let end = run.base.u64().saturating_add(run.count);
+    let start = run.base.u64().max(from);
     let (from, to) = match high {
-        false => (run.base.u64(), end.min(LOW)),
-        true => (run.base.u64().max(LOW), end),
+        false => (start, end.min(LOW)),
+        true => (start.max(LOW), end),
     };
     let count = to.checked_sub(from).filter(|&count| count != 0)?;
     Some(PageRun {
@@ -86,6 +125,9 @@ fn part(run: PageRun, high: bool) -> Option<PageRun> {
 /// What tables a page could be the top one of.
 fn forms(page: &[u8; 0x1000], at: u64, machine: Option<Machine>) -> &'static [Paging] {
     let is = |wanted: Machine| machine.is_none_or(|machine| machine == wanted);
+    if !may_refer_to_itself(page, at) {
+        return &[];
+    }
     // A table of one machine can look like one of the other: valid is bit 0 of both, and what is bit 1 of a descriptor
     // says that an entry may be written to.
     let x64 = is(Machine::Amd64) && refers_to_itself(page, at, FRAME, 0x83, 3);
@@ -103,6 +145,15 @@ fn forms(page: &[u8; 0x1000], at: u64, machine: Option<Machine>) -> &'static [Pa
         }
     }
     &[]
+}
+
+/// Whether any entry of a page has its own frame: one comparison for each, since next to no page has one.
+fn may_refer_to_itself(page: &[u8; 0x1000], at: u64) -> bool {
+    // What the frames of all forms have in common, on x86 in the lower half of eight bytes.
+    const COMMON: u64 = 0xffff_f000;
+    let half = page.get(0x800..).unwrap_or_default();
+    half.chunks_exact(8)
+        .any(|entry| le::u64(entry, 0).is_some_and(|entry| (entry ^ at) & COMMON == 0 && entry & 1 == 1))
 }
 
 /// Roots of tables with PAE in a page: four entries that lead to directories and have no other bit than that they are
