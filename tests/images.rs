@@ -2,15 +2,18 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use support::{Run, alpc_dump};
+use synth::address::Pfn;
 use synth::container::elf::Producer;
 use synth::container::{Machine, Registers, elf, raw, vmware};
 use synth::dump::Kind;
-use synth::physical::Run as Frames;
+use synth::paging::Mapped;
+use synth::physical::{PhysicalMemory, Run as Frames};
 use synth::world::Built;
 use synth::worlds;
 
@@ -32,7 +35,7 @@ fn write(folder: &tempfile::TempDir, name: &str, bytes: &[u8]) -> PathBuf {
 fn all(machine: Machine<'_>) -> Frames {
     let last = machine.memory.frames().last().unwrap().0;
     Frames {
-        base: synth::address::Pfn(0),
+        base: Pfn(0),
         count: last.0 + 1,
     }
 }
@@ -206,38 +209,43 @@ fn memory_without_windows_says_what_was_tried() {
     assert!(refused.stderr.contains("page tables"), "{}", refused.stderr);
 }
 
-/// Nothing in a raw image says where memory above the hole below 4 GiB lies, and its page tables and kernel may be found all
-/// the same: what is above must not be read from the wrong place. A machine of 8 GiB, its pages all over it.
-#[test]
-fn memory_above_4_gib_is_read_where_it_lies() {
+/// Writes memory as a file that goes on at `hole` with what is above 4 GiB. It stays sparse.
+fn write_over_hole(path: &Path, memory: &PhysicalMemory, hole: u64) {
+    let mut file = fs::File::create(path).unwrap();
+    for (frame, page) in memory.frames() {
+        let at = match frame.0 * 0x1000 {
+            above if above >= 1 << 32 => above - (1 << 32) + hole,
+            below => below,
+        };
+        assert!(at < hole || frame.0 >= 0x10_0000, "no frame is in the hole");
+        file.seek(SeekFrom::Start(at)).unwrap();
+        file.write_all(page).unwrap();
+    }
+}
+
+/// The holes of machines, and none at all, with a name that the image could have.
+const HOLES: [(&str, u64); 3] = [
+    ("padded.raw", 1 << 32),
+    ("vm.vmem", 0xc000_0000),
+    ("q35.raw", 0x8000_0000),
+];
+
+/// Each way to leave the hole out gives the answers of the crash dump.
+fn all_layouts_are_read(mapped: Mapped, built: &Built) {
     let folder = tempfile::tempdir().unwrap();
-    let built = worlds::vista_sp2_x64_over(0x20_0000);
-    let mapped = built.map();
-    let dump = write(&folder, "memory.dmp", &built.dump(Kind::BitmapFull));
-    let commands: [&[&str]; 3] = [&["ports", "-q"], &["hang", "-q"], &["threads", "-q"]];
-    let whole = commands.map(|command| run(&dump, command));
-    for (name, hole) in [
-        ("padded.raw", 1_u64 << 32),
-        ("vm.vmem", 0xc000_0000),
-        ("q35.raw", 0x8000_0000),
-    ] {
+    let memory = mapped.memory.clone();
+    let dump = write(
+        &folder,
+        "memory.dmp",
+        &built.dump_mapped(Kind::BitmapFull, mapped),
+    );
+    let above = memory.frames().filter(|(frame, _)| frame.0 >= 0x10_0000).count();
+    assert!(above > 4, "{above} frames are above 4 GiB");
+    for (name, hole) in HOLES {
         let path = folder.path().join(name);
-        let mut file = fs::File::create(&path).unwrap();
-        let mut above = 0;
-        for (frame, page) in mapped.memory.frames() {
-            let mut at = frame.0 * 0x1000;
-            if at >= 1 << 32 {
-                above += 1;
-                at = at - (1 << 32) + hole;
-            }
-            assert!(at < hole || frame.0 >= 0x10_0000, "no frame is in the hole");
-            // The file stays sparse.
-            file.seek(SeekFrom::Start(at)).unwrap();
-            file.write_all(page).unwrap();
-        }
-        assert!(above > 100, "{above} frames are above 4 GiB");
-        for (command, whole) in commands.iter().zip(&whole) {
-            let image = run(&path, command);
+        write_over_hole(&path, &memory, hole);
+        for command in [&["ports", "-q"][..], &["hang", "-q"], &["threads", "-q"]] {
+            let (image, whole) = (run(&path, command), run(&dump, command));
             assert_eq!(
                 (image.status, &image.stdout),
                 (whole.status, &whole.stdout),
@@ -247,4 +255,36 @@ fn memory_above_4_gib_is_read_where_it_lies() {
         let info = run(&path, &["info"]).stdout;
         assert!(info.contains("[inferred]"), "{info}");
     }
+}
+
+/// A machine of 8 GiB, whose tables, kernel and objects are all over it.
+#[test]
+fn memory_above_4_gib_is_read_where_it_lies() {
+    let built = worlds::vista_sp2_x64_over(0x20_0000);
+    all_layouts_are_read(built.map(), &built);
+}
+
+/// Tables and kernel lie low, where every layout finds them; only objects are above 4 GiB, and by a wrong layout others
+/// would be read in their places.
+#[test]
+fn a_kernel_that_every_layout_finds_does_not_choose_one() {
+    const FRAME: u64 = 0x000f_ffff_ffff_f000;
+    let built = world();
+    let mut mapped = built.map();
+    let objects = built.truth.processes.iter().map(|process| process.address);
+    let pages: BTreeSet<Pfn> = objects.map(|at| mapped.frames[&at.page()]).collect();
+    for (from, to) in pages.into_iter().zip((0x10_0000..).map(Pfn)) {
+        *mapped.memory.frame_mut(to) = *mapped.memory.frame(from).unwrap();
+        mapped.memory.remove(from);
+        let tables: Vec<Pfn> = mapped.memory.frames().map(|(frame, _)| frame).collect();
+        for table in tables {
+            for entry in mapped.memory.frame_mut(table).chunks_exact_mut(8) {
+                let value = u64::from_le_bytes((&*entry).try_into().unwrap());
+                if value & 1 == 1 && value & FRAME == from.address() {
+                    entry.copy_from_slice(&(value & !FRAME | to.address()).to_le_bytes());
+                }
+            }
+        }
+    }
+    all_layouts_are_read(mapped, &built);
 }

@@ -98,7 +98,7 @@ pub(crate) fn memory(path: &Path, source: &ByteSource) -> Container {
     container
 }
 
-/// A finding about memory whose registers and layout nothing tells.
+/// A finding about memory without its state.
 fn alone(failed: Option<PathBuf>) -> Note {
     let why = match failed {
         Some(path) => format!("{} beside it cannot be read", path.display()),
@@ -106,7 +106,7 @@ fn alone(failed: Option<PathBuf>) -> Note {
     };
     Note::new(
         "vmem-alone",
-        format!("{why}: there are no registers, and where memory above 3 GiB lies is inferred"),
+        format!("{why}: the registers of processors are not known"),
     )
 }
 
