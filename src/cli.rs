@@ -47,7 +47,7 @@ The dump is opened read-only and nothing is written beside it. No network, no te
 #[command(name = "alpc-dump", version, after_help = EXAMPLES, subcommand_precedence_over_arg = true)]
 #[command(override_usage = "alpc-dump [OPTIONS] <DUMP>... <COMMAND> [ARGS]")]
 pub struct Cli {
-    /// Kernel crash dumps; one that is named like a command is written ./NAME
+    /// Kernel crash dumps or images of memory; one that is named like a command is written ./NAME
     #[arg(value_name = "DUMP")]
     pub dumps: Vec<PathBuf>,
 

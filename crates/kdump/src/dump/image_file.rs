@@ -105,7 +105,13 @@ pub(crate) fn open(
     };
     let found = match kernel(&mut container, &source, asked) {
         Ok(found) => found,
-        Err(tried) => {
+        Err(mut tried) => {
+            let (claimed, present) = container.pages.count(source.len());
+            if present < claimed {
+                tried.tried.push(format!(
+                    "the file is cut short, {present} of {claimed} pages are there"
+                ));
+            }
             return Err(match stranger {
                 // What was taken for memory only because nothing tells what it is.
                 Some(stranger) if stranger.class != FileClass::Memory => {

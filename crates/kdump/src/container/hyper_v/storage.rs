@@ -561,33 +561,10 @@ fn is_whole(bytes: &[u8], at: usize) -> bool {
 
 /// CRC-32 of ISO 3309 over pieces, one behind the other.
 fn crc32(pieces: &[&[u8]]) -> u32 {
-    let step = |sum: u32, &byte: &u8| {
-        let at = usize::from(sum.to_le_bytes()[0] ^ byte);
-        (sum >> 8) ^ CRC.get(at).copied().unwrap_or_default()
-    };
-    !pieces.iter().flat_map(|piece| piece.iter()).fold(u32::MAX, step)
+    let mut sum = flate2::Crc::new();
+    pieces.iter().for_each(|piece| sum.update(piece));
+    sum.sum()
 }
-
-/// What each byte adds. All of this is computed when the program is built.
-#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
-const CRC: [u32; 256] = {
-    let mut table = [0; 256];
-    let mut byte = 0_u32;
-    while byte < 256 {
-        let mut sum = byte;
-        let mut bit = 0;
-        while bit < 8 {
-            sum = match sum & 1 {
-                0 => sum >> 1,
-                _ => (sum >> 1) ^ 0xedb8_8320,
-            };
-            bit += 1;
-        }
-        table[byte as usize] = sum;
-        byte += 1;
-    }
-    table
-};
 
 #[cfg(test)]
 mod tests {

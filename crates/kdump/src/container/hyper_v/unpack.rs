@@ -86,38 +86,21 @@ mod tests {
     fn each_tag_gives_its_pages() {
         let whole = vec![7; PAGE];
         let packed = [0xff, 0xff, 0xff, 0x7f, 9, 0x07, 0, 0x0f, 0xff, 0xfc, 0x0f];
-        let plain = block(
-            &[
-                &[0xfe, 0xff, 0xff, 0xff, 1, 2, 3, 4, 5, 6, 7, 8],
-                &[0xfd, 0xff, 0xff, 0xff, 0xaa, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0],
-                &[0, 0x10, 0, 0],
-                &whole,
-                &[11, 0, 0, 0],
-                &packed,
-                &[0xfc, 0xff, 0xff, 0xff, 3, 0, 0, 0, 3, 0, 0, 0, 4, 5, 6],
-                &[0xff; 4],
-            ],
-            6,
-        );
+        let tags: [&[u8]; 7] = [
+            &[0xfe, 0xff, 0xff, 0xff, 1, 2, 3, 4, 5, 6, 7, 8],
+            &[0xfd, 0xff, 0xff, 0xff, 0xaa, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0],
+            &[0, 0x10, 0, 0],
+            &whole,
+            &[11, 0, 0, 0],
+            &packed,
+            &[0xfc, 0xff, 0xff, 0xff, 3, 0, 0, 0, 3, 0, 0, 0, 4, 5, 6],
+        ];
+        let plain = block(&[&tags[..], &[&[0xff; 4]]].concat(), 6);
         // The last tag gives three bytes, which is no page.
         assert!(plain.is_none());
         let mut rest = vec![0xfc, 0xff, 0xff, 0xff, 0xfd, 0x0f, 0, 0, 0xfd, 0x0f, 0, 0];
         rest.extend(vec![8; PAGE - 3]);
-        let plain = block(
-            &[
-                &[0xfe, 0xff, 0xff, 0xff, 1, 2, 3, 4, 5, 6, 7, 8],
-                &[0xfd, 0xff, 0xff, 0xff, 0xaa, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0],
-                &[0, 0x10, 0, 0],
-                &whole,
-                &[11, 0, 0, 0],
-                &packed,
-                &[0xfc, 0xff, 0xff, 0xff, 3, 0, 0, 0, 3, 0, 0, 0, 4, 5, 6],
-                &rest,
-                &[0xff; 4],
-            ],
-            6,
-        )
-        .unwrap();
+        let plain = block(&[&tags[..], &[&rest, &[0xff; 4]]].concat(), 6).unwrap();
         assert_eq!(plain[..9], [1, 2, 3, 4, 5, 6, 7, 8, 1]);
         assert_eq!(plain[PAGE..PAGE + 9], [0xaa, 0, 0, 0, 0, 0, 0, 0, 0xaa]);
         assert_eq!(plain[3 * PAGE - 8], 0xaa);
