@@ -148,6 +148,7 @@ fn paths(cli: &Cli) -> Vec<(PathBuf, String)> {
         (ntlayout::cache_folder(), "symbol-cache"),
         (cli.redact_key.clone(), "key"),
         (cli.output.clone(), "output"),
+        (cli.unpack.clone(), "unpack"),
     ];
     let others = others
         .into_iter()

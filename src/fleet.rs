@@ -279,6 +279,9 @@ fn options(cli: &Cli, args: &TriageArgs) -> Vec<OsString> {
     for names in &cli.rpc_names {
         options.extend(["--rpc-names".into(), names.into()]);
     }
+    if let Some(folder) = &cli.unpack {
+        options.extend(["--unpack".into(), folder.into()]);
+    }
     if cli.no_mmap {
         options.push("--no-mmap".into());
     }

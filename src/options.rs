@@ -73,6 +73,10 @@ pub struct Options {
     #[arg(long, global = true, help_heading = "The dump")]
     pub no_mmap: bool,
 
+    /// Unpack a packed dump (gz, zst, xz, bz2, zip, 7z, cab) once into this folder, and read it there
+    #[arg(long, value_name = "FOLDER", global = true, help_heading = "The dump")]
+    pub unpack: Option<PathBuf>,
+
     /// Where the kernel's page tables are (CR3), for memory in which no header and no search tells
     #[arg(
         long,

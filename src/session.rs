@@ -11,13 +11,13 @@ use alpc::image::trace::Trace;
 use alpc::locate::choice::{Choice, Unexplained};
 use alpc::system::{Asked, Chosen};
 use alpc::{Kernel, Symbols, System, SystemError};
-use kdump::{Dump, KernelImage, OpenOptions};
+use kdump::{Dump, FileClass, KernelImage, OpenError, OpenOptions};
 use lrpc::names::Names;
 use ntlayout::published::Published;
 use ntlayout::{Identity, NotFound, Origin, SymbolTable};
 
 use crate::failure::Failure;
-use crate::host::{guard, interrupt, reading};
+use crate::host::{guard, interrupt, reading, unpacked};
 use crate::options::Options;
 use crate::redact::{self, Redactor, Typed};
 
@@ -34,6 +34,8 @@ pub struct Session {
     learned: OnceCell<()>,
     /// What the command line names for symbols and is not there.
     absent: Vec<PathBuf>,
+    /// Where the dump was unpacked to, where it is packed.
+    unpacked: Option<PathBuf>,
 }
 
 /// Ends walks once Ctrl-C was pressed.
@@ -56,21 +58,25 @@ impl Session {
             .no_mmap(options.no_mmap)
             .directory_table_base(options.dtb)
             .kernel_base(options.kernel_base.map(kdump::Gva::new));
-        let dump =
-            Dump::open_with(path, &open).map_err(|error| Failure::fatal(error.id(), error.to_string()))?;
+        let (dump, unpacked) = opened(options, path, &open)?;
         let redaction = redact::of_dump(options, &dump)?;
         let mut symbols = Symbols::default();
         symbols.named.clone_from(&options.symbols);
         symbols.exact_only = options.exact_symbols;
         symbols.forced = options.force_symbols;
+        let mut redactor = Redactor::of_dump(typed, redaction.as_deref());
+        if let Some(path) = &unpacked {
+            redactor.learn(path);
+        }
         Ok(Self {
             rpc_names: rpc_names(&options.rpc_names)?,
-            redactor: RefCell::new(Redactor::of_dump(typed, redaction.as_deref())),
+            redactor: RefCell::new(redactor),
             redaction,
             system: System::of(dump, &symbols),
             trace: RefCell::new(None),
             learned: OnceCell::new(),
             absent: ntlayout::absent_places(&options.symbols),
+            unpacked,
         })
     }
 
@@ -145,6 +151,12 @@ impl Session {
         self.absent.iter().map(words).collect()
     }
 
+    /// What there is to say of the dump's file beside what the dump says itself.
+    pub fn of_file(&self) -> Option<String> {
+        let unpacked = self.unpacked.as_ref()?;
+        Some(format!("the dump was unpacked: {}", unpacked.display()))
+    }
+
     /// What a user should know who named symbols, or expects the kernel's own: files that are there and cannot be
     /// used, and that the kernel's own symbols were found nowhere. Nothing before a kernel was asked for.
     pub fn notes(&self) -> Vec<String> {
@@ -211,6 +223,27 @@ impl Session {
     pub fn note_reads(&self, trace: Option<Arc<Trace>>) {
         *self.trace.borrow_mut() = trace;
     }
+}
+
+/// Opens a dump, of a packed one what was unpacked from it.
+fn opened(options: &Options, path: &Path, open: &OpenOptions) -> anyhow::Result<(Dump, Option<PathBuf>)> {
+    let failed = |error: &OpenError, advice| Failure::fatal(error.id(), format!("{error}{advice}"));
+    let error = match Dump::open_with(path, open) {
+        Ok(dump) => return Ok((dump, None)),
+        Err(error) => error,
+    };
+    if !matches!(&error, OpenError::NotADump { class, .. } if *class == FileClass::Compressed) {
+        return Err(failed(&error, "").into());
+    }
+    let Some(folder) = &options.unpack else {
+        return Err(failed(&error, unpacked::advice(path)).into());
+    };
+    let Some(unpacked) = unpacked::dump(path, folder, !options.quiet)? else {
+        return Err(failed(&error, "").into());
+    };
+    guard::reads(&unpacked, "one of the dumps");
+    let dump = Dump::open_with(&unpacked, open).map_err(|error| failed(&error, ""))?;
+    Ok((dump, Some(unpacked)))
 }
 
 /// The names of procedures that the command line adds.

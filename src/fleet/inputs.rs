@@ -14,6 +14,9 @@ use crate::commands::triage::record::Problem;
 /// How the names of dumps end, in any case of letters.
 const ENDS: [&str; 3] = ["dmp", "mdmp", "hdmp"];
 
+/// How the names of raw memory end. Not `img`: most of these are disks.
+const MEMORY_ENDS: [&str; 2] = ["mem", "raw"];
+
 /// Something to write a record about, or to count.
 pub enum Input {
     /// A dump, or what is called one: what is wrong with it, its process finds out.
@@ -159,7 +162,7 @@ fn input(entry: DirEntry) -> Input {
         return Input::Ignored(path, Ignored::folder());
     }
     match file_kind(&path) {
-        Ok(kind) if begins_as_a_dump(kind.class) => Input::Dump(path),
+        Ok(kind) if begins_as_a_dump(kind.class) || is_called_memory(&path, kind.class) => Input::Dump(path),
         Ok(kind) => Input::Ignored(path, Ignored::file(kind)),
         Err(OpenError::Empty { .. }) => Input::Ignored(path, Ignored::empty()),
         Err(OpenError::NotAFile { .. }) => Input::Ignored(path, Ignored::not_a_file()),
@@ -173,6 +176,22 @@ fn is_called_a_dump(path: &Path) -> bool {
     // `memory.hdmp`, and those of one report lie in one folder.
     let end = path.extension().map(OsStr::to_ascii_lowercase);
     end.is_some_and(|end| ENDS.iter().any(|known| end == *known))
+}
+
+/// Whether a file is memory of a machine by its name alone, which is all that raw memory has. That of a VMware machine
+/// stands for itself only without its state, which names it.
+fn is_called_memory(path: &Path, class: FileClass) -> bool {
+    let end = path
+        .extension()
+        .map(|end| end.to_ascii_lowercase())
+        .unwrap_or_default();
+    let state = || {
+        ["vmss", "vmsn"]
+            .iter()
+            .any(|state| path.with_extension(state).is_file())
+    };
+    matches!(class, FileClass::Unknown | FileClass::Zeros)
+        && (MEMORY_ENDS.iter().any(|known| end == *known) || end == "vmem" && !state())
 }
 
 fn begins_as_a_dump(class: FileClass) -> bool {
@@ -234,6 +253,12 @@ mod tests {
         write("i.gz", b"\x1f\x8b\x08\0");
         write("j.zip", b"PK\x03\x04");
         write("k.vmss", b"\xd2\xbe\xd2\xbe\x08\0\0\0");
+        // Whatever is called memory, which need not begin as anything.
+        write("k1.vmem", &[0; 99]);
+        write("k2.vmem", &[7; 99]);
+        write("k2.vmsn", b"\xd2\xbe\xd2\xbe\x08\0\0\0");
+        write("k3.RAW", &[7; 99]);
+        write("k4.img", &[7; 99]);
         // The rest.
         write("l", b"");
         write("m.pdb", b"Microsoft C/C++ MSF 7.00\r\n");
@@ -260,6 +285,11 @@ mod tests {
             "i.gz",
             "j.zip",
             "k.vmss",
+            "k1.vmem",
+            "!k2.vmem: unknown",
+            "k2.vmsn",
+            "k3.RAW",
+            "!k4.img: unknown",
             "!l: empty-file",
             "!m.pdb: program",
             "!n.pd_: program",
@@ -272,7 +302,7 @@ mod tests {
         .to_vec();
         assert_eq!(walk(std::slice::from_ref(&root), false), flat);
         // A folder that is walked is no file, whatever its name.
-        let mut deep = flat[..20].to_vec();
+        let mut deep = flat[..25].to_vec();
         deep.push("d.dmp".to_owned());
         assert_eq!(walk(std::slice::from_ref(&root), true), deep);
         // What is named itself is always tried, in the order of the names.

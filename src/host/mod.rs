@@ -7,3 +7,4 @@ pub mod place;
 pub mod reading;
 pub mod target;
 pub mod terminal;
+pub mod unpacked;
