@@ -12,11 +12,11 @@ use crate::file::identify::{FileClass, Foreign, foreign};
 use crate::file::source::ByteSource;
 use crate::find::lists;
 use crate::find::shared::{self, SharedData};
-use crate::find::tables::Scope;
-use crate::find::{By, Candidate, Found, Hints, NotFound, find};
+use crate::find::tables::{Candidate, Scope, Shift};
+use crate::find::{By, Found, Hints, NotFound, find};
 use crate::image::KernelImage;
 use crate::memory::error::FrameError;
-use crate::memory::page::{FileOffset, PageRun};
+use crate::memory::page::{FileOffset, PAGE, PageRun};
 use crate::memory::paging::Paging;
 use crate::memory::physical::{Known, PageError, PhysicalMemory};
 use crate::value::address::{Gva, Pfn};
@@ -155,7 +155,8 @@ pub(crate) fn open(
 /// Finds the kernel, by the layout of pages that the file tells or, where it tells none, by the one that explains most.
 fn kernel(container: &mut Container, source: &ByteSource, asked: &Asked) -> Result<Found, NotFound> {
     let guesses = std::mem::take(&mut container.guesses);
-    let look = |pages: &Pages, candidates: &[Candidate], scope| {
+    let shifts: Vec<Shift> = guesses.iter().map(|(extents, _)| shift(extents)).collect();
+    let look = |pages: &Pages, candidates: &[Candidate], scope, shifts| {
         let hints = Hints {
             directory_table_base: asked.directory_table_base,
             kernel_base: asked.kernel_base,
@@ -163,29 +164,38 @@ fn kernel(container: &mut Container, source: &ByteSource, asked: &Asked) -> Resu
             machine: container.machine,
             candidates,
             scope: Some(scope),
+            shifts,
         };
         find(&View { pages, source }, &hints)
     };
     if guesses.is_empty() {
-        return look(&container.pages, &[], Scope::ALL);
+        return look(&container.pages, &[], Scope::ALL, &[]);
     }
     // A table can be where all layouts agree, and what it leads to where only the right one does: whoever looks through all
     // of the file by a wrong layout first waits for nothing.
-    let near = best_layout(&container.pages, &guesses, source, |pages, first| match first {
-        None => look(pages, &[], Scope::LOWEST),
-        Some(candidates) => look(pages, candidates, Scope::NOTHING),
-    });
-    let (found, layout, note) = near.or_else(|_| {
+    let within = |scope| {
         best_layout(&container.pages, &guesses, source, |pages, first| match first {
-            None => look(pages, &[], Scope::ALL),
-            Some(candidates) => look(pages, candidates, Scope::ABOVE_4_GIB),
+            None => look(pages, &[], scope, &shifts),
+            Some(candidates) => look(pages, candidates, Scope::NOTHING, &[]),
         })
-    })?;
+    };
+    let (found, layout, note) = within(Scope::LOWEST).or_else(|_| within(Scope::ALL))?;
     if let Some(layout) = layout {
         container.pages = Pages::Plain(layout.clone());
     }
     container.notes.push(note);
     Ok(found)
+}
+
+/// How far above its place in the file memory lies that goes on behind a hole.
+fn shift(extents: &Extents) -> Shift {
+    let above = extents.extents().last();
+    let from = above.map_or(u64::MAX, |above| above.offset);
+    let base = above.map_or(0, |above| above.base.saturating_mul(PAGE));
+    Shift {
+        from,
+        up: base.saturating_sub(from),
+    }
 }
 
 /// Of the ways in which pages may be laid out the one by which most of the kernel's lists holds together, with a finding
@@ -204,7 +214,11 @@ fn best_layout<'g>(
     };
     let first = look(pages, None);
     let candidates = match &first {
-        Ok(found) => vec![(found.paging, found.directory_table_base)],
+        Ok(found) => vec![Candidate {
+            paging: found.paging,
+            root: found.directory_table_base,
+            shift: None,
+        }],
         Err(not_found) => not_found.candidates.clone(),
     };
     let plain = "a page's address is its place in the file";
@@ -212,8 +226,10 @@ fn best_layout<'g>(
         .as_ref()
         .ok()
         .map(|found| (agreeing(found, pages), found.clone(), None, plain));
-    for (extents, words) in guesses {
+    for (number, (extents, words)) in guesses.iter().enumerate() {
         let pages = Pages::Plain(extents.clone());
+        let fits = |candidate: &Candidate| candidate.shift.is_none_or(|shift| shift == number);
+        let candidates: Vec<Candidate> = candidates.iter().copied().filter(fits).collect();
         if let Ok(found) = look(&pages, Some(&candidates)) {
             let entries = agreeing(&found, &pages);
             if best.as_ref().is_none_or(|(most, ..)| entries > *most) {

@@ -9,13 +9,14 @@ pub(crate) mod image;
 pub(crate) mod lists;
 pub(crate) mod shared;
 pub(crate) mod stub;
+pub(crate) mod sweep;
 pub(crate) mod tables;
 
 use std::collections::HashSet;
 use std::fmt;
 
 use crate::container::processor::Processor;
-use crate::find::tables::Scope;
+use crate::find::tables::{Candidate, Scope, Shift};
 use crate::image::KernelImage;
 use crate::memory::paging::Paging;
 use crate::memory::physical::PhysicalMemory;
@@ -38,10 +39,9 @@ pub(crate) struct Hints<'h> {
     pub(crate) candidates: &'h [Candidate],
     /// Which pages are looked at for others.
     pub(crate) scope: Option<Scope>,
+    /// In what other ways memory may be laid out. Tables that lie so are named among the candidates, not tried.
+    pub(crate) shifts: &'h [Shift],
 }
-
-/// A page that may be a top table: its form and its physical address.
-pub(crate) type Candidate = (Paging, u64);
 
 /// How many candidates are remembered: far more than there are processes.
 const MOST_CANDIDATES: usize = 1 << 16;
@@ -189,7 +189,7 @@ impl Search<'_, '_> {
     }
 
     fn by_tables(&mut self) -> Option<Found> {
-        for &(paging, root) in self.hints.candidates {
+        for &Candidate { paging, root, .. } in self.hints.candidates {
             if let Some(found) = self.through(paging, root, By::Search, None) {
                 return Some(found);
             }
@@ -197,10 +197,13 @@ impl Search<'_, '_> {
         let mut found = None;
         let mut candidates = Vec::new();
         let scope = self.hints.scope.unwrap_or(Scope::ALL);
-        let looked = tables::search(self.memory, self.hints.machine, scope, |paging, root| {
-            found = self.through(paging, root, By::Search, None);
+        let (machine, shifts) = (self.hints.machine, self.hints.shifts);
+        let looked = tables::search(self.memory, machine, scope, shifts, |candidate| {
             if candidates.len() < MOST_CANDIDATES {
-                candidates.push((paging, root));
+                candidates.push(candidate);
+            }
+            if candidate.shift.is_none() {
+                found = self.through(candidate.paging, candidate.root, By::Search, None);
             }
             found.is_none()
         });

@@ -4,7 +4,10 @@
 //! 0x1ed up to Windows 10 1511, any of the half since. Each process has a top table of its own, and all share the
 //! kernel's half: any of them leads to the kernel.
 
-use crate::memory::page::{PAGE, PageRun};
+use multiversion::multiversion;
+
+use crate::find::sweep::{Page, sweep};
+use crate::memory::page::PageRun;
 use crate::memory::paging::Paging;
 use crate::memory::physical::{PhysicalMemory, read_in_frame};
 use crate::memory::space::AddressSpace;
@@ -14,106 +17,98 @@ use crate::value::machine::Machine;
 
 const FRAME: u64 = 0x000f_ffff_ffff_f000;
 const ARM64_FRAME: u64 = 0x0003_ffff_ffff_f000;
+const PAE_FRAME: u64 = 0x000f_ffff_f000;
 /// Where boot code of most machines puts the tables of the first process: looked at before all else.
 const LOW: u64 = 16 << 20 >> 12;
-/// How many pages in a row may be missing before the rest of their run is given up.
-const MOST_MISSING: u64 = 16 << 20 >> 12;
-/// And of all runs together, before the search ends.
-const MOST_MISSING_OF_ALL: u64 = 1 << 24;
 /// The slot that maps fffff80000000000, where kernels are.
 const KERNEL_SLOT: u64 = 0x1f0;
 
-/// Which pages are looked at.
+/// How many pages are looked at, the lowest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Scope {
-    /// The first frame.
-    pub(crate) from: u64,
-    /// How many pages at most.
-    pub(crate) most: u64,
-}
+pub(crate) struct Scope(u64);
 
 impl Scope {
     /// Every page.
-    pub(crate) const ALL: Scope = Scope {
-        from: 0,
-        most: u64::MAX,
-    };
+    pub(crate) const ALL: Scope = Scope(u64::MAX);
     /// Where boot code of most machines puts the first tables.
-    pub(crate) const LOWEST: Scope = Scope { from: 0, most: LOW };
+    pub(crate) const LOWEST: Scope = Scope(LOW);
     /// Pages of a crash dump whose own page tables are of no use: 256 MiB, the lowest first, as who opens a dump does not
     /// wait for a search of all of it.
-    pub(crate) const OF_DUMP: Scope = Scope {
-        from: 0,
-        most: 256 << 20 >> 12,
-    };
-    /// Where memory goes on that the hole below 4 GiB left no room for.
-    pub(crate) const ABOVE_4_GIB: Scope = Scope {
-        from: 1 << 20,
-        most: u64::MAX,
-    };
+    pub(crate) const OF_DUMP: Scope = Scope(256 << 20 >> 12);
     /// None.
-    pub(crate) const NOTHING: Scope = Scope { from: 0, most: 0 };
+    pub(crate) const NOTHING: Scope = Scope(0);
 }
 
-/// Looks at pages for a table, the lowest first, and names each to `try_it` until that wants no more. How many pages were
+/// Another way in which memory may be laid out: what is known at a physical address of at least `from` lies `up` higher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shift {
+    pub(crate) from: u64,
+    pub(crate) up: u64,
+}
+
+/// A page that may be a top table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    /// What form of tables it would be of.
+    pub(crate) paging: Paging,
+    /// Its physical address.
+    pub(crate) root: u64,
+    /// By which of the shifts that were given; by none where it lies as `memory` has it.
+    pub(crate) shift: Option<usize>,
+}
+
+/// Looks at pages for tables, the lowest first, and names each to `try_it` until that wants no more. How many pages were
 /// looked at.
+///
+/// A table tells its own address: one pass over the pages finds also those that lie where one of `shifts` says.
 pub(crate) fn search(
     memory: &dyn PhysicalMemory,
     machine: Option<Machine>,
-    scope: Scope,
-    mut try_it: impl FnMut(Paging, u64) -> bool,
+    Scope(most): Scope,
+    shifts: &[Shift],
+    try_it: impl FnMut(Candidate) -> bool,
 ) -> u64 {
-    let mut looked = 0_u64;
-    let mut all_missing = 0_u64;
-    let mut page = Box::new([0; 0x1000]);
-    for high in [false, true] {
-        for run in memory.runs() {
-            let Some(run) = part(run, high, scope.from) else {
-                continue;
-            };
-            let mut missing = 0_u64;
-            for by in 0..run.count {
-                if looked >= scope.most {
-                    return looked;
-                }
-                let at = run.base.u64().saturating_add(by).saturating_mul(PAGE);
-                let Ok(()) = read_in_frame(memory, Gpa::new(at), page.as_mut_slice()) else {
-                    // A header can claim a run of any length, which the file ends before.
-                    missing = missing.saturating_add(1);
-                    all_missing = all_missing.saturating_add(1);
-                    match (missing > MOST_MISSING, all_missing > MOST_MISSING_OF_ALL) {
-                        (_, true) => return looked,
-                        (true, _) => break,
-                        _ => continue,
-                    }
-                };
-                missing = 0;
-                looked = looked.saturating_add(1);
-                for &paging in forms(&page, at, machine) {
-                    if !try_it(paging, at) {
-                        return looked;
-                    }
-                }
-                if machine.is_none_or(|machine| machine == Machine::I386) {
-                    for root in pae_roots(memory, &page, at) {
-                        if !try_it(Paging::Pae, root) {
-                            return looked;
-                        }
-                    }
-                }
-            }
-        }
+    let runs = [false, true]
+        .into_iter()
+        .flat_map(|high| memory.runs().filter_map(move |run| part(run, high)));
+    let look = |page: &Page, at: u64| candidates(memory, machine, shifts, page, at);
+    sweep(memory, runs, most, look, try_it)
+}
+
+/// What a page may be the top table of.
+fn candidates(
+    memory: &dyn PhysicalMemory,
+    machine: Option<Machine>,
+    shifts: &[Shift],
+    page: &Page,
+    at: u64,
+) -> Vec<Candidate> {
+    let mut found = Vec::new();
+    let shifted = shifts
+        .iter()
+        .enumerate()
+        .filter(|(_, shift)| at >= shift.from)
+        .map(|(number, shift)| (Some(number), at.saturating_add(shift.up)));
+    for (shift, root) in std::iter::once((None, at)).chain(shifted) {
+        let forms = forms(page, root, machine).iter();
+        found.extend(forms.map(|&paging| Candidate { paging, root, shift }));
     }
-    looked
+    if machine.is_none_or(|machine| machine == Machine::I386) {
+        found.extend(pae_roots(memory, page, at).into_iter().map(|root| Candidate {
+            paging: Paging::Pae,
+            root,
+            shift: None,
+        }));
+    }
+    found
 }
 
 /// What of a run is below or above the first pages.
-fn part(run: PageRun, high: bool, from: u64) -> Option<PageRun> {
+fn part(run: PageRun, high: bool) -> Option<PageRun> {
     let end = run.base.u64().saturating_add(run.count);
-    let start = run.base.u64().max(from);
     let (from, to) = match high {
-        false => (start, end.min(LOW)),
-        true => (start.max(LOW), end),
+        false => (run.base.u64(), end.min(LOW)),
+        true => (run.base.u64().max(LOW), end),
     };
     let count = to.checked_sub(from).filter(|&count| count != 0)?;
     Some(PageRun {
@@ -123,7 +118,7 @@ fn part(run: PageRun, high: bool, from: u64) -> Option<PageRun> {
 }
 
 /// What tables a page could be the top one of.
-fn forms(page: &[u8; 0x1000], at: u64, machine: Option<Machine>) -> &'static [Paging] {
+fn forms(page: &Page, at: u64, machine: Option<Machine>) -> &'static [Paging] {
     let is = |wanted: Machine| machine.is_none_or(|machine| machine == wanted);
     if !may_refer_to_itself(page, at) {
         return &[];
@@ -148,25 +143,40 @@ fn forms(page: &[u8; 0x1000], at: u64, machine: Option<Machine>) -> &'static [Pa
 }
 
 /// Whether any entry of a page has its own frame: one comparison for each, since next to no page has one.
-fn may_refer_to_itself(page: &[u8; 0x1000], at: u64) -> bool {
-    // What the frames of all forms have in common, on x86 in the lower half of eight bytes.
-    const COMMON: u64 = 0xffff_f000;
+#[multiversion(targets("x86_64+avx512f+avx2", "x86_64+avx2"))]
+fn may_refer_to_itself(page: &Page, at: u64) -> bool {
+    // What the frames of all forms have in common, on x86 in the lower half of eight bytes, and that the entry is valid.
+    const COMMON: u64 = 0xffff_f001;
+    let wanted = (at & COMMON) | 1;
     let half = page.get(0x800..).unwrap_or_default();
+    // Without a way out before the end it is done for many entries at once.
     half.chunks_exact(8)
-        .any(|entry| le::u64(entry, 0).is_some_and(|entry| (entry ^ at) & COMMON == 0 && entry & 1 == 1))
+        .map(|entry| entry.try_into().map_or(0, u64::from_le_bytes))
+        .fold(false, |any, entry| any | (entry & COMMON == wanted))
+}
+
+/// Whether any 32 bytes of a page begin as the root of tables with PAE does.
+#[multiversion(targets("x86_64+avx512f+avx2", "x86_64+avx2"))]
+fn may_have_pae_root(page: &Page) -> bool {
+    page.chunks_exact(32)
+        .map(|root| le::u64(root, 0).unwrap_or_default())
+        .fold(false, |any, entry| any | (entry & !PAE_FRAME == 1))
 }
 
 /// Roots of tables with PAE in a page: four entries that lead to directories and have no other bit than that they are
 /// valid, at a multiple of 32. Slots 0 to 3 of the fourth directory map the four directories, which is how Windows
 /// reaches them (at c0600000).
-fn pae_roots(memory: &dyn PhysicalMemory, page: &[u8; 0x1000], at: u64) -> Vec<u64> {
-    let entries = |bytes: &[u8]| [0, 8, 16, 24].map(|place| le::u64(bytes, place).unwrap_or_default());
+fn pae_roots(memory: &dyn PhysicalMemory, page: &Page, at: u64) -> Vec<u64> {
     let mut roots = Vec::new();
+    if !may_have_pae_root(page) {
+        return roots;
+    }
+    let entries = |bytes: &[u8]| [0, 8, 16, 24].map(|place| le::u64(bytes, place).unwrap_or_default());
     for (place, bytes) in (at..).step_by(32).zip(page.chunks_exact(32)) {
         let root = entries(bytes);
         if root
             .iter()
-            .any(|entry| entry & !0xf_ffff_f000 != 1 || entry >> 12 == 0)
+            .any(|entry| entry & !PAE_FRAME != 1 || entry >> 12 == 0)
         {
             continue;
         }
@@ -185,7 +195,7 @@ fn pae_roots(memory: &dyn PhysicalMemory, page: &[u8; 0x1000], at: u64) -> Vec<u
 }
 
 /// Whether exactly one slot of the kernel's half refers to the page itself, and others are in use as well.
-fn refers_to_itself(page: &[u8; 0x1000], at: u64, frame: u64, mask: u64, bits: u64) -> bool {
+fn refers_to_itself(page: &Page, at: u64, frame: u64, mask: u64, bits: u64) -> bool {
     let half = page.get(0x800..).unwrap_or_default();
     let mut own = 0_usize;
     let mut used = 0_usize;
