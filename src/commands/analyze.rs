@@ -1,7 +1,8 @@
 //! `analyze`: the debugger's undocumented `!alpc -analyze`: do all ports and messages agree with each other?
 
 use alpc::port::enumerate::PortSource;
-use alpc::report::analyze::{self, Analysis, Finding, Kind};
+use alpc::Value;
+use alpc::report::analyze::{self, Analysis, Finding, Kind, PortOfFinding};
 use clap::Args;
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
@@ -103,11 +104,38 @@ fn list(records: &mut Records<'_>) -> anyhow::Result<Answer> {
     Ok(Answer::of(&Checks { checks: &[] })?.with_records_in(Place::Member("checks")))
 }
 
+/// A port by what people know it by: `fffffa8003f4c070 is of lsasspirpc, owned by lsass.exe`.
+fn named(port: &PortOfFinding) -> String {
+    let address = port.address;
+    let connection = match &port.connection_port {
+        Value::Known(Some(of)) => match &of.name {
+            Value::Known(Some(name)) if of.address == address => format!(" is {}", escape::text(name)),
+            Value::Known(Some(name)) => format!(" is of {}", escape::text(name)),
+            Value::Known(None) => " has no name".to_owned(),
+            Value::Missing(_) => " is of a name that cannot be read".to_owned(),
+        },
+        Value::Known(None) => " has no connection".to_owned(),
+        Value::Missing(_) => " is of a connection that cannot be read".to_owned(),
+    };
+    let owner = match &port.owner {
+        Value::Known(Some(owner)) => match &owner.image {
+            Value::Known(image) => format!(", owned by {} ({})", escape::text(image), owner.address),
+            Value::Missing(_) => format!(", owned by the process {}", owner.address),
+        },
+        Value::Known(None) => ", owned by none".to_owned(),
+        Value::Missing(_) => ", of an owner that cannot be read".to_owned(),
+    };
+    format!("the port {address}{connection}{owner}")
+}
+
 fn text(record: &Analysis) -> String {
     let findings: String = record
         .findings
         .iter()
-        .map(|finding| format!("{}: {}; {}\n", finding.id, finding.text, finding.meaning))
+        .map(|finding| {
+            let ports: String = finding.ports.iter().map(|port| format!("  {}\n", named(port))).collect();
+            format!("{}: {}; {}\n{ports}", finding.id, finding.text, finding.meaning)
+        })
         .collect();
     let hidden: String = record
         .unchecked
