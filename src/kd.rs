@@ -53,6 +53,7 @@ impl Each {
                 reason: Vec::new(),
                 longer_than: None,
                 waiting: false,
+                session: None,
                 stacks: self.with_stacks,
                 of: None,
                 process: Some(process),
@@ -111,13 +112,15 @@ const CURRENT: &str = "current";
 const REDIRECTION: &str = "LPC is now emulated over ALPC. Use !alpc\n";
 
 /// The debugger's commands that are run here, as a line begins with them.
-const SPELLINGS: [&str; 27] = [
+const SPELLINGS: [&str; 29] = [
     "!alpc",
     "!lpc",
     "!thread",
     "!process",
     "!handle",
     "!object",
+    "!irp",
+    "!locks",
     "!stacks",
     "!uniqstack",
     "!findstack",
@@ -331,7 +334,7 @@ fn line(cli: &Cli, words: &[String], whole: &str) -> Vec<Step> {
     if let Some(about) = help::asked(words) {
         return vec![help::step(cli, about, words)];
     }
-    match words[0].to_ascii_lowercase().as_str() {
+    match table::without_module(&words[0]).as_str() {
         "!alpc" => vec![alpc(cli, words)],
         "!lpc" => lpc(cli, words),
         "!thread" => vec![run_as("thread", cli, &thread(words))],
@@ -345,6 +348,8 @@ fn line(cli: &Cli, words: &[String], whole: &str) -> Vec<Step> {
         "!object" => vec![run_as("object", cli, &path_as_one(words))],
         "!process" => vec![process(cli, words)],
         "!handle" => vec![handle(cli, words)],
+        "!irp" => vec![run_as("irp", cli, &request(words))],
+        "!locks" => vec![run_as("locks", cli, &locks(words))],
         ".echo" => vec![echo(cli, whole)],
         word if word.starts_with("lm") => vec![modules(cli, words)],
         word => match table::find(word) {
@@ -514,6 +519,19 @@ fn without_flags(rest: &[String]) -> Vec<String> {
         [flags] if address::hex(flags).is_some() => Vec::new(),
         rest => rest.to_vec(),
     }
+}
+
+/// `!irp ADDRESS [DETAIL]`: 1 adds members that are not shown here (Microsoft's "!irp").
+fn request(words: &[String]) -> Vec<String> {
+    let (line, rest) = words.split_at(words.len().min(2));
+    line.iter().cloned().chain(without_flags(rest)).collect()
+}
+
+/// `!locks [-v] [-p] [-d] [ADDRESS]`: -p adds what is measured of resources, -d everything of them (Microsoft's "!locks
+/// (!kdext*.locks)"). With no address the debugger shows those that are held, and -v the others too; here -v adds nothing.
+fn locks(words: &[String]) -> Vec<String> {
+    let shows_more = |word: &&String| matches!(word.to_ascii_lowercase().as_str(), "-v" | "-p" | "-d");
+    words.iter().filter(|word| !shows_more(word)).cloned().collect()
 }
 
 /// `db ADDRESS [L COUNT]`, and `dw`, `dd`, `dq` of larger numbers. The count is of these, in hex as everything that a debugger
@@ -897,7 +915,7 @@ mod tests {
             ("!process -1 0", r#"Process(ProcessArgs { process: "current" })"#),
             (
                 "!process -1 7",
-                r#"Threads(ThreadsArgs { waiting: false, state: [], reason: [], longer_than: None, stacks: true, of: None, process: Some("current") })"#,
+                r#"Threads(ThreadsArgs { waiting: false, state: [], reason: [], longer_than: None, session: None, stacks: true, of: None, process: Some("current") })"#,
             ),
             ("!thread", r#"Thread(ThreadArgs { thread: "current" })"#),
             (
@@ -906,10 +924,10 @@ mod tests {
             ),
             ("!process /s 1 0 0", "refused"),
             ("!process 0 zz", "refused"),
-            ("!process 0", "Processes(ProcessesArgs)"),
+            ("!process 0", "Processes(ProcessesArgs { session: None })"),
             (
                 "!process 3e4 ff",
-                r#"Threads(ThreadsArgs { waiting: false, state: [], reason: [], longer_than: None, stacks: true, of: None, process: Some("pid:0x3e4") })"#,
+                r#"Threads(ThreadsArgs { waiting: false, state: [], reason: [], longer_than: None, session: None, stacks: true, of: None, process: Some("pid:0x3e4") })"#,
             ),
             ("!process 0 7 svchost.exe", "each svchost.exe true"),
             (".reload /f nt", "passes"),
@@ -917,10 +935,10 @@ mod tests {
             (".echo  a  b", r#"prints "a  b\n""#),
             (".process /p fffffa801807b8f0", "refused"),
             ("~*kv", "refused"),
-            ("!process 0 0", "Processes(ProcessesArgs)"),
+            ("!process 0 0", "Processes(ProcessesArgs { session: None })"),
             (
                 "!process 0 ff",
-                "Threads(ThreadsArgs { waiting: false, state: [], reason: [], longer_than: None, stacks: true, of: None, process: None })",
+                "Threads(ThreadsArgs { waiting: false, state: [], reason: [], longer_than: None, session: None, stacks: true, of: None, process: None })",
             ),
             (
                 "!thread fffffa801afae6f0 1f",
@@ -938,11 +956,11 @@ mod tests {
             ),
             (
                 "!handle 0 2 0 ALPC Port",
-                r#"Handles(HandlesArgs { object_type: Some("ALPC Port"), of: None, process: None })"#,
+                r#"Handles(HandlesArgs { object_type: Some("ALPC Port"), of: None, process: None, session: None })"#,
             ),
             (
                 "!HANDLE 0 2 4",
-                r#"Handles(HandlesArgs { object_type: None, of: None, process: Some("pid:0x4") })"#,
+                r#"Handles(HandlesArgs { object_type: None, of: None, process: Some("pid:0x4"), session: None })"#,
             ),
             ("!handle 4", "refused"),
             ("!object", "refused"),

@@ -5,9 +5,10 @@
 //! that crashed, or ran where the dump was written, and its process.
 
 use alpc::image::redact::{Ids, Redaction};
+use alpc::process::ProcessRef;
 use alpc::report::near::{Near, Nearest};
 use alpc::report::select::{self, NotSelected, Nowhere, Selector, Thing};
-use alpc::{Kernel, Unreadable};
+use alpc::{Kernel, Unreadable, Value};
 use kdump::{Gva, TranslateError};
 
 use crate::address;
@@ -149,6 +150,23 @@ pub fn port(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Gva> {
 /// The address of the thread that a token names.
 pub fn thread(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Gva> {
     resolve(kernel, token, Thing::Thread, select::thread)
+}
+
+/// Whether a process is in the session that is wanted, or may be: what cannot be read excludes none.
+pub fn is_in_session(kernel: &Kernel<'_>, wanted: Option<u32>, process: Gva) -> bool {
+    wanted.is_none_or(|wanted| {
+        let session = alpc::process::session(kernel.at(process));
+        session.map_or(true, |session| session == Some(wanted))
+    })
+}
+
+/// The same of a process that something names.
+pub fn of_process_in(kernel: &Kernel<'_>, wanted: Option<u32>, process: &Value<Option<ProcessRef>>) -> bool {
+    match process {
+        Value::Known(Some(process)) => is_in_session(kernel, wanted, process.address.gva()),
+        Value::Known(None) => wanted.is_none(),
+        Value::Missing(_) => true,
+    }
 }
 
 /// The address of the object that a token names.

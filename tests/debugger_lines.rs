@@ -290,13 +290,13 @@ fn stacks_are_asked_for_in_the_debugger_s_words() {
 fn what_is_not_understood_names_the_nearest_in_one_line() {
     let sample = Sample::standard("win10-2004-x64");
     for (line, nearest) in [
-        ("!locks", "hang -v"),
-        ("!kdexts.locks -v", "hang -v"),
+        ("!qlocks", "locks"),
+        ("!kdexts.qlocks -v", "locks"),
         ("!stackwalk", "stacks"),
         ("~*k", "threads"),
-        ("!irp fffffa801afae6f0", "chain"),
+        ("!devstack fffffa801afae6f0", "irp"),
         ("dx @$curprocess", "dt TYPE"),
-        ("!deadlock", "hang"),
+        ("!deadlock", "locks"),
         (".process /p 4", "!process"),
         ("!handle 4", "!handle 0"),
         ("!lpc", "lpc"),
@@ -322,7 +322,7 @@ fn what_is_not_understood_names_the_nearest_in_one_line() {
             run.stderr
         );
     }
-    let long = format!("!locks {}", "x".repeat(10_000));
+    let long = format!("!qlocks {}", "x".repeat(10_000));
     assert!(lines(&sample, &long).stderr.len() < 260);
 }
 
@@ -355,7 +355,7 @@ fn help_is_a_line() {
         assert_eq!(lines(&sample, line).stdout, chain.stdout, "{line}");
     }
     for (line, text) in [
-        ("help !locks", "!locks: `hang -v`"),
+        ("help !qlocks", "!qlocks: `locks`"),
         ("help !process", "!process 0 FLAGS"),
         ("help !alpc", "/M [/V] MsgAddress"),
     ] {

@@ -47,18 +47,29 @@ fn a_packed_dump_is_unpacked_once_and_read() {
     for name in FORMS {
         let folder = tempfile::tempdir().unwrap();
         let first = run(&packed(name), &folder, &["message", "fffff8800f4cc950"]);
-        assert_eq!((first.status, &first.stdout), (plain.status, &plain.stdout), "{name}");
+        assert_eq!(
+            (first.status, &first.stdout),
+            (plain.status, &plain.stdout),
+            "{name}"
+        );
         let made = names(&folder);
         assert_eq!(made.len(), 1, "{name}");
         assert!(first.stderr.contains(&made[0]), "{name}: {}", first.stderr);
-        assert!(made[0].starts_with("memory-") && made[0].ends_with(".dmp"), "{made:?}");
+        assert!(
+            made[0].starts_with("memory-") && made[0].ends_with(".dmp"),
+            "{made:?}"
+        );
         // What is there is not written again.
         let unpacked = folder.path().join(&made[0]);
         fs::write(&unpacked, fs::read(fixture("vista-sp2-x64.dmp")).unwrap()).unwrap();
         let before = fs::metadata(&unpacked).unwrap().modified().unwrap();
         let second = run(&packed(name), &folder, &["message", "fffff8800f4cc950"]);
         assert_eq!(second.stdout, plain.stdout, "{name}");
-        assert_eq!(fs::metadata(&unpacked).unwrap().modified().unwrap(), before, "{name}");
+        assert_eq!(
+            fs::metadata(&unpacked).unwrap().modified().unwrap(),
+            before,
+            "{name}"
+        );
         assert_eq!(names(&folder), made, "{name}");
     }
 }
@@ -68,7 +79,11 @@ fn without_a_folder_the_way_out_is_told() {
     for name in FORMS {
         let refused = alpc_dump(&[packed(name).to_str().unwrap(), "hang"]);
         assert_eq!(refused.status, 2, "{name}");
-        assert!(refused.stderr.contains("--unpack FOLDER"), "{name}: {}", refused.stderr);
+        assert!(
+            refused.stderr.contains("--unpack FOLDER"),
+            "{name}: {}",
+            refused.stderr
+        );
         assert_eq!(refused.stderr.lines().count(), 1, "{name}");
     }
 }
@@ -80,7 +95,11 @@ fn what_is_no_dump_leaves_nothing_behind() {
     let input = tempfile::tempdir().unwrap();
     let cases: [(&str, Vec<u8>, &str); 4] = [
         ("cut.xz", whole[..whole.len() / 2].to_vec(), "packed-damaged"),
-        ("encrypted.7z", fs::read(packed("encrypted.7z")).unwrap(), "packed-foreign"),
+        (
+            "encrypted.7z",
+            fs::read(packed("encrypted.7z")).unwrap(),
+            "packed-foreign",
+        ),
         // `printf 'hello\n' | gzip -n`
         (
             "text.gz",
@@ -125,7 +144,11 @@ fn a_folder_that_cannot_be_written_is_told() {
         file.to_str().unwrap(),
     ]);
     assert_eq!(refused.status, 2);
-    assert!(refused.stderr.contains("cannot be unpacked into it"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("cannot be unpacked into it"),
+        "{}",
+        refused.stderr
+    );
 }
 
 #[test]
@@ -155,5 +178,10 @@ fn where_it_was_unpacked_is_not_told_when_paths_are_redacted() {
         &["hang", "--redact", "all", "--format", "json"],
     );
     let told = folder.path().file_name().unwrap().to_str().unwrap();
-    assert!(!run.stdout.contains(told) && !run.stderr.contains(told), "{}{}", run.stdout, run.stderr);
+    assert!(
+        !run.stdout.contains(told) && !run.stderr.contains(told),
+        "{}{}",
+        run.stdout,
+        run.stderr
+    );
 }

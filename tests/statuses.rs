@@ -254,6 +254,8 @@ impl Table {
             ("object", port),
             ("dt _EPROCESS", process),
             ("mem", thread),
+            // A world without requests: what is at the thread is none.
+            ("irp", thread),
             ("ports --process", process),
             ("handles --process", process),
         ];
@@ -302,8 +304,14 @@ impl Table {
 const PACK: &str = "PACK";
 
 /// What is asked of a whole system.
-const WHOLE_SYSTEM: [&str; 34] = [
+const WHOLE_SYSTEM: [&str; 40] = [
     "report",
+    "locks",
+    "locks --waited",
+    "sessions",
+    "services",
+    "waits --session 0",
+    "threads --session 1",
     "summary",
     "waits --for lsass.exe",
     "calls",
@@ -340,7 +348,8 @@ const WHOLE_SYSTEM: [&str; 34] = [
 ];
 
 /// Commands that ask for one thing.
-const VERBS: [&str; 11] = [
+const VERBS: [&str; 12] = [
+    "irp",
     "chain",
     "message",
     "port",

@@ -61,6 +61,7 @@ fn places() -> Vec<Place> {
     for world in [
         hang::ring_of_three("vista-sp2-x64").built,
         hang::blocked_queue("vista-sp2-x64", 40, 20).built,
+        hang::io("win10-2004-x64", hang::Io::Event).built,
         rpc::calls("win10-2004-2022-x64").built,
         synth::worlds::standard("win11-24h2-x64"),
         synth::worlds::standard("win7-sp1-x86"),
@@ -99,7 +100,17 @@ fn lines(command: &str, place: &Place) -> Vec<Vec<String>> {
     let wait = || place.json(&["waits"])["waits"][0].clone();
     let thread = || address(&place.json(&["threads"])["processes"][0]["threads"][0]["address"]);
     let process = || address(&place.json(&["processes"])["processes"][0]["address"]);
+    let request = || {
+        let blockers = place.json(&["hang"])["blockers"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let irp = blockers.iter().find(|blocker| blocker["node"]["kind"] == "irp");
+        irp.map_or_else(port, |irp| address(&irp["node"]["address"]))
+    };
     match command {
+        "irp" => of(&[&[&request()]]),
+        "locks" => of(&[&[], &["--waited"]]),
         "chain" => {
             let waiter = address(&wait()["waiter"]["address"]);
             of(&[&[&waiter], &[&process(), "--candidates"], &["explorer.exe"]])
@@ -161,7 +172,7 @@ fn no_line_is_wider_than_the_terminal() {
     let mut wrapped = 0;
     for (number, place) in places().iter().enumerate() {
         // The last but one and the last are other systems: 32-bit addresses have eight digits.
-        let is_wide = number != 6;
+        let is_wide = number != 7;
         for line in commands.iter().flat_map(|command| lines(command, place)) {
             let plain = place.run(&line.iter().map(String::as_str).collect::<Vec<_>>());
             for width in WIDTHS {

@@ -1,7 +1,7 @@
 //! `analyze`: the debugger's undocumented `!alpc -analyze`: do all ports and messages agree with each other?
 
-use alpc::port::enumerate::PortSource;
 use alpc::Value;
+use alpc::port::enumerate::PortSource;
 use alpc::report::analyze::{self, Analysis, Finding, Kind, PortOfFinding};
 use clap::Args;
 #[cfg(feature = "schema")]
@@ -133,7 +133,11 @@ fn text(record: &Analysis) -> String {
         .findings
         .iter()
         .map(|finding| {
-            let ports: String = finding.ports.iter().map(|port| format!("  {}\n", named(port))).collect();
+            let ports: String = finding
+                .ports
+                .iter()
+                .map(|port| format!("  {}\n", named(port)))
+                .collect();
             format!("{}: {}; {}\n{ports}", finding.id, finding.text, finding.meaning)
         })
         .collect();

@@ -36,6 +36,10 @@ pub struct HandlesArgs {
     /// The same
     #[arg(long, value_name = "PROCESS", conflicts_with = "of")]
     pub process: Option<String>,
+
+    /// Only of the processes of this session
+    #[arg(long, value_name = "N", conflicts_with_all = ["of", "process"])]
+    pub session: Option<u32>,
 }
 
 impl HandlesArgs {
@@ -198,7 +202,9 @@ fn processes(kernel: &Kernel<'_>, args: &HandlesArgs) -> anyhow::Result<(Vec<Pro
     }
     let all = process::all(kernel)
         .map_err(|hole| Failure::partial(hole.id(), format!("the processes cannot be listed: {hole}")))?;
-    Ok((all.processes, all.complete))
+    let mut processes = all.processes;
+    processes.retain(|process| selector::is_in_session(kernel, args.session, process.address.gva()));
+    Ok((processes, all.complete))
 }
 
 fn of_process(kernel: &Kernel<'_>, process: ProcessRecord, args: &HandlesArgs) -> ProcessHandles {

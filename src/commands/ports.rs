@@ -39,6 +39,10 @@ pub struct PortsArgs {
     /// Only ports that no handle leads to (!alpc -lp0)
     #[arg(long, conflicts_with_all = ["of", "process"])]
     pub orphans: bool,
+
+    /// Only ports that processes of this session own
+    #[arg(long, value_name = "N", conflicts_with_all = ["of", "process", "orphans"])]
+    pub session: Option<u32>,
 }
 
 impl PortsArgs {
@@ -84,7 +88,7 @@ impl Verb for PortsArgs {
     ) -> anyhow::Result<Answer> {
         match self.orphans {
             true => orphan_records(options, session, records),
-            false => self::records(options, session, records),
+            false => self::records(options, session, records, self.session),
         }
     }
 
@@ -126,11 +130,19 @@ fn of_one(kernel: &Kernel<'_>, process: &str) -> anyhow::Result<Answer> {
 }
 
 /// All ports one by one.
-pub fn records(options: &Options, session: &Session, records: &mut Records<'_>) -> anyhow::Result<Answer> {
+pub fn records(
+    options: &Options,
+    session: &Session,
+    records: &mut Records<'_>,
+    of_session: Option<u32>,
+) -> anyhow::Result<Answer> {
     let kernel = open_kernel(options, session, records)?;
     let all = alpc::port::enumerate::ports(&kernel);
     let mut grid = options.fits.map(|width| (Grid::new(COLUMNS, KINDS), width));
     for port in portlist::lines(&kernel, &all.ports) {
+        if !selector::of_process_in(&kernel, of_session, &port.owner_process) {
+            continue;
+        }
         records.row(TABLE.record, &port, |port| match &mut grid {
             Some((grid, _)) => {
                 grid.row(cells(port));

@@ -26,7 +26,11 @@ use crate::text::{escape, process_lines, thread_line, time};
 
 /// Every process (!process 0 0)
 #[derive(Clone, Debug, Args)]
-pub struct ProcessesArgs {}
+pub struct ProcessesArgs {
+    /// Only of this session
+    #[arg(long, value_name = "N")]
+    pub session: Option<u32>,
+}
 
 impl ProcessesArgs {
     /// What is known of it.
@@ -55,6 +59,8 @@ impl Verb for ProcessesArgs {
     ) -> anyhow::Result<Answer> {
         let kernel = open_kernel(options, session, records)?;
         let mut all = listed(&kernel)?;
+        all.processes
+            .retain(|process| selector::is_in_session(&kernel, self.session, process.address.gva()));
         let mut grid = match options.fits {
             Some(width) if !options.verbose => Some((Grid::new(COLUMNS, ""), width)),
             _ => None,

@@ -46,6 +46,10 @@ pub struct ThreadsArgs {
     #[arg(long, value_name = "T", value_parser = crate::text::time::parse_span)]
     pub longer_than: Option<u64>,
 
+    /// Only of the processes of this session
+    #[arg(long, value_name = "N")]
+    pub session: Option<u32>,
+
     /// The kernel stack of each as well, as far as it is certain
     #[arg(long)]
     pub stacks: bool,
@@ -178,6 +182,9 @@ impl Verb for ThreadsArgs {
             }
         };
         let mut visit = |mut process: ProcessThreads| {
+            if !selector::is_in_session(&kernel, self.session, process.process.address.gva()) {
+                return Ok(());
+            }
             if records.takes_groups() {
                 if !self.wants_all() && !process.retain(|thread| self.wants(&kernel, &clock, thread)) {
                     return Ok(());

@@ -39,6 +39,10 @@ pub struct WaitsArgs {
     /// Only waits that are longer than this: 30s, 5m, 1h30m, 2d
     #[arg(long, value_name = "T", value_parser = time::parse_span, conflicts_with = "target")]
     pub longer_than: Option<u64>,
+
+    /// Only of the processes of this session
+    #[arg(long, value_name = "N", conflicts_with = "target")]
+    pub session: Option<u32>,
 }
 
 impl WaitsArgs {
@@ -49,6 +53,7 @@ impl WaitsArgs {
             process: None,
             port: None,
             longer_than: None,
+            session: None,
         }
     }
 
@@ -101,7 +106,10 @@ impl Verb for WaitsArgs {
         let process = process
             .map(|process| selector::processes(&kernel, process))
             .transpose()?;
-        table.waits.retain(|row| self.wants(row, process.as_deref()));
+        table.waits.retain(|row| {
+            self.wants(row, process.as_deref())
+                && selector::of_process_in(&kernel, self.session, &row.waiter.process)
+        });
         let text = records.text(|| match options.fits {
             Some(width) => fitted(&table, width),
             None => text(&table),

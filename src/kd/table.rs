@@ -29,7 +29,10 @@ const CONTEXT: Here = Nearest(
 const SCRIPT: Here = Nearest(
     "scripts that decide and repeat are not run: `hang`, `ports` and `threads` look at the whole system",
 );
-const LOCKS: Here = Nearest("`hang -v`, and `chain THREAD` for the owner of what one thread waits for");
+const LOCKS: Here = Nearest("`locks`, and `chain THREAD` for the owner of what one thread waits for");
+const DEVICES: Here = Nearest(
+    "`hang` and `chain THREAD` show a thread's I/O requests, `irp ADDRESS` the devices and drivers of one",
+);
 
 const TABLES: Here = Nearest("`mem ADDRESS -v` says where its bytes are in physical memory and in the file");
 const CHANGES: Here = Nearest("a dump is only read, and not searched: `mem ADDRESS [LEN]` shows its memory");
@@ -89,16 +92,12 @@ const TABLE: &[(&[&str], Here)] = &[
         SHOWN,
     ),
     (
-        &[
-            "!locks",
-            "!qlocks",
-            "!deadlock",
-            "!cs",
-            "!lock",
-            "!exqueue",
-            "!owner",
-        ],
+        &["!qlocks", "!deadlock", "!cs", "!lock", "!exqueue", "!owner"],
         LOCKS,
+    ),
+    (
+        &["!devstack", "!devobj", "!drvobj", "!irpfind", "!fileobj"],
+        DEVICES,
     ),
     // `kd` is raw stack data, not a stack walk (Microsoft's "k, kb, kc, kd").
     (&["kd", "!mk", "!stackwalk"], STACKS),
@@ -153,10 +152,6 @@ const TABLE: &[(&[&str], Here)] = &[
         // Current Processor)").
         &["~", "!pcr", "!prcb", "!cpuinfo"],
         Nearest("`threads`: each line says what runs, on which processor, or is ready"),
-    ),
-    (
-        &["!irp", "!irpfind", "!devstack", "!drvobj", "!devobj", "!fileobj"],
-        Nearest("`hang` and `chain THREAD` show a thread's I/O requests, their addresses and drivers"),
     ),
     (&["!wct"], Nearest("`chain THREAD`")),
     (
@@ -233,14 +228,11 @@ const TABLE: &[(&[&str], Here)] = &[
 
 /// What is known of a debugger's command.
 pub fn find(word: &str) -> Option<Here> {
-    let word = word.to_ascii_lowercase();
-    // An extension may be named with its module, `!kdexts.locks`, and every thread with its command: `~*k`.
-    // `!module.name` asks one extension DLL, needed where two have the same name, as `!locks` of user and
-    // kernel mode.
-    let word = match word.split_once('.') {
-        Some((module, name)) if module.starts_with('!') => format!("!{name}"),
-        _ if word.starts_with('~') => "~".to_owned(),
-        _ => word,
+    let word = without_module(word);
+    // Every thread is named with its command: `~*k`.
+    let word = match word.starts_with('~') {
+        true => "~".to_owned(),
+        false => word,
     };
     // `.sympath+ PATH` appends where `.sympath PATH` replaces; `.srcpath+` and `.exepath+` likewise.
     let bare = word.trim_end_matches('+');
@@ -248,6 +240,16 @@ pub fn find(word: &str) -> Option<Here> {
     TABLE
         .iter()
         .find_map(|(names, here)| names.iter().any(|name| known(name)).then_some(*here))
+}
+
+/// An extension's command in lower case, without its module: `!module.name` asks one extension DLL, needed where two have
+/// the same name, as `!locks` of user and kernel mode (`!ntsdexts.locks`, `!kdexts.locks`).
+pub fn without_module(word: &str) -> String {
+    let word = word.to_ascii_lowercase();
+    match word.split_once('.') {
+        Some((module, name)) if module.starts_with('!') => format!("!{name}"),
+        _ => word,
+    }
 }
 
 /// The names of all, for those who mistyped one.
@@ -273,8 +275,8 @@ mod tests {
 
     #[test]
     fn commands_are_found_however_they_are_written() {
-        assert_eq!(find("!LOCKS"), Some(LOCKS));
-        assert_eq!(find("!kdexts.locks"), Some(LOCKS));
+        assert_eq!(find("!QLOCKS"), Some(LOCKS));
+        assert_eq!(find("!kdexts.qlocks"), Some(LOCKS));
         assert_eq!(find(".sympath+"), Some(SYMBOLS));
         assert!(matches!(find("~*kv"), Some(Nearest(_))));
         assert_eq!(find("!nothing"), None);

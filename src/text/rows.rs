@@ -210,8 +210,13 @@ impl Rows {
 
     /// A line that says why a list may go on, when it may.
     pub fn end_of_list(&mut self, complete: &Value<()>) {
-        if let Some(hole) = complete.reason() {
-            self.line(text!("    {} {}", unknown(), escape::text(&hole.to_string())));
+        match complete.reason() {
+            None => {}
+            // No memory hides it: this kernel, or what is known of it, has no such thing.
+            Some(hole) if hole.is_absence() => {
+                self.line(text!("    not told: {}", escape::text(&hole.to_string())));
+            }
+            Some(hole) => self.line(text!("    {} {}", unknown(), escape::text(&hole.to_string()))),
         }
     }
 

@@ -205,7 +205,8 @@ pub fn pending(irp: &IrpNode) -> Text {
     }
 }
 
-fn major_function(major: MajorFunction) -> String {
+/// What a driver is asked to do, in words.
+pub fn major_function(major: MajorFunction) -> String {
     major
         .words()
         .map_or_else(|| format!("0x{:02X}", major.0), ToOwned::to_owned)

@@ -38,7 +38,7 @@ const OWNERS: u64 = 1 << 12;
 const OWNED_EXCLUSIVE: u64 = 0x80;
 
 /// The low bits of an owner that is a pointer of the driver's own, set by `ExSetResourceOwnerPointer`.
-const OWNER_POINTER: u64 = 3;
+pub(crate) const OWNER_POINTER: u64 = 3;
 
 /// Lock entries of a thread, and the bits of `_KTHREAD.AbEntrySummary`, which are set for those that are free.
 const ENTRIES: u64 = 6;

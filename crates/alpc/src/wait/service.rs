@@ -52,7 +52,7 @@ pub(crate) struct Services<'d> {
 /// A process that may host services.
 #[derive(Debug)]
 struct Host<'d> {
-    memory: Option<Cursor<'d>>,
+    memory: Read<Cursor<'d>>,
     /// The one service of its command line.
     name: Option<String>,
 }
@@ -60,42 +60,58 @@ struct Host<'d> {
 impl<'d> Services<'d> {
     /// The service that a thread works for; none when it works for none, or its environment block is not in the dump.
     pub(crate) fn of(&mut self, kernel: &Kernel<'d>, record: &ThreadRecord) -> Option<Service> {
-        let process = record.process.known()?.as_ref()?.address.gva();
-        let thread = kernel.at(record.address.gva());
-        let teb = thread
-            .embedded(Thread::Tcb)
-            .ok()?
-            .pointer(ThreadControl::Teb)
-            .ok()?;
-        let at = offset(teb, kernel.offset(Teb::SubProcessTag).ok()?);
+        self.read(kernel, record).ok().flatten()
+    }
+
+    /// The service that a thread works for; none when it works for none.
+    ///
+    /// # Errors
+    /// When its process or its environment block is not in the dump.
+    pub(crate) fn read(&mut self, kernel: &Kernel<'d>, record: &ThreadRecord) -> Read<Option<Service>> {
+        let Some(process) = record
+            .process
+            .get()?
+            .as_ref()
+            .map(|process| process.address.gva())
+        else {
+            return Ok(None);
+        };
+        let control = kernel.at(record.address.gva()).embedded(Thread::Tcb)?;
+        let teb = control.pointer(ThreadControl::Teb)?;
+        // Threads of the kernel have none.
         if teb.u64() == 0 || kernel.is_kernel_address(teb) {
-            return None;
+            return Ok(None);
         }
+        let at = offset(teb, kernel.offset(Teb::SubProcessTag)?);
         let host = self
             .processes
             .entry(process)
             // svchost.exe of Windows 7 has many services in one process; `tasklist /svc` lists them by process, and
             // no thread by its service.
             .or_insert_with(|| Host::of(kernel, process));
-        let tag = host.memory.as_ref()?.pointer(at).ok()?.u64();
+        let memory = host.memory.as_ref().map_err(Clone::clone)?;
+        let tag = memory.pointer(at)?.u64();
         // A number of 32 bits in the place of a pointer.
-        let tag = u32::try_from(tag).ok().filter(|&tag| tag != 0)?;
-        Some(Service {
+        let Ok(tag @ 1..) = u32::try_from(tag) else {
+            return Ok(None);
+        };
+        Ok(Some(Service {
             tag,
             name: host.name.clone(),
             certainty: host.name.is_some().then_some(Certainty::Inferred),
             unknown: host.name.is_none().then_some(
                 "the command line names no single service, and no symbols describe the tables of names",
             ),
-        })
+        }))
     }
 }
 
 impl<'d> Host<'d> {
     fn of(kernel: &Kernel<'d>, process: Gva) -> Self {
-        let memory = memory(kernel, process).ok();
+        let memory = memory(kernel, process);
         let line = memory
             .as_ref()
+            .ok()
             .and_then(|memory| command_line(kernel, process, memory).ok());
         Self {
             name: line

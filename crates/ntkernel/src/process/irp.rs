@@ -24,7 +24,7 @@ use crate::image::kernel::{At, Kernel, Read, offset};
 use crate::image::list::{self, List};
 use crate::image::schema::schema_as_text;
 use crate::image::value::{Addr, Unreadable, Value};
-use crate::object::marks::expect;
+use crate::object::marks::{self, expect};
 use crate::why;
 
 /// What a driver is asked to do: `IRP_MJ_*`.
@@ -251,6 +251,128 @@ pub struct IrpNode {
     pub device: Value<Option<Addr>>,
     /// That driver.
     pub driver: Value<Option<DriverNode>>,
+}
+
+/// An I/O request with the drivers that it was sent through.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[non_exhaustive]
+pub struct IrpInFull {
+    /// Its `_IRP`.
+    pub address: Addr,
+    /// The thread that it names.
+    pub thread: Value<Addr>,
+    /// `_IRP.Flags`.
+    pub flags: Value<u32>,
+    /// `_IRP.StackCount`: how many drivers it has room for.
+    pub stack_count: Value<u64>,
+    /// `_IRP.CurrentLocation`: the number of the driver that has it, the lowest driver is 1. StackCount + 1 while it was
+    /// not sent, and more once it is completed.
+    pub current_location: Value<u64>,
+    /// The file object that it was made for.
+    pub file_object: Value<Option<Addr>>,
+    /// The stack locations of the drivers that got it, the top one's first. None when no driver has it.
+    pub locations: Value<Vec<StackLocation>>,
+}
+
+/// What one driver was asked to do with a request.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(Serialize))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[non_exhaustive]
+pub struct StackLocation {
+    /// Its number; the lowest driver is 1.
+    pub number: u64,
+    /// Its `_IO_STACK_LOCATION`.
+    pub address: Addr,
+    /// Whether its driver has the request.
+    pub current: bool,
+    /// What the driver is asked to do.
+    pub major_function: Value<MajorFunction>,
+    /// The `_DEVICE_OBJECT` that it was sent to.
+    pub device: Value<Addr>,
+    /// The driver of that device.
+    pub driver: Value<DriverNode>,
+    /// The file object.
+    pub file_object: Value<Option<Addr>>,
+}
+
+impl IrpInFull {
+    /// The request at an address.
+    ///
+    /// # Errors
+    /// When it is not in the dump, or something else is there.
+    pub fn at(kernel: &Kernel<'_>, address: Gva) -> Read<Self> {
+        let request = Request::at(kernel, address)?;
+        let at = request.at;
+        // A thread begins with 6 as well, the type of its dispatcher header. Of a request `IoSizeOfIrp` gives the least
+        // size: the structure with a location for each driver (WDK). One from a list of free ones can be larger.
+        let (size, count) = (at.u16(Irp::Size)?, at.uint(Irp::StackCount)?);
+        let locations = count.saturating_mul(kernel.size_of::<IoStackLocation>()?);
+        if count == 0 || u64::from(size) < kernel.size_of::<Irp>()?.saturating_add(locations) {
+            return Err(marks::not_there(kernel, Expected::IoRequest, address));
+        }
+        let file = at
+            .pointer(Irp::OriginalFileObject)
+            .map(|file| known_pointer(kernel, file));
+        Ok(Self {
+            address: kernel.addr(address),
+            thread: request.thread().map(|thread| kernel.addr(thread)).into(),
+            flags: at.u32(Irp::Flags).into(),
+            stack_count: at.uint(Irp::StackCount).into(),
+            current_location: at.uint(Irp::CurrentLocation).into(),
+            file_object: file.into(),
+            locations: request.locations().into(),
+        })
+    }
+}
+
+impl Request<'_, '_> {
+    /// The stack locations of the drivers that got it, the top one's first.
+    ///
+    /// # Errors
+    /// When the current one is not one of the request's own.
+    fn locations(self) -> Read<Vec<StackLocation>> {
+        let Some(current) = self.location()? else {
+            return Ok(Vec::new());
+        };
+        let kernel = self.at.kernel();
+        let size = kernel.size_of::<IoStackLocation>()?;
+        // One byte each, and the current one is among the others: 127 at most.
+        let (count, number) = (
+            self.at.uint(Irp::StackCount)?,
+            self.at.uint(Irp::CurrentLocation)?,
+        );
+        let above = count.saturating_sub(number);
+        let location = |up: u64| {
+            let at = kernel.at(offset(current.address(), up.saturating_mul(size)));
+            stack_location(at, number.saturating_add(up), up == 0)
+        };
+        Ok((0..=above).rev().map(location).collect())
+    }
+}
+
+fn stack_location(at: At<'_, '_>, number: u64, current: bool) -> StackLocation {
+    let kernel = at.kernel();
+    let device = device(at);
+    let major = at.uint(IoStackLocation::MajorFunction);
+    let file = at.pointer(IoStackLocation::FileObject);
+    StackLocation {
+        number,
+        address: kernel.addr(at.address()),
+        current,
+        #[allow(clippy::cast_possible_truncation, reason = "the member has one byte")]
+        major_function: major.map(|major| MajorFunction(major as u8)).into(),
+        device: device.clone().map(|device| kernel.addr(device.address())).into(),
+        driver: device.and_then(driver).into(),
+        file_object: file.map(|file| known_pointer(kernel, file)).into(),
+    }
+}
+
+/// What a pointer leads to; none for null.
+fn known_pointer(kernel: &Kernel<'_>, to: Gva) -> Option<Addr> {
+    (to.u64() != 0).then(|| kernel.addr(to))
 }
 
 /// A driver in the graph of waits.

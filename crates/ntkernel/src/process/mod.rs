@@ -206,8 +206,11 @@ pub fn image_path(process: At<'_, '_>) -> Read<Option<String>> {
     Ok((!path.is_empty()).then_some(path))
 }
 
-/// The session that a process belongs to.
-fn session(process: At<'_, '_>) -> Read<Option<u32>> {
+/// The session that a process belongs to; none for those that belong to none.
+///
+/// # Errors
+/// When the process or its session is not in the dump, or the symbols do not describe them.
+pub fn session(process: At<'_, '_>) -> Read<Option<u32>> {
     let kernel = process.kernel();
     // System, Registry, smss and the minimal processes have no session: null, which is not session 0. `!process` prints
     // "SessionId: none" for them.

@@ -48,7 +48,6 @@ const DROPPED: &[&str] = &[
     "_KLOCK_ENTRY",
     "_MMVAD",
     "_MMVAD_SHORT",
-    "_MM_SESSION_SPACE",
     "_SEGMENT",
     "_TOKEN",
 ];
@@ -110,6 +109,7 @@ const CUT: &[(&str, &[&str])] = &[
             "SessionId",
         ],
     ),
+    ("_MM_SESSION_SPACE", &["SessionId"]),
     (
         "_TEB",
         &[

@@ -28,6 +28,25 @@ impl World {
         memory.write(TEXT, &units);
     }
 
+    /// Puts processes into a session: `_EPROCESS.Session` of each leads to one structure with its number. False where the
+    /// layouts do not have it.
+    pub fn session(&mut self, processes: &[Va], number: u64) -> bool {
+        // The structure has been called so since 24H2, by the types of its symbols.
+        let space = match self.has("_PSP_SESSION_SPACE", "SessionId") {
+            true => "_PSP_SESSION_SPACE",
+            false => "_MM_SESSION_SPACE",
+        };
+        if !self.has(space, "SessionId") || !self.has(EPROCESS, "Session") {
+            return false;
+        }
+        let at = self.allocate(Pool::NonPaged, self.kernel.size(space), *b"MmSs");
+        self.set(at, space, "SessionId", number);
+        for &process in processes {
+            self.point(process, EPROCESS, "Session", at);
+        }
+        true
+    }
+
     /// Makes a process. The first one is System: its page tables are the kernel's own.
     pub fn process(&mut self, mut process: Process) -> Va {
         let size = self.kernel.size(EPROCESS);

@@ -688,6 +688,19 @@ pub fn services(kernel: &str) -> Scene {
     stage.finish()
 }
 
+/// `explorer`, which waits for lsass, in session 2, lsass in session 0, and others in none. None of a kernel whose
+/// layouts do not have sessions.
+#[must_use]
+pub fn sessions(kernel: &str) -> Option<Scene> {
+    let mut stage = Stage::new(kernel);
+    let System { explorer, lsass, .. } = stage.system;
+    stage.chain(&[(explorer, "first", ""), (lsass, "server", "lsasspirpc")]);
+    let made = stage.world.session(&[lsass], 0) && stage.world.session(&[explorer], 2);
+    stage.name("explorer", explorer);
+    stage.name("lsass", lsass);
+    made.then(|| stage.finish())
+}
+
 /// A port for each way of being in trouble, named after it, and one that is well: each has a few requests that nobody
 /// waits for, and `crowded` forty.
 #[must_use]
