@@ -94,6 +94,11 @@ impl Extents {
         (Extents { runs: join(runs) }, repeated)
     }
 
+    /// Leaves out runs.
+    pub(crate) fn retain(&mut self, keep: impl FnMut(&Extent) -> bool) {
+        self.runs.retain(keep);
+    }
+
     /// Where the page of a frame begins in the file.
     pub(crate) fn offset(&self, pfn: u64) -> Option<u64> {
         let behind = self.runs.partition_point(|run| run.base <= pfn);
