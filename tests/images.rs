@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use support::{Run, alpc_dump};
 use synth::address::Pfn;
 use synth::container::elf::Producer;
-use synth::container::{Machine, Registers, elf, raw, vmware};
+use synth::container::{Machine, Registers, elf, raw, virtualbox, vmware};
 use synth::dump::Kind;
 use synth::paging::Mapped;
 use synth::physical::{PhysicalMemory, Run as Frames};
@@ -144,6 +144,10 @@ fn damaged_images_are_refused_or_say_what_is_missing() {
         ("xen.elf", elf::xen(machine)),
         ("inline.vmsn", vmware::with_memory(machine)),
         ("vm.vmss", vmware::suspended(machine, &all).0),
+        (
+            "saved.sav",
+            virtualbox::saved(machine, virtualbox::Style::stopped()).bytes,
+        ),
     ];
     for (name, image) in images {
         let len = image.len();

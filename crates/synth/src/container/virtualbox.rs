@@ -104,7 +104,7 @@ fn passes(file: &mut File, machine: Machine<'_>, frames: &[Pfn], style: Style) {
                 if last == pass {
                     unit.page(frame, &Was::Now(page(frame)));
                 } else if last > pass && number % 7 != 3 {
-                    let older = page(frame).map(|byte| byte ^ 0x55);
+                    let older = page(frame).map(|byte| byte ^ 0xaa);
                     let was = [Was::Now(&older), Was::Zeros, Was::Ballooned];
                     unit.page(frame, &was[(number / 4 + pass as usize) % 3]);
                 }

@@ -1,6 +1,7 @@
 //! The pages that page records say are there, each by the record that was written last.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::container::extents::{Extent, Extents};
 use crate::container::packed::{Kept, PackedPages};
@@ -132,7 +133,7 @@ impl SavedPages {
     }
 
     /// Unpacks a page of records.
-    fn unpack(&self, source: &ByteSource, place: u64) -> Result<std::sync::Arc<[u8]>, PageError> {
+    fn unpack(&self, source: &ByteSource, place: u64) -> Result<Arc<[u8]>, PageError> {
         let number = place & !(PACKED | SPLIT);
         let (at, skip) = match place & SPLIT {
             0 => (number, 0),
@@ -141,7 +142,7 @@ impl SavedPages {
                 *self.splits.get(number).ok_or(PageError::Damaged)?
             }
         };
-        let mut page = [0; PAGE as usize];
+        let mut page = [0; 0x1000];
         match Stream::unpack(source, at, skip, &mut page) {
             Ok(()) => Ok(page.as_slice().into()),
             Err(Stop::Io(error)) => Err(PageError::Io(error.kind())),
