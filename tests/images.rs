@@ -122,6 +122,14 @@ fn both_files_of_vmware_are_needed_and_either_may_be_named() {
     assert!(run(&memory, &["info"]).stdout.contains("no .vmss or .vmsn"));
 }
 
+/// A saved state, without what is behind the memory: of that nothing is needed.
+fn saved_by_virtualbox(machine: Machine<'_>) -> Vec<u8> {
+    let mut written = virtualbox::saved(machine, virtualbox::Style::stopped());
+    let behind = written.units.iter().find(|(_, name)| *name == "cpum");
+    written.bytes.truncate(behind.unwrap().0);
+    written.bytes
+}
+
 /// However an image is cut or its headers are forged, it is refused in one line, or its holes are told.
 #[test]
 fn damaged_images_are_refused_or_say_what_is_missing() {
@@ -144,10 +152,7 @@ fn damaged_images_are_refused_or_say_what_is_missing() {
         ("xen.elf", elf::xen(machine)),
         ("inline.vmsn", vmware::with_memory(machine)),
         ("vm.vmss", vmware::suspended(machine, &all).0),
-        (
-            "saved.sav",
-            virtualbox::saved(machine, virtualbox::Style::stopped()).bytes,
-        ),
+        ("saved.sav", saved_by_virtualbox(machine)),
     ];
     for (name, image) in images {
         let len = image.len();
