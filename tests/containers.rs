@@ -104,6 +104,14 @@ const FORMS: &[(&str, fn(&Case, Machine<'_>) -> PathBuf)] = &[
     ("ELF core of QEMU", |case, machine| {
         case.write("shifted.elf", &elf::core(machine, Producer::Qemu, 0x123))
     }),
+    ("ELF core of QEMU", |case, machine| {
+        let top = machine.memory.runs().last().unwrap().end().0;
+        // Memory above 4 GiB has no place in it.
+        match top > 1 << 20 {
+            true => case.write("wide.elf", &elf::core(machine, Producer::Qemu, 1)),
+            false => case.write("narrow.elf", &elf::narrow(machine)),
+        }
+    }),
     ("ELF core of VirtualBox", |case, machine| {
         case.write("box.elf", &elf::core(machine, Producer::VirtualBox, 0))
     }),

@@ -148,6 +148,7 @@ fn damaged_images_are_refused_or_say_what_is_missing() {
     let images = [
         ("image.lime", raw::lime(machine)),
         ("qemu.elf", elf::core(machine, Producer::Qemu, 7)),
+        ("narrow.elf", elf::narrow(machine)),
         ("box.elf", elf::core(machine, Producer::VirtualBox, 0)),
         ("xen.elf", elf::xen(machine)),
         ("inline.vmsn", vmware::with_memory(machine)),
