@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use support::alpc_dump;
 use synth::container::diskdump::{Form, Packing};
 use synth::container::elf::Producer;
-use synth::container::{Machine, Registers, avml, diskdump, elf, hiberfil, hyper_v, raw, vmware};
+use synth::container::{Machine, Registers, avml, diskdump, elf, hiberfil, hyper_v, raw, virtualbox, vmware};
 use synth::dump::Kind;
 use synth::physical::Run;
 use synth::world::Built;
@@ -104,6 +104,14 @@ const FORMS: &[(&str, fn(&Case, Machine<'_>) -> PathBuf)] = &[
     ("ELF core of QEMU", |case, machine| {
         case.write("shifted.elf", &elf::core(machine, Producer::Qemu, 0x123))
     }),
+    ("ELF core of QEMU", |case, machine| {
+        let top = machine.memory.runs().last().unwrap().end().0;
+        // Memory above 4 GiB has no place in it.
+        match top > 1 << 20 {
+            true => case.write("wide.elf", &elf::core(machine, Producer::Qemu, 1)),
+            false => case.write("narrow.elf", &elf::narrow(machine)),
+        }
+    }),
     ("ELF core of VirtualBox", |case, machine| {
         case.write("box.elf", &elf::core(machine, Producer::VirtualBox, 0))
     }),
@@ -134,6 +142,19 @@ const FORMS: &[(&str, fn(&Case, Machine<'_>) -> PathBuf)] = &[
             ..hyper_v::Style::default()
         };
         case.write("running.vmrs", &hyper_v::saved(machine, style).bytes)
+    }),
+    ("saved state of VirtualBox", |case, machine| {
+        let written = virtualbox::saved(machine, virtualbox::Style::stopped());
+        case.write("saved.sav", &written.bytes)
+    }),
+    ("saved state of VirtualBox", |case, machine| {
+        let style = virtualbox::Style {
+            version: 13,
+            live: true,
+            narrow: true,
+            ..virtualbox::Style::stopped()
+        };
+        case.write("snapshot.sav", &virtualbox::saved(machine, style).bytes)
     }),
     ("hibernation file", |case, machine| {
         let written = hiberfil::hibernated(machine, hiberfil::Style::of(0x448));

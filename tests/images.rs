@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use support::{Run, alpc_dump};
 use synth::address::Pfn;
 use synth::container::elf::Producer;
-use synth::container::{Machine, Registers, elf, raw, vmware};
+use synth::container::{Machine, Registers, elf, raw, virtualbox, vmware};
 use synth::dump::Kind;
 use synth::paging::Mapped;
 use synth::physical::{PhysicalMemory, Run as Frames};
@@ -122,6 +122,14 @@ fn both_files_of_vmware_are_needed_and_either_may_be_named() {
     assert!(run(&memory, &["info"]).stdout.contains("no .vmss or .vmsn"));
 }
 
+/// A saved state, without what is behind the memory: of that nothing is needed.
+fn saved_by_virtualbox(machine: Machine<'_>) -> Vec<u8> {
+    let mut written = virtualbox::saved(machine, virtualbox::Style::stopped());
+    let behind = written.units.iter().find(|(_, name)| *name == "cpum");
+    written.bytes.truncate(behind.unwrap().0);
+    written.bytes
+}
+
 /// However an image is cut or its headers are forged, it is refused in one line, or its holes are told.
 #[test]
 fn damaged_images_are_refused_or_say_what_is_missing() {
@@ -140,10 +148,12 @@ fn damaged_images_are_refused_or_say_what_is_missing() {
     let images = [
         ("image.lime", raw::lime(machine)),
         ("qemu.elf", elf::core(machine, Producer::Qemu, 7)),
+        ("narrow.elf", elf::narrow(machine)),
         ("box.elf", elf::core(machine, Producer::VirtualBox, 0)),
         ("xen.elf", elf::xen(machine)),
         ("inline.vmsn", vmware::with_memory(machine)),
         ("vm.vmss", vmware::suspended(machine, &all).0),
+        ("saved.sav", saved_by_virtualbox(machine)),
     ];
     for (name, image) in images {
         let len = image.len();

@@ -12,7 +12,7 @@ use alpc_dump_fuzz::wrapped::crc32;
 use ntlayout::SymbolTable;
 use synth::address::Pfn;
 use synth::container::diskdump::{Form, Packing};
-use synth::container::{self, hiberfil, hyper_v};
+use synth::container::{self, hiberfil, hyper_v, virtualbox};
 use synth::dump::{self, Header, Kind};
 use synth::layout::Kernel;
 use synth::machine::Machine;
@@ -74,6 +74,18 @@ fn states() -> Seeds {
     for length in [0x340, 0x360, 0x448] {
         let written = hiberfil::hibernated(machine, hiberfil::Style::of(length));
         seeds.push((format!("{length:x}.sys"), written.bytes));
+    }
+    for number in 0..8u8 {
+        let style = virtualbox::Style {
+            version: 11 + u32::from(number % 4),
+            live: number > 3,
+            narrow: number % 3 == 1,
+            summed: number % 2 == 0,
+            split: number % 5 == 4,
+            ballooned: 2,
+        };
+        let written = virtualbox::saved(machine, style);
+        seeds.push((format!("{number}.sav"), written.bytes));
     }
     for wide in [false, true] {
         seeds.push((format!("seven-{wide}.sys"), hiberfil::seven(machine, wide, 2)));

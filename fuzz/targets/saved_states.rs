@@ -1,9 +1,10 @@
-//! Any bytes as a saved state of Hyper-V or a hibernation file: tables, sets, pages that have to be unpacked.
+//! Any bytes as a saved state of Hyper-V or VirtualBox or a hibernation file: tables, sets, units, pages that have to be
+//! unpacked.
 #![no_main]
 
 use kdump::{Dump, DumpKind, Gpa, Pfn};
 use libfuzzer_sys::fuzz_target;
-use synth::container::hyper_v::sum;
+use synth::container::{hyper_v, virtualbox};
 
 /// Runs looked at in one input.
 const MAX_RUNS: usize = 64;
@@ -47,12 +48,15 @@ fuzz_target!(|data: &[u8]| {
 
 /// Makes the checksums of a saved state right where its headers lead, so that an input gets further than to these.
 fn mend(data: &mut [u8]) {
+    if data.starts_with(b"\x7fVirtualBox SavedState V") {
+        return mend_units(data);
+    }
     if !data.starts_with(b"\x14\x20\x28\x01") {
         return;
     }
     for at in [0, 0x1000] {
         if let Some(header) = data.get_mut(at..at + 0x2e) {
-            sum(header, 4);
+            hyper_v::sum(header, 4);
         }
     }
     let log = data.get(0x101a..0x1022).map(|log| log.try_into().unwrap());
@@ -61,6 +65,22 @@ fn mend(data: &mut [u8]) {
     if let (Some(log), Some(end)) = (log, end)
         && let Some(header) = data.get_mut(log..end)
     {
-        sum(header, 4);
+        hyper_v::sum(header, 4);
+    }
+}
+
+/// The same of a saved state of VirtualBox: headers that look like ones of units get their place and their checksum.
+fn mend_units(data: &mut [u8]) {
+    let starts = data.windows(8).enumerate();
+    let units: Vec<usize> = starts
+        .filter(|(_, bytes)| matches!(*bytes, b"\nUnit\n\0\0" | b"\nTheEnd\0"))
+        .map(|(at, _)| at)
+        .collect();
+    for at in units {
+        let name = data.get(at + 0x28).copied().unwrap_or_default();
+        if let Some(header) = data.get_mut(at..at + 0x2c + usize::from(name)) {
+            header[8..0x10].copy_from_slice(&(at as u64).to_le_bytes());
+            virtualbox::sum(header, 0x14);
+        }
     }
 }

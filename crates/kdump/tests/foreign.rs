@@ -53,7 +53,7 @@ fn foreign_files_are_named_with_what_to_do() {
             "a",
             b"\x7fVirtualBox SavedState V2.0\n",
             "a VirtualBox saved state",
-            "injectnmi",
+            "copy the file again",
         ),
         (
             "a.vsv",

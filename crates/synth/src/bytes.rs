@@ -52,3 +52,30 @@ pub(crate) fn uint(bytes: &[u8]) -> u64 {
         .rev()
         .fold(0, |value, &byte| value << 8 | u64::from(byte))
 }
+
+/// CRC-32 of ISO 3309, over bytes that come one after the other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Crc32(u32);
+
+impl Crc32 {
+    /// Of no bytes.
+    pub(crate) fn new() -> Crc32 {
+        Crc32(u32::MAX)
+    }
+
+    /// The same with more bytes.
+    pub(crate) fn with(self, bytes: &[u8]) -> Crc32 {
+        let byte = |sum: u32, byte: &u8| {
+            (0..8).fold(sum ^ u32::from(*byte), |sum, _| match sum & 1 {
+                0 => sum >> 1,
+                _ => sum >> 1 ^ 0xedb8_8320,
+            })
+        };
+        Crc32(bytes.iter().fold(self.0, byte))
+    }
+
+    /// The sum.
+    pub(crate) fn sum(self) -> u32 {
+        !self.0
+    }
+}

@@ -2,11 +2,13 @@
 //! acquisition tools (winpmem).
 //!
 //! Elf64_Ehdr: e_type 0x10, e_machine 0x12, e_phoff 0x20, e_shoff 0x28, e_phentsize 0x36, e_phnum 0x38, e_shentsize 0x3a,
-//! e_shnum 0x3c, e_shstrndx 0x3e; a program header has p_type 0, p_offset 8, p_paddr 0x18, p_filesz 0x20. Source: the ELF
-//! specification, and QEMU's dump/dump.c for what is put where.
+//! e_shnum 0x3c, e_shstrndx 0x3e; a program header has p_type 0, p_offset 8, p_paddr 0x18, p_filesz 0x20. Of 32 bits, as QEMU
+//! writes them of machines whose processors and addresses have no more: e_phoff 0x1c, e_shoff 0x20, e_phentsize 0x2a, e_phnum
+//! 0x2c; p_offset 4, p_paddr 0xc, p_filesz 0x10. Notes are the same. Source: the ELF specification, and QEMU's dump/dump.c for
+//! what is put where.
 
 use crate::container::extents::{Extent, Extents};
-use crate::container::fields::{array, bytes};
+use crate::container::fields::bytes;
 use crate::container::lime::overlapping;
 use crate::container::processor::Processor;
 use crate::container::{Container, Pages, Refusal};
@@ -19,6 +21,7 @@ use crate::value::machine::{ContextRecord, Machine};
 use crate::value::note::Note;
 
 const CORE: u16 = 4;
+const CLASS_32: u8 = 1;
 const CLASS_64: u8 = 2;
 const LOAD: u32 = 1;
 const NOTE: u32 = 4;
@@ -32,9 +35,73 @@ const MAX_SECTIONS: u16 = 1 << 10;
 /// How many frames a Xen core may list: 1 TiB of memory.
 const MAX_XEN_PAGES: u64 = 1 << 28;
 
-/// Whether a file begins as an ELF core of 64 bits does.
+/// Whether a file begins as an ELF core does.
 pub(crate) fn is_core(head: &[u8]) -> bool {
-    head.starts_with(b"\x7fELF") && head.get(4) == Some(&CLASS_64) && le::u16(head, 0x10) == Some(CORE)
+    let class = head.get(4).copied().unwrap_or_default();
+    head.starts_with(b"\x7fELF") && matches!(class, CLASS_32 | CLASS_64) && le::u16(head, 0x10) == Some(CORE)
+}
+
+/// Where the fields are, and how wide the ones that depend on it.
+struct Class {
+    wide: bool,
+    segments: usize,
+    segment_size: usize,
+    segment_count: usize,
+    sections: usize,
+    section_size: usize,
+    /// sh_info of a section.
+    info: usize,
+    /// What a segment's header has at least, and p_offset, p_paddr and p_filesz in it.
+    least: u16,
+    offset: usize,
+    address: usize,
+    len: usize,
+}
+
+const WIDE: Class = Class {
+    wide: true,
+    segments: 0x20,
+    segment_size: 0x36,
+    segment_count: 0x38,
+    sections: 0x28,
+    section_size: 0x40,
+    info: 0x2c,
+    least: 0x38,
+    offset: 8,
+    address: 0x18,
+    len: 0x20,
+};
+
+const NARROW: Class = Class {
+    wide: false,
+    segments: 0x1c,
+    segment_size: 0x2a,
+    segment_count: 0x2c,
+    sections: 0x20,
+    section_size: 0x28,
+    info: 0x1c,
+    least: 0x20,
+    offset: 4,
+    address: 0xc,
+    len: 0x10,
+};
+
+impl Class {
+    fn of(head: &[u8]) -> &'static Class {
+        match head.get(4) == Some(&CLASS_32) {
+            true => &NARROW,
+            false => &WIDE,
+        }
+    }
+
+    /// A field that has the width of an address.
+    fn number(&self, bytes: &[u8], offset: usize) -> u64 {
+        let number = match self.wide {
+            true => le::u64(bytes, offset),
+            false => le::u32(bytes, offset).map(u64::from),
+        };
+        number.unwrap_or_default()
+    }
 }
 
 struct Segment {
@@ -83,32 +150,34 @@ pub(crate) fn read(head: &[u8], source: &ByteSource) -> Result<Container, Refusa
 }
 
 fn segments(head: &[u8], source: &ByteSource) -> Result<Vec<Segment>, Refusal> {
-    let field = |offset| le::u64(head, offset).unwrap_or_default();
+    let class = Class::of(head);
     let half = |offset| le::u16(head, offset).unwrap_or_default();
-    let (table, size) = (field(0x20), half(0x36));
-    let mut count = u32::from(half(0x38));
+    let (table, size) = (class.number(head, class.segments), half(class.segment_size));
+    let mut count = u32::from(half(class.segment_count));
     // With more than 0xfffe segments the count is in the first section's sh_info.
-    if count == 0xffff && field(0x28) != 0 {
-        let section = array::<0x40>(source, field(0x28))?;
-        count = le::u32(&section, 0x2c).unwrap_or_default();
+    let sections = class.number(head, class.sections);
+    if count == 0xffff && sections != 0 {
+        let section = bytes(source, sections, class.section_size)?;
+        count = le::u32(&section, class.info).unwrap_or_default();
     }
     if count > MAX_SEGMENTS {
         return Err(Refusal::Bad(format!(
             "it claims {count} segments, and {MAX_SEGMENTS} are read at most"
         )));
     }
-    if count != 0 && size < 0x38 {
+    if count != 0 && size < class.least {
         return Err(Refusal::Bad(format!(
-            "its program headers have {size} bytes instead of 56"
+            "its program headers have {size} bytes instead of {}",
+            class.least
         )));
     }
     let len = u64::from(count).saturating_mul(size.into());
     let table = bytes(source, table, usize::try_from(len).unwrap_or(usize::MAX))?;
     let segment = |header: &[u8]| Segment {
         kind: le::u32(header, 0).unwrap_or_default(),
-        offset: le::u64(header, 8).unwrap_or_default(),
-        address: le::u64(header, 0x18).unwrap_or_default(),
-        len: le::u64(header, 0x20).unwrap_or_default(),
+        offset: class.number(header, class.offset),
+        address: class.number(header, class.address),
+        len: class.number(header, class.len),
     };
     Ok(table
         .chunks_exact(usize::from(size).max(1))
@@ -247,7 +316,8 @@ fn xen(head: &[u8], source: &ByteSource) -> Result<Container, Refusal> {
         found: "an ELF core file without segments of memory".to_owned(),
         next: "let the virtual machine's host write its memory again, or a Windows crash dump".to_owned(),
     };
-    if count == 0 || size < 0x40 || count > MAX_SECTIONS {
+    // Xen has cores of 64 bits alone.
+    if !Class::of(head).wide || count == 0 || size < 0x40 || count > MAX_SECTIONS {
         return Err(foreign());
     }
     let headers = bytes(source, table, usize::from(count).saturating_mul(size.into()))?;

@@ -1,6 +1,7 @@
 //! Frames that lie in a file as they are: runs of them, each with its place.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
 
 use crate::memory::page::{PAGE, PageRun};
 use crate::value::address::Pfn;
@@ -60,38 +61,61 @@ impl Extents {
     /// QEMU's cores with paging (`-p`) list a page once for each address that maps it, and VirtualBox lists the memory
     /// of devices beside the machine's.
     pub(crate) fn new(given: impl IntoIterator<Item = Extent>) -> (Extents, u64) {
-        // What is covered, as disjoint runs from start to end: joined, so that each run given costs as many steps as
-        // it joins runs, however a hostile file overlaps them.
-        let mut covered: BTreeMap<u64, u64> = BTreeMap::new();
-        let mut runs = Vec::new();
-        let mut repeated = 0_u64;
-        for extent in given {
-            let (start, end) = (extent.base, extent.end());
-            let mut joined = (start, end);
-            let mut at = start;
-            // From the last run that begins at or before it.
-            let first = covered
-                .range(..=start)
-                .next_back()
-                .map_or(start, |(&from, _)| from);
-            let touched: Vec<(u64, u64)> = covered
-                .range(first..=end)
-                .map(|(&from, &to)| (from, to))
-                .filter(|&(_, to)| to >= start)
-                .collect();
-            for (from, to) in touched {
-                runs.extend(extent.part(at, from));
-                let shared = to.min(end).saturating_sub(from.max(start));
-                repeated = repeated.saturating_add(shared);
-                at = at.max(to);
-                joined = (joined.0.min(from), joined.1.max(to));
-                covered.remove(&from);
+        // In the order of their frames, so that each costs a few steps, however a hostile file overlaps them.
+        let mut given: Vec<(usize, Extent)> = given.into_iter().enumerate().collect();
+        given.sort_unstable_by_key(|(_, run)| run.base);
+        let claimed = given.iter().fold(0_u64, |sum, (_, run)| {
+            sum.saturating_add(run.end().saturating_sub(run.base))
+        });
+        let mut extents = Extents::default();
+        let mut next = given.into_iter().peekable();
+        // Runs that have begun, the first one given on top. Those that have ended go when they get there.
+        let mut open = BinaryHeap::new();
+        let mut at = 0_u64;
+        while let Some(start) = next
+            .peek()
+            .map(|(_, run)| run.base)
+            .or_else(|| (!open.is_empty()).then_some(u64::MAX))
+        {
+            match open.peek() {
+                None => at = start,
+                Some(Open { run, .. }) if run.end() <= at => {
+                    open.pop();
+                    continue;
+                }
+                Some(Open { run, .. }) => {
+                    let end = run.end().min(start);
+                    extents.push(run.part(at, end));
+                    at = end.max(at);
+                }
             }
-            runs.extend(extent.part(at, end));
-            covered.insert(joined.0, joined.1);
+            while let Some((order, run)) = next.next_if(|(_, run)| run.base <= at) {
+                open.push(Open { order, run });
+            }
         }
-        runs.sort_unstable_by_key(|run| run.base);
-        (Extents { runs: join(runs) }, repeated)
+        let repeated = claimed.saturating_sub(extents.pages());
+        (extents, repeated)
+    }
+
+    /// Adds a run behind the others, to the last one where it goes on.
+    fn push(&mut self, run: Option<Extent>) {
+        let Some(run) = run else {
+            return;
+        };
+        match self.runs.last_mut() {
+            Some(last)
+                if last.end() == run.base
+                    && last.offset.checked_add(last.count.saturating_mul(PAGE)) == Some(run.offset) =>
+            {
+                last.count = last.count.saturating_add(run.count);
+            }
+            _ => self.runs.push(run),
+        }
+    }
+
+    /// Leaves out runs.
+    pub(crate) fn retain(&mut self, keep: impl FnMut(&Extent) -> bool) {
+        self.runs.retain(keep);
     }
 
     /// Where the page of a frame begins in the file.
@@ -136,22 +160,33 @@ impl Extents {
     }
 }
 
-/// Joins runs that follow each other in memory and in the file.
-fn join(runs: Vec<Extent>) -> Vec<Extent> {
-    let mut joined: Vec<Extent> = Vec::with_capacity(runs.len());
-    for run in runs {
-        match joined.last_mut() {
-            Some(last)
-                if last.end() == run.base
-                    && last.offset.checked_add(last.count.saturating_mul(PAGE)) == Some(run.offset) =>
-            {
-                last.count = last.count.saturating_add(run.count);
-            }
-            _ => joined.push(run),
-        }
-    }
-    joined
+/// A run that has begun and may have frames that no run given before it has.
+#[derive(Debug)]
+struct Open {
+    order: usize,
+    run: Extent,
 }
+
+/// The first one given is the greatest.
+impl Ord for Open {
+    fn cmp(&self, other: &Open) -> Ordering {
+        other.order.cmp(&self.order)
+    }
+}
+
+impl PartialOrd for Open {
+    fn partial_cmp(&self, other: &Open) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Open {
+    fn eq(&self, other: &Open) -> bool {
+        self.order == other.order
+    }
+}
+
+impl Eq for Open {}
 
 #[cfg(test)]
 mod tests {

@@ -17,6 +17,7 @@ pub(crate) mod lime;
 pub(crate) mod packed;
 pub(crate) mod processor;
 pub(crate) mod raw;
+pub(crate) mod virtualbox;
 pub(crate) mod vmware;
 pub(crate) mod xpress;
 
@@ -184,6 +185,9 @@ pub(crate) fn read(path: &Path, head: &[u8], source: &ByteSource) -> Option<Resu
     }
     if hiberfil::is_hibernation(head) {
         return Some(hiberfil::read(source));
+    }
+    if virtualbox::is_state(head) {
+        return Some(virtualbox::read(source));
     }
     None
 }

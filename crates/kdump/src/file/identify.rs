@@ -143,7 +143,7 @@ const MAGICS: &[(&[u8], FileClass, &str, &str)] = &[
         b"\x7fVirtualBox SavedState",
         FileClass::Memory,
         "a VirtualBox saved state",
-        VIRTUALBOX,
+        HEADER_CUT,
     ),
     (
         b"MZ",

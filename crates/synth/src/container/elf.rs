@@ -2,7 +2,7 @@
 
 use super::{Machine, Registers};
 use crate::address::{PAGE_SIZE, Pfn};
-use crate::bytes::{count, put, put_u16, put_u32, put_u64};
+use crate::bytes::{count, low32, put, put_u16, put_u32, put_u64};
 
 /// Who writes a core, which its notes tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,44 @@ pub fn core(machine: Machine<'_>, producer: Producer, shift: usize) -> Vec<u8> {
             let page = machine.memory.frame(Pfn(frame));
             out.extend_from_slice(page.expect("frames of a run are there"));
         }
+    }
+    out
+}
+
+/// A core of 32 bits, as QEMU writes it where the processor has no long mode and no memory is above 4 GiB.
+#[must_use]
+pub fn narrow(machine: Machine<'_>) -> Vec<u8> {
+    let notes = notes(machine.processors, Producer::Qemu);
+    let runs = machine.memory.runs();
+    let segments = runs.len() + 1;
+    let notes_at = 0x34 + segments * 0x20;
+    let mut out = vec![0; 0x34];
+    put(&mut out, 0, b"\x7fELF\x01\x01\x01");
+    put_u16(&mut out, 0x10, 4);
+    put_u16(&mut out, 0x12, 3);
+    put_u32(&mut out, 0x14, 1);
+    put_u32(&mut out, 0x1c, 0x34);
+    put_u16(&mut out, 0x28, 0x34);
+    put_u16(&mut out, 0x2a, 0x20);
+    put_u16(&mut out, 0x2c, u16::try_from(segments).expect("few runs"));
+    let segment = |kind: u32, offset: usize, address: u64, len: u64| {
+        let [offset, address, len] = [count(offset), address, len].map(low32);
+        [kind, offset, address, address, len, len, 0, 0]
+            .into_iter()
+            .flat_map(u32::to_le_bytes)
+            .collect::<Vec<u8>>()
+    };
+    out.extend(segment(4, notes_at, 0, count(notes.len())));
+    let mut at = notes_at + notes.len();
+    for run in &runs {
+        let len = run.count * PAGE_SIZE;
+        out.extend(segment(1, at, run.base.address(), len));
+        at += crate::bytes::index(len);
+    }
+    out.extend(notes);
+    let pages = runs.iter().flat_map(|run| run.base.0..run.end().0);
+    for frame in pages.map(Pfn) {
+        out.extend_from_slice(machine.memory.frame(frame).expect("frames of a run are there"));
     }
     out
 }

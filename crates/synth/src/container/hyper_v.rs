@@ -3,7 +3,7 @@
 use super::Machine;
 use super::xpress::plain_lz77;
 use crate::address::{PAGE_SIZE, Pfn};
-use crate::bytes::{count, index, low32, put, put_u16, put_u32, put_u64};
+use crate::bytes::{Crc32, count, index, low32, put, put_u16, put_u32, put_u64};
 
 /// How a state is written.
 #[derive(Clone, Copy, Debug, Default)]
@@ -206,18 +206,7 @@ pub fn sum(bytes: &mut [u8], at: usize) {
 }
 
 fn crc32(bytes: &[u8]) -> u32 {
-    let mut sum = u32::MAX;
-    for &byte in bytes {
-        sum ^= u32::from(byte);
-        for _ in 0..8 {
-            sum = if sum & 1 == 0 {
-                sum >> 1
-            } else {
-                sum >> 1 ^ 0xedb8_8320
-            };
-        }
-    }
-    !sum
+    Crc32::new().with(bytes).sum()
 }
 
 fn value(kind: u8, name: &str, parent: (u16, u32), data: Vec<u8>) -> Entry {

@@ -8,7 +8,9 @@ pub mod diskdump;
 pub mod elf;
 pub mod hiberfil;
 pub mod hyper_v;
+pub mod lzf;
 pub mod raw;
+pub mod virtualbox;
 pub mod vmware;
 pub mod xpress;
 
