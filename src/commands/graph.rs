@@ -18,7 +18,7 @@ use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::commands::{Category, Spec, Verb, global, message, object, port, ports, processes, thread};
+use crate::commands::{Category, Spec, Verb, global, graph_page, message, object, port, ports, processes, thread};
 use crate::failure::Failure;
 use crate::options::{Format, Options};
 use crate::output::answer::Answer;
@@ -103,8 +103,9 @@ impl Verb for GraphArgs {
             }
             Format::Dot => dot::write(&draw(), caption.as_deref()).into(),
             Format::Mermaid => mermaid::write(&draw(), caption.as_deref()).into(),
+            Format::Svg => graph_page::svg(&kernel, record.waits, &draw(), &hang).into(),
             Format::Html => {
-                let (page, left_out) = page(options, session, &kernel, draw(), &hang)?;
+                let (page, left_out) = page(options, session, &kernel, (draw(), record.waits), &hang)?;
                 notes.extend(left_out.text());
                 page.into()
             }
@@ -144,11 +145,12 @@ fn page(
     options: &Options,
     session: &Session,
     kernel: &Kernel<'_>,
-    drawing: Drawing,
+    (drawing, waits): (Drawing, &GraphRecord<'_>),
     hang: &Hang,
 ) -> anyhow::Result<(String, LeftOut)> {
     let importance = by_importance(&drawing, hang);
-    let (drawing, left_out) = html::fit(drawing, &importance);
+    let front = graph_page::front(kernel, waits, &drawing, hang);
+    let (drawing, left_out) = html::fit(drawing, &importance, &front);
     let receivers = Receivers::of_system(kernel);
     let redactor = session.redactor();
     let view = |dot: usize| {
@@ -170,9 +172,8 @@ fn page(
         .into_iter()
         .filter(|&dot| drawing.dots[dot].subject.is_some())
         .collect();
-    let views = Views::pack(drawing.dots.len(), &viewed, html::room(&drawing), view)?;
-    let title = escape::text(&hang.headline());
-    let page = html::write(&drawing, left_out, &views, &title)?;
+    let views = Views::pack(drawing.dots.len(), &viewed, html::room(&drawing, &front), view)?;
+    let page = html::write(&drawing, left_out, &views, &front)?;
     Ok((page, left_out))
 }
 

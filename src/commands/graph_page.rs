@@ -1,0 +1,246 @@
+//! What the page and the picture of `graph` are made of: the deadlocks and blockers in words, and a picture of each.
+
+use std::cell::Cell as Counter;
+use std::collections::{HashMap, HashSet};
+
+use alpc::Kernel;
+use alpc::report::stacks::modules;
+use alpc::stack::Stacks;
+use alpc::wait::chain::Step;
+use alpc::wait::graph::GraphRecord;
+use alpc::wait::hang::{Blocker, Deadlock, Hang};
+use alpc::wait::root::RootKind;
+
+use crate::commands::hang_screen;
+use crate::text::graph::behind::{Subject, Waits};
+use crate::text::graph::card::{self, Card, Mark};
+use crate::text::graph::html::{self, Front};
+use crate::text::graph::links::Links;
+use crate::text::graph::panel::{self, Captions, Proof, Told};
+use crate::text::graph::scene::Scene;
+use crate::text::graph::svg::{self, Around};
+use crate::text::graph::{Drawing, label_of};
+use crate::text::{plainly, wait_lines};
+
+/// Deadlocks and blockers that are told with what proves them.
+const TOLD: usize = 40;
+
+/// Steps of one chain that are told.
+const STEPS: usize = 16;
+
+/// Threads of all pictures whose stacks are read.
+const STACKS: usize = 512;
+
+/// The verdict in words.
+pub fn verdict(hang: &Hang) -> String {
+    hang_screen::verdict(hang).into_plain()
+}
+
+/// The deadlocks and blockers that a graph has, the worst first, and how many more there are.
+pub fn told(hang: &Hang, waits: &Waits<'_>) -> (Vec<Told>, usize) {
+    let several = hang.deadlocks.len() > 1;
+    let deadlocks = (1..).zip(&hang.deadlocks).map(|(number, ring)| {
+        let name = if several {
+            format!("Deadlock {number}.")
+        } else {
+            "Deadlock.".to_owned()
+        };
+        of_ring(ring, name, Mark::Deadlock)
+    });
+    let possible = hang.possible_deadlocks.iter();
+    let possible = possible.map(|ring| of_ring(ring, "Possible deadlock.".to_owned(), Mark::PossibleDeadlock));
+    let blockers = (1..).zip(&hang.blockers);
+    let blockers = blockers.map(|(number, blocker)| of_blocker(number, blocker));
+    let mut all: Vec<Told> = deadlocks
+        .chain(possible)
+        .chain(blockers)
+        .filter(|told| told.subject.roots.iter().any(|&root| waits.has(root)))
+        .collect();
+    let left_out = all.len().saturating_sub(TOLD);
+    all.truncate(TOLD);
+    (all, left_out)
+}
+
+fn of_ring(ring: &Deadlock, name: String, mark: Mark) -> Told {
+    let behind = match ring.behind.threads {
+        0 => "nobody else waits for them".to_owned(),
+        _ => format!("behind them: {}", wait_lines::behind(&ring.behind)),
+    };
+    let first = ring.ring.first();
+    Told {
+        subject: Subject {
+            roots: ring.ring.iter().map(|step| step.id.number()).collect(),
+            end: RootKind::Deadlock,
+            mark,
+        },
+        name,
+        sentence: hang_screen::each_other(ring),
+        behind,
+        more: Vec::new(),
+        steps: proofs(&ring.ring, ring.ring.first()),
+        command: first.map_or_else(String::new, |step| format!("chain {}", step.node.address())),
+    }
+}
+
+fn of_blocker(number: usize, blocker: &Blocker) -> Told {
+    let doing = blocker.suspect.as_ref().and_then(hang_screen::doing);
+    let servers = blocker.servers_behind.iter().map(|servers| {
+        format!(
+            "{} of its servers wait behind {} [inferred]",
+            servers.servers, servers.blocker
+        )
+    });
+    let first = blocker.chain.steps.first().map(|step| &step.node);
+    Told {
+        subject: Subject {
+            roots: vec![blocker.id.number()],
+            end: blocker.end,
+            mark: Mark::of(blocker.end),
+        },
+        name: format!("{number}."),
+        sentence: plainly::blocker(&blocker.node, blocker.end).into_plain(),
+        behind: wait_lines::behind_blocker(blocker).into_plain(),
+        more: doing
+            .map(|doing| doing.into_plain().trim().to_owned())
+            .into_iter()
+            .chain(servers)
+            .collect(),
+        steps: proofs(&blocker.chain.steps, None),
+        command: hang_screen::next_command(&blocker.node, first).unwrap_or_default(),
+    }
+}
+
+/// The steps of a chain with their evidence; `again` is where a ring leads back to.
+fn proofs(steps: &[Step], again: Option<&Step>) -> Vec<Proof> {
+    let next = steps.iter().skip(1).map(Some).chain([again]);
+    let pairs = steps.iter().zip(next);
+    let mut proofs: Vec<Proof> = pairs
+        .filter_map(|(step, next)| {
+            let (edge, next) = (step.next.as_ref()?, next?);
+            Some(Proof {
+                step: format!(
+                    "{} {} {} [{}]",
+                    label_of(&step.node),
+                    card::leads(edge.edge),
+                    label_of(&next.node),
+                    edge.certainty.name()
+                ),
+                fields: edge
+                    .evidence
+                    .iter()
+                    .map(|evidence| wait_lines::evidence(evidence).into_plain())
+                    .collect(),
+            })
+        })
+        .collect();
+    if proofs.len() > STEPS {
+        let more = proofs.len() - STEPS;
+        proofs.truncate(STEPS);
+        proofs.push(Proof {
+            step: format!("... {more} more steps"),
+            fields: Vec::new(),
+        });
+    }
+    proofs
+}
+
+/// Looks at the pictures of some deadlocks and blockers, one after the other as long as `more` of them are asked for.
+pub fn scenes(kernel: &Kernel<'_>, waits: &Waits<'_>, told: &[Told], mut more: impl FnMut(&Told, &Scene) -> bool) {
+    let modules = modules(kernel).ok();
+    let stacks = modules.as_ref().map(|modules| Stacks::new(kernel, modules));
+    let left = Counter::new(STACKS);
+    let sites = |thread: kdump::Gva| {
+        left.set(left.get().checked_sub(1)?);
+        let stack = stacks.as_ref()?.certain_of(thread).certain(1);
+        stack.doing.map(|doing| doing.site)
+    };
+    for told in told {
+        let scene = Scene::of(waits.sketch(&told.subject, &sites));
+        if !more(told, &scene) {
+            break;
+        }
+    }
+}
+
+/// The picture that the page opens on, as a file: the first deadlock or blocker; where nothing waits, the connections.
+pub fn svg(kernel: &Kernel<'_>, graph: &GraphRecord<'_>, drawing: &Drawing, hang: &Hang) -> String {
+    let waits = Waits::of(graph);
+    let (all, left_out) = told(hang, &waits);
+    let mut around = Around {
+        heading: verdict(hang),
+        below: Vec::new(),
+    };
+    let mut first = None;
+    scenes(kernel, &waits, &all, |told, scene| {
+        around.below.push(format!("{} {}", told.name, told.sentence));
+        around.below.push(told.behind.clone());
+        around.below.extend(told.more.iter().cloned());
+        first = Some(scene.clone());
+        false
+    });
+    let others = (all.len() + left_out).saturating_sub(1);
+    if others > 0 {
+        around.below.push(format!(
+            "The page of this graph has {} that threads wait for.",
+            wait_lines::plural(others, "more thing")
+        ));
+    }
+    let scene = first
+        .or_else(|| Links::of(drawing).all().map(Scene::of))
+        .unwrap_or_default();
+    svg::file(&scene, &around)
+}
+
+/// What stands on the page before anything is chosen: the pictures, the blockers, and what proves them.
+pub fn front(kernel: &Kernel<'_>, graph: &GraphRecord<'_>, drawing: &Drawing, hang: &Hang) -> Front {
+    let waits = Waits::of(graph);
+    let (all, left_out) = told(hang, &waits);
+    let links = Links::of(drawing);
+    let owners = processes(drawing);
+    let everything = links.all().map(|sketch| {
+        let caption = Captions {
+            head: "Who is connected to whom",
+            below: "Clients, the ports that they are connected to, and whose these are",
+        };
+        panel::picture("links", &caption, &Scene::of(sketch), None, all.is_empty())
+    });
+    let everything = everything.filter(|picture| picture.len() < html::PICTURES / 2);
+    let mut pictures = String::new();
+    let mut count = 0;
+    scenes(kernel, &waits, &all, |told, scene| {
+        let shown = scene.boxes.iter().flat_map(|drawn| keys(&drawn.card));
+        let shown: HashSet<String> = shown.filter_map(|key| owners.get(key).cloned()).collect();
+        let caption = Captions {
+            head: &format!("{} {}", told.name, told.sentence),
+            below: &told.behind,
+        };
+        let own = links.between(&shown).map(Scene::of);
+        let picture = panel::picture(&count.to_string(), &caption, scene, own.as_ref(), count == 0);
+        let taken = pictures.len() + picture.len() + everything.as_ref().map_or(0, String::len);
+        if taken > html::PICTURES - panel::ROOM {
+            return false;
+        }
+        pictures.push_str(&picture);
+        count += 1;
+        true
+    });
+    let has_links = everything.is_some();
+    pictures.extend(everything);
+    pictures.push_str(&panel::legend());
+    Front {
+        title: verdict(hang),
+        pictures,
+        panel: panel::list(&all, count, left_out, has_links),
+    }
+}
+
+/// The keys of the nodes that a box stands for.
+fn keys(card: &Card) -> impl Iterator<Item = &str> {
+    std::iter::once(card.key.as_str()).chain(card.members.iter().map(String::as_str))
+}
+
+/// The processes that nodes are or belong to, by the keys of the nodes.
+fn processes(drawing: &Drawing) -> HashMap<&str, String> {
+    let dots = drawing.dots.iter().filter(|dot| !dot.process.is_empty());
+    dots.map(|dot| (dot.key(), dot.process.clone())).collect()
+}
