@@ -18,7 +18,9 @@ use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::commands::{Category, Spec, Verb, global, graph_page, message, object, port, ports, processes, thread};
+use crate::commands::{
+    Category, Spec, Verb, global, graph_page, message, object, port, ports, processes, thread,
+};
 use crate::failure::Failure;
 use crate::options::{Format, Options};
 use crate::output::answer::Answer;

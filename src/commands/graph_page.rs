@@ -18,7 +18,7 @@ use crate::text::graph::html::{self, Front};
 use crate::text::graph::links::Links;
 use crate::text::graph::panel::{self, Captions, Proof, Told};
 use crate::text::graph::scene::Scene;
-use crate::text::graph::svg::{self, Around};
+use crate::text::graph::svg::{self, Around, Use};
 use crate::text::graph::{Drawing, label_of};
 use crate::text::{plainly, wait_lines};
 
@@ -48,7 +48,8 @@ pub fn told(hang: &Hang, waits: &Waits<'_>) -> (Vec<Told>, usize) {
         of_ring(ring, name, Mark::Deadlock)
     });
     let possible = hang.possible_deadlocks.iter();
-    let possible = possible.map(|ring| of_ring(ring, "Possible deadlock.".to_owned(), Mark::PossibleDeadlock));
+    let possible =
+        possible.map(|ring| of_ring(ring, "Possible deadlock.".to_owned(), Mark::PossibleDeadlock));
     let blockers = (1..).zip(&hang.blockers);
     let blockers = blockers.map(|(number, blocker)| of_blocker(number, blocker));
     let mut all: Vec<Told> = deadlocks
@@ -145,7 +146,12 @@ fn proofs(steps: &[Step], again: Option<&Step>) -> Vec<Proof> {
 }
 
 /// Looks at the pictures of some deadlocks and blockers, one after the other as long as `more` of them are asked for.
-pub fn scenes(kernel: &Kernel<'_>, waits: &Waits<'_>, told: &[Told], mut more: impl FnMut(&Told, &Scene) -> bool) {
+pub fn scenes(
+    kernel: &Kernel<'_>,
+    waits: &Waits<'_>,
+    told: &[Told],
+    mut more: impl FnMut(&Told, &Scene) -> bool,
+) {
     let modules = modules(kernel).ok();
     let stacks = modules.as_ref().map(|modules| Stacks::new(kernel, modules));
     let left = Counter::new(STACKS);
@@ -162,33 +168,51 @@ pub fn scenes(kernel: &Kernel<'_>, waits: &Waits<'_>, told: &[Told], mut more: i
     }
 }
 
-/// The picture that the page opens on, as a file: the first deadlock or blocker; where nothing waits, the connections.
+/// The picture that the page opens on, with what is told of it: that of the first deadlock or blocker.
+fn first(kernel: &Kernel<'_>, waits: &Waits<'_>, all: &[Told]) -> Option<(Told, Scene)> {
+    let mut first = None;
+    scenes(kernel, waits, all, |told, scene| {
+        first = Some((told.clone(), scene.clone()));
+        false
+    });
+    first
+}
+
+/// That picture as a file; where nothing waits, of the connections.
 pub fn svg(kernel: &Kernel<'_>, graph: &GraphRecord<'_>, drawing: &Drawing, hang: &Hang) -> String {
     let waits = Waits::of(graph);
     let (all, left_out) = told(hang, &waits);
-    let mut around = Around {
-        heading: verdict(hang),
-        below: Vec::new(),
+    let mut below = Vec::new();
+    let scene = match first(kernel, &waits, &all) {
+        Some((told, scene)) => {
+            below.push(format!("{} {}", told.name, told.sentence));
+            below.push(told.behind);
+            below.extend(told.more);
+            Some(scene)
+        }
+        None => Links::of(drawing).all().map(Scene::of),
     };
-    let mut first = None;
-    scenes(kernel, &waits, &all, |told, scene| {
-        around.below.push(format!("{} {}", told.name, told.sentence));
-        around.below.push(told.behind.clone());
-        around.below.extend(told.more.iter().cloned());
-        first = Some(scene.clone());
-        false
-    });
     let others = (all.len() + left_out).saturating_sub(1);
     if others > 0 {
-        around.below.push(format!(
-            "The page of this graph has {} that threads wait for.",
-            wait_lines::plural(others, "more thing")
+        let others = wait_lines::plural(others, "more thing");
+        below.push(format!(
+            "The page of this graph has {others} that threads wait for."
         ));
     }
-    let scene = first
-        .or_else(|| Links::of(drawing).all().map(Scene::of))
-        .unwrap_or_default();
-    svg::file(&scene, &around)
+    let around = Around {
+        heading: verdict(hang),
+        below,
+    };
+    svg::file(&scene.unwrap_or_default(), &around)
+}
+
+/// That picture within another page, to be looked at; none where nothing waits.
+pub fn inline(kernel: &Kernel<'_>, graph: &GraphRecord<'_>, hang: &Hang) -> Option<String> {
+    let waits = Waits::of(graph);
+    let (all, _) = told(hang, &waits);
+    let (told, scene) = first(kernel, &waits, &all)?;
+    let label = format!("{} {}", told.name, told.sentence);
+    Some(svg::inline(&scene, &label, Use::Look) + &panel::legend())
 }
 
 /// What stands on the page before anything is chosen: the pictures, the blockers, and what proves them.
@@ -217,7 +241,7 @@ pub fn front(kernel: &Kernel<'_>, graph: &GraphRecord<'_>, drawing: &Drawing, ha
         let own = links.between(&shown).map(Scene::of);
         let picture = panel::picture(&count.to_string(), &caption, scene, own.as_ref(), count == 0);
         let taken = pictures.len() + picture.len() + everything.as_ref().map_or(0, String::len);
-        if taken > html::PICTURES - panel::ROOM {
+        if count > 0 && taken > html::PICTURES - panel::ROOM {
             return false;
         }
         pictures.push_str(&picture);

@@ -9,7 +9,7 @@ use alpc::wait::root::RootKind;
 use kdump::{Gva, TimeSpan};
 
 use crate::text::graph::card::{self, Beside, Mark, Sketch, Wire};
-use crate::text::graph::key_of;
+use crate::text::graph::{key_of, label_of};
 use crate::text::wait_lines;
 
 /// Boxes of a picture; what has no room stands in one box for each that it waits for.
@@ -38,6 +38,20 @@ pub struct Subject {
     pub mark: Mark,
 }
 
+impl Subject {
+    /// Whether its nodes wait for each other.
+    fn is_ring(&self) -> bool {
+        matches!(self.mark, Mark::Deadlock | Mark::PossibleDeadlock)
+    }
+
+    /// The steps of a ring.
+    fn steps(&self) -> HashSet<(usize, usize)> {
+        let next = self.roots.iter().skip(1).chain(self.roots.first());
+        let steps = self.roots.iter().copied().zip(next.copied());
+        steps.filter(|_| self.is_ring()).collect()
+    }
+}
+
 /// The function that a thread is in, by its address.
 pub type Sites<'s> = dyn Fn(Gva) -> Option<String> + 's;
 
@@ -53,13 +67,24 @@ fn binds(edge: &Edge) -> bool {
     edge.edge.is_wait() && !edge.any
 }
 
-/// A step from a box to another, through the message between them if there is one.
+/// A step from a box to another, through the message or lock between them if there is one.
 struct Hop<'g> {
     to: usize,
-    edge: EdgeKind,
+    /// What the waiter waits for.
+    waits: EdgeKind,
+    /// How what is between them leads on; the same where nothing is.
+    leads: EdgeKind,
     certainty: Certainty,
-    message: Option<&'g MessageNode>,
-    key: String,
+    between: Option<&'g Node>,
+}
+
+impl<'g> Hop<'g> {
+    fn message(&self) -> Option<&'g MessageNode> {
+        match self.between {
+            Some(Node::Message(message)) => Some(message),
+            _ => None,
+        }
+    }
 }
 
 impl<'g> Waits<'g> {
@@ -91,41 +116,48 @@ impl<'g> Waits<'g> {
         self.nodes.get(&id).map(|record| record.node)
     }
 
-    /// The message that a line stands for: one that a single thread waits for and that leads to one thing.
-    fn as_line(&self, id: usize) -> Option<(&'g MessageNode, &'g Edge)> {
+    /// What a line stands for: a message or lock that a single thread waits for and that leads to one thing.
+    fn as_line(&self, id: usize) -> Option<(&'g Node, &'g Edge)> {
         let record = self.nodes.get(&id)?;
-        let Node::Message(message) = record.node else {
+        if !matches!(record.node, Node::Message(_) | Node::Mutant(_) | Node::Lock(_)) {
             return None;
-        };
+        }
         let mut waits = record.edges.iter().filter(|edge| edge.edge.is_wait());
-        let only = waits.next().filter(|edge| binds(edge) && self.has(edge.to.number()))?;
+        let only = waits
+            .next()
+            .filter(|edge| binds(edge) && self.has(edge.to.number()))?;
         let waiters = self.waiting.get(&id).map_or(0, Vec::len);
-        (waits.next().is_none() && waiters == 1 && only.to.number() != id).then_some((message, only))
+        (waits.next().is_none() && waiters == 1 && only.to.number() != id).then_some((record.node, only))
     }
 
-    /// What a node waits for.
+    /// What a node waits for and cannot go on before.
     fn hops(&self, id: usize) -> Vec<Hop<'g>> {
+        self.hops_by(id, binds)
+    }
+
+    /// The steps from a node by the edges that are asked for.
+    fn hops_by(&self, id: usize, wanted: impl Fn(&Edge) -> bool) -> Vec<Hop<'g>> {
         let edges = self.nodes.get(&id).map_or(&[][..], |record| record.edges);
         let hop = |edge: &'g Edge| match self.as_line(edge.to.number()) {
-            Some((message, next)) => Hop {
+            Some((between, next)) => Hop {
                 to: next.to.number(),
-                edge: next.edge,
+                waits: edge.edge,
+                leads: next.edge,
                 certainty: edge.certainty.max(next.certainty),
-                message: Some(message),
-                key: self.node(edge.to.number()).map(key_of).unwrap_or_default(),
+                between: Some(between),
             },
             None => Hop {
                 to: edge.to.number(),
-                edge: edge.edge,
+                waits: edge.edge,
+                leads: edge.edge,
                 certainty: edge.certainty,
-                message: None,
-                key: String::new(),
+                between: None,
             },
         };
-        edges.iter().filter(|edge| binds(edge)).map(hop).collect()
+        edges.iter().filter(|edge| wanted(edge)).map(hop).collect()
     }
 
-    /// The nodes that wait for a node, past messages that are lines; who waits longest first.
+    /// The nodes that wait for a node, past what is a line; who waits longest first.
     fn behind(&self, id: usize) -> Vec<usize> {
         let direct = self.waiting.get(&id).map_or(&[][..], Vec::as_slice);
         let past = direct.iter().flat_map(|&from| match self.as_line(from) {
@@ -148,11 +180,14 @@ impl<'g> Waits<'g> {
         let thread = self.node(id)?.thread()?;
         let mut hops = self.hops(id);
         let hop = hops.pop().filter(|_| hops.is_empty())?;
-        let call = hop.message.and_then(MessageNode::call).filter(|call| call.asks());
-        let what = match (call, hop.message) {
+        let call = hop
+            .message()
+            .and_then(MessageNode::call)
+            .filter(|call| call.asks());
+        let what = match (call, hop.message()) {
             (Some(call), _) => crate::text::call_lines::asked(call).into_plain(),
             (None, Some(message)) => wait_lines::port_of(message).into_plain(),
-            (None, None) => card::leads(hop.edge).to_owned(),
+            (None, None) => card::leads(hop.waits).to_owned(),
         };
         let what = format!("{what} {}", hop.certainty.name());
         Some((wait_lines::image(&thread.process).into_plain(), what))
@@ -169,6 +204,7 @@ impl<'g> Waits<'g> {
             depths: HashMap::new(),
             waiting: VecDeque::new(),
             seen: HashSet::new(),
+            steps: subject.steps(),
         };
         drawn.roots();
         drawn.crowds();
@@ -191,11 +227,18 @@ struct Drawn<'d, 'g> {
     waiting: VecDeque<usize>,
     /// All nodes that are in the picture, alone or among others.
     seen: HashSet<usize>,
+    /// The steps of the ring.
+    steps: HashSet<(usize, usize)>,
 }
 
 impl Drawn<'_, '_> {
     fn roots(&mut self) {
-        let roots = self.subject.roots.iter().copied().filter(|&root| self.waits.has(root));
+        let roots = self
+            .subject
+            .roots
+            .iter()
+            .copied()
+            .filter(|&root| self.waits.has(root));
         let (lines, boxes): (Vec<usize>, Vec<usize>) =
             roots.partition(|&root| self.subject.roots.len() > 1 && self.waits.as_line(root).is_some());
         // Messages between the threads of a ring are lines of it.
@@ -211,7 +254,13 @@ impl Drawn<'_, '_> {
 
     /// The steps of a ring that have no box each, between the last one that has and the first.
     fn fold_steps(&mut self, steps: &[usize]) {
-        let Some(last) = self.sketch.cards.len().checked_sub(1).filter(|_| !steps.is_empty()) else {
+        let Some(last) = self
+            .sketch
+            .cards
+            .len()
+            .checked_sub(1)
+            .filter(|_| !steps.is_empty())
+        else {
             return;
         };
         self.seen.extend(steps);
@@ -233,20 +282,29 @@ impl Drawn<'_, '_> {
         }
     }
 
+    /// What a node waits for: what it cannot go on before, and in a ring that needs one of several the next step of it.
+    fn hops(&self, id: usize) -> Vec<Hop<'_>> {
+        self.waits.hops_by(id, |edge| {
+            binds(edge) || self.steps.contains(&(id, edge.to.number()))
+        })
+    }
+
     /// A box for a node alone.
     fn add(&mut self, id: usize, depth: usize) {
         let Some(node) = self.waits.node(id) else {
             return;
         };
         let is_root = self.subject.roots.contains(&id);
-        let is_end = is_root && !matches!(self.subject.mark, Mark::Deadlock | Mark::PossibleDeadlock);
-        let hops = self.waits.hops(id);
+        let is_end = is_root && !self.subject.is_ring();
+        let hops = self.hops(id);
         let first = hops.first().filter(|_| !is_end);
-        let site = node.thread().and_then(|thread| (self.sites)(thread.address.gva()));
+        let site = node
+            .thread()
+            .and_then(|thread| (self.sites)(thread.address.gva()));
         let beside = Beside {
             end: is_end.then_some(self.subject.end),
-            edge: first.map(|hop| hop.edge),
-            message: first.and_then(|hop| hop.message),
+            edge: first.map(|hop| hop.waits),
+            between: first.and_then(|hop| hop.between),
         };
         let mut card = card::of_node(node, beside, site);
         card.mark = is_root.then_some(self.subject.mark);
@@ -258,9 +316,9 @@ impl Drawn<'_, '_> {
 
     /// Whoever waits for what has a box: the nearest first, until there are boxes enough.
     fn crowds(&mut self) {
-        let deepest = match self.subject.mark {
-            Mark::Deadlock | Mark::PossibleDeadlock => DEPTHS.1,
-            Mark::Culprit | Mark::Unreadable => DEPTHS.0,
+        let deepest = match self.subject.is_ring() {
+            true => DEPTHS.1,
+            false => DEPTHS.0,
         };
         while let Some(target) = self.waiting.pop_front() {
             let depth = self.depths.get(&target).copied().unwrap_or(0);
@@ -300,9 +358,13 @@ impl Drawn<'_, '_> {
         let Some(count) = self.farther(&[target]) else {
             return;
         };
-        let card = self.boxes.get(&target).and_then(|&at| self.sketch.cards.get_mut(at));
+        let card = self
+            .boxes
+            .get(&target)
+            .and_then(|&at| self.sketch.cards.get_mut(at));
         if let Some(card) = card {
-            card.lines.push(format!("behind it {}", wait_lines::plural(count, "more waiter")));
+            card.lines
+                .push(format!("behind it {}", wait_lines::plural(count, "more waiter")));
         }
     }
 
@@ -342,12 +404,18 @@ impl Drawn<'_, '_> {
         let farther = self.farther(ids);
         card.lines
             .extend(farther.map(|count| format!("behind them {}", wait_lines::plural(count, "more waiter"))));
-        let certainty = ids.iter().flat_map(|&id| self.waits.hops(id)).map(|hop| hop.certainty);
+        let certainty = ids
+            .iter()
+            .flat_map(|&id| self.waits.hops(id))
+            .map(|hop| hop.certainty);
         let from = self.sketch.cards.len();
         self.sketch.wires.push(Wire {
             from,
             to,
-            duration: ids.first().and_then(|&id| self.waits.node(id)).map_or_else(String::new, card::waited),
+            duration: ids
+                .first()
+                .and_then(|&id| self.waits.node(id))
+                .map_or_else(String::new, card::waited),
             certainty: certainty.max(),
             deadlock: false,
             key: String::new(),
@@ -373,14 +441,14 @@ impl Drawn<'_, '_> {
 
     /// The lines between the boxes of single nodes.
     fn lines(&mut self) {
-        let ring = matches!(self.subject.mark, Mark::Deadlock | Mark::PossibleDeadlock);
+        let ring = self.subject.is_ring();
         let roots: HashSet<usize> = self.subject.roots.iter().copied().collect();
         let mut boxes: Vec<(usize, usize)> = self.boxes.iter().map(|(&id, &at)| (at, id)).collect();
         boxes.sort_unstable();
         let mut wires = Vec::new();
         for (from, id) in boxes {
             let Some(node) = self.waits.node(id) else { continue };
-            for hop in self.waits.hops(id) {
+            for hop in self.hops(id) {
                 let Some(&to) = self.boxes.get(&hop.to) else {
                     continue;
                 };
@@ -391,7 +459,7 @@ impl Drawn<'_, '_> {
                     certainty: Some(hop.certainty),
                     deadlock: ring && roots.contains(&id) && roots.contains(&hop.to),
                     words: self.words(from, to, &hop),
-                    key: hop.key,
+                    key: hop.between.map(key_of).unwrap_or_default(),
                 });
             }
         }
@@ -401,9 +469,14 @@ impl Drawn<'_, '_> {
 
     fn words(&self, from: usize, to: usize, hop: &Hop<'_>) -> String {
         let title = |at: usize| self.sketch.cards.get(at).map_or("?", |card| card.title.as_str());
-        let what = match hop.message {
-            Some(_) => format!("waits for the reply to a message that {}", card::leads(hop.edge)),
-            None => card::leads(hop.edge).to_owned(),
+        let what = match hop.between {
+            Some(between) => format!(
+                "{} {} that {}",
+                card::leads(hop.waits),
+                label_of(between),
+                card::leads(hop.leads)
+            ),
+            None => card::leads(hop.leads).to_owned(),
         };
         format!("{} {what} {}", title(from), title(to))
     }

@@ -6,7 +6,7 @@ use alpc::wait::node::{LockNode, MessageNode, Node, PortNode, ProcessNode, Threa
 use alpc::wait::root::RootKind;
 use kdump::TimeSpan;
 
-use crate::text::graph::{Shape, key_of};
+use crate::text::graph::{Shape, key_of, label_of};
 use crate::text::rows::or_question;
 use crate::text::{call_lines, escape, time, wait_lines};
 
@@ -28,9 +28,9 @@ impl Mark {
     pub fn word(self) -> &'static str {
         match self {
             Self::Culprit => "CULPRIT",
-            Self::Unreadable => "TRAIL ENDS HERE",
+            Self::Unreadable => "UNREADABLE",
             Self::Deadlock => "DEADLOCK",
-            Self::PossibleDeadlock => "POSSIBLE DEADLOCK",
+            Self::PossibleDeadlock => "DEADLOCK?",
         }
     }
 
@@ -99,8 +99,8 @@ pub struct Beside<'n> {
     pub end: Option<RootKind>,
     /// Why it waits for the next one.
     pub edge: Option<EdgeKind>,
-    /// The message whose reply it waits for.
-    pub message: Option<&'n MessageNode>,
+    /// What is between the two and has no box: a message, a lock.
+    pub between: Option<&'n Node>,
 }
 
 /// The box of a node. `site` is the function that its thread is in.
@@ -116,7 +116,10 @@ pub fn of_node(node: &Node, beside: Beside<'_>, site: Option<String>) -> Card {
         Node::Irp(irp) => of_object("I/O request", wait_lines::pending(irp).into_plain()),
         Node::Driver(driver) => of_object("driver", wait_lines::driver(driver).into_plain()),
     };
-    if let Some(end) = beside.end.filter(|_| !matches!(node, Node::Thread(_) | Node::Irp(_))) {
+    if let Some(end) = beside
+        .end
+        .filter(|_| !matches!(node, Node::Thread(_) | Node::Irp(_)))
+    {
         card.lines.push(end.meaning().to_owned());
     }
     card.key = key_of(node);
@@ -137,8 +140,9 @@ fn of_thread(thread: &ThreadNode, beside: Beside<'_>, site: Option<String>) -> C
     if let Some(line) = lines.last_mut().filter(|_| suspended) {
         line.push_str(", suspended");
     }
-    match beside.message {
-        Some(message) => lines.extend(asks(message)),
+    match beside.between {
+        Some(Node::Message(message)) => lines.push(asks(message)),
+        Some(lock) => lines.push(format!("for {}", label_of(lock))),
         None => lines.extend(beside.edge.and_then(waits_for).map(ToOwned::to_owned)),
     }
     lines.extend(site.map(|site| format!("in {}", escape::text(&site))));
@@ -184,13 +188,13 @@ pub fn waited(node: &Node) -> String {
 }
 
 /// `calls ROpenServiceW (svcctl 16)` and where; of a message whose call is not known its number.
-fn asks(message: &MessageNode) -> Vec<String> {
+fn asks(message: &MessageNode) -> String {
     let number = || or_question(&message.message_id, |id| format!("0x{id:x}"));
     let what = match message.call().filter(|call| call.asks()) {
         Some(call) => format!("calls {}", call_lines::asked(call)),
         None => format!("for the reply to message {}", number()),
     };
-    vec![format!("{what} at {}", wait_lines::port_of(message))]
+    format!("{what} at {}", wait_lines::port_of(message))
 }
 
 /// What a thread waits for that is no message.
@@ -233,10 +237,7 @@ fn of_port(port: &PortNode, end: Option<RootKind>) -> Card {
     let mut lines = vec![owner];
     lines.push(match &port.unreceived {
         Value::Known(1) => "1 request is queued".to_owned(),
-        count => format!(
-            "{} requests are queued",
-            or_question(count, ToString::to_string)
-        ),
+        count => format!("{} requests are queued", or_question(count, ToString::to_string)),
     });
     // Without a server the reason that is told below says the same.
     if end != Some(RootKind::NoServer) {
@@ -291,7 +292,8 @@ fn of_lock(lock: &LockNode) -> Card {
     match (&lock.owners, lock.unknown) {
         (_, Some(why)) => card.lines.push(why.to_owned()),
         (Value::Known(owners), None) if owners.len() > 1 => {
-            card.lines.push(format!("shared by {}: each must release it", owners.len()));
+            card.lines
+                .push(format!("shared by {}: each must release it", owners.len()));
         }
         (Value::Missing(_), None) => card.lines.push("its owner cannot be read".to_owned()),
         _ => {}

@@ -140,7 +140,7 @@ pub fn hash(text: &str) -> String {
 
 /// A text as a browser reads it: its hash is of lines that end with a line feed alone (HTML standard, "preprocessing the
 /// input stream").
-fn with_plain_ends(text: &str) -> String {
+pub fn with_plain_ends(text: &str) -> String {
     text.replace("\r\n", "\n")
 }
 

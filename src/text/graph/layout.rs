@@ -321,12 +321,7 @@ struct Gaps {
 }
 
 impl Gaps {
-    fn of(
-        columns: &Columns,
-        edges: &[Edge],
-        ends: &[(usize, usize)],
-        channels: &[Option<usize>],
-    ) -> Self {
+    fn of(columns: &Columns, edges: &[Edge], ends: &[(usize, usize)], channels: &[Option<usize>]) -> Self {
         let mut spans: Vec<BTreeMap<Segment, (usize, usize)>> = vec![BTreeMap::new(); columns.count + 1];
         let mut add = |gap: usize, segment: Segment, one: usize, other: usize| {
             let span = spans[gap].entry(segment).or_insert((usize::MAX, 0));
@@ -437,7 +432,10 @@ mod tests {
             for route in &layout.routes {
                 for pair in route.corners.windows(2) {
                     assert!(pair[0].0 == pair[1].0 || pair[0].1 == pair[1].1, "{route:?}");
-                    assert!(pair[0].0 <= layout.width && pair[0].1 <= layout.height, "{route:?}");
+                    assert!(
+                        pair[0].0 <= layout.width && pair[0].1 <= layout.height,
+                        "{route:?}"
+                    );
                     assert!(!crosses(place, pair[0], pair[1]), "{place:?} {route:?}");
                 }
             }
@@ -455,7 +453,10 @@ mod tests {
     fn a_chain_is_read_from_left_to_right() {
         let (columns, layout) = laid_out(&[40, 40, 40], &[(2, 1), (1, 0)]);
         assert_eq!(columns.of, [2, 1, 0]);
-        assert!(layout.routes.iter().all(|route| route.corners.len() == 2), "straight");
+        assert!(
+            layout.routes.iter().all(|route| route.corners.len() == 2),
+            "straight"
+        );
         assert_eq!(layout.places[0].y, layout.places[2].y);
     }
 

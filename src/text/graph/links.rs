@@ -62,12 +62,16 @@ impl<'d> Links<'d> {
         let mut ports: Vec<(usize, Vec<(usize, &str)>)> = Vec::new();
         for (&port, clients) in &self.clients {
             let owned = self.owners.get(&port).is_none_or(|&owner| shown(owner));
-            let clients: Vec<_> = clients.iter().copied().filter(|&(client, _)| shown(client)).collect();
+            let clients: Vec<_> = clients
+                .iter()
+                .copied()
+                .filter(|&(client, _)| shown(client))
+                .collect();
             if owned && !clients.is_empty() {
                 ports.push((port, clients));
             }
         }
-        // By their owners, so that each owner stands once.
+        // The busiest first, and of these the first of the drawing.
         ports.sort_by_key(|(port, clients)| (std::cmp::Reverse(clients.len()), *port));
         let left_out = ports.len().saturating_sub(PORTS);
         ports.truncate(PORTS);
@@ -87,7 +91,11 @@ impl<'d> Links<'d> {
             if let Some(owner) = owner {
                 join(&mut sketch, at, owner, "is owned by");
             }
-            let alone = if clients.len() > CLIENTS + 1 { CLIENTS } else { clients.len() };
+            let alone = if clients.len() > CLIENTS + 1 {
+                CLIENTS
+            } else {
+                clients.len()
+            };
             for &(client, times) in &clients[..alone] {
                 let mut card = self.card(client);
                 card.lines = (!times.is_empty())
@@ -99,7 +107,10 @@ impl<'d> Links<'d> {
             }
             if alone < clients.len() {
                 let rest = &clients[alone..];
-                let keys = rest.iter().take(LISTED).filter_map(|&(client, _)| self.drawing.dots.get(client));
+                let keys = rest
+                    .iter()
+                    .take(LISTED)
+                    .filter_map(|&(client, _)| self.drawing.dots.get(client));
                 let card = Card {
                     kind: "group",
                     shape: Shape::Process,

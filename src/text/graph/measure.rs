@@ -128,7 +128,9 @@ mod tests {
         for most in 1..6 {
             let lines = PLAIN.lines(text, 120, most);
             assert!(
-                lines.iter().all(|line| PLAIN.width(line) <= 120 && !line.is_empty()),
+                lines
+                    .iter()
+                    .all(|line| PLAIN.width(line) <= 120 && !line.is_empty()),
                 "{lines:?}"
             );
             assert!(lines.len() <= most);
@@ -136,6 +138,10 @@ mod tests {
         assert_eq!(PLAIN.lines(text, 120, 1), ["ROpenServiceW (s..."]);
         let whole = PLAIN.lines(text, 120, 9).concat().replace(' ', "");
         assert_eq!(whole, text.replace(' ', ""));
-        assert_eq!(PLAIN.lines("\u{4e2d}\u{4e2d}", 3, 9).len(), 2, "a sign a line at least");
+        assert_eq!(
+            PLAIN.lines("\u{4e2d}\u{4e2d}", 3, 9).len(),
+            2,
+            "a sign a line at least"
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::text::graph::behind::Subject;
 use crate::text::graph::scene::Scene;
-use crate::text::graph::svg::{self, beginning, escaped};
+use crate::text::graph::svg::{self, Use, beginning, escaped};
 
 /// What is told of a deadlock or a blocker. All text is escaped for a terminal, not for the format.
 #[derive(Clone, Debug)]
@@ -110,16 +110,25 @@ fn shown(text: &str) -> String {
 
 /// A picture with what it is of; all but the first wait until they are asked for. `links` is the picture of the
 /// connections between its processes.
-pub fn picture(id: &str, told: &Captions<'_>, scene: &Scene, links: Option<&Scene>, is_first: bool) -> String {
+pub fn picture(
+    id: &str,
+    told: &Captions<'_>,
+    scene: &Scene,
+    links: Option<&Scene>,
+    is_first: bool,
+) -> String {
     let hidden = if is_first { "" } else { " hidden" };
-    let mut out = format!("<section class=\"scene\" data-scene=\"{id}\"{hidden}>\n<h2>{}</h2>\n", shown(told.head));
+    let mut out = format!(
+        "<section class=\"scene\" data-scene=\"{id}\"{hidden}>\n<h2>{}</h2>\n",
+        shown(told.head)
+    );
     if !told.below.is_empty() {
         out.push_str(&format!("<p>{}</p>\n", shown(told.below)));
     }
-    out.push_str(&svg::inline(scene, told.head));
+    out.push_str(&svg::inline(scene, told.head, Use::Choose));
     if let Some(links) = links {
         out.push_str("<div class=\"links\" hidden>\n<h3>Connections between these processes</h3>\n");
-        out.push_str(&svg::inline(links, "connections"));
+        out.push_str(&svg::inline(links, "connections", Use::Choose));
         out.push_str("</div>\n");
     }
     out + "</section>\n"

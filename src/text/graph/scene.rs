@@ -11,9 +11,15 @@ pub const AREA: usize = 856;
 /// What a box's name is written in.
 pub const TITLE: Font = Font { size: 13, bold: true };
 /// What else stands in a box.
-pub const TEXT: Font = Font { size: 12, bold: false };
+pub const TEXT: Font = Font {
+    size: 12,
+    bold: false,
+};
 /// What stands at lines, and the words for what a box is. Nothing is smaller.
-pub const SMALL: Font = Font { size: 11, bold: false };
+pub const SMALL: Font = Font {
+    size: 11,
+    bold: false,
+};
 
 /// Pixels between a box's edge and its text.
 const PAD: usize = 9;
@@ -24,9 +30,9 @@ const LEADING: usize = 4;
 /// The height that a line with words takes where it leaves a box.
 const OUT: usize = 34;
 /// The widths that a box may have.
-const WIDTHS: (usize, usize) = (136, 300);
+const WIDTHS: (usize, usize) = (120, 300);
 /// Lines of text that one thing in a box may take, and all of them together.
-const LINES: (usize, usize) = (2, 8);
+const LINES: (usize, usize) = (3, 9);
 
 /// How a line of text in a box is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +126,9 @@ impl Scene {
             let layout = layout::lay_out(&columns, &edges, &sizes);
             let over = layout.width.saturating_sub(AREA);
             // Every column gives the same; beyond that the picture is wider than the page, never smaller to read.
-            let narrower = width.saturating_sub(over.div_ceil(columns.count.max(1))).max(WIDTHS.0);
+            let narrower = width
+                .saturating_sub(over.div_ceil(columns.count.max(1)))
+                .max(WIDTHS.0);
             if over == 0 || narrower == width {
                 return Self::placed(sketch, texts, layout);
             }
@@ -158,13 +166,10 @@ impl Scene {
 
 /// The room that the words at lines need.
 fn label_room(wires: &[Wire]) -> usize {
-    let words = wires.iter().flat_map(|wire| {
-        [
-            SMALL.width(&wire.duration),
-            SMALL.width(sureness(wire)),
-        ]
-    });
-    words.max().map_or(0, |widest| if widest == 0 { 0 } else { widest + 12 })
+    let words = wires
+        .iter()
+        .flat_map(|wire| [SMALL.width(&wire.duration), SMALL.width(sureness(wire))]);
+    words.max().unwrap_or(0) + 12
 }
 
 /// How sure a line is, in a word.
@@ -182,7 +187,7 @@ fn rows(card: &Card, width: usize) -> Vec<(Row, String)> {
     if !matches!(card.kind, "thread" | "object" | "group") && !card.kind.is_empty() {
         rows.push((Row::Kind, card.kind.to_owned()));
     }
-    let title = TITLE.lines(&card.title, room, LINES.0);
+    let title = TITLE.lines(&card.title, room, 2);
     rows.extend(title.into_iter().map(|line| (Row::Title, line)));
     let mut lines: Vec<String> = Vec::new();
     for line in &card.lines {
@@ -201,7 +206,8 @@ fn heights(sketch: &Sketch, texts: &[Vec<(Row, String)>]) -> Vec<usize> {
     }
     let heights = texts.iter().zip(outs).map(|(rows, out)| {
         let text: usize = rows.iter().map(|(row, _)| height(*row)).sum();
-        (text + 2 * PAD).max(out)
+        // Even, so that the middles of boxes beside each other are at one height.
+        (text + 2 * PAD).max(out).next_multiple_of(2)
     });
     heights.collect()
 }

@@ -25,20 +25,21 @@ const LINES: usize = 4;
 
 /// Text that means nothing to HTML, XML and their attributes.
 pub fn escaped(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            // XML 1.0 has no signs below a blank but these, and neither U+FFFE nor U+FFFF.
-            '\t' | '\n' => out.push(c),
-            c if u32::from(c) < 0x20 || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-        out
-    })
+    text.chars()
+        .fold(String::with_capacity(text.len()), |mut out, c| {
+            match c {
+                '&' => out.push_str("&amp;"),
+                '<' => out.push_str("&lt;"),
+                '>' => out.push_str("&gt;"),
+                '"' => out.push_str("&quot;"),
+                '\'' => out.push_str("&#39;"),
+                // XML 1.0 has no signs below a blank but these, and neither U+FFFE nor U+FFFF.
+                '\t' | '\n' => out.push(c),
+                c if u32::from(c) < 0x20 || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
+                c => out.push(c),
+            }
+            out
+        })
 }
 
 /// Signs of what is told of a box or a line beside its text: names have any length.
@@ -52,19 +53,29 @@ pub fn beginning(text: &str, most: usize) -> String {
     }
 }
 
+/// What a picture is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// To be chosen from, on a page with a script.
+    Choose,
+    /// To be looked at.
+    Look,
+}
+
 /// A picture for a page; its style is the page's.
-pub fn inline(scene: &Scene, label: &str) -> String {
+pub fn inline(scene: &Scene, label: &str, usage: Use) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
     let _ = writeln!(
         out,
         "<svg class=\"picture\" xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {w} {h}\" \
-         role=\"group\" aria-label=\"{}\">",
+         role=\"{}\" aria-label=\"{}\">",
+        if usage == Use::Choose { "group" } else { "img" },
         escaped(&beginning(label, TOLD)),
         w = scene.width,
         h = scene.height
     );
-    contents(&mut out, scene, true);
+    contents(&mut out, scene, usage);
     out.push_str("</svg>\n");
     out
 }
@@ -107,8 +118,12 @@ pub fn file(scene: &Scene, around: &Around) -> String {
         escaped(&beginning(&around.heading, TOLD))
     );
     out.push_str(&head);
-    let _ = writeln!(out, "<svg x=\"0\" y=\"{top}\" width=\"{width}\" height=\"{}\">", scene.height);
-    contents(&mut out, scene, false);
+    let _ = writeln!(
+        out,
+        "<svg x=\"0\" y=\"{top}\" width=\"{width}\" height=\"{}\">",
+        scene.height
+    );
+    contents(&mut out, scene, Use::Look);
     out.push_str("</svg>\n");
     out.push_str(&self::legend(legend));
     out.push_str("</svg>\n");
@@ -141,12 +156,12 @@ pub const LEGEND: [(&str, &str); 4] = [
     ("proven deadlock", "wait for each other"),
 ];
 
-fn contents(out: &mut String, scene: &Scene, in_page: bool) {
+fn contents(out: &mut String, scene: &Scene, usage: Use) {
     for way in &scene.ways {
-        line(out, way, in_page);
+        line(out, way, usage);
     }
     for drawn in &scene.boxes {
-        box_of(out, drawn, in_page);
+        box_of(out, drawn, usage);
     }
 }
 
@@ -161,14 +176,14 @@ fn class_of(way: &Way) -> String {
     format!("wire {sure}{dead}")
 }
 
-fn line(out: &mut String, way: &Way, in_page: bool) {
+fn line(out: &mut String, way: &Way, usage: Use) {
     let class = class_of(way);
-    let key = if in_page && !way.wire.key.is_empty() {
+    let key = if usage == Use::Choose && !way.wire.key.is_empty() {
         format!(" data-key=\"{}\"", escaped(&way.wire.key))
     } else {
         String::new()
     };
-    let ends = if in_page {
+    let ends = if usage == Use::Choose {
         format!(" data-from=\"{}\" data-to=\"{}\"", way.wire.from, way.wire.to)
     } else {
         String::new()
@@ -220,7 +235,11 @@ fn path(corners: &[(usize, usize)]) -> String {
 fn toward(at: (usize, usize), other: (usize, usize)) -> (usize, usize) {
     let step = |at: usize, other: usize| {
         let by = (at.abs_diff(other) / 2).min(ROUND);
-        if other > at { at + by } else { at.saturating_sub(by) }
+        if other > at {
+            at + by
+        } else {
+            at.saturating_sub(by)
+        }
     };
     (step(at.0, other.0), step(at.1, other.1))
 }
@@ -239,7 +258,7 @@ fn tip(corners: &[(usize, usize)], class: &str) -> String {
     )
 }
 
-fn box_of(out: &mut String, drawn: &Drawn, in_page: bool) {
+fn box_of(out: &mut String, drawn: &Drawn, usage: Use) {
     let card = &drawn.card;
     let mark = match card.mark {
         Some(Mark::Culprit) => " culprit",
@@ -249,7 +268,7 @@ fn box_of(out: &mut String, drawn: &Drawn, in_page: bool) {
     };
     let group = if card.members.is_empty() { "" } else { " group" };
     let told = beginning(&told_of(drawn), TOLD);
-    let attributes = if in_page {
+    let attributes = if usage == Use::Choose {
         let members = if card.members.is_empty() {
             String::new()
         } else {
@@ -302,12 +321,7 @@ fn told_of(drawn: &Drawn) -> String {
 /// The edge of a box, and its strip. Its kind is told by its corners, that it stands out by being cut to eight.
 fn frame(drawn: &Drawn) -> String {
     let place = &drawn.place;
-    let Place {
-        x,
-        y,
-        width,
-        height,
-    } = *place;
+    let Place { x, y, width, height } = *place;
     let (right, bottom) = (x + width, y + height);
     if drawn.card.mark.is_some() {
         let strip = y + drawn.strip;
