@@ -102,11 +102,7 @@ fn the_culprit_stands_out_at_the_end_of_the_reading_order() {
             }
         } else {
             assert!(picture.with("culprit").is_empty());
-            let word = if rings > 0 {
-                "DEADLOCK"
-            } else {
-                "DEADLOCK?"
-            };
+            let word = if rings > 0 { "DEADLOCK" } else { "DEADLOCK?" };
             assert_eq!(said(word), picture.with("dead").len());
             let dead = picture.ways.iter().filter(|way| way.class.contains("deadlock"));
             assert_eq!(dead.count(), picture.with("dead").len(), "it closes: {picture:?}");
@@ -324,7 +320,7 @@ fn the_policy_admits_the_pages_own_parts_only() {
                 .0;
             Some(format!(
                 "{element}-src 'sha256-{}'",
-                base64(&Sha256::digest(text))
+                page::base64(&Sha256::digest(text))
             ))
         };
         assert!(policy.contains(&hashed("style").unwrap()), "{policy}");
@@ -336,22 +332,6 @@ fn the_policy_admits_the_pages_own_parts_only() {
         assert!(!page.contains(" style=") && !page.contains(" onclick=") && !page.contains("src=\""));
         page::check_markup(&page);
     }
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const SIGNS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let groups = bytes.chunks(3).map(|three| {
-        let word = three
-            .iter()
-            .fold(0_u32, |word, &byte| word << 8 | u32::from(byte));
-        let word = word << (8 * (3 - three.len()));
-        let sign = |at: usize| match at {
-            at if at > three.len() => '=',
-            at => char::from(SIGNS[(word >> (18 - 6 * at) & 63) as usize]),
-        };
-        (0..4).map(sign).collect::<String>()
-    });
-    groups.collect()
 }
 
 /// A page of a process has the pictures that the process is in.

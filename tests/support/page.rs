@@ -94,3 +94,20 @@ fn unpacked(letters: &str) -> String {
     ZlibDecoder::new(&bytes[..]).read_to_string(&mut text).unwrap();
     text
 }
+
+/// Base64 (RFC 4648).
+pub fn base64(bytes: &[u8]) -> String {
+    const SIGNS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let groups = bytes.chunks(3).map(|three| {
+        let word = three
+            .iter()
+            .fold(0_u32, |word, &byte| word << 8 | u32::from(byte));
+        let word = word << (8 * (3 - three.len()));
+        let sign = |at: usize| match at {
+            at if at > three.len() => '=',
+            at => char::from(SIGNS[(word >> (18 - 6 * at) & 63) as usize]),
+        };
+        (0..4).map(sign).collect::<String>()
+    });
+    groups.collect()
+}
