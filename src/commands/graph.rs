@@ -35,6 +35,9 @@ use crate::text::graph::{Drawing, Parts, Point, Subject, dot, html, mermaid};
 use crate::text::marked::Text;
 
 /// Who is connected to whom (!alpc /graph) and who waits for whom; also drawn
+///
+/// With -o FILE.html as a page to attach to a ticket, with -o FILE.svg as the picture that the page opens on, with -o FILE.dot
+/// or FILE.mmd for Graphviz or Mermaid.
 #[derive(Clone, Debug, Args)]
 pub struct GraphArgs {
     /// Only what this process has to do with: its address (_EPROCESS), pid:N or image name

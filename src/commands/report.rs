@@ -22,7 +22,7 @@ use crate::text::graph::{html, svg};
 
 /// One page for a ticket: verdict, dump, blockers, their chains and stacks, calls
 ///
-/// As Markdown, with -o FILE.html as a page of HTML that needs nothing else, with -o FILE.json as one document.
+/// As Markdown, with -o FILE.html as a page of HTML with a picture that needs nothing else, with -o FILE.json as one document.
 #[derive(Clone, Debug, Args)]
 pub struct ReportArgs {}
 

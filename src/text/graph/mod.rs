@@ -250,7 +250,8 @@ impl Drawing {
                             .map_or_else(|| port.address.to_string(), |name| escape::text(name))
                     })
                     .into_plain(),
-                    lines: vec![format!("port {}", port.address)],
+                    // Its command says the rest.
+                    lines: Vec::new(),
                     process: server
                         .map(|server| self.dots[server].label.clone())
                         .unwrap_or_default(),
