@@ -68,8 +68,7 @@ pub fn inline(scene: &Scene, label: &str, usage: Use) -> String {
     // Writing to a string cannot fail.
     let _ = writeln!(
         out,
-        "<svg class=\"picture\" xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {w} {h}\" \
-         role=\"{}\" aria-label=\"{}\">",
+        "<svg class=\"picture\" viewBox=\"0 0 {w} {h}\" width=\"{w}\" height=\"{h}\" role=\"{}\" aria-label=\"{}\">",
         if usage == Use::Choose { "group" } else { "img" },
         escaped(&beginning(label, TOLD)),
         w = scene.width,
