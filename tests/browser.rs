@@ -45,6 +45,11 @@ struct Visit {
 
 impl Visit {
     fn of(browser: &Path, page: &str, options: &[&str]) -> Self {
+        Self::at(browser, page, "", options)
+    }
+
+    /// The same with what stands behind the page's address.
+    fn at(browser: &Path, page: &str, behind: &str, options: &[&str]) -> Self {
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("page.html");
         fs::write(&file, page).unwrap();
@@ -64,7 +69,7 @@ impl Visit {
                 folder.path().join("profile").display()
             ))
             .args(options)
-            .arg(format!("file://{}", file.display()))
+            .arg(format!("file://{}{behind}", file.display()))
             .stdin(Stdio::null())
             .output()
             .unwrap();
@@ -159,6 +164,33 @@ fn the_page_runs_under_its_own_policy() {
     }
     let report = alpc_dump(&[FIXTURE, "-q", "report", "--format", "html"]).stdout;
     assert_eq!(Visit::of(&browser, &report, &[]).complaints, [""; 0]);
+}
+
+/// A node's command behind the page's address opens it there; a page with nothing to draw is no failure.
+#[test]
+fn the_page_opens_where_it_is_asked_to() {
+    let Some(browser) = browser() else { return };
+    let page = alpc_dump(&[FIXTURE, "graph", "--format", "html"]).stdout;
+    // svchost.exe 03e4.05d4, the fourth blocker: its picture is turned to.
+    let visit = Visit::at(&browser, &page, "#thread%20fffffa801aeec060", &[]);
+    assert_eq!(visit.complaints, [""; 0]);
+    let chosen = visit
+        .page
+        .split_once("<div id=\"chosen\">")
+        .expect("it is shown")
+        .1;
+    assert!(chosen.contains("<h2>svchost.exe 03e4.05d4</h2>"), "{chosen}");
+    assert!(
+        visit.page.contains("<section class=\"scene\" data-scene=\"3\">"),
+        "so is the fourth picture"
+    );
+    let still = Sample::of(hang::two_resources("win10-2004-x64").built);
+    let page = still
+        .run(&["-q", "graph", "--process", "services.exe", "--format", "html"])
+        .stdout;
+    let visit = Visit::of(&browser, &page, &[]);
+    assert_eq!(visit.complaints, [""; 0]);
+    assert!(visit.page.contains(">0 nodes<"));
 }
 
 /// Worlds of another generator, with names that try everything.

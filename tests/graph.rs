@@ -256,6 +256,22 @@ fn a_system_at_rest_has_a_picture_too() {
     assert!(!picture.boxes.is_empty());
 }
 
+/// A process that neither waits nor is connected has nothing to draw, which is said.
+#[test]
+fn nothing_to_draw_is_said() {
+    let sample = Sample::of(hang::two_resources("win10-2004-x64").built);
+    for format in ["svg", "html"] {
+        let run = sample.run(&["-q", "graph", "--process", "services.exe", "--format", format]);
+        assert_eq!(run.status, 0, "{}", run.stderr);
+        assert!(
+            run.stdout.contains("Nothing to draw: neither a wait"),
+            "{}",
+            run.stdout
+        );
+        assert!(!run.stdout.contains("class=\"box"), "{}", run.stdout);
+    }
+}
+
 /// The heading is what `hang` says first, and the picture of the page is that of the file.
 #[test]
 fn the_page_opens_on_the_first_blocker() {

@@ -31,6 +31,9 @@ const STEPS: usize = 16;
 /// Threads of all pictures whose stacks are read.
 const STACKS: usize = 512;
 
+/// What stands in the place of a picture where there is none.
+const NOTHING: &str = "Nothing to draw: neither a wait nor a connection was found.";
+
 /// The verdict in words.
 pub fn verdict(hang: &Hang) -> String {
     hang_screen::verdict(hang).into_plain()
@@ -199,11 +202,14 @@ pub fn svg(kernel: &Kernel<'_>, graph: &GraphRecord<'_>, drawing: &Drawing, hang
             "The page of this graph has {others} that threads wait for."
         ));
     }
+    if scene.is_none() {
+        below.push(NOTHING.to_owned());
+    }
     let around = Around {
         heading: verdict(hang),
         below,
     };
-    svg::file(&scene.unwrap_or_default(), &around)
+    svg::file(scene.as_ref(), &around)
 }
 
 /// That picture within another page, to be looked at; none where nothing waits.
@@ -250,7 +256,11 @@ pub fn front(kernel: &Kernel<'_>, graph: &GraphRecord<'_>, drawing: &Drawing, ha
     });
     let has_links = everything.is_some();
     pictures.extend(everything);
-    pictures.push_str(&panel::legend());
+    if pictures.is_empty() {
+        pictures = panel::nothing(NOTHING);
+    } else {
+        pictures.push_str(&panel::legend());
+    }
     Front {
         title: verdict(hang),
         pictures,

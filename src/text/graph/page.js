@@ -14,7 +14,7 @@ const made = (parent, name, text, className) => {
   return parent.appendChild(element);
 };
 const button = (parent, text, action) => { const one = made(parent, "button", text); one.type = "button"; one.onclick = action; return one; };
-const boxes = picture => [...picture.querySelectorAll(".box")];
+const boxes = picture => picture ? [...picture.querySelectorAll(".box")] : [];
 const keysOf = box => box.dataset.members !== undefined ? box.dataset.members.split("\n") : [box.dataset.key];
 const isVisible = element => element.getClientRects().length > 0;
 

@@ -134,6 +134,14 @@ pub fn picture(
     out + "</section>\n"
 }
 
+/// What stands in the place of pictures.
+pub fn nothing(words: &str) -> String {
+    format!(
+        "<section class=\"scene\" data-scene=\"none\">\n<h2>{}</h2>\n</section>\n",
+        shown(words)
+    )
+}
+
 /// What stands above a picture.
 #[derive(Clone, Copy, Debug)]
 pub struct Captions<'c> {

@@ -158,6 +158,21 @@ impl Scene {
         }
     }
 
+    /// The same so much farther down, where something stands above it.
+    pub fn lowered(&self, by: usize) -> Self {
+        let mut lower = self.clone();
+        for drawn in &mut lower.boxes {
+            drawn.place.y += by;
+        }
+        for (_, y) in lower.ways.iter_mut().flat_map(|way| &mut way.corners) {
+            *y += by;
+        }
+        let of_boxes = lower.boxes.iter_mut().flat_map(|drawn| &mut drawn.words);
+        let of_ways = lower.ways.iter_mut().flat_map(|way| &mut way.words);
+        of_boxes.chain(of_ways).for_each(|words| words.y += by);
+        lower
+    }
+
     /// The pixels between the page's edge and the picture's contents.
     pub fn margin() -> usize {
         MARGIN

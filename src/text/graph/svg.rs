@@ -88,45 +88,38 @@ pub struct Around {
     pub below: Vec<String>,
 }
 
-/// A picture as a file: with its heading, what its lines mean, and its style.
-pub fn file(scene: &Scene, around: &Around) -> String {
-    let width = scene.width.max(AREA);
-    let room = width - 2 * Scene::margin();
+/// A picture as a file: with its heading, what its lines mean, and its style. Without a picture it is the heading alone.
+pub fn file(scene: Option<&Scene>, around: &Around) -> String {
+    let width = scene.map_or(0, |scene| scene.width).max(AREA);
+    let (head, top) = heading(around, width - 2 * Scene::margin());
+    let mut body = String::new();
+    let mut height = top;
+    if let Some(scene) = scene {
+        contents(&mut body, &scene.lowered(top), Use::Look);
+        let below = top + scene.height + 10;
+        body.push_str(&legend(below));
+        height = below + 24;
+    }
+    format!(
+        "<svg class=\"picture\" xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
+         viewBox=\"0 0 {width} {height}\" role=\"img\">\n<title>{}</title>\n<style>\n{STYLE}</style>\n<rect class=\"ground\" \
+         x=\"0\" y=\"0\" width=\"{width}\" height=\"{height}\"/>\n{head}{body}</svg>\n",
+        escaped(&beginning(&around.heading, TOLD))
+    )
+}
+
+/// What stands above the picture of a file, in lines of so many pixels, and the height below it.
+fn heading(around: &Around, room: usize) -> (String, usize) {
     let mut head = String::new();
     let mut y = Scene::margin();
-    let mut write = |font: Font, class: &str, text: &str| {
+    let below = around.below.iter().map(|line| (TEXT, "line", line));
+    for (font, class, text) in std::iter::once((HEADING, "heading", &around.heading)).chain(below) {
         for line in font.lines(text, room, LINES) {
             y += font.size + 5;
             text_at(&mut head, class, Scene::margin(), y, &line);
         }
-    };
-    write(HEADING, "heading", &around.heading);
-    for line in &around.below {
-        write(TEXT, "line", line);
     }
-    let top = y + Scene::margin();
-    let legend = top + scene.height + 10;
-    let height = legend + 24;
-    let mut out = String::new();
-    // Writing to a string cannot fail.
-    let _ = writeln!(
-        out,
-        "<svg class=\"picture\" xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
-         viewBox=\"0 0 {width} {height}\" role=\"img\">\n<title>{}</title>\n<style>\n{STYLE}</style>\n<rect class=\"ground\" \
-         x=\"0\" y=\"0\" width=\"{width}\" height=\"{height}\"/>",
-        escaped(&beginning(&around.heading, TOLD))
-    );
-    out.push_str(&head);
-    let _ = writeln!(
-        out,
-        "<svg x=\"0\" y=\"{top}\" width=\"{width}\" height=\"{}\">",
-        scene.height
-    );
-    contents(&mut out, scene, Use::Look);
-    out.push_str("</svg>\n");
-    out.push_str(&self::legend(legend));
-    out.push_str("</svg>\n");
-    out
+    (head + "\n", y + Scene::margin())
 }
 
 /// What lines mean, as a row of samples.
