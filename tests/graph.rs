@@ -98,7 +98,10 @@ fn the_culprit_stands_out_at_the_end_of_the_reading_order() {
                 panic!("{picture:?}")
             };
             assert_eq!(said("CULPRIT") + said("UNREADABLE"), 1);
-            assert!(picture.boxes.iter().all(|one| one.area[2] <= end.area[2]));
+            // Only what the servers of a port wait behind stands farther to the right.
+            let beyond = |one: &&support::picture::Box| one.texts[0] == "what its servers wait behind";
+            let mut others = picture.boxes.iter().filter(|one| !beyond(one));
+            assert!(others.all(|one| one.area[2] <= end.area[2]));
             for way in &picture.ways {
                 assert!(way.corners[0].0 < way.corners[way.corners.len() - 1].0, "{way:?}");
             }
@@ -168,6 +171,49 @@ fn many_that_are_alike_are_one_box() {
     );
     let few = drawn(hang::crowd("win10-2004-x64", 0, 5));
     assert_eq!(few.with("group")[0].texts[0], "and 4 more like it");
+}
+
+/// Where all servers of a port are stuck behind one thing, so is whoever waits at the port: that is inferred, and drawn in the
+/// pictures of both.
+#[test]
+fn a_port_is_joined_to_what_its_servers_wait_behind() {
+    let sample = Sample::of(hang::blocked_queue("win10-1803-x64", 3, 4).built);
+    let hang = sample.run(&["hang", "--format", "json"]).json();
+    let blockers = hang["result"]["blockers"].as_array().unwrap();
+    assert_eq!((blockers.len(), &blockers[0]["inferred_threads"]), (2, &4.into()));
+    let page = sample.run(&["graph", "--format", "html"]).stdout;
+    for (number, culprit) in [(0, "svchost.exe"), (1, "senssvc")] {
+        let part = page.split("<section ").nth(number + 1).unwrap();
+        let svg = part
+            .split_once("<svg ")
+            .unwrap()
+            .1
+            .split_once("</svg>")
+            .unwrap()
+            .0;
+        let picture = Picture::of(&format!("<svg xmlns=\"http://www.w3.org/2000/svg\" {svg}</svg>"));
+        assert!(picture.with("culprit")[0].title.contains(culprit), "{picture:?}");
+        let inferred = picture.ways.iter().filter(|way| way.class == "wire inferred");
+        let [way] = <[_; 1]>::try_from(inferred.collect::<Vec<_>>()).unwrap();
+        assert_eq!(way.texts, ["3 servers", "inferred"]);
+        let at = |(x, y): (f64, f64), edge: usize| {
+            let mut boxes = picture.boxes.iter();
+            let met = boxes.find(|one| one.area[edge] == x && one.area[1] < y && y < one.area[3]);
+            met.unwrap().title.as_str()
+        };
+        assert!(at(way.corners[0], 2).contains("senssvc"), "{picture:?}");
+        let end = way.corners[way.corners.len() - 1];
+        assert!(
+            at(end, 0).starts_with(["svchost.exe ", "CULPRIT: svchost.exe "][1 - number]),
+            "{picture:?}"
+        );
+        // The port's four clients stand before it in both: they are alike, but few.
+        let clients = picture
+            .boxes
+            .iter()
+            .filter(|one| one.title.starts_with("explorer.exe "));
+        assert_eq!(clients.count(), 4, "{picture:?}");
+    }
 }
 
 /// What is not proven is drawn otherwise, and says so.

@@ -12,7 +12,7 @@ use alpc::wait::hang::{Blocker, Deadlock, Hang};
 use alpc::wait::root::RootKind;
 
 use crate::commands::hang_screen;
-use crate::text::graph::behind::{Subject, Waits};
+use crate::text::graph::behind::{Stuck, Subject, Waits};
 use crate::text::graph::card::{self, Card, Mark};
 use crate::text::graph::html::{self, Front};
 use crate::text::graph::links::Links;
@@ -27,6 +27,9 @@ const TOLD: usize = 40;
 
 /// Steps of one chain that are told.
 const STEPS: usize = 16;
+
+/// Ports that are drawn with what their servers are stuck behind, and things that those of one port are.
+const STUCK: usize = 3;
 
 /// Threads of all pictures whose stacks are read.
 const STACKS: usize = 512;
@@ -54,7 +57,7 @@ pub fn told(hang: &Hang, waits: &Waits<'_>) -> (Vec<Told>, usize) {
     let possible =
         possible.map(|ring| of_ring(ring, "Possible deadlock.".to_owned(), Mark::PossibleDeadlock));
     let blockers = (1..).zip(&hang.blockers);
-    let blockers = blockers.map(|(number, blocker)| of_blocker(number, blocker));
+    let blockers = blockers.map(|(number, blocker)| of_blocker(number, blocker, &hang.blockers));
     let mut all: Vec<Told> = deadlocks
         .chain(possible)
         .chain(blockers)
@@ -76,6 +79,8 @@ fn of_ring(ring: &Deadlock, name: String, mark: Mark) -> Told {
             roots: ring.ring.iter().map(|step| step.id.number()).collect(),
             end: RootKind::Deadlock,
             mark,
+            beyond: Vec::new(),
+            ports: Vec::new(),
         },
         name,
         sentence: hang_screen::each_other(ring),
@@ -86,7 +91,7 @@ fn of_ring(ring: &Deadlock, name: String, mark: Mark) -> Told {
     }
 }
 
-fn of_blocker(number: usize, blocker: &Blocker) -> Told {
+fn of_blocker(number: usize, blocker: &Blocker, all: &[Blocker]) -> Told {
     let doing = blocker.suspect.as_ref().and_then(hang_screen::doing);
     let servers = blocker.servers_behind.iter().map(|servers| {
         format!(
@@ -100,6 +105,8 @@ fn of_blocker(number: usize, blocker: &Blocker) -> Told {
             roots: vec![blocker.id.number()],
             end: blocker.end,
             mark: Mark::of(blocker.end),
+            beyond: beyond(blocker, all),
+            ports: ports(blocker, all),
         },
         name: format!("{number}."),
         sentence: plainly::blocker(&blocker.node, blocker.end).into_plain(),
@@ -111,6 +118,36 @@ fn of_blocker(number: usize, blocker: &Blocker) -> Told {
             .collect(),
         steps: proofs(&blocker.chain.steps, None),
         command: hang_screen::next_command(&blocker.node, first).unwrap_or_default(),
+    }
+}
+
+/// What the servers of a port are stuck behind: blockers themselves.
+fn beyond(blocker: &Blocker, all: &[Blocker]) -> Vec<Stuck> {
+    let shown = blocker.servers_behind.iter().take(STUCK);
+    let found = shown.filter_map(|servers| {
+        let other = all.iter().find(|other| other.node.address() == servers.blocker)?;
+        (other.id != blocker.id).then(|| stuck(other, servers.servers))
+    });
+    found.collect()
+}
+
+/// The ports that are blockers because all of their servers are stuck behind this one.
+fn ports(blocker: &Blocker, all: &[Blocker]) -> Vec<Stuck> {
+    let address = blocker.node.address();
+    let found = all
+        .iter()
+        .filter_map(|other| match other.servers_behind.as_slice() {
+            [only] if only.blocker == address && other.id != blocker.id => Some(stuck(other, only.servers)),
+            _ => None,
+        });
+    found.take(STUCK).collect()
+}
+
+fn stuck(blocker: &Blocker, servers: usize) -> Stuck {
+    Stuck {
+        node: blocker.id.number(),
+        end: blocker.end,
+        servers,
     }
 }
 

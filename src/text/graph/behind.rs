@@ -36,6 +36,21 @@ pub struct Subject {
     pub end: RootKind,
     /// How the roots stand out.
     pub mark: Mark,
+    /// What the servers of a port are stuck behind: they do not take its messages for that.
+    pub beyond: Vec<Stuck>,
+    /// The ports whose servers are all stuck behind the root: who waits there is stuck as well.
+    pub ports: Vec<Stuck>,
+}
+
+/// A port or what its servers are stuck behind, seen from the other of the two.
+#[derive(Clone, Debug)]
+pub struct Stuck {
+    /// The node.
+    pub node: usize,
+    /// Why chains end there.
+    pub end: RootKind,
+    /// How many servers.
+    pub servers: usize,
 }
 
 impl Subject {
@@ -207,6 +222,7 @@ impl<'g> Waits<'g> {
             steps: subject.steps(),
         };
         drawn.roots();
+        drawn.beyond();
         drawn.crowds();
         drawn.lines();
         drawn.sketch
@@ -282,6 +298,53 @@ impl Drawn<'_, '_> {
         }
     }
 
+    /// What the servers of a port are stuck behind, to the right of it.
+    fn beyond(&mut self) {
+        for beyond in &self.subject.beyond {
+            let Some(node) = self
+                .waits
+                .node(beyond.node)
+                .filter(|_| self.seen.insert(beyond.node))
+            else {
+                continue;
+            };
+            let beside = Beside {
+                end: Some(beyond.end),
+                ..Beside::default()
+            };
+            let site = node
+                .thread()
+                .and_then(|thread| (self.sites)(thread.address.gva()));
+            let mut card = card::of_node(node, beside, site);
+            card.kind = "what its servers wait behind";
+            self.stuck(0, self.sketch.cards.len(), beyond.servers);
+            self.sketch.cards.push(card);
+        }
+    }
+
+    /// The ports whose servers are stuck behind the root, as waiters of it.
+    fn ports(&mut self) {
+        for port in &self.subject.ports {
+            if self.sketch.cards.len() < BOXES && self.waits.has(port.node) && self.seen.insert(port.node) {
+                self.stuck(self.sketch.cards.len(), 0, port.servers);
+                self.add(port.node, 1);
+            }
+        }
+    }
+
+    /// The line from a port to what its servers are stuck behind. No field says so: who is idle elsewhere might come.
+    fn stuck(&mut self, from: usize, to: usize, servers: usize) {
+        self.sketch.wires.push(Wire {
+            from,
+            to,
+            duration: wait_lines::plural(servers, "server"),
+            certainty: Some(Certainty::Inferred),
+            deadlock: false,
+            key: String::new(),
+            words: format!("{servers} servers of the port wait behind it"),
+        });
+    }
+
     /// What a node waits for: what it cannot go on before, and in a ring that needs one of several the next step of it.
     fn hops(&self, id: usize) -> Vec<Hop<'_>> {
         self.waits.hops_by(id, |edge| {
@@ -318,7 +381,7 @@ impl Drawn<'_, '_> {
     fn crowds(&mut self) {
         let deepest = match self.subject.is_ring() {
             true => DEPTHS.1,
-            false => DEPTHS.0,
+            false => DEPTHS.0 - usize::from(!self.subject.beyond.is_empty()),
         };
         while let Some(target) = self.waiting.pop_front() {
             let depth = self.depths.get(&target).copied().unwrap_or(0);
@@ -350,6 +413,9 @@ impl Drawn<'_, '_> {
                 }
             }
             self.fold(target, &rest, "that wait for it");
+            if depth == 0 {
+                self.ports();
+            }
         }
     }
 
