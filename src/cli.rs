@@ -287,6 +287,7 @@ impl Cli {
             Some("ndjson" | "jsonl") => Format::Ndjson,
             Some("csv") => Format::Csv,
             Some("html" | "htm") => Format::Html,
+            Some("svg") => Format::Svg,
             Some("dot" | "gv") => Format::Dot,
             Some("mmd" | "mermaid") => Format::Mermaid,
             _ => return,

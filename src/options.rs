@@ -192,6 +192,8 @@ pub enum Format {
     Mermaid,
     /// One page to look at in a browser, without a network; of graph and report
     Html,
+    /// The picture that the page opens on, for wikis and mails; of graph only
+    Svg,
 }
 
 impl Format {
@@ -202,7 +204,7 @@ impl Format {
 
     /// Whether it is a drawing, which only graphs have.
     pub fn is_drawing(self) -> bool {
-        matches!(self, Self::Dot | Self::Mermaid | Self::Html)
+        matches!(self, Self::Dot | Self::Mermaid | Self::Html | Self::Svg)
     }
 }
 

@@ -229,7 +229,7 @@ fn placeholders_leave_the_words_of_a_drawing_alone() {
     for folder in ["a", "digraph", "flowchart", "data"] {
         fs::create_dir(bench.path(folder)).unwrap();
         fs::copy(bench.path("second.dmp"), bench.path(&format!("{folder}/x.dmp"))).unwrap();
-        for format in ["dot", "mermaid", "html"] {
+        for format in ["dot", "mermaid", "html", "svg"] {
             let line = format!("{folder}/x.dmp -y vista-sp2-x64.pdb graph -q --format {format}");
             let plain = bench.run(&line);
             let redacted = bench.run(&format!("{line} --redact paths"));

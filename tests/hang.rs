@@ -842,8 +842,7 @@ fn hostile_names_of_drivers_are_escaped() {
         "{signature}"
     );
     let html = stuck.sample.run(&["graph", "--format", "html"]).stdout;
-    assert_eq!(html.matches("<script").count(), 1);
-    assert_eq!(html.matches('<').count(), plain_page().matches('<').count());
+    support::page::check_markup(&html);
 }
 
 /// Without any one frame, page tables among them, no wrong request, driver or major function is told.
@@ -1147,6 +1146,7 @@ fn names_stay_inside_the_drawings() {
     for world in World::readable() {
         let html = world.run(&["graph", "--format", "html"]).stdout;
         assert_eq!(html.matches("<script>").count(), 1);
+        support::page::check_markup(&html);
         let dot = world.run(&["graph", "--format", "dot"]).stdout;
         for line in dot.lines().filter(|line| line.contains("label=")) {
             let label = line
@@ -1206,9 +1206,9 @@ fn hostile_names_are_escaped_in_every_format() {
         "JSON has it as it is: {ports:?}"
     );
     let html = run(&["graph", "--format", "html"]);
-    assert_eq!(html.matches("<script").count(), 1);
-    assert_eq!(html.matches("</script").count(), 1);
-    assert!(!html.contains("<b>") && html.matches('<').count() == plain_page().matches('<').count());
+    assert_eq!(html.matches("<script").count(), 2);
+    assert_eq!(html.matches("</script").count(), 2);
+    support::page::check_markup(&html);
     for line in run(&["graph", "--format", "dot"])
         .lines()
         .filter(|line| line.contains("label="))
@@ -1241,12 +1241,6 @@ fn without_colour(text: &str) -> String {
         );
         plain + rest
     })
-}
-
-/// A page of plain names.
-fn plain_page() -> String {
-    let stuck = Stuck::of(hang::ring_of_three("vista-sp2-x64"));
-    stuck.sample.run(&["graph", "--format", "html"]).stdout
 }
 
 /// Colour follows the flag and the usual variables, and adds nothing but itself.

@@ -21,6 +21,20 @@ fn the_first_screen() {
     assert_eq!(shown, run.stdout);
 }
 
+/// The picture is what the program draws, small enough for any mail.
+#[test]
+fn the_picture() {
+    let shown = std::fs::read_to_string(root().join("docs/images/graph.svg")).unwrap();
+    let run = alpc_dump(&["fixtures/vista-sp2-x64.dmp", "graph", "--format", "svg"]);
+    assert!(
+        shown == run.stdout,
+        "write it anew: alpc-dump fixtures/vista-sp2-x64.dmp graph -o docs/images/graph.svg"
+    );
+    for image in std::fs::read_dir(root().join("docs/images")).unwrap() {
+        assert!(image.unwrap().metadata().unwrap().len() < 60_000);
+    }
+}
+
 /// The page that walks through the fixture shows what is printed.
 #[test]
 fn from_a_hung_system_to_the_culprit() {

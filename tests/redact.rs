@@ -221,7 +221,7 @@ fn nothing_sensitive_is_in_any_report() {
             assert_without(&all, &secrets, format);
             seen.extend(placeholders(&all));
         }
-        for format in ["dot", "mermaid", "html"] {
+        for format in ["dot", "mermaid", "html", "svg"] {
             let run = run(&sample, &[KEYED, &["--format", format]].concat(), "graph");
             assert_without(&written(&run), &secrets, format);
             assert!(placeholders(&run.stdout).is_subset(&seen), "{format}");

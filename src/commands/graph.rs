@@ -18,7 +18,9 @@ use kdump::Gva;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::commands::{Category, Spec, Verb, global, message, object, port, ports, processes, thread};
+use crate::commands::{
+    Category, Spec, Verb, global, graph_page, message, object, port, ports, processes, thread,
+};
 use crate::failure::Failure;
 use crate::options::{Format, Options};
 use crate::output::answer::Answer;
@@ -33,6 +35,9 @@ use crate::text::graph::{Drawing, Parts, Point, Subject, dot, html, mermaid};
 use crate::text::marked::Text;
 
 /// Who is connected to whom (!alpc /graph) and who waits for whom; also drawn
+///
+/// With -o FILE.html as a page to attach to a ticket, with -o FILE.svg as the picture that the page opens on, with -o FILE.dot
+/// or FILE.mmd for Graphviz or Mermaid.
 #[derive(Clone, Debug, Args)]
 pub struct GraphArgs {
     /// Only what this process has to do with: its address (_EPROCESS), pid:N or image name
@@ -103,8 +108,9 @@ impl Verb for GraphArgs {
             }
             Format::Dot => dot::write(&draw(), caption.as_deref()).into(),
             Format::Mermaid => mermaid::write(&draw(), caption.as_deref()).into(),
+            Format::Svg => graph_page::svg(&kernel, record.waits, &draw(), &hang).into(),
             Format::Html => {
-                let (page, left_out) = page(options, session, &kernel, draw(), &hang)?;
+                let (page, left_out) = page(options, session, &kernel, (draw(), record.waits), &hang)?;
                 notes.extend(left_out.text());
                 page.into()
             }
@@ -144,11 +150,12 @@ fn page(
     options: &Options,
     session: &Session,
     kernel: &Kernel<'_>,
-    drawing: Drawing,
+    (drawing, waits): (Drawing, &GraphRecord<'_>),
     hang: &Hang,
 ) -> anyhow::Result<(String, LeftOut)> {
     let importance = by_importance(&drawing, hang);
-    let (drawing, left_out) = html::fit(drawing, &importance);
+    let front = graph_page::front(kernel, waits, &drawing, hang);
+    let (drawing, left_out) = html::fit(drawing, &importance, &front);
     let receivers = Receivers::of_system(kernel);
     let redactor = session.redactor();
     let view = |dot: usize| {
@@ -170,9 +177,8 @@ fn page(
         .into_iter()
         .filter(|&dot| drawing.dots[dot].subject.is_some())
         .collect();
-    let views = Views::pack(drawing.dots.len(), &viewed, html::room(&drawing), view)?;
-    let title = escape::text(&hang.headline());
-    let page = html::write(&drawing, left_out, &views, &title)?;
+    let views = Views::pack(drawing.dots.len(), &viewed, html::room(&drawing, &front), view)?;
+    let page = html::write(&drawing, left_out, &views, &front)?;
     Ok((page, left_out))
 }
 

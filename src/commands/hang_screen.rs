@@ -97,7 +97,7 @@ fn in_rings(hang: &Hang) -> String {
     }
 }
 
-fn each_other(deadlock: &Deadlock) -> String {
+pub(super) fn each_other(deadlock: &Deadlock) -> String {
     match deadlock.members {
         1 => "1 thread waits for itself".to_owned(),
         members => format!("{members} threads wait for each other"),
@@ -315,7 +315,7 @@ fn blocker(at: usize, blocker: &Blocker, width: usize) -> Forms {
 }
 
 /// What the last thread is doing: the function on top of its stack, else whose code lies there.
-fn doing(suspect: &Suspect) -> Option<Text> {
+pub(super) fn doing(suspect: &Suspect) -> Option<Text> {
     if let Some(doing) = &suspect.stack.doing {
         let words = doing.words.map(|words| format!(", {words}"));
         return Some(text!(
@@ -336,7 +336,7 @@ fn doing(suspect: &Suspect) -> Option<Text> {
 }
 
 /// What to look at next; `first` is the deepest waiter. None for what no command of ours shows.
-fn next_command(node: &Node, first: Option<&Node>) -> Option<String> {
+pub(super) fn next_command(node: &Node, first: Option<&Node>) -> Option<String> {
     match node {
         Node::Process(process) if process.is_receiver => Some(format!(
             "chain {} --candidates",

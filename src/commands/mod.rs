@@ -10,6 +10,7 @@ pub mod diff;
 pub mod dt;
 pub mod global;
 pub mod graph;
+pub mod graph_page;
 pub mod handles;
 pub mod hang;
 pub mod hang_screen;

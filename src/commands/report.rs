@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::commands::{
-    Category, Spec, Verb, analyze, calls, chain, hang as hang_view, info, stack, summary, waits,
+    Category, Spec, Verb, analyze, calls, chain, graph_page, hang as hang_view, info, stack, summary, waits,
 };
 use crate::failure::{Failure, Status};
 use crate::options::{Format, Options};
@@ -18,10 +18,11 @@ use crate::output::schema::Shape;
 use crate::output::table::of;
 use crate::session::Session;
 use crate::text::escape;
+use crate::text::graph::{html, svg};
 
 /// One page for a ticket: verdict, dump, blockers, their chains and stacks, calls
 ///
-/// As Markdown, with -o FILE.html as a page of HTML that needs nothing else, with -o FILE.json as one document.
+/// As Markdown, with -o FILE.html as a page of HTML with a picture that needs nothing else, with -o FILE.json as one document.
 #[derive(Clone, Debug, Args)]
 pub struct ReportArgs {}
 
@@ -125,7 +126,11 @@ impl Verb for ReportArgs {
         let record = ReportRecord { sections };
         let title = session.redactor().view(&session.dump().path().to_string_lossy());
         let text = match options.format {
-            Format::Html => page(&title, &record.sections),
+            Format::Html => {
+                let (graph, hang) = hang::hang(&kernel);
+                let picture = graph_page::inline(&kernel, &graph.record(), &hang);
+                page(&title, picture.as_deref(), &record.sections)
+            }
             _ => markdown(&title, &record.sections),
         };
         let mut answer = Answer::new(text, &record)?.served_by(&kernel).ends_with(status);
@@ -222,48 +227,46 @@ fn markdown(title: &str, sections: &[Section]) -> String {
     page
 }
 
-/// A page without a script, a second file or the network, which its own policy forbids as well.
-fn page(title: &str, sections: &[Section]) -> String {
-    const HEAD: &str = "<meta charset=\"utf-8\">\n<meta http-equiv=\"Content-Security-Policy\" \
-                        content=\"default-src 'none'; style-src 'unsafe-inline'\">\n<meta name=\"viewport\" \
-                        content=\"width=device-width\">\n<style>\n:root { color-scheme: light dark }\nbody { font: 16px/1.4 \
-                        system-ui, sans-serif; margin: 2em auto; max-width: 100em; padding: 0 1em }\npre { border: 1px \
-                        solid #8886; overflow-x: auto; padding: .7em; white-space: pre-wrap; overflow-wrap: anywhere \
-                        }\ncode { opacity: .7 }\nnav a { margin-right: 1em }\n@media print { pre { border: 0 } }\n</style>\n";
-    let title = markup(&escape::text(title));
+/// How the page looks.
+const STYLE: &str = ":root { color-scheme: light dark }
+body { font: 16px/1.4 system-ui, sans-serif; margin: 2em auto; max-width: 100em; padding: 0 1em }
+pre { border: 1px solid #8886; overflow-x: auto; padding: .7em; white-space: pre-wrap; overflow-wrap: anywhere }
+code { opacity: .7 }
+nav a { margin-right: 1em }
+figure { margin: 1em 0; overflow-x: auto }
+.legend { display: flex; flex-wrap: wrap; gap: 2px 18px; margin-top: 8px; font-size: 12px }
+@media print { pre { border: 0 } }
+";
+
+/// A page without a script, a second file or the network, which its own policy forbids as well; above all sections the
+/// picture of the worst that hangs.
+fn page(title: &str, picture: Option<&str>, sections: &[Section]) -> String {
+    let title = svg::escaped(&escape::text(title));
+    let style = html::with_plain_ends(&[STYLE, svg::STYLE].concat());
     let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<title>{title}</title>\n{HEAD}<h1>{title}</h1>\n<nav>\n"
+        "<!doctype html>\n<html lang=\"en\">\n<title>{title}</title>\n<meta charset=\"utf-8\">\n<meta \
+         http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-{}'\">\n<meta \
+         name=\"viewport\" content=\"width=device-width\">\n<style>{style}</style>\n<h1>{title}</h1>\n<nav>\n",
+        html::hash(&style)
     );
     for (number, section) in sections.iter().enumerate() {
         page.push_str(&format!(
             "<a href=\"#s{number}\">{}</a>\n",
-            markup(&section.title)
+            svg::escaped(&section.title)
         ));
     }
     page.push_str("</nav>\n");
+    if let Some(picture) = picture {
+        page.push_str(&format!("<figure>\n{picture}</figure>\n"));
+    }
     for (number, section) in sections.iter().enumerate() {
         page.push_str(&format!(
             "<h2 id=\"s{number}\">{}</h2>\n<p><code>alpc-dump DUMP {}</code></p>\n<pre>{}</pre>\n",
-            markup(&section.title),
-            markup(&section.command),
-            markup(section.text.trim_matches('\n'))
+            svg::escaped(&section.title),
+            svg::escaped(&section.command),
+            svg::escaped(section.text.trim_matches('\n'))
         ));
     }
     page.push_str("</html>\n");
     page
-}
-
-/// Text that means nothing to HTML.
-fn markup(text: &str) -> String {
-    text.chars().fold(String::new(), |mut out, c| {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-        out
-    })
 }

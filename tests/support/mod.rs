@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 pub mod page;
+pub mod picture;
 pub mod schema;
 pub mod synthetic;
 #[cfg(target_os = "linux")]

@@ -1,18 +1,27 @@
 //! One page that needs nothing else: no network, no second file.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use crate::text::graph::fit::{self, LeftOut};
-use crate::text::graph::views::Views;
+use crate::text::graph::svg::{self, escaped};
+use crate::text::graph::views::{self, Views};
 use crate::text::graph::{Drawing, Line, Point};
 
 const PAGE: &str = include_str!("page.html");
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
 
 /// Bytes that a page stays below, as mail and issue trackers take it.
 const LARGEST: usize = 2 << 20;
 
 /// Bytes that are kept free for views: those of deadlocks and blockers.
 const VIEWS: usize = 256 << 10;
+
+/// Bytes of pictures and of what is told of them. Beyond that there are fewer of them.
+pub const PICTURES: usize = 384 << 10;
 
 /// Bytes for what comes with the views, and for what is said of what is left out.
 const SPARE: usize = 16 << 10;
@@ -32,17 +41,42 @@ struct Data<'d> {
     views: &'d Views,
 }
 
-/// As much of the drawing as a page has room for, beside its views; the nodes in the order of `importance`.
-pub fn fit(drawing: Drawing, importance: &[usize]) -> (Drawing, LeftOut) {
-    let room = LARGEST - VIEWS - SPARE - TITLE - PAGE.len();
+/// What stands on the page before anything is chosen, as markup.
+#[derive(Clone, Debug, Default)]
+pub struct Front {
+    /// The verdict; text.
+    pub title: String,
+    /// The pictures with their captions.
+    pub pictures: String,
+    /// What stands beside them.
+    pub panel: String,
+}
+
+impl Front {
+    /// The bytes that it takes.
+    pub fn len(&self) -> usize {
+        self.pictures.len() + self.panel.len()
+    }
+}
+
+/// The bytes of a page without pictures, data and views.
+fn frame() -> usize {
+    // The title stands twice, and no sign of it takes more than the six bytes of an escape.
+    SPARE + 2 * TITLE + PAGE.len() + STYLE.len() + svg::STYLE.len() + SCRIPT.len()
+}
+
+/// As much of the drawing as a page has room for, beside its pictures and views; the nodes in the order of
+/// `importance`.
+pub fn fit(drawing: Drawing, importance: &[usize], front: &Front) -> (Drawing, LeftOut) {
+    let room = (LARGEST - VIEWS).saturating_sub(frame() + front.len());
     fit::fit(drawing, importance, room, dot_cost, line_cost)
 }
 
 /// The bytes of views that a page of this drawing has room for.
-pub fn room(drawing: &Drawing) -> usize {
+pub fn room(drawing: &Drawing, front: &Front) -> usize {
     let dots = drawing.dots.iter().map(dot_cost).sum::<usize>();
     let lines = drawing.lines.iter().map(line_cost).sum::<usize>();
-    LARGEST.saturating_sub(SPARE + TITLE + PAGE.len() + dots + lines)
+    LARGEST.saturating_sub(frame() + front.len() + dots + lines)
 }
 
 fn dot_cost(dot: &Point) -> usize {
@@ -64,19 +98,50 @@ pub fn write(
     drawing: &Drawing,
     left_out: LeftOut,
     views: &Views,
-    title: &str,
+    front: &Front,
 ) -> Result<String, serde_json::Error> {
     let data = serde_json::to_string(&Data {
         drawing,
         left_out,
         views,
     })?;
-    let title = serde_json::to_string(cut(title))?;
-    // Each place is filled once: what a name says is never taken for a place.
-    let (head, rest) = PAGE.split_once("/*TITLE*/null").unwrap_or((PAGE, ""));
-    let (middle, tail) = rest.split_once("/*DATA*/null").unwrap_or((rest, ""));
-    let (title, data) = (in_script(&title), in_script(&data));
-    Ok([head, &title, middle, &data, tail].concat())
+    let style = with_plain_ends(&[STYLE, svg::STYLE].concat());
+    let script = with_plain_ends(SCRIPT);
+    let parts = BTreeMap::from([
+        ("TITLE", escaped(cut(&front.title))),
+        ("STYLEHASH", hash(&style)),
+        ("SCRIPTHASH", hash(&script)),
+        ("STYLE", style),
+        ("SCRIPT", script),
+        ("PICTURES", front.pictures.clone()),
+        ("PANEL", front.panel.clone()),
+        ("DATA", in_script(&data)),
+    ]);
+    Ok(filled(PAGE, &parts))
+}
+
+/// The page with its places filled, each once: what a name says is never taken for a place.
+fn filled(page: &str, parts: &BTreeMap<&str, String>) -> String {
+    let mut out = String::new();
+    let mut rest = page;
+    while let Some((before, behind)) = rest.split_once("/*") {
+        out.push_str(before);
+        let (name, behind) = behind.split_once("*/").unwrap_or(("", behind));
+        out.push_str(parts.get(name).map_or("", String::as_str));
+        rest = behind;
+    }
+    out + rest
+}
+
+/// What a Content-Security-Policy names a style or a script by.
+pub fn hash(text: &str) -> String {
+    views::base64(&Sha256::digest(text.as_bytes()))
+}
+
+/// A text as a browser reads it: its hash is of lines that end with a line feed alone (HTML standard, "preprocessing the
+/// input stream").
+pub fn with_plain_ends(text: &str) -> String {
+    text.replace("\r\n", "\n")
 }
 
 /// The beginning of a title: of it, no character takes more than the six bytes of an escape.
@@ -110,11 +175,14 @@ mod tests {
             &Drawing::default(),
             LeftOut::default(),
             &Views::default(),
-            "</script><script>alert(1)//*DATA*/null",
+            &Front {
+                title: "</script><script>alert(1)//*DATA*/null".to_owned(),
+                ..Front::default()
+            },
         )
         .unwrap();
         assert!(!page.contains("<script>alert"));
-        assert_eq!(page.matches("</script>").count(), 1);
+        assert_eq!(page.matches("</script>").count(), 2);
         assert_eq!(page.matches("\"dots\":").count(), 1);
     }
 
@@ -147,7 +215,13 @@ mod tests {
     }
 
     fn page(drawing: Drawing, importance: &[usize], title: &str) -> (String, Drawing, LeftOut) {
-        let (drawing, left_out) = fit(drawing, importance);
+        // As large as pictures may be.
+        let front = Front {
+            title: title.to_owned(),
+            pictures: "p".repeat(PICTURES),
+            panel: String::new(),
+        };
+        let (drawing, left_out) = fit(drawing, importance, &front);
         let order: Vec<usize> = (0..drawing.dots.len()).collect();
         // Of the length of a port's view, and with nothing in it that could be packed.
         let mut seed = 7_u64;
@@ -161,8 +235,8 @@ mod tests {
             }
             line
         };
-        let views = Views::pack(drawing.dots.len(), &order, room(&drawing), view).unwrap();
-        let page = write(&drawing, left_out, &views, title).unwrap();
+        let views = Views::pack(drawing.dots.len(), &order, room(&drawing, &front), view).unwrap();
+        let page = write(&drawing, left_out, &views, &front).unwrap();
         (page, drawing, left_out)
     }
 
@@ -223,7 +297,15 @@ mod tests {
 
     #[test]
     fn the_page_loads_nothing() {
-        assert!(!PAGE.contains("http:") && !PAGE.contains("https:"));
-        assert!(PAGE.contains("default-src 'none'"));
+        for part in [PAGE, STYLE, SCRIPT, svg::STYLE] {
+            assert!(!part.contains("http:") && !part.contains("https:") && !part.contains("url("));
+        }
+        assert!(PAGE.contains("default-src 'none'") && !PAGE.contains("unsafe"));
+    }
+
+    /// The hash of nothing, as FIPS 180-4's examples have it, in the letters of RFC 4648.
+    #[test]
+    fn styles_and_scripts_are_named_by_their_hashes() {
+        assert_eq!(hash(""), "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
     }
 }

@@ -1,10 +1,18 @@
 //! The graph of connections and waits as drawings. The drawing is made once; each format writes it its own way,
 //! and escapes names its own way.
 
+pub mod behind;
+pub mod card;
 pub mod dot;
 pub mod fit;
 pub mod html;
+pub mod layout;
+pub mod links;
+pub mod measure;
 pub mod mermaid;
+pub mod panel;
+pub mod scene;
+pub mod svg;
 pub mod views;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +32,7 @@ use crate::text::rows::or_question;
 use crate::text::{call_lines, escape, wait_lines};
 
 /// What a node of a drawing stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Shape {
@@ -32,7 +40,21 @@ pub enum Shape {
     Port,
     Thread,
     Message,
+    #[default]
     Object,
+}
+
+impl Shape {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Process => "process",
+            Self::Port => "port",
+            Self::Thread => "thread",
+            Self::Message => "message",
+            Self::Object => "object",
+        }
+    }
 }
 
 /// A node of a drawing.
@@ -60,6 +82,26 @@ pub struct Point {
     /// What a view shows more of, and where it is.
     #[serde(skip)]
     pub subject: Option<(Subject, Gva)>,
+}
+
+impl Point {
+    /// What pictures know it by: its command, else its label.
+    pub fn key(&self) -> &str {
+        match self.command.as_str() {
+            "" => &self.label,
+            command => command,
+        }
+    }
+}
+
+/// What pictures know a node by.
+pub fn key_of(node: &Node) -> String {
+    dot(node, false).key().to_owned()
+}
+
+/// A node in a few words.
+pub fn label_of(node: &Node) -> String {
+    dot(node, false).label
 }
 
 /// What a view is of.
@@ -208,7 +250,8 @@ impl Drawing {
                             .map_or_else(|| port.address.to_string(), |name| escape::text(name))
                     })
                     .into_plain(),
-                    lines: vec![format!("port {}", port.address)],
+                    // Its command says the rest.
+                    lines: Vec::new(),
                     process: server
                         .map(|server| self.dots[server].label.clone())
                         .unwrap_or_default(),

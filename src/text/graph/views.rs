@@ -110,6 +110,22 @@ fn letters(bytes: &[u8]) -> String {
     text
 }
 
+/// Base64 as everybody writes it (RFC 4648).
+pub fn base64(bytes: &[u8]) -> String {
+    let mut text: String = letters(bytes)
+        .chars()
+        .map(|sign| match sign {
+            '_' => '+',
+            '\u{df}' => '/',
+            other => other,
+        })
+        .collect();
+    while !text.len().is_multiple_of(4) {
+        text.push('=');
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

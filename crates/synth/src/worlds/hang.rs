@@ -812,6 +812,70 @@ pub fn terminal_server(kernel: &str, sessions: u64, threads: u64, messages: u64)
     stage.finish()
 }
 
+/// Images of processes that wait for one server, each another one.
+const IMAGES: [&str; 40] = [
+    "winword.exe",
+    "excel.exe",
+    "outlook.exe",
+    "powerpnt.exe",
+    "onenote.exe",
+    "iexplore.exe",
+    "firefox.exe",
+    "taskmgr.exe",
+    "mmc.exe",
+    "notepad.exe",
+    "calc.exe",
+    "mspaint.exe",
+    "wordpad.exe",
+    "regedit.exe",
+    "spoolsv.exe",
+    "wininit.exe",
+    "winlogon.exe",
+    "dwm.exe",
+    "conhost.exe",
+    "taskhost.exe",
+    "dllhost.exe",
+    "wmiprvse.exe",
+    "msiexec.exe",
+    "searchindexer",
+    "wuauclt.exe",
+    "trustedinstall",
+    "audiodg.exe",
+    "lsm.exe",
+    "smss.exe",
+    "sqlservr.exe",
+    "w3wp.exe",
+    "inetinfo.exe",
+    "dns.exe",
+    "dfsrs.exe",
+    "ismserv.exe",
+    "ntfrs.exe",
+    "vmtoolsd.exe",
+    "rdpclip.exe",
+    "userinit.exe",
+    "logonui.exe",
+];
+
+/// A crowd behind one thread of lsass, `server`, which waits for an event: up to forty threads of as many images, and
+/// `alike` more threads of one process.
+#[must_use]
+pub fn crowd(kernel: &str, others: usize, alike: u64) -> Scene {
+    let mut stage = Stage::new(kernel);
+    let System { lsass, netsvcs, .. } = stage.system;
+    let server = stage.thread(lsass, "server");
+    let port = stage.port(lsass, "lsasspirpc");
+    for image in IMAGES.iter().take(others) {
+        let process = stage.process(image);
+        let client = stage.thread(process, image);
+        stage.call(client, port, Queue::Pending, server);
+    }
+    for number in 0..alike {
+        let client = stage.thread(netsvcs, &format!("alike {number}"));
+        stage.call(client, port, Queue::Pending, server);
+    }
+    stage.finish()
+}
+
 /// What the hostile names of a world are: they try to end strings, markup and lines of each format.
 pub const HOSTILE_PORT: &str =
     "</script><script>alert(1)</script>\"]; n0 --> n1[\"x\\\" `'&lt;%3e\n\u{1b}[31m\u{202e}[proven]";
