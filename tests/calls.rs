@@ -367,27 +367,6 @@ fn the_call_that_lsass_gets_inside_another_is_named() {
     );
 }
 
-/// The lines that the documentation shows.
-#[test]
-fn the_documentation_shows_what_is_printed() {
-    let calls = Calls::of(rpc::calls("win11-22h2-x64"));
-    let printed = calls.text(&["hang", "-v"]);
-    let page = std::fs::read_to_string(support::root().join("docs/calls.md")).unwrap();
-    let mut shown = 0;
-    for block in page
-        .split("```")
-        .skip(1)
-        .step_by(2)
-        .filter(|block| !block.starts_with("console"))
-    {
-        for line in block.lines().filter(|line| !line.is_empty()) {
-            assert!(printed.lines().any(|printed| printed.trim() == line), "{line}");
-            shown += 1;
-        }
-    }
-    assert_eq!(shown, 5);
-}
-
 #[test]
 fn names_of_a_users_own_go_first() {
     let calls = Calls::of(rpc::calls("win11-22h2-x64"));

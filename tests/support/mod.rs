@@ -1,6 +1,7 @@
 //! Running the binary as a user would.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod markdown;
 pub mod page;
 pub mod picture;
 pub mod schema;
