@@ -121,7 +121,11 @@ fn the_summary_and_the_index_list_every_page() {
     assert_eq!(index, pages);
     for page in Page::all() {
         let titles = page.prose().iter().filter(|line| line.starts_with("# ")).count();
-        assert!(titles == 1 || page.name == "docs/SUMMARY.md", "{}: {titles} titles", page.name);
+        assert!(
+            titles == 1 || page.name == "docs/SUMMARY.md",
+            "{}: {titles} titles",
+            page.name
+        );
     }
 }
 
@@ -151,6 +155,24 @@ fn every_command_has_its_row() {
         };
         assert!(cells.iter().any(named), "docs/commands.md has no row of {name}");
     }
+}
+
+/// Those that write rows are those that docs/json.md names, as whoever asks another one for rows is told.
+#[test]
+fn the_commands_that_write_rows() {
+    let refused = alpc_dump(&["fixtures/vista-sp2-x64.dmp", "hang", "--format", "csv"]);
+    assert_eq!(refused.status, 2);
+    let (_, told) = refused.stderr.trim_end().split_once("csv is for ").unwrap();
+    let page = Page::open("docs/json.md");
+    let row = page
+        .text
+        .lines()
+        .find(|line| line.starts_with("| `csv` |"))
+        .unwrap();
+    let (_, listed) = row.split_once("a table: ").unwrap();
+    let listed = listed.trim_end_matches(" |").replace('`', "");
+    // Many dumps have a process each, and triage its own forms.
+    assert_eq!(listed, format!("{told}, triage"));
 }
 
 /// A help text in parts: what stands between its headings, each with its heading.

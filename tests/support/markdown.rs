@@ -100,7 +100,9 @@ impl Page {
     pub fn anchors(&self) -> Vec<String> {
         let prose = self.prose().into_iter();
         let headings = prose.filter(|line| line.starts_with('#'));
-        headings.map(|line| anchor(line.trim_start_matches('#'))).collect()
+        headings
+            .map(|line| anchor(line.trim_start_matches('#')))
+            .collect()
     }
 
     /// Where its links and pictures lead, out of prose.
