@@ -140,7 +140,7 @@ impl Block {
 }
 
 impl Shown {
-    /// The first line of what is shown that is not printed; a line of dots stands for any number of lines.
+    /// A line of what is shown that is not printed, or not there; a line of dots stands for any number of lines.
     pub fn differs(&self, printed: &str) -> Option<String> {
         let printed: Vec<&str> = printed.lines().collect();
         let parts: Vec<&[String]> = self.output.split(|line| line == "...").collect();
@@ -150,7 +150,8 @@ impl Shown {
             let rest = printed.get(from..).unwrap_or_default();
             let at = place(rest, part, first, last);
             let Some(at) = at else {
-                return Some(part.first().cloned().unwrap_or_default());
+                let nowhere = part.iter().find(|line| !rest.contains(&line.as_str()));
+                return Some(nowhere.or(part.first()).cloned().unwrap_or_default());
             };
             from += at + part.len();
         }
