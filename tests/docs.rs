@@ -7,17 +7,22 @@
 //! - `sh`: what is not run here, each with the reason below;
 //! - `text`: what help prints, compared by `site.rs`;
 //! - `toml`, `sql`: files; the rules of docs/checks.md are tried by `gates.rs`.
+//!
+//! Commands are a shell's, with pipes and quotes.
+#![cfg(unix)]
 
 mod support;
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::process::{Command, Output, Stdio};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use support::fixture;
-use support::markdown::{Block, Page};
+use support::markdown::{Block, Page, Shown};
 use synth::address::Pfn;
 use synth::container::{Machine, Registers, vmware};
 use synth::dump::Kind;
@@ -53,6 +58,9 @@ const NOT_RUN: [(&str, &str); 12] = [
     ("sshloginfile", "run by fleet.rs, where parallel is installed"),
     ("sbatch", "run by fleet.rs, with a stand-in for Slurm"),
 ];
+
+/// The command that writes a world.
+const WRITE_WORLD: &str = "cargo run --release --locked -p synth --bin write-world -- ";
 
 /// What `write-world` writes here in its place, by its arguments.
 fn worlds_by_name() -> [(&'static str, Built); 2] {
@@ -188,138 +196,126 @@ fn every_reason_is_needed() {
     }
 }
 
-/// Commands are a shell's, with pipes and quotes.
-#[cfg(unix)]
-mod run {
-    use std::ffi::OsString;
-    use std::process::{Command, Output, Stdio};
+/// The folder of the binary goes before all others.
+fn path() -> OsString {
+    let binary = Path::new(env!("CARGO_BIN_EXE_alpc-dump")).parent().unwrap();
+    let old = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(binary.to_owned()).chain(std::env::split_paths(&old));
+    std::env::join_paths(folders).unwrap()
+}
 
-    use super::support::markdown::Shown;
-    use super::*;
-
-    /// The folder of the binary goes before all others.
-    fn path() -> OsString {
-        let binary = Path::new(env!("CARGO_BIN_EXE_alpc-dump")).parent().unwrap();
-        let old = std::env::var_os("PATH").unwrap_or_default();
-        let folders = std::iter::once(binary.to_owned()).chain(std::env::split_paths(&old));
-        std::env::join_paths(folders).unwrap()
+fn shell(desk: &Path, command: &str, input: &str) -> Output {
+    let mut child = Command::new("sh");
+    child.args(["-c", command]).current_dir(desk).env("PATH", path());
+    for variable in [
+        "_NT_SYMBOL_PATH",
+        "_NT_ALT_SYMBOL_PATH",
+        "COLUMNS",
+        "CLICOLOR_FORCE",
+    ] {
+        child.env_remove(variable);
     }
+    child
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = child.spawn().unwrap();
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
+}
 
-    fn shell(desk: &Path, command: &str, input: &str) -> Output {
-        let mut child = Command::new("sh");
-        child.args(["-c", command]).current_dir(desk).env("PATH", path());
-        for variable in [
-            "_NT_SYMBOL_PATH",
-            "_NT_ALT_SYMBOL_PATH",
-            "COLUMNS",
-            "CLICOLOR_FORCE",
-        ] {
-            child.env_remove(variable);
-        }
-        child
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = child.spawn().unwrap();
-        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        child.wait_with_output().unwrap()
+/// The command as it runs here: the binary in the place of `cargo run`. None for what is not run.
+fn runnable(command: &str) -> Option<String> {
+    let written = |(arguments, _)| command == format!("{WRITE_WORLD}{arguments}");
+    if reason_not_to_run(command).is_some() || worlds_by_name().into_iter().any(written) {
+        return None;
     }
+    let command = command.replace("cargo run --release --locked -- ", "alpc-dump ");
+    assert!(!command.contains("cargo "), "{command}");
+    Some(command)
+}
 
-    /// The command as it runs here: the binary in the place of `cargo run`. None for what is not run.
-    fn runnable(command: &str) -> Option<String> {
-        let written = |(arguments, _)| command == format!("{WRITE_WORLD}{arguments}");
-        if reason_not_to_run(command).is_some() || worlds_by_name().into_iter().any(written) {
-            return None;
-        }
-        let command = command.replace("cargo run --release --locked -- ", "alpc-dump ");
-        assert!(!command.contains("cargo "), "{command}");
-        Some(command)
+/// What is wrong with a command: a fatal error, or something else printed than is shown.
+fn wrong(desk: &Path, shown: &Shown) -> Option<String> {
+    let output = shell(desk, &runnable(&shown.command)?, "");
+    let (printed, told) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    let asked = format!("{}: $ {}", shown.at, shown.command);
+    if !matches!(output.status.code(), Some(0 | 1 | 3)) {
+        return Some(format!("{asked}\nended with {}: {told}", output.status));
     }
-
-    const WRITE_WORLD: &str = "cargo run --release --locked -p synth --bin write-world -- ";
-
-    /// What is wrong with a command: a fatal error, or something else printed than is shown.
-    fn wrong(desk: &Path, shown: &Shown) -> Option<String> {
-        let output = shell(desk, &runnable(&shown.command)?, "");
-        let (printed, told) = (
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr),
-        );
-        let asked = format!("{}: $ {}", shown.at, shown.command);
-        if !matches!(output.status.code(), Some(0 | 1 | 3)) {
-            return Some(format!("{asked}\nended with {}: {told}", output.status));
-        }
-        if shown.output.is_empty() {
-            return None;
-        }
-        let line = shown.differs(&printed)?;
-        Some(format!("{asked}\nnot printed there: {line}\nprinted:\n{printed}"))
+    if shown.output.is_empty() {
+        return None;
     }
+    let line = shown.differs(&printed)?;
+    Some(format!("{asked}\nnot printed there: {line}\nprinted:\n{printed}"))
+}
 
-    #[test]
-    fn every_command_gives_what_is_shown() {
-        let desk = desk();
-        let mut mistakes = Vec::new();
-        let mut count = 0;
-        for page in Page::all() {
-            let blocks = page.blocks().into_iter().filter(|block| block.info == "console");
-            for shown in blocks.flat_map(|block| block.shown()) {
-                count += 1;
-                mistakes.extend(wrong(desk.path(), &shown));
+#[test]
+fn every_command_gives_what_is_shown() {
+    let desk = desk();
+    let mut mistakes = Vec::new();
+    let mut count = 0;
+    for page in Page::all() {
+        let blocks = page.blocks().into_iter().filter(|block| block.info == "console");
+        for shown in blocks.flat_map(|block| block.shown()) {
+            count += 1;
+            mistakes.extend(wrong(desk.path(), &shown));
+        }
+    }
+    assert!(mistakes.is_empty(), "{}", mistakes.join("\n\n"));
+    assert!(count > 30, "{count}");
+}
+
+/// What is typed at the prompt is understood, and answered.
+#[test]
+fn every_prompt_answers() {
+    let desk = desk();
+    let prompts = Page::all().into_iter().flat_map(|page| page.blocks());
+    let prompts: Vec<Block> = prompts.filter(|block| block.info == "prompt").collect();
+    assert!(!prompts.is_empty());
+    for block in prompts {
+        let typed = block.lines.iter().map(|line| line.split_once("> ").unwrap());
+        let (prompts, lines): (Vec<&str>, Vec<&str>) = typed.unzip();
+        let command = format!("alpc-dump {} -i", prompts[0]);
+        let output = shell(desk.path(), &command, &format!("{}\n", lines.join("\n")));
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{}: {told}", block.at);
+        let told = told
+            .lines()
+            .find(|line| !line.starts_with("alpc-dump: symbols: "));
+        assert_eq!(told, None, "{}", block.at);
+    }
+}
+
+/// A word that stands for something: of capitals alone, or in brackets.
+fn stands_for_something(word: &str) -> bool {
+    let capitals = word.len() > 1 && word.chars().all(|sign| sign.is_ascii_uppercase() || sign == '.');
+    capitals || word.contains(['<', '[', '|', '>'])
+}
+
+/// Whole commands within sentences are understood.
+#[test]
+fn commands_in_sentences_are_understood() {
+    let desk = desk();
+    let mut mistakes = Vec::new();
+    let mut count = 0;
+    for page in Page::all() {
+        let commands = page.code();
+        let commands = commands.iter().filter(|code| code.starts_with("alpc-dump "));
+        for command in commands.filter(|command| !command.split(' ').any(stands_for_something)) {
+            count += 1;
+            let output = shell(desk.path(), command, "");
+            if output.status.code() == Some(2) {
+                let told = String::from_utf8_lossy(&output.stderr);
+                mistakes.push(format!("{}: {command}: {told}", page.name));
             }
         }
-        assert!(mistakes.is_empty(), "{}", mistakes.join("\n\n"));
-        assert!(count > 30, "{count}");
     }
-
-    /// What is typed at the prompt is understood, and answered.
-    #[test]
-    fn every_prompt_answers() {
-        let desk = desk();
-        let prompts = Page::all().into_iter().flat_map(|page| page.blocks());
-        let prompts: Vec<Block> = prompts.filter(|block| block.info == "prompt").collect();
-        assert!(!prompts.is_empty());
-        for block in prompts {
-            let typed = block.lines.iter().map(|line| line.split_once("> ").unwrap());
-            let (prompts, lines): (Vec<&str>, Vec<&str>) = typed.unzip();
-            let command = format!("alpc-dump {} -i", prompts[0]);
-            let output = shell(desk.path(), &command, &format!("{}\n", lines.join("\n")));
-            let told = String::from_utf8_lossy(&output.stderr);
-            assert_eq!(output.status.code(), Some(0), "{}: {told}", block.at);
-            let told = told
-                .lines()
-                .find(|line| !line.starts_with("alpc-dump: symbols: "));
-            assert_eq!(told, None, "{}", block.at);
-        }
-    }
-
-    /// A word that stands for something: of capitals alone, or in brackets.
-    fn stands_for_something(word: &str) -> bool {
-        let capitals = word.len() > 1 && word.chars().all(|sign| sign.is_ascii_uppercase() || sign == '.');
-        capitals || word.contains(['<', '[', '|', '>'])
-    }
-
-    /// Whole commands within sentences are understood.
-    #[test]
-    fn commands_in_sentences_are_understood() {
-        let desk = desk();
-        let mut mistakes = Vec::new();
-        let mut count = 0;
-        for page in Page::all() {
-            let commands = page.code();
-            let commands = commands.iter().filter(|code| code.starts_with("alpc-dump "));
-            for command in commands.filter(|command| !command.split(' ').any(stands_for_something)) {
-                count += 1;
-                let output = shell(desk.path(), command, "");
-                if output.status.code() == Some(2) {
-                    let told = String::from_utf8_lossy(&output.stderr);
-                    mistakes.push(format!("{}: {command}: {told}", page.name));
-                }
-            }
-        }
-        assert!(mistakes.is_empty(), "{}", mistakes.join("\n"));
-        assert!(count > 5, "{count}");
-    }
+    assert!(mistakes.is_empty(), "{}", mistakes.join("\n"));
+    assert!(count > 5, "{count}");
 }
 
 /// The dots stand for any lines, and for nothing else.
