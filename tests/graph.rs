@@ -137,7 +137,7 @@ fn thirty_waiters_can_be_read() {
             found += 1;
             assert!(one.texts.contains(&who), "on one line: {one:?}");
             let waits = if one.class.contains("culprit") {
-                ", for 04:28:4"
+                "; for 04:28:4"
             } else {
                 "waits 04:28:4"
             };
