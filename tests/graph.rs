@@ -43,6 +43,8 @@ fn scenes() -> Vec<Scene> {
         hang::io("win10-2004-x86", Io::File),
         hang::two_resources("win10-2004-x64"),
         hang::hostile("vista-sp2-x64"),
+        hang::ring_of("win10-2004-x64", 4),
+        hang::ring_of("win10-2004-x64", 24),
         hang::crowd("win10-2004-x64", 30, 0),
         hang::crowd("win10-2004-x64", 8, 24),
         hang::crowd("win7-sp1-x86", 40, 60),
@@ -171,6 +173,24 @@ fn many_that_are_alike_are_one_box() {
     );
     let few = drawn(hang::crowd("win10-2004-x64", 0, 5));
     assert_eq!(few.with("group")[0].texts[0], "and 4 more like it");
+}
+
+/// Of a long ring the first steps are drawn, and one box stands for all others: it still closes.
+#[test]
+fn a_long_ring_fits_the_page() {
+    let picture = drawn(hang::ring_of("win10-2004-x64", 24));
+    assert!(picture.width <= AREA, "{}", picture.width);
+    assert_eq!(picture.boxes.len(), 4);
+    let title = &picture.with("group")[0].title;
+    assert!(title.contains("and 21 more steps of the ring"), "{title}");
+    let dead = picture.ways.iter().filter(|way| way.class.contains("deadlock"));
+    assert_eq!(dead.count(), 4);
+    assert!(
+        picture
+            .ways
+            .iter()
+            .all(|way| way.texts.contains(&"proven".to_owned()))
+    );
 }
 
 /// Where all servers of a port are stuck behind one thing, so is whoever waits at the port: that is inferred, and drawn in the
