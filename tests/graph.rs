@@ -419,6 +419,35 @@ fn the_policy_admits_the_pages_own_parts_only() {
     }
 }
 
+/// The page for a ticket has the picture too, to be looked at.
+#[test]
+fn the_report_has_the_picture() {
+    let report = alpc_dump(&[FIXTURE, "-q", "report", "--format", "html"]).stdout;
+    let svg = alpc_dump(&[FIXTURE, "graph", "--format", "svg"]).stdout;
+    let figure = report
+        .split_once("<figure>")
+        .unwrap()
+        .1
+        .split_once("</figure>")
+        .unwrap()
+        .0;
+    let texts = |drawn: &str| -> Vec<String> {
+        let texts = drawn.split("<text class=\"title\"").skip(1);
+        let texts = texts.map(|text| {
+            text.split_once('>')
+                .unwrap()
+                .1
+                .split_once('<')
+                .unwrap()
+                .0
+                .to_owned()
+        });
+        texts.collect()
+    };
+    assert_eq!(texts(figure), texts(&svg));
+    assert!(!figure.contains("tabindex") && !figure.contains("data-key"));
+}
+
 /// A page of a process has the pictures that the process is in.
 #[test]
 fn a_part_has_its_own_picture() {
