@@ -22,6 +22,8 @@ use crate::output::explanation::Explanation;
 use crate::session::Session;
 use crate::text::escape;
 
+mod named;
+
 /// Reads that all the makings of a view may take, some seconds' worth. A view of thousands of things is explained
 /// as far as that goes: the thing itself first.
 const BUDGET: u64 = 20_000_000;
@@ -35,6 +37,9 @@ const REASONS: [&str; 2] = ["unreadable", "absent"];
 /// Makes a view, with what explains it below.
 pub fn run(options: &Options, session: &Session, command: &Command) -> anyhow::Result<Answer> {
     refuse_others(options, command.verb())?;
+    if let Some(named) = command.verb().explains() {
+        return named::run(options, session, command.verb(), named);
+    }
     let mut answer = command.verb().run(options, session)?;
     let subject = subject(&answer.record.value);
     // Once more by address: the reads that find a thing by its name are none of its own.
@@ -61,13 +66,7 @@ pub fn run(options: &Options, session: &Session, command: &Command) -> anyhow::R
         }
     }
     session.note_reads(None);
-    let explain = explanations(session, in_order(found))?;
-    answer.text.push(text(&explain));
-    let explain: Result<Vec<Json>, _> = explain
-        .iter()
-        .map(|one| Ok::<_, json::Error>(json::record(one)?.value))
-        .collect();
-    answer.explain = Some(explain?);
+    add(&mut answer, &explanations(session, in_order(found))?)?;
     if let Some(left) = sources.len().checked_sub(affordable).filter(|&left| left > 0) {
         answer.notes.push(format!(
             "not all is explained: what depends on {left} of {} reads was not looked for; show the thing itself",
@@ -75,6 +74,17 @@ pub fn run(options: &Options, session: &Session, command: &Command) -> anyhow::R
         ));
     }
     Ok(answer)
+}
+
+/// Puts explanations below a view, and into its record.
+fn add(answer: &mut Answer, explain: &[Explanation]) -> anyhow::Result<()> {
+    answer.text.push(text(explain));
+    let explain: Result<Vec<Json>, _> = explain
+        .iter()
+        .map(|one| Ok::<_, json::Error>(json::record(one)?.value))
+        .collect();
+    answer.explain = Some(explain?);
+    Ok(())
 }
 
 fn explanations(session: &Session, found: Vec<Found<'_>>) -> anyhow::Result<Vec<Explanation>> {
@@ -95,12 +105,13 @@ pub fn refuse_others(options: &Options, verb: &dyn Verb) -> anyhow::Result<()> {
             "--explain gives no table: use --format text, json or ndjson",
         ));
     }
-    if verb.is_of_one_thing() {
+    if verb.is_of_one_thing() || verb.explains().is_some() {
         return Ok(());
     }
     bail!(Failure::fatal(
         "explain-not-here",
-        "--explain is for views of one thing: message, port, resource, thread, process, object, and dt with an address",
+        "--explain is for views of one thing: message, port, resource, thread, process, object, irp, and dt with an address; \
+         and for the evidence of hang and chain, and the entries of handles",
     ));
 }
 

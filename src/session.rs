@@ -5,7 +5,6 @@ use std::cell::{OnceCell, Ref, RefCell};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use alpc::image::budget::{Spent, Watch};
 use alpc::image::redact::Redaction;
 use alpc::image::trace::Trace;
 use alpc::locate::choice::{Choice, Unexplained};
@@ -17,6 +16,7 @@ use ntlayout::published::Published;
 use ntlayout::{Identity, NotFound, Origin, SymbolTable};
 
 use crate::failure::Failure;
+use crate::host::status_line::{self, Walk};
 use crate::host::{guard, interrupt, reading, unpacked};
 use crate::options::Options;
 use crate::redact::{self, Redactor, Typed};
@@ -36,15 +36,10 @@ pub struct Session {
     absent: Vec<PathBuf>,
     /// Where the dump was unpacked to, where it is packed.
     unpacked: Option<PathBuf>,
-}
-
-/// Ends walks once Ctrl-C was pressed.
-struct UntilPressed;
-
-impl Watch for UntilPressed {
-    fn goes_on(&self, _: Spent) -> bool {
-        interrupt::presses() == 0
-    }
+    /// SHA-256 of the file that was named, where that was asked for.
+    sha256: OnceCell<String>,
+    /// Whether long walks say how far they are.
+    shows_progress: bool,
 }
 
 /// Symbol files that are named one by one because they cannot be used.
@@ -77,6 +72,8 @@ impl Session {
             learned: OnceCell::new(),
             absent: ntlayout::absent_places(&options.symbols),
             unpacked,
+            sha256: OnceCell::new(),
+            shows_progress: !options.quiet && status_line::is_watched(),
         })
     }
 
@@ -151,6 +148,18 @@ impl Session {
         self.absent.iter().map(words).collect()
     }
 
+    /// Learns the hash of the file that was named.
+    pub fn is_hashed(&self, sha256: Option<&String>) {
+        if let Some(sha256) = sha256 {
+            self.sha256.get_or_init(|| sha256.clone());
+        }
+    }
+
+    /// SHA-256 of the file that was named, in hex, where that was asked for.
+    pub fn sha256(&self) -> Option<&str> {
+        self.sha256.get().map(String::as_str)
+    }
+
     /// What there is to say of the dump's file beside what the dump says itself.
     pub fn of_file(&self) -> Option<String> {
         let unpacked = self.unpacked.as_ref()?;
@@ -188,8 +197,9 @@ impl Session {
             Some(names) => kernel.tied_to(Arc::clone(names)),
             None => kernel,
         };
-        let kernel = match interrupt::spares_program() {
-            true => kernel.watched(Arc::new(UntilPressed)),
+        // A prompt must be able to stop a walk, and somebody who looks on wants to know how far it is.
+        let kernel = match interrupt::spares_program() || self.shows_progress {
+            true => kernel.watched(Arc::new(Walk::new(self.shows_progress))),
             false => kernel,
         };
         Ok(match &*self.trace.borrow() {

@@ -39,6 +39,7 @@ pub fn run_all(
         Err(error) => return output.failure(cli, &about, &Failure::from_error(error)),
     };
     about.redactor = session.redactor().clone();
+    session.is_hashed(about.sha256.as_ref());
     run_over(cli, &about, &session, steps, output)
 }
 

@@ -204,6 +204,26 @@ fn a_chain_begins_at_an_image_or_a_port() {
 }
 
 /// Every section of a report is what its command says, and the page asks nobody for anything.
+/// Who gets a report can tell whether he has the same dump.
+#[test]
+fn a_report_names_the_file_that_it_is_of() {
+    let dump = fixture("vista-sp2-x64.dmp");
+    let path = dump.to_str().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    // `sha256sum fixtures/vista-sp2-x64.dmp`
+    let hash = "d33ccb692ecd225c45d35a5c2c4b5dfbd8713eb1389b2d5258f5b526afd6a0e6";
+    let size = "688128 bytes";
+    let plain = alpc_dump(&[path, "report"]).stdout;
+    assert!(plain.contains(size) && !plain.contains(hash), "{plain}");
+    for ending in ["md", "html", "json"] {
+        let file = folder.path().join(format!("r.{ending}"));
+        alpc_dump(&[path, "report", "--hash", "-o", file.to_str().unwrap()]);
+        let report = std::fs::read_to_string(file).unwrap();
+        assert!(report.contains(hash), "{ending}");
+        assert!(report.contains("688128"), "{ending}");
+    }
+}
+
 #[test]
 fn a_report_is_what_the_commands_say() {
     let folder = tempfile::tempdir().unwrap();

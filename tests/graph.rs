@@ -43,6 +43,8 @@ fn scenes() -> Vec<Scene> {
         hang::io("win10-2004-x86", Io::File),
         hang::two_resources("win10-2004-x64"),
         hang::hostile("vista-sp2-x64"),
+        hang::ring_of("win10-2004-x64", 4),
+        hang::ring_of("win10-2004-x64", 24),
         hang::crowd("win10-2004-x64", 30, 0),
         hang::crowd("win10-2004-x64", 8, 24),
         hang::crowd("win7-sp1-x86", 40, 60),
@@ -137,7 +139,7 @@ fn thirty_waiters_can_be_read() {
             found += 1;
             assert!(one.texts.contains(&who), "on one line: {one:?}");
             let waits = if one.class.contains("culprit") {
-                ", for 04:28:4"
+                "; for 04:28:4"
             } else {
                 "waits 04:28:4"
             };
@@ -171,6 +173,24 @@ fn many_that_are_alike_are_one_box() {
     );
     let few = drawn(hang::crowd("win10-2004-x64", 0, 5));
     assert_eq!(few.with("group")[0].texts[0], "and 4 more like it");
+}
+
+/// Of a long ring the first steps are drawn, and one box stands for all others: it still closes.
+#[test]
+fn a_long_ring_fits_the_page() {
+    let picture = drawn(hang::ring_of("win10-2004-x64", 24));
+    assert!(picture.width <= AREA, "{}", picture.width);
+    assert_eq!(picture.boxes.len(), 4);
+    let title = &picture.with("group")[0].title;
+    assert!(title.contains("and 21 more steps of the ring"), "{title}");
+    let dead = picture.ways.iter().filter(|way| way.class.contains("deadlock"));
+    assert_eq!(dead.count(), 4);
+    assert!(
+        picture
+            .ways
+            .iter()
+            .all(|way| way.texts.contains(&"proven".to_owned()))
+    );
 }
 
 /// Where all servers of a port are stuck behind one thing, so is whoever waits at the port: that is inferred, and drawn in the
@@ -397,6 +417,35 @@ fn the_policy_admits_the_pages_own_parts_only() {
         assert!(!page.contains("http:") && !page.contains("https:"), "{command}");
         page::check_markup(&page);
     }
+}
+
+/// The page for a ticket has the picture too, to be looked at.
+#[test]
+fn the_report_has_the_picture() {
+    let report = alpc_dump(&[FIXTURE, "-q", "report", "--format", "html"]).stdout;
+    let svg = alpc_dump(&[FIXTURE, "graph", "--format", "svg"]).stdout;
+    let figure = report
+        .split_once("<figure>")
+        .unwrap()
+        .1
+        .split_once("</figure>")
+        .unwrap()
+        .0;
+    let texts = |drawn: &str| -> Vec<String> {
+        let texts = drawn.split("<text class=\"title\"").skip(1);
+        let texts = texts.map(|text| {
+            text.split_once('>')
+                .unwrap()
+                .1
+                .split_once('<')
+                .unwrap()
+                .0
+                .to_owned()
+        });
+        texts.collect()
+    };
+    assert_eq!(texts(figure), texts(&svg));
+    assert!(!figure.contains("tabindex") && !figure.contains("data-key"));
 }
 
 /// A page of a process has the pictures that the process is in.

@@ -233,6 +233,9 @@ fn nothing_sensitive_is_in_any_report() {
                 assert!(!placeholders(&views).is_empty());
             }
         }
+        let report = run(&sample, &[KEYED, &["--format", "html"]].concat(), "report");
+        assert!(report.stdout.contains("<figure>"));
+        assert_without(&written(&report), &secrets, "report");
         // The same names unredacted: the test would see them.
         let plain = run_lines(&sample, &[], &lines);
         let found = secrets

@@ -18,7 +18,7 @@ use kdump::{Gva, TimeSpan};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::commands::{Category, Spec, Verb, hang_screen};
+use crate::commands::{Category, Named, Spec, Verb, hang_screen};
 use crate::failure::Failure;
 use crate::options::Options;
 use crate::output::answer::Answer;
@@ -107,6 +107,10 @@ impl Verb for ChainArgs {
             }
         };
         Ok(Answer::large(options, &record, text)?.served_by(&kernel))
+    }
+
+    fn explains(&self) -> Option<Named> {
+        Some(Named::Evidence)
     }
 
     fn named(&self) -> Vec<String> {

@@ -9,7 +9,7 @@ use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::commands::{Category, Spec, Verb, open_kernel};
+use crate::commands::{Category, Named, Spec, Verb, open_kernel};
 use crate::failure::Failure;
 use crate::options::Options;
 use crate::output::answer::{Answer, Place};
@@ -118,6 +118,10 @@ impl Verb for HandlesArgs {
             Answer::of(&Rest { complete, unread })?
         };
         Ok(answer.served_by(&kernel).with_text(end.unwrap_or_default()))
+    }
+
+    fn explains(&self) -> Option<Named> {
+        Some(Named::Entries)
     }
 
     fn named(&self) -> Vec<String> {

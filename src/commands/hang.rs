@@ -13,7 +13,7 @@ use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::commands::{Category, Spec, Verb, hang_screen};
+use crate::commands::{Category, Named, Spec, Verb, hang_screen};
 use crate::options::Options;
 use crate::output::answer::Answer;
 use crate::output::schema::Shape;
@@ -46,6 +46,10 @@ impl HangArgs {
 }
 
 impl Verb for HangArgs {
+    fn explains(&self) -> Option<Named> {
+        Some(Named::Evidence)
+    }
+
     fn run(&self, options: &Options, session: &Session) -> anyhow::Result<Answer> {
         let kernel = session.kernel()?;
         let (graph, hang) = hang::hang(&kernel);

@@ -52,6 +52,15 @@ use crate::output::schema::Shape;
 use crate::output::table::Table;
 use crate::session::Session;
 
+/// What in a record names memory that values come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// The evidence of steps: a field, and the structure that has it.
+    Evidence,
+    /// The entries of handles.
+    Entries,
+}
+
 /// What is known of a command. Help, completions, manual pages, schema, dispatch and the debugger's switches are made
 /// from it.
 pub struct Spec {
@@ -153,6 +162,11 @@ pub trait Verb {
     /// Whether it shows one thing, whose values can be explained one by one.
     fn is_of_one_thing(&self) -> bool {
         false
+    }
+
+    /// What of its record names the members that `--explain` looks up, where it shows more than one thing.
+    fn explains(&self) -> Option<Named> {
+        None
     }
 
     /// Names the one thing by its address.

@@ -125,13 +125,14 @@ impl Verb for ReportArgs {
         }
         let record = ReportRecord { sections };
         let title = session.redactor().view(&session.dump().path().to_string_lossy());
+        let of_file = of_file(session);
         let text = match options.format {
             Format::Html => {
                 let (graph, hang) = hang::hang(&kernel);
                 let picture = graph_page::inline(&kernel, &graph.record(), &hang);
-                page(&title, picture.as_deref(), &record.sections)
+                page(&title, &of_file, picture.as_deref(), &record.sections)
             }
-            _ => markdown(&title, &record.sections),
+            _ => markdown(&title, &of_file, &record.sections),
         };
         let mut answer = Answer::new(text, &record)?.served_by(&kernel).ends_with(status);
         answer.record.holes = holes;
@@ -211,8 +212,21 @@ fn parts(session: &Session) -> anyhow::Result<Vec<Part>> {
     Ok(parts)
 }
 
-fn markdown(title: &str, sections: &[Section]) -> String {
-    let mut page = format!("# {}\n", escape::text(title));
+/// Which file this is of, so that a reader can tell whether he has the same: its size, and its hash with `--hash`, which
+/// reads all of it.
+fn of_file(session: &Session) -> String {
+    let size = session.dump().path().metadata().map_or(0, |file| file.len());
+    let hash = session
+        .sha256()
+        .map_or_else(String::new, |sha256| format!(", SHA-256 {sha256}"));
+    format!(
+        "{size} bytes{hash}; made by alpc-dump {}",
+        env!("CARGO_PKG_VERSION")
+    )
+}
+
+fn markdown(title: &str, of_file: &str, sections: &[Section]) -> String {
+    let mut page = format!("# {}\n\n{of_file}\n", escape::text(title));
     for section in sections {
         // A fence that is longer than any in the text: names in a dump may have back-ticks.
         let longest = section.text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
@@ -240,14 +254,15 @@ figure { margin: 1em 0; overflow-x: auto }
 
 /// A page without a script, a second file or the network, which its own policy forbids as well; above all sections the
 /// picture of the worst that hangs.
-fn page(title: &str, picture: Option<&str>, sections: &[Section]) -> String {
+fn page(title: &str, of_file: &str, picture: Option<&str>, sections: &[Section]) -> String {
     let title = svg::escaped(&escape::text(title));
     let style = html::with_plain_ends(&[STYLE, svg::STYLE].concat());
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<title>{title}</title>\n<meta charset=\"utf-8\">\n<meta \
          http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-{}'\">\n<meta \
-         name=\"viewport\" content=\"width=device-width\">\n<style>{style}</style>\n<h1>{title}</h1>\n<nav>\n",
-        html::hash(&style)
+         name=\"viewport\" content=\"width=device-width\">\n<style>{style}</style>\n<h1>{title}</h1>\n<p>{}</p>\n<nav>\n",
+        html::hash(&style),
+        svg::escaped(of_file)
     );
     for (number, section) in sections.iter().enumerate() {
         page.push_str(&format!(

@@ -5,6 +5,7 @@ pub mod interrupt;
 pub mod pager;
 pub mod place;
 pub mod reading;
+pub mod status_line;
 pub mod target;
 pub mod terminal;
 pub mod unpacked;

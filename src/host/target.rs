@@ -8,7 +8,7 @@ use tempfile::NamedTempFile;
 
 use crate::host::pager::Paged;
 use crate::host::place::{self, Place};
-use crate::host::{guard, interrupt};
+use crate::host::{guard, interrupt, status_line};
 
 /// Where results go.
 ///
@@ -285,12 +285,18 @@ impl Write for Target {
     }
 }
 
+/// Writes where somebody may look on while a line says how far it is.
+fn written_alone(to: &mut dyn Write, bytes: &[u8]) -> io::Result<usize> {
+    status_line::clear();
+    to.write(bytes)
+}
+
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::File(Some(file)) => file.0.as_file_mut().write(bytes),
             Self::File(None) | Self::Stream { gone: true, .. } => Ok(bytes.len()),
-            Self::Stream { to, verdict, gone } => match to.write(bytes) {
+            Self::Stream { to, verdict, gone } => match written_alone(to, bytes) {
                 // As in `check | head -1`. Rust has SIGPIPE ignored in every program, so that the write fails
                 // in the place of the program; on Windows it fails with ERROR_BROKEN_PIPE or ERROR_NO_DATA,
                 // which Rust gives the same kind.

@@ -1,9 +1,8 @@
 //! Dumps in packed files, unpacked once into a folder that was named for it.
 
 use std::fs::{self, File};
-use std::io::{self, IsTerminal, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use kdump::{FileClass, file_kind};
 use sha2::{Digest, Sha256};
@@ -12,6 +11,7 @@ use unpack::{Packed, UnpackError};
 
 use crate::failure::Failure;
 use crate::host::interrupt;
+use crate::host::status_line::{self, Pace};
 
 /// How many bytes are looked at before the rest is unpacked, to see whether they begin a dump.
 const HEAD: u64 = 1 << 20;
@@ -19,8 +19,6 @@ const HEAD: u64 = 1 << 20;
 const BLOCK: usize = 64 << 10;
 /// How much of both ends of a packed file tells it from others.
 const ENDS: u64 = 64 << 10;
-/// Work that takes longer says how far it is, this often.
-const EVERY: Duration = Duration::from_secs(1);
 
 /// The dump in a packed file, in a folder; `None` when the file is not packed in a form that is unpacked here.
 ///
@@ -170,9 +168,7 @@ struct Sparse<'f> {
     looked_at: bool,
     /// What the bytes are that are no dump.
     refused: Option<String>,
-    progress: bool,
-    begun: Instant,
-    said: Option<Instant>,
+    pace: Pace,
 }
 
 impl<'f> Sparse<'f> {
@@ -184,9 +180,7 @@ impl<'f> Sparse<'f> {
             written: 0,
             looked_at: false,
             refused: None,
-            progress: progress && io::stderr().is_terminal(),
-            begun: Instant::now(),
-            said: None,
+            pace: Pace::new(progress && status_line::is_watched()),
         }
     }
 
@@ -229,21 +223,17 @@ impl<'f> Sparse<'f> {
             self.look()?;
         }
         self.file.as_file().set_len(len)?;
-        if self.said.is_some() {
-            let _ = write!(io::stderr(), "\r{:60}\r", "");
-        }
+        status_line::clear();
         Ok(())
     }
 
     /// How far it is, for somebody who looks on.
     fn say(&mut self) {
-        let since = self.said.unwrap_or(self.begun);
-        if self.progress && since.elapsed() >= EVERY {
-            self.said = Some(Instant::now());
+        if self.pace.is_due().is_some() {
             let mib = self.written >> 20;
             let name = self.path.file_name().unwrap_or_default().to_string_lossy();
             let name: String = name.escape_debug().take(30).collect();
-            let _ = write!(io::stderr(), "\runpacking {name}: {mib} MiB");
+            status_line::show(&format!("unpacking {name}: {mib} MiB"));
         }
     }
 }

@@ -21,7 +21,7 @@ use serde_json::Value as Json;
 
 use crate::failure::{Failure, Status};
 use crate::host::target::Target;
-use crate::host::{guard, interrupt};
+use crate::host::{guard, interrupt, status_line};
 use crate::options::{Format, Options};
 use crate::output::answer::Answer;
 use crate::output::document::{Document, DumpRef, ErrorRecord, Head, SymbolSource};
@@ -88,6 +88,7 @@ impl Output {
         if let Some(held) = self.held.take() {
             interrupt::end_pager();
             for line in held.into_inner() {
+                status_line::clear();
                 let _ = writeln!(io::stderr(), "{line}");
             }
         }
@@ -108,6 +109,7 @@ impl Output {
         match &self.held {
             Some(held) => held.borrow_mut().push(line),
             None => {
+                status_line::clear();
                 let _ = writeln!(io::stderr(), "{line}");
             }
         }
@@ -303,6 +305,7 @@ impl Output {
     /// Writes the JSON documents, one alone or an array of several dumps' or several commands', and gives a file
     /// its name. Where commands failed and left nothing, a file that is there stays.
     pub fn finish(&mut self, options: &Options) -> io::Result<()> {
+        status_line::clear();
         if !self.any {
             return self.target.give_up();
         }

@@ -63,6 +63,7 @@
     hold(points > 20 || all.length === 1, "there are lines");
 
     /* The panel, until a node is chosen. */
+    hold(one("side").scrollTop === 0, "it begins at its beginning");
     hold(!one("roots").hidden && one("roots").textContent.includes(" @ ") && one("chosen").hidden, "the evidence is shown");
     const box = all.find(box => box.dataset.members === undefined);
     click(box);
@@ -129,6 +130,15 @@
     one("connections").checked = false;
     one("connections").dispatchEvent(new Event("change"));
     hold(!own || shownBoxes().length < before, "and can be folded again");
+    const second = document.querySelector("[data-picture='1']");
+    if (second) {
+      const proof = second.closest("li").querySelector("details"), other = home.closest("li").querySelector("details");
+      key("]", document.body);
+      hold(second.getAttribute("aria-current") === "true" && first.hidden, "] turns to the next picture");
+      hold((!proof || proof.open) && (!other || !other.open), "with its evidence");
+      key("[", document.body);
+      hold(home.getAttribute("aria-current") === "true" && !first.hidden, "[ turns back");
+    }
     const turn = [...document.querySelectorAll("[data-picture]")].at(-1);
     if (turn && turn.dataset.picture !== "0") {
       click(turn);

@@ -21,8 +21,8 @@ const ALIKE: usize = 3;
 /// Steps from a culprit to the farthest waiter that has a box, and from a ring: with more columns a page is too narrow.
 const DEPTHS: (usize, usize) = (3, 1);
 
-/// Steps of a ring that have a box each.
-const STEPS: usize = 8;
+/// Steps of a ring that have a box each: more columns have no room, and of a longer ring all others share one.
+const STEPS: usize = 4;
 
 /// Members of a box that a click lists.
 const LISTED: usize = 100;
@@ -259,7 +259,12 @@ impl Drawn<'_, '_> {
             roots.partition(|&root| self.subject.roots.len() > 1 && self.waits.as_line(root).is_some());
         // Messages between the threads of a ring are lines of it.
         self.seen.extend(lines);
-        let (shown, folded) = boxes.split_at(boxes.len().min(STEPS));
+        let alone = if boxes.len() > STEPS {
+            STEPS - 1
+        } else {
+            boxes.len()
+        };
+        let (shown, folded) = boxes.split_at(alone);
         for &root in shown {
             if self.seen.insert(root) {
                 self.add(root, 0);
@@ -285,12 +290,17 @@ impl Drawn<'_, '_> {
         card.members = keys.map(key_of).collect();
         card.mark = Some(self.subject.mark);
         self.sketch.cards.push(card);
+        // Each step of a deadlock is proven; of a possible one some step is not, and any of these may be it.
+        let certainty = match self.subject.mark {
+            Mark::Deadlock => Certainty::Proven,
+            _ => Certainty::Inferred,
+        };
         for (from, to) in [(last, last + 1), (last + 1, 0)] {
             self.sketch.wires.push(Wire {
                 from,
                 to,
                 duration: String::new(),
-                certainty: None,
+                certainty: Some(certainty),
                 deadlock: true,
                 key: String::new(),
                 words: "the ring goes on".to_owned(),

@@ -129,12 +129,13 @@ pub fn of_node(node: &Node, beside: Beside<'_>, site: Option<String>) -> Card {
 
 fn of_thread(thread: &ThreadNode, beside: Beside<'_>, site: Option<String>) -> Card {
     let mut lines = Vec::new();
-    match (&beside.end, &thread.waited) {
-        (Some(end), Value::Known(Some(span))) => {
-            lines.push(format!("{}, for {}", doing(thread, *end), time::lasted(*span)));
+    match beside.end {
+        Some(end) => {
+            lines.push(doing(thread, end));
+            let waited = thread.waited.known().copied().flatten();
+            lines.extend(waited.map(|span| format!("for {}", time::lasted(span))));
         }
-        (Some(end), _) => lines.push(doing(thread, *end)),
-        (None, _) => lines.push(waits(thread)),
+        None => lines.push(waits(thread)),
     }
     let suspended = thread.is_suspended() && beside.end != Some(RootKind::Suspended);
     if let Some(line) = lines.last_mut().filter(|_| suspended) {

@@ -189,35 +189,32 @@ pub fn lay_out(columns: &Columns, edges: &[Edge], sizes: &Sizes) -> Layout {
             height: sizes.heights[at],
         })
         .collect();
-    let routes = edges
-        .iter()
-        .enumerate()
-        .map(|(edge, &(from, to))| {
-            let start = (places[from].x + sizes.width, ends[edge].0);
-            let end = (places[to].x, ends[edge].1);
-            let lane = |gap: usize, segment: Segment| gaps.lane(gap, segment, &lefts, sizes);
-            let mut corners = vec![start];
-            match channels[edge] {
-                None if start.1 == end.1 => {}
-                None => {
-                    let x = lane(columns.of[to], Segment::To(to));
-                    corners.extend([(x, start.1), (x, end.1)]);
-                }
-                Some(channel) => {
-                    let out = lane(columns.of[from] + 1, Segment::Out(edge));
-                    let back = lane(columns.of[to], Segment::In(edge));
-                    corners.extend([(out, start.1), (out, channel), (back, channel), (back, end.1)]);
-                }
+    let route = |edge: usize| {
+        let (from, to) = edges[edge];
+        let start = (places[from].x + sizes.width, ends[edge].0);
+        let end = (places[to].x, ends[edge].1);
+        let lane = |gap: usize, segment: Segment| gaps.lane(gap, segment, &lefts, sizes);
+        let between = match channels[edge] {
+            None if start.1 == end.1 => Vec::new(),
+            None => {
+                let x = lane(columns.of[to], Segment::To(to));
+                vec![(x, start.1), (x, end.1)]
             }
-            corners.push(end);
-            Route { corners }
-        })
-        .collect();
+            Some(channel) => {
+                let out = lane(columns.of[from] + 1, Segment::Out(edge));
+                let back = lane(columns.of[to], Segment::In(edge));
+                vec![(out, start.1), (out, channel), (back, channel), (back, end.1)]
+            }
+        };
+        Route {
+            corners: [&[start], &between[..], &[end]].concat(),
+        }
+    };
+    let routes = (0..edges.len()).map(route).collect();
     let right = lefts.last().map_or(0, |left| left + sizes.width);
-    let tail = if columns.leaves_last {
-        gaps.width(columns.count, sizes)
-    } else {
-        0
+    let tail = match columns.leaves_last {
+        true => gaps.width(columns.count, sizes),
+        false => 0,
     };
     Layout {
         places,

@@ -24,6 +24,11 @@ function turnTo(picture) {
   shown = picture;
   for (const one of pictures) one.hidden = one !== picture;
   for (const one of document.querySelectorAll("[data-picture]")) one.setAttribute("aria-current", String(one.dataset.picture === picture.dataset.scene));
+  for (const entry of document.querySelectorAll(".roots > li")) {
+    const proof = entry.querySelector("details"), isShown = entry.querySelector("[aria-current=true]") !== null;
+    if (proof) proof.open = isShown;
+    if (isShown && isVisible(entry)) $("side").scrollTop += picture === pictures[0] ? -$("side").scrollTop : entry.getBoundingClientRect().top - $("side").getBoundingClientRect().top - 8;
+  }
   showLinks();
   mark();
   $("pictures").scrollTo(0, 0);

@@ -30,7 +30,7 @@ const LEADING: usize = 4;
 /// The height that a line with words takes where it leaves a box.
 const OUT: usize = 34;
 /// The widths that a box may have.
-const WIDTHS: (usize, usize) = (120, 300);
+const WIDTHS: (usize, usize) = (105, 300);
 /// Lines of text that one thing in a box may take, and all of them together.
 const LINES: (usize, usize) = (3, 9);
 
@@ -202,7 +202,7 @@ fn rows(card: &Card, width: usize) -> Vec<(Row, String)> {
     if !matches!(card.kind, "thread" | "object" | "group") && !card.kind.is_empty() {
         rows.push((Row::Kind, card.kind.to_owned()));
     }
-    let title = TITLE.lines(&card.title, room, 2);
+    let title = TITLE.lines(&card.title, room, LINES.0);
     rows.extend(title.into_iter().map(|line| (Row::Title, line)));
     let mut lines: Vec<String> = Vec::new();
     for line in &card.lines {

@@ -136,6 +136,42 @@ pub fn source(kernel: &Kernel<'_>, source: &Source, table: Option<&dyn SymbolTab
     }
 }
 
+/// A member of a structure by its name, as [`MemberName`] writes it: `_KTHREAD.WaitReason`, where the structure begins at
+/// `base`. None of what is no member of the contract, or not in this kernel.
+///
+/// [`MemberName`]: crate::image::contract::MemberName
+#[must_use]
+pub fn of_member(
+    kernel: &Kernel<'_>,
+    path: &str,
+    base: Gva,
+    table: Option<&dyn SymbolTable>,
+) -> Option<SourceRecord> {
+    let (ty, name) = path.split_once('.')?;
+    let fields = kernel.contract().fields;
+    let index = fields
+        .iter()
+        .position(|field| field.ty == ty && field.name == name)?;
+    let read = Source::of_member(index, base, kernel.layout().field(index)?);
+    Some(source(kernel, &read, table))
+}
+
+/// The members of a structure that begins at `base`, as far as they are known to the contract and in this kernel.
+#[must_use]
+pub fn of_structure(
+    kernel: &Kernel<'_>,
+    ty: &str,
+    base: Gva,
+    table: Option<&dyn SymbolTable>,
+) -> Vec<SourceRecord> {
+    let fields = kernel.contract().fields.iter().enumerate();
+    fields
+        .filter(|(_, field)| field.ty == ty)
+        .filter_map(|(index, _)| Some(Source::of_member(index, base, kernel.layout().field(index)?)))
+        .map(|read| source(kernel, &read, table))
+        .collect()
+}
+
 fn placed_by(kernel: &Kernel<'_>, what: &What) -> Option<String> {
     let What::Member(index) = what else {
         return None;

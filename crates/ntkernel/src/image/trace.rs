@@ -54,6 +54,21 @@ pub struct Source {
 }
 
 impl Source {
+    /// A member of a structure, that nobody need have read.
+    pub(crate) fn of_member(index: usize, base: Gva, field: Field) -> Self {
+        let start = base.u64().wrapping_add(field.offset.into());
+        Self {
+            key: Key {
+                what: What::Member(index),
+                base: base.u64(),
+                start: 0,
+            },
+            start,
+            end: start.saturating_add(field.size.into()),
+            bits: field.bits,
+        }
+    }
+
     /// Where its structure begins.
     #[must_use]
     pub fn base(&self) -> Gva {

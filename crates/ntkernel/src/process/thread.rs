@@ -231,7 +231,22 @@ pub fn wait_reason(thread: At<'_, '_>) -> Read<WaitReason> {
 }
 
 /// The objects that a waiting thread waits for; none when it does not wait.
+///
+/// # Errors
+/// When the thread or one of its wait blocks is not in the dump.
 pub fn wait_objects(thread: At<'_, '_>) -> Read<Vec<WaitObject>> {
+    let kernel = thread.kernel();
+    let blocks = wait_blocks(thread)?.into_iter();
+    blocks
+        .map(|block| Ok(wait_object(kernel, kernel.at(block).pointer(WaitBlock::Object)?)))
+        .collect()
+}
+
+/// The wait blocks of a waiting thread, one for each object; none when it does not wait.
+///
+/// # Errors
+/// When the thread, or a block that leads to the next one, is not in the dump.
+pub fn wait_blocks(thread: At<'_, '_>) -> Read<Vec<Gva>> {
     if !state(thread)?.is_waiting() {
         return Ok(Vec::new());
     }
@@ -243,22 +258,30 @@ pub fn wait_objects(thread: At<'_, '_>) -> Read<Vec<WaitObject>> {
     // Neither the list nor the blocks are cleared when a wait ends: those of a thread that runs show its last wait, and
     // look alive. The state above decides, not the list.
     if control.kernel().has(WaitBlock::NextWaitBlock) {
-        chained_wait_objects(control, first)
+        chained_wait_blocks(control, first)
     } else {
-        counted_wait_objects(control, first)
+        counted_wait_blocks(control, first)
     }
 }
 
+/// The object that a wait block is for.
+///
+/// # Errors
+/// When the block is not in the dump.
+pub fn object_of_block(kernel: &Kernel<'_>, block: Gva) -> Read<Gva> {
+    kernel.at(block).pointer(WaitBlock::Object)
+}
+
 /// Up to Windows 7 the blocks of a wait are a ring.
-fn chained_wait_objects(control: At<'_, '_>, first: Gva) -> Read<Vec<WaitObject>> {
+fn chained_wait_blocks(control: At<'_, '_>, first: Gva) -> Read<Vec<Gva>> {
     let kernel = control.kernel();
-    let mut objects = Vec::new();
+    let mut blocks = Vec::new();
     let mut block = first;
     for _ in 0..MAX_WAIT_OBJECTS {
-        objects.push(wait_object(kernel, kernel.at(block).pointer(WaitBlock::Object)?));
+        blocks.push(block);
         block = kernel.at(block).pointer(WaitBlock::NextWaitBlock)?;
         if block == first || block.u64() == 0 {
-            return Ok(objects);
+            return Ok(blocks);
         }
     }
     let at = kernel.addr(first);
@@ -269,16 +292,12 @@ fn chained_wait_objects(control: At<'_, '_>, first: Gva) -> Read<Vec<WaitObject>
 }
 
 /// From Windows 8 on they are an array.
-fn counted_wait_objects(control: At<'_, '_>, first: Gva) -> Read<Vec<WaitObject>> {
-    let kernel = control.kernel();
+fn counted_wait_blocks(control: At<'_, '_>, first: Gva) -> Read<Vec<Gva>> {
     let count = control.uint(ThreadControl::WaitBlockCount)?.min(MAX_WAIT_OBJECTS);
-    let size = kernel.size_of::<WaitBlock>()?;
-    (0..count)
-        .map(|index| {
-            let block = kernel.at(offset(first, index.saturating_mul(size)));
-            Ok(wait_object(kernel, block.pointer(WaitBlock::Object)?))
-        })
-        .collect()
+    let size = control.kernel().size_of::<WaitBlock>()?;
+    Ok((0..count)
+        .map(|index| offset(first, index.saturating_mul(size)))
+        .collect())
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "the member has one byte")]

@@ -7,7 +7,8 @@
 //!
 //! `terminal-server:20000` is a system of that many threads in a twentieth as many processes, with two and a half
 //! messages a thread; `stack` has a thread whose kernel stack is known; `calls` has remote procedure calls of every
-//! sort; `ring-of-three`, `request`, `crowd:24`, `hostile-names` and `ports:5000` are what the pictures in the documentation show.
+//! sort; `ring-of-three`, `request`, `crowd:24`, `ring:24`, `hostile-names` and `ports:5000` are what
+//! pictures show, those in the documentation among them.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -60,7 +61,8 @@ fn of_size(name: &str) -> Result<Built, Box<dyn Error>> {
     match name {
         "terminal-server" => Ok(hang::terminal_server("vista-sp2-x64", size / 20, size, size * 5 / 2).built),
         "crowd" => Ok(hang::crowd("win10-2004-x64", 8, size).built),
+        "ring" => Ok(hang::ring_of("win10-2004-x64", usize::try_from(size)?).built),
         "ports" => Ok(hang::many_ports("vista-sp2-x64", size).built),
-        other => Err(format!("{other}: crowd, terminal-server and ports have a size").into()),
+        other => Err(format!("{other}: crowd, ring, terminal-server and ports have a size").into()),
     }
 }

@@ -876,6 +876,21 @@ pub fn crowd(kernel: &str, others: usize, alike: u64) -> Scene {
     stage.finish()
 }
 
+/// A ring of up to forty threads of as many images.
+#[must_use]
+pub fn ring_of(kernel: &str, threads: usize) -> Scene {
+    let mut stage = Stage::new(kernel);
+    let images: Vec<&'static str> = IMAGES.iter().take(threads).copied().collect();
+    let actors: Vec<(Va, &str, &str)> = images
+        .iter()
+        .map(|&image| (stage.process(image), image, image))
+        .collect();
+    let made = stage.chain(&actors);
+    let port = stage.port(actors[0].0, "first");
+    stage.call(made[threads - 1], port, Queue::Pending, made[0]);
+    stage.finish()
+}
+
 /// What the hostile names of a world are: they try to end strings, markup and lines of each format.
 pub const HOSTILE_PORT: &str =
     "</script><script>alert(1)</script>\"]; n0 --> n1[\"x\\\" `'&lt;%3e\n\u{1b}[31m\u{202e}[proven]";
