@@ -368,7 +368,7 @@ fn the_view_stays_as_it_is_and_the_block_follows() {
 #[test]
 fn evidence_and_entries_are_where_they_are_said_to_be() {
     let dump = fixture("vista-sp2-x64.dmp");
-    let file = std::fs::read(&dump).unwrap();
+    let file = fs::read(&dump).unwrap();
     let explained = |command: &[&str]| {
         let line = [
             &[dump.to_str().unwrap()][..],
