@@ -94,6 +94,7 @@ fn desk() -> tempfile::TempDir {
     let rules = Page::open("docs/checks.md").blocks();
     let rules = rules.iter().find(|block| block.info == "toml").unwrap();
     fs::write(at("rules.toml"), rules.lines.join("\n")).unwrap();
+    fs::write(at("pagefile.sys"), vec![0; 1 << 20]).unwrap();
     for questions in ["questions.txt", "first-look.txt", "FILE"] {
         fs::write(at(questions), "hang\n!alpc /p fffffa801820d2c0\n").unwrap();
     }
@@ -136,7 +137,7 @@ fn write_machine(folder: &Path) {
     let (state, memory) = vmware::suspended(machine, &all);
     fs::write(folder.join("vm.vmss"), state).unwrap();
     fs::write(folder.join("vm.vmem"), memory).unwrap();
-    fs::write(folder.join("vm.pdb"), built.pdb()).unwrap();
+    fs::write(folder.join("ntkrnlmp.pdb"), built.pdb()).unwrap();
 }
 
 /// The first dumps that `write-fleet` writes.
@@ -172,6 +173,10 @@ fn every_fence_says_what_is_in_it() {
                 let reason = reason_not_to_run(&block.lines.join("\n"));
                 assert!(reason.is_some(), "{at}: why is it not run? {:?}", block.lines);
             }
+        }
+        let texts = page.blocks().into_iter().filter(|block| block.info == "text");
+        for block in texts.filter(|block| block.lines.iter().any(|line| line.starts_with("alpc-dump "))) {
+            panic!("{}: commands are run: make it a console block", block.at);
         }
         let indented = page.prose().into_iter().find(|line| line.starts_with("    "));
         let indented = indented.filter(|line| {
