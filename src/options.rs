@@ -175,7 +175,10 @@ fn page_file(text: &str) -> Result<PageFile, String> {
     });
     let (number, path) = numbered.unwrap_or((None, text));
     if number.is_some_and(|number| number > kdump::LAST_PAGE_FILE) {
-        return Err(format!("page files have the numbers 0 to {}", kdump::LAST_PAGE_FILE));
+        return Err(format!(
+            "page files have the numbers 0 to {}",
+            kdump::LAST_PAGE_FILE
+        ));
     }
     if path.is_empty() {
         return Err("no file is named".to_owned());

@@ -40,7 +40,14 @@ impl Stage {
             let member = |&(name, position, length): &(&str, u8, u8)| Member {
                 name: name.to_owned(),
                 offset: 0,
-                ty: TypeRef::bits(TypeRef::Int { size: 8, signed: false }, position, length),
+                ty: TypeRef::bits(
+                    TypeRef::Int {
+                        size: 8,
+                        signed: false,
+                    },
+                    position,
+                    length,
+                ),
             };
             let entry = Udt {
                 name: "_MMPTE_SOFTWARE".to_owned(),
@@ -66,7 +73,8 @@ impl Stage {
         let mut file = File::create(&path).unwrap();
         let place = 0x0001_2000 + (page.0 / PAGE_SIZE) % 0x1000;
         file.seek(SeekFrom::Start(place * PAGE_SIZE)).unwrap();
-        file.write_all(&self.sample.world.memory.read(page, PAGE_SIZE)).unwrap();
+        file.write_all(&self.sample.world.memory.read(page, PAGE_SIZE))
+            .unwrap();
         path
     }
 
@@ -89,10 +97,14 @@ fn a_message_that_was_written_out_is_read_from_its_page_file() {
         with.stderr
     );
     assert!(with.stdout.contains("lsasspirpc"), "{}", with.stdout);
-    let view = stage.sample.run(&["message", &message, "--pagefile", &stage.pagefile(2)]);
+    let view = stage
+        .sample
+        .run(&["message", &message, "--pagefile", &stage.pagefile(2)]);
     assert_eq!(view.status, 0, "{}", view.stderr);
     // Where its bytes are is neither physical memory nor the dump.
-    let mem = stage.sample.run(&["mem", &message, "8", "-v", "--pagefile", &stage.pagefile(2)]);
+    let mem = stage
+        .sample
+        .run(&["mem", &message, "8", "-v", "--pagefile", &stage.pagefile(2)]);
     assert_eq!(mem.status, 0, "{}{}", mem.stdout, mem.stderr);
     assert!(!mem.stdout.contains("??"), "{}", mem.stdout);
 }
@@ -103,7 +115,11 @@ fn another_page_file_does_not_have_it() {
     for number in [0, 1, 15] {
         let run = stage.sample.run(&["hang", "--pagefile", &stage.pagefile(number)]);
         assert_eq!(run.status, 3, "{number}: {}", run.stdout);
-        assert!(run.stderr.contains("nothing was read from page files"), "{}", run.stderr);
+        assert!(
+            run.stderr.contains("nothing was read from page files"),
+            "{}",
+            run.stderr
+        );
     }
     let run = stage.sample.run(&["hang", "--pagefile", &stage.pagefile(16)]);
     assert_eq!(run.status, 2);
@@ -115,8 +131,8 @@ fn another_page_file_does_not_have_it() {
 fn without_the_kernels_own_symbols_page_files_are_not_read() {
     for (bits, why) in [
         (&[][..], "the kernel's symbols lack _MMPTE_SOFTWARE"),
-        // The mask is in a variable that synthetic kernels lack.
-        (NEW, "the kernel's symbols lack nt!MiState"),
+        // The mask is in a structure that synthetic kernels lack.
+        (NEW, "the kernel's symbols lack _MI_SYSTEM_INFORMATION"),
     ] {
         let stage = Stage::new(bits);
         let run = stage.sample.run(&["hang", "--pagefile", &stage.pagefile(2)]);

@@ -53,12 +53,12 @@ pub use dump::debugger_data::{DebuggerData, DebuggerDataError};
 pub use dump::error::OpenError;
 pub use dump::header::{DumpKind, Header};
 pub use dump::image_file::ImageFile;
+pub use dump::page_files::{EntryBits, LAST_PAGE_FILE, PageFiles, SoftwarePte};
 pub use dump::secondary::{
     SecondaryBlob, SecondaryData, SecondaryEnd, Trailing, behind_memory, secondary_data,
 };
 pub use dump::triage::{Triage, TriageModule};
 pub use dump::{Dump, OpenOptions, file_kind};
-pub use dump::page_files::{EntryBits, LAST_PAGE_FILE, PageFiles, SoftwarePte};
 pub use file::identify::{FileClass, FileKind};
 pub use image::{BaseSource, ImageError, KernelImage, Rsds, image_at};
 pub use kernel::{BaseAttempt, BaseError, KernelImageError, debugger_data, kernel_image, kernel_stamp};

@@ -75,7 +75,11 @@ fn a_page_that_was_written_out_is_read_from_its_file() {
     let space = dump.kernel_space();
     let wanted = u64::from_le_bytes(content[0x10..0x18].try_into().unwrap());
     assert_eq!(space.cursor().u64(gva).unwrap(), wanted);
-    let whole = space.cursor().bytes(Gva::new(page.0), content.len()).unwrap().into_owned();
+    let whole = space
+        .cursor()
+        .bytes(Gva::new(page.0), content.len())
+        .unwrap()
+        .into_owned();
     assert!(whole == content);
     assert!(dump.page_files().pages_found() > 0);
     // It has no place in physical memory or in the dump.

@@ -121,7 +121,9 @@ impl PageFiles {
             return None;
         }
         self.pages.fetch_add(1, Ordering::Relaxed);
-        Some(Pfn::new(PAGE_FILE_FRAME | (u64::from(number) << PAGE_BITS) | page))
+        Some(Pfn::new(
+            PAGE_FILE_FRAME | (u64::from(number) << PAGE_BITS) | page,
+        ))
     }
 
     /// Where the page of such a frame is; none of frames of physical memory.
@@ -133,7 +135,12 @@ impl PageFiles {
     }
 
     /// Fills `buf` with bytes of such a page; none of pages that are elsewhere.
-    pub(crate) fn read(&self, page: FileOffset, skip: usize, buf: &mut [u8]) -> Option<Result<(), PageError>> {
+    pub(crate) fn read(
+        &self,
+        page: FileOffset,
+        skip: usize,
+        buf: &mut [u8],
+    ) -> Option<Result<(), PageError>> {
         const MARKS: u64 = PACKED | IN_PAGE_FILE;
         if page.0 & MARKS != MARKS {
             return None;

@@ -50,7 +50,7 @@ fn invalid_mask(kernel: &Kernel<'_>, table: &dyn SymbolTable) -> Result<u64, Str
     let at = offset(offset(offset(kernel.base(), state.into()), hardware), mask);
     kernel
         .cursor()
-        .u64(at)
+        .uint(at, 8)
         .map_err(|error| format!("nt!MiState.Hardware.InvalidPteMask cannot be read: {error}"))
 }
 
