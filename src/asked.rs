@@ -27,6 +27,11 @@ pub fn guard_files(cli: &Cli) {
                 .iter()
                 .map(|path| (path.as_path(), "a table of names")),
         )
+        .chain(
+            cli.page_files
+                .iter()
+                .map(|file| (file.path.as_path(), "a page file")),
+        )
         .chain(cli.redact_key.as_deref().map(|path| (path, "the key")))
         .chain(kd::files(&cli.commands).map(|file| (Path::new(file), "a file of commands")))
         .for_each(|(path, what)| guard::reads(path, what));
@@ -154,6 +159,8 @@ fn paths(cli: &Cli) -> Vec<(PathBuf, String)> {
         .into_iter()
         .filter_map(|(path, name)| Some((path?, name.to_owned())));
     paths.extend(others);
+    let page_files = cli.page_files.iter().enumerate();
+    paths.extend(page_files.map(|(number, file)| (file.path.clone(), format!("pagefile-{}", number + 1))));
     let names = cli.rpc_names.iter().enumerate();
     paths.extend(names.map(|(number, path)| (path.clone(), format!("rpc-names-{}", number + 1))));
     paths.extend(file.map(|file| (file.path.to_owned(), file.placeholder.to_owned())));

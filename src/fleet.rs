@@ -40,7 +40,7 @@ use crate::fleet::resume::Done;
 use crate::fleet::tally::Tally;
 use crate::host::target::Target;
 use crate::host::{guard, interrupt};
-use crate::options::{Class, Format};
+use crate::options::{Class, Format, numbered};
 use crate::output::Output;
 use crate::output::document::DumpRef;
 use crate::redact::{Redactor, Typed};
@@ -281,6 +281,11 @@ fn options(cli: &Cli, args: &TriageArgs) -> Vec<OsString> {
     }
     if let Some(folder) = &cli.unpack {
         options.extend(["--unpack".into(), folder.into()]);
+    }
+    for (number, path) in numbered(&cli.page_files) {
+        let mut file = OsString::from(format!("{number}="));
+        file.push(path);
+        options.extend(["--pagefile".into(), file]);
     }
     if cli.no_mmap {
         options.push("--no-mmap".into());

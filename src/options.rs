@@ -77,6 +77,17 @@ pub struct Options {
     #[arg(long, value_name = "FOLDER", global = true, help_heading = "The dump")]
     pub unpack: Option<PathBuf>,
 
+    /// A page file of the same moment, as a snapshot has: the first is number 0, N=FILE names another; may be given several times.
+    /// Needs the kernel's own symbols
+    #[arg(
+        long = "pagefile",
+        value_name = "[N=]FILE",
+        value_parser = page_file,
+        global = true,
+        help_heading = "The dump"
+    )]
+    pub page_files: Vec<PageFile>,
+
     /// Where the kernel's page tables are (CR3), for memory in which no header and no search tells
     #[arg(
         long,
@@ -145,6 +156,48 @@ pub struct Options {
     /// Whether the run is about several dumps.
     #[arg(skip)]
     pub several_dumps: bool,
+}
+
+/// A page file that is named on the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageFile {
+    /// Its number, where that is named.
+    pub number: Option<u8>,
+    /// Where it is.
+    pub path: PathBuf,
+}
+
+/// `1=D:\pagefile.sys`, or the file alone.
+fn page_file(text: &str) -> Result<PageFile, String> {
+    let numbered = text.split_once('=').and_then(|(number, path)| {
+        let number: u8 = number.parse().ok()?;
+        Some((Some(number), path))
+    });
+    let (number, path) = numbered.unwrap_or((None, text));
+    if number.is_some_and(|number| number > kdump::LAST_PAGE_FILE) {
+        return Err(format!(
+            "page files have the numbers 0 to {}",
+            kdump::LAST_PAGE_FILE
+        ));
+    }
+    if path.is_empty() {
+        return Err("no file is named".to_owned());
+    }
+    Ok(PageFile {
+        number,
+        path: path.into(),
+    })
+}
+
+/// Page files with their numbers: those without one follow each other from 0 on.
+pub fn numbered(files: &[PageFile]) -> Vec<(u8, PathBuf)> {
+    let mut next = 0_u8;
+    let number = |file: &PageFile| {
+        let number = file.number.unwrap_or(next);
+        next = number.saturating_add(1);
+        (number, file.path.clone())
+    };
+    files.iter().map(number).collect()
 }
 
 impl Options {

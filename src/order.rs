@@ -12,7 +12,10 @@ use crate::cli::{Cli, SPECS};
 use crate::commands::Category;
 
 /// Endings of files that are memory, by which a dump is known that is not there.
-const ENDINGS: [&str; 7] = ["dmp", "mdmp", "vmem", "raw", "img", "core", "bin"];
+const ENDINGS: [&str; 23] = [
+    "dmp", "mdmp", "hdmp", "vmem", "vmss", "vmsn", "vmrs", "sav", "raw", "mem", "img", "core", "elf", "lime",
+    "avml", "bin", "gz", "zst", "xz", "bz2", "zip", "7z", "cab",
+];
 
 /// The arguments with the dumps before the command. Whatever has them there already is left as it is.
 pub fn dumps_first(args: Vec<OsString>) -> Vec<OsString> {

@@ -31,7 +31,7 @@ fn noted(session: &Session, answer: anyhow::Result<Answer>) -> anyhow::Result<An
         } else {
             answer.notes.extend(session.absent_places());
         }
-        answer.notes.splice(0..0, session.of_file());
+        answer.notes.splice(0..0, session.of_files());
         answer
     })
 }

@@ -5,6 +5,7 @@ use std::cell::{OnceCell, Ref, RefCell};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use alpc::image::page_files;
 use alpc::image::redact::Redaction;
 use alpc::image::trace::Trace;
 use alpc::locate::choice::{Choice, Unexplained};
@@ -18,7 +19,7 @@ use ntlayout::{Identity, NotFound, Origin, SymbolTable};
 use crate::failure::Failure;
 use crate::host::status_line::{self, Walk};
 use crate::host::{guard, interrupt, reading, unpacked};
-use crate::options::Options;
+use crate::options::{Options, numbered};
 use crate::redact::{self, Redactor, Typed};
 
 /// A dump, opened.
@@ -40,6 +41,8 @@ pub struct Session {
     sha256: OnceCell<String>,
     /// Whether long walks say how far they are.
     shows_progress: bool,
+    /// Why page files that were named cannot be read; none once they can.
+    page_files: OnceCell<Option<String>>,
 }
 
 /// Symbol files that are named one by one because they cannot be used.
@@ -52,7 +55,9 @@ impl Session {
         let open = OpenOptions::default()
             .no_mmap(options.no_mmap)
             .directory_table_base(options.dtb)
-            .kernel_base(options.kernel_base.map(kdump::Gva::new));
+            .kernel_base(options.kernel_base.map(kdump::Gva::new))
+            .page_files(numbered(&options.page_files));
+
         let (dump, unpacked) = opened(options, path, &open)?;
         let redaction = redact::of_dump(options, &dump)?;
         let mut symbols = Symbols::default();
@@ -73,6 +78,7 @@ impl Session {
             absent: ntlayout::absent_places(&options.symbols),
             unpacked,
             sha256: OnceCell::new(),
+            page_files: OnceCell::new(),
             shows_progress: !options.quiet && status_line::is_watched(),
         })
     }
@@ -160,10 +166,11 @@ impl Session {
         self.sha256.get().map(String::as_str)
     }
 
-    /// What there is to say of the dump's file beside what the dump says itself.
-    pub fn of_file(&self) -> Option<String> {
-        let unpacked = self.unpacked.as_ref()?;
-        Some(format!("the dump was unpacked: {}", unpacked.display()))
+    /// What there is to say of the dump's files beside what the dump says itself.
+    pub fn of_files(&self) -> Vec<String> {
+        let unpacked = self.unpacked.as_ref();
+        let unpacked = unpacked.map(|path| format!("the dump was unpacked: {}", path.display()));
+        unpacked.into_iter().chain(self.of_page_files()).collect()
     }
 
     /// What a user should know who named symbols, or expects the kernel's own: files that are there and cannot be
@@ -189,6 +196,7 @@ impl Session {
     pub fn kernel(&self) -> anyhow::Result<Kernel<'_>> {
         self.choose()?;
         let kernel = self.system.kernel().map_err(failure)?;
+        self.tell_page_files(&kernel);
         let kernel = match &self.redaction {
             Some(redaction) => kernel.redacted(Arc::clone(redaction)),
             None => kernel,
@@ -216,6 +224,35 @@ impl Session {
             && let Ok(chosen) = self.system.choose()
         {
             self.learn(chosen);
+        }
+    }
+
+    /// Tells the dump how its page tables name pages in page files, once the kernel's symbols are known.
+    fn tell_page_files(&self, kernel: &Kernel<'_>) {
+        let files = self.dump().page_files();
+        if files.is_empty() {
+            return;
+        }
+        self.page_files.get_or_init(|| {
+            let entries = match self.system.table() {
+                Ok(table) => page_files::entries(kernel, table),
+                Err(_) => Err("the kernel's own symbols are not at hand".to_owned()),
+            };
+            entries.map(|entries| files.entries_are(entries)).err()
+        });
+    }
+
+    /// What there is to say of page files: that they were read, or why not.
+    fn of_page_files(&self) -> Option<String> {
+        let files = self.dump().page_files();
+        match self.page_files.get() {
+            _ if files.is_empty() => None,
+            Some(Some(why)) => Some(format!("page files are not read: {why}")),
+            _ if files.pages_found() == 0 => Some("nothing was read from page files".to_owned()),
+            _ => Some(
+                "some of this was read from page files: it is right only if they are of the same moment as the memory"
+                    .to_owned(),
+            ),
         }
     }
 

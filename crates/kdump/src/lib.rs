@@ -53,6 +53,7 @@ pub use dump::debugger_data::{DebuggerData, DebuggerDataError};
 pub use dump::error::OpenError;
 pub use dump::header::{DumpKind, Header};
 pub use dump::image_file::ImageFile;
+pub use dump::page_files::{EntryBits, LAST_PAGE_FILE, PageFiles, SoftwarePte};
 pub use dump::secondary::{
     SecondaryBlob, SecondaryData, SecondaryEnd, Trailing, behind_memory, secondary_data,
 };

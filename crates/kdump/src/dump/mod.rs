@@ -10,10 +10,12 @@ pub(crate) mod header32;
 pub(crate) mod image_file;
 pub(crate) mod index;
 pub(crate) mod notes;
+pub(crate) mod page_files;
 pub(crate) mod secondary;
 pub(crate) mod triage;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,6 +27,7 @@ use crate::dump::error::OpenError;
 use crate::dump::header::{DumpKind, HEADER32_LEN, HEADER64_LEN, Header};
 use crate::dump::image_file::{Asked, ImageFile};
 use crate::dump::index::IndexError;
+use crate::dump::page_files::PageFiles;
 use crate::dump::triage::Triage;
 use crate::file::identify::{FileClass, FileKind, Foreign, foreign};
 use crate::file::source::ByteSource;
@@ -58,6 +61,8 @@ pub struct OpenOptions {
     pub directory_table_base: Option<u64>,
     /// Where the kernel's image is, for page tables through which a search does not find it.
     pub kernel_base: Option<Gva>,
+    /// Page files of the same moment, by their numbers: see [`Dump::page_files`].
+    pub page_files: Vec<(u8, PathBuf)>,
 }
 
 impl OpenOptions {
@@ -81,6 +86,13 @@ impl OpenOptions {
         self.kernel_base = base;
         self
     }
+
+    /// Sets [`page_files`](Self::page_files).
+    #[must_use]
+    pub fn page_files(mut self, files: Vec<(u8, PathBuf)>) -> OpenOptions {
+        self.page_files = files;
+        self
+    }
 }
 
 /// A kernel crash dump, open for reading. Reading takes no lock: share it between threads freely.
@@ -91,6 +103,7 @@ pub struct Dump {
     header: Header,
     contents: Contents,
     asked: Asked,
+    page_files: PageFiles,
     // These are found in the dump's pages, which opening it does not touch.
     paging: OnceLock<Paging>,
     repaired: OnceLock<Option<Box<Found>>>,
@@ -161,6 +174,12 @@ impl Dump {
                 missing: 0,
             },
         }
+    }
+
+    /// The page files that were named for it. No page of theirs is found before it is said how entries of page tables name
+    /// them.
+    pub fn page_files(&self) -> &PageFiles {
+        &self.page_files
     }
 
     /// What is worth saying about the file although it can be read.
@@ -384,6 +403,10 @@ impl Dump {
     }
 
     fn from_source(path: PathBuf, source: ByteSource, options: &OpenOptions) -> Result<Dump, OpenError> {
+        let mut page_files = BTreeMap::new();
+        for (number, path) in &options.page_files {
+            page_files.insert(*number, open_file(path)?);
+        }
         let head = read_head(&path, &source)?;
         let asked = Asked {
             directory_table_base: options.directory_table_base,
@@ -413,6 +436,7 @@ impl Dump {
             header,
             contents,
             asked,
+            page_files: PageFiles::new(page_files),
             paging: OnceLock::new(),
             repaired: OnceLock::new(),
             notes: OnceLock::new(),
@@ -444,6 +468,9 @@ fn index_error(path: &Path, source: &ByteSource, error: IndexError) -> OpenError
 /// A dump's pages, each stored as it is. A dump without pages lists no frame.
 impl PhysicalMemory for Dump {
     fn frame(&self, pfn: Pfn) -> Result<FileOffset, FrameError> {
+        if let Some(place) = self.page_files.place(pfn) {
+            return place;
+        }
         let index = match &self.contents {
             Contents::Pages(index) => index,
             Contents::Image(image) => return image.pages.place(&self.source, pfn),
@@ -466,6 +493,9 @@ impl PhysicalMemory for Dump {
     }
 
     fn read_page(&self, page: FileOffset, skip: usize, buf: &mut [u8]) -> Result<(), PageError> {
+        if let Some(read) = self.page_files.read(page, skip, buf) {
+            return read;
+        }
         if let Contents::Image(image) = &self.contents {
             return image.pages.read(&self.source, page, skip, buf);
         }
@@ -473,6 +503,10 @@ impl PhysicalMemory for Dump {
             .read_exact_at(page.0.saturating_add(skip as u64), buf)
             .map_err(|error| PageError::Io(error.kind()))?;
         self.refuse_filler(page, skip, buf)
+    }
+
+    fn paged_out(&self, entry: u64) -> Option<Pfn> {
+        self.page_files.frame(entry)
     }
 
     fn borrow_page(&self, page: FileOffset, skip: usize, len: usize) -> Result<Option<&[u8]>, PageError> {

@@ -30,6 +30,18 @@ pub struct FileOffset(pub u64);
 /// address.
 pub(crate) const PACKED: u64 = 1 << 63;
 
+/// Beside that: pages of another file, a page file. The other bits are its number and the page in it.
+pub(crate) const IN_PAGE_FILE: u64 = 1 << 62;
+
+/// Marks a frame number that stands for a page of a page file: above all that physical memory can have (52 bits of
+/// address).
+pub(crate) const PAGE_FILE_FRAME: u64 = 1 << 50;
+
+/// Whether a frame number stands for a page of a page file.
+pub(crate) fn is_in_page_file(pfn: Pfn) -> bool {
+    pfn.u64() & PAGE_FILE_FRAME != 0
+}
+
 impl FileOffset {
     /// The place, where it is one in the file: of a page that has to be unpacked there is none.
     #[must_use]

@@ -210,10 +210,17 @@ impl Paging {
             // Windows says "not present" of pages whose bytes are still where they were: trimmed from a working set, waiting to
             // be written or reused. `!pte` prints "Transition" for such, and a full dump holds them.
             if !PxeFlags::new(entry).present() {
-                transition = true;
-                frame = self
-                    .transition_frame(memory, entry)
-                    .ok_or_else(|| refuse(self.state_of(entry)))?;
+                frame = match (self.transition_frame(memory, entry), self.state_of(entry)) {
+                    (Some(frame), _) => {
+                        transition = true;
+                        frame
+                    }
+                    (None, state @ NotPresentKind::PageFile) => {
+                        let page = memory.paged_out(entry).ok_or_else(|| refuse(state))?;
+                        page.u64() << 12
+                    }
+                    (None, state) => return Err(refuse(state)),
+                };
                 continue;
             }
             match self.leads_to(table, entry) {

@@ -91,6 +91,13 @@ pub trait PhysicalMemory: fmt::Debug + Send + Sync {
         self.runs().last().map_or(0, end)
     }
 
+    /// The frame number by which [`frame`](Self::frame) finds a page that was written out, where the source has the page file:
+    /// above all numbers that physical memory has. `entry` is the one that names it.
+    fn paged_out(&self, entry: u64) -> Option<Pfn> {
+        let _ = entry;
+        None
+    }
+
     /// What the source knows of its machine.
     fn known(&self) -> Known;
 }

@@ -1,7 +1,7 @@
 //! An address space: memory seen through page tables.
 
 use crate::memory::error::{FrameUse, ReadError, TranslateError};
-use crate::memory::page::{FileOffset, MAX_BYTES, left_in_page};
+use crate::memory::page::{FileOffset, MAX_BYTES, is_in_page_file, left_in_page};
 use crate::memory::paging::{Paging, Translation};
 use crate::memory::physical::{PageError, PhysicalMemory, in_page};
 use crate::memory::pieces::{Extent, VirtualPieces};
@@ -209,7 +209,8 @@ impl<'d> AddressSpace<'d> {
             })?;
         Ok(Piece {
             gva: at,
-            gpa: Some(gpa),
+            // Of a page in a page file there is none.
+            gpa: (!is_in_page_file(gpa.pfn())).then_some(gpa),
             offset: page
                 .in_file()
                 .map(|offset| FileOffset(offset.saturating_add(in_page(at.u64()) as u64))),

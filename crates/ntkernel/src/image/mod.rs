@@ -11,6 +11,7 @@ pub mod kernel;
 pub mod list;
 pub mod memory;
 pub mod names;
+pub mod page_files;
 pub mod raw;
 pub mod reason;
 pub mod redact;
