@@ -286,6 +286,7 @@ impl Cli {
             Some("json") => Format::Json,
             Some("ndjson" | "jsonl") => Format::Ndjson,
             Some("csv") => Format::Csv,
+            Some("sarif") => Format::Sarif,
             Some("html" | "htm") => Format::Html,
             Some("svg") => Format::Svg,
             Some("dot" | "gv") => Format::Dot,

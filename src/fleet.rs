@@ -99,8 +99,11 @@ fn prepare(cli: &Cli, args: &TriageArgs) -> anyhow::Result<(Format, Option<Done>
     if format.is_drawing() {
         return Err(Failure::fatal("format-not-here", "only graph can be drawn"));
     }
-    if format == Format::Junit {
-        return Err(Failure::fatal("format-not-here", "only check writes JUnit XML"));
+    if let Some(name) = format.of_check() {
+        return Err(Failure::fatal(
+            "format-not-here",
+            format!("only check writes {name}"),
+        ));
     }
     if args.groups && !matches!(format, Format::Text | Format::Ndjson) {
         return Err(Failure::fatal(

@@ -239,6 +239,8 @@ pub enum Format {
     Csv,
     /// JUnit XML; of check only
     Junit,
+    /// SARIF 2.1.0, for the code scanning of forges; of check only
+    Sarif,
     /// Graphviz; of graph only
     Dot,
     /// A Mermaid flowchart; of graph only
@@ -253,6 +255,20 @@ impl Format {
     /// Whether it is for programs, which get everything.
     pub fn is_data(self) -> bool {
         matches!(self, Self::Json | Self::Ndjson | Self::Csv)
+    }
+
+    /// Whether nothing is written before all documents are there, with those of what failed.
+    pub fn is_of_documents(self) -> bool {
+        matches!(self, Self::Json | Self::Junit | Self::Sarif)
+    }
+
+    /// What it is called, for one that only check writes.
+    pub fn of_check(self) -> Option<&'static str> {
+        match self {
+            Self::Junit => Some("JUnit XML"),
+            Self::Sarif => Some("SARIF"),
+            _ => None,
+        }
     }
 
     /// Whether it is a drawing, which only graphs have.

@@ -85,11 +85,13 @@ pub fn refuse_format(options: &Options, verb: &dyn Verb) -> anyhow::Result<()> {
             options.command.unwrap_or("this"),
             tables()
         ),
-        Format::Junit => "only check writes JUnit XML: use --format text or json here".to_owned(),
         format if format.is_drawing() => {
             "only graph and report are pages or drawings: use --format text or json here".to_owned()
         }
-        _ => return Ok(()),
+        format => match format.of_check() {
+            Some(name) => format!("only check writes {name}: use --format text or json here"),
+            None => return Ok(()),
+        },
     };
     Err(Failure::fatal("format-not-here", why))
 }

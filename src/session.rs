@@ -280,13 +280,13 @@ fn opened(options: &Options, path: &Path, open: &OpenOptions) -> anyhow::Result<
         Err(error) => error,
     };
     if !matches!(&error, OpenError::NotADump { class, .. } if *class == FileClass::Compressed) {
-        return Err(failed(&error, "").into());
+        return Err(failed(&error, ""));
     }
     let Some(folder) = &options.unpack else {
-        return Err(failed(&error, unpacked::advice(path)).into());
+        return Err(failed(&error, unpacked::advice(path)));
     };
     let Some(unpacked) = unpacked::dump(path, folder, !options.quiet)? else {
-        return Err(failed(&error, "").into());
+        return Err(failed(&error, ""));
     };
     guard::reads(&unpacked, "one of the dumps");
     let dump = Dump::open_with(&unpacked, open).map_err(|error| failed(&error, ""))?;

@@ -706,7 +706,7 @@ fn conditions_as_lines_and_rows() {
 #[test]
 fn names_that_are_replaced_cannot_be_compared() {
     let sample = Sample::of(hang::ring_of_three("vista-sp2-x64").built);
-    for format in ["text", "json", "ndjson", "junit"] {
+    for format in ["text", "json", "ndjson", "junit", "sarif"] {
         let rules = "[[port]]\nport = \"ntsvcs\"\n";
         let run = sample.check(rules, &["--redact", "names", "--format", format]);
         assert_eq!(run.status, 2, "{format}: {}", run.stdout);

@@ -567,7 +567,7 @@ mod unix {
     }
 
     /// Commands with their status when all goes well, and when nobody reads stdout.
-    const LINES: [(&str, i32, i32); 24] = [
+    const LINES: [(&str, i32, i32); 25] = [
         ("second.dmp hang", 0, 0),
         ("second.dmp processes --format csv", 0, 0),
         ("second.dmp ports --format ndjson", 0, 0),
@@ -586,6 +586,7 @@ mod unix {
         ("second.dmp check --rules failing.toml --format ndjson", 1, 1),
         ("second.dmp check --rules failing.toml --format csv", 1, 1),
         ("second.dmp check --rules failing.toml --format junit", 1, 1),
+        ("second.dmp check --rules failing.toml --format sarif", 1, 1),
         ("second.dmp -c hang;check\u{a0}--rules\u{a0}failing.toml", 1, 1),
         ("second.dmp second.dmp diff", 0, 0),
         ("second.dmp none.dmp diff", 2, 2),
@@ -645,6 +646,7 @@ mod unix {
         let bench = Bench::new();
         for line in [
             "second.dmp check --rules failing.toml --format junit",
+            "second.dmp check --rules failing.toml --format sarif",
             "second.dmp hang",
             "second.dmp none.dmp triage",
             "second.dmp second.dmp diff",

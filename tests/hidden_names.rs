@@ -18,7 +18,7 @@ const HIDDEN: [char; 24] = [
 ];
 
 /// Formats that people read; JSON has names as they are.
-const FORMATS: [&str; 6] = ["text", "csv", "dot", "mermaid", "html", "junit"];
+const FORMATS: [&str; 7] = ["text", "csv", "dot", "mermaid", "html", "junit", "sarif"];
 
 /// The world with most letters of its objects' and threads' names hidden, and of its images' names with what
 /// controls terminals in one byte.
@@ -169,7 +169,7 @@ fn no_name_hides_in_any_format() {
                     "message",
                 ]
                 .contains(&command),
-                "junit" => command == "check",
+                "junit" | "sarif" => command == "check",
                 _ => command == "graph",
             };
             if has {

@@ -777,7 +777,7 @@ fn nothing_that_was_typed_is_told() {
         "ZebraSecret",
     ] {
         fs::write(&rules, text).unwrap();
-        for format in ["text", "json", "ndjson", "csv", "junit"] {
+        for format in ["text", "json", "ndjson", "csv", "junit", "sarif"] {
             let run = sample.run(&[ALL, &["--format", format, "check", "--rules", &rules]].concat());
             assert_without(&written(&run), &secret, text);
         }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Holds dumps against rules: the lines for people go to stdout, JUnit XML into a file.
+# Holds dumps against rules: the lines for people go to stdout, JUnit XML into a file, or SARIF into one that ends in .sarif.
 #
 #   check.sh RULES REPORT DUMP...
 #
@@ -22,7 +22,9 @@ check() {
 
 status=0
 check "$@" || status=$?
-check "$@" --format junit >"$report" 2>/dev/null || true
+format=junit
+[[ $report != *.sarif ]] || format=sarif
+check "$@" --format "$format" >"$report" 2>/dev/null || true
 
 if [[ $status == 3 && ${UNDECIDED:-fail} == warn ]]; then
     echo "::warning::some conditions could not be determined: the dumps lack what they ask for"

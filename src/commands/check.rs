@@ -23,6 +23,7 @@ use crate::output::table::{Table, of};
 use crate::redact;
 use crate::rules::{self, Rule};
 use crate::session::Session;
+use crate::text::condition_line::told;
 use crate::text::wait_lines::plural;
 use crate::text::{escape, time};
 
@@ -87,7 +88,7 @@ impl Verb for CheckArgs {
     }
 
     fn writes(&self, format: Format) -> bool {
-        format == Format::Junit
+        format.of_check().is_some()
     }
 
     fn file(&self) -> Option<NamedFile<'_>> {
@@ -124,6 +125,8 @@ pub struct CheckRecord {
 pub struct ConditionRecord {
     /// The line of the rule file that its table begins at.
     line: usize,
+    /// Its kind, as the rule file calls it.
+    kind: &'static str,
     /// The name that the file gives it, else what it asks for, in words.
     name: String,
     /// What it asks for, in words.
@@ -178,6 +181,7 @@ fn condition(facts: &Facts<'_, '_>, rule: &Rule) -> ConditionRecord {
     let condition = wanted(&rule.condition);
     ConditionRecord {
         line: rule.line,
+        kind: rule.condition.kind(),
         name: rule.name.clone().unwrap_or_else(|| condition.clone()),
         condition,
         text: found(facts, &rule.condition, &outcome) + &unread(&outcome.unread),
@@ -197,18 +201,13 @@ fn heading(record: &CheckRecord) -> String {
 }
 
 fn line(condition: &ConditionRecord) -> String {
-    let asked = if condition.name == condition.condition {
-        String::new()
-    } else {
-        format!(" ({})", condition.condition)
-    };
-    format!(
-        "  {:<9}  {}{asked}: {}; look at: {}\n",
-        word(condition.outcome.verdict),
-        escape::text(&condition.name),
-        condition.text,
-        condition.look_at
-    )
+    let said = told(
+        &condition.name,
+        &condition.condition,
+        &condition.text,
+        &condition.look_at,
+    );
+    format!("  {:<9}  {said}\n", word(condition.outcome.verdict))
 }
 
 fn word(verdict: Verdict) -> &'static str {

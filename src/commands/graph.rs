@@ -100,7 +100,7 @@ impl Verb for GraphArgs {
             })
         };
         let text = match options.format {
-            Format::Text | Format::Json | Format::Ndjson | Format::Csv | Format::Junit => {
+            Format::Text | Format::Json | Format::Ndjson | Format::Csv | Format::Junit | Format::Sarif => {
                 let edges = connections.iter().map(global::edge);
                 edges
                     .chain(ports::gap(&all.complete).map(Text::from))

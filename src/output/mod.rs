@@ -6,6 +6,7 @@ pub mod document;
 pub mod explanation;
 mod junit;
 pub mod records;
+mod sarif;
 pub mod schema;
 pub mod table;
 pub mod unreadable;
@@ -131,7 +132,7 @@ impl Output {
         let record = std::mem::take(&mut answer.record);
         let holes = Unreadables::of(record.holes);
         let status = holes.status().combine(answer.status);
-        if matches!(options.format, Format::Json | Format::Junit) {
+        if options.format.is_of_documents() {
             self.documents.push(Document {
                 head: Head::new(options, dump, answer.symbols.as_ref()),
                 status,
@@ -245,9 +246,9 @@ impl Output {
         let failure = &failure.clone().reworded(|text| dump.redactor.message(text));
         self.failed = self.failed.combine(failure.status);
         self.diagnostic(&failure.message);
-        self.any |= matches!(options.format, Format::Json | Format::Junit | Format::Ndjson);
+        self.any |= options.format.is_of_documents() || options.format == Format::Ndjson;
         match options.format {
-            Format::Json | Format::Junit => self.documents.push(Document {
+            Format::Json | Format::Junit | Format::Sarif => self.documents.push(Document {
                 head: Head::new(options, dump, None),
                 status: failure.status,
                 result: None,
@@ -316,8 +317,10 @@ impl Output {
             }
             writeln!(self.target)?;
         }
-        if options.format == Format::Junit {
-            self.target.write_all(junit::file(&self.documents)?.as_bytes())?;
+        match options.format {
+            Format::Junit => self.target.write_all(junit::file(&self.documents)?.as_bytes())?,
+            Format::Sarif => self.target.write_all(sarif::file(&self.documents)?.as_bytes())?,
+            _ => {}
         }
         self.target.finish()
     }

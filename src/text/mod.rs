@@ -3,6 +3,7 @@
 pub mod call_lines;
 pub mod color;
 pub mod columns;
+pub mod condition_line;
 pub mod escape;
 pub mod evidence_lines;
 pub mod fetch_script;
@@ -18,4 +19,5 @@ pub mod stack_lines;
 pub mod symbol_lines;
 pub mod thread_line;
 pub mod time;
+pub mod uri;
 pub mod wait_lines;

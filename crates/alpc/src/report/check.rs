@@ -109,6 +109,23 @@ pub enum Condition {
     },
 }
 
+impl Condition {
+    /// What kind it is of, as rule files and programs call it; stable.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NoDeadlock { .. } => "no-deadlock",
+            Self::Wait { .. } => "wait",
+            Self::Waiting { .. } => "waiting",
+            Self::Queue { .. } => "queue",
+            Self::Port { .. } => "port",
+            Self::Process { .. } => "process",
+            Self::Coverage { .. } => "coverage",
+            Self::Signature(_) => "signature",
+            Self::Stack { .. } => "stack",
+        }
+    }
+}
+
 /// Whose waits a condition is about.
 #[derive(Clone, Debug, Default)]
 pub struct Whose {
