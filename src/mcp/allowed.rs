@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 
 use walkdir::WalkDir;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Status};
 
 /// Folders, as they are spelled and as they really are.
 pub struct Allowed {
@@ -73,7 +73,7 @@ impl Allowed {
         let folder = self.find(given)?;
         if !folder.is_dir() {
             let text = format!("{given}: it is no folder: ask about the dump itself");
-            return Err(Failure::new(crate::failure::Status::Fatal, "no-dumps", text));
+            return Err(Failure::new(Status::Fatal, "no-dumps", text));
         }
         // Links are followed as the command follows them, but not into what is elsewhere.
         let depth = if recursive { usize::MAX } else { 1 };
@@ -82,8 +82,12 @@ impl Allowed {
             let leads_out =
                 entry.path_is_symlink() && entry.path().canonicalize().is_ok_and(|real| !self.has(&real));
             if leads_out {
-                let link = entry.path().strip_prefix(&folder).unwrap_or(entry.path());
-                return Err(refused(&format!("{given}/{}", link.display())));
+                // Not which one: its name is a path of this machine, which the client was not told.
+                let text = format!(
+                    "{given}: a link in it leads out of the folders that --allow names: take it away, or ask about \
+                     the dumps one by one"
+                );
+                return Err(Failure::new(Status::Fatal, "not-allowed", text));
             }
         }
         Ok(folder)
@@ -104,12 +108,12 @@ fn refused(given: &str) -> Failure {
     let text = format!(
         "{given}: it is not in a folder that --allow names: the server's command line says where dumps may be"
     );
-    Failure::new(crate::failure::Status::Fatal, "not-allowed", text)
+    Failure::new(Status::Fatal, "not-allowed", text)
 }
 
 fn absent(given: &str, error: &io::Error) -> Failure {
     let text = format!("{given}: {error}: name a dump in a folder that --allow names");
-    Failure::new(crate::failure::Status::Fatal, "not-found", text)
+    Failure::new(Status::Fatal, "not-found", text)
 }
 
 #[cfg(all(test, unix))]

@@ -15,11 +15,13 @@ use std::io::{self, Write};
 use rmcp::ServiceExt;
 use rmcp::transport::stdio;
 
+use crate::asked;
 use crate::cli::Cli;
 use crate::commands::mcp::McpArgs;
 use crate::failure::Status;
 use crate::mcp::allowed::Allowed;
 use crate::mcp::server::Server;
+use crate::redact::Redactor;
 use crate::text::escape;
 
 /// Answers until the client closes stdin.
@@ -27,7 +29,15 @@ pub fn serve(cli: &Cli, args: &McpArgs) -> Status {
     match served(cli, args) {
         Ok(()) => Status::Complete,
         Err(error) => {
-            let text = escape::lines(&format!("{error:#}"));
+            let mut typed = asked::typed(cli);
+            if typed.classes.is_some() {
+                let folders = args.allow.iter().cloned();
+                typed
+                    .paths
+                    .extend(folders.map(|path| (path, "folder".to_owned())));
+            }
+            let text = Redactor::of(&typed).message(&format!("{error:#}"));
+            let text = escape::lines(&text);
             let _ = writeln!(io::stderr(), "alpc-dump: {text}");
             Status::Fatal
         }

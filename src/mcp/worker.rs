@@ -18,9 +18,9 @@ use crate::mcp::allowed::Allowed;
 use crate::mcp::pages::Page;
 use crate::mcp::tools::{About, Asked, Question};
 use crate::options::Format;
-use crate::output::document::{DumpRef, ErrorRecord};
+use crate::output::document::{Document, DumpRef, ErrorRecord};
 use crate::output::{answered, failed};
-use crate::redact::Redactor;
+use crate::redact::{Redactor, Typed};
 use crate::session::Session;
 use crate::{asked, fleet, run};
 
@@ -167,7 +167,7 @@ impl Worker {
     }
 
     /// The dump, opened now where it was not, or is another file since.
-    fn opened(&mut self, cli: &Cli, typed: &crate::redact::Typed, path: &Path) -> anyhow::Result<&Opened> {
+    fn opened(&mut self, cli: &Cli, typed: &Typed, path: &Path) -> anyhow::Result<&Opened> {
         let stamp = stamp(path);
         let known = self.open.iter().position(|opened| opened.path == path);
         let known = known.map(|at| self.open.remove(at));
@@ -233,7 +233,7 @@ impl Worker {
     }
 }
 
-fn document(document: crate::output::document::Document<Json>, notes: Vec<String>, page: Page) -> Answered {
+fn document(document: Document<Json>, notes: Vec<String>, page: Page) -> Answered {
     match serde_json::to_value(document) {
         Ok(document) => Answered::new(document, notes, page),
         Err(error) => Answered::failure(&Failure::new(Status::Fatal, "error", error.to_string())),
