@@ -39,20 +39,24 @@ pub fn guard_files(cli: &Cli) {
 
 /// What of the command line a report must not tell.
 pub fn typed(cli: &Cli) -> Typed {
+    let words = env::args_os().skip(1);
+    typed_as(cli, words.map(|word| word.to_string_lossy().into_owned()))
+}
+
+/// The same of what was asked in other words than those of the program's own command line.
+pub fn typed_as(cli: &Cli, words: impl Iterator<Item = String>) -> Typed {
     let classes = redact::classes(cli);
     let withholds = classes.is_some();
     Typed {
         classes,
         paths: if withholds { paths(cli) } else { Vec::new() },
         tokens: if withholds { tokens(cli) } else { Vec::new() },
-        line: line(withholds).into(),
+        line: line(words, withholds).into(),
     }
 }
 
 /// The words of the command line, each in its parts.
-fn line(withholds: bool) -> Vec<Vec<Part>> {
-    let args = env::args_os().skip(1);
-    let args = args.map(|arg| arg.to_string_lossy().into_owned());
+fn line(args: impl Iterator<Item = String>, withholds: bool) -> Vec<Vec<Part>> {
     if !withholds {
         return args.map(|arg| vec![Part::Ours(arg)]).collect();
     }

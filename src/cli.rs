@@ -78,38 +78,38 @@ pub struct Cli {
 
 /// Makes the list of commands: each has its arguments, and everything else that is known of it, in a file of its own.
 macro_rules! commands {
-    ($($name:ident: $args:ty,)*) => {
+    ($($(#[$when:meta])* $name:ident: $args:ty,)*) => {
         /// What to do with the dumps.
         #[derive(Clone, Debug, Subcommand)]
         pub enum Command {
-            $($name($args),)*
+            $($(#[$when])* $name($args),)*
         }
 
         impl Command {
             /// What it does.
             pub fn verb(&self) -> &dyn Verb {
                 match self {
-                    $(Self::$name(args) => args,)*
+                    $($(#[$when])* Self::$name(args) => args,)*
                 }
             }
 
             /// What is known of it.
             pub fn spec(&self) -> &'static Spec {
                 match self {
-                    $(Self::$name(_) => &<$args>::SPEC,)*
+                    $($(#[$when])* Self::$name(_) => &<$args>::SPEC,)*
                 }
             }
 
             /// What it does, to be changed.
             pub fn verb_mut(&mut self) -> &mut dyn Verb {
                 match self {
-                    $(Self::$name(args) => args,)*
+                    $($(#[$when])* Self::$name(args) => args,)*
                 }
             }
         }
 
         /// What is known of each command, in the order of `--help`.
-        pub const SPECS: &[&Spec] = &[$(&<$args>::SPEC,)*];
+        pub const SPECS: &[&Spec] = &[$($(#[$when])* &<$args>::SPEC,)*];
     };
 }
 
@@ -150,6 +150,8 @@ commands! {
     Shell: commands::shell::ShellArgs,
     Symbols: commands::symbols::SymbolsArgs,
     Pack: commands::pack::PackArgs,
+    #[cfg(feature = "mcp")]
+    Mcp: commands::mcp::McpArgs,
     Schema: commands::about::SchemaArgs,
     Completions: commands::about::CompletionsArgs,
     Man: commands::about::ManArgs,

@@ -261,6 +261,13 @@ fn options(cli: &Cli, args: &TriageArgs) -> Vec<OsString> {
     if let Some(memory) = args.memory {
         options.extend(["--memory".into(), memory.to_string().into()]);
     }
+    options.extend(shared_options(cli));
+    options
+}
+
+/// The options under which another process reads the same of a dump, and tells as little of it.
+pub fn shared_options(cli: &Cli) -> Vec<OsString> {
+    let mut options = Vec::new();
     for symbols in &cli.symbols {
         options.extend(["--symbols".into(), symbols.into()]);
     }

@@ -10,6 +10,8 @@ mod failure;
 mod fleet;
 mod host;
 mod kd;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod options;
 mod order;
 mod output;
@@ -106,6 +108,10 @@ fn without_words(kind: ErrorKind) -> String {
 fn run(cli: &Cli) -> Status {
     if cli.interactive {
         return shell::run(cli).unwrap_or_else(|error| unwritten(&error, Status::Complete, "stdout"));
+    }
+    #[cfg(feature = "mcp")]
+    if let Some(Command::Mcp(args)) = &cli.command {
+        return mcp::serve(cli, args);
     }
     let typed = asked::typed(cli);
     let to = cli.output.as_deref().unwrap_or(Path::new("stdout"));

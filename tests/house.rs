@@ -43,7 +43,7 @@ const ROOMS: [(&str, &[&str]); 5] = [
         &[
             "failure", "address", "options", "host", "text", "redact", "output", "session", "selector",
             "rules", "commands", "cli", "order", "explain", "run", "kd", "steps", "about", "asked", "shell",
-            "fleet",
+            "fleet", "mcp",
         ],
     ),
 ];

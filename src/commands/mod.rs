@@ -18,6 +18,8 @@ pub mod info;
 pub mod irp;
 pub mod kernel_identity;
 pub mod locks;
+#[cfg(feature = "mcp")]
+pub mod mcp;
 pub mod mem;
 pub mod message;
 pub mod modules;

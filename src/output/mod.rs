@@ -133,14 +133,10 @@ impl Output {
         let holes = Unreadables::of(record.holes);
         let status = holes.status().combine(answer.status);
         if options.format.is_of_documents() {
-            self.documents.push(Document {
-                head: Head::new(options, dump, answer.symbols.as_ref()),
-                status,
-                result: Some(record.value),
-                error: None,
-                holes: Some(holes.list().to_vec()),
-                explain: answer.explain.take().map(Json::from),
-            });
+            let (value, explain) = (record.value, answer.explain.take());
+            let head = Head::new(options, dump, answer.symbols.as_ref());
+            self.documents
+                .push(with_result(head, status, value, &holes, explain));
         } else if options.format.is_drawing() {
             self.target
                 .write_all(escape::laid_out(answer.text.plain()).as_bytes())?;
@@ -248,14 +244,9 @@ impl Output {
         self.diagnostic(&failure.message);
         self.any |= options.format.is_of_documents() || options.format == Format::Ndjson;
         match options.format {
-            Format::Json | Format::Junit | Format::Sarif => self.documents.push(Document {
-                head: Head::new(options, dump, None),
-                status: failure.status,
-                result: None,
-                error: Some(ErrorRecord::from(failure)),
-                holes: None,
-                explain: None,
-            }),
+            Format::Json | Format::Junit | Format::Sarif => {
+                self.documents.push(failed(options, dump, failure));
+            }
             Format::Ndjson => {
                 let mut records = Records::new(options, dump, None, false, false, &mut self.target)?;
                 records.failure(failure).map_err(|WriteError(error)| error)?;
@@ -350,6 +341,45 @@ impl Output {
         let text = fitted.as_ref().unwrap_or(text);
         self.target.write_all(text.written(self.color).as_bytes())?;
         self.target.flush()
+    }
+}
+
+/// The document of what a command gave, and whether part of it could not be read.
+#[cfg(feature = "mcp")]
+pub fn answered(options: &Options, dump: &DumpRef, answer: Answer) -> (Document<Json>, Unreadables) {
+    let holes = Unreadables::of(answer.record.holes);
+    let status = holes.status().combine(answer.status);
+    let head = Head::new(options, dump, answer.symbols.as_ref());
+    let document = with_result(head, status, answer.record.value, &holes, answer.explain);
+    (document, holes)
+}
+
+fn with_result(
+    head: Head,
+    status: Status,
+    result: Json,
+    holes: &Unreadables,
+    explain: Option<Vec<Json>>,
+) -> Document<Json> {
+    Document {
+        head,
+        status,
+        result: Some(result),
+        error: None,
+        holes: Some(holes.list().to_vec()),
+        explain: explain.map(Json::from),
+    }
+}
+
+/// The document of a command that gave nothing. What its words must not tell is replaced already.
+pub fn failed(options: &Options, dump: &DumpRef, failure: &Failure) -> Document<Json> {
+    Document {
+        head: Head::new(options, dump, None),
+        status: failure.status,
+        result: None,
+        error: Some(ErrorRecord::from(failure)),
+        holes: None,
+        explain: None,
     }
 }
 

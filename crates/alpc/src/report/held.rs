@@ -1,8 +1,8 @@
 //! Locks of the executive: who holds each, and who waits for it.
 //!
 //! Executive resources stand in one list of the system (`nt!ExpSystemResourcesList`), which the debugger's `!locks` walks.
-//! Push locks and fast mutexes stand in none: those are here that a thread waits for. See [`crate::wait::locks`] for what
-//! tells the owners of each.
+//! Push locks and fast mutexes stand in none: those are here that a thread waits for. What
+//! tells the owners of each stands at the module `wait::locks`.
 
 use std::collections::BTreeMap;
 
