@@ -27,11 +27,11 @@ struct Share {
     run: usize,
 }
 
-/// What became of a share.
+/// What became of the shares of one thread.
 struct Looked<T> {
     found: Vec<T>,
-    /// How many of its pages were there.
-    present: u64,
+    /// How many pages of each were there.
+    present: Vec<u64>,
 }
 
 /// Lets `look` see each page of some runs with its physical address, and hands what it finds to `take`, that of lower pages
@@ -47,30 +47,30 @@ pub(crate) fn sweep<T: Send>(
     let threads = thread::available_parallelism()
         .map_or(1, NonZero::get)
         .min(MOST_THREADS);
-    let mut given_up = None;
     let mut looked = 0_u64;
     let mut missing = 0_u64;
     let mut left = most;
-    let mut shares = shares(runs);
+    let mut shares = Shares::new(runs);
     loop {
-        let mut batch = Vec::with_capacity(threads);
+        let mut batch: Vec<Vec<Share>> = Vec::with_capacity(threads);
         while batch.len() < threads && left != 0 {
-            let Some(mut share) = shares.find(|share| given_up != Some(share.run)) else {
+            let job = shares.job(&mut left);
+            if job.is_empty() {
                 break;
-            };
-            share.count = share.count.min(left);
-            left = left.saturating_sub(share.count);
-            batch.push(share);
+            }
+            batch.push(job);
         }
         if batch.is_empty() || missing > MOST_MISSING {
             return looked;
         }
         let results = all(memory, &batch, &look);
-        for (share, result) in batch.into_iter().zip(results) {
-            looked = looked.saturating_add(result.present);
-            missing = missing.saturating_add(share.count.saturating_sub(result.present));
-            if result.present == 0 && share.count == SHARE {
-                given_up = Some(share.run);
+        for (job, result) in batch.into_iter().zip(results) {
+            for (share, present) in job.into_iter().zip(result.present) {
+                looked = looked.saturating_add(present);
+                missing = missing.saturating_add(share.count.saturating_sub(present));
+                if present == 0 && share.count == SHARE {
+                    shares.give_up(share.run);
+                }
             }
             for found in result.found {
                 if !take(found) {
@@ -81,28 +81,66 @@ pub(crate) fn sweep<T: Send>(
     }
 }
 
-/// Runs in pieces of a share.
-fn shares(runs: impl Iterator<Item = PageRun>) -> impl Iterator<Item = Share> {
-    runs.enumerate().flat_map(|(number, run)| {
-        let end = run.base.u64().saturating_add(run.count);
-        let mut base = run.base.u64();
-        std::iter::from_fn(move || {
-            let count = end.saturating_sub(base).min(SHARE);
-            let share = Share {
-                base,
-                count,
-                run: number,
-            };
-            base = base.saturating_add(count);
-            (count != 0).then_some(share)
-        })
-    })
+/// Runs in pieces of a share. What is left of a run can be given up at once, however long it claims to be.
+struct Shares<R> {
+    runs: R,
+    /// Where the rest of the current run begins and ends, in frames.
+    rest: (u64, u64),
+    /// The number of that run.
+    run: usize,
 }
 
-/// One thread for each share; the last is looked at by this one.
+impl<R: Iterator<Item = PageRun>> Shares<R> {
+    fn new(runs: R) -> Self {
+        Self {
+            runs,
+            rest: (0, 0),
+            run: 0,
+        }
+    }
+
+    fn next(&mut self, most: u64) -> Option<Share> {
+        while self.rest.0 >= self.rest.1 {
+            let run = self.runs.next()?;
+            let base = run.base.u64();
+            self.rest = (base, base.saturating_add(run.count));
+            self.run = self.run.saturating_add(1);
+        }
+        let (base, end) = self.rest;
+        let count = end.saturating_sub(base).min(SHARE).min(most);
+        self.rest.0 = base.saturating_add(count);
+        Some(Share {
+            base,
+            count,
+            run: self.run,
+        })
+    }
+
+    /// As many shares as are pages for one thread: of runs of few pages, many.
+    fn job(&mut self, left: &mut u64) -> Vec<Share> {
+        let mut job = Vec::new();
+        let mut room = SHARE.min(*left);
+        while room != 0 {
+            let Some(share) = self.next(room) else { break };
+            room = room.saturating_sub(share.count);
+            *left = left.saturating_sub(share.count);
+            job.push(share);
+        }
+        job
+    }
+
+    /// Leaves out the rest of a run.
+    fn give_up(&mut self, run: usize) {
+        if run == self.run {
+            self.rest = (0, 0);
+        }
+    }
+}
+
+/// One thread for each job; the last is done by this one.
 fn all<T: Send>(
     memory: &dyn PhysicalMemory,
-    batch: &[Share],
+    batch: &[Vec<Share>],
     look: &(impl Fn(&Page, u64) -> Vec<T> + Sync),
 ) -> Vec<Looked<T>> {
     let Some((last, others)) = batch.split_last() else {
@@ -112,21 +150,19 @@ fn all<T: Send>(
         // Where the system has no more threads to give, the work is done here.
         let others: Vec<_> = others
             .iter()
-            .map(|&share| {
-                let work = move || one(memory, share, look);
-                thread::Builder::new()
-                    .spawn_scoped(scope, work)
-                    .map_err(|_| share)
+            .map(|job| {
+                let work = move || one(memory, job, look);
+                thread::Builder::new().spawn_scoped(scope, work).map_err(|_| job)
             })
             .collect();
-        let last = one(memory, *last, look);
+        let last = one(memory, last, look);
         let mut results: Vec<Looked<T>> = others
             .into_iter()
             .map(|other| match other {
                 Ok(thread) => thread
                     .join()
                     .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-                Err(share) => one(memory, share, look),
+                Err(job) => one(memory, job, look),
             })
             .collect();
         results.push(last);
@@ -134,18 +170,134 @@ fn all<T: Send>(
     })
 }
 
-fn one<T>(memory: &dyn PhysicalMemory, share: Share, look: &impl Fn(&Page, u64) -> Vec<T>) -> Looked<T> {
+fn one<T>(memory: &dyn PhysicalMemory, job: &[Share], look: &impl Fn(&Page, u64) -> Vec<T>) -> Looked<T> {
     let mut page = Box::new([0; 0x1000]);
     let mut looked = Looked {
         found: Vec::new(),
-        present: 0,
+        present: Vec::with_capacity(job.len()),
     };
-    for by in 0..share.count {
-        let at = share.base.saturating_add(by).saturating_mul(PAGE);
-        if read_in_frame(memory, Gpa::new(at), page.as_mut_slice()).is_ok() {
-            looked.present = looked.present.saturating_add(1);
-            looked.found.extend(look(&page, at));
+    for share in job {
+        let mut present = 0_u64;
+        for by in 0..share.count {
+            let at = share.base.saturating_add(by).saturating_mul(PAGE);
+            if read_in_frame(memory, Gpa::new(at), page.as_mut_slice()).is_ok() {
+                present = present.saturating_add(1);
+                looked.found.extend(look(&page, at));
+            }
         }
+        looked.present.push(present);
     }
     looked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::container::extents::{Extent, Extents};
+    use crate::memory::error::FrameError;
+    use crate::memory::page::FileOffset;
+    use crate::memory::physical::{Known, PageError};
+    use crate::value::address::Pfn;
+
+    /// Frames of which only those below a limit are there.
+    #[derive(Debug)]
+    struct Short(Extents, u64);
+
+    impl PhysicalMemory for Short {
+        fn frame(&self, pfn: Pfn) -> Result<FileOffset, FrameError> {
+            match pfn.u64() < self.1 {
+                true => Ok(FileOffset(pfn.u64() << 12)),
+                false => Err(FrameError::NotInDump { pfn }),
+            }
+        }
+
+        fn read_page(&self, page: FileOffset, _: usize, buf: &mut [u8]) -> Result<(), PageError> {
+            buf.fill((page.0 >> 12).to_le_bytes()[0]);
+            Ok(())
+        }
+
+        fn runs(&self) -> Box<dyn Iterator<Item = PageRun> + '_> {
+            Box::new(self.0.runs())
+        }
+
+        fn known(&self) -> Known {
+            Known::default()
+        }
+    }
+
+    fn memory(runs: &[(u64, u64)], limit: u64) -> Short {
+        let extent = |&(base, count): &(u64, u64)| Extent {
+            base,
+            count,
+            offset: base << 12,
+        };
+        Short(Extents::new(runs.iter().map(extent)).0, limit)
+    }
+
+    #[test]
+    fn pages_are_seen_once_and_in_order() {
+        let memory = memory(&[(3, 9000), (20_000, 5000)], u64::MAX);
+        let mut seen = Vec::new();
+        let looked = sweep(
+            &memory,
+            memory.runs(),
+            u64::MAX,
+            |page, at| vec![(at >> 12, page[0])],
+            |found| {
+                seen.push(found);
+                true
+            },
+        );
+        let wanted: Vec<(u64, u8)> = (3..9003)
+            .chain(20_000..25_000)
+            .map(|page| (page, page.to_le_bytes()[0]))
+            .collect();
+        assert!(seen == wanted);
+        assert_eq!(looked, 14_000);
+    }
+
+    #[test]
+    fn runs_of_few_pages_share_a_thread() {
+        let runs: Vec<(u64, u64)> = (0..50_000).map(|number| (number * 3, 2)).collect();
+        let memory = memory(&runs, u64::MAX);
+        let mut last = None;
+        let looked = sweep(
+            &memory,
+            memory.runs(),
+            u64::MAX,
+            |_, at| vec![at],
+            |at| {
+                assert!(last < Some(at));
+                last = Some(at);
+                true
+            },
+        );
+        assert_eq!(looked, 100_000);
+    }
+
+    /// A header can claim a run of any length: what is not there costs no more than a few shares of it.
+    #[test]
+    fn a_run_without_end_is_given_up() {
+        let memory = memory(&[(0, 1 << 40), (1 << 41, 1 << 40)], 10_000);
+        let count = |most| sweep(&memory, memory.runs(), most, |_, _| Vec::<()>::new(), |()| true);
+        assert_eq!(count(u64::MAX), 10_000);
+        assert_eq!(count(5000), 5000);
+    }
+
+    #[test]
+    fn who_wants_no_more_gets_no_more() {
+        let memory = memory(&[(0, 50_000)], u64::MAX);
+        let mut seen = 0;
+        sweep(
+            &memory,
+            memory.runs(),
+            u64::MAX,
+            |_, at| vec![at],
+            |_| {
+                seen += 1;
+                seen < 7
+            },
+        );
+        assert_eq!(seen, 7);
+    }
 }
