@@ -250,7 +250,7 @@ mod tests {
         );
         let wanted: Vec<(u64, u8)> = (3..9003)
             .chain(20_000..25_000)
-            .map(|page| (page, page.to_le_bytes()[0]))
+            .map(|page: u64| (page, page.to_le_bytes()[0]))
             .collect();
         assert!(seen == wanted);
         assert_eq!(looked, 14_000);
