@@ -27,7 +27,7 @@ fn published_field(entry: &Value) -> Field {
 }
 
 /// Types of which the extract keeps some members only.
-const CUT: [&str; 4] = ["_KPCR", "_KPRCB", "_PEB", "_TEB"];
+const CUT: [&str; 5] = ["_KPCR", "_KPRCB", "_MM_SESSION_SPACE", "_PEB", "_TEB"];
 
 /// Types and a global that complete symbol tables alone have.
 const COMPLETE: [&str; 11] = [

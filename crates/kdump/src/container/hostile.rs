@@ -63,7 +63,9 @@ fn files(memory: &PhysicalMemory) -> Vec<(&'static str, Vec<u8>)> {
 fn open(bytes: &[u8]) -> (ByteSource, Result<Container, Refusal>) {
     let head = bytes.get(..bytes.len().min(0x2000)).unwrap_or_default().to_vec();
     let source = ByteSource::Memory(bytes.to_vec());
-    let read = read("file".as_ref(), &head, &source).expect("its form is known");
+    // Damage can hit the first bytes, by which the form is known.
+    let unknown = || Err(Refusal::Bad("its form is not known".to_owned()));
+    let read = read("file".as_ref(), &head, &source).unwrap_or_else(unknown);
     (source, read)
 }
 
