@@ -286,6 +286,12 @@ fn an_impostor_is_found() {
         .collect();
     assert_eq!(of_port.len(), 1, "{findings}");
     assert_eq!(of_port[0]["addresses"][0], calls.at("spoolss"));
+    // By what people know it by.
+    let port = &of_port[0]["ports"][0];
+    assert_eq!(
+        (&port["address"], &port["name"], &port["owner"]["image"]),
+        (&json!(calls.at("spoolss")), &json!("spoolss"), &json!("evil.exe"))
+    );
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use alpc::Value;
 use alpc::port::enumerate::PortSource;
-use alpc::report::analyze::{self, Analysis, Finding, Kind, PortOfFinding};
+use alpc::report::analyze::{self, Analysis, Finding, Kind};
+use alpc::wait::node::PortLabel;
 use clap::Args;
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
@@ -16,7 +17,7 @@ use crate::output::schema::Shape;
 use crate::output::table::{Table, of};
 use crate::session::Session;
 use crate::text::escape;
-use crate::text::wait_lines::plural;
+use crate::text::wait_lines::{self, plural};
 
 /// Whether all ports and messages agree with each other (!alpc -analyze)
 #[derive(Clone, Debug, Args)]
@@ -104,28 +105,15 @@ fn list(records: &mut Records<'_>) -> anyhow::Result<Answer> {
     Ok(Answer::of(&Checks { checks: &[] })?.with_records_in(Place::Member("checks")))
 }
 
-/// A port by what people know it by: `fffffa8003f4c070 is of lsasspirpc, owned by lsass.exe`.
-fn named(port: &PortOfFinding) -> String {
-    let address = port.address;
-    let connection = match &port.connection_port {
-        Value::Known(Some(of)) => match &of.name {
-            Value::Known(Some(name)) if of.address == address => format!(" is {}", escape::text(name)),
-            Value::Known(Some(name)) => format!(" is of {}", escape::text(name)),
-            Value::Known(None) => " has no name".to_owned(),
-            Value::Missing(_) => " is of a name that cannot be read".to_owned(),
-        },
-        Value::Known(None) => " has no connection".to_owned(),
-        Value::Missing(_) => " is of a connection that cannot be read".to_owned(),
+/// A port by what people know it by: `the port fffffa8003f4c070 is of lsasspirpc, owned by lsass.exe`.
+fn named(port: &PortLabel) -> String {
+    let name = match &port.name {
+        Value::Known(Some(name)) => format!("is of {}", escape::text(name)),
+        Value::Known(None) => "has no name".to_owned(),
+        Value::Missing(_) => "is of a name that cannot be read".to_owned(),
     };
-    let owner = match &port.owner {
-        Value::Known(Some(owner)) => match &owner.image {
-            Value::Known(image) => format!(", owned by {} ({})", escape::text(image), owner.address),
-            Value::Missing(_) => format!(", owned by the process {}", owner.address),
-        },
-        Value::Known(None) => ", owned by none".to_owned(),
-        Value::Missing(_) => ", of an owner that cannot be read".to_owned(),
-    };
-    format!("the port {address}{connection}{owner}")
+    let owner = wait_lines::image(&port.owner).into_plain();
+    format!("the port {} {name}, owned by {owner}", port.address)
 }
 
 fn text(record: &Analysis) -> String {

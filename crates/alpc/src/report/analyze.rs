@@ -23,12 +23,12 @@ use crate::port::communication;
 use crate::port::enumerate::{self, PortSource};
 use crate::port::message_table;
 use crate::port::queue::{self, QueueKind};
-use crate::port::{self, NamedPort, PortKind};
+use crate::port::{self, PortKind};
+use crate::wait::node::PortLabel;
 use ntkernel::image::contract::{CommunicationInfo, Message, ObjectHeader, Port, PortMessage};
 use ntkernel::image::kernel::{At, Kernel, Read};
 use ntkernel::image::value::{Addr, Unreadable, Value};
 use ntkernel::object;
-use ntkernel::object::process_ref::ProcessRef;
 use ntkernel::process;
 
 /// A contradiction.
@@ -42,37 +42,11 @@ pub struct Finding {
     /// What it is about: the thing first, then what contradicts it.
     pub addresses: Vec<Addr>,
     /// The ports among these, with what people know them by.
-    pub ports: Vec<PortOfFinding>,
+    pub ports: Vec<PortLabel>,
     /// What contradicts what.
     pub text: String,
     /// What it may mean.
     pub meaning: &'static str,
-}
-
-/// A port that a finding is about.
-#[derive(Clone, Debug)]
-#[cfg_attr(feature = "serde", derive(Serialize))]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[non_exhaustive]
-pub struct PortOfFinding {
-    /// Its `_ALPC_PORT`.
-    pub address: Addr,
-    /// The named port of its connection, which it is itself when it is a connection port.
-    pub connection_port: Value<Option<NamedPort>>,
-    /// The process that owns it, or owned it before it closed it.
-    pub owner: Value<Option<ProcessRef>>,
-}
-
-impl PortOfFinding {
-    fn at(port: At<'_, '_>) -> Self {
-        Self {
-            address: port.kernel().addr(port.address()),
-            connection_port: port::connection_port(port).into(),
-            owner: port::owner_process(port)
-                .map(|(owner, _)| port::process_ref(port.kernel(), owner))
-                .into(),
-        }
-    }
 }
 
 /// All contradictions of a system.
@@ -175,7 +149,7 @@ impl<'k, 'd> Check<'k, 'd> {
             let addresses = finding.addresses.iter().map(|address| address.gva());
             finding.ports = addresses
                 .filter(|address| known.contains(address) || self.queues.contains_key(address))
-                .map(|address| PortOfFinding::at(kernel.at(address)))
+                .map(|address| PortLabel::new(kernel.at(address)))
                 .collect();
         }
     }
