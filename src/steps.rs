@@ -57,7 +57,7 @@ pub fn run_over(
     let mut worst = Status::Complete;
     for step in steps {
         // What comes behind a line that was stopped was not to be waited for either.
-        if interrupt::presses() > 0 {
+        if interrupt::ends_walk() {
             break;
         }
         let status = match step {
@@ -93,7 +93,7 @@ fn run_each(
     };
     let mut worst = Status::Complete;
     for process in processes {
-        if interrupt::presses() > 0 {
+        if interrupt::ends_walk() {
             break;
         }
         worst = worst.combine(run_step(&each.run(process.into()), about, session, output)?);

@@ -192,10 +192,69 @@ mod on_a_terminal {
     const PROMPT: &str = "vista-sp2-x64.dmp> ";
 
     fn begun(home: Option<&Path>, args: &[&str]) -> Terminal {
-        let mut terminal = Terminal::run(&[&[DUMP, "-i"], args].concat(), home);
+        ready(Terminal::run(&[&[DUMP, "-i"], args].concat(), home, ""))
+    }
+
+    fn ready(mut terminal: Terminal) -> Terminal {
         terminal.shows("q leaves");
         terminal.shows(PROMPT);
         terminal
+    }
+
+    /// A pager that is left before the end ends the answer, and neither the prompt nor what comes next.
+    #[test]
+    fn answers_go_through_a_pager_that_may_be_left() {
+        let mut terminal = ready(Terminal::run(&[DUMP, "-i"], None, "head -n 2"));
+        for _ in 0..2 {
+            terminal.types("ports\r");
+            let shown = terminal.shows(PROMPT);
+            assert!(shown.contains("IUserProfile2"), "{shown}");
+            for absent in ["lsasspirpc", "interrupted", "cannot be written"] {
+                assert!(!shown.contains(absent), "{shown}");
+            }
+        }
+        terminal.types("q\r");
+        assert_eq!(terminal.ends().0, Some(0));
+        // One that is not there is none, and --no-pager asks for none.
+        for (pager, args) in [("/no/such/pager", &[][..]), ("head -n 2", &["--no-pager"])] {
+            let args = [&[DUMP, "-i"], args].concat();
+            let mut terminal = ready(Terminal::run(&args, None, pager));
+            terminal.types("ports\r");
+            assert!(terminal.shows(PROMPT).contains("lsasspirpc"));
+            terminal.types("q\r");
+            assert_eq!(terminal.ends().0, Some(0));
+        }
+    }
+
+    /// While an answer is read in the pager, Ctrl-C is the pager's; then the rows that went through it have numbers.
+    #[test]
+    fn ctrl_c_in_the_pager_is_the_pagers() {
+        let folder = tempfile::tempdir().unwrap();
+        let pager = folder.path().join("pager");
+        fs::write(
+            &pager,
+            "#!/bin/sh\ntrap 'echo pressed' INT\ncat\necho reading\nuntil read key </dev/tty; do :; done\n",
+        )
+        .unwrap();
+        fs::set_permissions(&pager, fs::Permissions::from_mode(0o755)).unwrap();
+        let mut terminal = ready(Terminal::run(&[DUMP, "-i"], None, pager.to_str().unwrap()));
+        terminal.types("hang\r");
+        terminal.shows("reading\r\n");
+        for _ in 0..4 {
+            terminal.types("\u{3}");
+            terminal.shows("pressed");
+        }
+        terminal.types("\r");
+        let shown = terminal.shows(PROMPT);
+        assert!(!shown.contains("interrupted"), "{shown}");
+        terminal.types("!chain #2\r");
+        terminal.shows("0. lsass.exe 023c.025c  thread fffffa801820f760");
+        terminal.shows("reading\r\n");
+        terminal.types("\r");
+        terminal.shows(PROMPT);
+        terminal.types("q\r");
+        // Nothing was written, so that no pager was started.
+        assert_eq!(terminal.ends().0, Some(0));
     }
 
     #[test]
