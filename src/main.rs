@@ -47,7 +47,7 @@ use crate::text::escape;
 fn main() -> ExitCode {
     // Lines that are given are no spellings themselves, and spellings become lines.
     let args = kd::bind_lines(std::env::args_os().collect());
-    let args = order::dumps_first(order::output_bound(kd::bind_lines(kd::rewrite(args))));
+    let args = order::dumps_first(order::values_bound(kd::bind_lines(kd::rewrite(args))));
     let cli = match cli::parse(args) {
         Ok(cli) => fleet::inputs::in_folders(cli.without_shell()),
         Err(error) => return not_run(&error).into(),

@@ -83,6 +83,9 @@ pub fn run(cli: &Cli) -> io::Result<Status> {
         pages,
     };
     if edits {
+        // While a search for symbols goes on, Ctrl-C ends the program as it does while the dump is opened: afterwards there
+        // is nothing left that cannot be stopped. A search that finds none is told by what is asked.
+        let _ = shell.session.choose();
         interrupt::spare_program();
     }
     let first = shell.run(cli)?;
