@@ -156,10 +156,12 @@ impl Shell<'_> {
         self.heard().begin();
         let ended = steps::run_over(cli, &about, &self.session, &steps, &mut output);
         let ended = ended.and_then(|status| output.finish(cli).map(|()| status));
+        // What is pressed from now on is for the pager, though it may be heard of later.
+        let interrupted = interrupt::presses() > 0;
         output.end_pager();
         let status = ended?;
         self.heard().end();
-        if interrupt::presses() > 0 {
+        if interrupted {
             output.diagnostic("interrupted: what is above was read until then");
         }
         Ok(Asked {
