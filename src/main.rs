@@ -28,7 +28,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue};
 
 use crate::cli::{Cli, Command};
 use crate::commands::diff::DiffArgs;
@@ -59,7 +59,7 @@ fn main() -> ExitCode {
 fn not_run(error: &clap::Error) -> Status {
     if error.use_stderr() {
         let _ = if redacts() {
-            writeln!(io::stderr(), "alpc-dump: {}", without_words(error.kind()))
+            writeln!(io::stderr(), "alpc-dump: {}", without_words(error))
         } else {
             say(error)
         };
@@ -101,7 +101,14 @@ fn redacts() -> bool {
 }
 
 /// A usage error without the words that made it one.
-fn without_words(kind: ErrorKind) -> String {
+fn without_words(error: &clap::Error) -> String {
+    // What the mistake is in may be told where the words are this program's own: what --redact takes.
+    let argument = error.get(ContextKind::InvalidArg);
+    let is_redact = matches!(argument, Some(ContextValue::String(name)) if name.starts_with("--redact "));
+    if let (true, Some(ContextValue::Strings(classes))) = (is_redact, error.get(ContextKind::ValidValue)) {
+        return format!("--redact takes {}; several with commas", classes.join(", "));
+    }
+    let kind = error.kind();
     format!("{kind}; without --redact the message says what; see --help")
 }
 
