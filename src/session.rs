@@ -18,7 +18,7 @@ use ntlayout::{Identity, NotFound, Origin, SymbolTable};
 
 use crate::failure::Failure;
 use crate::host::status_line::{self, Pace, Walk};
-use crate::host::{guard, interrupt, reading, unpacked};
+use crate::host::{guard, reading, unpacked};
 use crate::options::{Options, numbered};
 use crate::redact::{self, Redactor, Typed};
 
@@ -206,11 +206,8 @@ impl Session {
             Some(names) => kernel.tied_to(Arc::clone(names)),
             None => kernel,
         };
-        // A prompt must be able to stop a walk, and somebody who looks on wants to know how far it is.
-        let kernel = match interrupt::spares_program() || self.shows_progress {
-            true => kernel.watched(Arc::new(Walk::new(self.shows_progress))),
-            false => kernel,
-        };
+        // Who asks by a prompt or a server must be able to stop a walk, and who looks on wants to know how far it is.
+        let kernel = kernel.watched(Arc::new(Walk::new(self.shows_progress)));
         Ok(match &*self.trace.borrow() {
             Some(trace) => kernel.traced(Arc::clone(trace)),
             None => kernel,
