@@ -6,7 +6,7 @@ use crate::explain;
 use crate::failure::Failure;
 use crate::options::{Format, Options};
 use crate::output::answer::Answer;
-use crate::output::records::Records;
+use crate::output::records::{Records, WriteError};
 use crate::session::Session;
 
 /// Runs the command on one dump.
@@ -19,7 +19,16 @@ pub fn run(options: &Options, session: &Session, command: &Command) -> anyhow::R
             command.verb().run(options, session)
         }
     });
-    redacted(session, noted(session, answer))
+    redacted(session, noted(session, whole(session, answer)))
+}
+
+/// The answer, unless the file that it was read of went away under it.
+fn whole(session: &Session, answer: anyhow::Result<Answer>) -> anyhow::Result<Answer> {
+    match session.file_failure() {
+        // What could not be written ends the run all the same.
+        Some(failure) if !answer.as_ref().is_err_and(|error| error.is::<WriteError>()) => Err(failure),
+        _ => answer,
+    }
 }
 
 /// The same with what there is to say of the symbols.
@@ -43,7 +52,7 @@ pub fn stream(
     verb: &dyn Verb,
     records: &mut Records<'_>,
 ) -> anyhow::Result<Answer> {
-    let answer = noted(session, verb.fill(options, session, records));
+    let answer = noted(session, whole(session, verb.fill(options, session, records)));
     redacted(session, answer)
 }
 

@@ -2,6 +2,7 @@
 //! what to do next on the command line.
 
 use std::cell::{OnceCell, Ref, RefCell};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -165,6 +166,24 @@ impl Session {
     /// SHA-256 of the file that was named, in hex, where that was asked for.
     pub fn sha256(&self) -> Option<&str> {
         self.sha256.get().map(String::as_str)
+    }
+
+    /// Why nothing more can be told of the dump: its file was cut, or its medium failed, since it was opened.
+    pub fn file_failure(&self) -> Option<anyhow::Error> {
+        let failed = self.dump().failed()?;
+        let why = match failed.kind {
+            io::ErrorKind::UnexpectedEof => "it was cut since it was opened".to_owned(),
+            kind => format!("it could be opened, but not be read: {kind}"),
+        };
+        Some(Failure::fatal(
+            "file-failed",
+            format!(
+                "{}: {why}, at offset {:#x} of the file: what was read is of no use; ask again once the file is whole, or \
+                 ask about a copy",
+                self.dump().path().display(),
+                failed.offset
+            ),
+        ))
     }
 
     /// What there is to say of the dump's files beside what the dump says itself.

@@ -267,11 +267,14 @@ pub fn needs_two() -> anyhow::Error {
 
 fn side(options: &Options, typed: &Typed, path: &Path) -> anyhow::Result<Side> {
     let session = Session::open(options, typed, path)?;
-    let kernel = session.kernel()?;
-    Ok(Side {
+    let side = session.kernel().map(|kernel| Side {
         snapshot: Snapshot::of(&kernel),
         symbols: super::symbol_source(&kernel, session.choice()),
-    })
+    });
+    match session.file_failure() {
+        Some(failure) => Err(failure),
+        None => side,
+    }
 }
 
 fn notes(asked: Option<By>, diff: &Diff, symbols: &SymbolSource) -> Vec<String> {

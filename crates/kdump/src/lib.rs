@@ -60,6 +60,7 @@ pub use dump::secondary::{
 pub use dump::triage::{Triage, TriageModule};
 pub use dump::{Dump, OpenOptions, file_kind};
 pub use file::identify::{FileClass, FileKind};
+pub use file::source::FileFailure;
 pub use image::{BaseSource, ImageError, KernelImage, Rsds, image_at};
 pub use kernel::{BaseAttempt, BaseError, KernelImageError, debugger_data, kernel_image, kernel_stamp};
 pub use memory::cursor::{Cursor, Partial};

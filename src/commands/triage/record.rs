@@ -238,13 +238,19 @@ impl Record {
             Ok(session) => {
                 let record = Self::of_session(&session, dump);
                 dump.redactor = session.redactor().clone();
-                record
+                match session.file_failure() {
+                    Some(error) => Self::of_error(dump, error),
+                    None => record,
+                }
             }
-            Err(error) => {
-                let failure = Failure::from_error(error);
-                Self::failed(dump, Problem::new(failure.id, failure.message))
-            }
+            Err(error) => Self::of_error(dump, error),
         }
+    }
+
+    fn of_error(dump: &DumpRef, error: anyhow::Error) -> Self {
+        let failure = Failure::from_error(error);
+        let message = dump.redactor.message(&failure.message);
+        Self::failed(dump, Problem::new(failure.id, message))
     }
 
     /// What can be told of an open dump.

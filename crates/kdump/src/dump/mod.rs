@@ -30,7 +30,7 @@ use crate::dump::index::IndexError;
 use crate::dump::page_files::PageFiles;
 use crate::dump::triage::Triage;
 use crate::file::identify::{FileClass, FileKind, Foreign, foreign};
-use crate::file::source::ByteSource;
+use crate::file::source::{ByteSource, FileFailure, Opened};
 use crate::find::tables::Scope;
 use crate::find::{Found, Hints, find};
 use crate::image::KernelImage;
@@ -54,8 +54,8 @@ const HEAD_LEN: usize = HEADER64_LEN + 0x40;
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct OpenOptions {
-    /// Read the file with positioned reads instead of mapping it: a mapped file that shrinks, or whose
-    /// network share goes away, ends the process.
+    /// Read the file with positioned reads instead of mapping it: on Windows a mapped file whose network share goes
+    /// away ends the process, and on Unix more than a few dozen dumps are not mapped at a time anyway.
     pub no_mmap: bool,
     /// The kernel's page tables, in the place of what a header says or a search would find: CR3 or
     /// `_KPROCESS.DirectoryTableBase`.
@@ -295,6 +295,12 @@ impl Dump {
         let mut bytes = vec![0; len];
         self.read_physical(gpa, &mut bytes)?;
         Ok(Cow::Owned(bytes))
+    }
+
+    /// The first failure to read bytes of the dump, or of its page files, that were there when they were opened: the file was
+    /// cut or its medium failed, and what was read since is of no use.
+    pub fn failed(&self) -> Option<FileFailure> {
+        self.source.failed().or_else(|| self.page_files.failed())
     }
 
     /// What is known of a file that is no crash dump; `None` for crash dumps.
@@ -637,7 +643,7 @@ fn open_file(path: &Path) -> Result<ByteSource, OpenError> {
             path: path.to_owned(),
         });
     }
-    Ok(ByteSource::File { file, len })
+    Ok(ByteSource::File(Opened::new(file, len)))
 }
 
 /// The beginning of a file, with the header of a dump and that of its index.

@@ -14,7 +14,7 @@ use std::fmt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::file::source::ByteSource;
+use crate::file::source::{ByteSource, FileFailure};
 use crate::memory::error::FrameError;
 use crate::memory::page::{FileOffset, IN_PAGE_FILE, PACKED, PAGE, PAGE_FILE_FRAME, is_in_page_file};
 use crate::memory::physical::PageError;
@@ -91,6 +91,11 @@ impl fmt::Debug for PageFiles {
 }
 
 impl PageFiles {
+    /// The first failure to read one of them.
+    pub(crate) fn failed(&self) -> Option<FileFailure> {
+        self.files.values().find_map(ByteSource::failed)
+    }
+
     pub(crate) fn new(files: BTreeMap<u8, ByteSource>) -> PageFiles {
         PageFiles {
             files,
