@@ -888,7 +888,7 @@ fn the_environment_and_the_names_of_a_folder_are_withheld() {
 #[test]
 fn a_class_that_there_is_not_lists_those_that_there_are() {
     for given in ["--redact=secret", "--redact=names,secret", "--redact"] {
-        let run = support::alpc_dump(&["fixtures/vista-sp2-x64.dmp", "hang", given]);
+        let run = alpc_dump(&["fixtures/vista-sp2-x64.dmp", "hang", given]);
         assert_eq!(run.status, 2);
         assert_eq!(
             run.stderr,
