@@ -13,8 +13,9 @@ use ntlayout::{
 use serde_json::Value;
 
 /// What only complete symbol tables have.
-const UNTOLD: [&str; 11] = [
+const UNTOLD: [&str; 12] = [
     "_RTL_USER_PROCESS_PARAMETERS",
+    "_SEP_LOGON_SESSION_REFERENCES",
     "_PSP_SESSION_SPACE",
     "_IRP",
     "_IO_STACK_LOCATION",
