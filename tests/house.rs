@@ -52,7 +52,7 @@ const ROOMS: [(&str, &[&str]); 6] = [
             "kernel",
         ],
     ),
-    ("ntkernel", &["image", "object", "process", "stack"]),
+    ("ntkernel", &["image", "object", "process", "security", "stack"]),
     ("alpc", &["port", "locate", "wait", "report", "system"]),
     (
         "alpc-dump",

@@ -8,6 +8,7 @@ use crate::acl::{Ace, Acl, kind};
 use crate::descriptor::{Descriptor, List};
 use crate::names;
 use crate::rights::{READ_CONTROL, WRITE_DAC, mapped};
+use crate::sddl::{self, Style};
 use crate::sid::Sid;
 
 /// The level of a caller, or of an object without a label, when nothing else is said.
@@ -146,6 +147,12 @@ enum Pass {
 /// Checks whether a caller would get the wanted rights of a port. No descriptor means that nothing is checked.
 #[must_use]
 pub fn check(descriptor: Option<&Descriptor>, caller: &Caller, wanted: u32) -> Decision {
+    check_in(descriptor, caller, wanted, Style::PLAIN)
+}
+
+/// The same, with entries told in a style.
+#[must_use]
+pub fn check_in(descriptor: Option<&Descriptor>, caller: &Caller, wanted: u32, style: Style<'_>) -> Decision {
     let Some(descriptor) = descriptor else {
         return granted("it has no descriptor: nothing is checked");
     };
@@ -164,14 +171,14 @@ pub fn check(descriptor: Option<&Descriptor>, caller: &Caller, wanted: u32) -> D
     };
     let wanted = wanted & !owners_rights(descriptor, acl, caller);
     let first = pass(acl, &caller.sids, &caller.deny_only, wanted);
-    let mut decision = said(acl, first, "");
+    let mut decision = said(acl, first, "", style);
     for (list, whose) in [
         (&caller.restricted, "restricted identifiers: "),
         (&caller.package, "package and capabilities: "),
     ] {
         if let Some(sids) = list {
             // What a group denies is denied to the second check as well: it stands before.
-            decision = both(decision, said(acl, pass(acl, sids, &[], wanted), whose));
+            decision = both(decision, said(acl, pass(acl, sids, &[], wanted), whose, style));
         }
     }
     decision
@@ -319,9 +326,10 @@ fn effect(entry: &Ace) -> Option<Effect> {
     Some(Effect { allows, certain })
 }
 
-fn said(acl: &Acl, pass: Pass, whose: &str) -> Decision {
+fn said(acl: &Acl, pass: Pass, whose: &str, style: Style<'_>) -> Decision {
     let entry = |index: usize| {
-        let text = acl.entries.get(index).map(crate::sddl::ace).unwrap_or_default();
+        let text = acl.entries.get(index).map(|entry| sddl::ace_in(entry, style));
+        let text = text.unwrap_or_default();
         format!("entry {index} {text}")
     };
     match pass {

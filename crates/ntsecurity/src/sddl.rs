@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use crate::acl::{Ace, AceBody, Acl, kind};
+use crate::acl::{Ace, AceBody, kind};
 use crate::bytes::hex;
 use crate::condition;
 use crate::descriptor::{Descriptor, List};
@@ -52,14 +52,45 @@ const KINDS: [&str; 22] = [
     "SP", "TL", "FL",
 ];
 
+/// How what names somebody is written.
+#[derive(Clone, Copy)]
+pub struct Style<'a> {
+    /// The text of an identifier.
+    pub sid: &'a dyn Fn(&Sid) -> String,
+    /// Whether conditions and other data are written: they can have names in them.
+    pub data: bool,
+}
+
+impl Style<'_> {
+    /// Everything as it is.
+    pub const PLAIN: Self = Style {
+        sid: &|of| sid(of),
+        data: true,
+    };
+}
+
+impl std::fmt::Debug for Style<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Style")
+            .field("data", &self.data)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A descriptor as SDDL.
 #[must_use]
 pub fn descriptor(of: &Descriptor) -> String {
+    descriptor_in(of, Style::PLAIN)
+}
+
+/// A descriptor as SDDL, in a style.
+#[must_use]
+pub fn descriptor_in(of: &Descriptor, style: Style<'_>) -> String {
     let mut text = String::new();
     for (letter, who) in [("O:", &of.owner), ("G:", &of.group)] {
         if let Some(who) = who {
             text.push_str(letter);
-            text.push_str(&sid(who));
+            text.push_str(&(style.sid)(who));
         }
     }
     // Protected, inheritance required, inherited: of the DACL and of the SACL.
@@ -75,15 +106,14 @@ pub fn descriptor(of: &Descriptor) -> String {
             }
         }
         match list {
-            List::Of(acl) => entries(&mut text, acl),
+            List::Of(acl) => acl
+                .entries
+                .iter()
+                .for_each(|entry| text.push_str(&ace_in(entry, style))),
             _ => text.push_str("NO_ACCESS_CONTROL"),
         }
     }
     text
-}
-
-fn entries(text: &mut String, list: &Acl) {
-    list.entries.iter().for_each(|entry| text.push_str(&ace(entry)));
 }
 
 /// An identifier: two letters where SDDL has some for it that mean the same everywhere.
@@ -95,8 +125,15 @@ pub fn sid(of: &Sid) -> String {
 /// An entry of a list, in its parentheses.
 #[must_use]
 pub fn ace(entry: &Ace) -> String {
+    ace_in(entry, Style::PLAIN)
+}
+
+/// An entry of a list, in a style.
+#[must_use]
+pub fn ace_in(entry: &Ace, style: Style<'_>) -> String {
     let kind = KINDS.get(usize::from(entry.kind)).copied().unwrap_or_default();
     let flags = flags(entry.flags);
+    let hidden = |bytes: &[u8]| if style.data { hex(bytes) } else { String::new() };
     match &entry.body {
         AceBody::Of {
             mask,
@@ -113,10 +150,10 @@ pub fn ace(entry: &Ace) -> String {
                 rights(entry.kind, *mask),
                 guid(object),
                 guid(inherited),
-                sid(who)
+                (style.sid)(who)
             );
             if let Some(behind) = behind(entry, data) {
-                let _ = write!(text, ";{behind}");
+                let _ = write!(text, ";{}", if style.data { behind.as_str() } else { "(...)" });
             }
             text.push(')');
             text
@@ -128,16 +165,16 @@ pub fn ace(entry: &Ace) -> String {
             data,
             ..
         } => {
-            let server = server.as_ref().map(sid).unwrap_or_default();
+            let server = server.as_ref().map(style.sid).unwrap_or_default();
             format!(
                 "(0x{:x};{flags};{};{server};;{};{})",
                 entry.kind,
                 rights(entry.kind, *mask),
-                sid(who),
-                hex(data)
+                (style.sid)(who),
+                hidden(data)
             )
         }
-        AceBody::Raw(bytes) => format!("(0x{:x};{flags};{})", entry.kind, hex(bytes)),
+        AceBody::Raw(bytes) => format!("(0x{:x};{flags};{})", entry.kind, hidden(bytes)),
     }
 }
 

@@ -122,6 +122,17 @@ impl Sid {
         alias::letters(self.authority, &self.sub)
     }
 
+    /// Whether it tells one machine, domain, service or application package from all others.
+    #[must_use]
+    pub fn is_personal(&self) -> bool {
+        let first = self.sub.first();
+        match self.authority {
+            5 => (first == Some(&21) || self.sub.len() >= 6) && self.sub.len() > 1,
+            15 => self.sub.len() >= 4,
+            _ => false,
+        }
+    }
+
     /// Whether it has numbers that tell a machine or a domain from all others: `S-1-5-21-A-B-C-RID`.
     #[must_use]
     pub fn is_of_domain(&self) -> bool {

@@ -1,5 +1,7 @@
 //! Answers that look at the whole system.
 
+pub mod access;
+pub mod acting;
 pub mod analyze;
 pub mod calls;
 pub mod check;
