@@ -27,6 +27,10 @@ const COMMANDS: [&[&str]; 32] = [
     &["connections", "IUserProfile2"],
     &["ports"],
     &["ports", "--orphans"],
+    &["ports", "--accessible-by", "low"],
+    &["token", "lsass.exe"],
+    &["token", "fffff8800f4cc950"],
+    &["security", "IUserProfile2"],
     &["ports", "--process", "lsass.exe"],
     &["analyze"],
     &["analyze", "--list"],
@@ -155,6 +159,7 @@ fn lines_hold_what_documents_hold() {
     for (args, list) in [
         (&["ports"][..], "ports"),
         (&["ports", "--orphans"], "ports"),
+        (&["ports", "--accessible-by", "everyone"], "ports"),
         (&["analyze", "--list"], "checks"),
         (&["processes"], "processes"),
         (&["waits"], "waits"),

@@ -6,8 +6,11 @@ use kdump::{Addr, Gva};
 use ntkernel::image::contract::{
     CommunicationInfo, Message, Port, PortMessage, QualityOfService, Thread, ThreadControl,
 };
+use ntkernel::image::expected::Expected;
 use ntkernel::image::kernel::{At, Kernel, Read};
 use ntkernel::image::value::{Unreadable, Value};
+use ntkernel::object::blob::{self, BlobKind};
+use ntkernel::object::marks;
 use ntkernel::security::token;
 use ntkernel::why;
 #[cfg(feature = "schema")]
@@ -107,6 +110,7 @@ fn word(level: u64) -> Read<&'static str> {
 /// # Errors
 /// When what decides is not in the dump.
 pub fn of_message(kernel: &Kernel<'_>, address: Gva) -> Read<EffectiveCaller> {
+    marks::expect(kernel, Expected::Message, address)?;
     let message = kernel.at(address);
     if message.uint(Message::QueueType)? != PENDING {
         return Ok(EffectiveCaller::refused(
@@ -163,6 +167,11 @@ fn client_port<'k, 'd>(message: At<'k, 'd>) -> Read<Option<At<'k, 'd>>> {
 }
 
 fn by_attribute(data: At<'_, '_>) -> Read<EffectiveCaller> {
+    let kernel = data.kernel();
+    if blob::kind(kernel, data.address()).is_ok_and(|kind| kind != BlobKind::SECURITY_CONTEXT) {
+        let at = kernel.addr(data.address());
+        return Err(Unreadable::Implausible(why!("no security data is at {}", at)));
+    }
     if data.flag(SecurityData::Revoked)? {
         return Ok(EffectiveCaller::refused("its security attribute was revoked"));
     }
@@ -222,7 +231,7 @@ fn acting(thread: At<'_, '_>) -> Read<Gva> {
     if let Some(impersonated) = token::of_thread(thread)? {
         return Ok(impersonated.token);
     }
-    let process = thread.embedded(Thread::Tcb)?.pointer(ThreadControl::Process)?;
+    let process = process_of(thread)?;
     let token = token::of_process(thread.kernel().at(process))?;
     token.ok_or_else(|| {
         let at = thread.kernel().addr(process);
@@ -245,5 +254,6 @@ pub fn flags(port: At<'_, '_>) -> Read<u32> {
 /// # Errors
 /// When the thread is not in the dump.
 pub fn process_of(thread: At<'_, '_>) -> Read<Gva> {
+    marks::expect(thread.kernel(), Expected::Thread, thread.address())?;
     thread.embedded(Thread::Tcb)?.pointer(ThreadControl::Process)
 }

@@ -431,7 +431,10 @@ pub fn caller(who: &str) -> Option<Caller> {
 pub fn accessible(kernel: &Kernel<'_>, who: &str, caller: &Caller) -> Accessible {
     let all = enumerate::ports(kernel);
     let mut table = Accessible {
-        who: who.to_owned(),
+        // What the user typed may name a machine's account.
+        who: who
+            .parse::<Sid>()
+            .map_or_else(|_| who.to_owned(), |of| sid::text(kernel, &of)),
         identifiers: caller.all_sids().map(|sid| sid::text(kernel, sid)).collect(),
         integrity: ntsecurity::names::integrity(caller.integrity),
         ports: Vec::new(),
