@@ -4,9 +4,8 @@ use alpc::object::identify::{self, Identity};
 use alpc::report::access::{self, PortSide, SecurityRecord};
 use alpc::report::select::Selector;
 use alpc::security::descriptor::{AceRecord, DescriptorRecord, ListRecord, ListState};
-use alpc::{Kernel, Value};
+use alpc::{Kernel, Unreadable, Value};
 use clap::Args;
-use kdump::Gva;
 
 use crate::commands::{Category, Spec, Verb};
 use crate::failure::Failure;
@@ -62,35 +61,35 @@ impl Verb for SecurityArgs {
     }
 }
 
-/// What is no object is taken for a descriptor; an object of which nothing tells the type stays one where it is a port.
+/// A descriptor is known by its bytes before anything else: what stands before one can pass for the header of an object by
+/// chance.
 fn record(kernel: &Kernel<'_>, named: &str) -> anyhow::Result<SecurityRecord> {
     let address = match selector::parse(named)? {
         Selector::Name(name) if !name.contains('\\') => selector::port(kernel, named)?,
         _ => selector::object(kernel, named)?,
     };
+    let alone = access::descriptor_at(kernel, address);
     let is_object = matches!(identify::identify(kernel, address), Identity::Object { .. })
         || alpc::port::kind(kernel.at(address)).is_ok();
-    if is_object {
-        return Ok(access::object(kernel, address));
+    match alone {
+        Ok(record) => Ok(record),
+        Err(_) if is_object => Ok(access::object(kernel, address)),
+        Err(Unreadable::Implausible(why)) => Err(Failure::not_there(
+            "not-a-descriptor",
+            format!(
+                "neither an object nor a security descriptor is at {}: {}; {why}",
+                kernel.addr(address),
+                identify::identify(kernel, address)
+            ),
+        )),
+        Err(hole) => Err(Failure::partial(
+            hole.id(),
+            format!(
+                "the security descriptor at {} cannot be read: {hole}",
+                kernel.addr(address)
+            ),
+        )),
     }
-    descriptor_at(kernel, address)
-}
-
-fn descriptor_at(kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<SecurityRecord> {
-    access::descriptor_at(kernel, address).map_err(|hole| {
-        let what = identify::identify(kernel, address);
-        let at = kernel.addr(address);
-        match hole {
-            alpc::Unreadable::Implausible(_) => Failure::not_there(
-                "not-a-descriptor",
-                format!("neither an object nor a security descriptor is at {at}: {what}; {hole}"),
-            ),
-            hole => Failure::partial(
-                hole.id(),
-                format!("the security descriptor at {at} cannot be read: {hole}"),
-            ),
-        }
-    })
 }
 
 fn view(record: &SecurityRecord, options: &Options) -> Text {

@@ -1,11 +1,10 @@
 //! `token`: the debugger's `!token`, of a process, a thread, a port, a message, or by its own address.
 
-use alpc::object::blob::BlobKind;
-use alpc::object::identify::{self, Identity};
+use alpc::object::identify;
 use alpc::port::impersonation::CallerSource;
 use alpc::report::acting::{self, ActingRecord, Actor, CallerRecord};
 use alpc::report::select::Selector;
-use alpc::{Kernel, Value};
+use alpc::{Kernel, Unreadable, Value};
 use clap::Args;
 use kdump::Gva;
 
@@ -81,34 +80,21 @@ fn record(kernel: &Kernel<'_>, named: &str) -> anyhow::Result<ActingRecord> {
 
 /// What is at an address decides what is asked for; where nothing tells, a token is looked for.
 fn at_address(kernel: &Kernel<'_>, address: Gva) -> anyhow::Result<ActingRecord> {
-    match identify::identify(kernel, address) {
-        Identity::Object { object_type } => {
-            let mut readers = READERS.into_iter();
-            if let Some((_, read)) = readers.find(|(name, _)| object_type.is(name)) {
-                return Ok(read(kernel, address));
-            }
-        }
-        Identity::Blob { holds, .. } if holds == BlobKind::MESSAGE => {
-            return Ok(acting::message(kernel, address));
-        }
-        _ => {}
-    }
-    acting::token(kernel, address).map_err(|not| {
-        let text = format!("{not}; token takes a process, a thread, a port, a message or an access token");
-        match not.hole {
-            alpc::Unreadable::NotThere { .. } => Failure::not_there("not-a-token", text),
-            hole => Failure::partial(hole.id(), text),
-        }
+    acting::at(kernel, address).map_err(|not| match not.hole {
+        Unreadable::NotThere { .. } => Failure::not_there(
+            "not-a-token",
+            format!(
+                "neither a process, a thread, a port, a message nor an access token is at {}: {}",
+                not.address,
+                identify::identify(kernel, address)
+            ),
+        ),
+        hole => Failure::partial(
+            hole.id(),
+            format!("the access token at {} cannot be read: {hole}", not.address),
+        ),
     })
 }
-
-type Reader = fn(&Kernel<'_>, Gva) -> ActingRecord;
-
-const READERS: [(&str, Reader); 3] = [
-    ("Process", acting::process),
-    ("Thread", acting::thread),
-    ("ALPC Port", acting::port),
-];
 
 fn view(record: &ActingRecord, options: &Options) -> Text {
     let mut rows = Rows::new(0, record.address.digits());

@@ -10,6 +10,7 @@ use ntkernel::process::ProcessRef;
 use ntkernel::security::descriptor::{self, DescriptorRecord};
 use ntkernel::security::token::{self, TokenRef};
 use ntkernel::security::{protection, sid};
+use ntkernel::why;
 use ntsecurity::access::{self, Caller, Decision, LOW};
 use ntsecurity::acl::kind;
 use ntsecurity::{Descriptor, Sid, rights};
@@ -27,7 +28,7 @@ use crate::port::{self, NamedPort, PortKind, enumerate};
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
-pub enum Verdict {
+pub enum AccessVerdict {
     /// The caller would be let in.
     Granted,
     /// It would be kept out.
@@ -36,7 +37,7 @@ pub enum Verdict {
     Undecided,
 }
 
-impl Verdict {
+impl AccessVerdict {
     /// In words.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -57,7 +58,7 @@ pub struct AccessRecord {
     /// Who asks.
     pub who: &'static str,
     /// What the check says.
-    pub verdict: Verdict,
+    pub verdict: AccessVerdict,
     /// Why.
     pub why: String,
 }
@@ -149,6 +150,13 @@ pub fn object(kernel: &Kernel<'_>, body: Gva) -> SecurityRecord {
 /// When there is none, or it is not in the dump.
 pub fn descriptor_at(kernel: &Kernel<'_>, at: Gva) -> Read<SecurityRecord> {
     let found = descriptor::read(kernel, at)?;
+    if found.owner.is_none() {
+        let at = kernel.addr(at);
+        return Err(Unreadable::Implausible(why!(
+            "what is at {} names no owner, as every descriptor of an object does",
+            at
+        )));
+    }
     Ok(SecurityRecord {
         address: kernel.addr(at),
         object_type: Value::Known(None),
@@ -271,14 +279,14 @@ fn callers(kernel: &Kernel<'_>, read: &Read<Found>, nameless: bool) -> Vec<Acces
     SORTS.into_iter().filter_map(of).collect()
 }
 
-fn checked(kernel: &Kernel<'_>, descriptor: Option<&Descriptor>, caller: &Caller) -> (Verdict, String) {
+fn checked(kernel: &Kernel<'_>, descriptor: Option<&Descriptor>, caller: &Caller) -> (AccessVerdict, String) {
     let decision = sid::styled(kernel, |style| {
         access::check_in(descriptor, caller, rights::PORT_CONNECT, style)
     });
     match decision {
-        Decision::Granted { by } => (Verdict::Granted, by),
-        Decision::Denied { by } => (Verdict::Denied, by),
-        Decision::Undecided { why } => (Verdict::Undecided, why),
+        Decision::Granted { by } => (AccessVerdict::Granted, by),
+        Decision::Denied { by } => (AccessVerdict::Denied, by),
+        Decision::Undecided { why } => (AccessVerdict::Undecided, why),
     }
 }
 
@@ -384,7 +392,7 @@ pub struct AccessibleRow {
     /// Its `_ALPC_PORT`.
     pub address: Addr,
     /// `granted` or `undecided`.
-    pub verdict: Verdict,
+    pub verdict: AccessVerdict,
     /// Full path in the object namespace.
     pub path: Value<Option<String>>,
     /// The process that owns it.
@@ -459,7 +467,7 @@ pub fn accessible(kernel: &Kernel<'_>, who: &str, caller: &Caller) -> Accessible
             continue;
         }
         match descriptors.check(kernel, address, caller) {
-            Ok((Verdict::Denied, _)) => table.denied = table.denied.saturating_add(1),
+            Ok((AccessVerdict::Denied, _)) => table.denied = table.denied.saturating_add(1),
             Ok((verdict, why)) => table.ports.push(AccessibleRow {
                 verdict,
                 why,
@@ -485,7 +493,7 @@ fn row(at: At<'_, '_>) -> AccessibleRow {
     let process = port::owner_process(at).map(|(owner, _)| owner);
     AccessibleRow {
         address: kernel.addr(at.address()),
-        verdict: Verdict::Undecided,
+        verdict: AccessVerdict::Undecided,
         path: object::path(kernel, at.address()).into(),
         owner: process
             .clone()
@@ -499,10 +507,10 @@ fn row(at: At<'_, '_>) -> AccessibleRow {
 
 /// What the check said of each descriptor: many ports share one.
 #[derive(Default)]
-struct Descriptors(HashMap<Gva, Read<(Verdict, String)>>);
+struct Descriptors(HashMap<Gva, Read<(AccessVerdict, String)>>);
 
 impl Descriptors {
-    fn check(&mut self, kernel: &Kernel<'_>, port: Gva, caller: &Caller) -> Read<(Verdict, String)> {
+    fn check(&mut self, kernel: &Kernel<'_>, port: Gva, caller: &Caller) -> Read<(AccessVerdict, String)> {
         let Some(at) = descriptor::address_of(kernel, port)? else {
             return Ok(checked(kernel, None, caller));
         };

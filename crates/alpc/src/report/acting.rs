@@ -1,8 +1,12 @@
 //! As whom a process, a thread, a port's owner or a message's sender acts: tokens with what leads to them.
 
 use kdump::{Addr, Gva};
+use ntkernel::image::expected::Expected;
 use ntkernel::image::kernel::{Kernel, Read};
 use ntkernel::image::value::Value;
+use ntkernel::object;
+use ntkernel::object::blob::{self, BlobKind};
+use ntkernel::object::marks;
 use ntkernel::process::ProcessRef;
 use ntkernel::security::protection;
 use ntkernel::security::token::{self, NotAToken, TokenRecord};
@@ -185,6 +189,34 @@ pub fn port(kernel: &Kernel<'_>, address: Gva) -> ActingRecord {
 pub fn message(kernel: &Kernel<'_>, address: Gva) -> ActingRecord {
     let caller = impersonation::of_message(kernel, address).map(Some);
     ActingRecord::empty(kernel, Actor::Message, address).with_caller(kernel, caller)
+}
+
+/// As whom whatever is at an address acts. A message is known by its marks before anything else: what stands before one can
+/// pass for the header of an object by chance.
+///
+/// # Errors
+/// When it is none of these.
+pub fn at(kernel: &Kernel<'_>, address: Gva) -> Result<ActingRecord, NotAToken> {
+    let is = |expected| marks::expect(kernel, expected, address).is_ok();
+    if blob::kind(kernel, address).is_ok_and(|kind| kind == BlobKind::MESSAGE) && is(Expected::Message) {
+        return Ok(message(kernel, address));
+    }
+    let of = object::header(kernel, address).and_then(object::object_type);
+    let has_type = |name: &str| of.as_ref().is_ok_and(|of| of.is(name));
+    if has_type("Process") && is(Expected::Process) {
+        return Ok(process(kernel, address));
+    }
+    if has_type("Thread") && is(Expected::Thread) {
+        return Ok(thread(kernel, address));
+    }
+    if port::kind_if_any(kernel.at(address)).is_ok() && is(Expected::Port) {
+        return Ok(port(kernel, address));
+    }
+    // Without tables of types, as in a triage dump, marks are all that tells.
+    if of.is_err() && marks::is_certainly_thread(kernel, address) {
+        return Ok(thread(kernel, address));
+    }
+    token(kernel, address)
 }
 
 /// The token at an address.
