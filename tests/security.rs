@@ -411,3 +411,39 @@ fn the_debuggers_spellings_are_understood() {
         "{ours}"
     );
 }
+
+/// Pointers of real memory to tokens, without the counts in their low bits, and what a client's security data captured.
+#[test]
+fn tokens_of_real_memory() {
+    let Some(folder) = support::shared("real") else {
+        return;
+    };
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let Some(case) = name.strip_suffix(".truth.json") else {
+            continue;
+        };
+        let truth: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let Some(token) = truth["process"]["fields"]["Token"].as_str() else {
+            continue;
+        };
+        seen += 1;
+        let expected = format!("{:x}", u64::from_str_radix(token, 16).unwrap() & !15);
+        let dump = path.with_file_name(format!("{case}.dmp"));
+        let dump = dump.to_str().unwrap();
+        // The tokens themselves are not in these dumps: nothing of them is made up.
+        let run = support::alpc_dump(&[dump, "--format", "json", "token", "current"]);
+        assert_eq!(run.status, 3, "{case}: {}", run.stderr);
+        let primary = &run.json()["result"]["primary"];
+        if !primary.is_null() {
+            assert_eq!(primary["address"], expected, "{case}");
+            assert!(
+                primary["user"].is_null() && primary["integrity"].is_null(),
+                "{case}"
+            );
+        }
+    }
+    assert!(seen > 5, "{seen} cases");
+}

@@ -43,13 +43,11 @@ pub fn records(
     who: &str,
 ) -> anyhow::Result<Answer> {
     let caller = access::caller(who).ok_or_else(|| {
+        // What was typed may be a name that is replaced: it is not repeated.
         Failure::fatal(
             "not-a-caller",
-            format!(
-                "{} is no caller: give everyone, low, appcontainer, anonymous, an identifier like S-1-5-32-545, or two letters \
-                 of SDDL like BU",
-                escape::text(who)
-            ),
+            "there is no such caller: give everyone, low, appcontainer, anonymous, an identifier like S-1-5-32-545, or two \
+             letters of SDDL like BU",
         )
     })?;
     let kernel = open_kernel(options, session, records)?;

@@ -348,10 +348,10 @@ fn user(groups: &Read<Vec<Group>>) -> Read<Sid> {
 fn integrity(token: At<'_, '_>, groups: &Read<Vec<Group>>) -> Read<Option<u32>> {
     let groups = groups.as_deref().map_err(Clone::clone)?;
     let index = usize::try_from(token.u32(Token::IntegrityLevelIndex)?).unwrap_or(usize::MAX);
-    if let Some(group) = groups.get(index) {
-        if let Some(level) = group.sid.clone()?.integrity() {
-            return Ok(Some(level));
-        }
+    if let Some(group) = groups.get(index)
+        && let Some(level) = group.sid.clone()?.integrity()
+    {
+        return Ok(Some(level));
     }
     let mut known = groups.iter().filter_map(|group| group.sid.as_ref().ok());
     Ok(known.find_map(Sid::integrity))

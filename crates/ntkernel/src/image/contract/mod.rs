@@ -93,8 +93,8 @@ pub static CONTRACT: Contract = Contract {
 pub const END: Place = security::END;
 
 /// The fields of this crate's fragments.
-pub const CONTRACT_FIELDS: &[FieldSpec] = &{
-    const ALL: [FieldSpec; END.fields] = join(&[
+pub const CONTRACT_FIELDS: &[FieldSpec] = {
+    static ALL: [FieldSpec; END.fields] = join(&[
         ports::FIELDS,
         objects::FIELDS,
         processes::FIELDS,
@@ -102,7 +102,7 @@ pub const CONTRACT_FIELDS: &[FieldSpec] = &{
         locks::FIELDS,
         security::FIELDS,
     ]);
-    ALL
+    &ALL
 };
 
 /// The types of this crate's fragments.
