@@ -172,7 +172,7 @@ fn caller(rows: &mut Rows, caller: &Value<Option<CallerRecord>>, options: &Optio
     match &caller.token {
         Value::Known(Some(token)) => token_lines::token(rows, token, options.verbose),
         Value::Known(None) if by.source == CallerSource::StaticAtConnect => {
-            rows.line("No token was captured.")
+            rows.line("No token was captured.");
         }
         Value::Known(None) => {}
         Value::Missing(hole) => rows.line(text!("its token: ? ({hole})")),

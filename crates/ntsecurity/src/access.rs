@@ -45,6 +45,11 @@ impl Caller {
         }
         if sid.is_of_package() {
             let mut caller = Self::app_container();
+            // An application in a less privileged AppContainer has ALL RESTRICTED APPLICATION PACKAGES in the place of ALL
+            // APPLICATION PACKAGES (general knowledge).
+            if sid.sub() == [2, 2] {
+                caller.package = None;
+            }
             caller.package.get_or_insert_default().push(sid.clone());
             return caller;
         }

@@ -206,3 +206,14 @@ fn owners_can_read_and_change_who_may_do_what() {
     let limited = descriptor(list(vec![ace(0, READ_CONTROL, "S-1-3-4")]), List::Absent);
     assert_eq!(sign(&check(Some(&limited), &owner, WRITE_DAC)), '-');
 }
+
+/// Applications in less privileged AppContainers are let in by entries for these alone.
+#[test]
+fn less_privileged_applications_are_not_all_applications() {
+    let restricted = Caller::named(&sid("S-1-15-2-2"));
+    assert_eq!(verdict(&[(0, 1, EVERYONE), (0, 1, PACKAGES)], &restricted), '-');
+    assert_eq!(
+        verdict(&[(0, 1, EVERYONE), (0, 1, "S-1-15-2-2")], &restricted),
+        '+'
+    );
+}
