@@ -447,3 +447,27 @@ fn tokens_of_real_memory() {
     }
     assert!(seen > 5, "{seen} cases");
 }
+
+/// The user's program is a client of the system's service, in another session.
+#[test]
+fn connections_that_cross_a_boundary() {
+    for kernel in ["vista-sp2-x64", "win10-2004-x64", "win7-sp1-x86"] {
+        let place = Place::of(kernel);
+        let result = place.json(&["graph"]);
+        let crossings = result["crossings"]["connections"].as_array().unwrap();
+        assert_eq!(crossings.len(), 3, "{kernel}");
+        for crossing in crossings {
+            assert_eq!(crossing["crosses"], json!(["integrity", "session"]), "{kernel}");
+            assert_eq!(crossing["client"]["image"], "explorer.exe");
+            assert_eq!(crossing["server"]["integrity"], "system");
+            assert_eq!(crossing["connection_port"], place.at("open"));
+        }
+        assert_eq!(result["crossings"]["undecided"], 0);
+        let run = place.sample.run(&["graph"]);
+        assert!(
+            run.stdout.contains("explorer.exe (medium, session 1) -> "),
+            "{}",
+            run.stdout
+        );
+    }
+}

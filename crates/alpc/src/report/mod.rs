@@ -5,6 +5,7 @@ pub mod acting;
 pub mod analyze;
 pub mod calls;
 pub mod check;
+pub mod crossing;
 pub mod diff;
 pub mod global;
 pub mod held;
