@@ -141,6 +141,8 @@ commands! {
     Handles: commands::handles::HandlesArgs,
     Object: commands::object::ObjectArgs,
     Irp: commands::irp::IrpArgs,
+    Token: commands::token::TokenArgs,
+    Security: commands::security::SecurityArgs,
     Modules: commands::modules::ModulesArgs,
     Dt: commands::dt::DtArgs,
     Mem: commands::mem::MemArgs,

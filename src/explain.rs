@@ -110,7 +110,7 @@ pub fn refuse_others(options: &Options, verb: &dyn Verb) -> anyhow::Result<()> {
     }
     bail!(Failure::fatal(
         "explain-not-here",
-        "--explain is for views of one thing: message, port, resource, thread, process, object, irp, and dt with an address; \
+        "--explain is for views of one thing: message, port, resource, thread, process, object, irp, token, security, and dt with an address; \
          and for the evidence of hang and chain, and the entries of handles",
     ));
 }

@@ -112,7 +112,7 @@ const CURRENT: &str = "current";
 const REDIRECTION: &str = "LPC is now emulated over ALPC. Use !alpc\n";
 
 /// The debugger's commands that are run here, as a line begins with them.
-const SPELLINGS: [&str; 29] = [
+const SPELLINGS: [&str; 31] = [
     "!alpc",
     "!lpc",
     "!thread",
@@ -120,6 +120,8 @@ const SPELLINGS: [&str; 29] = [
     "!handle",
     "!object",
     "!irp",
+    "!token",
+    "!sd",
     "!locks",
     "!stacks",
     "!uniqstack",
@@ -349,6 +351,8 @@ fn line(cli: &Cli, words: &[String], whole: &str) -> Vec<Step> {
         "!process" => vec![process(cli, words)],
         "!handle" => vec![handle(cli, words)],
         "!irp" => vec![run_as("irp", cli, &request(words))],
+        "!token" => vec![run_as("token", cli, &token(words))],
+        "!sd" => vec![run_as("security", cli, &request(words))],
         "!locks" => vec![run_as("locks", cli, &locks(words))],
         ".echo" => vec![echo(cli, whole)],
         word if word.starts_with("lm") => vec![modules(cli, words)],
@@ -521,7 +525,14 @@ fn without_flags(rest: &[String]) -> Vec<String> {
     }
 }
 
-/// `!irp ADDRESS [DETAIL]`: 1 adds members that are not shown here (Microsoft's "!irp").
+/// `!token [-n] [ADDRESS]`: -n adds friendly names, which are told anyway; without an address it is the current thread's
+/// (Microsoft's "!token").
+fn token(words: &[String]) -> Vec<String> {
+    words.iter().filter(|word| *word != "-n").cloned().collect()
+}
+
+/// `!irp ADDRESS [DETAIL]`: 1 adds members that are not shown here (Microsoft's "!irp"). So with `!sd ADDRESS [FLAGS]`, whose
+/// flag is about pointers in user mode.
 fn request(words: &[String]) -> Vec<String> {
     let (line, rest) = words.split_at(words.len().min(2));
     line.iter().cloned().chain(without_flags(rest)).collect()

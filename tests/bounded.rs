@@ -42,10 +42,12 @@ const BOMBS: [Bomb; 12] = [
     ("one wait list", bombs::one_wait_list),
 ];
 
-const LINES: [&str; 26] = [
+const LINES: [&str; 28] = [
     "info",
     "ports",
     "ports --orphans",
+    "ports --accessible-by everyone",
+    "token pid:4",
     "connections 0",
     "handles",
     "handles --type Nosuch",

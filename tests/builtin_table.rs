@@ -13,7 +13,7 @@ use ntlayout::{
 use serde_json::Value;
 
 /// What only complete symbol tables have.
-const UNTOLD: [&str; 11] = [
+const UNTOLD: [&str; 12] = [
     "_RTL_USER_PROCESS_PARAMETERS",
     "_PSP_SESSION_SPACE",
     "_IRP",
@@ -24,6 +24,7 @@ const UNTOLD: [&str; 11] = [
     "_OWNER_ENTRY",
     "_KWAIT_CHAIN_ENTRY",
     "_FAST_MUTEX",
+    "_SEP_LOGON_SESSION_REFERENCES",
     "_OB_DUPLICATE_OBJECT_STATE",
 ];
 

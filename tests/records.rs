@@ -11,7 +11,7 @@ use support::{Run, World, alpc_dump, fixture};
 const DUMP: &str = "fixtures/vista-sp2-x64.dmp";
 
 /// Every command that gives records or a record, with what it needs.
-const COMMANDS: [&[&str]; 32] = [
+const COMMANDS: [&[&str]; 36] = [
     &["info"],
     &["hang"],
     &["hang", "-v"],
@@ -27,6 +27,10 @@ const COMMANDS: [&[&str]; 32] = [
     &["connections", "IUserProfile2"],
     &["ports"],
     &["ports", "--orphans"],
+    &["ports", "--accessible-by", "low"],
+    &["token", "lsass.exe"],
+    &["token", "fffff8800f4cc950"],
+    &["security", "IUserProfile2"],
     &["ports", "--process", "lsass.exe"],
     &["analyze"],
     &["analyze", "--list"],
@@ -155,6 +159,7 @@ fn lines_hold_what_documents_hold() {
     for (args, list) in [
         (&["ports"][..], "ports"),
         (&["ports", "--orphans"], "ports"),
+        (&["ports", "--accessible-by", "everyone"], "ports"),
         (&["analyze", "--list"], "checks"),
         (&["processes"], "processes"),
         (&["waits"], "waits"),

@@ -92,6 +92,7 @@ fn commands(world: &Built) -> Vec<String> {
         "handles",
         "ports",
         "ports --orphans",
+        "ports --accessible-by everyone",
         "global",
         "global -v",
         "global --graph",

@@ -256,6 +256,9 @@ impl Table {
             ("mem", thread),
             // A world without requests: what is at the thread is none.
             ("irp", thread),
+            ("token", process),
+            ("token", thread),
+            ("security", port),
             ("ports --process", process),
             ("handles --process", process),
         ];
@@ -304,10 +307,13 @@ impl Table {
 const PACK: &str = "PACK";
 
 /// What is asked of a whole system.
-const WHOLE_SYSTEM: [&str; 40] = [
+const WHOLE_SYSTEM: [&str; 43] = [
     "report",
     "locks",
     "locks --waited",
+    "ports --accessible-by everyone",
+    "ports --accessible-by appcontainer",
+    "token current",
     "sessions",
     "services",
     "waits --session 0",
@@ -348,7 +354,9 @@ const WHOLE_SYSTEM: [&str; 40] = [
 ];
 
 /// Commands that ask for one thing.
-const VERBS: [&str; 12] = [
+const VERBS: [&str; 14] = [
+    "token",
+    "security",
     "irp",
     "chain",
     "message",

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use alpc::port::connection::{self, EdgeRecord};
 use alpc::port::enumerate;
 use alpc::port::receiver::Receivers;
+use alpc::report::crossing::{self, CrossingEnd, Crossings};
 use alpc::wait::doubt::Doubt;
 use alpc::wait::graph::GraphRecord;
 use alpc::wait::hang::{self, Deadlock, Hang};
@@ -32,7 +33,8 @@ use crate::text::escape;
 use crate::text::graph::fit::LeftOut;
 use crate::text::graph::views::Views;
 use crate::text::graph::{Drawing, Parts, Point, Subject, dot, html, mermaid};
-use crate::text::marked::Text;
+use crate::text::marked::{Text, text};
+use crate::text::rows::or_question;
 
 /// Who is connected to whom (!alpc /graph) and who waits for whom; also drawn
 ///
@@ -73,6 +75,7 @@ impl Verb for GraphArgs {
         if let Some(process) = process {
             keep_of(&kernel, process, &mut connections);
         }
+        let crossings = crossing::of(&kernel, &connections);
         let (graph, hang) = hang::hang(&kernel);
         let waits = match process {
             Some(process) => graph.record_around(process),
@@ -81,6 +84,7 @@ impl Verb for GraphArgs {
         let record = GraphsRecord {
             connections: &connections,
             connections_complete: &all.complete,
+            crossings: (!crossings.is_empty()).then_some(&crossings),
             waits: &waits,
             deadlocks: &hang.deadlocks,
             signature: &hang.signature,
@@ -104,6 +108,7 @@ impl Verb for GraphArgs {
                 let edges = connections.iter().map(global::edge);
                 edges
                     .chain(ports::gap(&all.complete).map(Text::from))
+                    .chain(crossing_lines(&crossings))
                     .collect::<Text>()
             }
             Format::Dot => dot::write(&draw(), caption.as_deref()).into(),
@@ -135,6 +140,9 @@ pub struct GraphsRecord<'r> {
     connections: &'r [EdgeRecord],
     /// Set when connections may be missing.
     connections_complete: &'r Value<()>,
+    /// Connections that cross integrity, session or AppContainer; left out where none does, as far as tokens tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crossings: Option<&'r Crossings>,
     waits: &'r GraphRecord<'r>,
     deadlocks: &'r [Deadlock],
     /// The signature of the waits: see `hang`.
@@ -143,6 +151,42 @@ pub struct GraphsRecord<'r> {
     doubt: &'r Option<Doubt>,
     /// Parts of the system that could not be looked at, so that waits may be missing.
     unread: &'r [Unread],
+}
+
+/// What crosses a boundary, behind a heading; nothing where nothing does.
+fn crossing_lines(crossings: &Crossings) -> Vec<Text> {
+    let mut lines = Vec::new();
+    if !crossings.connections.is_empty() {
+        lines.push(Text::from(
+            "\nConnections that cross integrity, session or AppContainer:\n",
+        ));
+    }
+    let end = |end: &CrossingEnd| {
+        let container = if end.in_container { ", AppContainer" } else { "" };
+        text!(
+            "{} ({}, session {}{container})",
+            or_question(&end.process.image, |image| escape::text(image)),
+            end.integrity.as_deref().unwrap_or("no integrity"),
+            end.session
+        )
+    };
+    for crossing in &crossings.connections {
+        lines.push(text!(
+            "{} {} -> {} {}: {}\n",
+            crossing.client_port,
+            end(&crossing.client),
+            crossing.connection_port,
+            end(&crossing.server),
+            crossing.crosses.join(", ")
+        ));
+    }
+    if crossings.undecided > 0 {
+        lines.push(text!(
+            "{} connections have ends whose tokens cannot be read: whether they cross anything is not known\n",
+            crossings.undecided
+        ));
+    }
+    lines
 }
 
 /// As much of the drawing as a page holds, with the views of its nodes.

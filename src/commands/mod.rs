@@ -1,6 +1,7 @@
 //! One file a command: its arguments, what is known of it, what it gathers and how it is written.
 
 pub mod about;
+pub mod accessible;
 pub mod analyze;
 pub mod calls;
 pub mod chain;
@@ -30,6 +31,7 @@ pub mod ports;
 pub mod processes;
 pub mod report;
 pub mod resource;
+pub mod security;
 pub mod sessions;
 pub mod shell;
 pub mod stack;
@@ -38,6 +40,7 @@ pub mod summary;
 pub mod symbols;
 pub mod thread;
 pub mod threads;
+pub mod token;
 pub mod triage;
 pub mod waits;
 

@@ -5,6 +5,7 @@ use alpc::port::connection::{self, ConnectedRecord, ProcessPortsRecord};
 use alpc::port::enumerate::{PortSource, Ports};
 use alpc::port::not_reached::NotReached;
 use alpc::process::ProcessRef;
+use alpc::report::access::Accessible;
 use alpc::report::portlist::{self, OrphanRecord, PortLine};
 use alpc::{Kernel, Value};
 use clap::Args;
@@ -12,6 +13,7 @@ use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::commands::accessible::{self, ACCESSIBLE};
 use crate::commands::{Category, Spec, Verb, connections, gathered, open_kernel};
 use crate::options::Options;
 use crate::output::answer::{Answer, Place};
@@ -43,6 +45,11 @@ pub struct PortsArgs {
     /// Only ports that processes of this session own
     #[arg(long, value_name = "N", conflicts_with_all = ["of", "process", "orphans"])]
     pub session: Option<u32>,
+
+    /// Only connection ports that this caller could open, by their descriptors: everyone, low, appcontainer, anonymous, or an
+    /// identifier (S-1-...)
+    #[arg(long, value_name = "CALLER", conflicts_with_all = ["of", "process", "orphans", "session"])]
+    pub accessible_by: Option<String>,
 }
 
 impl PortsArgs {
@@ -57,8 +64,13 @@ impl PortsArgs {
         switches: &[("lp0", &["ports", "--orphans"]), ("lpp", &["ports", "--process"])],
         shape: Shape {
             name: "ports",
-            results: &[of::<PortsRecord>, of::<OrphansRecord>, of::<ProcessPortsRecord>],
-            tables: &[TABLE, ORPHANS],
+            results: &[
+                of::<PortsRecord>,
+                of::<OrphansRecord>,
+                of::<ProcessPortsRecord>,
+                of::<Accessible>,
+            ],
+            tables: &[TABLE, ORPHANS, ACCESSIBLE],
             whole: &[of::<ProcessPortsRecord>],
         },
     };
@@ -74,6 +86,7 @@ impl Verb for PortsArgs {
 
     fn table(&self) -> Option<Table> {
         match (self.orphans, self.process()) {
+            _ if self.accessible_by.is_some() => Some(ACCESSIBLE),
             (true, _) => Some(ORPHANS),
             (false, None) => Some(TABLE),
             _ => None,
@@ -86,6 +99,9 @@ impl Verb for PortsArgs {
         session: &Session,
         records: &mut Records<'_>,
     ) -> anyhow::Result<Answer> {
+        if let Some(who) = &self.accessible_by {
+            return accessible::records(options, session, records, who);
+        }
         match self.orphans {
             true => orphan_records(options, session, records),
             false => self::records(options, session, records, self.session),
@@ -93,7 +109,9 @@ impl Verb for PortsArgs {
     }
 
     fn named(&self) -> Vec<String> {
-        self.process().into_iter().cloned().collect()
+        // An identifier may be of an account of a machine; the other words are the program's own.
+        let caller = self.accessible_by.iter().filter(|who| who.contains('-'));
+        self.process().into_iter().chain(caller).cloned().collect()
     }
 }
 

@@ -191,8 +191,12 @@ const TABLE: &[(&[&str], Here)] = &[
         Nearest("`symbols` for the kernel's own, `modules` for all"),
     ),
     (
-        &["!peb", "!teb", "!token", "!job"],
+        &["!peb", "!teb", "!job"],
         Nearest("`process PROCESS` and `thread THREAD`"),
+    ),
+    (
+        &["!acl", "!sid", "!logonsession"],
+        Nearest("`security PORT|OBJECT` for descriptors, `token THREAD|PROCESS` for who acts"),
     ),
     (
         // The names without a slash are in no help of the extension: EreTIk's notes on kdexts.dll 6.2.9200 list

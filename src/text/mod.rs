@@ -19,5 +19,6 @@ pub mod stack_lines;
 pub mod symbol_lines;
 pub mod thread_line;
 pub mod time;
+pub mod token_lines;
 pub mod uri;
 pub mod wait_lines;

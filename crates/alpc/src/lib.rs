@@ -51,7 +51,7 @@ pub use locate::derived::kernel;
 pub use ntkernel::why;
 pub use ntkernel::{
     Addr, At, DerivedGlobal, Evidence, Globals, Kernel, Read, Unreadable, Value, image, object, process,
-    stack,
+    security, stack,
 };
 pub use port::contract::CONTRACT;
 pub use system::{Symbols, System, SystemError};

@@ -48,7 +48,7 @@
 //! ```
 //!
 //! [`image`] is what may be read, by which names, and why something could not be; [`object`] has the headers, names and
-//! handles of objects; [`process`] the processes, threads, modules and I/O requests. Rooms import only from those
+//! handles of objects; [`process`] the processes, threads, modules and I/O requests; [`security`] descriptors and access tokens. Rooms import only from those
 //! before them.
 //!
 //! Features: `serde`, on by default, writes the records as JSON; `schema` describes them for `schemars`.
@@ -66,6 +66,7 @@
 pub mod image;
 pub mod object;
 pub mod process;
+pub mod security;
 pub mod stack;
 
 pub use image::globals::{DerivedGlobal, Evidence};

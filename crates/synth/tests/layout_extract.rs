@@ -27,16 +27,17 @@ fn published_field(entry: &Value) -> Field {
 }
 
 /// Types of which the extract keeps some members only.
-const CUT: [&str; 5] = ["_KPCR", "_KPRCB", "_MM_SESSION_SPACE", "_PEB", "_TEB"];
+const CUT: [&str; 6] = ["_KPCR", "_KPRCB", "_MM_SESSION_SPACE", "_PEB", "_TEB", "_TOKEN"];
 
 /// Types and a global that complete symbol tables alone have.
-const COMPLETE: [&str; 11] = [
+const COMPLETE: [&str; 12] = [
     "_ERESOURCE",
     "_OWNER_ENTRY",
     "_KWAIT_CHAIN_ENTRY",
     "_FAST_MUTEX",
     "_KLOCK_ENTRY",
     "_RTL_USER_PROCESS_PARAMETERS",
+    "_SEP_LOGON_SESSION_REFERENCES",
     "_IRP",
     "_IO_STACK_LOCATION",
     "_FILE_OBJECT",

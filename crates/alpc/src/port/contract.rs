@@ -152,6 +152,7 @@ structures! {
     }
     /// What a thread impersonates its client with.
     SecurityContext = "_SECURITY_CLIENT_CONTEXT" {
+        SecurityQos: O "SecurityQos",
         ClientToken: O "ClientToken",
         DirectlyAccessClientToken: O "DirectlyAccessClientToken",
         DirectAccessEffectiveOnly: O "DirectAccessEffectiveOnly",

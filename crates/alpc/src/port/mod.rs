@@ -7,6 +7,7 @@ pub mod completion_list;
 pub mod connection;
 pub mod contract;
 pub mod enumerate;
+pub mod impersonation;
 pub(crate) mod in_flight;
 pub mod message;
 pub mod message_table;

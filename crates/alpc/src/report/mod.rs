@@ -1,8 +1,11 @@
 //! Answers that look at the whole system.
 
+pub mod access;
+pub mod acting;
 pub mod analyze;
 pub mod calls;
 pub mod check;
+pub mod crossing;
 pub mod diff;
 pub mod global;
 pub mod held;

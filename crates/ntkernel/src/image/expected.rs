@@ -32,6 +32,8 @@ pub enum Expected {
     Device,
     /// A driver, by its type.
     Driver,
+    /// An access token, by its type, its kind and the list of its groups.
+    Token,
 }
 
 impl Expected {
@@ -49,6 +51,7 @@ impl Expected {
             Self::IoRequest => "I/O request",
             Self::Device => "device",
             Self::Driver => "driver",
+            Self::Token => "access token",
         }
     }
 }

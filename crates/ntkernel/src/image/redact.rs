@@ -172,6 +172,12 @@ impl Redaction {
         }
     }
 
+    /// What of an identifier tells one machine, domain or package from others: equal parts have equal placeholders.
+    #[must_use]
+    pub fn identifier_part(&self, part: &str) -> String {
+        self.letters("sid", part)
+    }
+
     /// An object's full path: its last part is a name, all of it is a path.
     #[must_use]
     pub fn path(&self, path: &str) -> String {

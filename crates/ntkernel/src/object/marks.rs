@@ -14,7 +14,7 @@ use kdump::Gva;
 
 use crate::image::contract::{
     CommunicationInfo, DeviceObject, DispatcherHeader, DriverObject, Irp, Member, Message, Port, PortMessage,
-    Queue, Thread, ThreadControl,
+    Queue, Thread, ThreadControl, Token,
 };
 use crate::image::expected::{Expected, Found};
 use crate::image::kernel::{At, Kernel, Read};
@@ -87,6 +87,12 @@ pub(crate) fn look(kernel: &Kernel<'_>, expected: Expected, address: Gva) -> Sig
         Expected::IoRequest => vec![at.u16(Irp::Type).map(|found| found == IO_TYPE_IRP)],
         Expected::Device => vec![at.u16(DeviceObject::Type).map(|found| found == IO_TYPE_DEVICE)],
         Expected::Driver => vec![at.u16(DriverObject::Type).map(|found| found == IO_TYPE_DRIVER)],
+        // TokenPrimary and TokenImpersonation; a token always has a user. Its object type says more: see
+        // `security::token`.
+        Expected::Token => vec![
+            at.u32(Token::TokenType).map(|kind| matches!(kind, 1 | 2)),
+            is_pointer(at, Token::UserAndGroups),
+        ],
     };
     if marks.iter().any(|mark| matches!(mark, Ok(false))) {
         return Sight::IsNot(not_there(kernel, expected, address));

@@ -413,7 +413,7 @@ pub fn record(kernel: &Kernel<'_>, body: Gva) -> ObjectRecord {
 }
 
 /// The pointer is an `_EX_FAST_REF`: its low bits (four on 64-bit systems, three on 32-bit ones) count.
-fn security_descriptor(header: At<'_, '_>) -> Read<Option<Addr>> {
+pub(crate) fn security_descriptor(header: At<'_, '_>) -> Read<Option<Addr>> {
     let kernel = header.kernel();
     let count = if kernel.pointer_size() == 4 { 7 } else { 15 };
     // Ports without a name have none: their type does not ask for it (SecurityRequired is off, by a single

@@ -49,7 +49,6 @@ const DROPPED: &[&str] = &[
     "_MMVAD",
     "_MMVAD_SHORT",
     "_SEGMENT",
-    "_TOKEN",
 ];
 
 /// Types of which only some top-level members are kept, with all that is nested in them.
@@ -110,6 +109,35 @@ const CUT: &[(&str, &[&str])] = &[
         ],
     ),
     ("_MM_SESSION_SPACE", &["SessionId"]),
+    (
+        "_TOKEN",
+        &[
+            "AuthenticationId",
+            "Capabilities",
+            "CapabilityCount",
+            "ImpersonationLevel",
+            "IntegrityLevelIndex",
+            "LogonSession",
+            "MandatoryPolicy",
+            "ModifiedId",
+            "OriginatingLogonSession",
+            "Package",
+            "ParentTokenId",
+            "PrimaryGroup",
+            "Privileges",
+            "RestrictedSidCount",
+            "RestrictedSids",
+            "SessionId",
+            "TokenFlags",
+            "TokenId",
+            "TokenInUse",
+            "TokenSource",
+            "TokenType",
+            "TrustLevelSid",
+            "UserAndGroupCount",
+            "UserAndGroups",
+        ],
+    ),
     (
         "_TEB",
         &[

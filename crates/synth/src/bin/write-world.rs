@@ -7,7 +7,7 @@
 //!
 //! `terminal-server:20000` is a system of that many threads in a twentieth as many processes, with two and a half
 //! messages a thread; `stack` has a thread whose kernel stack is known; `calls` has remote procedure calls of every
-//! sort; `ring-of-three`, `request`, `crowd:24`, `ring:24`, `hostile-names` and `ports:5000` are what
+//! sort; `accounts` has users, their tokens and ports that let in some; `ring-of-three`, `request`, `crowd:24`, `ring:24`, `hostile-names` and `ports:5000` are what
 //! pictures show, those in the documentation among them.
 
 use std::error::Error;
@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use synth::dump::Kind;
 use synth::layout::Kernel;
 use synth::world::Built;
-use synth::worlds::{self, hang, rpc};
+use synth::worlds::{self, hang, rpc, security};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -39,6 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "published" => worlds::vista_sp2_x64(),
         kernel if kernels.contains(&kernel) => worlds::standard(kernel),
         "calls" => rpc::calls("win11-22h2-x64").built,
+        "accounts" => security::accounts("win10-2004-x64").built,
         "hostile-names" => hang::hostile("vista-sp2-x64").built,
         "request" => hang::io("win11-21h2-x64", hang::Io::File).built,
         "ring-of-three" => hang::ring_of_three("vista-sp2-x64").built,

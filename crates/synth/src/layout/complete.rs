@@ -57,6 +57,7 @@ pub(super) fn add(kernels: &mut [Kernel]) {
             owner(kernel),
             of("_FAST_MUTEX", 0x38, &FAST_MUTEX),
             parameters(kernel),
+            logon_session(kernel),
         ] {
             kernel.types.insert(made.name.clone(), Arc::new(made));
         }
@@ -132,6 +133,21 @@ fn parameters(kernel: &Kernel) -> Type {
     };
     let rows = [(0x70, "CommandLine", "_UNICODE_STRING", 16)];
     of("_RTL_USER_PROCESS_PARAMETERS", size, &rows)
+}
+
+/// Names of who logged on: all but the id moved down when 8.1 put something in.
+fn logon_session(kernel: &Kernel) -> Type {
+    let (name, size) = match kernel.build() {
+        ..=7601 => (0x30, 0x50),
+        7602..=9600 => (0x38, 0x80),
+        _ => (0x38, 0xc0),
+    };
+    let rows = [
+        (0x08, "LogonId", "_LUID", 8),
+        (name, "AccountName", "_UNICODE_STRING", 16),
+        (name + 0x10, "AuthorityName", "_UNICODE_STRING", 16),
+    ];
+    of("_SEP_LOGON_SESSION_REFERENCES", size, &rows)
 }
 
 fn chain_entry(kernel: &Kernel) -> Option<Type> {

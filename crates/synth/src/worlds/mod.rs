@@ -8,6 +8,7 @@ pub mod hang;
 mod ports;
 mod published;
 pub mod rpc;
+pub mod security;
 pub mod stacks;
 mod system;
 

@@ -13,6 +13,7 @@ mod locks;
 mod objects;
 mod ports;
 mod processes;
+mod security;
 
 use std::fmt;
 
@@ -31,6 +32,7 @@ pub use self::processes::{
     Module, Peb, Process, ProcessControl, ProcessParameters, Processor, PspSessionSpace, SessionSpace, Teb,
     Thread, ThreadControl,
 };
+pub use self::security::{LogonSession, QualityOfService, Token};
 
 /// A member by the names that the kernel's symbols have: `_KTHREAD.WaitReason`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,18 +90,19 @@ pub static CONTRACT: Contract = Contract {
 };
 
 /// Where a fragment of another crate begins.
-pub const END: Place = locks::END;
+pub const END: Place = security::END;
 
 /// The fields of this crate's fragments.
-pub const CONTRACT_FIELDS: &[FieldSpec] = &{
-    const ALL: [FieldSpec; END.fields] = join(&[
+pub const CONTRACT_FIELDS: &[FieldSpec] = {
+    static ALL: [FieldSpec; END.fields] = join(&[
         ports::FIELDS,
         objects::FIELDS,
         processes::FIELDS,
         io::FIELDS,
         locks::FIELDS,
+        security::FIELDS,
     ]);
-    ALL
+    &ALL
 };
 
 /// The types of this crate's fragments.
@@ -110,6 +113,7 @@ pub const CONTRACT_TYPES: &[&str] = &{
         processes::TYPES,
         io::TYPES,
         locks::TYPES,
+        security::TYPES,
     ]);
     ALL
 };
@@ -125,7 +129,7 @@ pub const OF_SOME_KERNELS: [&str; 6] = [
 ];
 
 /// Types that every kernel has, and that the layouts which come with the program do not tell.
-pub const OF_SYMBOLS_ALONE: [&str; 8] = [
+pub const OF_SYMBOLS_ALONE: [&str; 9] = [
     "_DEVICE_OBJECT",
     "_DRIVER_OBJECT",
     "_ERESOURCE",
@@ -134,6 +138,7 @@ pub const OF_SYMBOLS_ALONE: [&str; 8] = [
     "_IRP",
     "_OWNER_ENTRY",
     "_RTL_USER_PROCESS_PARAMETERS",
+    "_SEP_LOGON_SESSION_REFERENCES",
 ];
 
 /// The types that a kernel with ALPC surely has and a symbol table of it does not tell of: what Microsoft's server gives
@@ -261,6 +266,7 @@ mod tests {
         holds(FastMutex::Owner, "Owner", "_FAST_MUTEX");
         holds(Port::PortListEntry, "PortListEntry", "_ALPC_PORT");
         holds(Message::PortMessage, "PortMessage", "_KALPC_MESSAGE");
-        assert_eq!(CONTRACT.fields.len(), FastMutex::Event.index() + 1);
+        holds(Token::TokenSource, "TokenSource", "_TOKEN");
+        assert_eq!(CONTRACT.fields.len(), LogonSession::AuthorityName.index() + 1);
     }
 }

@@ -28,6 +28,9 @@ structures! {
         ActiveThreads: O "ActiveThreads",
         DeviceMap: O "DeviceMap",
         Token: O "Token",
+        // One byte since 8.1; a single bit before.
+        Protection: O "Protection",
+        ProtectedProcess: O "ProtectedProcess",
         Flags: O "Flags",
     }
     /// A process, as the scheduler sees it.
