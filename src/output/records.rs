@@ -36,6 +36,8 @@ enum Form<'o> {
         color: bool,
         fits: Option<usize>,
     },
+    /// What lines would say, handed to somebody as it is.
+    Given(&'o mut dyn FnMut(&'static str, Recorded) -> io::Result<()>),
     /// The records of a document, and the text that shows them where that is wanted too.
     Document {
         records: Vec<Recorded>,
@@ -105,13 +107,28 @@ impl<'o> Records<'o> {
             record: "document",
             head: Head::new(options, self.dump, symbols),
         };
-        Ok(self.write_json(&first)?)
+        Ok(self.write_first(&first)?)
     }
 
     /// Says why one of them is not there.
     pub fn failure(&mut self, failure: &Failure) -> Result<(), WriteError> {
         let failure = failure.clone().reworded(|text| self.dump.redactor.message(text));
         Ok(self.write_line("error", &ErrorRecord::from(&failure))?)
+    }
+
+    /// Begins the records of a command that are handed to somebody: each line's kind, and what it says, as JSON.
+    pub fn given(
+        options: &Options,
+        dump: &'o DumpRef,
+        each: &'o mut dyn FnMut(&'static str, Recorded) -> io::Result<()>,
+    ) -> Self {
+        Self {
+            form: Form::Given(each),
+            dump,
+            command: options.command,
+            count: 0,
+            holes: Unreadables::default(),
+        }
     }
 
     /// Gathers the records of a command, for a document of them all; with the text that shows them, where that is what
@@ -166,7 +183,7 @@ impl<'o> Records<'o> {
                 }
                 self.record(record, value)
             }
-            Form::Lines(_) | Form::Rows { .. } => self.record(record, value),
+            Form::Lines(_) | Form::Rows { .. } | Form::Given(_) => self.record(record, value),
         }
     }
 
@@ -216,10 +233,14 @@ impl<'o> Records<'o> {
             records.push(Recorded { value, holes });
             return Ok(());
         }
+        if let Form::Given(each) = &mut self.form {
+            self.holes.add(Unreadables::of(holes.clone()));
+            return Ok(each(record, Recorded { value, holes }).map_err(WriteError)?);
+        }
         let holes = Unreadables::of(holes);
         let written = match &mut self.form {
             Form::Lines(_) => self.write_value(record, value),
-            Form::Text { .. } | Form::Document { .. } => Ok(()),
+            Form::Text { .. } | Form::Document { .. } | Form::Given(_) => Ok(()),
             Form::Rows { writer, columns } => {
                 let cells = columns.iter().map(|column| cell(&value, column));
                 let fixed = [record.to_owned(), text_cell(&self.dump.name)].into_iter();
@@ -246,7 +267,7 @@ impl<'o> Records<'o> {
         let Recorded { value: rest, holes } = answer.beside_records();
         self.holes.add(Unreadables::of(holes));
         let status = self.holes.status().combine(answer.status);
-        if matches!(self.form, Form::Lines(_)) {
+        if matches!(self.form, Form::Lines(_) | Form::Given(_)) {
             let end = End {
                 command: self.command,
                 status,
@@ -272,11 +293,22 @@ impl<'o> Records<'o> {
     }
 
     fn write_line(&mut self, record: &'static str, value: &impl Serialize) -> io::Result<()> {
+        if let Form::Given(each) = &mut self.form {
+            return hand(each, record, value);
+        }
         self.write_json(&Line {
             record,
             dump: self.dump.name.clone(),
             value,
         })
+    }
+
+    /// Writes the first line, where lines are what is written.
+    fn write_first(&mut self, first: &First) -> io::Result<()> {
+        match &mut self.form {
+            Form::Given(each) => hand(each, first.record, &first.head),
+            _ => self.write_json(first),
+        }
     }
 
     /// Writes a line of JSON, where lines are what is written.
@@ -289,6 +321,22 @@ impl<'o> Records<'o> {
         }
         Ok(())
     }
+}
+
+/// Hands over what tells of records, and is none.
+fn hand(
+    each: &mut dyn FnMut(&'static str, Recorded) -> io::Result<()>,
+    kind: &'static str,
+    value: &impl Serialize,
+) -> io::Result<()> {
+    let value = serde_json::to_value(value)?;
+    each(
+        kind,
+        Recorded {
+            value,
+            holes: Vec::new(),
+        },
+    )
 }
 
 /// What stands in a column: `owner_process.image` of a record is one, and what is no plain value is JSON.

@@ -7,7 +7,7 @@ pub mod completion_list;
 pub mod connection;
 pub mod contract;
 pub mod enumerate;
-pub(crate) mod in_flight;
+pub mod in_flight;
 pub mod message;
 pub mod message_table;
 pub mod message_type;
