@@ -113,7 +113,8 @@ impl Question {
     /// each is told with what the debugger's view leaves out, the call that it is among that.
     pub fn messages(named: Option<Vec<String>>, in_full: bool) -> Self {
         Self {
-            words: vec!["message".into()],
+            // The command takes one name, and the head of the answer tells the words.
+            words: vec!["message".into(), "*".into()],
             ask: Ask::Messages(ManyMessages { named, in_full }),
         }
     }

@@ -18,4 +18,7 @@ from ._dump import Dump, open
 from ._error import Error
 from ._native import __version__
 
+for _public in (Answer, Dump, Error, Records):
+    _public.__module__ = __name__
+
 __all__ = ["Answer", "Dump", "Error", "Records", "__version__", "open"]
