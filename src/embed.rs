@@ -17,7 +17,7 @@
 //! loop {
 //!     match walk.next(Duration::from_secs(60)) {
 //!         Said::Line(line) if line.kind == "port-line" => ports += 1,
-//!         Said::Line(_) | Said::Nothing => {}
+//!         Said::Line(_) | Said::Rows(_) | Said::Nothing => {}
 //!         Said::End(_) => break,
 //!         Said::Refused(refusal) => return Err(refusal),
 //!     }
@@ -49,8 +49,10 @@ use crate::failure::Failure;
 use crate::host::interrupt;
 use crate::options::Format;
 use crate::output::answer::Answer;
+use crate::output::columns::Columns;
+pub use crate::output::columns::{Batch, Buffers, Kind, Wanted};
 use crate::output::document::{DumpRef, ErrorRecord};
-use crate::output::records::{Records, WriteError};
+use crate::output::records::{Records, Take, WriteError};
 use crate::output::{answered, explanation, failed};
 use crate::redact::{Redactor, Typed};
 use crate::run;
@@ -77,6 +79,7 @@ pub struct Dump {
 pub struct Question {
     ask: Ask,
     words: Vec<OsString>,
+    columns: Option<(Wanted, usize)>,
 }
 
 #[derive(Clone, Debug)]
@@ -96,6 +99,7 @@ impl Question {
         Self {
             ask: Ask::Records,
             words,
+            columns: None,
         }
     }
 
@@ -106,6 +110,7 @@ impl Question {
         Self {
             ask: Ask::Document,
             words,
+            columns: None,
         }
     }
 
@@ -116,7 +121,15 @@ impl Question {
             // The command takes one name, and the head of the answer tells the words.
             words: vec!["message".into(), "*".into()],
             ask: Ask::Messages(ManyMessages { named, in_full }),
+            columns: None,
         }
+    }
+
+    /// The same with the rows of a table as columns, in batches of at most so many. What are no rows are lines still.
+    #[must_use]
+    pub fn in_columns(mut self, wanted: Wanted, most: usize) -> Self {
+        self.columns = Some((wanted, most));
+        self
     }
 }
 
@@ -180,6 +193,8 @@ impl Refusal {
 pub enum Said {
     /// A line.
     Line(Line),
+    /// Rows, where columns were asked for.
+    Rows(Batch),
     /// There is none yet.
     Nothing,
     /// That was all.
@@ -239,7 +254,7 @@ impl Dump {
     pub fn ask(self: &Arc<Self>, question: Question) -> Walk {
         let (sender, said) = mpsc::sync_channel(AHEAD);
         let stop = Arc::new(Stop::default());
-        let table = self.table(&question);
+        let table = self.table_of(&question);
         let (dump, watch) = (Arc::clone(self), Arc::clone(&stop));
         let answer = move || {
             let last = guarded(|| dump.answer(&question, watch, &sender));
@@ -259,7 +274,9 @@ impl Dump {
         }
     }
 
-    fn table(&self, question: &Question) -> Option<&'static str> {
+    /// The kind of records that answer a question, where they are the rows of a table.
+    #[must_use]
+    pub fn table_of(&self, question: &Question) -> Option<&'static str> {
         let table = match &question.ask {
             Ask::Messages(messages) => messages.table(),
             Ask::Document => None,
@@ -291,14 +308,15 @@ impl Dump {
             redactor: session.redactor().clone(),
             ..self.about.clone()
         };
-        let mut each = |kind, Recorded { value, holes }: Recorded| {
-            let line = Said::Line(Line { kind, value, holes });
-            to.send(line).map_err(|_| io::ErrorKind::BrokenPipe.into())
+        let columns = question.columns.as_ref();
+        let mut to = Listener {
+            to,
+            columns: columns.map(|(wanted, most)| Columns::new(wanted, *most)),
         };
         let answered = match &question.ask {
-            Ask::Records => lines(&cli, &session, &about, &mut each),
-            Ask::Document => document(&cli, &session, &about, &mut each),
-            Ask::Messages(messages) => streamed(&cli, &session, &about, messages, &mut each),
+            Ask::Records => lines(&cli, &session, &about, &mut to),
+            Ask::Document => document(&cli, &session, &about, &mut to),
+            Ask::Messages(messages) => streamed(&cli, &session, &about, messages, &mut to),
         };
         answered.map_err(|error| Refusal::of(error, &about.redactor))
     }
@@ -317,7 +335,7 @@ impl Walk {
             return last.clone();
         }
         match self.said.recv_timeout(patience) {
-            Ok(line @ Said::Line(_)) => line,
+            Ok(line @ (Said::Line(_) | Said::Rows(_))) => line,
             Ok(last) => self.last.insert(last).clone(),
             Err(RecvTimeoutError::Timeout) => Said::Nothing,
             Err(RecvTimeoutError::Disconnected) => self.last.insert(Said::Refused(Refusal::fault())).clone(),
@@ -336,21 +354,48 @@ impl Drop for Walk {
     }
 }
 
-/// Takes each line of an answer.
-type Each<'e> = &'e mut dyn FnMut(&'static str, Recorded) -> io::Result<()>;
+/// Who takes an answer.
+struct Listener<'t> {
+    to: &'t SyncSender<Said>,
+    columns: Option<Columns>,
+}
+
+impl Listener<'_> {
+    fn say(&self, said: Said) -> io::Result<()> {
+        self.to.send(said).map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+impl Take for Listener<'_> {
+    fn line(&mut self, kind: &'static str, Recorded { value, holes }: Recorded) -> io::Result<()> {
+        self.batch()?;
+        self.say(Said::Line(Line { kind, value, holes }))
+    }
+
+    fn columns(&mut self) -> Option<&mut Columns> {
+        self.columns.as_mut()
+    }
+
+    fn batch(&mut self) -> io::Result<()> {
+        match self.columns.as_mut().and_then(Columns::take) {
+            Some(batch) => self.say(Said::Rows(batch)),
+            None => Ok(()),
+        }
+    }
+}
 
 /// The answer as lines.
-fn lines(cli: &Cli, session: &Session, about: &DumpRef, each: Each<'_>) -> anyhow::Result<Notes> {
+fn lines(cli: &Cli, session: &Session, about: &DumpRef, to: &mut dyn Take) -> anyhow::Result<Notes> {
     let Some(command) = &cli.command else {
         return Err(Failure::fatal("no-command", "no command given"));
     };
     let verb = command.verb();
     if verb.table().is_some() && !cli.explain {
-        return streamed(cli, session, about, verb, each);
+        return streamed(cli, session, about, verb, to);
     }
     let mut answer = run::run(cli, session, command)?;
     let record = std::mem::take(&mut answer.record);
-    let mut records = Records::given(cli, about, each);
+    let mut records = Records::given(cli, about, to);
     records.head(cli, answer.symbols.as_ref())?;
     records.taken(command.spec().name(), record)?;
     for one in answer.explain.iter().flatten() {
@@ -365,9 +410,9 @@ fn streamed(
     session: &Session,
     about: &DumpRef,
     verb: &dyn Verb,
-    each: Each<'_>,
+    to: &mut dyn Take,
 ) -> anyhow::Result<Notes> {
-    let mut records = Records::given(cli, about, each);
+    let mut records = Records::given(cli, about, to);
     let answer = run::stream(cli, session, verb, &mut records)?;
     ended(records, answer)
 }
@@ -382,7 +427,7 @@ fn ended(records: Records<'_>, mut answer: Answer) -> anyhow::Result<Notes> {
 }
 
 /// The whole document.
-fn document(cli: &Cli, session: &Session, about: &DumpRef, each: Each<'_>) -> anyhow::Result<Notes> {
+fn document(cli: &Cli, session: &Session, about: &DumpRef, to: &mut dyn Take) -> anyhow::Result<Notes> {
     let Some(command) = &cli.command else {
         return Err(Failure::fatal("no-command", "no command given"));
     };
@@ -403,7 +448,8 @@ fn document(cli: &Cli, session: &Session, about: &DumpRef, each: Each<'_>) -> an
     };
     let value = serde_json::to_value(document)?;
     let holes = Vec::new();
-    each("document", Recorded { value, holes }).map_err(WriteError)?;
+    to.line("document", Recorded { value, holes })
+        .map_err(WriteError)?;
     Ok(notes)
 }
 

@@ -6,7 +6,7 @@ from collections import deque
 from typing import Any, Deque, Dict, Generic, Iterator, List, Optional, Sequence, Tuple, TypeVar
 
 from ._error import Error
-from ._native import Walk
+from ._native import Asked, Walk
 from .tables import TABLES
 
 T = TypeVar("T")
@@ -18,9 +18,10 @@ BATCH = 65_536
 class _Lines:
     """The lines of a walk, each put where it belongs."""
 
-    def __init__(self, walk: Walk) -> None:
-        self._walk: Optional[Walk] = walk
-        self._table = walk.table
+    def __init__(self, asked: Asked) -> None:
+        self._asked: Optional[Asked] = asked
+        self._walk: Optional[Walk] = None
+        self._table = asked.table
         self._head: Dict[str, Any] = {}
         self._end: Dict[str, Any] = {}
         self._notes: List[str] = []
@@ -30,24 +31,35 @@ class _Lines:
 
     def _step(self) -> Optional[Tuple[str, Any, Any]]:
         """The next record with its kind and holes; none once all were read."""
+        if self._asked is not None:
+            # Nothing is read before something is asked for.
+            self._walk, self._asked = self._asked.begin(), None
         while self._walk is not None:
-            try:
-                kind, value, holes = self._walk.next()
-            except BaseException as error:
-                self._stopped(error)
-                raise
-            if self._took(kind, value, holes):
-                assert kind is not None
+            kind, value, holes = self._said(self._walk)
+            if kind is not None:
                 return kind, value, holes
         if self._refusal is not None:
             raise self._refusal
         return None
 
+    def _said(self, walk: Walk) -> Tuple[Optional[str], Any, Any]:
+        """What a walk says next; no kind where that is no record, and was kept."""
+        try:
+            kind, value, holes = walk.next()
+        except BaseException as error:
+            self._stopped(error)
+            raise
+        return (kind, value, holes) if self._took(kind, value, holes) else (None, None, None)
+
+    @property
+    def _running(self) -> bool:
+        return self._asked is not None or self._walk is not None
+
     def _stopped(self, error: BaseException) -> None:
         """It will say no more: what comes next, if anything is asked still, is why."""
         if self._walk is not None:
             self._walk.stop()
-        self._walk = None
+        self._walk = self._asked = None
         if isinstance(error, Error):
             self._refusal = error
         else:
@@ -63,7 +75,7 @@ class _Lines:
         elif kind == "end":
             self._end = value
         elif kind == "error":
-            error = Error(value["id"], value["text"], "partial", value.get("suggestions"))
+            error = Error(value["id"], value["text"], None, value.get("suggestions"))
             self._errors.append(error)
         else:
             return True
@@ -89,8 +101,8 @@ class Answer(Generic[T]):
     #: Where its values come from, where that was asked for.
     explanations: List[Dict[str, Any]]
 
-    def __init__(self, walk: Walk) -> None:
-        lines = _Lines(walk)
+    def __init__(self, asked: Asked) -> None:
+        lines = _Lines(asked)
         found: List[Tuple[str, Any, Any]] = []
         while True:
             line = lines._step()
@@ -137,8 +149,8 @@ class Records(_Lines, Generic[T]):
     has the rest read when it is asked for before; the records of that rest are kept for the iteration to go on with.
     """
 
-    def __init__(self, walk: Walk) -> None:
-        super().__init__(walk)
+    def __init__(self, asked: Asked) -> None:
+        super().__init__(asked)
         self._kept: Deque[Any] = deque()
 
     def __iter__(self) -> Iterator[T]:
@@ -154,7 +166,7 @@ class Records(_Lines, Generic[T]):
 
     def close(self) -> None:
         """Ends the walk; what was not read by now is not read any more."""
-        if self._walk is not None:
+        if self._running:
             self._stopped(Error("cancelled", "it was closed before its end", "partial"))
 
     def _to_end(self) -> None:
@@ -172,7 +184,7 @@ class Records(_Lines, Generic[T]):
     @property
     def head(self) -> Dict[str, Any]:
         """What stands at the head of a document: the dump, its size, the symbols that serve."""
-        while not self._head and self._walk is not None:
+        while not self._head and self._running:
             line = self._step()
             if line is not None:
                 self._kept.append(line[1])
@@ -222,7 +234,7 @@ class Records(_Lines, Generic[T]):
     # Tables.
 
     def to_batches(self, rows: int = BATCH) -> Iterator[Any]:
-        """The records that were not taken yet, as `pyarrow.RecordBatch` of at most so many rows.
+        """The records as `pyarrow.RecordBatch` of at most so many rows.
 
         Columns are those of --format csv with their types from the schema; `unreadable` says which are null because they
         could not be read. What is deeper than an object in a record is JSON in a text.
@@ -231,21 +243,18 @@ class Records(_Lines, Generic[T]):
         columns = self._columns()
         if rows < 1:
             raise ValueError("a batch has at least one row")
+        if self._asked is None:
+            raise Error("format-not-here", "it was begun record by record: ask again, and for the table first")
+        self._walk, self._asked = self._asked.begin_columns(columns, rows), None
         while self._walk is not None:
-            try:
-                count, buffers, behind = self._walk.columns(columns, rows)
-            except BaseException as error:
-                self._stopped(error)
-                raise
-            if behind is not None and self._took(*behind):
-                raise Error("error", f"a record of the kind {behind[0]} is none of this table")
-            if count:
+            kind, count, buffers = self._said(self._walk)
+            if kind == "rows":
                 yield _batch(arrow, columns, count, buffers)
         if self._refusal is not None:
             raise self._refusal
 
     def to_arrow(self) -> Any:
-        """The records that were not taken yet, as a `pyarrow.Table`: see `to_batches`."""
+        """The records as a `pyarrow.Table`: see `to_batches`."""
         arrow = _needed("pyarrow", "to_arrow and to_batches")
         columns = self._columns()
         types = [arrow.field(path, _type(arrow, kind)) for path, kind in columns]
@@ -260,12 +269,10 @@ class Records(_Lines, Generic[T]):
     def _columns(self) -> Sequence[Tuple[str, str]]:
         if self._table is None or self._table not in TABLES:
             raise Error("format-not-here", "these records are no rows of a table: take them one by one")
-        if self._kept:
-            raise Error("format-not-here", "records were read already: ask again, and for the table first")
         return TABLES[self._table]
 
     def __repr__(self) -> str:
-        how = "not at its end" if self._walk is not None else self._end.get("status", "stopped")
+        how = "not at its end" if self._running else self._end.get("status", "stopped")
         return f"<alpc_dump.Records of {self._table or self._head.get('command')}: {how}>"
 
 

@@ -319,7 +319,7 @@ class Dump:
 
         It has an `error` where the command gives nothing; only words that are no command line raise Error.
         """
-        kind, value, _ = self._open().document([os.fsdecode(word) for word in words]).next()
+        kind, value, _ = self._open().document([os.fsdecode(word) for word in words]).begin().next()
         if kind != "document":
             raise Error("error", "there was no document")
         return value

@@ -12,8 +12,8 @@ class Error(Exception):
     id: str
     #: The message.
     text: str
-    #: "finding" for what is not in the dump, "partial" for what cannot be read, else "fatal".
-    status: str
+    #: "finding" for what is not in the dump, "partial" for what cannot be read, else "fatal"; none among many.
+    status: Optional[str]
     #: Names that may have been meant, the nearest first.
     suggestions: List[Dict[str, Any]]
 
@@ -21,7 +21,7 @@ class Error(Exception):
         self,
         id: str,
         text: str,
-        status: str = "fatal",
+        status: Optional[str] = "fatal",
         suggestions: Optional[List[Dict[str, Any]]] = None,
     ) -> None:
         super().__init__(id, text, status, suggestions or [])

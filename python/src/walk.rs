@@ -2,127 +2,44 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use alpc_dump::embed::{self, Line, Notes, Refusal, Said};
+use alpc_dump::embed::{self, Batch, Line, Refusal, Said};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 
-use crate::columns::{Column, Kind};
 use crate::{GLANCE, values};
 
-/// Lines that are read between two looks for Ctrl-C, where they become no Python values.
-const BETWEEN: usize = 4096;
+/// What stands for the kind of line where it is rows.
+const ROWS: &str = "rows";
 
 /// A question that is being answered.
 #[pyclass(frozen)]
-pub struct Walk {
-    walk: Mutex<embed::Walk>,
-    table: Option<&'static str>,
-}
-
-/// A line that was read, or how it ended.
-enum Next {
-    Line(Box<Line>),
-    Nothing,
-    End(Notes),
-    Refused(Box<Refusal>),
-}
+pub struct Walk(Mutex<embed::Walk>);
 
 impl Walk {
     pub fn new(walk: embed::Walk) -> Self {
-        Self {
-            table: walk.table(),
-            walk: Mutex::new(walk),
-        }
-    }
-
-    /// Waits for a line; to be called without the interpreter's lock.
-    fn wait(&self) -> Next {
-        match lock(&self.walk).next(GLANCE) {
-            Said::Line(line) => Next::Line(Box::new(line)),
-            Said::Nothing => Next::Nothing,
-            Said::End(notes) => Next::End(notes),
-            Said::Refused(refusal) => Next::Refused(refusal),
-        }
+        Self(Mutex::new(walk))
     }
 }
 
 #[pymethods]
 impl Walk {
-    /// The kind of its records, where they are rows of a table.
-    #[getter]
-    fn table(&self) -> Option<&'static str> {
-        self.table
-    }
-
-    /// The next line: its kind, what it says, and what that could not tell. Once there is none any more, `None`, the notes
-    /// and the errors.
+    /// The next line: its kind, what it says, and what that could not tell; or rows, how many there are, and their columns.
+    /// Once there is none any more, `None`, the notes and the errors.
     fn next<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         loop {
-            match py.detach(|| self.wait()) {
-                Next::Line(line) => return said(py, &line),
-                Next::Nothing => self.glance(py)?,
-                Next::End(notes) => return (py.None(), notes.notes, notes.errors).into_pyobject(py),
-                Next::Refused(refusal) => return Err(refused(py, &refusal)),
+            match py.detach(|| lock(&self.0).next(GLANCE)) {
+                Said::Line(line) => return said(py, &line),
+                Said::Rows(batch) => return rows(py, batch),
+                Said::Nothing => py.check_signals().inspect_err(|_| self.stop(py))?,
+                Said::End(notes) => return (py.None(), notes.notes, notes.errors).into_pyobject(py),
+                Said::Refused(refusal) => return Err(refused(py, &refusal)),
             }
         }
-    }
-
-    /// The next records as columns, at most so many: how many there are; for each of `columns`, its path and kind, a tuple
-    /// of the buffers that Arrow has for it; and the line behind them, if that is none of the table.
-    fn columns<'py>(
-        &self,
-        py: Python<'py>,
-        columns: Vec<(String, String)>,
-        most: usize,
-    ) -> PyResult<(usize, Bound<'py, PyList>, Option<Bound<'py, PyTuple>>)> {
-        let mut columns = columns
-            .iter()
-            .map(|(path, kind)| Ok(Column::new(path, Kind::named(kind)?)))
-            .collect::<PyResult<Vec<_>>>()?;
-        let mut count = 0;
-        let behind = loop {
-            match py.detach(|| self.gather(&mut columns, &mut count, most)) {
-                Some(Next::Line(line)) => break Some(said(py, &line)?),
-                Some(Next::End(notes)) => {
-                    break Some((py.None(), notes.notes, notes.errors).into_pyobject(py)?);
-                }
-                Some(Next::Refused(refusal)) => return Err(refused(py, &refusal)),
-                Some(Next::Nothing) => self.glance(py)?,
-                None => break None,
-            }
-        };
-        let buffers = columns.into_iter().map(|column| buffers(py, column));
-        let buffers = PyList::new(py, buffers.collect::<PyResult<Vec<_>>>()?)?;
-        Ok((count, buffers, behind))
     }
 
     /// Asks it to end soon.
     fn stop(&self, py: Python<'_>) {
-        py.detach(|| lock(&self.walk).stop());
-    }
-}
-
-impl Walk {
-    /// Fills columns until they are full, there is a line of another kind, or it is time to look for Ctrl-C.
-    fn gather(&self, columns: &mut [Column], count: &mut usize, most: usize) -> Option<Next> {
-        for _ in 0..BETWEEN {
-            if *count >= most {
-                return None;
-            }
-            match self.wait() {
-                Next::Line(line) if Some(line.kind) == self.table => {
-                    columns.iter_mut().for_each(|column| column.push(&line));
-                    *count += 1;
-                }
-                other => return Some(other),
-            }
-        }
-        Some(Next::Nothing)
-    }
-
-    /// Looks for Ctrl-C, which ends the walk.
-    fn glance(&self, py: Python<'_>) -> PyResult<()> {
-        py.check_signals().inspect_err(|_| self.stop(py))
+        py.detach(|| lock(&self.0).stop());
     }
 }
 
@@ -142,11 +59,15 @@ fn said<'py>(py: Python<'py>, line: &Line) -> PyResult<Bound<'py, PyTuple>> {
     (line.kind, value, holes).into_pyobject(py)
 }
 
-/// Validity, offsets and values of a column, as Arrow lays them out.
-fn buffers<'py>(py: Python<'py>, column: Column) -> PyResult<Bound<'py, PyTuple>> {
-    let (nulls, validity, offsets, values) = column.into_buffers();
-    let bytes = |bytes: Option<Vec<u8>>| bytes.map(|bytes| PyBytes::new(py, &bytes));
-    (nulls, bytes(validity), bytes(offsets), bytes(Some(values))).into_pyobject(py)
+/// Rows as Python has them: how many, and of each column how many are null, validity, offsets and values.
+fn rows<'py>(py: Python<'py>, batch: Batch) -> PyResult<Bound<'py, PyTuple>> {
+    let columns = batch.columns.into_iter().map(|column| {
+        let bytes = |bytes: Option<Vec<u8>>| bytes.map(|bytes| PyBytes::new(py, &bytes));
+        let (validity, offsets) = (bytes(column.validity), bytes(column.offsets));
+        (column.nulls, validity, offsets, PyBytes::new(py, &column.values)).into_pyobject(py)
+    });
+    let columns = PyList::new(py, columns.collect::<PyResult<Vec<_>>>()?)?;
+    (ROWS, batch.rows, columns).into_pyobject(py)
 }
 
 /// The exception for what has no answer.

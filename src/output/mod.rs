@@ -1,6 +1,8 @@
 //! What goes to stdout and stderr.
 
 pub mod answer;
+mod cells;
+pub mod columns;
 pub mod describe;
 pub mod document;
 pub mod explanation;

@@ -9,6 +9,7 @@ use serde_json::{Map, Value as Json};
 use crate::failure::{Failure, Status};
 use crate::options::{Format, Options};
 use crate::output::answer::Answer;
+use crate::output::columns::Columns;
 use crate::output::document::{DumpRef, End, ErrorRecord, First, Head, Line, SymbolSource};
 use crate::output::schema;
 use crate::output::table::Table;
@@ -37,12 +38,34 @@ enum Form<'o> {
         fits: Option<usize>,
     },
     /// What lines would say, handed to somebody as it is.
-    Given(&'o mut dyn FnMut(&'static str, Recorded) -> io::Result<()>),
+    Given(&'o mut dyn Take),
     /// The records of a document, and the text that shows them where that is wanted too.
     Document {
         records: Vec<Recorded>,
         text: Option<Text>,
     },
+}
+
+/// Takes what lines would say.
+pub trait Take {
+    /// Takes what one line would say: its kind, and the rest.
+    ///
+    /// # Errors
+    /// Nobody takes any more of it.
+    fn line(&mut self, kind: &'static str, record: Recorded) -> io::Result<()>;
+
+    /// The columns that records are gathered in, where that is wanted instead.
+    fn columns(&mut self) -> Option<&mut Columns> {
+        None
+    }
+
+    /// Takes what was gathered.
+    ///
+    /// # Errors
+    /// As [`line`](Self::line).
+    fn batch(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Writing failed, as opposed to reading a dump.
@@ -116,14 +139,10 @@ impl<'o> Records<'o> {
         Ok(self.write_line("error", &ErrorRecord::from(&failure))?)
     }
 
-    /// Begins the records of a command that are handed to somebody: each line's kind, and what it says, as JSON.
-    pub fn given(
-        options: &Options,
-        dump: &'o DumpRef,
-        each: &'o mut dyn FnMut(&'static str, Recorded) -> io::Result<()>,
-    ) -> Self {
+    /// Begins the records of a command that are handed to somebody: each line's kind, and what it says, as JSON or in columns.
+    pub fn given(options: &Options, dump: &'o DumpRef, to: &'o mut dyn Take) -> Self {
         Self {
-            form: Form::Given(each),
+            form: Form::Given(to),
             dump,
             command: options.command,
             count: 0,
@@ -223,6 +242,17 @@ impl<'o> Records<'o> {
 
     /// Writes a record.
     pub fn record(&mut self, record: &'static str, value: &impl Serialize) -> anyhow::Result<()> {
+        if let Form::Given(to) = &mut self.form
+            && let Some(columns) = to.columns()
+        {
+            let holes = columns.push(value)?;
+            if columns.is_full() {
+                to.batch().map_err(WriteError)?;
+            }
+            self.holes.add(Unreadables::of(holes));
+            self.count += 1;
+            return Ok(());
+        }
         self.taken(record, json::record(value)?)
     }
 
@@ -233,9 +263,10 @@ impl<'o> Records<'o> {
             records.push(Recorded { value, holes });
             return Ok(());
         }
-        if let Form::Given(each) = &mut self.form {
+        if let Form::Given(to) = &mut self.form {
             self.holes.add(Unreadables::of(holes.clone()));
-            return Ok(each(record, Recorded { value, holes }).map_err(WriteError)?);
+            let recorded = Recorded { value, holes };
+            return Ok(to.line(record, recorded).map_err(WriteError)?);
         }
         let holes = Unreadables::of(holes);
         let written = match &mut self.form {
@@ -293,8 +324,8 @@ impl<'o> Records<'o> {
     }
 
     fn write_line(&mut self, record: &'static str, value: &impl Serialize) -> io::Result<()> {
-        if let Form::Given(each) = &mut self.form {
-            return hand(each, record, value);
+        if let Form::Given(to) = &mut self.form {
+            return hand(*to, record, value);
         }
         self.write_json(&Line {
             record,
@@ -306,7 +337,7 @@ impl<'o> Records<'o> {
     /// Writes the first line, where lines are what is written.
     fn write_first(&mut self, first: &First) -> io::Result<()> {
         match &mut self.form {
-            Form::Given(each) => hand(each, first.record, &first.head),
+            Form::Given(to) => hand(*to, first.record, &first.head),
             _ => self.write_json(first),
         }
     }
@@ -324,19 +355,10 @@ impl<'o> Records<'o> {
 }
 
 /// Hands over what tells of records, and is none.
-fn hand(
-    each: &mut dyn FnMut(&'static str, Recorded) -> io::Result<()>,
-    kind: &'static str,
-    value: &impl Serialize,
-) -> io::Result<()> {
+fn hand(to: &mut dyn Take, kind: &'static str, value: &impl Serialize) -> io::Result<()> {
     let value = serde_json::to_value(value)?;
-    each(
-        kind,
-        Recorded {
-            value,
-            holes: Vec::new(),
-        },
-    )
+    let holes = Vec::new();
+    to.line(kind, Recorded { value, holes })
 }
 
 /// What stands in a column: `owner_process.image` of a record is one, and what is no plain value is JSON.
