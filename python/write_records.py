@@ -65,7 +65,7 @@ class Schema:
         for name, node in self.definitions.items():
             kind, _, rest = name.partition(".")
             if kind == "line":
-                # Python has the record of a line, and what it is of elsewhere.
+                self.add_row(rest, node)
                 continue
             if kind == "end":
                 self.add_rest(class_name(rest), node["properties"]["rest"])
@@ -73,6 +73,15 @@ class Schema:
                 self.add_class(self.names[name], node)
             else:
                 self.aliases.append((self.names[name], self.type_of(node, self.names[name]), described(node)))
+
+    def add_row(self, record, node):
+        """A row of a table, where it is no record that stands in documents too."""
+        members = {name: said for name, said in node.get("properties", {}).items() if name not in ("record", "dump")}
+        known = any(one.get("properties") == members for one in self.definitions.values())
+        if record in self.csv and not known:
+            required = [name for name in node["required"] if name in members]
+            row = {"properties": members, "required": required, "description": f"A row of the kind `{record}`."}
+            self.add_class(class_name(record) + "Line", row)
 
     def add_rest(self, name, node):
         """What stands beside the records of a command."""

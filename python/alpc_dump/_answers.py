@@ -151,7 +151,7 @@ class Records(_Lines, Generic[T]):
 
     def __init__(self, asked: Asked) -> None:
         super().__init__(asked)
-        self._kept: Deque[Any] = deque()
+        self._kept: Deque[T] = deque()
 
     def __iter__(self) -> Iterator[T]:
         return self
@@ -162,7 +162,8 @@ class Records(_Lines, Generic[T]):
         line = self._step()
         if line is None:
             raise StopIteration
-        return line[1]
+        record: T = line[1]
+        return record
 
     def close(self) -> None:
         """Ends the walk; what was not read by now is not read any more."""
@@ -199,7 +200,8 @@ class Records(_Lines, Generic[T]):
     def status(self) -> str:
         """How it ended: "complete", "finding" or "partial", as the exit status of the command line says it."""
         self._to_end()
-        return self._end["status"]
+        status: str = self._end["status"]
+        return status
 
     @property
     def rest(self) -> Dict[str, Any]:
@@ -210,14 +212,17 @@ class Records(_Lines, Generic[T]):
     @property
     def complete(self) -> bool:
         """Whether the list has all that there is and all of it could be read; `rest` and `holes` say why not."""
-        self._to_end()
-        return self.rest.get("complete", True) is True and not self._end["holes"] and not self._errors
+        rest = self.rest
+        # What this kernel does not have lacks nothing.
+        whole = rest.get("complete", True) is True or "complete" in rest.get("absent", [])
+        return whole and not self._end["holes"] and not self._errors
 
     @property
     def holes(self) -> List[Dict[str, Any]]:
         """How many values could not be determined, by cause; each record says of its own under "unreadable"."""
         self._to_end()
-        return self._end["holes"]
+        holes: List[Dict[str, Any]] = self._end["holes"]
+        return holes
 
     @property
     def notes(self) -> List[str]:

@@ -276,7 +276,7 @@ class Dump:
         process: Optional[Named] = None,
         type: Optional[str] = None,
         session: Optional[int] = None,
-    ) -> Records[records.HandleRecord]:
+    ) -> Records[records.HandleLine]:
         """Open handles, all or of one process; those of objects of one type, as "ALPC Port"."""
         return self._records("handles", process, type=type, session=session)
 
@@ -319,6 +319,8 @@ class Dump:
 
         It has an `error` where the command gives nothing; only words that are no command line raise Error.
         """
+        kind: Optional[str]
+        value: Dict[str, Any]
         kind, value, _ = self._open().document([os.fsdecode(word) for word in words]).begin().next()
         if kind != "document":
             raise Error("error", "there was no document")

@@ -128,7 +128,9 @@ __all__ = [
     "GraphDocument",
     "GraphRecord",
     "GraphsRecord",
+    "GroupLine",
     "HandleDataMembers",
+    "HandleLine",
     "HandleRecord",
     "HandleTable",
     "Handles",
@@ -138,6 +140,7 @@ __all__ = [
     "HandlesUnread",
     "HangDocument",
     "HangRecord",
+    "IgnoredLine",
     "ImageContents",
     "Impersonation",
     "InfoDocument",
@@ -6443,6 +6446,68 @@ class BesideWaits(TypedDict):
     threads: int
     # Parts of the system that could not be looked at, so that waits may be missing.
     unread: List[Unread]
+
+
+class _GroupLine(TypedDict):
+    # Version of the format.
+    version: int
+    # The signature of all of them.
+    signature: Optional[str]
+    # The id of the error of all of them.
+    error: Optional[str]
+    # How many.
+    dumps: int
+
+
+class GroupLine(_GroupLine, total=False):
+    """A row of the kind `group`."""
+
+    # The bytes of the first one's path in hex, when they are no valid text.
+    dump_bytes: Optional[str]
+
+
+class _HandleLine(TypedDict):
+    # The process whose handle it is.
+    owner: ProcessRef
+    # Its id.
+    owner_process_id: Optional[int]
+    # Its value.
+    handle: int
+    # Its `_HANDLE_TABLE_ENTRY`.
+    entry: Address
+    # The access rights that it grants.
+    granted_access: int
+    # Its attributes, by the debugger's names.
+    attributes: List[str]
+    # What it refers to.
+    object: ObjectRecord
+
+
+class HandleLine(_HandleLine, total=False):
+    """A row of the kind `handle`."""
+
+    # The process, when it refers to one: these have no name of their own.
+    process: Optional[ProcessRef]
+    # Why members are null that could not be read.
+    unreadable: Dict[str, Reason]
+    # Members that are null because this kernel does not have them.
+    absent: List[Literal['owner_process_id']]
+
+
+class _IgnoredLine(TypedDict):
+    # Version of the format.
+    version: int
+    # What it is: a stable id, for scripts.
+    reason: str
+    # It in words, which may change.
+    text: str
+
+
+class IgnoredLine(_IgnoredLine, total=False):
+    """A row of the kind `ignored`."""
+
+    # The bytes of its path in hex, when they are no valid text.
+    dump_bytes: Optional[str]
 
 
 # An address in lower-case hex, as many digits as the dumped system's addresses have.

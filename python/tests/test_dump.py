@@ -25,7 +25,7 @@ LISTS = [
     (lambda dump: dump.services(), ["services"], "services"),
     (lambda dump: dump.handles(type="ALPC Port"), ["handles", "--type", "ALPC Port"], None),
     (lambda dump: dump.modules(), ["modules"], "modules"),
-    (lambda dump: dump.stacks(), ["stacks"], "stacks"),
+    (lambda dump: dump.stacks(), ["stacks"], "threads"),
     (lambda dump: dump.stack_groups(), ["stacks", "--group"], "groups"),
     (lambda dump: dump.threads(waiting=True), ["threads", "--waiting"], None),
 ]
@@ -163,7 +163,7 @@ def test_all_messages_and_those_that_are_named(dump):
     named = dump.messages(["id:3068", 0x1234, {"address": "fffff8800f4cc950"}], details=True)
     found = list(named)
     assert found == [dump.message("id:3068").result] * 2
-    assert [error.id for error in named.errors] == ["not-a-message"] or named.errors[0].id
+    assert [error.id for error in named.errors] == ["not-an-address"] or named.errors[0].id
     assert named.status != "complete" and not named.complete
 
 
@@ -221,7 +221,7 @@ def test_errors_have_the_ids_of_the_command_line(dump, tmp_path):
         (lambda: dump.port("svchost"), ["port", "svchost"]),
         (lambda: dump.process("svchots.exe"), ["process", "svchots.exe"]),
         (lambda: dump.message("fffffa801807b8f0"), ["message", "fffffa801807b8f0"]),
-        (lambda: list(dump.ports(session=99)) and dump.chain("tid:1"), ["chain", "tid:1"]),
+        (lambda: dump.chain("tid:1"), ["chain", "tid:1"]),
         (lambda: dump.dt("_NO_SUCH_TYPE"), ["dt", "_NO_SUCH_TYPE"]),
     ]:
         error, document = error_of(ask), json_of(*words)
@@ -251,7 +251,8 @@ def test_options_of_opening(tmp_path):
     assert re.fullmatch("[0-9a-f]{64}", dump.hang().head["dump_sha256"])
     hidden = alpc_dump.open(FIXTURE, redact=["names", "paths"])
     told = repr([hidden.document("hang"), list(hidden.ports()), hidden.info().result])
-    for secret in ("explorer.exe", "lsasspirpc", str(FIXTURE.parent)):
+    # Names that Windows itself gives are kept.
+    for secret in ("OrderEntryClie", "lsasspirpc", str(FIXTURE.parent)):
         assert secret not in told
     text = error_of(lambda: hidden.port("MySecretPort")).text
     assert "MySecretPort" not in text

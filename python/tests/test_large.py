@@ -18,7 +18,7 @@ import alpc_dump
 def test_all_messages_are_those_of_the_truth(large):
     """What the world was told is beside it, written by another program than reads it here."""
     truth = json.loads(large.with_suffix(".truth.json").read_text())
-    expected = {f"{message['address']:016x}": message["id"] for message in truth["messages"]}
+    expected = {message["address"]: message["id"] for message in truth["messages"]}
     assert len(expected) == 50_000
     table = alpc_dump.open(large).messages().to_arrow()
     found = dict(zip(table["address"].to_pylist(), table["message_id"].to_pylist()))
@@ -51,7 +51,7 @@ def test_others_run_meanwhile(large):
     counting = threading.Thread(target=count)
     counting.start()
     begun = time.perf_counter()
-    dump.hang()
+    assert dump.messages(details=True).to_arrow().num_rows == 50_000
     ended = time.perf_counter()
     done.set()
     counting.join()
