@@ -4,11 +4,14 @@ maturin builds a module or a binary, and not both. So the binary is built before
 installs the wheel has the command that this repository has, whose signals, pipes and exit status are its own and not
 those of a Python program that calls it.
 
-ALPC_DUMP_PROFILE names another cargo profile than `dist`. A target of --target in MATURIN_PEP517_ARGS is the binary's too.
+Of the environment:
+
+- ALPC_DUMP_PROFILE: another profile of cargo than `dist`.
+- ALPC_DUMP_MANYLINUX=2_17: for every Linux with that C library or a later one, by zig; needs the packages cargo-zigbuild
+  and ziglang. Without it a wheel is for Linux as it is here, and no index takes it.
 """
 
 import os
-import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -19,6 +22,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 SCRIPTS = HERE / "alpc-dump.data" / "scripts"
 PROFILE = os.environ.get("ALPC_DUMP_PROFILE", "dist")
+MANYLINUX = os.environ.get("ALPC_DUMP_MANYLINUX")
 
 get_requires_for_build_wheel = maturin.get_requires_for_build_wheel
 
@@ -38,12 +42,22 @@ def build_sdist(sdist_directory, config_settings=None):
     raise SystemExit("no source distribution is made: build from a clone of the repository")
 
 
-def _settings(settings):
-    given = os.environ.get("MATURIN_PEP517_ARGS", "")
-    os.environ.setdefault("CARGO_TARGET_DIR", str(ROOT / "target"))
-    if "--profile" not in given:
-        os.environ["MATURIN_PEP517_ARGS"] = f"--profile {PROFILE} {given}".strip()
-    return settings
+def _settings(given):
+    """What maturin is told. Its files go where the binary's are: most of them are the same."""
+    os.environ["CARGO_TARGET_DIR"] = str(_target_folder())
+    words = ["--profile", PROFILE]
+    if MANYLINUX:
+        words += ["--zig", "--target", _host(), "--compatibility", f"manylinux_{MANYLINUX}"]
+    return {**(given or {}), "build-args": words}
+
+
+def _target_folder():
+    return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
+
+
+def _host():
+    said = subprocess.run(["rustc", "-vV"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    return next(line.split()[1] for line in said.splitlines() if line.startswith("host: "))
 
 
 def _licences():
@@ -59,11 +73,12 @@ def _script():
 
 def _binary():
     """Builds the binary, and says where it is."""
-    words = shlex.split(os.environ.get("MATURIN_PEP517_ARGS", ""))
-    target = words[words.index("--target") + 1] if "--target" in words else None
-    folder = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
-    command = ["cargo", "build", "--locked", "--bin", "alpc-dump", "--profile", PROFILE, "--target-dir", str(folder)]
-    subprocess.run(command + (["--target", target] if target else []), cwd=ROOT, check=True)
-    built = folder / (target or "") / ("debug" if PROFILE == "dev" else PROFILE)
-    found = [built / name for name in ("alpc-dump", "alpc-dump.exe") if (built / name).is_file()]
-    return found[0]
+    folder = _target_folder()
+    words = ["--locked", "--bin", "alpc-dump", "--profile", PROFILE, "--target-dir", str(folder)]
+    build = ["cargo", "build"]
+    if MANYLINUX:
+        build = ["cargo-zigbuild", "zigbuild", "--target", f"{_host()}.{MANYLINUX.replace('_', '.')}"]
+        folder = folder / _host()
+    subprocess.run(build + words, cwd=ROOT, check=True)
+    built = folder / ("debug" if PROFILE == "dev" else PROFILE)
+    return next(built / name for name in ("alpc-dump", "alpc-dump.exe") if (built / name).is_file())
