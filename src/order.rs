@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use clap::Command;
+use clap::{Arg, Command};
 
 use crate::cli::{Cli, SPECS};
 use crate::commands::Category;
@@ -73,20 +73,40 @@ pub fn dumps_first(args: Vec<OsString>) -> Vec<OsString> {
     rest
 }
 
-/// Binds the value of -o to it where that is called like a command, which would be taken for the command: `-o report`.
-pub fn output_bound(args: Vec<OsString>) -> Vec<OsString> {
+/// Binds the value of an option to it where that is called like a command, which would be taken for the command: `-o
+/// report`, `-y symbols`.
+pub fn values_bound(args: Vec<OsString>) -> Vec<OsString> {
+    use clap::CommandFactory;
+    let is_command = |word: &OsString| SPECS.iter().any(|spec| word.to_str() == Some(spec.name()));
+    if !args.iter().skip(1).any(is_command) {
+        return args;
+    }
+    let mut whole = Cli::command();
+    whole.build();
     let mut bound: Vec<OsString> = Vec::with_capacity(args.len());
     for word in args {
-        let is_command = SPECS.iter().any(|spec| word.to_str() == Some(spec.name()));
-        match bound.last_mut() {
-            Some(last) if is_command && (*last == "-o" || *last == "--output") => {
-                *last = "--output=".into();
-                last.push(&word);
+        let option = bound.last().filter(|_| is_command(&word));
+        match option.and_then(|option| needs_value(&option.to_string_lossy(), &whole)) {
+            Some(long) => {
+                bound.pop();
+                let mut option = OsString::from(format!("--{long}="));
+                option.push(&word);
+                bound.push(option);
             }
-            _ => bound.push(word),
+            None => bound.push(word),
         }
     }
     bound
+}
+
+/// The long name of an option that the next word is the value of.
+fn needs_value(option: &str, whole: &Command) -> Option<String> {
+    if !takes_value(option, &[whole]) {
+        return None;
+    }
+    let arg = argument(option, &[whole])?;
+    let least = arg.get_num_args().map_or(1, |count| count.min_values());
+    arg.get_long().filter(|_| least > 0).map(str::to_owned)
 }
 
 /// The first word from `from` on that is neither an option nor the value of one.
@@ -107,22 +127,26 @@ fn first_positional(args: &[OsString], commands: &[&Command], from: usize) -> Op
 
 /// Whether the word behind an option is its value.
 fn takes_value(option: &str, commands: &[&Command]) -> bool {
+    argument(option, commands).is_some_and(|arg| arg.get_action().takes_values())
+}
+
+/// What an option is, if its value can be the next word.
+fn argument<'c>(option: &str, commands: &[&'c Command]) -> Option<&'c Arg> {
     if option.contains('=') {
-        return false;
+        return None;
     }
     let mut all = commands.iter().flat_map(|command| command.get_arguments());
-    let found = match option.strip_prefix("--") {
+    match option.strip_prefix("--") {
         Some(long) => all.find(|arg| arg.get_long() == Some(long)),
         None => {
             // Of several in one word the last one may have a value, and what is glued to one is its value.
-            let mut letters = option.chars().skip(1);
+            let mut letters = option.strip_prefix('-')?.chars();
             match (letters.next(), letters.next()) {
                 (Some(short), None) => all.find(|arg| arg.get_short() == Some(short)),
                 _ => None,
             }
         }
-    };
-    found.is_some_and(|arg| arg.get_action().takes_values())
+    }
 }
 
 #[cfg(test)]
@@ -131,7 +155,7 @@ mod tests {
 
     fn reordered(line: &str) -> String {
         let args = std::iter::once("alpc-dump").chain(line.split(' '));
-        let words = dumps_first(output_bound(args.map(OsString::from).collect()));
+        let words = dumps_first(values_bound(args.map(OsString::from).collect()));
         let words: Vec<String> = words
             .iter()
             .skip(1)
@@ -158,7 +182,11 @@ mod tests {
             ("hang --output=y.dmp x.dmp", "x.dmp hang --output=y.dmp"),
             // What needs no change.
             ("x.dmp hang", "x.dmp hang"),
-            ("x.dmp -y hang message 1", "x.dmp -y hang message 1"),
+            ("x.dmp -y hang message 1", "x.dmp --symbols=hang message 1"),
+            ("x.dmp --symbols symbols hang", "x.dmp --symbols=symbols hang"),
+            ("-y symbols hang x.dmp", "--symbols=symbols x.dmp hang"),
+            ("x.dmp -q hang", "x.dmp -q hang"),
+            ("x.dmp hang --format json", "x.dmp hang --format json"),
             ("completions bash", "completions bash"),
             ("hang", "hang"),
             ("hang nothing", "hang nothing"),

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue};
 
 use crate::cli::{Cli, Command};
 use crate::commands::diff::DiffArgs;
@@ -27,7 +27,7 @@ use crate::{about, asked, cli, commands, explain, fleet, kd, order, redact, run,
 pub fn main() -> ExitCode {
     // Lines that are given are no spellings themselves, and spellings become lines.
     let args = kd::bind_lines(std::env::args_os().collect());
-    let args = order::dumps_first(order::output_bound(kd::bind_lines(kd::rewrite(args))));
+    let args = order::dumps_first(order::values_bound(kd::bind_lines(kd::rewrite(args))));
     let cli = match cli::parse(args) {
         Ok(cli) => fleet::inputs::in_folders(cli.without_shell()),
         Err(error) => return not_run(&error).into(),
@@ -39,7 +39,7 @@ pub fn main() -> ExitCode {
 fn not_run(error: &clap::Error) -> Status {
     if error.use_stderr() {
         let _ = if redacts() {
-            writeln!(io::stderr(), "alpc-dump: {}", without_words(error.kind()))
+            writeln!(io::stderr(), "alpc-dump: {}", without_words(error))
         } else {
             say(error)
         };
@@ -81,7 +81,14 @@ fn redacts() -> bool {
 }
 
 /// A usage error without the words that made it one.
-fn without_words(kind: ErrorKind) -> String {
+fn without_words(error: &clap::Error) -> String {
+    // What the mistake is in may be told where the words are this program's own: what --redact takes.
+    let argument = error.get(ContextKind::InvalidArg);
+    let is_redact = matches!(argument, Some(ContextValue::String(name)) if name.starts_with("--redact "));
+    if let (true, Some(ContextValue::Strings(classes))) = (is_redact, error.get(ContextKind::ValidValue)) {
+        return format!("--redact takes {}; several with commas", classes.join(", "));
+    }
+    let kind = error.kind();
     format!("{kind}; without --redact the message says what; see --help")
 }
 

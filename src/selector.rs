@@ -129,9 +129,17 @@ pub fn process(kernel: &Kernel<'_>, token: &str) -> anyhow::Result<Gva> {
 pub fn processes_of(kernel: &Kernel<'_>, image: &str) -> anyhow::Result<(Vec<Gva>, Vec<Unreadable>)> {
     let found = select::processes_of(&kernel.unredacted(), image);
     found.map_err(|error| match kernel.redaction() {
-        None => failure(&error, "", false),
+        None => failure(&error, &meant_number(kernel, &error), false),
         Some(redaction) => failure(&redacted(error, kernel, redaction), "", true),
     })
+}
+
+/// The name of an image, where a token names a thread as nothing else can; a number is an id without its prefix.
+pub fn image(token: &str) -> Option<String> {
+    match parse(token).ok()? {
+        Selector::Name(name) if numbers(&name).is_empty() => Some(name),
+        _ => None,
+    }
 }
 
 /// The addresses of all processes that a token names: of an image that runs in several all of them.
@@ -419,18 +427,25 @@ fn meant_number(kernel: &Kernel<'_>, error: &NotSelected) -> String {
     let Selector::Name(name) = selector else {
         return String::new();
     };
-    // Both readings are common: 828 is what Task Manager shows, 33c and 828 alike may be copied from a
-    // debugger's Cid, which is hex without a sign of it. Ids of processes and threads come from one table, so a
-    // number is at most one of them.
-    let numbers = [name.parse().ok(), u64::from_str_radix(name, 16).ok()];
-    let meant = numbers
+    let meant = numbers(name)
         .into_iter()
-        .flatten()
         .map(|number| meant_id(kernel, number, *what));
     meant
         .into_iter()
         .find(|meant| !meant.is_empty())
         .unwrap_or_default()
+}
+
+/// What a name may mean as a number.
+fn numbers(name: &str) -> Vec<u64> {
+    if let Some(decimal) = name.strip_prefix("0n") {
+        return decimal.parse().into_iter().collect();
+    }
+    // Both readings are common: 828 is what Task Manager shows, 33c and 828 alike may be copied from a
+    // debugger's Cid, which is hex without a sign of it. Ids of processes and threads come from one table, so a
+    // number is at most one of them.
+    let readings = [name.parse().ok(), u64::from_str_radix(name, 16).ok()];
+    readings.into_iter().flatten().collect()
 }
 
 /// The question whether the id of a process, thread or message was meant; nothing where none has that id, or where

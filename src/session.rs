@@ -12,13 +12,13 @@ use alpc::image::trace::Trace;
 use alpc::locate::choice::{Choice, Unexplained};
 use alpc::system::{Asked, Chosen};
 use alpc::{Kernel, Symbols, System, SystemError};
-use kdump::{Dump, FileClass, KernelImage, OpenError, OpenOptions};
+use kdump::{Dump, FileClass, KernelImage, OpenError, OpenOptions, Progress};
 use lrpc::names::Names;
 use ntlayout::published::Published;
 use ntlayout::{Identity, NotFound, Origin, SymbolTable};
 
 use crate::failure::Failure;
-use crate::host::status_line::{self, Walk};
+use crate::host::status_line::{self, Pace, Walk};
 use crate::host::{guard, interrupt, reading, unpacked};
 use crate::options::{Options, numbered};
 use crate::redact::{self, Redactor, Typed};
@@ -59,7 +59,8 @@ impl Session {
             .no_mmap(options.no_mmap)
             .directory_table_base(options.dtb)
             .kernel_base(options.kernel_base.map(kdump::Gva::new))
-            .page_files(numbered(&options.page_files));
+            .page_files(numbered(&options.page_files))
+            .progress(progress(options));
 
         let (dump, unpacked) = opened(options, path, &open)?;
         let redaction = redact::of_dump(options, &dump)?;
@@ -82,7 +83,7 @@ impl Session {
             unpacked,
             sha256: OnceCell::new(),
             page_files: OnceCell::new(),
-            shows_progress: !options.quiet && status_line::is_watched(),
+            shows_progress: shows_progress(options),
             watch: None,
         })
     }
@@ -300,6 +301,25 @@ impl Session {
     pub fn note_reads(&self, trace: Option<Arc<Trace>>) {
         *self.trace.borrow_mut() = trace;
     }
+}
+
+/// Whether long work says how far it is.
+fn shows_progress(options: &Options) -> bool {
+    !options.quiet && status_line::is_watched()
+}
+
+/// Says how far the search for the kernel is, in a file that does not tell where it is.
+fn progress(options: &Options) -> Progress {
+    let pace = Pace::new(shows_progress(options));
+    Progress::new(move |pages| {
+        if let Some(lasted) = pace.is_due() {
+            status_line::show(&format!(
+                "looking for the kernel: {} MiB in {} s",
+                pages >> 8,
+                lasted.as_secs()
+            ));
+        }
+    })
 }
 
 /// Opens a dump, of a packed one what was unpacked from it.

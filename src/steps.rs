@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 
 use crate::cli::{Cli, Command};
+use crate::commands::threads::ThreadsArgs;
 use crate::failure::{Failure, Status};
 use crate::host::interrupt;
 use crate::kd::{Each, Step};
@@ -57,7 +58,7 @@ pub fn run_over(
     let mut worst = Status::Complete;
     for step in steps {
         // What comes behind a line that was stopped was not to be waited for either.
-        if interrupt::presses() > 0 {
+        if interrupt::ends_walk() {
             break;
         }
         let status = match step {
@@ -93,7 +94,7 @@ fn run_each(
     };
     let mut worst = Status::Complete;
     for process in processes {
-        if interrupt::presses() > 0 {
+        if interrupt::ends_walk() {
             break;
         }
         worst = worst.combine(run_step(&each.run(process.into()), about, session, output)?);
@@ -109,7 +110,24 @@ fn run_each(
     Ok(worst)
 }
 
+/// What is asked of one thread and names an image is asked of all its threads: `thread explorer.exe`.
+fn threads_of_image(command: &Command) -> Option<Command> {
+    let (token, stacks) = match command {
+        Command::Thread(args) => (&args.thread, false),
+        Command::Stack(args) => (&args.thread, true),
+        _ => return None,
+    };
+    Some(Command::Threads(ThreadsArgs {
+        of: Some(selector::image(token)?),
+        stacks,
+        ..ThreadsArgs::default()
+    }))
+}
+
 fn run_step(cli: &Cli, about: &DumpRef, session: &Session, output: &mut Output) -> io::Result<Status> {
+    let of_image = cli.command.as_ref().and_then(threads_of_image);
+    let threads = of_image.map(|threads| cli.with(threads));
+    let cli = threads.as_ref().unwrap_or(cli);
     let Some(command) = &cli.command else {
         let none = Failure::new(Status::Fatal, "no-command", "no command given");
         return output.failure(cli, about, &none);

@@ -51,6 +51,44 @@ fn the_command_may_come_before_the_dump() {
     assert_eq!(run.status, 0, "{}", run.stderr);
 }
 
+/// `thread` and `stack` of an image are all its threads; a number without its prefix is no image.
+#[test]
+fn an_image_stands_for_its_threads() {
+    for (asked, meant) in [
+        (vec!["thread", "explorer.exe"], vec!["threads", "explorer.exe"]),
+        (
+            vec!["stack", "lsass.exe"],
+            vec!["threads", "lsass.exe", "--stacks"],
+        ),
+    ] {
+        let one = alpc_dump(&[&[DUMP], asked.as_slice()].concat());
+        let other = alpc_dump(&[&[DUMP], meant.as_slice()].concat());
+        assert_eq!(
+            (one.status, &one.stdout),
+            (other.status, &other.stdout),
+            "{asked:?}"
+        );
+        assert!(one.stdout.contains("THREAD "), "{}", one.stdout);
+    }
+    for (asked, meant) in [
+        (["process", "0n828"], "pid:0x33c"),
+        (["thread", "25c"], "tid:0x25c"),
+        (["thread", "0n604"], "tid:0x25c"),
+        (["chain", "25c"], "tid:0x25c"),
+        (["chain", "0n604"], "tid:0x25c"),
+        (["waits", "--for=33c"], "pid:0x33c"),
+        (["handles", "828"], "pid:0x33c"),
+    ] {
+        let run = alpc_dump(&[DUMP, asked[0], asked[1]]);
+        assert_ne!(run.status, 0);
+        assert!(
+            run.stderr.contains(&format!("did you mean {meant}?")),
+            "{}",
+            run.stderr
+        );
+    }
+}
+
 /// One screen: what it is, the verdict, whom most wait for, and commands that work as they stand.
 #[test]
 fn a_dump_alone_gets_the_answer() {

@@ -883,3 +883,16 @@ fn the_environment_and_the_names_of_a_folder_are_withheld() {
         }
     }
 }
+
+/// What `--redact` takes is this program's own words, and is told where it was mistaken; the mistake is not.
+#[test]
+fn a_class_that_there_is_not_lists_those_that_there_are() {
+    for given in ["--redact=secret", "--redact=names,secret", "--redact"] {
+        let run = support::alpc_dump(&["fixtures/vista-sp2-x64.dmp", "hang", given]);
+        assert_eq!(run.status, 2);
+        assert_eq!(
+            run.stderr,
+            "alpc-dump: --redact takes names, paths, ids, all; several with commas\n"
+        );
+    }
+}

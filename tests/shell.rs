@@ -192,35 +192,104 @@ mod on_a_terminal {
     const PROMPT: &str = "vista-sp2-x64.dmp> ";
 
     fn begun(home: Option<&Path>, args: &[&str]) -> Terminal {
-        let mut terminal = Terminal::run(&[&[DUMP, "-i"], args].concat(), home);
+        ready(Terminal::run(&[&[DUMP, "-i"], args].concat(), home, ""))
+    }
+
+    /// Types what ends a line, and waits until it has: the prompt is drawn anew while one is typed, and keys that come when
+    /// nobody reads lines are other keys.
+    fn enters(terminal: &mut Terminal, keys: &str) {
+        // Pasting is told apart while lines are read: xterm's "bracketed paste mode".
+        const READ: &str = "\u{1b}[?2004l";
+        terminal.types(keys);
+        terminal.shows(READ);
+    }
+
+    fn ready(mut terminal: Terminal) -> Terminal {
         terminal.shows("q leaves");
         terminal.shows(PROMPT);
         terminal
     }
 
+    /// A pager that is left before the end ends the answer, and neither the prompt nor what comes next.
+    #[test]
+    fn answers_go_through_a_pager_that_may_be_left() {
+        let mut terminal = ready(Terminal::run(&[DUMP, "-i"], None, "head -n 2"));
+        for _ in 0..2 {
+            enters(&mut terminal, "ports\r");
+            let shown = terminal.shows(PROMPT);
+            assert!(shown.contains("IUserProfile2"), "{shown}");
+            for absent in ["lsasspirpc", "interrupted", "cannot be written"] {
+                assert!(!shown.contains(absent), "{shown}");
+            }
+        }
+        enters(&mut terminal, "q\r");
+        assert_eq!(terminal.ends().0, Some(0));
+        // One that is not there is none, and --no-pager asks for none.
+        for (pager, args) in [("/no/such/pager", &[][..]), ("head -n 2", &["--no-pager"])] {
+            let args = [&[DUMP, "-i"], args].concat();
+            let mut terminal = ready(Terminal::run(&args, None, pager));
+            enters(&mut terminal, "ports\r");
+            assert!(terminal.shows(PROMPT).contains("lsasspirpc"));
+            enters(&mut terminal, "q\r");
+            assert_eq!(terminal.ends().0, Some(0));
+        }
+    }
+
+    /// While an answer is read in the pager, Ctrl-C is the pager's; then the rows that went through it have numbers.
+    #[test]
+    fn ctrl_c_in_the_pager_is_the_pagers() {
+        let folder = tempfile::tempdir().unwrap();
+        let pager = folder.path().join("pager");
+        fs::write(
+            &pager,
+            "#!/bin/sh\ntrap '' INT\ncat\necho reading\nread key </dev/tty\n",
+        )
+        .unwrap();
+        fs::set_permissions(&pager, fs::Permissions::from_mode(0o755)).unwrap();
+        let mut terminal = ready(Terminal::run(&[DUMP, "-i"], None, pager.to_str().unwrap()));
+        enters(&mut terminal, "hang\r");
+        terminal.shows("reading\r\n");
+        for _ in 0..4 {
+            terminal.types("\u{3}");
+            // The terminal says so itself.
+            terminal.shows("^C");
+        }
+        terminal.types("\r");
+        let shown = terminal.shows(PROMPT);
+        assert!(!shown.contains("interrupted"), "{shown}");
+        enters(&mut terminal, "!chain #2\r");
+        terminal.shows("0. lsass.exe 023c.025c  thread fffffa801820f760");
+        terminal.shows("reading\r\n");
+        terminal.types("\r");
+        terminal.shows(PROMPT);
+        enters(&mut terminal, "q\r");
+        // Nothing was written, so that no pager was started.
+        assert_eq!(terminal.ends().0, Some(0));
+    }
+
     #[test]
     fn a_command_answers_and_q_leaves() {
         let mut terminal = begun(None, &[]);
-        terminal.types("hang\r");
+        enters(&mut terminal, "hang\r");
         // The terminal is that wide.
         let hang = alpc_dump(&[DUMP, "hang", "--width", "200"]).stdout;
         let shown = terminal.shows(PROMPT).replace("\r\n", "\n");
         assert!(shown.contains(&hang), "{shown}");
         // An error is one line and no end.
-        terminal.types("hnag\r");
+        enters(&mut terminal, "hnag\r");
         terminal.shows("did you mean hang?");
         terminal.shows(PROMPT);
-        terminal.types("!chain #2\r");
+        enters(&mut terminal, "!chain #2\r");
         terminal.shows("0. lsass.exe 023c.025c  thread fffffa801820f760");
         terminal.shows(PROMPT);
-        terminal.types("q\r");
+        enters(&mut terminal, "q\r");
         assert_eq!(terminal.ends().0, Some(0));
     }
 
     #[test]
     fn ctrl_c_and_ctrl_d_at_the_prompt() {
         let mut terminal = begun(None, &[]);
-        terminal.types("half a li\u{3}");
+        enters(&mut terminal, "half a li\u{3}");
         terminal.shows(PROMPT);
         terminal.types("\u{3}");
         terminal.shows("q or Ctrl-D leaves");
@@ -242,24 +311,24 @@ mod on_a_terminal {
         ] {
             terminal.types(typed);
             terminal.shows(completed);
-            terminal.types("\u{3}");
+            enters(&mut terminal, "\u{3}");
             terminal.shows(PROMPT);
         }
         // What was just printed, and its rows.
-        terminal.types("hang\r");
+        enters(&mut terminal, "hang\r");
         terminal.shows("1. 6 requests");
         terminal.shows(PROMPT);
         terminal.types("thread fffffa801820f7\t");
         terminal.shows("thread fffffa801820f760");
-        terminal.types("\u{3}");
+        enters(&mut terminal, "\u{3}");
         terminal.shows(PROMPT);
         terminal.types("chain #\t\t");
         terminal.shows("#2  2. lsass.exe 023c.025c");
         // Behind the list the line stands again.
         terminal.shows("chain #");
-        terminal.types("\u{3}");
+        enters(&mut terminal, "\u{3}");
         terminal.shows(PROMPT);
-        terminal.types("quit\r");
+        enters(&mut terminal, "quit\r");
         assert_eq!(terminal.ends().0, Some(0));
     }
 
@@ -269,14 +338,15 @@ mod on_a_terminal {
         let file = home.path().join(".local/state/alpc-dump/history");
         let mut terminal = begun(Some(home.path()), &[]);
         for line in ["lm m nt", " lm m hidden", "lm m nt"] {
-            terminal.types(&format!("{line}\r"));
+            enters(&mut terminal, &format!("{line}\r"));
             terminal.shows(PROMPT);
         }
-        terminal.types("\u{1b}[A\r");
+        terminal.types("\u{1b}[A");
         terminal.shows("lm m nt");
+        enters(&mut terminal, "\r");
         terminal.shows("ntoskrnl");
         terminal.shows(PROMPT);
-        terminal.types("q\r");
+        enters(&mut terminal, "q\r");
         assert_eq!(terminal.ends().0, Some(0));
         let kept = fs::read_to_string(&file).unwrap();
         assert!(
@@ -292,13 +362,13 @@ mod on_a_terminal {
         ] {
             let before = fs::read_to_string(&file).unwrap();
             let mut terminal = begun(Some(home.path()), args);
-            terminal.types("lm m hal\r");
+            enters(&mut terminal, "lm m hal\r");
             terminal.shows(PROMPT);
             terminal.types("\u{1b}[A\u{1b}[A");
             if changes {
                 terminal.shows("q");
             }
-            terminal.types("\u{3}");
+            enters(&mut terminal, "\u{3}");
             terminal.shows(PROMPT);
             terminal.types("\u{4}");
             assert_eq!(terminal.ends().0, Some(0));
@@ -318,20 +388,20 @@ mod on_a_terminal {
         )
         .unwrap();
         let mut terminal = begun(None, &[]);
-        terminal.types(&format!("$<{}\r", script.display()));
+        enters(&mut terminal, &format!("$<{}\r", script.display()));
         terminal.shows("\nwalk\r\n");
         terminal.types("\u{3}");
         let shown = terminal.shows("interrupted: what is above");
         assert!(!shown.contains("\nover\r\n"), "{shown}");
         terminal.shows(PROMPT);
         // Nothing is left of it.
-        terminal.types("lm m nt\r");
+        enters(&mut terminal, "lm m nt\r");
         let shown = terminal.shows(PROMPT);
         assert!(
             shown.contains("ntoskrnl") && !shown.contains("cancelled"),
             "{shown}"
         );
-        terminal.types("q\r");
+        enters(&mut terminal, "q\r");
         assert_eq!(terminal.ends().0, Some(0));
     }
 }

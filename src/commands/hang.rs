@@ -194,14 +194,7 @@ fn deadlocks(
 ) {
     for (at, deadlock) in deadlocks.iter().take(most).enumerate() {
         rows.line("");
-        let line = text!(
-            "{title} {}: {} for each other",
-            at + 1,
-            match deadlock.members {
-                1 => "1 thread waits for itself, not".to_owned(),
-                members => format!("{members} threads wait"),
-            }
-        );
+        let line = text!("{title} {}: {}", at + 1, hang_screen::each_other(deadlock));
         rows.look(look, line);
         step_lines(rows, &wait_lines::steps(&deadlock.ring, true), lines);
         if deadlock.behind.threads > 0 {

@@ -27,8 +27,9 @@ use crate::text::{stack_lines, thread_line};
 /// may be left from an earlier call.
 #[derive(Clone, Debug, Args)]
 pub struct StackArgs {
-    /// Address of the thread (_ETHREAD), its id as tid:1234 or tid:0x4d2, or current
-    #[arg(value_name = "ADDR|tid:N")]
+    /// Address of the thread (_ETHREAD), its id as tid:1234 or tid:0x4d2, or current; an image's name for all its
+    /// threads
+    #[arg(value_name = "ADDR|tid:N|IMAGE")]
     pub thread: String,
 
     /// What the debugger shows as arguments of each call, stale as often as not (kv)

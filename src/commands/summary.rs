@@ -9,7 +9,7 @@ use kdump::{FileTime, TimeSpan};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::commands::{Category, Spec, Verb, hang as hang_view, info};
+use crate::commands::{Category, Spec, Verb, hang as hang_view, hang_screen, info};
 use crate::options::Options;
 use crate::output::answer::Answer;
 use crate::output::schema::Shape;
@@ -142,7 +142,9 @@ fn verdict(hang: &Hang) -> String {
             let why = hang.doubt.as_ref().map_or("", |doubt| &doubt.text);
             format!("no thread was found that waits for another, but not all could be looked at: {why}")
         }
-        (_, [one]) => format!("a deadlock: {} for each other; {waits}{doubt}", wait(one.members)),
+        (_, [one]) => {
+            format!("a deadlock: {}; {waits}{doubt}", hang_screen::each_other(one))
+        }
         (_, [_, _, ..]) => format!("{} deadlocks; {waits}{doubt}", hang.deadlocks.len()),
         _ => format!("{waits}{doubt}"),
     }
@@ -219,7 +221,10 @@ fn text(record: &SummaryRecord<'_>, hang: &Hang, path: &str, digits: usize, plai
     rows.line(text!("{}", escape::text(hang.signature.as_str())));
     if let Some(deadlock) = hang.deadlocks.first() {
         rows.line("");
-        rows.heading("They wait for each other:");
+        rows.heading(match deadlock.members {
+            1 => "It waits for itself:",
+            _ => "They wait for each other:",
+        });
         chain(&mut rows, &wait_lines::steps(&deadlock.ring, true));
     }
     if let Some(blocker) = record.blocker {

@@ -24,8 +24,9 @@ use crate::text::{escape, stack_lines, thread_line, time};
 /// One thread in full (!thread)
 #[derive(Clone, Debug, Args)]
 pub struct ThreadArgs {
-    /// Address of the thread (_ETHREAD), its id as tid:1234 or tid:0x4d2, or current
-    #[arg(value_name = "ADDR|tid:N")]
+    /// Address of the thread (_ETHREAD), its id as tid:1234 or tid:0x4d2, or current; an image's name for all its
+    /// threads
+    #[arg(value_name = "ADDR|tid:N|IMAGE")]
     pub thread: String,
 }
 

@@ -28,7 +28,7 @@ use crate::text::rows::{self, Rows};
 use crate::text::{escape, process_lines, stack_lines, thread_line};
 
 /// Every thread: its state, what it waits for, the ALPC reply that it waits for
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct ThreadsArgs {
     /// Only threads that wait for an ALPC reply
     #[arg(long)]

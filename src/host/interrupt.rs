@@ -37,6 +37,12 @@ static FOREIGN: AtomicBool = AtomicBool::new(false);
 /// Presses of Ctrl-C in one walk that end the program all the same: something hangs that asks nobody.
 const ENOUGH: usize = 3;
 
+/// Set once whoever reads what the walk gives has left the pager.
+static LEFT: AtomicBool = AtomicBool::new(false);
+
+/// Set while somebody reads in the pager and nothing is walked any more.
+static READING: AtomicBool = AtomicBool::new(false);
+
 /// Temporary files that have not got their names yet.
 static FILES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
@@ -67,9 +73,12 @@ pub fn in_pager<T>(write: impl FnOnce(&mut ChildStdin) -> io::Result<T>) -> io::
     written
 }
 
-/// Tells the pager that this was all, and waits until whoever looks on has seen it.
+/// Tells the pager that this was all, and waits until whoever looks on has seen it. Ctrl-C is the pager's until then: in
+/// `less` it ends a search.
 pub fn end_pager() {
+    READING.store(true, Ordering::SeqCst);
     close_pager();
+    READING.store(false, Ordering::SeqCst);
     hold();
 }
 
@@ -142,16 +151,34 @@ pub fn spares_program() -> bool {
 /// Begins a walk: what was pressed before was for another one.
 pub fn begin_walk() {
     PRESSED.store(0, Ordering::SeqCst);
+    LEFT.store(false, Ordering::SeqCst);
 }
 
-/// How often Ctrl-C was pressed since the walk began. Once stops the walk, and twice says that no more of it is wanted.
+/// How often Ctrl-C was pressed since the walk began.
 pub fn presses() -> usize {
     PRESSED.load(Ordering::SeqCst)
 }
 
-/// Counts a Ctrl-C, and says whether it is for the walk alone.
+/// Ends the walk, for the pager that shows it was left.
+pub fn leave() {
+    LEFT.store(true, Ordering::SeqCst);
+}
+
+/// Whether the walk is to end: Ctrl-C was pressed, or the pager left.
+pub fn ends_walk() -> bool {
+    presses() > 0 || LEFT.load(Ordering::SeqCst)
+}
+
+/// Whether not even what was read already is to be shown: Ctrl-C was pressed again, or the pager left.
+pub fn ends_output() -> bool {
+    presses() > 1 || LEFT.load(Ordering::SeqCst)
+}
+
+/// Counts a Ctrl-C, and says whether it ends no more than the walk.
 fn is_for_the_walk() -> bool {
-    spares_program() && PRESSED.fetch_add(1, Ordering::SeqCst).saturating_add(1) < ENOUGH
+    spares_program()
+        && (READING.load(Ordering::SeqCst)
+            || PRESSED.fetch_add(1, Ordering::SeqCst).saturating_add(1) < ENOUGH)
 }
 
 /// Does not return when a signal is ending the program: what comes next is not to be written any more.

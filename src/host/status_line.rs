@@ -100,7 +100,7 @@ impl Watch for Walk {
                 lasted.as_secs()
             ));
         }
-        interrupt::presses() == 0
+        !interrupt::ends_walk()
     }
 }
 

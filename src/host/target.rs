@@ -51,12 +51,16 @@ impl Target {
         Self::at(place, verdict, true)
     }
 
-    /// Stdout, with somebody who hears all that is written there.
+    /// Stdout, through a pager if one is asked for, with somebody who hears all that is written there.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn heard(ear: Box<dyn Write + Send>) -> io::Result<Self> {
-        let to = Box::new(Heard { to: stdout()?, ear });
+    pub fn heard(ear: Box<dyn Write + Send>, paged: bool) -> io::Result<Self> {
+        let to = match paged {
+            true => Box::new(Paged::new(stdout()?)),
+            false => stdout()?,
+        };
+        let to = Box::new(Heard { to, ear, paged });
         let sink = Sink::Stream {
             to,
             verdict: false,
@@ -173,21 +177,34 @@ impl Target {
 struct Heard {
     to: Box<dyn Write + Send>,
     ear: Box<dyn Write + Send>,
+    paged: bool,
 }
 
 impl Write for Heard {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // Whoever pressed Ctrl-C twice wants to see no more of it.
-        if interrupt::presses() > 1 {
+        if interrupt::ends_output() {
             return Ok(bytes.len());
         }
-        let written = self.to.write(bytes)?;
+        let written = match self.to.write(bytes) {
+            // Whoever leaves the pager has seen enough of this answer, and asks for the next one.
+            Err(error) if self.paged && error.kind() == io::ErrorKind::BrokenPipe => {
+                interrupt::leave();
+                bytes.len()
+            }
+            written => written?,
+        };
         self.ear.write_all(bytes.get(..written).unwrap_or(bytes))?;
         Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.to.flush()
+        match self.to.flush() {
+            Err(error) if self.paged && error.kind() == io::ErrorKind::BrokenPipe => {
+                interrupt::leave();
+                Ok(())
+            }
+            flushed => flushed,
+        }
     }
 }
 

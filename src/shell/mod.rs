@@ -16,10 +16,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::cli::Cli;
 use crate::failure::{Failure, Status};
-use crate::host::interrupt;
 use crate::host::target::Target;
+use crate::host::{interrupt, pager};
 use crate::kd::Step;
-use crate::options::Class;
+use crate::options::{Class, Format};
 use crate::output::Output;
 use crate::output::document::DumpRef;
 use crate::redact::Redactor;
@@ -33,6 +33,8 @@ pub struct Shell<'c> {
     about: DumpRef,
     session: Session,
     heard: Arc<Mutex<Heard>>,
+    /// Whether answers are shown in a pager.
+    pages: bool,
 }
 
 /// What became of a line.
@@ -71,14 +73,19 @@ pub fn run(cli: &Cli) -> io::Result<Status> {
         }
     };
     let heard = Arc::new(Mutex::new(Heard::of(session.dump())));
+    let edits = io::stdin().is_terminal() && io::stdout().is_terminal();
+    let pages = edits && !cli.no_pager && cli.format == Format::Text && pager::is_of_use();
     let shell = Shell {
         cli,
         about,
         session,
         heard,
+        pages,
     };
-    let edits = io::stdin().is_terminal() && io::stdout().is_terminal();
     if edits {
+        // While a search for symbols goes on, Ctrl-C ends the program as it does while the dump is opened: afterwards there
+        // is nothing left that cannot be stopped. A search that finds none is told by what is asked.
+        let _ = shell.session.choose();
         interrupt::spare_program();
     }
     let first = shell.run(cli)?;
@@ -116,17 +123,22 @@ impl Shell<'_> {
     /// Results that cannot be written.
     pub fn refuse(&self, failure: &Failure) -> io::Result<Asked> {
         let mut output = self.output(self.cli)?;
-        let status = output.failure(self.cli, &self.about, failure)?;
-        output.finish(self.cli)?;
+        let refused = output.failure(self.cli, &self.about, failure);
+        let refused = refused.and_then(|status| output.finish(self.cli).map(|()| status));
+        output.end_pager();
         Ok(Asked {
-            status,
+            status: refused?,
             leaves: false,
         })
     }
 
     fn output(&self, cli: &Cli) -> io::Result<Output> {
-        let target = Target::heard(Box::new(Ear(Arc::clone(&self.heard))))?;
-        Output::new(cli, target, Redactor::of(&asked::typed(cli)))
+        let target = Target::heard(Box::new(Ear(Arc::clone(&self.heard))), self.pages)?;
+        let output = Output::new(cli, target, Redactor::of(&asked::typed(cli)))?;
+        Ok(match self.pages {
+            true => output.behind_pager(),
+            false => output,
+        })
     }
 
     fn run(&self, cli: &Cli) -> io::Result<Asked> {
@@ -142,10 +154,14 @@ impl Shell<'_> {
             output.tells_verdict();
         }
         self.heard().begin();
-        let status = steps::run_over(cli, &about, &self.session, &steps, &mut output)?;
-        output.finish(cli)?;
+        let ended = steps::run_over(cli, &about, &self.session, &steps, &mut output);
+        let ended = ended.and_then(|status| output.finish(cli).map(|()| status));
+        // What is pressed from now on is for the pager, though it may be heard of later.
+        let interrupted = interrupt::presses() > 0;
+        output.end_pager();
+        let status = ended?;
         self.heard().end();
-        if interrupt::presses() > 0 {
+        if interrupted {
             output.diagnostic("interrupted: what is above was read until then");
         }
         Ok(Asked {

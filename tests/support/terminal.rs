@@ -33,8 +33,8 @@ struct Screen {
 }
 
 impl Terminal {
-    /// Runs the binary in front on a new terminal, with a home of its own.
-    pub fn run(args: &[&str], home: Option<&Path>) -> Self {
+    /// Runs the binary in front on a new terminal, with a home of its own and a pager; "" is none.
+    pub fn run(args: &[&str], home: Option<&Path>, pager: &str) -> Self {
         let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&controller).unwrap();
         unlockpt(&controller).unwrap();
@@ -61,6 +61,7 @@ impl Terminal {
             .env_remove("COLUMNS")
             .env_remove("XDG_STATE_HOME")
             .env_remove("HOME")
+            .env("ALPC_DUMP_PAGER", pager)
             .env("NO_COLOR", "1")
             .env("TERM", "xterm")
             .stdin(side())

@@ -75,5 +75,6 @@ pub use value::bug_check::{name as bug_check_name, parameters as bug_check_param
 pub use value::image_format::ImageFormat;
 pub use value::machine::{BugCheck, ContextRecord, ExceptionRecord, Machine};
 pub use value::note::{Lost, Note};
+pub use value::progress::Progress;
 pub use value::release::name as release_name;
 pub use value::time::{FileTime, TimeSpan};

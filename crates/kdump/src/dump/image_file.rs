@@ -22,6 +22,7 @@ use crate::memory::physical::{Known, PageError, PhysicalMemory};
 use crate::value::address::{Gva, Pfn};
 use crate::value::image_format::ImageFormat;
 use crate::value::note::Note;
+use crate::value::progress::Progress;
 
 /// The shortest file that is looked at as raw memory: page tables and a kernel do not fit less.
 const LEAST_RAW: u64 = 0x1_0000;
@@ -87,7 +88,7 @@ pub(crate) fn open(
     path: &Path,
     head: &[u8],
     source: ByteSource,
-    asked: &Asked,
+    (asked, progress): (&Asked, &Progress),
 ) -> Result<(ByteSource, Header, ImageFile), OpenError> {
     let (mut container, stranger) = match container::read(path, head, &source) {
         Some(read) => (read.map_err(|error| refused(path, &source, error))?, None),
@@ -103,7 +104,7 @@ pub(crate) fn open(
         Some((path, other)) => (Some(path), other),
         None => (None, source),
     };
-    let found = match kernel(&mut container, &source, asked) {
+    let found = match kernel(&mut container, &source, asked, progress) {
         Ok(found) => found,
         Err(mut tried) => {
             let (claimed, present) = container.pages.count(source.len());
@@ -153,7 +154,12 @@ pub(crate) fn open(
 }
 
 /// Finds the kernel, by the layout of pages that the file tells or, where it tells none, by the one that explains most.
-fn kernel(container: &mut Container, source: &ByteSource, asked: &Asked) -> Result<Found, NotFound> {
+fn kernel(
+    container: &mut Container,
+    source: &ByteSource,
+    asked: &Asked,
+    progress: &Progress,
+) -> Result<Found, NotFound> {
     let guesses = std::mem::take(&mut container.guesses);
     let shifts: Vec<Shift> = guesses.iter().map(|(extents, _)| shift(extents)).collect();
     let look = |pages: &Pages, candidates: &[Candidate], scope, shifts| {
@@ -164,6 +170,7 @@ fn kernel(container: &mut Container, source: &ByteSource, asked: &Asked) -> Resu
             machine: container.machine,
             candidates,
             scope: Some(scope),
+            progress: Some(progress),
             shifts,
         };
         find(&View { pages, source }, &hints)

@@ -45,6 +45,7 @@ use crate::value::addr::Addr;
 use crate::value::address::{Gpa, Gva, Pfn};
 use crate::value::machine::{ContextRecord, Machine};
 use crate::value::note::Note;
+use crate::value::progress::Progress;
 
 /// How much of a file is read first: the longest header and the longest header of an index.
 const HEAD_LEN: usize = HEADER64_LEN + 0x40;
@@ -63,6 +64,8 @@ pub struct OpenOptions {
     pub kernel_base: Option<Gva>,
     /// Page files of the same moment, by their numbers: see [`Dump::page_files`].
     pub page_files: Vec<(u8, PathBuf)>,
+    /// Who is told how far a search for the kernel is, where it has to look through all of the file.
+    pub progress: Progress,
 }
 
 impl OpenOptions {
@@ -87,6 +90,13 @@ impl OpenOptions {
         self
     }
 
+    /// Sets [`progress`](Self::progress).
+    #[must_use]
+    pub fn progress(mut self, progress: Progress) -> OpenOptions {
+        self.progress = progress;
+        self
+    }
+
     /// Sets [`page_files`](Self::page_files).
     #[must_use]
     pub fn page_files(mut self, files: Vec<(u8, PathBuf)>) -> OpenOptions {
@@ -103,6 +113,7 @@ pub struct Dump {
     header: Header,
     contents: Contents,
     asked: Asked,
+    progress: Progress,
     page_files: PageFiles,
     // These are found in the dump's pages, which opening it does not touch.
     paging: OnceLock<Paging>,
@@ -340,6 +351,7 @@ impl Dump {
                 kernel_base: self.asked.kernel_base,
                 machine: Some(self.header.machine),
                 scope: Some(Scope::OF_DUMP),
+                progress: Some(&self.progress),
                 ..Hints::default()
             };
             find(self, &hints).ok().map(Box::new)
@@ -421,7 +433,8 @@ impl Dump {
                 (source, header, contents)
             }
             false => {
-                let (source, header, image) = image_file::open(&path, &head, source, &asked)?;
+                let (source, header, image) =
+                    image_file::open(&path, &head, source, (&asked, &options.progress))?;
                 (source, header, Contents::Image(Box::new(image)))
             }
         };
@@ -436,6 +449,7 @@ impl Dump {
             header,
             contents,
             asked,
+            progress: options.progress.clone(),
             page_files: PageFiles::new(page_files),
             paging: OnceLock::new(),
             repaired: OnceLock::new(),

@@ -23,6 +23,7 @@ use crate::memory::physical::PhysicalMemory;
 use crate::memory::space::AddressSpace;
 use crate::value::address::Gva;
 use crate::value::machine::Machine;
+use crate::value::progress::Progress;
 
 /// What is known of a machine before its kernel is found.
 #[derive(Debug, Clone, Copy, Default)]
@@ -39,6 +40,8 @@ pub(crate) struct Hints<'h> {
     pub(crate) candidates: &'h [Candidate],
     /// Which pages are looked at for others.
     pub(crate) scope: Option<Scope>,
+    /// Who is told how far a search is.
+    pub(crate) progress: Option<&'h Progress>,
     /// In what other ways memory may be laid out. Tables that lie so are named among the candidates, not tried.
     pub(crate) shifts: &'h [Shift],
 }
@@ -197,8 +200,18 @@ impl Search<'_, '_> {
         let mut found = None;
         let mut candidates = Vec::new();
         let scope = self.hints.scope.unwrap_or(Scope::ALL);
-        let (machine, shifts) = (self.hints.machine, self.hints.shifts);
-        let looked = tables::search(self.memory, machine, scope, shifts, |candidate| {
+        let Hints {
+            machine,
+            shifts,
+            progress,
+            ..
+        } = *self.hints;
+        let tell = |pages| {
+            if let Some(progress) = progress {
+                progress.add(pages);
+            }
+        };
+        let looked = tables::search(self.memory, machine, scope, shifts, tell, |candidate| {
             if candidates.len() < MOST_CANDIDATES {
                 candidates.push(candidate);
             }

@@ -36,12 +36,13 @@ struct Looked<T> {
 
 /// Lets `look` see each page of some runs with its physical address, and hands what it finds to `take`, that of lower pages
 /// first, until `take` answers that it wants no more. At most `most` pages are looked at, and a few shares more than
-/// `take` wants. How many were.
+/// `take` wants. How many were; `tell` hears of each piece how many it had.
 pub(crate) fn sweep<T: Send>(
     memory: &dyn PhysicalMemory,
     runs: impl Iterator<Item = PageRun>,
     most: u64,
     look: impl Fn(&Page, u64) -> Vec<T> + Sync,
+    tell: impl Fn(u64),
     mut take: impl FnMut(T) -> bool,
 ) -> u64 {
     let threads = thread::available_parallelism()
@@ -64,6 +65,7 @@ pub(crate) fn sweep<T: Send>(
             return looked;
         }
         let results = all(memory, &batch, &look);
+        tell(results.iter().flat_map(|result| &result.present).sum());
         for (job, result) in batch.into_iter().zip(results) {
             for (share, present) in job.into_iter().zip(result.present) {
                 looked = looked.saturating_add(present);
@@ -192,6 +194,8 @@ fn one<T>(memory: &dyn PhysicalMemory, job: &[Share], look: &impl Fn(&Page, u64)
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
     use crate::container::extents::{Extent, Extents};
     use crate::memory::error::FrameError;
@@ -238,11 +242,18 @@ mod tests {
     fn pages_are_seen_once_and_in_order() {
         let memory = memory(&[(3, 9000), (20_000, 5000)], u64::MAX);
         let mut seen = Vec::new();
+        let told = Cell::new(Vec::new());
+        let tell = |pages| {
+            let mut all = told.take();
+            all.push(pages);
+            told.set(all);
+        };
         let looked = sweep(
             &memory,
             memory.runs(),
             u64::MAX,
             |page, at| vec![(at >> 12, page[0])],
+            tell,
             |found| {
                 seen.push(found);
                 true
@@ -254,6 +265,9 @@ mod tests {
             .collect();
         assert!(seen == wanted);
         assert_eq!(looked, 14_000);
+        let told = told.take();
+        assert_eq!(told.iter().sum::<u64>(), 14_000);
+        assert!(told.iter().all(|&pages| pages != 0), "{told:?}");
     }
 
     #[test]
@@ -266,6 +280,7 @@ mod tests {
             memory.runs(),
             u64::MAX,
             |_, at| vec![at],
+            |_| (),
             |at| {
                 assert!(last < Some(at));
                 last = Some(at);
@@ -279,7 +294,8 @@ mod tests {
     #[test]
     fn a_run_without_end_is_given_up() {
         let memory = memory(&[(0, 1 << 40), (1 << 41, 1 << 40)], 10_000);
-        let count = |most| sweep(&memory, memory.runs(), most, |_, _| Vec::<()>::new(), |()| true);
+        let look = |_: &Page, _| Vec::<()>::new();
+        let count = |most| sweep(&memory, memory.runs(), most, look, |_| (), |()| true);
         assert_eq!(count(u64::MAX), 10_000);
         assert_eq!(count(5000), 5000);
     }
@@ -293,6 +309,7 @@ mod tests {
             memory.runs(),
             u64::MAX,
             |_, at| vec![at],
+            |_| (),
             |_| {
                 seen += 1;
                 seen < 7

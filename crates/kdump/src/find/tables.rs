@@ -58,7 +58,7 @@ pub(crate) struct Candidate {
 }
 
 /// Looks at pages for tables, the lowest first, and names each to `try_it` until that wants no more. How many pages were
-/// looked at.
+/// looked at; `tell` hears it as they are.
 ///
 /// A table tells its own address: one pass over the pages finds also those that lie where one of `shifts` says.
 pub(crate) fn search(
@@ -66,13 +66,14 @@ pub(crate) fn search(
     machine: Option<Machine>,
     Scope(most): Scope,
     shifts: &[Shift],
+    tell: impl Fn(u64),
     try_it: impl FnMut(Candidate) -> bool,
 ) -> u64 {
     let runs = [false, true]
         .into_iter()
         .flat_map(|high| memory.runs().filter_map(move |run| part(run, high)));
     let look = |page: &Page, at: u64| candidates(memory, machine, shifts, page, at);
-    sweep(memory, runs, most, look, try_it)
+    sweep(memory, runs, most, look, tell, try_it)
 }
 
 /// What a page may be the top table of.

@@ -9,5 +9,6 @@ pub(crate) mod image_format;
 pub(crate) mod le;
 pub(crate) mod machine;
 pub(crate) mod note;
+pub(crate) mod progress;
 pub(crate) mod release;
 pub(crate) mod time;

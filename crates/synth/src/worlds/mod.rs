@@ -34,7 +34,18 @@ pub fn standard(kernel: &str) -> Built {
 /// As [`standard`], changed by `change` before it is laid out.
 #[must_use]
 pub fn standard_with(kernel: &str, change: impl FnOnce(&mut World)) -> Built {
+    laid_out(World::new(kernel, 0x5eed), change)
+}
+
+/// As [`standard`], on a machine of `frames` frames, scattered over all of it.
+#[must_use]
+pub fn standard_over(kernel: &str, frames: u64) -> Built {
     let mut world = World::new(kernel, 0x5eed);
+    world.spread(frames);
+    laid_out(world, |_| ())
+}
+
+fn laid_out(mut world: World, change: impl FnOnce(&mut World)) -> Built {
     let system = system::boot(&mut world);
     crowd::populate(&mut world, &system);
     change(&mut world);
