@@ -271,6 +271,92 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    #[derive(Serialize)]
+    struct Part {
+        kind: Mood,
+        list: Vec<u32>,
+    }
+
+    #[derive(Serialize)]
+    #[serde(rename_all = "kebab-case")]
+    enum Mood {
+        NotSure,
+    }
+
+    #[derive(Serialize)]
+    struct Record {
+        number: i64,
+        part: Option<Part>,
+        value: alpc::Value<u32>,
+        leaf: Part,
+        beyond: alpc::Value<u32>,
+        #[serde(flatten)]
+        more: More,
+    }
+
+    #[derive(Serialize)]
+    struct More {
+        last: bool,
+    }
+
+    /// Records of which all is known take a shorter way.
+    #[test]
+    fn both_ways_lead_to_the_same_cells() {
+        let known = || alpc::Value::Known(5);
+        let lost = || alpc::Value::from(Err(alpc::Unreadable::OutOfProportion));
+        let absent = || {
+            alpc::Value::from(Err(alpc::Unreadable::NoMember {
+                ty: "_T",
+                member: "M",
+            }))
+        };
+        let part = || Part {
+            kind: Mood::NotSure,
+            list: vec![1, 2],
+        };
+        let wanted: Wanted = [
+            ("part.kind", Kind::Text),
+            ("number", Kind::Signed),
+            ("part.list", Kind::Text),
+            ("value", Kind::Unsigned),
+            ("leaf", Kind::Text),
+            ("last", Kind::Bool),
+            ("nowhere", Kind::Text),
+            ("unreadable", Kind::Unreadable),
+        ]
+        .map(|(path, kind)| (path.to_owned(), kind))
+        .to_vec();
+        let (mut fast, mut plain) = (Columns::new(&wanted, 9), Columns::new(&wanted, 9));
+        for (value, beyond) in [
+            (known(), known()),
+            (lost(), known()),
+            (absent(), known()),
+            (known(), lost()),
+        ] {
+            let record = Record {
+                number: -3,
+                part: matches!(value, alpc::Value::Known(_)).then(part),
+                value,
+                leaf: part(),
+                beyond,
+                more: More { last: true },
+            };
+            let holes = fast.push(&record).unwrap();
+            let recorded = json::record(&record).unwrap();
+            assert_eq!(holes, recorded.holes);
+            plain.push_json(&recorded.value, &recorded.holes);
+        }
+        let (fast, plain) = (fast.take().unwrap(), plain.take().unwrap());
+        assert_eq!(fast.rows, 4);
+        for (fast, plain) in fast.columns.iter().zip(&plain.columns) {
+            assert_eq!((fast.nulls, &fast.validity), (plain.nulls, &plain.validity));
+            assert_eq!((&fast.offsets, &fast.values), (&plain.offsets, &plain.values));
+        }
+        assert_eq!(fast.columns[0].values, b"not-surenot-sure");
+        assert_eq!(fast.columns[3].nulls, 2);
+        assert_eq!(fast.columns[7].nulls, 2);
+    }
+
     /// The layouts are those of "Arrow Columnar Format".
     #[test]
     fn columns_are_laid_out_as_arrow_has_them() {
