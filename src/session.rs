@@ -19,7 +19,7 @@ use ntlayout::{Identity, NotFound, Origin, SymbolTable};
 
 use crate::failure::Failure;
 use crate::host::status_line::{self, Pace, Walk};
-use crate::host::{guard, interrupt, reading, unpacked};
+use crate::host::{guard, reading, unpacked};
 use crate::options::{Options, numbered};
 use crate::redact::{self, Redactor, Typed};
 
@@ -233,14 +233,12 @@ impl Session {
             Some(names) => kernel.tied_to(Arc::clone(names)),
             None => kernel,
         };
-        // A prompt must be able to stop a walk, and somebody who looks on wants to know how far it is.
-        let kernel = match &self.watch {
-            Some(watch) => kernel.watched(Arc::clone(watch)),
-            None if interrupt::spares_program() || self.shows_progress => {
-                kernel.watched(Arc::new(Walk::new(self.shows_progress)))
-            }
-            None => kernel,
-        };
+        // Who asks by a prompt, a server or another program must be able to stop a walk, and who looks on wants to know how
+        // far it is.
+        let kernel = kernel.watched(match &self.watch {
+            Some(watch) => Arc::clone(watch),
+            None => Arc::new(Walk::new(self.shows_progress)),
+        });
         Ok(match &*self.trace.borrow() {
             Some(trace) => kernel.traced(Arc::clone(trace)),
             None => kernel,

@@ -360,6 +360,40 @@ fn what_is_redacted_is_not_told() {
     }
 }
 
+/// A question that is taken back has no answer, and none that waits behind it waits for it.
+#[test]
+fn a_question_can_be_taken_back() {
+    let (_folder, path) = folder();
+    let mut server = Server::new(&["--allow", path.to_str().unwrap()]);
+    let hang = json!({ "name": "hang", "arguments": { "dump": "vista-sp2-x64.dmp" } });
+    for id in 1000..1400 {
+        server.say(&json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": hang }));
+    }
+    for id in 1000..1400 {
+        server.say(&json!({
+            "jsonrpc": "2.0",
+            "method": "notifications/cancelled",
+            "params": { "requestId": id, "reason": "not wanted" },
+        }));
+    }
+    server.say(&json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": hang }));
+    let mut answered = 0;
+    loop {
+        let mut line = String::new();
+        assert!(server.stdout.read_line(&mut line).unwrap() > 0, "it has ended");
+        let message: Value = serde_json::from_str(&line).unwrap();
+        if message["id"] == 7 {
+            // What was stopped is not part of it.
+            let document = &message["result"]["structuredContent"]["document"];
+            assert_eq!(document["status"], "complete", "{document}");
+            break;
+        }
+        answered += usize::from(message.get("result").is_some());
+    }
+    // Those that were answered before they were taken back.
+    assert!(answered < 400, "{answered}");
+}
+
 #[test]
 fn it_needs_a_folder_that_is_there() {
     for args in [&["mcp"][..], &["mcp", "--allow", "/no/such/folder"]] {

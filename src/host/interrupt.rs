@@ -144,7 +144,7 @@ pub fn spare_program() {
 }
 
 /// Whether Ctrl-C stops what is walked.
-pub fn spares_program() -> bool {
+fn spares_program() -> bool {
     SPARED.load(Ordering::SeqCst)
 }
 

@@ -56,13 +56,40 @@ impl Allowed {
         let mut missing = None;
         for candidate in self.folders.iter().filter_map(spelled) {
             match candidate.canonicalize() {
-                Ok(real) if self.has(&real) => return Ok(real),
+                Ok(real) if self.has(&real) => {
+                    self.refuse_companions(given, &real)?;
+                    return Ok(real);
+                }
                 Ok(_) => return Err(refused(given)),
                 Err(error) if self.has_parent(&candidate) => missing = Some(error),
                 Err(_) => {}
             }
         }
         Err(missing.map_or_else(|| refused(given), |error| absent(given, &error)))
+    }
+
+    /// Refuses a file whose companion leads out: the memory of a `.vmss` is the `.vmem` beside it, and other parts of one
+    /// dump have its name with another ending, too.
+    fn refuse_companions(&self, given: &str, real: &Path) -> Result<(), Failure> {
+        let (Some(folder), Some(stem)) = (real.parent(), real.file_stem()) else {
+            return Ok(());
+        };
+        if real.is_dir() {
+            return Ok(());
+        }
+        let beside = WalkDir::new(folder).max_depth(1).into_iter().flatten();
+        let mut links =
+            beside.filter(|entry| entry.path_is_symlink() && entry.path().file_stem() == Some(stem));
+        match links.any(|link| link.path().canonicalize().is_ok_and(|real| !self.has(&real))) {
+            true => {
+                let text = format!(
+                    "{given}: a file of the same name beside it is a link that leads out of the folders that --allow names: \
+                     take it away"
+                );
+                Err(Failure::new(Status::Fatal, "not-allowed", text))
+            }
+            false => Ok(()),
+        }
     }
 
     /// The folder that a path leads to, in which nothing leads out.
@@ -140,6 +167,12 @@ mod tests {
         symlink(inside.join("a.dmp"), inside.join("good.dmp")).unwrap();
         symlink(outside.join("c.dmp"), inside.join("deeper/bad.dmp")).unwrap();
         symlink(&outside, inside.join("door")).unwrap();
+        // The memory of one machine is elsewhere, that of the other is not.
+        for name in ["s.vmss", "t.vmss", "t2.vmem"] {
+            fs::write(inside.join("deeper").join(name), "").unwrap();
+        }
+        symlink(outside.join("c.dmp"), inside.join("deeper/s.vmem")).unwrap();
+        symlink(inside.join("deeper/t2.vmem"), inside.join("deeper/t.vmem")).unwrap();
         symlink(&inside, place.join("alias")).unwrap();
         let allowed = Allowed::new(&[place.join("alias")]).unwrap();
         let id = |given: &str| allowed.find(given).map_err(|failure| failure.id);
@@ -152,6 +185,8 @@ mod tests {
                 Ok(inside.join("deeper/b.dmp")),
             ),
             ("good.dmp".to_owned(), Ok(inside.join("a.dmp"))),
+            ("deeper/s.vmss".to_owned(), Err("not-allowed")),
+            ("deeper/t.vmss".to_owned(), Ok(inside.join("deeper/t.vmss"))),
             ("none.dmp".to_owned(), Err("not-found")),
             ("deeper/bad.dmp".to_owned(), Err("not-allowed")),
             ("door/c.dmp".to_owned(), Err("not-allowed")),

@@ -1,5 +1,6 @@
 //! What the protocol asks of a server: its tools, and their answers.
 
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use rmcp::ServerHandler;
@@ -9,10 +10,11 @@ use rmcp::model::{
 };
 use rmcp::service::{RequestContext, RoleServer};
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
 use crate::mcp::tools;
-use crate::mcp::worker::{Answered, Job};
+use crate::mcp::worker::{Answered, Job, Running};
 
 /// What a model is told before it asks.
 const INSTRUCTIONS: &str = "Kernel dumps of Windows: who waits for whom over ALPC. Ask `hang` first; `chain`, `message`, \
@@ -25,15 +27,20 @@ const INSTRUCTIONS: &str = "Kernel dumps of Windows: who waits for whom over ALP
 /// The server; the dumps are another thread's.
 pub struct Server {
     jobs: Sender<Job>,
+    running: Arc<Running>,
 }
 
 impl Server {
     /// A server that has its answers from whoever takes these jobs.
-    pub fn new(jobs: Sender<Job>) -> Self {
-        Self { jobs }
+    pub fn new((jobs, running): (Sender<Job>, Arc<Running>)) -> Self {
+        Self { jobs, running }
     }
 
-    async fn answer(&self, request: CallToolRequestParams) -> Result<CallToolResult, ErrorData> {
+    async fn answer(
+        &self,
+        request: CallToolRequestParams,
+        given_up: &CancellationToken,
+    ) -> Result<CallToolResult, ErrorData> {
         let name = request.name;
         let asked = tools::asked(&name, request.arguments.unwrap_or_default())
             .ok_or_else(|| ErrorData::invalid_params(format!("there is no tool {name:?}"), None))?;
@@ -42,8 +49,16 @@ impl Server {
             Ok(asked) => {
                 let (reply, answer) = oneshot::channel();
                 let gone = || ErrorData::internal_error("the thread that reads dumps has ended", None);
-                self.jobs.send(Job { asked, reply }).map_err(|_| gone())?;
-                answer.await.map_err(|_| gone())?
+                let number = self.running.next();
+                let job = Job { number, asked, reply };
+                self.jobs.send(job).map_err(|_| gone())?;
+                match given_up.run_until_cancelled(answer).await {
+                    Some(answer) => answer.map_err(|_| gone())?,
+                    None => {
+                        self.running.stop(number);
+                        return Err(ErrorData::internal_error("the question was taken back", None));
+                    }
+                }
             }
         };
         Ok(match answered {
@@ -72,8 +87,8 @@ impl ServerHandler for Server {
     async fn call_tool(
         &self,
         request: CallToolRequestParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        Ok(self.answer(request).await?.into())
+        Ok(self.answer(request, &context.ct).await?.into())
     }
 }

@@ -5,7 +5,9 @@ use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::process::{Command as Process, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::SystemTime;
 
@@ -14,6 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::cli::Cli;
 use crate::failure::{Failure, Status};
+use crate::host::interrupt;
 use crate::mcp::allowed::Allowed;
 use crate::mcp::pages::Page;
 use crate::mcp::tools::{About, Asked, Question};
@@ -29,10 +32,41 @@ const OPEN: usize = 4;
 
 /// A question, and where its answer goes.
 pub struct Job {
+    /// The number that it can be stopped by.
+    pub number: u64,
     /// The question.
     pub asked: Asked,
     /// Who waits for the answer; nobody, where the client has given up.
     pub reply: oneshot::Sender<Answered>,
+}
+
+/// Which question is answered now.
+#[derive(Default)]
+pub struct Running {
+    last: AtomicU64,
+    now: Mutex<Option<u64>>,
+}
+
+impl Running {
+    /// The number of a new question.
+    pub fn next(&self) -> u64 {
+        self.last.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Ends the walk of a question that nobody wants answered any more; no other one's.
+    pub fn stop(&self, number: u64) {
+        let now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        if *now == Some(number) {
+            interrupt::leave();
+        }
+    }
+
+    /// This one is answered from now on.
+    fn is_now(&self, number: Option<u64>) {
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        interrupt::begin_walk();
+        *now = number;
+    }
 }
 
 /// An answer.
@@ -68,8 +102,10 @@ impl Answered {
 ///
 /// # Errors
 /// There is no thread to be had.
-pub fn begin(cli: Cli, allowed: Allowed) -> io::Result<Sender<Job>> {
+pub fn begin(cli: Cli, allowed: Allowed) -> io::Result<(Sender<Job>, Arc<Running>)> {
     let (jobs, taken) = mpsc::channel::<Job>();
+    let running = Arc::new(Running::default());
+    let now = Arc::clone(&running);
     thread::Builder::new().name("dumps".to_owned()).spawn(move || {
         let mut worker = Worker {
             cli,
@@ -78,10 +114,16 @@ pub fn begin(cli: Cli, allowed: Allowed) -> io::Result<Sender<Job>> {
         };
         for job in taken {
             // Nobody waits for it where the client has given up.
-            let _ = job.reply.send(worker.guarded(&job.asked));
+            if job.reply.is_closed() {
+                continue;
+            }
+            now.is_now(Some(job.number));
+            let answered = worker.guarded(&job.asked);
+            now.is_now(None);
+            let _ = job.reply.send(answered);
         }
     })?;
-    Ok(jobs)
+    Ok((jobs, running))
 }
 
 struct Worker {
