@@ -171,6 +171,13 @@ pub fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
         is_short || arg == "--help" || arg == "help"
     });
     let definition = if asks_help { definition() } else { Cli::command() };
+    #[cfg(not(feature = "mcp"))]
+    if args
+        .get(1)
+        .is_some_and(|word| word == "mcp" && !Path::new(word).exists())
+    {
+        return Err(without_mcp());
+    }
     let cli = Cli::of_matches(&definition.try_get_matches_from(args)?)?;
     match &cli.command {
         Some(command) if !cli.commands.is_empty() && !matches!(command, Command::Shell(_)) => {
@@ -178,6 +185,15 @@ pub fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
         }
         _ => Ok(cli),
     }
+}
+
+/// The server for assistants is a part that not every build has.
+#[cfg(not(feature = "mcp"))]
+fn without_mcp() -> clap::Error {
+    Cli::command().error(
+        ErrorKind::InvalidSubcommand,
+        "this build has no mcp: it is a feature, as `cargo install --locked --features mcp --path .` builds it",
+    )
 }
 
 /// Lines of `-c` are commands themselves. Beside another one, one of the two would be left undone.

@@ -33,6 +33,16 @@ impl Status {
         }
     }
 
+    /// As documents write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Finding => "finding",
+            Self::Fatal => "fatal",
+            Self::Partial => "partial",
+        }
+    }
+
     /// The status of several: the one that comes first in the order above.
     pub fn combine(self, other: Self) -> Self {
         if other.precedence() > self.precedence() {

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use alpc::image::budget::Watch;
 use alpc::image::page_files;
 use alpc::image::redact::Redaction;
 use alpc::image::trace::Trace;
@@ -25,7 +26,7 @@ use crate::redact::{self, Redactor, Typed};
 
 /// A dump, opened.
 pub struct Session {
-    system: System,
+    system: Arc<System>,
     /// Where reads are noted, while a view is explained.
     trace: RefCell<Option<Arc<Trace>>>,
     redaction: Option<Arc<Redaction>>,
@@ -42,6 +43,8 @@ pub struct Session {
     sha256: OnceCell<String>,
     /// Whether long walks say how far they are.
     shows_progress: bool,
+    /// Who else is asked whether a walk goes on.
+    watch: Option<Arc<dyn Watch>>,
     /// Why page files that were named cannot be read; none once they can.
     page_files: OnceCell<Option<String>>,
 }
@@ -74,7 +77,7 @@ impl Session {
             rpc_names: rpc_names(&options.rpc_names)?,
             redactor: RefCell::new(redactor),
             redaction,
-            system: System::of(dump, &symbols),
+            system: Arc::new(System::of(dump, &symbols)),
             trace: RefCell::new(None),
             learned: OnceCell::new(),
             absent: ntlayout::absent_places(&options.symbols),
@@ -82,7 +85,31 @@ impl Session {
             sha256: OnceCell::new(),
             page_files: OnceCell::new(),
             shows_progress: shows_progress(options),
+            watch: None,
         })
+    }
+
+    /// The same dump for another question, which may be asked while others are: what was found in it is shared, and what
+    /// a question has of its own is not. `watch` is asked whether its walks go on.
+    pub fn again(&self, typed: &Typed, watch: Arc<dyn Watch>) -> Self {
+        let mut redactor = Redactor::of_dump(typed, self.redaction.as_deref());
+        if let Some(path) = &self.unpacked {
+            redactor.learn(path);
+        }
+        Self {
+            system: Arc::clone(&self.system),
+            trace: RefCell::new(None),
+            redaction: self.redaction.clone(),
+            rpc_names: self.rpc_names.clone(),
+            redactor: RefCell::new(redactor),
+            learned: OnceCell::new(),
+            absent: self.absent.clone(),
+            unpacked: self.unpacked.clone(),
+            sha256: self.sha256.clone(),
+            shows_progress: false,
+            watch: Some(watch),
+            page_files: OnceCell::new(),
+        }
     }
 
     /// The dump.
@@ -225,8 +252,12 @@ impl Session {
             Some(names) => kernel.tied_to(Arc::clone(names)),
             None => kernel,
         };
-        // Who asks by a prompt or a server must be able to stop a walk, and who looks on wants to know how far it is.
-        let kernel = kernel.watched(Arc::new(Walk::new(self.shows_progress)));
+        // Who asks by a prompt, a server or another program must be able to stop a walk, and who looks on wants to know how
+        // far it is.
+        let kernel = kernel.watched(match &self.watch {
+            Some(watch) => Arc::clone(watch),
+            None => Arc::new(Walk::new(self.shows_progress)),
+        });
         Ok(match &*self.trace.borrow() {
             Some(trace) => kernel.traced(Arc::clone(trace)),
             None => kernel,

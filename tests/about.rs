@@ -146,3 +146,12 @@ fn bash_completes_every_option_before_and_behind_dumps() {
         assert!(offered.contains(word), "{line}: no {word} among {offered:?}");
     }
 }
+
+/// A command that this build lacks says how to get it.
+#[cfg(not(feature = "mcp"))]
+#[test]
+fn a_build_without_the_server_says_how_to_build_it() {
+    let run = support::alpc_dump(&["mcp", "--allow", "."]);
+    assert_eq!((run.status, run.stdout.as_str()), (2, ""));
+    assert!(run.stderr.contains("--features mcp"), "{}", run.stderr);
+}

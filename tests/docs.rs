@@ -4,6 +4,7 @@
 //!
 //! - `console`: commands behind `$ `, each with what it prints, if that is shown; a line of dots stands for any lines;
 //! - `prompt`: lines that are typed at the prompt of `-i`;
+//! - `python`: run by `python/tests/test_docs.py`, with what it prints;
 //! - `sh`: what is not run here, each with the reason below;
 //! - `text`: what help prints, compared by `site.rs`;
 //! - `toml`, `sql`: files; the rules of docs/checks.md are tried by `gates.rs`.
@@ -32,15 +33,21 @@ use synth::world::Built;
 use synth::worlds::{self, hang, rpc};
 
 /// What a fence may say.
-const INFOS: [&str; 8] = ["console", "prompt", "sh", "text", "toml", "sql", "yaml", "json"];
+const INFOS: [&str; 9] = [
+    "console", "prompt", "python", "sh", "text", "toml", "sql", "yaml", "json",
+];
 
 /// Commands that are not run here, by a part of their block, and why.
-const NOT_RUN: [(&str, &str); 12] = [
+const NOT_RUN: [(&str, &str); 13] = [
     ("cargo test --workspace", "it is what runs this"),
     ("cargo install --locked --path", "installs; builds for minutes"),
     (
         "packaging/install",
         "builds for minutes; .ci/run package installs below a prefix",
+    ),
+    (
+        "pip install ./python",
+        "builds for minutes; .ci/run python installs into a clean environment",
     ),
     ("cargo bench", "takes minutes and an idle machine"),
     (

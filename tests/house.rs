@@ -59,7 +59,7 @@ const ROOMS: [(&str, &[&str]); 6] = [
         &[
             "failure", "address", "options", "host", "text", "redact", "output", "session", "selector",
             "rules", "commands", "cli", "order", "explain", "run", "kd", "steps", "about", "asked", "shell",
-            "fleet", "mcp",
+            "fleet", "mcp", "program", "embed",
         ],
     ),
 ];
@@ -157,7 +157,9 @@ fn gather(folder: &Path, module: &str, found: &mut BTreeMap<String, String>) {
         if path.is_dir() {
             gather(&path, &name, found);
         } else {
-            found.insert(name, product(&fs::read_to_string(path).unwrap()));
+            // The program's library and binary are both the root.
+            let source: &mut String = found.entry(name).or_default();
+            source.push_str(&product(&fs::read_to_string(path).unwrap()));
         }
     }
 }

@@ -3,15 +3,18 @@
 use std::io;
 use std::sync::OnceLock;
 
+use alpc::image::json;
 use alpc::port::call::{Calls, MessageCall};
+use alpc::port::in_flight;
 use alpc::port::message::{self, Detail, MessageDetails, MessageRecord};
 use alpc::port::payload::{Payload, PayloadGap};
 use alpc::{Addr, Kernel, Value};
 use clap::Args;
 use kdump::Gva;
+use serde::Serialize;
 
 use crate::commands::{Category, Spec, Verb, open_kernel};
-use crate::failure::{Failure, Status};
+use crate::failure::Failure;
 use crate::host::reading;
 use crate::options::{Options, Style};
 use crate::output::answer::{Answer, Place};
@@ -65,25 +68,17 @@ impl Verb for MessageArgs {
             records.row(TABLE.record, &one(&kernel, &self.message, calls.as_ref())?, line)?;
             return Ok(Answer::of(&())?.with_records_in(Place::Alone).served_by(&kernel));
         }
-        let mut errors = Vec::new();
-        let mut status = Status::Complete;
-        for token in tokens(stdin_lines()?) {
-            match one(&kernel, token, calls.as_ref()) {
-                Ok(record) => records.row(TABLE.record, &record, line)?,
-                Err(error) => {
-                    let failure = Failure::from_error(error);
-                    status = status.combine(failure.status);
-                    records.failure(&failure)?;
-                    errors.push(failure.message);
-                }
-            }
-        }
-        let answer = Answer::of(&())?.with_records_in(Place::List).served_by(&kernel);
-        Ok(Answer {
-            status,
-            errors,
-            ..answer
-        })
+        let mut answer = Answer::of(&())?.with_records_in(Place::List).served_by(&kernel);
+        let named = tokens(stdin_lines()?);
+        tokens_into(
+            records,
+            &kernel,
+            named,
+            calls.as_ref(),
+            &mut answer,
+            options.style,
+        )?;
+        Ok(answer)
     }
 
     fn named(&self) -> Vec<String> {
@@ -96,6 +91,69 @@ impl Verb for MessageArgs {
 
     fn look_at(&mut self, address: String) {
         self.message = address;
+    }
+}
+
+/// Every message that is on its way, or those that are named: more than a command line asks for.
+#[derive(Clone, Debug)]
+pub struct ManyMessages {
+    /// Addresses or ids; none for all that are on their way.
+    pub named: Option<Vec<String>>,
+    /// Whether each is told with all that is known of it.
+    pub in_full: bool,
+}
+
+/// What stands beside many messages.
+#[derive(Serialize)]
+struct ManyRest {
+    /// Set when there may be more.
+    complete: Value<()>,
+}
+
+impl Verb for ManyMessages {
+    fn table(&self) -> Option<Table> {
+        Some(TABLE)
+    }
+
+    fn fill(
+        &self,
+        options: &Options,
+        session: &Session,
+        records: &mut Records<'_>,
+    ) -> anyhow::Result<Answer> {
+        let kernel = open_kernel(options, session, records)?;
+        let calls = self.in_full.then(|| Calls::new(&kernel));
+        let mut answer = Answer::of(&())?;
+        let mut gap = None;
+        match &self.named {
+            Some(named) => {
+                let named = named.iter().map(String::as_str);
+                tokens_into(
+                    records,
+                    &kernel,
+                    named,
+                    calls.as_ref(),
+                    &mut answer,
+                    options.style,
+                )?;
+            }
+            None => {
+                let (all, hole) = in_flight::messages(&kernel);
+                gap = hole;
+                for address in all {
+                    one_into(records, &kernel, address, calls.as_ref(), &mut answer)?;
+                }
+            }
+        }
+        let rest = ManyRest {
+            complete: gap.map_or(Ok(()), Err).into(),
+        };
+        answer.record = json::record(&rest)?;
+        Ok(answer.with_records_in(Place::List).served_by(&kernel))
+    }
+
+    fn named(&self) -> Vec<String> {
+        self.named.clone().unwrap_or_default()
     }
 }
 
@@ -114,6 +172,49 @@ fn one(kernel: &Kernel<'_>, token: &str, calls: Option<&Calls<'_, '_>>) -> anyho
     let address = selector::message(kernel, token)?;
     message::read_by(kernel, address, calls)
         .map_err(|error| Failure::not_there("not-a-message", error.to_string()))
+}
+
+/// The messages that are named, one after the other; what is none is said, and ends nothing.
+fn tokens_into<'t>(
+    records: &mut Records<'_>,
+    kernel: &Kernel<'_>,
+    named: impl Iterator<Item = &'t str>,
+    calls: Option<&Calls<'_, '_>>,
+    answer: &mut Answer,
+    style: Style,
+) -> anyhow::Result<()> {
+    for token in named {
+        match one(kernel, token, calls) {
+            Ok(record) => records.row(TABLE.record, &record, |record| text(record, style))?,
+            Err(error) => failed_into(records, answer, error)?,
+        }
+    }
+    Ok(())
+}
+
+/// The message at an address that something leads to.
+fn one_into(
+    records: &mut Records<'_>,
+    kernel: &Kernel<'_>,
+    address: Gva,
+    calls: Option<&Calls<'_, '_>>,
+    answer: &mut Answer,
+) -> anyhow::Result<()> {
+    match message::read_by(kernel, address, calls) {
+        Ok(record) => records.record(TABLE.record, &record),
+        Err(error) => {
+            let error = Failure::partial("not-a-message", error.to_string());
+            failed_into(records, answer, error)
+        }
+    }
+}
+
+fn failed_into(records: &mut Records<'_>, answer: &mut Answer, error: anyhow::Error) -> anyhow::Result<()> {
+    let failure = Failure::from_error(error);
+    answer.status = answer.status.combine(failure.status);
+    records.failure(&failure)?;
+    answer.errors.push(failure.message);
+    Ok(())
 }
 
 /// What stdin holds, for every dump of the command line: it can be read only once.

@@ -31,6 +31,9 @@ static SPARED: AtomicBool = AtomicBool::new(false);
 /// How often Ctrl-C was pressed in the walk that runs.
 static PRESSED: AtomicUsize = AtomicUsize::new(0);
 
+/// Set where signals are another program's, which has this one in it.
+static FOREIGN: AtomicBool = AtomicBool::new(false);
+
 /// Presses of Ctrl-C in one walk that end the program all the same: something hangs that asks nobody.
 const ENOUGH: usize = 3;
 
@@ -129,6 +132,11 @@ impl Drop for Running {
     }
 }
 
+/// From now on no signal is watched: they are those of the program that this one is a part of.
+pub fn leave_signals() {
+    FOREIGN.store(true, Ordering::SeqCst);
+}
+
 /// From now on Ctrl-C stops what is walked, and not the program.
 pub fn spare_program() {
     SPARED.store(true, Ordering::SeqCst);
@@ -186,6 +194,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn watch() {
     static BEGUN: Once = Once::new();
+    if FOREIGN.load(Ordering::SeqCst) {
+        return;
+    }
     BEGUN.call_once(system::watch);
 }
 

@@ -1,6 +1,8 @@
 //! What goes to stdout and stderr.
 
 pub mod answer;
+mod cells;
+pub mod columns;
 pub mod describe;
 pub mod document;
 pub mod explanation;
@@ -345,7 +347,6 @@ impl Output {
 }
 
 /// The document of what a command gave, and whether part of it could not be read.
-#[cfg(feature = "mcp")]
 pub fn answered(options: &Options, dump: &DumpRef, answer: Answer) -> (Document<Json>, Unreadables) {
     let holes = Unreadables::of(answer.record.holes);
     let status = holes.status().combine(answer.status);

@@ -9,6 +9,7 @@ use serde_json::{Map, Value as Json};
 use crate::failure::{Failure, Status};
 use crate::options::{Format, Options};
 use crate::output::answer::Answer;
+use crate::output::columns::Columns;
 use crate::output::document::{DumpRef, End, ErrorRecord, First, Head, Line, SymbolSource};
 use crate::output::schema;
 use crate::output::table::Table;
@@ -36,11 +37,35 @@ enum Form<'o> {
         color: bool,
         fits: Option<usize>,
     },
+    /// What lines would say, handed to somebody as it is.
+    Given(&'o mut dyn Take),
     /// The records of a document, and the text that shows them where that is wanted too.
     Document {
         records: Vec<Recorded>,
         text: Option<Text>,
     },
+}
+
+/// Takes what lines would say.
+pub trait Take {
+    /// Takes what one line would say: its kind, and the rest.
+    ///
+    /// # Errors
+    /// Nobody takes any more of it.
+    fn line(&mut self, kind: &'static str, record: Recorded) -> io::Result<()>;
+
+    /// The columns that records are gathered in, where that is wanted instead.
+    fn columns(&mut self) -> Option<&mut Columns> {
+        None
+    }
+
+    /// Takes what was gathered.
+    ///
+    /// # Errors
+    /// As [`line`](Self::line).
+    fn batch(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Writing failed, as opposed to reading a dump.
@@ -105,13 +130,24 @@ impl<'o> Records<'o> {
             record: "document",
             head: Head::new(options, self.dump, symbols),
         };
-        Ok(self.write_json(&first)?)
+        Ok(self.write_first(&first)?)
     }
 
     /// Says why one of them is not there.
     pub fn failure(&mut self, failure: &Failure) -> Result<(), WriteError> {
         let failure = failure.clone().reworded(|text| self.dump.redactor.message(text));
         Ok(self.write_line("error", &ErrorRecord::from(&failure))?)
+    }
+
+    /// Begins the records of a command that are handed to somebody: each line's kind, and what it says, as JSON or in columns.
+    pub fn given(options: &Options, dump: &'o DumpRef, to: &'o mut dyn Take) -> Self {
+        Self {
+            form: Form::Given(to),
+            dump,
+            command: options.command,
+            count: 0,
+            holes: Unreadables::default(),
+        }
     }
 
     /// Gathers the records of a command, for a document of them all; with the text that shows them, where that is what
@@ -166,7 +202,7 @@ impl<'o> Records<'o> {
                 }
                 self.record(record, value)
             }
-            Form::Lines(_) | Form::Rows { .. } => self.record(record, value),
+            Form::Lines(_) | Form::Rows { .. } | Form::Given(_) => self.record(record, value),
         }
     }
 
@@ -206,6 +242,17 @@ impl<'o> Records<'o> {
 
     /// Writes a record.
     pub fn record(&mut self, record: &'static str, value: &impl Serialize) -> anyhow::Result<()> {
+        if let Form::Given(to) = &mut self.form
+            && let Some(columns) = to.columns()
+        {
+            let holes = columns.push(value)?;
+            if columns.is_full() {
+                to.batch().map_err(WriteError)?;
+            }
+            self.holes.add(Unreadables::of(holes));
+            self.count += 1;
+            return Ok(());
+        }
         self.taken(record, json::record(value)?)
     }
 
@@ -216,10 +263,15 @@ impl<'o> Records<'o> {
             records.push(Recorded { value, holes });
             return Ok(());
         }
+        if let Form::Given(to) = &mut self.form {
+            self.holes.add(Unreadables::of(holes.clone()));
+            let recorded = Recorded { value, holes };
+            return Ok(to.line(record, recorded).map_err(WriteError)?);
+        }
         let holes = Unreadables::of(holes);
         let written = match &mut self.form {
             Form::Lines(_) => self.write_value(record, value),
-            Form::Text { .. } | Form::Document { .. } => Ok(()),
+            Form::Text { .. } | Form::Document { .. } | Form::Given(_) => Ok(()),
             Form::Rows { writer, columns } => {
                 let cells = columns.iter().map(|column| cell(&value, column));
                 let fixed = [record.to_owned(), text_cell(&self.dump.name)].into_iter();
@@ -246,7 +298,7 @@ impl<'o> Records<'o> {
         let Recorded { value: rest, holes } = answer.beside_records();
         self.holes.add(Unreadables::of(holes));
         let status = self.holes.status().combine(answer.status);
-        if matches!(self.form, Form::Lines(_)) {
+        if matches!(self.form, Form::Lines(_) | Form::Given(_)) {
             let end = End {
                 command: self.command,
                 status,
@@ -272,11 +324,22 @@ impl<'o> Records<'o> {
     }
 
     fn write_line(&mut self, record: &'static str, value: &impl Serialize) -> io::Result<()> {
+        if let Form::Given(to) = &mut self.form {
+            return hand(*to, record, value);
+        }
         self.write_json(&Line {
             record,
             dump: self.dump.name.clone(),
             value,
         })
+    }
+
+    /// Writes the first line, where lines are what is written.
+    fn write_first(&mut self, first: &First) -> io::Result<()> {
+        match &mut self.form {
+            Form::Given(to) => hand(*to, first.record, &first.head),
+            _ => self.write_json(first),
+        }
     }
 
     /// Writes a line of JSON, where lines are what is written.
@@ -289,6 +352,13 @@ impl<'o> Records<'o> {
         }
         Ok(())
     }
+}
+
+/// Hands over what tells of records, and is none.
+fn hand(to: &mut dyn Take, kind: &'static str, value: &impl Serialize) -> io::Result<()> {
+    let value = serde_json::to_value(value)?;
+    let holes = Vec::new();
+    to.line(kind, Recorded { value, holes })
 }
 
 /// What stands in a column: `owner_process.image` of a record is one, and what is no plain value is JSON.

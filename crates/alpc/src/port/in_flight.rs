@@ -12,7 +12,7 @@ use crate::port::{enumerate, message_table};
 /// The live messages by their addresses, and why some may be missing: those of the message table, and those in the queues of
 /// all ports. Symbols of which only layouts are known do not say where the table is, and a message may be in a queue that no
 /// table leads to.
-pub(crate) fn messages(kernel: &Kernel<'_>) -> (Vec<Gva>, Option<Unreadable>) {
+pub fn messages(kernel: &Kernel<'_>) -> (Vec<Gva>, Option<Unreadable>) {
     let (queued, gap) = in_queues(kernel);
     let mut all: BTreeSet<Gva> = queued.into_iter().collect();
     let gap = match message_table::messages(kernel) {

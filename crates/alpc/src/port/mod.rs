@@ -8,7 +8,7 @@ pub mod connection;
 pub mod contract;
 pub mod enumerate;
 pub mod impersonation;
-pub(crate) mod in_flight;
+pub mod in_flight;
 pub mod message;
 pub mod message_table;
 pub mod message_type;
