@@ -151,7 +151,7 @@ fn bash_completes_every_option_before_and_behind_dumps() {
 #[cfg(not(feature = "mcp"))]
 #[test]
 fn a_build_without_the_server_says_how_to_build_it() {
-    let run = support::alpc_dump(&["mcp", "--allow", "."]);
+    let run = alpc_dump(&["mcp", "--allow", "."]);
     assert_eq!((run.status, run.stdout.as_str()), (2, ""));
     assert!(run.stderr.contains("--features mcp"), "{}", run.stderr);
 }
