@@ -33,7 +33,8 @@
 //!
 //! The crate knows symbols, and neither dumps nor what the fields mean.
 //!
-//! Features, all on by default: `symbols-cab` reads PDBs that symbol stores compressed, `symbols-xz` the tables of
+//! Features, all on by default: `symbols-cab` reads PDBs that symbol stores compressed,
+//! `symbols-msfz` those in Microsoft's newer container, `symbols-xz` the tables of
 //! Volatility as its archive has them, `symbols-bz2` those that bzip2 compressed, `symbols-zip` the archive itself.
 #![cfg_attr(
     not(test),
@@ -58,6 +59,8 @@ mod image_path;
 mod isf;
 mod layout;
 mod lookalike;
+#[cfg(feature = "symbols-msfz")]
+mod msfz;
 mod open;
 mod origin;
 mod path;

@@ -17,7 +17,7 @@ use crate::pdb::Pdb;
 use crate::table::Table;
 
 /// No kernel's PDB comes near this, expanded.
-#[cfg(feature = "symbols-cab")]
+#[cfg(any(feature = "symbols-cab", feature = "symbols-msfz"))]
 const MAX_PDB: u64 = 256 << 20;
 /// Nor does a table come near this: those of kernels are 3 to 7 MB. What it is read into takes many times as much.
 const MAX_TEXT: u64 = 64 << 20;
@@ -28,7 +28,7 @@ const MAX_DICTIONARY_KIB: u32 = 128 << 10;
 const XZ: &[u8] = b"\xfd7zXZ\0";
 const GZIP: &[u8] = b"\x1f\x8b";
 
-/// Opens a symbol file of any kind, told by its content: a PDB, one that a symbol store compressed (`.pd_`),
+/// Opens a symbol file of any kind, told by its content: a PDB, one that a symbol store compressed (`.pd_`, or in the container MSFZ),
 /// an ISF table of Volatility (`.json`, `.json.xz`, `.json.gz`, `.json.bz2`), or a [pack](crate::pack).
 ///
 /// # Errors
@@ -69,6 +69,8 @@ pub(crate) fn open_for(path: &Path, wanted: Option<&Identity>) -> Result<Table, 
         pack(path, file, wanted)
     } else if Lookalike::of(&head) == Lookalike::Cabinet {
         cabinet(path, file)
+    } else if Lookalike::of(&head) == Lookalike::Msfz {
+        msfz(path, file)
     } else {
         Ok(Box::new(Pdb::open(path)?))
     }
@@ -140,7 +142,12 @@ fn xz(path: &Path, _: File) -> Result<Table, SymbolError> {
 }
 
 /// A file of a kind that this build does not read.
-#[cfg(not(all(feature = "symbols-cab", feature = "symbols-xz", feature = "symbols-bz2")))]
+#[cfg(not(all(
+    feature = "symbols-cab",
+    feature = "symbols-msfz",
+    feature = "symbols-xz",
+    feature = "symbols-bz2"
+)))]
 fn left_out(path: &Path, kind: &'static str) -> SymbolError {
     SymbolError::LeftOut {
         path: path.to_owned(),
@@ -183,6 +190,26 @@ fn pack(path: &Path, reader: impl Read, wanted: Option<&Identity>) -> Result<Tab
     let text = read_all(path, "layout pack", reader, MAX_TEXT)?;
     let text = String::from_utf8_lossy(&text);
     Ok(Box::new(Flat::from_pack(path, &text, wanted)?))
+}
+
+#[cfg(not(feature = "symbols-msfz"))]
+fn msfz(path: &Path, _: File) -> Result<Table, SymbolError> {
+    Err(left_out(path, "a compressed PDB (MSFZ)"))
+}
+
+/// A PDB in Microsoft's compressed container.
+#[cfg(feature = "symbols-msfz")]
+fn msfz(path: &Path, file: File) -> Result<Table, SymbolError> {
+    const KIND: &str = "compressed PDB (MSFZ)";
+    let packed = read_all(path, KIND, file, MAX_PDB)?;
+    let most = usize::try_from(MAX_PDB).unwrap_or(usize::MAX);
+    let bytes = crate::msfz::unpacked(&packed, most).map_err(|detail| SymbolError::Damaged {
+        path: path.to_owned(),
+        kind: KIND,
+        detail,
+    })?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    Ok(Box::new(Pdb::from_packed(path, &name, bytes)?))
 }
 
 #[cfg(not(feature = "symbols-cab"))]

@@ -77,7 +77,7 @@ impl Pdb {
     }
 
     /// Takes the bytes of a PDB that is packed in the file at `path` under that name.
-    #[cfg(feature = "symbols-cab")]
+    #[cfg(any(feature = "symbols-cab", feature = "symbols-msfz"))]
     pub(crate) fn from_packed(path: &Path, name: &str, bytes: Vec<u8>) -> Result<Self, SymbolError> {
         let mut pdb = Self::new(Msf::new(path.to_owned(), Source::Bytes(bytes))?)?;
         name.clone_into(&mut pdb.identity.pdb_name);
