@@ -45,10 +45,10 @@ QUESTIONS = {
                min(dump) as first
         from dumps group by 1 order by dumps desc, signature limit 20""",
     "groups": """
-        select signature, count(*) as dumps, string_agg(distinct build::text, ', ' order by build::text) as builds,
+        select signature, count(*) as dumps, array_to_string(list_sort(list(distinct build)), ', ') as builds,
                round(max(longest_wait_seconds) / 60, 1) as longest_minutes,
                max(root_blocker.threads_behind)::bigint as most_behind,
-               mode(coalesce(root_blocker.function, signature_in)) as function, mode(root_blocker.call) as call,
+               mode(root_blocker.function) as function, mode(root_blocker.call) as call,
                mode(bug_check.name) as bug_check, mode(root_blocker."end") as "end", min(dump) as first
         from dumps where root_blocker is not null
         group by signature order by dumps desc, signature limit 20""",
