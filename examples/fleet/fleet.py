@@ -86,7 +86,9 @@ def names_listed(source):
     parts = urllib.parse.urlsplit(source)
     before = urllib.parse.unquote(parts.netloc + parts.path).rstrip("/")
     before = before[: len(before) - len(path)] if before.endswith(path) else ""
-    uris = [parts.scheme + "://" + before + urllib.parse.quote(one) for one in paths]
+    # What fsspec resolves is no URI to pyarrow, and stays as it is.
+    spelled = str if parts.scheme.startswith("fsspec+") else urllib.parse.quote
+    uris = [parts.scheme + "://" + before + spelled(one) for one in paths]
     return sorted(uri + (f"?{parts.query}" if parts.query else "") for uri in uris), collections.Counter()
 
 
