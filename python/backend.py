@@ -29,6 +29,8 @@ get_requires_for_build_wheel = maturin.get_requires_for_build_wheel
 
 def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
     _licences()
+    # maturin wants it to be there, also where nothing is built yet: in a clean clone it is not.
+    SCRIPTS.mkdir(parents=True, exist_ok=True)
     return maturin.prepare_metadata_for_build_wheel(metadata_directory, _settings(config_settings))
 
 

@@ -44,6 +44,7 @@ use serde_json::Value as Json;
 use crate::asked;
 use crate::cli::{self, Cli, Command};
 use crate::commands::message::ManyMessages;
+use crate::commands::triage::record::Record;
 use crate::commands::{Category, Verb};
 use crate::failure::Failure;
 use crate::host::interrupt;
@@ -220,6 +221,25 @@ impl Watch for Stop {
     fn goes_on(&self, _: Spent) -> bool {
         !self.0.load(Ordering::Relaxed)
     }
+}
+
+/// What `triage` tells of a dump, looked at by the thread that calls: the record, as `--format ndjson` writes it, also of a
+/// dump that cannot be opened. `options` are as for [`Dump::open`].
+///
+/// The program gives each dump a process of its own; here nothing stops a dump that takes too long or too much memory, so
+/// whoever looks at dumps of strangers calls this where it may be killed.
+///
+/// # Errors
+/// The options make no sense, or something was not thought of: then a process of the program may tell more.
+pub fn triage(path: &Path, options: &[OsString]) -> Result<Json, Box<Refusal>> {
+    guarded(|| {
+        let parsed = parsed(path, options, &["info".into()], Format::Json);
+        let (cli, typed) = parsed.map_err(|error| Refusal::of(error, &Redactor::default()))?;
+        let mut dump = DumpRef::of(path, cli.hash, Redactor::of(&typed));
+        let record = Record::gather(&cli, &typed, path, &mut dump);
+        let line = serde_json::to_value(record.line(&dump));
+        line.map_err(|error| Refusal::of(error.into(), &dump.redactor))
+    })
 }
 
 /// Leaves all signals to the program that this library is a part of. Without it, unpacking a dump has the signals watched that
@@ -505,7 +525,7 @@ fn unfit(cli: &Cli) -> Option<String> {
 }
 
 /// An answer whatever happens: a fault over one dump must not end the program.
-fn guarded(answer: impl FnOnce() -> Result<Notes, Box<Refusal>>) -> Result<Notes, Box<Refusal>> {
+fn guarded<T>(answer: impl FnOnce() -> Result<T, Box<Refusal>>) -> Result<T, Box<Refusal>> {
     panic::catch_unwind(AssertUnwindSafe(answer)).unwrap_or_else(|_| Err(Refusal::fault()))
 }
 

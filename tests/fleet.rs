@@ -271,41 +271,47 @@ fn ray_python() -> Option<PathBuf> {
 
 /// fleet.py without what it needs to run: what it takes of a folder, and its columns.
 const DRIVER: &str = r#"
-import importlib.util, json, os, sys, types
+import json, os, sys, types
 
 class Stand(types.ModuleType):
     __path__ = []
     def __getattr__(self, name):
-        return {"struct": list, "schema": list}.get(name, lambda *a, **k: "")
+        return {"struct": list, "schema": list, "list_": lambda of: ("list", of)}.get(name, lambda *a, **k: name)
 
-for name in ["duckdb", "pyarrow", "pyarrow.json", "pyarrow.parquet", "ray"]:
+for name in ["duckdb", "pyarrow", "pyarrow.dataset", "pyarrow.fs", "pyarrow.parquet", "ray"]:
     sys.modules[name] = Stand(name)
 sys.modules["ray"].remote = lambda **options: lambda function: function
-spec = importlib.util.spec_from_file_location("fleet", sys.argv[1])
-fleet = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(fleet)
+sys.dont_write_bytecode = True
+sys.path.insert(0, sys.argv[1])
+import columns, fleet, questions
 
-def columns(fields, before=""):
-    for name, kind in fields:
-        if isinstance(kind, list):
-            yield from columns(kind, f"{before}{name}.")
-        else:
-            yield before + name
+def kind_of(kind):
+    if isinstance(kind, list):
+        return {name: kind_of(of) for name, of in kind}
+    return [kind_of(kind[1])] if isinstance(kind, tuple) else kind
 
 names, ignored = fleet.names_in(sys.argv[2])
 print(json.dumps({
     "names": [os.fsencode(name).hex() for name in names],
     "ignored": sum(ignored.values()),
-    "columns": sorted(columns(fleet.SCHEMA)),
+    "columns": kind_of(columns.SCHEMA),
+    "ends": questions.ENDS,
+    "row": columns.row(json.loads(sys.argv[3])),
     "named": json.loads(fleet.failed(b"a\xfe.dmp".decode("utf-8", "surrogateescape"), "x", "y")),
 }))
 "#;
 
+/// A record's points in time and spans: the Unix time 1.5 s, and 1.5 s twice.
+const SPANS: &str = r#"{"crash_time": {"ticks": 116444736015000000}, "up_time": {"ticks": 15000000},
+    "longest_wait": null, "root_blocker": {"longest_wait": {"ticks": 15000000}},
+    "symbols": {"evidence": {"a": 1}}}"#;
+
 fn driver(folder: &Path) -> Option<Value> {
     let run = Command::new("python3")
         .args(["-c", DRIVER])
-        .arg(root().join("examples/fleet/fleet.py"))
+        .arg(root().join("examples/fleet"))
         .arg(folder)
+        .arg(SPANS)
         .output()
         .ok()?;
     assert!(run.status.success(), "{}", said(&run));
@@ -370,30 +376,74 @@ fn ray_takes_what_triage_takes() {
     assert_eq!(told["named"]["dump_bytes"], "61fe2e646d70");
 }
 
-/// Each member of a record has a column.
+/// A record's members in columns, as the published schema would have them: no integer as a number with a fraction, and no
+/// count too small.
+fn columns_of(schema: &Value, record: &str) -> Value {
+    let members = schema["$defs"][record]["properties"].as_object().unwrap();
+    let column = |(name, member): (&String, &Value)| {
+        let kind = column_of(schema, member);
+        let name = if kind == "float64" {
+            format!("{name}_seconds")
+        } else {
+            name.clone()
+        };
+        (name, kind)
+    };
+    members.iter().map(column).collect()
+}
+
+fn column_of(schema: &Value, member: &Value) -> Value {
+    let member = member["anyOf"].get(0).unwrap_or(member);
+    if let Some(name) = member["$ref"].as_str() {
+        let name = name.rsplit('/').next().unwrap();
+        return match name {
+            "TimeSpan" => json!("float64"),
+            "FileTime" => json!("timestamp"),
+            // What is deep in a record is JSON in one column.
+            "Choice" => json!("string"),
+            _ if schema["$defs"][name]["properties"].is_object() => columns_of(schema, name),
+            _ => json!("string"),
+        };
+    }
+    let kind = member["type"]
+        .as_str()
+        .or_else(|| member["type"][0].as_str())
+        .unwrap();
+    match (kind, member["format"].as_str()) {
+        ("integer", Some("uint32")) => json!("uint32"),
+        ("integer", Some("uint64" | "uint")) => json!("uint64"),
+        ("string", _) => json!("string"),
+        ("array", _) if member["items"]["$ref"] == "#/$defs/TypesFrom" => json!("string"),
+        ("array", _) => json!([column_of(schema, &member["items"])]),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Each member of a record has a column, with the type that the schema gives it.
 #[test]
 fn ray_has_all_columns() {
     let yard = Yard::new();
     let Some(told) = driver(&yard.path("dumps")) else {
         return eprintln!("skipped: python3 is not installed");
     };
-    let head = alpc_dump(&["dumps", "triage", "--format", "csv"]);
-    let mut expected: Vec<&str> = head.stdout.lines().next().unwrap().split(',').collect();
-    expected.retain(|column| *column != "record");
-    let columns: Vec<&str> = told["columns"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter_map(Value::as_str)
-        .collect();
-    for column in expected {
-        // What is deep in a record is JSON in one column.
-        let mut at = Some(column);
-        while let Some(name) = at.filter(|name| !columns.contains(name)) {
-            at = name.rsplit_once('.').map(|(above, _)| above);
-        }
-        assert!(at.is_some(), "{column}: {columns:?}");
-    }
+    let schema = fs::read_to_string(root().join("docs/alpc-dump.schema.json")).unwrap();
+    let schema: Value = serde_json::from_str(&schema).unwrap();
+    let mut expected = columns_of(&schema, "TriageRecord");
+    // Of the line, not of the record.
+    expected["dump"] = json!("string");
+    assert_eq!(told["columns"], expected);
+    let ends = schema["$defs"]["RootKind"]["oneOf"].as_array().unwrap().iter();
+    let ends = ends.map(|end| {
+        let text = end["description"].as_str().unwrap().replace('\n', " ");
+        (end["const"].as_str().unwrap().to_owned(), json!(text))
+    });
+    assert_eq!(told["ends"], ends.collect::<Value>());
+    let row = &told["row"];
+    assert_eq!(row["crash_time"], 1_500_000);
+    assert_eq!(row["up_time_seconds"], 1.5);
+    assert_eq!(row["root_blocker"]["longest_wait_seconds"], 1.5);
+    assert_eq!(row.get("longest_wait_seconds"), None);
+    assert_eq!(row["symbols"]["evidence"], r#"{"a": 1}"#);
 }
 
 #[test]
@@ -421,7 +471,16 @@ fn ray_on_two_nodes() {
         told["said"][2],
         "10 dumps in 3 shards: 3 looked at on 2 nodes, the rest was there"
     );
-    for (source, more) in [("folder", vec![]), ("objects", vec![("! not-fetched", 1)])] {
+    // What has no name of a dump is found out by the task that reads it.
+    let store = told["said"][3].as_str().unwrap();
+    assert!(store.starts_with("10 dumps in 3 shards: 3 looked at"), "{store}");
+    assert!(store.ends_with("\n1 others ignored (1 not-a-dump)"), "{store}");
+    // What is brought is hashed: of three dumps of the same bytes one is counted.
+    for (source, each, more) in [
+        ("folder", 3, vec![]),
+        ("objects", 1, vec![("! not-fetched", 1)]),
+        ("store", 1, vec![]),
+    ] {
         let answers = &told["answers"][source];
         let counts: BTreeMap<&str, u64> = answers["signatures"]
             .as_array()
@@ -429,12 +488,31 @@ fn ray_on_two_nodes() {
             .iter()
             .map(|row| (row[0].as_str().unwrap(), row[1].as_u64().unwrap()))
             .collect();
-        let expected = [("! header-cut", 3), (RING, 3), (ROW, 3)].into_iter().chain(more);
-        assert_eq!(counts, expected.collect());
-        assert_eq!(answers["builds"], json!([[6002, "x64", 6, 3, 6]]));
+        let expected = [("! header-cut", each), (RING, each), (ROW, each)];
+        assert_eq!(counts, expected.into_iter().chain(more).collect(), "{source}");
+        assert_eq!(
+            answers["builds"],
+            json!([[6002, "x64", 2 * each, each, 2 * each]])
+        );
         // Behind the ring is a bystander, but no chain ends outside of it; behind the row's owner are three.
-        assert_eq!(answers["culprits"], json!([["lsass.exe", "no-owner", 3, 9]]));
+        assert_eq!(
+            answers["culprits"],
+            json!([["lsass.exe", "no-owner", each, 3 * each]])
+        );
+        let group = &answers["groups"][0];
+        assert_eq!(
+            (&group[0], &group[1], &group[2]),
+            (&json!(ROW), &json!(each), &json!("6002"))
+        );
+        let copies = answers["duplicates"].as_array().unwrap().iter();
+        let copies: Vec<&Value> = copies.map(|row| &row[1]).collect();
+        assert_eq!(copies, vec![3; if each == 1 { 3 } else { 0 }], "{source}");
     }
+    let report = told["report"].as_str().unwrap();
+    assert!(
+        report.contains("it ends at: no-owner. A thread that waits for something"),
+        "{report}"
+    );
     assert!(told["report"].as_str().unwrap().contains("culprits"));
 }
 

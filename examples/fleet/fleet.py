@@ -1,23 +1,26 @@
 #!/usr/bin/env python3
 """Triage of many crash dumps on a Ray cluster, into Parquet, and questions to it in SQL.
 
-    fleet.py run SOURCE --out DIR [--shard N] [--symbols PATH] [--timeout 5m] [--fetch COMMAND] [--address ADDRESS]
+    fleet.py run SOURCE --out DIR [--shard N] [--symbols PATH] [--timeout 5m] [--with module|program] [--hash]
+                        [--fetch COMMAND] [--address ADDRESS]
     fleet.py report DIR
 
 SOURCE is a folder of dumps that every node sees under the same name (and in it, at any depth, whatever alpc-dump has a
-record of; the rest is counted), or a file (- for stdin) with the name of one
-dump a line. With --fetch these names are those of objects, say s3://dumps/2026/host-1.dmp, and the command brings one
-to the node: '{}' in it stands for the name, '{file}' for where it goes, as in
+record of; the rest is counted), a URI that pyarrow.fs knows, as s3://dumps/2026, or a file (- for stdin) with the name
+of one dump a line, which may be URIs as well. Objects are brought to the node one at a time, and hashed. With --fetch a
+command brings them: '{}' in it stands for the name, '{file}' for where it goes, as in
 --fetch 'aws s3 cp --no-progress {} {file}'.
 
-Each task of the cluster looks at one shard of the names, with one process of alpc-dump, and its records become one
-file part-NNNNNN.parquet. Nothing is shared between tasks. Started again, the driver leaves out the shards whose
-parts are there, so SOURCE must give the same names in the same order, and --shard the same size.
+Each task of the cluster looks at one shard of the names, and its records become one file part-NNNNNN.parquet in DIR,
+which may be a URI too. Where the node has the Python module alpc_dump the task looks by that; a shard that ends its
+worker, or is not done in time, is looked at again by the program, which has a process for each dump. Nothing is shared
+between tasks. Started again, the driver leaves out the shards whose parts are there, so SOURCE must give the same names
+in the same order, and --shard the same size.
 """
 
 import argparse
 import collections
-import io
+import importlib.util
 import json
 import os
 import pathlib
@@ -25,15 +28,29 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import threading
+import urllib.parse
 
-import duckdb
 import pyarrow as pa
-import pyarrow.json
+import pyarrow.fs
 import pyarrow.parquet
 import ray
 
+import columns
+import questions
+
 # Tasks that are under way at once, for each processor of the cluster: the driver holds no more than these.
 AHEAD = 4
+
+# How often a task is tried again whose worker or node is lost.
+RETRIES = 3
+
+# What is read of an object at once.
+PIECE = 1 << 20
+
+# What alpc-dump has a record of by its name, and how many of the first bytes tell of the rest.
+NAMED = (".dmp", ".mdmp", ".hdmp")
+BEGINNING = 262
 
 # What alpc-dump has a record of by its first bytes, whatever it is called: dumps of a kernel, of a process, of a
 # machine's memory, and what a dump may be packed in.
@@ -48,108 +65,31 @@ PACKED = (
     *(b"7z\xbc\xaf\x27\x1c", b"Rar!", b"\x04\x22\x4d\x18", b"\x02\x21\x4c\x18", b"LZIP", b"MSWIM\0\0\0", b"MSCF"),
 )
 
-# A span of time in 100 ns, and as ISO 8601.
-SPAN = pa.struct([("ticks", pa.uint64()), ("iso", pa.string())])
-
-PROBLEM = pa.struct([("id", pa.string()), ("text", pa.string())])
-
-# The records of `alpc-dump triage`, so that a column of nothing but nulls has a type as well. Members that a later
-# version adds are left out.
-SCHEMA = pa.schema(
-    [
-        ("version", pa.int32()),
-        ("tool", pa.string()),
-        ("dump", pa.string()),
-        ("dump_bytes", pa.string()),
-        ("dump_size", pa.int64()),
-        ("dump_sha256", pa.string()),
-        ("status", pa.string()),
-        ("lacks", pa.string()),
-        ("error", PROBLEM),
-        ("kind", pa.string()),
-        ("machine", pa.string()),
-        ("build", pa.int64()),
-        ("release", pa.string()),
-        ("build_lab", pa.string()),
-        ("kernel_pdb", pa.string()),
-        (
-            "kernel",
-            pa.struct(
-                [
-                    ("pdb", pa.string()),
-                    ("image", pa.string()),
-                    ("version", pa.string()),
-                    ("learned", pa.string()),
-                    ("contradiction", pa.string()),
-                ]
-            ),
-        ),
-        (
-            "bug_check",
-            pa.struct(
-                [("code", pa.int64()), ("name", pa.string()), ("parameters", pa.list_(pa.string()))]
-            ),
-        ),
-        ("crash_time", pa.struct([("ticks", pa.uint64()), ("utc", pa.string())])),
-        ("up_time", SPAN),
-        ("pages_claimed", pa.uint64()),
-        ("pages_present", pa.uint64()),
-        (
-            "symbols",
-            pa.struct(
-                [
-                    ("source", pa.string()),
-                    ("identity", pa.string()),
-                    ("certainty", pa.string()),
-                    # As JSON, these two.
-                    ("evidence", pa.string()),
-                    ("types_from", pa.string()),
-                    ("types_untold", pa.list_(pa.string())),
-                ]
-            ),
-        ),
-        ("ports", pa.int64()),
-        ("threads", pa.int64()),
-        ("waits", pa.int64()),
-        ("stuck", pa.int64()),
-        ("longest_wait", SPAN),
-        ("deadlocks", pa.int64()),
-        ("possible_deadlocks", pa.int64()),
-        (
-            "root_blocker",
-            pa.struct(
-                [
-                    ("kind", pa.string()),
-                    ("address", pa.string()),
-                    ("image", pa.string()),
-                    ("process_id", pa.uint64()),
-                    ("thread_id", pa.uint64()),
-                    ("port", pa.string()),
-                    ("driver", pa.string()),
-                    ("end", pa.string()),
-                    ("threads_behind", pa.int64()),
-                    ("processes_behind", pa.int64()),
-                    ("longest_wait", SPAN),
-                    ("call", pa.string()),
-                    ("function", pa.string()),
-                    ("stack", pa.list_(pa.string())),
-                ]
-            ),
-        ),
-        ("signature", pa.string()),
-        ("signature_in", pa.string()),
-        ("signature_for", pa.string()),
-        ("problems", pa.list_(PROBLEM)),
-    ]
-)
-
-
 def names_in(source):
     """The names of all dumps, in an order that is always the same, and how many files were ignored, by reason."""
+    if "://" in source:
+        return names_listed(source)
     if os.path.isdir(source):
         return names_below(source)
     lines = sys.stdin if source == "-" else open(source, encoding="utf-8", errors="surrogateescape")
     return [line.strip() for line in lines if line.strip()], collections.Counter()
+
+
+def names_listed(source):
+    """The same of an object store. What has no name of a dump is looked at by the task that reads it anyway."""
+    files, path = pyarrow.fs.FileSystem.from_uri(source)
+    if isinstance(files, pyarrow.fs.LocalFileSystem):
+        return names_below(path)
+    found = files.get_file_info(pyarrow.fs.FileSelector(path, recursive=True))
+    paths = [one.path for one in found if one.is_file]
+    # Behind the path a URI may say how its store is reached, and that serves for what is in it.
+    parts = urllib.parse.urlsplit(source)
+    before = urllib.parse.unquote(parts.netloc + parts.path).rstrip("/")
+    before = before[: len(before) - len(path)] if before.endswith(path) else ""
+    # What fsspec resolves is no URI to pyarrow, and stays as it is.
+    spelled = str if parts.scheme.startswith("fsspec+") else urllib.parse.quote
+    uris = [parts.scheme + "://" + before + spelled(one) for one in paths]
+    return sorted(uri + (f"?{parts.query}" if parts.query else "") for uri in uris), collections.Counter()
 
 
 def names_below(folder):
@@ -171,16 +111,21 @@ def names_below(folder):
 
 def why_ignored(path):
     """Why a file is no dump, and none that was meant to be one; None for what alpc-dump has a record of."""
-    if path.lower().endswith((".dmp", ".mdmp", ".hdmp")):
+    if path.lower().endswith(NAMED):
         return None
     try:
         if os.path.exists(path) and not os.path.isfile(path):
             return "not-a-file"
         with open(path, "rb") as file:
-            beginning = file.read(262)
+            beginning = file.read(BEGINNING)
     except OSError:
         # It may be a dump: its record says what is wrong with it.
         return None
+    return why_not(path, beginning)
+
+
+def why_not(path, beginning):
+    """The same by the first bytes of what has this name."""
     if not beginning:
         return "empty-file"
     is_packed = beginning.startswith(PACKED) or beginning[257:262] == b"ustar"
@@ -191,10 +136,10 @@ def why_ignored(path):
     return None if is_packed or beginning.startswith(DUMPS) else "not-a-dump"
 
 
-def triage(files, options):
-    """The records of the files, in their order, as lines of JSON."""
+def by_program(files, options):
+    """The records of the files, in their order, as lines of JSON; each is looked at by a process of its own."""
     command = [options["alpc_dump"], *files, "triage", "--format", "ndjson", "--jobs", "1"]
-    command += ["--timeout", options["timeout"]]
+    command += ["--timeout", options["timeout"]] + (["--hash"] if options["hash"] else [])
     for symbols in options["symbols"]:
         command += ["--symbols", symbols]
     # 1, 2 and 3 are statuses of dumps, which are in the records.
@@ -202,6 +147,22 @@ def triage(files, options):
     lines = run.stdout.splitlines()
     if len(lines) != len(files):
         raise RuntimeError(f"alpc-dump ended with {run.returncode}: {run.stderr.decode(errors='replace')[-500:]}")
+    return lines
+
+
+def by_module(files, options):
+    """The same in this process, which ends when one takes too long: the shard is looked at again by the program."""
+    import alpc_dump
+
+    count, unit = options["timeout"][:-1], options["timeout"][-1]
+    seconds = float(count) * {"s": 1, "m": 60, "h": 3600}[unit]
+    lines = []
+    for file in files:
+        overdue = threading.Timer(seconds, os._exit, [1])
+        overdue.start()
+        record = alpc_dump.triage(file, symbols=options["symbols"], hash=options["hash"])
+        overdue.cancel()
+        lines.append(json.dumps(record).encode())
     return lines
 
 
@@ -219,83 +180,91 @@ def failed(name, problem, text):
     return named({"version": 1, "status": "fatal", "error": error, "problems": []}, name)
 
 
-def fetched(name, options):
-    """The record of an object, which is on the node only as long as it is looked at."""
+def fetched(name, look, options):
+    """The record of an object, which is on the node only as long as it is looked at; or why it is no dump."""
     with tempfile.TemporaryDirectory() as folder:
         file = os.path.join(folder, "memory.dmp")
-        words = [word.replace("{file}", file).replace("{}", name) for word in shlex.split(options["fetch"])]
-        run = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True)
-        if run.returncode != 0 or not os.path.exists(file):
-            return failed(name, "not-fetched", run.stderr.decode(errors="replace").strip()[-500:])
-        [line] = triage([file], options)
-        return named(json.loads(line), name)
+        try:
+            reason = brought_by(options["fetch"], name, file) if options["fetch"] else brought(name, file)
+        except (OSError, pa.ArrowException) as error:
+            return failed(name, "not-fetched", str(error)[-500:]), None
+        if reason:
+            return None, reason
+        [line] = look([file], {**options, "hash": True})
+        return named(json.loads(line), name), None
 
 
-@ray.remote(num_cpus=1, max_retries=3, scheduling_strategy="SPREAD")
+def brought_by(command, name, file):
+    """Brings an object by a command."""
+    words = [word.replace("{file}", file).replace("{}", name) for word in shlex.split(command)]
+    run = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True)
+    if run.returncode != 0 or not os.path.exists(file):
+        raise OSError(run.stderr.decode(errors="replace").strip())
+
+
+def brought(name, file):
+    """Brings an object that a URI names, or says why it is no dump, by its first bytes."""
+    files, path = pyarrow.fs.FileSystem.from_uri(name)
+    with files.open_input_stream(path) as source, open(file, "wb") as to:
+        piece = source.read(PIECE)
+        reason = None if path.lower().endswith(NAMED) else why_not(path, piece[:BEGINNING])
+        while piece and not reason:
+            to.write(piece)
+            piece = source.read(PIECE)
+    return reason
+
+
+@ray.remote(num_cpus=1, scheduling_strategy="SPREAD")
 def look_at(names, options):
-    """One shard: its records, and the node that it ran on."""
-    if options["fetch"]:
-        lines = [fetched(name, options) for name in names]
+    """One shard: its records, what was no dump, and the node that it ran on."""
+    way = options["way"]
+    if way == "any":
+        # What the node has.
+        way = "module" if importlib.util.find_spec("alpc_dump") else "program"
+    look = by_module if way == "module" else by_program
+    if options["fetch"] or any("://" in name for name in names):
+        found = [fetched(name, look, options) for name in names]
+        lines = [line for line, _ in found if line]
+        ignored = collections.Counter(reason for _, reason in found if reason)
     else:
-        lines = triage(names, options)
-    return b"\n".join(lines), ray.get_runtime_context().get_node_id()
+        lines, ignored = look(names, options), {}
+    return b"\n".join(lines), dict(ignored), ray.get_runtime_context().get_node_id()
 
 
-def flat(line):
-    """A record with what is deep in it as text."""
-    record = json.loads(line)
-    symbols = record.get("symbols") or {}
-    for member in ("evidence", "types_from"):
-        if symbols.get(member) is not None:
-            symbols[member] = json.dumps(symbols[member])
-    return json.dumps(record).encode()
+class Out:
+    """Where the parts go: a folder, or what a URI names."""
 
+    def __init__(self, where):
+        if "://" in where:
+            self.files, self.folder = pyarrow.fs.FileSystem.from_uri(where)
+        else:
+            self.files, self.folder = pyarrow.fs.LocalFileSystem(), where
+        self.files.create_dir(self.folder)
+        self.there = {one.base_name for one in self.files.get_file_info(pyarrow.fs.FileSelector(self.folder))}
 
-def write_part(path, lines):
-    """Records as Parquet; the file is there whole or not at all."""
-    lines = b"\n".join(flat(line) for line in lines.splitlines())
-    parsing = pa.json.ParseOptions(explicit_schema=SCHEMA, unexpected_field_behavior="ignore")
-    reading = pa.json.ReadOptions(block_size=max(len(lines) + 1, 1 << 20))
-    table = pa.json.read_json(io.BytesIO(lines), read_options=reading, parse_options=parsing)
-    unfinished = path.with_suffix(".unfinished")
-    pa.parquet.write_table(table.select(SCHEMA.names), unfinished)
-    unfinished.rename(path)
+    def write(self, part, lines):
+        """Records as Parquet; the file is there whole or not at all."""
+        path = f"{self.folder}/{part}"
+        with self.files.open_output_stream(f"{path}.unfinished") as to:
+            pyarrow.parquet.write_table(columns.table(lines), to)
+        self.files.move(f"{path}.unfinished", path)
 
 
 def run(arguments):
     """Shards the names over the cluster, and writes one part a shard."""
-    out = pathlib.Path(arguments.out)
-    out.mkdir(parents=True, exist_ok=True)
-    options = {
-        "alpc_dump": arguments.alpc_dump,
-        "symbols": arguments.symbols,
-        "timeout": arguments.timeout,
-        "fetch": arguments.fetch,
-    }
+    out = Out(arguments.out)
+    members = ("alpc_dump", "symbols", "timeout", "fetch", "way", "hash")
+    options = {member: getattr(arguments, member) for member in members}
     names, ignored = names_in(arguments.source)
     shards = [names[at : at + arguments.shard] for at in range(0, len(names), arguments.shard)]
-    parts = [out / f"part-{number:06}.parquet" for number in range(len(shards))]
-    waiting = [number for number, part in enumerate(parts) if not part.exists()]
-    if not ray.is_initialized():
-        ray.init(address=arguments.address, log_to_driver=False)
-    most = max(1, int(ray.cluster_resources().get("CPU", 1)) * AHEAD)
+    parts = [f"part-{number:06}.parquet" for number in range(len(shards))]
+    waiting = [number for number, part in enumerate(parts) if part not in out.there]
     nodes = set()
-    under_way = {}
     done = 0
-    while waiting or under_way:
-        while waiting and len(under_way) < most:
-            number = waiting.pop(0)
-            under_way[look_at.remote(shards[number], options)] = number
-        [ready], _ = ray.wait(list(under_way), num_returns=1)
-        number = under_way.pop(ready)
-        try:
-            lines, node = ray.get(ready)
-            nodes.add(node)
-        except ray.exceptions.RayError as error:
-            # After its retries. The rest goes on, and the records say what is missing.
-            text = str(error).strip().splitlines()[-1]
-            lines = b"\n".join(failed(name, "task-failed", text) for name in shards[number])
-        write_part(parts[number], lines)
+    for number, (lines, more, node) in looked_at(shards, waiting, options, arguments.address):
+        nodes.update([node] if node else [])
+        ignored.update(more)
+        out.write(parts[number], lines)
         done += 1
     print(f"{len(names)} dumps in {len(parts)} shards: {done} looked at on {len(nodes)} nodes, the rest was there")
     if ignored:
@@ -303,53 +272,30 @@ def run(arguments):
         print(f"{sum(ignored.values())} others ignored ({reasons})")
 
 
-QUESTIONS = {
-    "signatures": """
-        select coalesce(signature, '! ' || error.id, '?') as signature, count(*) as dumps,
-               min(dump) as first
-        from dumps group by 1 order by dumps desc, signature limit 20""",
-    "builds": """
-        select build, machine, count(*) as dumps, count(*) filter (deadlocks > 0) as with_deadlock,
-               count(*) filter (stuck > 0) as with_waits
-        from dumps where build is not null group by all order by dumps desc, build, machine""",
-    "culprits": """
-        select root_blocker.image as image, root_blocker."end" as "end", count(*) as dumps,
-               sum(root_blocker.threads_behind)::bigint as threads_behind
-        from dumps where root_blocker is not null
-        group by all order by threads_behind desc, image, "end" limit 20""",
-    "longest waits": """
-        select dump, round(longest_wait.ticks / 1e7 / 60, 1) as minutes, root_blocker.image as culprit
-        from dumps where longest_wait is not null order by longest_wait.ticks desc, dump limit 10""",
-    "errors": """
-        select error.id as error, count(*) as dumps, min(error.text) as example
-        from dumps where error is not null group by 1 order by dumps desc, error""",
-}
-
-
-def ask(folder):
-    """The answers to all questions, each as its columns' names and its rows."""
-    database = duckdb.connect()
-    files = str(pathlib.Path(folder) / "part-*.parquet").replace("'", "''")
-    database.execute(f"create view dumps as from read_parquet('{files}')")
-    for title, question in QUESTIONS.items():
-        answer = database.execute(question)
-        yield title, [column[0] for column in answer.description], answer.fetchall()
-
-
-def printable(value):
-    """Text of a cell that cannot act on a terminal: names come out of dumps."""
-    text = "" if value is None else str(value).splitlines()[0] if str(value) else ""
-    return "".join(c if c.isprintable() else "?" for c in text)
-
-
-def report(arguments):
-    """Prints the answers."""
-    for title, columns, rows in ask(arguments.folder):
-        cells = [columns] + [[printable(value) for value in row] for row in rows]
-        widths = [max(len(row[at]) for row in cells) for at in range(len(columns))]
-        print(f"\n{title}")
-        for row in cells:
-            print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+def looked_at(shards, waiting, options, address):
+    """Each of the shards that are waiting, with what its task gave, in the order in which they end."""
+    if not ray.is_initialized():
+        ray.init(address=address, log_to_driver=False)
+    most = max(1, int(ray.cluster_resources().get("CPU", 1)) * AHEAD)
+    waiting = collections.deque((number, options) for number in waiting)
+    under_way = {}
+    while waiting or under_way:
+        while waiting and len(under_way) < most:
+            number, how = waiting.popleft()
+            # A dump that ends a worker ends it again: what was lost with the module is given to the program.
+            retries = RETRIES if how["way"] == "program" else 0
+            under_way[look_at.options(max_retries=retries).remote(shards[number], how)] = number, how
+        [ready], _ = ray.wait(list(under_way), num_returns=1)
+        number, how = under_way.pop(ready)
+        try:
+            yield number, ray.get(ready)
+        except ray.exceptions.RayError as error:
+            if how["way"] != "program":
+                waiting.append((number, {**how, "way": "program"}))
+                continue
+            # After its retries. The rest goes on, and the records say what is missing.
+            text = str(error).strip().splitlines()[-1]
+            yield number, (b"\n".join(failed(name, "task-failed", text) for name in shards[number]), {}, None)
 
 
 def main():
@@ -363,12 +309,14 @@ def main():
     of_run.add_argument("--alpc-dump", default="alpc-dump", help="the program, as each node finds it")
     of_run.add_argument("--symbols", action="append", default=[], help="as of alpc-dump; may be repeated")
     of_run.add_argument("--timeout", default="5m", help="for each dump (5m)")
+    of_run.add_argument("--with", dest="way", choices=["any", "module", "program"], default="any", help="look by this")
+    of_run.add_argument("--hash", action="store_true", help="SHA-256 of files too, which reads them whole")
     of_run.add_argument("--fetch", help="command that brings an object to the node")
     of_run.add_argument("--address", help="of the cluster: auto, or HOST:PORT; without it one is started here")
     of_run.set_defaults(act=run)
     of_report = commands.add_parser("report", help="ask what was found")
     of_report.add_argument("folder")
-    of_report.set_defaults(act=report)
+    of_report.set_defaults(act=questions.report)
     arguments = parser.parse_args()
     arguments.act(arguments)
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Runs fleet.py on a cluster of two nodes on this machine: test_fleet.py ALPC_DUMP DUMPS OUT.
 
-Looks at the dumps in the folder DUMPS, then again with nothing left to do, then as objects of a listing that are
-fetched one by one. Prints the answers as JSON, for tests/fleet.rs to compare.
+Looks at the dumps in the folder DUMPS, then again with nothing left to do, then as objects of a listing that a command
+brings one by one, then as those of a store that is listed and read by its URI. With RAY_S3, a URI of S3 whose credentials
+are in the environment, they are put there for this. Prints the answers as JSON, for tests/fleet.rs to compare.
 """
 
 import json
@@ -15,6 +16,7 @@ import sys
 # Nothing is told to anybody, and nothing listens but on this machine.
 os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_DISABLE_IMPORT_WARNING="1")
 
+import pyarrow.fs
 import ray
 from ray.cluster_utils import Cluster
 
@@ -43,6 +45,15 @@ def fleet(*arguments):
     return run.stdout.strip()
 
 
+def stored(dumps, uri):
+    """Puts the files of a folder into a store, and returns its URI."""
+    if uri:
+        files, path = pyarrow.fs.FileSystem.from_uri(uri)
+        files.create_dir(path)
+        pyarrow.fs.copy_files(dumps, path, destination_filesystem=files)
+    return uri
+
+
 def main():
     """Starts the nodes, asks, and stops them."""
     alpc_dump, dumps, out = sys.argv[1:]
@@ -63,16 +74,19 @@ def main():
         busy.mkdir()
         fetch = f"sh -c {shlex.quote(FETCH)} fetch {busy} {{}} {dumps} {{file}}"
         said.append(fleet("run", listing, "--out", out / "objects", "--fetch", fetch, *common))
+        # Through fsspec it is no file system of this machine, but a store whose objects are streams.
+        store = stored(dumps, os.environ.get("RAY_S3")) or f"fsspec+file://{dumps}"
+        said.append(fleet("run", store, "--out", f"file://{out}/store", *common))
     finally:
         cluster.shutdown()
     sys.path.insert(0, str(FLEET.parent))
-    import fleet as driver
+    import questions
 
     answers = {
-        source: {title: [list(row) for row in rows] for title, _, rows in driver.ask(out / source)}
-        for source in ["folder", "objects"]
+        source: {title: [list(row) for row in rows] for title, _, rows in questions.ask(str(out / source))}
+        for source in ["folder", "objects", "store"]
     }
-    print(json.dumps({"said": said, "answers": answers, "report": fleet("report", out / "folder")}))
+    print(json.dumps({"said": said, "answers": answers, "report": fleet("report", out / "folder")}, default=str))
 
 
 if __name__ == "__main__":

@@ -17,8 +17,9 @@ from ._answers import Answer, Records
 from ._dump import Dump, open
 from ._error import Error
 from ._native import __version__
+from ._triage import triage
 
 for _public in (Answer, Dump, Error, Records):
     _public.__module__ = __name__
 
-__all__ = ["Answer", "Dump", "Error", "Records", "__version__", "open"]
+__all__ = ["Answer", "Dump", "Error", "Records", "__version__", "open", "triage"]

@@ -1,8 +1,10 @@
 """The half that is not Python."""
 
-from typing import Any, Optional, Sequence, Tuple
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 __version__: str
+
+def triage(path: str, options: Sequence[str]) -> Dict[str, Any]: ...
 
 class Dump:
     def __init__(self, path: str, options: Sequence[str]) -> None: ...

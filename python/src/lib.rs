@@ -22,6 +22,9 @@ use crate::walk::{Walk, fault, refused};
 /// How long Ctrl-C goes unnoticed, at most.
 const GLANCE: Duration = Duration::from_millis(50);
 
+/// What the main thread of a program has on most systems: some views are read by functions that call themselves.
+const STACK: usize = 8 << 20;
+
 /// A dump, opened.
 #[pyclass(frozen)]
 struct Dump(Arc<embed::Dump>);
@@ -31,23 +34,9 @@ impl Dump {
     /// Opens a dump; `options` are words of a command line.
     #[new]
     fn new(py: Python<'_>, path: PathBuf, options: Vec<OsString>) -> PyResult<Self> {
-        let (sender, mut opened) = mpsc::channel();
         // Unpacking takes minutes, in which Ctrl-C must not be lost. What is opened for nobody is closed again.
-        let open = move || drop(sender.send(embed::Dump::open(path, &options)));
-        thread::Builder::new().name("open".to_owned()).spawn(open)?;
-        loop {
-            let (still, said) = py.detach(move || {
-                let said = opened.recv_timeout(GLANCE);
-                (opened, said)
-            });
-            opened = still;
-            match said {
-                Ok(Ok(dump)) => return Ok(Self(Arc::new(dump))),
-                Ok(Err(refusal)) => return Err(refused(py, &refusal)),
-                Err(RecvTimeoutError::Timeout) => py.check_signals()?,
-                Err(RecvTimeoutError::Disconnected) => return Err(fault(py)),
-            }
-        }
+        let dump = awaited(py, "open", move || embed::Dump::open(path, &options))?;
+        Ok(Self(Arc::new(dump)))
     }
 
     /// The records of a command, to be asked for.
@@ -63,6 +52,39 @@ impl Dump {
     /// Messages.
     fn messages(&self, named: Option<Vec<String>>, in_full: bool) -> Asked {
         self.asked(Question::messages(named, in_full))
+    }
+}
+
+/// The record that the program's `triage` has of a dump; `options` are words of a command line.
+#[pyfunction]
+fn triage(py: Python<'_>, path: PathBuf, options: Vec<OsString>) -> PyResult<Bound<'_, PyAny>> {
+    let record = awaited(py, "triage", move || embed::triage(&path, &options))?;
+    values::to_python(py, &record)
+}
+
+/// What a thread of its own comes to, which has the interpreter's lock as little as this one meanwhile; Ctrl-C leaves it
+/// to itself.
+fn awaited<T: Send + 'static>(
+    py: Python<'_>,
+    name: &str,
+    work: impl FnOnce() -> Result<T, Box<embed::Refusal>> + Send + 'static,
+) -> PyResult<T> {
+    let (sender, mut done) = mpsc::channel();
+    let work = move || drop(sender.send(work()));
+    let builder = thread::Builder::new().name(name.to_owned()).stack_size(STACK);
+    builder.spawn(work)?;
+    loop {
+        let (still, said) = py.detach(move || {
+            let said = done.recv_timeout(GLANCE);
+            (done, said)
+        });
+        done = still;
+        match said {
+            Ok(Ok(value)) => return Ok(value),
+            Ok(Err(refusal)) => return Err(refused(py, &refusal)),
+            Err(RecvTimeoutError::Timeout) => py.check_signals()?,
+            Err(RecvTimeoutError::Disconnected) => return Err(fault(py)),
+        }
     }
 }
 
@@ -128,7 +150,7 @@ mod _native {
     use super::*;
 
     #[pymodule_export]
-    use super::{Asked, Dump};
+    use super::{Asked, Dump, triage};
     #[pymodule_export]
     use crate::walk::Walk;
 

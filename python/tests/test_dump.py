@@ -243,6 +243,17 @@ def test_errors_have_the_ids_of_the_command_line(dump, tmp_path):
         dump.port(1.5)
 
 
+def test_triage_is_the_record_of_the_command(tmp_path):
+    (tmp_path / "empty.dmp").touch()
+    (tmp_path / "cut.dmp").write_bytes(FIXTURE.read_bytes()[:3000])
+    for path in (FIXTURE, tmp_path / "empty.dmp", tmp_path / "cut.dmp", tmp_path / "none.dmp"):
+        command = [PROGRAM, path, "triage", "--format", "ndjson", "--hash"]
+        line = subprocess.run(command, capture_output=True, check=False).stdout
+        assert alpc_dump.triage(path, hash=True) == json.loads(line)
+    assert "OrderEntryClie" not in repr(alpc_dump.triage(FIXTURE, redact="all"))
+    assert error_of(lambda: alpc_dump.triage(FIXTURE, redact="everything")).id == "bad-arguments"
+
+
 def test_options_of_opening(tmp_path):
     packed = ROOT / "fixtures" / "packed" / "memory.dmp.gz"
     assert error_of(lambda: alpc_dump.open(packed)).id == "compressed"
