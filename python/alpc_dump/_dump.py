@@ -292,7 +292,7 @@ class Dump:
         """Who may connect to a port or open an object: its security descriptor."""
         return self._answer("security", object, explain=explain)
 
-    def token(self, thing: Optional[Named] = None, explain: bool = False) -> Answer[records.TokenRecord]:
+    def token(self, thing: Optional[Named] = None, explain: bool = False) -> Answer[records.ActingRecord]:
         """As whom a process, thread, port or message acts."""
         return self._answer("token", thing, explain=explain)
 

@@ -1,10 +1,11 @@
 """What is asked about a dump: compared with the command line, and with what is published of the dump."""
 
+import json
 import re
 import threading
 
 import pytest
-from conftest import FIXTURE, ROOT, json_of
+from conftest import FIXTURE, ROOT, json_of, run
 
 import alpc_dump
 
@@ -247,8 +248,7 @@ def test_triage_is_the_record_of_the_command(tmp_path):
     (tmp_path / "empty.dmp").touch()
     (tmp_path / "cut.dmp").write_bytes(FIXTURE.read_bytes()[:3000])
     for path in (FIXTURE, tmp_path / "empty.dmp", tmp_path / "cut.dmp", tmp_path / "none.dmp"):
-        command = [PROGRAM, path, "triage", "--format", "ndjson", "--hash"]
-        line = subprocess.run(command, capture_output=True, check=False).stdout
+        line = run(path, "triage", "--format", "ndjson", "--hash").stdout
         assert alpc_dump.triage(path, hash=True) == json.loads(line)
     assert "OrderEntryClie" not in repr(alpc_dump.triage(FIXTURE, redact="all"))
     assert error_of(lambda: alpc_dump.triage(FIXTURE, redact="everything")).id == "bad-arguments"

@@ -56,6 +56,8 @@ def test_records_are_of_their_types(dump):
         "stack": ["fffffa801afae6f0"],
         "process": ["pid:828"],
         "object": [r"\RPC Control"],
+        "security": [r"\RPC Control\ntsvcs"],
+        "accessible_ports": ["everyone"],
         "mem": [0xFFFFF8800F4CC950],
     }
     looked_at = 0
