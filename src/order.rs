@@ -78,7 +78,10 @@ pub fn dumps_first(args: Vec<OsString>) -> Vec<OsString> {
 pub fn values_bound(args: Vec<OsString>) -> Vec<OsString> {
     use clap::CommandFactory;
     let is_command = |word: &OsString| SPECS.iter().any(|spec| word.to_str() == Some(spec.name()));
-    if !args.iter().skip(1).any(is_command) {
+    // To know the options takes longer than most commands do, and few lines have a command right behind one.
+    let is_option = |word: &OsString| word.to_str().is_some_and(|word| word.starts_with('-'));
+    let may_be = |pair: &[OsString]| matches!(pair, [option, word] if is_option(option) && is_command(word));
+    if !args.windows(2).any(may_be) {
         return args;
     }
     let mut whole = Cli::command();
