@@ -143,6 +143,7 @@ commands! {
     Irp: commands::irp::IrpArgs,
     Token: commands::token::TokenArgs,
     Security: commands::security::SecurityArgs,
+    Carve: commands::carve::CarveArgs,
     Modules: commands::modules::ModulesArgs,
     Dt: commands::dt::DtArgs,
     Mem: commands::mem::MemArgs,

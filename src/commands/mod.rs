@@ -4,6 +4,7 @@ pub mod about;
 pub mod accessible;
 pub mod analyze;
 pub mod calls;
+pub mod carve;
 pub mod chain;
 pub mod check;
 pub mod connections;

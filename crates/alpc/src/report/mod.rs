@@ -4,6 +4,7 @@ pub mod access;
 pub mod acting;
 pub mod analyze;
 pub mod calls;
+pub mod carve;
 pub mod check;
 pub mod crossing;
 pub mod diff;
