@@ -310,7 +310,9 @@ fn noise_holds_nothing() {
     }
     let sample = Sample::mapped(world, mapped);
     let answer = ask(&sample, &[]);
-    assert_eq!(answer["found"].as_array().unwrap().len(), 0, "{answer:#}");
+    let mut rows = answer["found"].as_array().unwrap().iter();
+    let in_noise = rows.find(|row| row["physical"].as_u64() >= Some(0x800_0000));
+    assert!(in_noise.is_none(), "{in_noise:#?}");
 }
 
 /// All kinds of dumps hold the same.

@@ -87,7 +87,10 @@ impl AllKnown {
                     self.threads.lacks(hole);
                 }
                 for &process in &list.entries {
-                    self.processes.add(process, list.found_by(process).is_none());
+                    // The Idle process is in no list of the system's: what runs on each processor leads to it.
+                    let is_idle = kernel.at(process).true_uint(Process::UniqueProcessId).ok() == Some(0);
+                    self.processes
+                        .add(process, !is_idle && list.found_by(process).is_none());
                 }
             }
             Err(hole) => {

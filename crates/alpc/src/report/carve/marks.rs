@@ -21,7 +21,11 @@ use crate::report::carve::seen::Seen;
 use crate::report::carve::shape::is_id;
 
 /// Points that something needs to be told.
-pub(crate) const ENOUGH: u32 = 6;
+const ENOUGH: u32 = 6;
+
+/// The same of a communication info, which is small and has little of its own: real memory of a thread passes for one with
+/// six (a real triage dump of 19041.2193).
+const ENOUGH_OF_CONNECTION: u32 = 7;
 
 /// The last second that a time of a structure can have: the year 2100, in 100 ns since 1601.
 const TIMES: std::ops::Range<u64> = 119_600_064_000_000_000..157_469_184_000_000_000;
@@ -69,21 +73,20 @@ impl Marks {
         }
     }
 
-    fn enough(self) -> Option<Self> {
-        (!self.ended && self.score >= ENOUGH).then_some(self)
+    fn enough(self, points: u32) -> Option<Self> {
+        (!self.ended && self.score >= points).then_some(self)
     }
 }
 
 /// What speaks for something being of a kind; none where that is not enough.
 pub(crate) fn of(kind: CarveKind, seen: &Seen<'_, '_>, inside: u64) -> Option<Marks> {
     match kind {
-        CarveKind::Message => message(seen),
-        CarveKind::Port => port(seen, inside),
-        CarveKind::Connection => connection(seen),
-        CarveKind::Process => process(seen, inside),
-        CarveKind::Thread => thread(seen),
+        CarveKind::Message => message(seen).enough(ENOUGH),
+        CarveKind::Port => port(seen, inside).enough(ENOUGH),
+        CarveKind::Connection => connection(seen).enough(ENOUGH_OF_CONNECTION),
+        CarveKind::Process => process(seen, inside).enough(ENOUGH),
+        CarveKind::Thread => thread(seen).enough(ENOUGH),
     }
-    .enough()
 }
 
 fn message(seen: &Seen<'_, '_>) -> Marks {
@@ -422,9 +425,9 @@ fn is_time_of_thread(time: u64) -> bool {
     is_time(time) || time >> 47 == 0x1_ffff || time >> 31 == 1
 }
 
-/// Whether a name ends with NUL and holds something.
+/// Whether a name begins. Of a long one some kernels keep fifteen characters and no NUL.
 fn is_name(bytes: &[u8]) -> bool {
-    bytes.first().is_some_and(|&first| first != 0) && bytes.contains(&0)
+    bytes.first().is_some_and(|&first| first != 0)
 }
 
 fn is_printable(bytes: &[u8]) -> bool {
