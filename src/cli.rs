@@ -144,6 +144,7 @@ commands! {
     Token: commands::token::TokenArgs,
     Security: commands::security::SecurityArgs,
     Carve: commands::carve::CarveArgs,
+    Timeline: commands::timeline::TimelineArgs,
     Modules: commands::modules::ModulesArgs,
     Dt: commands::dt::DtArgs,
     Mem: commands::mem::MemArgs,

@@ -41,6 +41,7 @@ pub mod summary;
 pub mod symbols;
 pub mod thread;
 pub mod threads;
+pub mod timeline;
 pub mod token;
 pub mod triage;
 pub mod waits;

@@ -16,4 +16,5 @@ pub mod select;
 pub mod sessions;
 pub mod snapshot;
 pub mod stacks;
+pub mod timeline;
 pub mod triage;

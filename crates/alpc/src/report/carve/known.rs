@@ -1,15 +1,17 @@
 //! What the system's own lists and tables lead to: whatever is found beside it is freed, hidden, or being made.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use kdump::Gva;
 use ntkernel::image::contract::{CommunicationInfo, ObjectHeader, Port, Process};
 use ntkernel::image::kernel::{Kernel, Read, offset};
-use ntkernel::image::value::Unreadable;
+use ntkernel::image::value::{Addr, Unreadable};
 use ntkernel::object;
 use ntkernel::object::blob::{self, BlobKind};
 use ntkernel::object::handle;
 use ntkernel::process;
+use ntkernel::process::roots::FoundBy;
 use ntkernel::process::thread;
 
 use crate::port::contract::Reserve;
@@ -17,28 +19,75 @@ use crate::port::enumerate;
 use crate::port::{self, PortKind, communication, message_table, queue, resource};
 use crate::report::carve::CarveKind;
 
+/// What leads to something that the list of its kind may lack.
+#[derive(Clone, Debug)]
+pub(crate) enum Lead {
+    /// A handle of a process.
+    Handle(u64, Addr),
+    /// A name in the namespace.
+    Name,
+    /// A communication info.
+    Connection(Addr),
+    /// A queue of a port.
+    Queue(Addr),
+    /// A port, a connection or a reserve that keeps a message for later.
+    Kept(Addr),
+    /// What a processor runs, or what crashed.
+    Processor(FoundBy),
+    /// Nothing but that there is always one.
+    Idle,
+}
+
+impl fmt::Display for Lead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Handle(handle, process) => {
+                write!(f, "the handle {handle:x} of the process {process} leads to it")
+            }
+            Self::Name => f.write_str("a name in the namespace leads to it"),
+            Self::Connection(info) => write!(f, "the communication info {info} names it"),
+            Self::Queue(port) => write!(f, "it is in a queue of the port {port}"),
+            Self::Kept(keeper) => write!(f, "{keeper} keeps it"),
+            Self::Processor(found_by) => write!(f, "it is, or owns, {found_by}"),
+            Self::Idle => f.write_str("it is the Idle process"),
+        }
+    }
+}
+
 /// What is known of one kind.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
     /// What the list or table of its kind holds.
     pub(crate) listed: BTreeSet<Gva>,
     /// What something else leads to: a handle, a name, a connection, a queue.
-    pub(crate) reached: BTreeSet<Gva>,
+    pub(crate) reached: BTreeMap<Gva, Lead>,
     /// Why some of either may be missing.
     pub(crate) gap: Option<Unreadable>,
 }
 
 impl Known {
-    fn add(&mut self, address: Gva, is_listed: bool) {
-        let to = match is_listed {
-            true => &mut self.listed,
-            false => &mut self.reached,
-        };
-        to.insert(address);
+    fn add(&mut self, address: Gva, lead: Option<Lead>) {
+        match lead {
+            None => {
+                self.listed.insert(address);
+            }
+            Some(lead) => self.lead(address, lead),
+        }
+    }
+
+    fn lead(&mut self, address: Gva, lead: Lead) {
+        self.reached.entry(address).or_insert(lead);
+    }
+
+    fn leads(&mut self, addresses: impl IntoIterator<Item = Gva>, lead: &Lead) {
+        for address in addresses {
+            self.lead(address, lead.clone());
+        }
     }
 
     fn all(&self) -> Vec<Gva> {
-        self.listed.union(&self.reached).copied().collect()
+        let reached = self.reached.keys().filter(|at| !self.listed.contains(at));
+        self.listed.iter().chain(reached).copied().collect()
     }
 
     fn lacks(&mut self, hole: Unreadable) {
@@ -82,15 +131,16 @@ impl AllKnown {
     fn processes_and_threads(&mut self, kernel: &Kernel<'_>) {
         match process::processes(kernel) {
             Ok(list) => {
-                if let Err(hole) = list.complete("the list of processes") {
+                if let Err(hole) = list.followed("the list of processes") {
                     self.processes.lacks(hole.clone());
                     self.threads.lacks(hole);
                 }
                 for &process in &list.entries {
                     // The Idle process is in no list of the system's: what runs on each processor leads to it.
                     let is_idle = kernel.at(process).true_uint(Process::UniqueProcessId).ok() == Some(0);
-                    self.processes
-                        .add(process, !is_idle && list.found_by(process).is_none());
+                    let lead = list.found_by(process).map(Lead::Processor);
+                    let lead = if is_idle { Some(Lead::Idle) } else { lead };
+                    self.processes.add(process, lead);
                 }
             }
             Err(hole) => {
@@ -101,11 +151,12 @@ impl AllKnown {
         for process in self.processes.all() {
             match thread::threads_of(kernel.at(process)) {
                 Ok(list) => {
-                    if let Err(hole) = list.complete("a list of threads") {
+                    if let Err(hole) = list.followed("a list of threads") {
                         self.threads.gap.get_or_insert(hole);
                     }
                     for &thread in &list.entries {
-                        self.threads.add(thread, list.found_by(thread).is_none());
+                        self.threads
+                            .add(thread, list.found_by(thread).map(Lead::Processor));
                     }
                 }
                 Err(hole) => {
@@ -126,7 +177,12 @@ impl AllKnown {
             Err(hole) => self.ports.lacks(hole),
         }
         match enumerate::by_name(kernel) {
-            Ok(leads) => self.ports.reached.extend(leads.ports),
+            Ok(leads) => {
+                self.ports.leads(leads.ports, &Lead::Name);
+                if let Some(gap) = leads.gaps.into_iter().next() {
+                    self.ports.lacks(gap);
+                }
+            }
             Err(hole) => self.ports.lacks(hole),
         }
     }
@@ -145,9 +201,12 @@ impl AllKnown {
                 continue;
             }
             let mut found = Vec::new();
-            let walked = handle::walk(kernel, table, |entry| found.push(offset(entry.target, body)));
-            for address in found {
-                self.handle(kernel, address);
+            let walked = handle::walk(kernel, table, |entry| {
+                found.push((entry.handle, offset(entry.target, body)));
+            });
+            let owner = kernel.addr(process);
+            for (handle, address) in found {
+                self.handle(kernel, address, Lead::Handle(handle, owner));
             }
             match walked {
                 Ok(gaps) => {
@@ -161,7 +220,7 @@ impl AllKnown {
         }
     }
 
-    fn handle(&mut self, kernel: &Kernel<'_>, address: Gva) {
+    fn handle(&mut self, kernel: &Kernel<'_>, address: Gva, lead: Lead) {
         let header = object::header(kernel, address);
         let Ok(found) = header.and_then(object::object_type) else {
             return;
@@ -172,7 +231,7 @@ impl AllKnown {
             Some("Thread") => &mut self.threads,
             _ => return,
         };
-        known.reached.insert(address);
+        known.lead(address, lead);
     }
 
     /// The infos that ports lead to, and the ports that infos name.
@@ -214,7 +273,7 @@ impl AllKnown {
                     .filter_map(|place| kernel.at(info).pointer(place).ok());
                 for port in named.filter(|port| port.u64() != 0) {
                     if port::kind(kernel.at(port)).is_ok() && done.insert(port) {
-                        self.ports.reached.insert(port);
+                        self.ports.lead(port, Lead::Connection(kernel.addr(info)));
                         waiting.push(port);
                     }
                 }
@@ -242,29 +301,29 @@ impl AllKnown {
                         if let Err(hole) = list.complete("a queue") {
                             self.messages.lacks(hole);
                         }
-                        self.messages.reached.extend(list.entries);
+                        self.messages
+                            .leads(list.entries, &Lead::Queue(kernel.addr(address)));
                     }
                     Err(hole) if hole.is_absence() => {}
                     Err(hole) => self.messages.lacks(hole),
                 }
             }
-            self.messages
-                .reached
-                .extend(pointer(at.pointer(Port::CachedMessage)));
+            let kept = pointer(at.pointer(Port::CachedMessage));
+            self.messages.leads(kept, &Lead::Kept(kernel.addr(address)));
             let resources = resource::bodies_of_port(at)
                 .map(|list| list.entries)
                 .unwrap_or_default();
             for body in resources {
                 if blob::kind(kernel, body).is_ok_and(|kind| kind == BlobKind::RESERVE) {
-                    self.messages
-                        .reached
-                        .extend(pointer(kernel.at(body).pointer(Reserve::Message)));
+                    let kept = pointer(kernel.at(body).pointer(Reserve::Message));
+                    self.messages.leads(kept, &Lead::Kept(kernel.addr(body)));
                 }
             }
         }
         for &info in &self.connections.listed {
             let message = kernel.at(info).pointer(CommunicationInfo::CloseMessage);
-            self.messages.reached.extend(pointer(message));
+            self.messages
+                .leads(pointer(message), &Lead::Kept(kernel.addr(info)));
         }
     }
 }

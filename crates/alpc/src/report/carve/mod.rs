@@ -8,7 +8,7 @@
 //! By structure and not by pool tag: the segment heap (from Windows 10 1809 on) lays its own header over the tag of a block
 //! that is freed. Where a tag is left it counts as a mark.
 
-mod known;
+pub(crate) mod known;
 mod marks;
 mod seen;
 mod shape;
@@ -153,6 +153,8 @@ pub struct CarvedRow {
     pub physical: Option<u64>,
     /// What became of it.
     pub state: CarveState,
+    /// What leads to it that is not the list of its kind; `null` where nothing does, or that list has it.
+    pub reached_by: Option<String>,
     /// How much speaks for it: 6 is the least that is told.
     pub score: u32,
     /// What speaks for it.
@@ -487,6 +489,7 @@ fn read(kernel: &Kernel<'_>, place: &Place, known: &AllKnown) -> Option<(CarvedR
         address: seen.at.map(|gva| kernel.addr(gva)),
         physical: place.gpa.map(Gpa::u64),
         state: state(&seen, place.kind, &marks, known.of(place.kind)),
+        reached_by: None,
         score: marks.score,
         marks: marks.holds.clone(),
         against: marks.fails.clone(),
@@ -500,6 +503,10 @@ fn read(kernel: &Kernel<'_>, place: &Place, known: &AllKnown) -> Option<(CarvedR
         create_time: None,
         exit_time: None,
     };
+    if row.state == CarveState::Reached {
+        let lead = seen.at.and_then(|at| known.of(place.kind).reached.get(&at));
+        row.reached_by = lead.map(ToString::to_string);
+    }
     match place.kind {
         CarveKind::Port => of_port(&mut row, &seen),
         CarveKind::Message => of_message(&mut row, &seen),
@@ -515,7 +522,7 @@ fn state(seen: &Seen<'_, '_>, kind: CarveKind, marks: &Marks, known: &Known) -> 
         if known.listed.contains(&at) {
             return CarveState::Listed;
         }
-        if known.reached.contains(&at) {
+        if known.reached.contains_key(&at) {
             return CarveState::Reached;
         }
     }
