@@ -16,7 +16,7 @@ use crate::text::marked::{Text, text};
 use crate::text::rows::{Rows, or_question};
 use crate::text::{escape, size};
 
-/// Things that no list leads to any more, freed or hidden, found in all pages by what they look like
+/// Things freed, ended or hidden: found in all memory by what they look like
 #[derive(Clone, Debug, Args)]
 pub struct CarveArgs {
     /// What to look for; everything when none is named

@@ -20,7 +20,7 @@ use crate::text::rows::{Rows, unknown};
 const TO_1970: u64 = 11_644_473_600;
 const UNITS_PER_SECOND: u64 = 10_000_000;
 
-/// What happened when: processes and threads that began and ended, waits, start and dump, in UTC
+/// What happened when: processes, threads, waits, start and dump, in UTC
 #[derive(Clone, Debug, Args)]
 pub struct TimelineArgs {
     /// Also what is found in all memory of processes and threads that no list has
