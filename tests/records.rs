@@ -11,7 +11,7 @@ use support::{Run, World, alpc_dump, fixture};
 const DUMP: &str = "fixtures/vista-sp2-x64.dmp";
 
 /// Every command that gives records or a record, with what it needs.
-const COMMANDS: [&[&str]; 36] = [
+const COMMANDS: [&[&str]; 39] = [
     &["info"],
     &["hang"],
     &["hang", "-v"],
