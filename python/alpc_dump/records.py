@@ -5401,6 +5401,9 @@ class _TriageRecord(TypedDict):
     deadlocks: Optional[int]
     # Rings that need a step which is not proven.
     possible_deadlocks: Optional[int]
+    # Connections whose ends are of another integrity or session, or of which one is in an
+    # AppContainer; null where that is not known of all.
+    crossings: Optional[int]
     # Where the chains of most threads end.
     root_blocker: Optional[RootBlocker]
     # One line that is the same for the same hang on two machines; `unknown` when no wait was found,

@@ -570,6 +570,7 @@ TABLES: Dict[str, Tuple[Tuple[str, str], ...]] = {
         ("longest_wait.iso", "large_string"),
         ("deadlocks", "uint64"),
         ("possible_deadlocks", "uint64"),
+        ("crossings", "uint64"),
         ("root_blocker.kind", "large_string"),
         ("root_blocker.address", "large_string"),
         ("root_blocker.image", "large_string"),

@@ -88,7 +88,7 @@ impl Check<'_, '_> {
         // Compared are the names as they are, whatever records may tell of them.
         let kernel = &self.kernel.unredacted();
         let hides = self.kernel.redaction().is_some_and(Redaction::hides_names);
-        let mut named: BTreeMap<(Option<Gva>, String), Vec<(Gva, String)>> = BTreeMap::new();
+        let mut named: BTreeMap<_, Vec<(Gva, String)>> = BTreeMap::new();
         for &port in &ports.ports {
             let header = object::header(kernel, port);
             let name = header.clone().and_then(object::name).ok().flatten();
