@@ -55,7 +55,8 @@ fn main() {
     let kinds = found["result"]["kinds"].as_array().unwrap();
     let listed: u64 = kinds.iter().map(|kind| kind["listed"].as_u64().unwrap()).sum();
     let truth = &built.truth;
-    assert!(listed as usize >= truth.ports.len() + truth.messages.len() + truth.threads.len());
+    let written = truth.ports.len() + truth.messages.len() + truth.threads.len();
+    assert!(listed >= u64::try_from(written).unwrap());
     for kind in kinds {
         for state in ["freed", "unlinked", "unknown", "ended"] {
             assert_eq!(kind[state], 0, "{kind}");
