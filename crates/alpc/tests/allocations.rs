@@ -44,7 +44,7 @@ const WALKS: [Walk; 8] = [
     ("hang", |kernel| drop(alpc::report::triage::summary(kernel))),
     ("global", |kernel| drop(alpc::report::global::global(kernel))),
     ("analyze", |kernel| {
-        drop(alpc::report::analyze::analyze(kernel, None))
+        drop(alpc::report::analyze::analyze(kernel, None));
     }),
 ];
 
