@@ -3,6 +3,7 @@
 mod support;
 
 use serde_json::{Value, json};
+use support::alpc_dump;
 use support::synthetic::{Sample, address};
 use synth::address::Va;
 use synth::layout::Kernel;
