@@ -189,7 +189,7 @@ def check(release, triple, binary):
         check_list(unpacked)
         check_links(unpacked)
         program = unpacked / (NAME + (".exe" if "windows" in triple else ""))
-        check_program(release, program)
+        check_program(release, program, unpacked)
         check_completions(release, unpacked)
         check_pages(unpacked)
         if "windows" not in triple:
@@ -230,16 +230,16 @@ def check_links(unpacked):
     said("links between the documents lead somewhere")
 
 
-def check_program(release, program):
-    """It is of this version, and does the main job where it was unpacked."""
+def check_program(release, program, folder):
+    """It is of this version, and does the main job in the folder that it came with."""
     told = output(program, "--version").decode().split()
     if told != [NAME, version()]:
         raise Problem(f"the binary is {' '.join(told)}, Cargo.toml says {version()}")
     job = release["main-job"]
-    view = output(program, *job["arguments"], cwd=program.parent)
+    view = output(program, *job["arguments"], cwd=folder)
     if view != (ROOT / job["expected"]).read_bytes():
         raise Problem(f"{' '.join(job['arguments'])} gives something else than {job['expected']}")
-    said("the main job, in the unpacked folder: the same, byte for byte")
+    said(f"the main job, in {folder.name}: the same, byte for byte")
 
 
 def check_completions(release, unpacked):
