@@ -143,6 +143,8 @@ commands! {
     Irp: commands::irp::IrpArgs,
     Token: commands::token::TokenArgs,
     Security: commands::security::SecurityArgs,
+    Carve: commands::carve::CarveArgs,
+    Timeline: commands::timeline::TimelineArgs,
     Modules: commands::modules::ModulesArgs,
     Dt: commands::dt::DtArgs,
     Mem: commands::mem::MemArgs,

@@ -61,7 +61,7 @@ impl Session {
             .directory_table_base(options.dtb)
             .kernel_base(options.kernel_base.map(kdump::Gva::new))
             .page_files(numbered(&options.page_files))
-            .progress(progress(options));
+            .progress(progress(shows_progress(options), "looking for the kernel"));
 
         let (dump, unpacked) = opened(options, path, &open)?;
         let redaction = redact::of_dump(options, &dump)?;
@@ -314,6 +314,11 @@ impl Session {
         self.redactor.borrow()
     }
 
+    /// Says how far a search through all pages of the dump is, in words that say what it is for.
+    pub fn progress(&self, what: &'static str) -> Progress {
+        progress(self.shows_progress, what)
+    }
+
     /// Has the reads of all kernels from now on noted, or no longer.
     pub fn note_reads(&self, trace: Option<Arc<Trace>>) {
         *self.trace.borrow_mut() = trace;
@@ -325,16 +330,12 @@ fn shows_progress(options: &Options) -> bool {
     !options.quiet && status_line::is_watched()
 }
 
-/// Says how far the search for the kernel is, in a file that does not tell where it is.
-fn progress(options: &Options) -> Progress {
-    let pace = Pace::new(shows_progress(options));
+/// Says how far a search through all pages is: that for the kernel, in a file that does not tell where it is.
+fn progress(shows: bool, what: &'static str) -> Progress {
+    let pace = Pace::new(shows);
     Progress::new(move |pages| {
         if let Some(lasted) = pace.is_due() {
-            status_line::show(&format!(
-                "looking for the kernel: {} MiB in {} s",
-                pages >> 8,
-                lasted.as_secs()
-            ));
+            status_line::show(&format!("{what}: {} MiB in {} s", pages >> 8, lasted.as_secs()));
         }
     })
 }

@@ -42,7 +42,7 @@ const BOMBS: [Bomb; 12] = [
     ("one wait list", bombs::one_wait_list),
 ];
 
-const LINES: [&str; 28] = [
+const LINES: [&str; 31] = [
     "info",
     "ports",
     "ports --orphans",
@@ -63,6 +63,9 @@ const LINES: [&str; 28] = [
     "global --list",
     "global --graph",
     "analyze",
+    "analyze --carve",
+    "carve --listed",
+    "timeline",
     "hang -v",
     "waits",
     "graph",

@@ -56,7 +56,7 @@ fn said(dump: &[u8], len: u64, options: &[&str], lines: &[&str]) -> (Option<i32>
 }
 
 /// What looks at all of a system.
-const LINES: [&str; 17] = [
+const LINES: [&str; 19] = [
     "hang",
     "waits",
     "ports",
@@ -67,6 +67,8 @@ const LINES: [&str; 17] = [
     "graph",
     "report",
     "analyze",
+    "carve",
+    "timeline",
     "calls",
     "locks",
     "sessions",

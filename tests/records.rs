@@ -11,7 +11,7 @@ use support::{Run, World, alpc_dump, fixture};
 const DUMP: &str = "fixtures/vista-sp2-x64.dmp";
 
 /// Every command that gives records or a record, with what it needs.
-const COMMANDS: [&[&str]; 36] = [
+const COMMANDS: [&[&str]; 39] = [
     &["info"],
     &["hang"],
     &["hang", "-v"],
@@ -33,6 +33,9 @@ const COMMANDS: [&[&str]; 36] = [
     &["security", "IUserProfile2"],
     &["ports", "--process", "lsass.exe"],
     &["analyze"],
+    &["analyze", "--carve"],
+    &["carve", "--listed"],
+    &["timeline"],
     &["analyze", "--list"],
     &["threads"],
     &["threads", "--waiting"],
@@ -161,6 +164,8 @@ fn lines_hold_what_documents_hold() {
         (&["ports", "--orphans"], "ports"),
         (&["ports", "--accessible-by", "everyone"], "ports"),
         (&["analyze", "--list"], "checks"),
+        (&["carve", "--listed"], "found"),
+        (&["timeline"], "events"),
         (&["processes"], "processes"),
         (&["waits"], "waits"),
         (&["modules"], "modules"),

@@ -463,6 +463,9 @@ fn connections_that_cross_a_boundary() {
             assert_eq!(crossing["connection_port"], place.at("open"));
         }
         assert_eq!(result["crossings"]["undecided"], 0);
+        let dump = place.sample.dump();
+        let triage = alpc_dump(&["triage", dump.to_str().unwrap()]);
+        assert_eq!(triage.lines()[0]["crossings"], 3, "{kernel}");
         let run = place.sample.run(&["graph"]);
         assert!(
             run.stdout.contains("explorer.exe (medium, session 1) -> "),

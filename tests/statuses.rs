@@ -307,7 +307,7 @@ impl Table {
 const PACK: &str = "PACK";
 
 /// What is asked of a whole system.
-const WHOLE_SYSTEM: [&str; 43] = [
+const WHOLE_SYSTEM: [&str; 46] = [
     "report",
     "locks",
     "locks --waited",
@@ -333,6 +333,9 @@ const WHOLE_SYSTEM: [&str; 43] = [
     "ports",
     "ports --orphans",
     "analyze",
+    "analyze --carve",
+    "carve",
+    "timeline --carve",
     "threads",
     "stacks",
     "threads --stacks",

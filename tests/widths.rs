@@ -141,7 +141,9 @@ fn lines(command: &str, place: &Place) -> Vec<Vec<String>> {
         "diff" => vec![vec!["m.dmp".to_owned(), command.to_owned()]],
         "pack" => of(&[&["-o", "out.pack"]]),
         "handles" => of(&[&[], &["-v", "--process", &process()]]),
-        "analyze" => of(&[&[], &["--list"]]),
+        "analyze" => of(&[&[], &["--list"], &["--carve"]]),
+        "carve" => of(&[&[], &["--listed"]]),
+        "timeline" => of(&[&[], &["--carve"]]),
         // For programs where nobody looks on.
         "triage" => of(&[&["--format", "text"], &["--format", "text", "-v", "--groups"]]),
         "graph" => of(&[&[], &["-v"]]),

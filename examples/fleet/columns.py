@@ -85,6 +85,7 @@ SCHEMA = pa.schema(
         ("longest_wait_seconds", pa.float64()),
         ("deadlocks", pa.uint64()),
         ("possible_deadlocks", pa.uint64()),
+        ("crossings", pa.uint64()),
         ("root_blocker", ROOT_BLOCKER),
         ("signature", pa.string()),
         ("signature_in", pa.string()),

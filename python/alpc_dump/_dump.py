@@ -211,9 +211,24 @@ class Dump:
         """A resource (a reserve, view, section, ...), or those that a port owns."""
         return self._answer("resource", resource, explain=explain)
 
-    def analyze(self) -> Records[records.Finding]:
-        """What contradicts itself in the structures of ALPC."""
-        return self._records("analyze")
+    def analyze(self, carve: bool = False) -> Records[records.Finding]:
+        """What contradicts itself in the structures of ALPC, and what one part of the system shows and another does not.
+
+        With carve all memory is looked through for what nothing leads to.
+        """
+        return self._records("analyze", carve=carve)
+
+    def carve(self, *kinds: str, listed: bool = False) -> Records[records.CarvedRow]:
+        """What is found in all memory by its looks and the system's lists do not have.
+
+        Kinds are "ports", "messages", "connections", "processes" and "threads"; all when none is given. With listed also
+        what the lists have.
+        """
+        return self._records("carve", *kinds, listed=listed)
+
+    def timeline(self, carve: bool = False) -> Records[records.TimelineRow]:
+        """What happened when, by time; with carve also to processes and threads that no list has."""
+        return self._records("timeline", carve=carve)
 
     # The system around it.
 

@@ -35,6 +35,7 @@ __all__ = [
     "BesideAnalyze1",
     "BesideAnalyze2",
     "BesideCalls",
+    "BesideCarve",
     "BesideCheck",
     "BesideConnections",
     "BesideGlobal",
@@ -47,6 +48,7 @@ __all__ = [
     "BesideSessions",
     "BesideStacks2",
     "BesideStacksComplete",
+    "BesideTimeline",
     "BesideWaits",
     "Bits",
     "BlobKind",
@@ -62,6 +64,12 @@ __all__ = [
     "CallsInFlight",
     "Candidate",
     "CandidateInterface",
+    "CarveDocument",
+    "CarveKind",
+    "CarveState",
+    "Carved",
+    "CarvedKind",
+    "CarvedRow",
     "Cause",
     "CertainStack",
     "Certainty",
@@ -157,6 +165,7 @@ __all__ = [
     "HandlesUnread",
     "HangDocument",
     "HangRecord",
+    "Happened",
     "IgnoredLine",
     "ImageContents",
     "Impersonation",
@@ -284,6 +293,7 @@ __all__ = [
     "Resources",
     "RestOfAnalyze",
     "RestOfCalls",
+    "RestOfCarve",
     "RestOfCheck",
     "RestOfConnections",
     "RestOfGlobal",
@@ -296,6 +306,7 @@ __all__ = [
     "RestOfSessions",
     "RestOfStacks",
     "RestOfThreads",
+    "RestOfTimeline",
     "RestOfWaits",
     "RootBlocker",
     "RootKind",
@@ -321,6 +332,7 @@ __all__ = [
     "SessionRow",
     "Sessions",
     "SessionsDocument",
+    "Severity",
     "SharedRecord",
     "SidRecord",
     "Signature",
@@ -363,7 +375,11 @@ __all__ = [
     "ThreadsDocument",
     "ThreadsRest",
     "ThreadsUnread",
+    "TimeSource",
     "TimeSpan",
+    "Timeline",
+    "TimelineDocument",
+    "TimelineRow",
     "TokenDocument",
     "TokenRecord",
     "TokenRef",
@@ -858,6 +874,98 @@ class CandidateInterface(TypedDict):
     has_procedure: bool
     # What says that it may be this one.
     source: str
+
+
+class _Carved(TypedDict):
+    # What was found, by kind, by how much speaks for it, by address.
+    found: List[CarvedRow]
+    # How many of each kind.
+    kinds: List[CarvedKind]
+    # Bytes of memory that were looked at.
+    bytes: int
+    # Set when some may be missing.
+    complete: Optional[Literal[True]]
+
+
+class Carved(_Carved, total=False):
+    """All that was found."""
+
+    # Why members are null that could not be read.
+    unreadable: Dict[str, Reason]
+    # Members that are null because this kernel does not have them.
+    absent: List[Literal['complete']]
+
+
+class _CarvedKind(TypedDict):
+    # The kind.
+    kind: CarveKind
+    # How many have each state, those that are not told included.
+    listed: int
+    # Not listed, and something leads there.
+    reached: int
+    # Ended.
+    ended: int
+    # Freed.
+    freed: int
+    # In use, with nothing that leads there.
+    unlinked: int
+    # Not known to be either.
+    unknown: int
+    # Of those that the system's list or table has and that are in the dump, how many were not found
+    # by what they look like.
+    not_found: int
+    # Set where the system's own lists and tables of the kind could be followed whole.
+    lists: Optional[Literal[True]]
+
+
+class CarvedKind(_CarvedKind, total=False):
+    """How many were found of a kind."""
+
+    # Why members are null that could not be read.
+    unreadable: Dict[str, Reason]
+    # Members that are null because this kernel does not have them.
+    absent: List[Literal['lists']]
+
+
+class CarvedRow(TypedDict):
+    """Something that was found."""
+
+    # What it looks like.
+    kind: CarveKind
+    # Where the system sees it; `null` where no page table maps it any more.
+    address: Optional[Address]
+    # Where it is in physical memory; `null` in a triage dump, which does not say.
+    physical: Optional[int]
+    # What became of it.
+    state: CarveState
+    # What leads to it that is not the list of its kind; `null` where nothing does, or that list has
+    # it.
+    reached_by: Optional[str]
+    # How much speaks for it: 6 is the least that is told.
+    score: int
+    # What speaks for it.
+    marks: List[str]
+    # What does not.
+    against: List[str]
+    # The tag of the pool block that it is in, where one stands before it.
+    tag: Optional[PoolTag]
+    # The image name of a process, the path or name of a port, the type of a message.
+    name: Optional[str]
+    # Of a port what it is in its connection; `null` for one that is in none, and for all other
+    # kinds.
+    port_kind: Optional[PortKind]
+    # The process: itself, its owner's, or that of the message's sender.
+    process_id: Optional[int]
+    # The thread: itself, or the message's sender.
+    thread_id: Optional[int]
+    # Of a message.
+    message_id: Optional[int]
+    # The process that owns it: of a port or thread.
+    owner: Optional[ProcessRef]
+    # When it began, of a process or thread.
+    create_time: Optional[FileTime]
+    # When it ended, of a process or thread.
+    exit_time: Optional[FileTime]
 
 
 class Cause(TypedDict):
@@ -1671,13 +1779,17 @@ class Finding(TypedDict):
 
     # A stable id of its kind.
     id: str
+    # How much it says.
+    severity: Severity
     # What it is about: the thing first, then what contradicts it.
     addresses: List[Address]
     # The ports among these, with what people know them by.
     ports: List[PortLabel]
     # What contradicts what.
     text: str
-    # What it may mean.
+    # What else is known of it, each by itself.
+    evidence: List[str]
+    # What it may mean, innocent causes first.
     meaning: str
 
 
@@ -2352,9 +2464,11 @@ class Kind(TypedDict):
 
     # A stable id.
     id: str
+    # How much one says.
+    severity: Severity
     # What must agree with what.
     compares: str
-    # What it may mean when they do not.
+    # What it may mean when they do not, innocent causes first.
     meaning: str
 
 
@@ -5050,6 +5164,46 @@ class TimeSpan(TypedDict):
     iso: str
 
 
+class _Timeline(TypedDict):
+    # What happened, the earliest first.
+    events: List[TimelineRow]
+    # Times that should be there and could not be read, or that are none.
+    unread: int
+    # Set when some may be missing.
+    complete: Optional[Literal[True]]
+
+
+class Timeline(_Timeline, total=False):
+    """All that is known to have happened, by time."""
+
+    # Why members are null that could not be read.
+    unreadable: Dict[str, Reason]
+    # Members that are null because this kernel does not have them.
+    absent: List[Literal['complete']]
+
+
+class TimelineRow(TypedDict):
+    """Something that happened."""
+
+    # When, UTC.
+    time: FileTime
+    # What.
+    event: Happened
+    # Where the time is from.
+    source: TimeSource
+    # The process or thread; `null` of the system, and of what no page table maps any more.
+    address: Optional[Address]
+    # The process.
+    process_id: Optional[int]
+    # The thread.
+    thread_id: Optional[int]
+    # The process's image name, as far as the kernel keeps it.
+    image: Optional[str]
+    # What a thread waits for, by the kernel's name of the reason; what became of something that was
+    # carved.
+    detail: Optional[str]
+
+
 class _TokenRecord(TypedDict):
     # Its `_TOKEN`.
     address: Address
@@ -5247,6 +5401,9 @@ class _TriageRecord(TypedDict):
     deadlocks: Optional[int]
     # Rings that need a step which is not proven.
     possible_deadlocks: Optional[int]
+    # Connections whose ends are of another integrity or session, or of which one is in an
+    # AppContainer; null where that is not known of all.
+    crossings: Optional[int]
     # Where the chains of most threads end.
     root_blocker: Optional[RootBlocker]
     # One line that is the same for the same hang on two machines; `unknown` when no wait was found,
@@ -5592,6 +5749,40 @@ class CallsDocument(_CallsDocument, total=False):
     # SHA-256 of the dump in hex, when `--hash` asks for it.
     dump_sha256: Optional[str]
     result: CallsInFlight
+    # Why there is no result.
+    error: Optional[ErrorRecord]
+    # All values of the result that could not be determined.
+    holes: Optional[List[UnreadableRecord]]
+    # Where the values of the result come from, with `--explain`.
+    explain: Optional[List[Explanation]]
+
+
+class _CarveDocument(TypedDict):
+    # Version of the format.
+    version: int
+    tool: Tool
+    command: Literal['carve']
+    # The arguments as they were given, without the program's name.
+    command_line: List[str]
+    # The dump's path as it was given, with `/` between folders on every system.
+    dump: str
+    # Bytes of the dump; null for what is no file.
+    dump_size: Optional[int]
+    # Which symbols served; null for a command that needs none, or that failed before it had them.
+    symbols: Optional[SymbolSource]
+    # How it ended; the exit status follows from it.
+    status: Status
+
+
+class CarveDocument(_CarveDocument, total=False):
+    """carve with --format json."""
+
+    # The bytes of the path in hex, when they are no valid text: `dump` then has U+FFFD for what is
+    # none.
+    dump_bytes: Optional[str]
+    # SHA-256 of the dump in hex, when `--hash` asks for it.
+    dump_sha256: Optional[str]
+    result: Carved
     # Why there is no result.
     error: Optional[ErrorRecord]
     # All values of the result that could not be determined.
@@ -6719,6 +6910,40 @@ class ThreadsDocument(_ThreadsDocument, total=False):
     explain: Optional[List[Explanation]]
 
 
+class _TimelineDocument(TypedDict):
+    # Version of the format.
+    version: int
+    tool: Tool
+    command: Literal['timeline']
+    # The arguments as they were given, without the program's name.
+    command_line: List[str]
+    # The dump's path as it was given, with `/` between folders on every system.
+    dump: str
+    # Bytes of the dump; null for what is no file.
+    dump_size: Optional[int]
+    # Which symbols served; null for a command that needs none, or that failed before it had them.
+    symbols: Optional[SymbolSource]
+    # How it ended; the exit status follows from it.
+    status: Status
+
+
+class TimelineDocument(_TimelineDocument, total=False):
+    """timeline with --format json."""
+
+    # The bytes of the path in hex, when they are no valid text: `dump` then has U+FFFD for what is
+    # none.
+    dump_bytes: Optional[str]
+    # SHA-256 of the dump in hex, when `--hash` asks for it.
+    dump_sha256: Optional[str]
+    result: Timeline
+    # Why there is no result.
+    error: Optional[ErrorRecord]
+    # All values of the result that could not be determined.
+    holes: Optional[List[UnreadableRecord]]
+    # Where the values of the result come from, with `--explain`.
+    explain: Optional[List[Explanation]]
+
+
 class _TokenDocument(TypedDict):
     # Version of the format.
     version: int
@@ -6853,6 +7078,24 @@ class BesideCalls(_BesideCalls, total=False):
 
     # Messages of which it cannot be determined whether they are calls in flight.
     undecided: List[UndecidedMessage]
+    # Why members are null that could not be read.
+    unreadable: Dict[str, Reason]
+    # Members that are null because this kernel does not have them.
+    absent: List[Literal['complete']]
+
+
+class _BesideCarve(TypedDict):
+    # How many of each kind.
+    kinds: List[CarvedKind]
+    # Bytes of memory that were looked at.
+    bytes: int
+    # Set when some may be missing.
+    complete: Optional[Literal[True]]
+
+
+class BesideCarve(_BesideCarve, total=False):
+    """All that was found."""
+
     # Why members are null that could not be read.
     unreadable: Dict[str, Reason]
     # Members that are null because this kernel does not have them.
@@ -7054,6 +7297,22 @@ class BesideStacks2(_BesideStacks2, total=False):
     absent: List[Literal['complete']]
 
 
+class _BesideTimeline(TypedDict):
+    # Times that should be there and could not be read, or that are none.
+    unread: int
+    # Set when some may be missing.
+    complete: Optional[Literal[True]]
+
+
+class BesideTimeline(_BesideTimeline, total=False):
+    """All that is known to have happened, by time."""
+
+    # Why members are null that could not be read.
+    unreadable: Dict[str, Reason]
+    # Members that are null because this kernel does not have them.
+    absent: List[Literal['complete']]
+
+
 class BesideWaits(TypedDict):
     """All waits for ALPC replies, the longest first."""
 
@@ -7155,6 +7414,12 @@ By = Literal['addresses', 'names']
 # Where the token would come from.
 CallerSource = Literal['security-attribute', 'static-at-connect', 'dynamic-from-thread', 'refused']
 
+# What can be looked for.
+CarveKind = Literal['port', 'message', 'connection', 'process', 'thread']
+
+# What became of something that was found.
+CarveState = Literal['listed', 'reached', 'ended', 'freed', 'unlinked', 'unknown']
+
 # How sure a step from one node to the next is.
 Certainty = Literal['proven', 'inferred', 'unknown']
 
@@ -7188,6 +7453,9 @@ FoundOrSymbolsFound = Union[FoundOrSymbolsFoundFound, FoundOrSymbolsFoundMissing
 # What a blob's header says of one that is not in use any more. What it held can still be read,
 # until the memory is used again.
 Freed = Literal['deleted', 'no-references', 'deleted-while-referenced']
+
+# What happened.
+Happened = Literal['system-started', 'process-created', 'process-exited', 'thread-created', 'thread-exited', 'wait-began', 'dump-written']
 
 # Of what a part is missing, and so what would help.
 Lacks = Literal['pages', 'symbols', 'pages-and-symbols']
@@ -7258,6 +7526,9 @@ Security = Literal['Static', 'Dynamic']
 # How the threads that serve a port wait.
 ServedBy = Literal['wait-queue', 'completion-port']
 
+# How much a finding says.
+Severity = Literal['note', 'warning', 'alarm']
+
 # A line that begins with `deadlock:` or `blocked:`; or `none`, or `unknown`.
 Signature = str
 
@@ -7269,6 +7540,9 @@ Subject = Union[SubjectProcess, SubjectPort, SubjectConnection, SubjectWait]
 
 # The name of a _KTHREAD_STATE, as Waiting; 0xNN for a number without one.
 ThreadState = str
+
+# Where a time is from.
+TimeSource = Literal['header', 'listed', 'ticks', 'carved']
 
 # What a message's data says, or why that cannot be determined.
 # It is told beside things that are known without it, so what hides it makes no record incomplete: a
@@ -7324,6 +7598,9 @@ RestOfAnalyze = Union[BesideAnalyze1, BesideAnalyze2]
 RestOfCalls = BesideCalls
 
 # What is told beside the records.
+RestOfCarve = BesideCarve
+
+# What is told beside the records.
 RestOfCheck = BesideCheck
 
 # What is told beside the records.
@@ -7358,6 +7635,9 @@ RestOfStacks = Union[BesideStacksComplete, BesideStacks2]
 
 # What is told beside the records.
 RestOfThreads = ThreadsRest
+
+# What is told beside the records.
+RestOfTimeline = BesideTimeline
 
 # What is told beside the records.
 RestOfWaits = BesideWaits

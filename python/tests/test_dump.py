@@ -22,6 +22,8 @@ LISTS = [
     (lambda dump: dump.connections("ntsvcs"), ["connections", "ntsvcs"], "connections"),
     (lambda dump: dump.all_connections(), ["global", "--graph"], None),
     (lambda dump: dump.analyze(), ["analyze"], "findings"),
+    (lambda dump: dump.carve("threads", listed=True), ["carve", "threads", "--listed"], "found"),
+    (lambda dump: dump.timeline(), ["timeline"], "events"),
     (lambda dump: dump.processes(), ["processes"], "processes"),
     (lambda dump: dump.sessions(), ["sessions"], "sessions"),
     (lambda dump: dump.services(), ["services"], "services"),

@@ -25,6 +25,10 @@ pub struct AnalyzeArgs {
     /// List what is compared with what, without comparing it
     #[arg(long)]
     pub list: bool,
+
+    /// Look through all memory as well, for what is in use and no list leads to
+    #[arg(long, conflicts_with = "list")]
+    pub carve: bool,
 }
 
 impl AnalyzeArgs {
@@ -57,7 +61,8 @@ impl Verb for AnalyzeArgs {
             return list(records);
         }
         let kernel = open_kernel(options, session, records)?;
-        let mut analysis = analyze::analyze(&kernel);
+        let progress = self.carve.then(|| session.progress("carving"));
+        let mut analysis = analyze::analyze(&kernel, progress.as_ref());
         let found = !analysis.findings.is_empty();
         let text = records.text(|| text(&analysis));
         for finding in analysis.findings.drain(..) {
@@ -126,7 +131,18 @@ fn text(record: &Analysis) -> String {
                 .iter()
                 .map(|port| format!("  {}\n", named(port)))
                 .collect();
-            format!("{}: {}; {}\n{ports}", finding.id, finding.text, finding.meaning)
+            let evidence: String = finding
+                .evidence
+                .iter()
+                .map(|one| format!("  {}\n", escape::text(one)))
+                .collect();
+            format!(
+                "{} ({}): {}; {}\n{evidence}{ports}",
+                finding.id,
+                finding.severity.word(),
+                finding.text,
+                finding.meaning
+            )
         })
         .collect();
     let hidden: String = record

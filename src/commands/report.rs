@@ -206,7 +206,10 @@ fn parts(session: &Session) -> anyhow::Result<Vec<Part>> {
     parts.push(part(
         "Contradictions",
         "analyze".into(),
-        Box::new(analyze::AnalyzeArgs { list: false }),
+        Box::new(analyze::AnalyzeArgs {
+            list: false,
+            carve: false,
+        }),
     ));
     parts.push(part("The dump", "info".into(), Box::new(info::InfoArgs {})));
     Ok(parts)

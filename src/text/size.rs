@@ -16,9 +16,32 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "write a number of bytes, or one with K, M, G or T behind it, as in 4G".to_owned())
 }
 
+/// Bytes in the largest unit that leaves a whole number above nine, cut off: `512 KiB`, `64 GiB`.
+pub fn in_words(bytes: u64) -> String {
+    let units = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let unit = units.into_iter().find(|(shift, _)| bytes >> shift > 9);
+    match unit {
+        Some((shift, unit)) => format!("{} {unit}", bytes >> shift),
+        None => format!("{bytes} bytes"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_in_words() {
+        for (bytes, words) in [
+            (0, "0 bytes"),
+            (9 << 10, "9216 bytes"),
+            (10 << 10, "10 KiB"),
+            ((64 << 30) + 5, "64 GiB"),
+            (9 << 30, "9216 MiB"),
+        ] {
+            assert_eq!(in_words(bytes), words);
+        }
+    }
 
     #[test]
     fn sizes_as_users_write_them() {

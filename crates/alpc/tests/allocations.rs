@@ -43,7 +43,9 @@ const WALKS: [Walk; 8] = [
     ("waits", |kernel| drop(wait::waits(kernel))),
     ("hang", |kernel| drop(alpc::report::triage::summary(kernel))),
     ("global", |kernel| drop(alpc::report::global::global(kernel))),
-    ("analyze", |kernel| drop(alpc::report::analyze::analyze(kernel))),
+    ("analyze", |kernel| {
+        drop(alpc::report::analyze::analyze(kernel, None));
+    }),
 ];
 
 /// What a walk takes at most beside what was there before it.

@@ -65,6 +65,7 @@ pub use image::{BaseSource, ImageError, KernelImage, Rsds, image_at};
 pub use kernel::{BaseAttempt, BaseError, KernelImageError, debugger_data, kernel_image, kernel_stamp};
 pub use memory::cursor::{Cursor, Partial};
 pub use memory::error::{FrameError, FrameUse, NotPresentKind, PhysicalError, ReadError, TranslateError};
+pub use memory::inverse::{Mapped, MappedEnd};
 pub use memory::page::{FileOffset, MAX_BYTES, PageRun};
 pub use memory::paging::{Level, PageSize, Paging, Translation};
 pub use memory::physical::{Known, PageError, PhysicalMemory};

@@ -92,6 +92,9 @@ pub struct Record {
     deadlocks: Option<usize>,
     /// Rings that need a step which is not proven.
     possible_deadlocks: Option<usize>,
+    /// Connections whose ends are of another integrity or session, or of which one is in an AppContainer; null where that
+    /// is not known of all.
+    crossings: Option<usize>,
     /// Where the chains of most threads end.
     root_blocker: Option<RootBlocker>,
     /// One line that is the same for the same hang on two machines; `unknown` when no wait was found, but not all of
@@ -202,6 +205,7 @@ impl Record {
             longest_wait: None,
             deadlocks: None,
             possible_deadlocks: None,
+            crossings: None,
             root_blocker: None,
             signature: None,
             signature_in: None,
@@ -345,6 +349,7 @@ impl Record {
         self.longest_wait = summary.longest_wait;
         self.deadlocks = Some(summary.deadlocks);
         self.possible_deadlocks = Some(summary.possible_deadlocks);
+        self.crossings = summary.crossings;
         self.root_blocker = summary.root_blocker;
         self.signature = Some(summary.signature.to_string());
         self.signature_in = summary.signature_in;

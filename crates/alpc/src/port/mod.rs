@@ -52,7 +52,7 @@ pub enum PortKind {
 }
 
 impl PortKind {
-    fn from_bits(bits: u64) -> Option<Self> {
+    pub(crate) fn from_bits(bits: u64) -> Option<Self> {
         // 0 is a port that is still being made. The two bits have stood at the same place in every kernel from Vista
         // SP1 to 11 25H2 (layouts of 305 kernels).
         match bits {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kdump::Gva;
+use kdump::{Gva, Progress};
 use ntkernel::image::reason::About;
 use ntkernel::why;
 #[cfg(feature = "schema")]
@@ -13,10 +13,12 @@ use schemars::JsonSchema;
 #[cfg(feature = "serde")]
 use serde::Serialize;
 
+mod hidden;
 mod kinds;
 mod lists;
+mod look_alike;
 
-pub use kinds::{KINDS, Kind};
+pub use kinds::{KINDS, Kind, Severity};
 
 use crate::port::call::Calls;
 use crate::port::communication;
@@ -39,13 +41,17 @@ use ntkernel::process;
 pub struct Finding {
     /// A stable id of its kind.
     pub id: &'static str,
+    /// How much it says.
+    pub severity: Severity,
     /// What it is about: the thing first, then what contradicts it.
     pub addresses: Vec<Addr>,
     /// The ports among these, with what people know them by.
     pub ports: Vec<PortLabel>,
     /// What contradicts what.
     pub text: String,
-    /// What it may mean.
+    /// What else is known of it, each by itself.
+    pub evidence: Vec<String>,
+    /// What it may mean, innocent causes first.
     pub meaning: &'static str,
 }
 
@@ -67,9 +73,10 @@ pub struct Analysis {
     pub unchecked: Vec<Value<()>>,
 }
 
-/// Checks all ports and messages.
+/// Checks all ports and messages, and whether processes and threads are where they belong. With `carve` also all memory is
+/// looked through for what no list leads to.
 #[must_use]
-pub fn analyze(kernel: &Kernel<'_>) -> Analysis {
+pub fn analyze(kernel: &Kernel<'_>, carve: Option<&Progress>) -> Analysis {
     let ports = enumerate::ports(kernel);
     let mut check = Check::new(kernel);
     if let Some(list) = check.read(port::port_list(kernel)) {
@@ -80,6 +87,8 @@ pub fn analyze(kernel: &Kernel<'_>) -> Analysis {
     }
     check.lists();
     check.unlisted(&ports);
+    check.hidden(&ports, carve);
+    check.look_alikes(&ports);
     let messages = check.messages();
     check.name_ports(&ports);
     Analysis {
@@ -105,6 +114,8 @@ struct Check<'k, 'd> {
     queues: BTreeMap<Gva, Option<Unreadable>>,
     /// Completion ports that were looked at.
     completion_ports: BTreeSet<Gva>,
+    /// What directories hold, and what hides more of it.
+    directories: BTreeMap<Gva, (BTreeSet<Gva>, Option<Unreadable>)>,
     calls: Calls<'k, 'd>,
 }
 
@@ -123,6 +134,7 @@ impl<'k, 'd> Check<'k, 'd> {
             membership: BTreeMap::new(),
             queues: BTreeMap::new(),
             completion_ports: BTreeSet::new(),
+            directories: BTreeMap::new(),
             calls: Calls::new(kernel),
         }
     }
@@ -134,11 +146,21 @@ impl<'k, 'd> Check<'k, 'd> {
             .collect();
         self.findings.push(Finding {
             id: kind.id,
+            severity: kind.severity,
             addresses,
             ports: Vec::new(),
             text,
+            evidence: Vec::new(),
             meaning: kind.meaning,
         });
+    }
+
+    /// The same with what else is known of it.
+    fn find_with(&mut self, kind: Kind, addresses: &[Gva], text: String, evidence: Vec<String>) {
+        self.find(kind, addresses, text);
+        if let Some(finding) = self.findings.last_mut() {
+            finding.evidence = evidence;
+        }
     }
 
     /// Adds to the findings what is known of their ports.

@@ -12,8 +12,8 @@ use schemars::JsonSchema;
 #[cfg(feature = "serde")]
 use serde::Serialize;
 
-use crate::port;
 use crate::port::connection::EdgeRecord;
+use crate::port::{self, PortKind};
 
 /// An end of a connection: who owns its port.
 #[derive(Clone, Debug)]
@@ -113,6 +113,38 @@ pub fn of(kernel: &Kernel<'_>, connections: &[EdgeRecord]) -> Crossings {
         }
     }
     found
+}
+
+/// How many connections cross a boundary, of the clients' ports among some; none where that is not known of all of them.
+#[must_use]
+pub fn count(kernel: &Kernel<'_>, ports: &[Gva]) -> Option<usize> {
+    let mut ends: HashMap<Gva, End> = HashMap::new();
+    let mut count = 0_usize;
+    for &address in ports {
+        let client = kernel.at(address);
+        if !matches!(port::kind(client), Ok(PortKind::ClientCommunication)) {
+            continue;
+        }
+        let Some(server) = port::connection_address(client).ok()? else {
+            continue;
+        };
+        let mut end = |port: Gva| match port::owner_process(kernel.at(port)) {
+            Ok((process, _)) if process.u64() == 0 => End::Without,
+            Ok((process, _)) => ends
+                .entry(process)
+                .or_insert_with(|| end(kernel, process))
+                .clone(),
+            Err(_) => End::Unknown,
+        };
+        match (end(address), end(server)) {
+            (End::Known(client), End::Known(server)) => {
+                count = count.saturating_add(usize::from(!differences(&client, &server).is_empty()));
+            }
+            (End::Without, _) | (_, End::Without) => {}
+            _ => return None,
+        }
+    }
+    Some(count)
 }
 
 fn end(kernel: &Kernel<'_>, process: Gva) -> End {

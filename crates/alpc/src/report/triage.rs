@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::port::call::Call;
 use crate::port::enumerate;
+use crate::report::crossing;
 use crate::wait::hang::{self, Blocker, Hang};
 use crate::wait::node::Node;
 use crate::wait::root::{RootKind, Suspect};
@@ -35,6 +36,9 @@ pub struct Summary {
     pub deadlocks: usize,
     /// Rings that need a step which is not proven.
     pub possible_deadlocks: usize,
+    /// Connections whose ends are of another integrity or session, or of which one is in an AppContainer; none where that is
+    /// not known of all.
+    pub crossings: Option<usize>,
     /// Where the chains of most threads end; none in a system in which nothing waits, or all that does is in
     /// or behind a ring.
     pub root_blocker: Option<RootBlocker>,
@@ -117,6 +121,9 @@ pub fn summary(kernel: &Kernel<'_>) -> (Summary, Hang) {
         longest_wait: hang.longest_wait,
         deadlocks: hang.deadlocks.len(),
         possible_deadlocks: hang.possible_deadlocks.len(),
+        crossings: (ports.complete.reason().is_none())
+            .then(|| crossing::count(kernel, &ports.ports))
+            .flatten(),
         root_blocker: hang.blockers.first().map(root_blocker),
         signature: hang.signature.clone(),
         signature_in: hang.signature_in.clone(),

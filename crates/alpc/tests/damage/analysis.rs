@@ -26,7 +26,7 @@ fn findings(analysis: &Analysis) -> BTreeSet<(&'static str, Vec<u64>)> {
 }
 
 fn analysis(opened: &Opened) -> Analysis {
-    analyze::analyze(&opened.kernel())
+    analyze::analyze(&opened.kernel(), None)
 }
 
 /// Holds the analysis of a dump that lacks a page against that of the whole one: nothing is found that was not, and

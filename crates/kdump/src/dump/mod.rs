@@ -31,6 +31,7 @@ use crate::dump::page_files::PageFiles;
 use crate::dump::triage::Triage;
 use crate::file::identify::{FileClass, FileKind, Foreign, foreign};
 use crate::file::source::{ByteSource, FileFailure, Opened};
+use crate::find::sweep::sweep;
 use crate::find::tables::Scope;
 use crate::find::{Found, Hints, find};
 use crate::image::KernelImage;
@@ -301,6 +302,26 @@ impl Dump {
     /// cut or its medium failed, and what was read since is of no use.
     pub fn failed(&self) -> Option<FileFailure> {
         self.source.failed().or_else(|| self.page_files.failed())
+    }
+
+    /// Lets `look` see each page of physical memory that is in the file, on several threads, and hands what it finds to `take`,
+    /// that of lower pages first, until `take` wants no more. Gives how many pages were looked at: none of a dump without
+    /// pages. `progress` hears how many were so far.
+    pub fn sweep<T: Send>(
+        &self,
+        progress: &Progress,
+        look: impl Fn(&[u8; 0x1000], Gpa) -> Vec<T> + Sync,
+        take: impl FnMut(T) -> bool,
+    ) -> u64 {
+        let look = |page: &[u8; 0x1000], at| look(page, Gpa::new(at));
+        sweep(
+            self,
+            self.runs(),
+            u64::MAX,
+            look,
+            |pages| progress.add(pages),
+            take,
+        )
     }
 
     /// What is known of a file that is no crash dump; `None` for crash dumps.

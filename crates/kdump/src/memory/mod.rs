@@ -3,6 +3,7 @@
 pub(crate) mod cache;
 pub(crate) mod cursor;
 pub(crate) mod error;
+pub(crate) mod inverse;
 pub(crate) mod level;
 pub(crate) mod levels;
 pub(crate) mod page;

@@ -69,7 +69,7 @@ pub struct Translation {
 }
 
 /// The tables of one level: which bits of an address index them, and what their entries may map.
-struct Table {
+pub(crate) struct Table {
     level: Level,
     /// How far an address is shifted to give the index.
     shift: u32,
@@ -87,6 +87,16 @@ impl Table {
             bits: 9,
             page,
         }
+    }
+
+    /// How many entries each of them has.
+    pub(crate) fn entries(&self) -> usize {
+        1 << self.bits
+    }
+
+    /// How far an address is shifted to give the index.
+    pub(crate) fn shift(&self) -> u32 {
+        self.shift
     }
 }
 
@@ -224,9 +234,9 @@ impl Paging {
                 continue;
             }
             match self.leads_to(table, entry) {
-                Leads::Table => frame = entry & self.frame_mask(),
-                Leads::Page(size) => {
-                    frame = self.page_frame(entry, size);
+                Leads::Table(next) => frame = next,
+                Leads::Page(first, size) => {
+                    frame = first;
                     page_size = size;
                     break;
                 }
@@ -241,7 +251,7 @@ impl Paging {
     }
 
     /// The tables of each level, from the root down.
-    fn tables(self) -> &'static [Table] {
+    pub(crate) fn tables(self) -> &'static [Table] {
         match self {
             Paging::La57 => &WIDE,
             Paging::X64 | Paging::Arm64 => WIDE.get(1..).unwrap_or_default(),
@@ -306,11 +316,53 @@ impl Paging {
             _ => PxeFlags::new(entry).large_page(),
         };
         match table.page {
-            Some(size) if is_page => Leads::Page(size),
+            Some(size) if is_page => Leads::Page(self.page_frame(entry, size), size),
             // Bit 7 is reserved in the entries of the upper two levels: there are no pages of 512 GiB (Intel
             // SDM, volume 3, 4.5).
             None if is_page => Leads::Nowhere,
-            _ => Leads::Table,
+            _ => Leads::Table(entry & self.frame_mask()),
+        }
+    }
+
+    /// What any entry of a table leads to in memory, one in transition included.
+    pub(crate) fn leads(self, memory: &dyn PhysicalMemory, table: &Table, entry: u64) -> Leads {
+        if PxeFlags::new(entry).present() {
+            return match self.leads_to(table, entry) {
+                // The low bits of a large page's frame are attributes.
+                Leads::Page(frame, size) => Leads::Page(frame & !size.offset_mask(), size),
+                other => other,
+            };
+        }
+        match self.transition_frame(memory, entry) {
+            Some(frame) if table.level == Level::Pte => Leads::Page(frame, PageSize::Size4K),
+            Some(frame) => Leads::Table(frame),
+            None => Leads::Nowhere,
+        }
+    }
+
+    /// Bytes of an entry.
+    pub(crate) fn entry_len(self) -> usize {
+        match self {
+            Paging::X86 => 4,
+            _ => 8,
+        }
+    }
+
+    /// An address with the bits that tables do not index as they have to be.
+    pub(crate) fn canonical(self, gva: u64) -> Gva {
+        let unused = 64_u32.saturating_sub(self.address_bits());
+        Gva::new(match self.pointer_width() {
+            4 => gva,
+            _ if (gva << unused) >> 63 != 0 => gva | !(u64::MAX >> unused),
+            _ => gva,
+        })
+    }
+
+    /// Whether an address is of the system and none of a process. On x86 the system begins at 2 GiB, or above it.
+    pub(crate) fn is_system_address(self, gva: Gva) -> bool {
+        match self.pointer_width() {
+            4 => gva.u64() >= 0x8000_0000,
+            _ => self.is_kernel_half(gva),
         }
     }
 
@@ -366,10 +418,12 @@ impl Paging {
     }
 }
 
-/// What a valid entry leads to.
-enum Leads {
-    Table,
-    Page(PageSize),
+/// What an entry leads to.
+pub(crate) enum Leads {
+    /// A table in a frame, by its address.
+    Table(u64),
+    /// A page, by the address of its frame and its size.
+    Page(u64, PageSize),
     /// It has a form that processors do not accept.
     Nowhere,
 }

@@ -1,6 +1,7 @@
 //! An address space: memory seen through page tables.
 
 use crate::memory::error::{FrameUse, ReadError, TranslateError};
+use crate::memory::inverse::{self, Mapped, MappedEnd};
 use crate::memory::page::{FileOffset, MAX_BYTES, is_in_page_file, left_in_page};
 use crate::memory::paging::{Paging, Translation};
 use crate::memory::physical::{PageError, PhysicalMemory, in_page};
@@ -141,6 +142,15 @@ impl<'d> AddressSpace<'d> {
             self.root
         };
         self.paging.translate(memory, root, gva)
+    }
+
+    /// Tells `see` all that the kernel's page tables map, by ascending address: see [`Mapped`]. Nothing of a dump without
+    /// page tables.
+    pub fn mapped(&self, mut see: impl FnMut(Mapped)) -> MappedEnd {
+        match self.memory {
+            Memory::Pages(memory) => inverse::mapped(memory, self.paging, self.kernel_root, &mut see),
+            _ => MappedEnd::default(),
+        }
     }
 
     /// Where the `len` bytes from `gva` on are, in physical memory and in the file. Of more than [`MAX_BYTES`]

@@ -33,7 +33,7 @@ pub fn kind(kernel: &Kernel<'_>, body: Gva) -> Read<BlobKind> {
 }
 
 /// The bit of `_BLOB.Flags` of a blob that was deleted.
-const DELETED: u64 = 8;
+pub const DELETED: u64 = 8;
 
 /// Bits that `_BLOB.Flags` can have.
 const FLAGS: u64 = 0x10;

@@ -309,6 +309,14 @@ impl Members {
         Err(Unreadable::Walk(why!("{} lacks {}", what, About::All(lacking))))
     }
 
+    /// Nothing, or why the list itself could not be followed whole, whatever else it lacks.
+    ///
+    /// # Errors
+    /// Why it could not.
+    pub fn followed(&self, what: impl Into<About>) -> Read<()> {
+        self.list.clone()?.complete(what)
+    }
+
     /// What led to a member that the list lacks; none for one that it has.
     #[must_use]
     pub fn found_by(&self, address: Gva) -> Option<FoundBy> {
