@@ -4,6 +4,7 @@
     release.py matrix                              the targets, as JSON for the release workflow
     release.py build  --binary FILE [--target T] [--out DIR]
     release.py check  --binary FILE [--target T]   builds, and tries all that is in the archive
+    release.py recipes DIR --url URL --home URL    writes Homebrew's formula and Scoop's manifest of the archives in DIR
     release.py sums   DIR                          writes DIR/SHA256SUMS
 
 Needs Python 3.11 and git, nothing else; what it checks with other programs it leaves out where they are not installed,
@@ -151,12 +152,39 @@ def as_zip(folder, files, when):
 def build(release, triple, binary, out):
     """Writes an archive and returns its path and the folder that is in it."""
     kind = target(release, triple)["archive"]
-    folder = f"{NAME}-{version()}-{triple}"
+    folder = folder_of(triple)
     pack = {"tar.gz": as_tar, "zip": as_zip}[kind]
     archive = out / f"{folder}.{kind}"
     out.mkdir(parents=True, exist_ok=True)
     archive.write_bytes(pack(folder, contents(release, triple, binary), moment()))
     return archive, folder
+
+
+def folder_of(triple):
+    return f"{NAME}-{version()}-{triple}"
+
+
+def recipes(release, folder, url, home):
+    """Writes what package managers read about the archives of a release: where they are, and their sums."""
+
+    def value(match):
+        word, _, triple = match[1].partition(" ")
+        plain = {"version": version(), "home": home}
+        if match[1] in plain:
+            return plain[match[1]]
+        name = f"{folder_of(triple)}.{target(release, triple)['archive']}"
+        match word:
+            case "url":
+                return f"{url}/{name}"
+            case "sha256":
+                return hashlib.sha256((folder / name).read_bytes()).hexdigest()
+            case "folder":
+                return folder_of(triple)
+        raise Problem(f"$({match[1]}) means nothing")
+
+    for template, path in release["recipes"].items():
+        text = (ROOT / template).read_text(encoding="utf-8")
+        (folder / path).write_text(re.sub(r"\$\(([^)]*)\)", value, text), encoding="utf-8", newline="\n")
 
 
 def sums(folder):
@@ -189,11 +217,12 @@ def check(release, triple, binary):
         check_list(unpacked)
         check_links(unpacked)
         program = unpacked / (NAME + (".exe" if "windows" in triple else ""))
-        check_program(release, program)
+        check_program(release, program, unpacked)
         check_completions(release, unpacked)
         check_pages(unpacked)
         if "windows" not in triple:
             check_install(unpacked, work / "prefix")
+        check_recipes(release, triple, archive, unpacked, work)
 
 
 def said(what):
@@ -230,16 +259,16 @@ def check_links(unpacked):
     said("links between the documents lead somewhere")
 
 
-def check_program(release, program):
-    """It is of this version, and does the main job where it was unpacked."""
+def check_program(release, program, folder):
+    """It is of this version, and does the main job in the folder that it came with."""
     told = output(program, "--version").decode().split()
     if told != [NAME, version()]:
         raise Problem(f"the binary is {' '.join(told)}, Cargo.toml says {version()}")
     job = release["main-job"]
-    view = output(program, *job["arguments"], cwd=program.parent)
+    view = output(program, *job["arguments"], cwd=folder)
     if view != (ROOT / job["expected"]).read_bytes():
         raise Problem(f"{' '.join(job['arguments'])} gives something else than {job['expected']}")
-    said("the main job, in the unpacked folder: the same, byte for byte")
+    said(f"the main job, in {folder.name}: the same, byte for byte")
 
 
 def check_completions(release, unpacked):
@@ -330,6 +359,35 @@ def check_install(unpacked, prefix):
     said(f"installed below a prefix: {len(there)} files, and taken away again")
 
 
+def check_recipes(release, triple, archive, unpacked, work):
+    """Each is well-formed, and names this archive by its sum; Homebrew's installs out of it, where Ruby is."""
+    for other in release["target"]:
+        path = archive.parent / f"{folder_of(other['triple'])}.{other['archive']}"
+        if not path.exists():
+            path.write_bytes(b"of another system")
+    recipes(release, archive.parent, "https://example.invalid/v", "https://example.invalid")
+    written = [archive.parent / path for path in release["recipes"].values()]
+    named = [path for path in written if triple in path.read_text("utf-8")]
+    total = hashlib.sha256(archive.read_bytes()).hexdigest()
+    for path in named:
+        if total not in path.read_text("utf-8"):
+            raise Problem(f"{path.name} does not have the sum of {archive.name}")
+    scoop = json.loads((archive.parent / release["recipes"]["packaging/scoop.json"]).read_text("utf-8"))
+    if "windows" in triple:
+        (about,) = scoop["architecture"].values()
+        if not (unpacked.parent / about["extract_dir"] / scoop["bin"]).exists():
+            raise Problem("Scoop's manifest names a binary that is not in the archive")
+    formula = archive.parent / release["recipes"]["packaging/homebrew.rb"]
+    if not shutil.which("ruby"):
+        said("recipes of Homebrew and Scoop: filled in; the formula was not tried, ruby is not installed")
+    elif "windows" in triple:
+        said("recipes of Homebrew and Scoop: filled in")
+    else:
+        output("ruby", "-wc", formula)
+        output("ruby", ROOT / "packaging/try-formula.rb", formula, unpacked, work / "cellar")
+        said("recipes of Homebrew and Scoop: filled in; the formula installs, and passes its test")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     actions = parser.add_subparsers(dest="action", required=True)
@@ -341,6 +399,10 @@ def main():
         if action == "build":
             about.add_argument("--out", type=Path, default=Path("target/package"))
     actions.add_parser("sums").add_argument("folder", type=Path)
+    about = actions.add_parser("recipes")
+    about.add_argument("folder", type=Path)
+    about.add_argument("--url", required=True)
+    about.add_argument("--home", required=True)
     asked = parser.parse_args()
     release = config()
     try:
@@ -351,6 +413,8 @@ def main():
                 print(build(release, asked.target or host(), asked.binary.resolve(), asked.out)[0])
             case "check":
                 check(release, asked.target or host(), asked.binary.resolve())
+            case "recipes":
+                recipes(release, asked.folder, asked.url, asked.home)
             case "sums":
                 sums(asked.folder)
     except (Problem, OSError) as problem:
