@@ -1,6 +1,7 @@
-//! The translation cache of a walk: virtual pages already found, and where they are in the file.
+//! The caches of a walk: virtual pages already found, and where they are in the file; and the bytes of those that it reads more
+//! than once.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 /// Entries to begin with, and the most. Both are powers of two.
@@ -78,6 +79,70 @@ impl Table {
             entries: vec![Entry::default(); len].into(),
             misses: 0,
         };
+    }
+}
+
+/// Pages whose bytes are kept: 256 KiB, which processors hold beside what a walk works on.
+const KEPT: usize = 64;
+
+/// The bytes of pages that a walk reads again and again: a structure is some dozens of members, and each would be a search for
+/// its page, a check of what the page holds and a copy of a few bytes. A page is kept from the second read on, so that one that is
+/// only passed costs no copy of all of it. Empty until then.
+#[derive(Default)]
+pub(crate) struct KeptPages {
+    slots: RefCell<Vec<Slot>>,
+    /// The page that was read last, plus one.
+    last: Cell<u64>,
+}
+
+/// `tag` is the virtual page number plus one, so that zero is an empty slot.
+struct Slot {
+    tag: u64,
+    bytes: Box<[u8; 0x1000]>,
+}
+
+impl KeptPages {
+    /// Bytes of a page that is kept.
+    pub(crate) fn bytes<const N: usize>(&self, page: u64, skip: usize) -> Option<[u8; N]> {
+        let slots = self.slots.borrow();
+        let slot = slots.get(slot_of(page))?;
+        if slot.tag != page.wrapping_add(1) {
+            return None;
+        }
+        slot.bytes.get(skip..skip.checked_add(N)?)?.try_into().ok()
+    }
+
+    /// Whether the page is read a second time in a row, and so worth to be kept.
+    pub(crate) fn is_read_again(&self, page: u64) -> bool {
+        let tag = page.wrapping_add(1);
+        self.last.replace(tag) == tag
+    }
+
+    /// Keeps the bytes of a page that `read` gives.
+    pub(crate) fn keep(&self, page: u64, read: impl FnOnce(&mut [u8; 0x1000]) -> bool) {
+        let mut slots = self.slots.borrow_mut();
+        if slots.is_empty() {
+            slots.resize_with(KEPT, || Slot {
+                tag: 0,
+                bytes: Box::new([0; 0x1000]),
+            });
+        }
+        if let Some(slot) = slots.get_mut(slot_of(page)) {
+            slot.tag = 0;
+            if read(&mut slot.bytes) {
+                slot.tag = page.wrapping_add(1);
+            }
+        }
+    }
+}
+
+fn slot_of(page: u64) -> usize {
+    usize::try_from(page & (KEPT as u64).wrapping_sub(1)).unwrap_or_default()
+}
+
+impl fmt::Debug for KeptPages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeptPages").finish_non_exhaustive()
     }
 }
 

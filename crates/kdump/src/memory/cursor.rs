@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::memory::cache::PageCache;
+use crate::memory::cache::{KeptPages, PageCache};
 use crate::memory::error::ReadError;
 use crate::memory::page::{FileOffset, MAX_BYTES, left_in_page};
 use crate::memory::physical::in_page;
@@ -59,6 +59,7 @@ impl Span {
 pub struct Cursor<'d> {
     space: AddressSpace<'d>,
     cache: PageCache,
+    kept: KeptPages,
 }
 
 impl<'d> AddressSpace<'d> {
@@ -73,6 +74,7 @@ impl<'d> Cursor<'d> {
         Cursor {
             space,
             cache: PageCache::default(),
+            kept: KeptPages::default(),
         }
     }
 
@@ -286,9 +288,26 @@ impl<'d> Cursor<'d> {
     }
 
     fn array<const N: usize>(&self, gva: Gva) -> Result<[u8; N], ReadError> {
+        let (number, skip) = (gva.u64() >> 12, in_page(gva.u64()));
+        if let Some(bytes) = self.kept.bytes(number, skip) {
+            return Ok(bytes);
+        }
         let mut bytes = [0; N];
         self.read(gva, &mut bytes)?;
+        if self.kept.is_read_again(number) {
+            self.keep(number, gva);
+        }
         Ok(bytes)
+    }
+
+    /// Keeps the bytes of the page that an address is in. What is no page of a file, or holds none of the system's bytes, is
+    /// read as it is asked for.
+    fn keep(&self, number: u64, gva: Gva) {
+        if let Ok(Span::Page { page, .. }) = self.span(gva) {
+            let first = Gva::new(gva.u64().wrapping_sub(in_page(gva.u64()) as u64));
+            let read = |bytes: &mut [u8; 0x1000]| self.space.read_page(page, 0, first, bytes).is_ok();
+            self.kept.keep(number, read);
+        }
     }
 
     /// Reads bytes at `gva`, which are in `span`.

@@ -8,12 +8,12 @@ use serde::Serialize;
 
 use crate::image::contract::Process;
 use crate::image::expected::Expected;
-use crate::image::kernel::{At, Kernel, Read, offset};
+use crate::image::kernel::{At, Kernel, Read};
 use crate::image::value::{Addr, Value};
 use crate::object::marks::expect;
 
 /// Characters of an image name that the kernel keeps: 15 bytes, the last of them NUL.
-pub(crate) const IMAGE_NAME_CHARS: u64 = 14;
+pub(crate) const IMAGE_NAME_CHARS: usize = 14;
 
 /// A process as other objects refer to it.
 #[derive(Clone, Debug)]
@@ -47,13 +47,18 @@ impl ProcessRef {
 /// When the memory is not in the dump.
 pub fn image_name(process: At<'_, '_>) -> Read<String> {
     let start = process.address_of(Process::ImageFileName)?;
-    let mut name = String::new();
-    for index in 0..IMAGE_NAME_CHARS {
-        match process.kernel().cursor().u8(offset(start, index))? {
-            0 => break,
-            // "Registry" and "MemCompression" have no image file; the kernel writes their names into the same array.
-            byte => name.push(char::from(byte)),
-        }
+    // "Registry" and "MemCompression" have no image file; the kernel writes their names into the same array.
+    let mut bytes = [0; IMAGE_NAME_CHARS];
+    let part = process.kernel().cursor().read_partial(start, &mut bytes);
+    let read = bytes.get(..part.read).unwrap_or_default();
+    let name: String = read
+        .iter()
+        .take_while(|&&byte| byte != 0)
+        .map(|&byte| char::from(byte))
+        .collect();
+    // What cannot be read may be behind the end of a name.
+    if let Some(hole) = part.stopped.filter(|_| !read.contains(&0)) {
+        return Err(hole);
     }
     Ok(match process.kernel().redaction() {
         Some(redaction) => redaction.image(name),

@@ -56,7 +56,7 @@ fn is_cut_from(short: &str, whole: &str) -> bool {
     let kept: String = whole.chars().take(short.chars().count()).collect();
     // The kernel keeps 14 characters and cuts without a mark: "SearchProtocolHost.exe" and "SearchProtocolTool.exe" are
     // both "SearchProtocol". Only the path tells such names apart.
-    u64::try_from(short.chars().count()) == Ok(IMAGE_NAME_CHARS) && same_name(short, &kept)
+    short.chars().count() == IMAGE_NAME_CHARS && same_name(short, &kept)
 }
 
 /// A process in full.
