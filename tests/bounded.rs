@@ -5,7 +5,9 @@
 mod support;
 
 use std::fs;
+use std::num::NonZero;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use alpc::CONTRACT;
 use kdump::{Dump, Gva};
@@ -137,32 +139,45 @@ impl Sample {
 
 #[test]
 fn memory_and_output_of_every_command_are_in_proportion_to_the_file() {
-    for (name, make) in BOMBS {
-        let sample = Sample::of(&make(KERNEL));
-        let most = OUTPUT_BESIDE + OUTPUT_FACTOR * sample.size;
-        sample.gates(name, most);
-        for line in LINES {
-            // JSON gathers more than text does: of what is no table it stands for both.
-            let is_table = matches!(line, "ports" | "handles" | "waits" | "global --graph");
-            let formats = ["json", "text", "ndjson", "csv"];
-            for format in formats.into_iter().take(if is_table { 4 } else { 1 }) {
-                let (status, written, said) = sample.run(&["--format", format, "-c", line]);
-                let said: String = said.chars().take(2000).collect();
-                if std::env::var_os("SHOW_BOUNDS").is_some() {
-                    println!(
-                        "{name} | {} | {line} | {format} | {status:?} | {written}",
-                        sample.size
-                    );
+    // As many at a time as there are processors: one command after the other takes most of a test run's time.
+    let next = AtomicUsize::new(0);
+    let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let Some((name, make)) = BOMBS.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    is_in_proportion(name, &make(KERNEL));
                 }
-                assert!(
-                    matches!(status, Some(0..=3)),
-                    "{name}: {line} as {format}: {status:?}: {said}"
-                );
-                assert!(
-                    written <= most,
-                    "{name}: {line} as {format} writes {written} bytes"
+            });
+        }
+    });
+}
+
+fn is_in_proportion(name: &str, world: &Built) {
+    let sample = Sample::of(world);
+    let most = OUTPUT_BESIDE + OUTPUT_FACTOR * sample.size;
+    sample.gates(name, most);
+    for line in LINES {
+        // JSON gathers more than text does: of what is no table it stands for both.
+        let is_table = matches!(line, "ports" | "handles" | "waits" | "global --graph");
+        let formats = ["json", "text", "ndjson", "csv"];
+        for format in formats.into_iter().take(if is_table { 4 } else { 1 }) {
+            let (status, written, said) = sample.run(&["--format", format, "-c", line]);
+            let said: String = said.chars().take(2000).collect();
+            if std::env::var_os("SHOW_BOUNDS").is_some() {
+                println!(
+                    "{name} | {} | {line} | {format} | {status:?} | {written}",
+                    sample.size
                 );
             }
+            assert!(
+                matches!(status, Some(0..=3)),
+                "{name}: {line} as {format}: {status:?}: {said}"
+            );
+            assert!(
+                written <= most,
+                "{name}: {line} as {format} writes {written} bytes"
+            );
         }
     }
 }

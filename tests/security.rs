@@ -3,7 +3,6 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::alpc_dump;
 use support::synthetic::{Sample, address};
 use synth::address::Va;
 use synth::layout::Kernel;
@@ -465,7 +464,7 @@ fn connections_that_cross_a_boundary() {
         }
         assert_eq!(result["crossings"]["undecided"], 0);
         let dump = place.sample.dump();
-        let triage = alpc_dump(&["triage", dump.to_str().unwrap()]);
+        let triage = support::alpc_dump(&["triage", dump.to_str().unwrap()]);
         assert_eq!(triage.lines()[0]["crossings"], 3, "{kernel}");
         let run = place.sample.run(&["graph"]);
         assert!(
