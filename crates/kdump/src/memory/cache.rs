@@ -167,4 +167,39 @@ mod tests {
         }
         assert_eq!(cache.table.take().entries.len(), MOST);
     }
+
+    /// A page is kept when it is read again, gives its own bytes, and gives way to another of the same slot.
+    #[test]
+    fn keeps_pages_that_are_read_again() {
+        let kept = KeptPages::default();
+        let fill = |page: u64| {
+            move |bytes: &mut [u8; 0x1000]| {
+                bytes.fill(page.to_le_bytes()[0]);
+                true
+            }
+        };
+        assert!(!kept.is_read_again(7) && kept.is_read_again(7) && !kept.is_read_again(8));
+        assert!(!kept.is_read_again(7));
+        for page in 0..200_u64 {
+            assert_eq!(kept.bytes::<4>(page, 0), None, "{page}");
+            kept.keep(page, fill(page));
+            assert_eq!(
+                kept.bytes(page, 0xffc),
+                Some([page.to_le_bytes()[0]; 4]),
+                "{page}"
+            );
+            assert_eq!(kept.bytes::<4>(page ^ (1 << 40), 0), None);
+        }
+        assert_eq!(
+            kept.bytes::<8>(199, 0xff9),
+            None,
+            "it would go on in the next page"
+        );
+        // One that cannot be read is not kept, and takes nothing of another's with it.
+        kept.keep(3, |bytes| {
+            bytes.fill(9);
+            false
+        });
+        assert_eq!(kept.bytes::<1>(3, 0), None);
+    }
 }
