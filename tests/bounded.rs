@@ -165,7 +165,7 @@ fn is_in_proportion(name: &str, world: &Built) {
             let (status, written, said) = sample.run(&["--format", format, "-c", line]);
             let said: String = said.chars().take(2000).collect();
             if std::env::var_os("SHOW_BOUNDS").is_some() {
-                println!(
+                eprintln!(
                     "{name} | {} | {line} | {format} | {status:?} | {written}",
                     sample.size
                 );

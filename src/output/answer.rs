@@ -1,6 +1,7 @@
 //! What a command gives for one dump.
 
 use alpc::Kernel;
+use alpc::image::holes;
 use alpc::image::json::{self, Recorded};
 use alpc::locate::choice::Choice;
 use alpc::system::own;
@@ -140,7 +141,7 @@ impl Answer {
             text: text(),
             record: Recorded {
                 value: Json::Null,
-                holes: json::holes(record)?,
+                holes: holes::holes(record)?,
             },
             symbols: None,
             notes: Vec::new(),

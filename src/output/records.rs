@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use alpc::image::holes;
 use alpc::image::json::{self, Recorded};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
@@ -182,7 +183,7 @@ impl<'o> Records<'o> {
 
     /// Writes the text that shows a value, and counts what that could not tell.
     fn show(&mut self, value: &impl Serialize, text: Text) -> anyhow::Result<()> {
-        self.holes.add(Unreadables::of(json::holes(value)?));
+        self.holes.add(Unreadables::of(holes::holes(value)?));
         self.count += 1;
         self.say(text)
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use alpc::Kernel;
 use alpc::image::build_lab::build_lab;
-use alpc::image::json;
+use alpc::image::holes;
 use alpc::report::triage::{self, RootBlocker, Summary, TroubleCount};
 use alpc::wait::hang::Hang;
 use kdump::{Dump, FileTime, Header, Machine, TimeSpan};
@@ -361,7 +361,7 @@ impl Record {
 /// What the report could not tell.
 fn holes(hang: &Hang) -> Unreadables {
     // A record that cannot be written as JSON is a bug, which the tests of `hang` would have found.
-    json::holes(hang).map(Unreadables::of).unwrap_or_default()
+    holes::holes(hang).map(Unreadables::of).unwrap_or_default()
 }
 
 fn trouble(trouble: &TroubleCount) -> Problem {

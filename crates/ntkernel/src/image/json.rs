@@ -4,7 +4,7 @@
 //! its type, while the record is built, and puts its reason into the map `unreadable` (or the list `absent`, when the
 //! kernel has no such thing) of the object around it. No text is read again.
 
-use std::fmt::{self, Display};
+use std::fmt::Display;
 
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
@@ -111,16 +111,7 @@ pub struct Recorded {
 /// # Errors
 /// The record has a map whose keys are neither text nor numbers, which none of this crate has.
 pub fn record(value: &(impl Serialize + ?Sized)) -> Result<Recorded, Error> {
-    value.serialize(Form { keep: true }).map(Node::whole)
-}
-
-/// What a record could not tell, without the record: nothing else of it is built.
-///
-/// # Errors
-/// As [`record`].
-pub fn holes(value: &(impl Serialize + ?Sized)) -> Result<Vec<UnreadableRecord>, Error> {
-    let form = Form { keep: false };
-    value.serialize(form).map(|node| node.whole().holes)
+    value.serialize(Form).map(Node::whole)
 }
 
 /// The record could not be written as JSON.
@@ -134,12 +125,9 @@ impl ser::Error for Error {
     }
 }
 
-/// What is built of a record.
-#[derive(Clone, Copy)]
-struct Form {
-    /// Whether the record itself is wanted.
-    keep: bool,
-}
+/// Builds a record.
+#[derive(Clone, Copy, Debug)]
+struct Form;
 
 /// A part of a record.
 #[derive(Default)]
@@ -186,20 +174,34 @@ fn text(reason: &Json, key: &str) -> String {
     text.unwrap_or_default().to_owned()
 }
 
+/// What is missing by its reason, at no place yet.
+pub(crate) fn hole_of(reason: &Json) -> UnreadableRecord {
+    let cause = match reason.get("cause") {
+        Some(Json::String(cause)) => cause.clone(),
+        _ => text(reason, "id"),
+    };
+    UnreadableRecord {
+        path: String::new(),
+        id: text(reason, "id"),
+        cause,
+        text: text(reason, "text"),
+    }
+}
+
+/// The name of a member, from the key of a map.
+pub(crate) fn member_name<T: Serialize + ?Sized>(key: &T) -> Result<String, Error> {
+    match key.serialize(Form)?.value {
+        Json::String(text) => Ok(text),
+        Json::Number(number) => Ok(number.to_string()),
+        other => Err(ser::Error::custom(format_args!("{other} is no name of a member"))),
+    }
+}
+
 /// The value that is missing, from its reason.
 fn missing(kind: Kind, reason: Json) -> Node {
     let mut lacks = Lacks::default();
     if kind == Kind::Unreadable {
-        let cause = match reason.get("cause") {
-            Some(Json::String(cause)) => cause.clone(),
-            _ => text(&reason, "id"),
-        };
-        lacks.holes.push(UnreadableRecord {
-            path: String::new(),
-            id: text(&reason, "id"),
-            cause,
-            text: text(&reason, "text"),
-        });
+        lacks.holes.push(hole_of(&reason));
     }
     lacks.missing = Some((kind, reason));
     Node {
@@ -210,7 +212,6 @@ fn missing(kind: Kind, reason: Json) -> Node {
 
 /// The members of an object.
 struct Members {
-    form: Form,
     map: Map<String, Json>,
     unreadable: Map<String, Json>,
     absent: Vec<Json>,
@@ -219,10 +220,9 @@ struct Members {
 }
 
 impl Members {
-    fn new(form: Form, len: usize) -> Self {
+    fn new(len: usize) -> Self {
         Self {
-            form,
-            map: Map::with_capacity(if form.keep { len } else { 0 }),
+            map: Map::with_capacity(len),
             unreadable: Map::new(),
             absent: Vec::new(),
             holes: Vec::new(),
@@ -243,17 +243,12 @@ impl Members {
         if let Some(lacks) = lacks {
             self.add_lacks(key, *lacks);
         }
-        if self.form.keep {
-            self.map.insert(key.to_owned(), value);
-        }
+        self.map.insert(key.to_owned(), value);
     }
 
     fn add_lacks(&mut self, key: &str, lacks: Lacks) {
         self.holes
             .extend(lacks.holes.into_iter().map(|hole| hole.below(key)));
-        if !self.form.keep {
-            return;
-        }
         for (behind, kind, reason) in lacks.elements {
             self.note(format!("{key}{behind}"), kind, reason);
         }
@@ -282,18 +277,14 @@ impl Members {
 
 /// The elements of a list.
 struct Elements {
-    form: Form,
     list: Vec<Json>,
-    count: usize,
     lacks: Lacks,
 }
 
 impl Elements {
-    fn new(form: Form, len: usize) -> Self {
+    fn new(len: usize) -> Self {
         Self {
-            form,
-            list: Vec::with_capacity(if form.keep { len } else { 0 }),
-            count: 0,
+            list: Vec::with_capacity(len),
             lacks: Lacks::default(),
         }
     }
@@ -302,14 +293,11 @@ impl Elements {
         if let Some(lacks) = lacks {
             self.push_lacks(*lacks);
         }
-        self.count = self.count.saturating_add(1);
-        if self.form.keep {
-            self.list.push(value);
-        }
+        self.list.push(value);
     }
 
     fn push_lacks(&mut self, lacks: Lacks) {
-        let at = format!("[{}]", self.count);
+        let at = format!("[{}]", self.list.len());
         self.lacks
             .holes
             .extend(lacks.holes.into_iter().map(|hole| hole.below(&at)));
@@ -331,31 +319,20 @@ impl Elements {
 
 /// A member around what is built: of a variant of an enumeration.
 struct Variant<T> {
-    form: Form,
     name: &'static str,
     inner: T,
 }
 
-fn within(form: Form, name: &'static str, inner: Node) -> Node {
-    let mut members = Members::new(form, 1);
+fn within(name: &'static str, inner: Node) -> Node {
+    let mut members = Members::new(1);
     members.add(name, inner);
     members.finish()
-}
-
-impl Form {
-    fn plain(self, value: impl FnOnce() -> Json) -> Result<Node, Error> {
-        Ok(if self.keep {
-            Node::of(value())
-        } else {
-            Node::default()
-        })
-    }
 }
 
 macro_rules! plain {
     ($($name:ident: $ty:ty,)*) => {
         $(fn $name(self, value: $ty) -> Result<Node, Error> {
-            self.plain(|| Json::from(value))
+            Ok(Node::of(Json::from(value)))
         })*
     };
 }
@@ -386,19 +363,20 @@ impl Serializer for Form {
     }
 
     fn serialize_char(self, value: char) -> Result<Node, Error> {
-        self.plain(|| value.to_string().into())
+        Ok(Node::of(value.to_string().into()))
     }
 
     fn serialize_str(self, value: &str) -> Result<Node, Error> {
-        self.plain(|| value.into())
+        Ok(Node::of(value.into()))
     }
 
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<Node, Error> {
-        self.plain(|| value.to_string().into())
+        Ok(Node::of(value.to_string().into()))
     }
 
     fn serialize_bytes(self, value: &[u8]) -> Result<Node, Error> {
-        self.plain(|| value.iter().copied().map(Number::from).map(Json::from).collect())
+        let bytes = value.iter().copied().map(Number::from).map(Json::from);
+        Ok(Node::of(bytes.collect()))
     }
 
     fn serialize_none(self) -> Result<Node, Error> {
@@ -418,7 +396,7 @@ impl Serializer for Form {
     }
 
     fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<Node, Error> {
-        self.plain(|| variant.into())
+        Ok(Node::of(variant.into()))
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
@@ -442,19 +420,19 @@ impl Serializer for Form {
             let reason = serde_json::to_value(value).map_err(ser::Error::custom)?;
             return Ok(missing(kind, reason));
         }
-        Ok(within(self, variant, value.serialize(self)?))
+        Ok(within(variant, value.serialize(self)?))
     }
 
     fn serialize_seq(self, len: Option<usize>) -> Result<Elements, Error> {
-        Ok(Elements::new(self, len.unwrap_or_default()))
+        Ok(Elements::new(len.unwrap_or_default()))
     }
 
     fn serialize_tuple(self, len: usize) -> Result<Elements, Error> {
-        Ok(Elements::new(self, len))
+        Ok(Elements::new(len))
     }
 
     fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<Elements, Error> {
-        Ok(Elements::new(self, len))
+        Ok(Elements::new(len))
     }
 
     fn serialize_tuple_variant(
@@ -465,18 +443,17 @@ impl Serializer for Form {
         len: usize,
     ) -> Result<Variant<Elements>, Error> {
         Ok(Variant {
-            form: self,
             name,
-            inner: Elements::new(self, len),
+            inner: Elements::new(len),
         })
     }
 
     fn serialize_map(self, len: Option<usize>) -> Result<Members, Error> {
-        Ok(Members::new(self, len.unwrap_or_default()))
+        Ok(Members::new(len.unwrap_or_default()))
     }
 
     fn serialize_struct(self, _: &'static str, len: usize) -> Result<Members, Error> {
-        Ok(Members::new(self, len))
+        Ok(Members::new(len))
     }
 
     fn serialize_struct_variant(
@@ -487,9 +464,8 @@ impl Serializer for Form {
         len: usize,
     ) -> Result<Variant<Members>, Error> {
         Ok(Variant {
-            form: self,
             name,
-            inner: Members::new(self, len),
+            inner: Members::new(len),
         })
     }
 }
@@ -499,7 +475,7 @@ impl ser::SerializeSeq for Elements {
     type Error = Error;
 
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        let node = value.serialize(self.form)?;
+        let node = value.serialize(Form)?;
         self.push(node);
         Ok(())
     }
@@ -544,7 +520,7 @@ impl ser::SerializeTupleVariant for Variant<Elements> {
     }
 
     fn end(self) -> Result<Node, Error> {
-        Ok(within(self.form, self.name, self.inner.finish()))
+        Ok(within(self.name, self.inner.finish()))
     }
 }
 
@@ -553,16 +529,12 @@ impl ser::SerializeMap for Members {
     type Error = Error;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
-        self.key = match key.serialize(Form { keep: true })?.value {
-            Json::String(text) => text,
-            Json::Number(number) => number.to_string(),
-            other => return Err(ser::Error::custom(format_args!("{other} is no name of a member"))),
-        };
+        self.key = member_name(key)?;
         Ok(())
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        let node = value.serialize(self.form)?;
+        let node = value.serialize(Form)?;
         let key = std::mem::take(&mut self.key);
         self.add(&key, node);
         Ok(())
@@ -578,7 +550,7 @@ impl ser::SerializeStruct for Members {
     type Error = Error;
 
     fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Error> {
-        let node = value.serialize(self.form)?;
+        let node = value.serialize(Form)?;
         self.add(key, node);
         Ok(())
     }
@@ -597,29 +569,21 @@ impl ser::SerializeStructVariant for Variant<Members> {
     }
 
     fn end(self) -> Result<Node, Error> {
-        Ok(within(self.form, self.name, self.inner.finish()))
-    }
-}
-
-impl fmt::Debug for Form {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Form")
-            .field("keep", &self.keep)
-            .finish_non_exhaustive()
+        Ok(within(self.name, self.inner.finish()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::holes::holes;
     use crate::why;
     use serde_json::json;
 
     /// A value that is already JSON, in which missing ones stand as maps with one key, in the documented form.
     fn hoisted(value: &Json) -> Recorded {
-        let form = Form { keep: true };
         // JSON has no key that is not text, so that this cannot fail.
-        Marked(value).serialize(form).map(Node::whole).unwrap_or_default()
+        Marked(value).serialize(Form).map(Node::whole).unwrap_or_default()
     }
 
     /// JSON whose maps with one key may be missing values.

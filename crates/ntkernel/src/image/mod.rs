@@ -6,6 +6,8 @@ pub mod contract;
 pub mod expected;
 pub mod globals;
 #[cfg(feature = "serde")]
+pub mod holes;
+#[cfg(feature = "serde")]
 pub mod json;
 pub mod kernel;
 pub mod list;
