@@ -33,7 +33,7 @@ fn found(answer: &Value, kind: &str, states: &[&str]) -> BTreeSet<String> {
         .collect()
 }
 
-fn row<'a>(answer: &'a Value, at: Va) -> &'a Value {
+fn row(answer: &Value, at: Va) -> &Value {
     let rows = answer["found"].as_array().unwrap().iter();
     let mut of_it = rows.filter(|row| row["address"] == address(at));
     of_it
@@ -198,7 +198,7 @@ fn a_message_that_was_freed() {
         unlink(&mut world, entry);
         world.set(at, "_KALPC_MESSAGE", "OwnerPort", 0);
         world.set(at, "_KALPC_MESSAGE", "PortQueue", 0);
-        let blob = at - u64::from(world.kernel.size("_BLOB"));
+        let blob = at - world.kernel.size("_BLOB");
         world.set(blob, "_BLOB", "ReferenceCount", 0);
         let head = world.field(at, "_KALPC_MESSAGE", "PortMessage");
         let id = world.field(head, "_PORT_MESSAGE", "MessageId");
