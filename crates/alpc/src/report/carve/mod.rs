@@ -2,8 +2,8 @@
 //! no list leads to any more, or never did.
 //!
 //! Freed memory keeps what it held until it is used again; what was taken out of a list to hide it still is there. All pages
-//! of the file are looked at for the shapes of the things ([`shape`]); what has one is read whole and held against what marks
-//! its kind ([`marks`]); what has enough marks is told, with whether the system's own lists and tables lead to it ([`known`]).
+//! of the file are looked at for the shapes of the things (`shape`); what has one is read whole and held against what marks
+//! its kind (`marks`); what has enough marks is told, with whether the system's own lists and tables lead to it (`known`).
 //!
 //! By structure and not by pool tag: the segment heap (from Windows 10 1809 on) lays its own header over the tag of a block
 //! that is freed. Where a tag is left it counts as a mark.
