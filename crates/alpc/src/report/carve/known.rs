@@ -192,6 +192,7 @@ impl AllKnown {
         let Ok(body) = kernel.offset(ObjectHeader::Body) else {
             return;
         };
+        let mut types = Types::default();
         for process in self.processes.all() {
             let table = match kernel.at(process).pointer(Process::ObjectTable) {
                 Ok(table) if table.u64() != 0 => table,
@@ -206,7 +207,9 @@ impl AllKnown {
             });
             let owner = kernel.addr(process);
             for (handle, address) in found {
-                self.handle(kernel, address, Lead::Handle(handle, owner));
+                if let Some(kind) = types.kind(kernel, address) {
+                    self.of_mut(kind).lead(address, Lead::Handle(handle, owner));
+                }
             }
             match walked {
                 Ok(gaps) => {
@@ -220,18 +223,14 @@ impl AllKnown {
         }
     }
 
-    fn handle(&mut self, kernel: &Kernel<'_>, address: Gva, lead: Lead) {
-        let header = object::header(kernel, address);
-        let Ok(found) = header.and_then(object::object_type) else {
-            return;
-        };
-        let known = match found.name.known().map(String::as_str) {
-            Some("ALPC Port") => &mut self.ports,
-            Some("Process") => &mut self.processes,
-            Some("Thread") => &mut self.threads,
-            _ => return,
-        };
-        known.lead(address, lead);
+    fn of_mut(&mut self, kind: CarveKind) -> &mut Known {
+        match kind {
+            CarveKind::Port => &mut self.ports,
+            CarveKind::Message => &mut self.messages,
+            CarveKind::Connection => &mut self.connections,
+            CarveKind::Process => &mut self.processes,
+            CarveKind::Thread => &mut self.threads,
+        }
     }
 
     /// The infos that ports lead to, and the ports that infos name.
@@ -325,6 +324,27 @@ impl AllKnown {
             self.messages
                 .leads(pointer(message), &Lead::Kept(kernel.addr(info)));
         }
+    }
+}
+
+/// What the types of objects are to us, each looked at once: handles are many, and types few.
+#[derive(Default)]
+struct Types(BTreeMap<Gva, Option<CarveKind>>);
+
+impl Types {
+    /// The kind of an object, if it is one of ours.
+    fn kind(&mut self, kernel: &Kernel<'_>, object: Gva) -> Option<CarveKind> {
+        let header = object::header(kernel, object).ok()?;
+        let address = object::type_address(header).ok()?;
+        *self.0.entry(address).or_insert_with(|| {
+            let found = object::object_type(header).ok()?;
+            match found.name.known().map(String::as_str) {
+                Some("ALPC Port") => Some(CarveKind::Port),
+                Some("Process") => Some(CarveKind::Process),
+                Some("Thread") => Some(CarveKind::Thread),
+                _ => None,
+            }
+        })
     }
 }
 
