@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release --example rate -- <folder> [seconds]` goes on where the counts in the folder end. Whatever ends in
 //! a panic, or tells what is not so, is noted in `finds.txt` there with the numbers that do it again:
-//! `rate <folder> again <world> <target> <number>`.
+//! `rate <folder> again <world> <target> <number>`. `rate <folder> pages` smears each page of each world once, for all
+//! targets.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -38,6 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let place = Path::new(memory).join(format!("alpc-dump-rate-{}", std::process::id()));
     fs::create_dir_all(&place)?;
     let result = match args.get(2).map(String::as_str) {
+        Some("pages") => pages(&place),
         Some("again") => again(&place, &args[3..]),
         seconds => run(folder, &place, seconds.unwrap_or("60").parse()?),
     };
@@ -58,6 +60,42 @@ fn overlays(place: &Path) -> Result<Vec<Overlay>, Box<dyn Error>> {
         all.push(Overlay::new(kernel, &built, place)?);
     }
     Ok(all)
+}
+
+fn pages(place: &Path) -> Result<(), Box<dyn Error>> {
+    std::panic::set_hook(Box::new(|_| {}));
+    let (mut walks, mut panics, mut told) = (0u64, 0u64, 0u64);
+    for overlay in overlays(place)? {
+        for (number, change) in overlay.smears().enumerate() {
+            for target in Target::ALL {
+                walks += 1;
+                let changes = [change.clone()];
+                let found = catch_unwind(AssertUnwindSafe(|| overlay.changed(target, &changes)));
+                let text = match found {
+                    Ok(invented) => {
+                        let invented = invented?;
+                        told += u64::from(!invented.is_empty());
+                        (!invented.is_empty()).then(|| format!("told {invented:x?}"))
+                    }
+                    Err(_) => {
+                        panics += 1;
+                        Some("panic".to_owned())
+                    }
+                };
+                if let Some(text) = text {
+                    let smear = ["zeros", "filler", "another page"][number % 3];
+                    println!(
+                        "{} {}, {smear} at {:#x}: {text}",
+                        overlay.name,
+                        target.name(),
+                        change.at
+                    );
+                }
+            }
+        }
+    }
+    println!("{walks} walks over smeared pages: {panics} panics, {told} told what is not so");
+    Ok(())
 }
 
 fn again(place: &Path, args: &[String]) -> Result<(), Box<dyn Error>> {

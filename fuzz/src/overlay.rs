@@ -365,20 +365,40 @@ impl Overlay {
         }
     }
 
+    /// Every page in turn as zeros, as filler and as the page behind it, which need not be behind it in memory.
+    pub fn smears(&self) -> impl Iterator<Item = Change> + '_ {
+        self.pages.iter().enumerate().flat_map(|(number, &at)| {
+            let other = self.pages[(number + 1) % self.pages.len()];
+            [
+                vec![0; PAGE],
+                0xdead_feed_u32.to_le_bytes().repeat(PAGE / 4),
+                self.bytes[other..other + PAGE].to_vec(),
+            ]
+            .map(|bytes| Change { at, bytes })
+        })
+    }
+
     /// Does execution `number` of a target, and says what it told that is not so.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn execute(&self, target: Target, number: u64) -> io::Result<Vec<(u64, u64)>> {
-        let changes = self.changes(target, number);
-        for change in &changes {
+        self.changed(target, &self.changes(target, number))
+    }
+
+    /// Walks with some changes, and says what was told that is not so.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn changed(&self, target: Target, changes: &[Change]) -> io::Result<Vec<(u64, u64)>> {
+        for change in changes {
             self.file.write_all_at(&change.bytes, change.at as u64)?;
         }
         let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let kernel = self.kernel();
             target.walk(&kernel)
         }));
-        for change in &changes {
+        for change in changes {
             let was = &self.bytes[change.at..change.at + change.bytes.len()];
             self.file.write_all_at(was, change.at as u64)?;
         }
