@@ -18,6 +18,7 @@ pub mod worker;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
@@ -182,6 +183,7 @@ fn run_all(
             .timeout
             .map(|units| Duration::from_nanos(units.saturating_mul(100))),
         stop,
+        at_work: Mutex::default(),
     };
     let inputs = inputs::inputs(&cli.dumps, args.recursive);
     let failed = |path: &Path, problem| {

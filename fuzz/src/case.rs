@@ -3,7 +3,7 @@
 //! An input is a list of writes: where from (u8: one of the addresses that the case knows, or any page of the file),
 //! an offset (u16), a length (u8) and as many bytes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use alpc::Kernel;
@@ -43,7 +43,7 @@ pub struct Case {
 }
 
 static FIXTURE: LazyLock<Case> = LazyLock::new(|| {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures");
+    let fixtures = fixtures();
     let file = std::fs::read(fixtures.join("vista-sp2-x64.dmp")).expect("the fixture is there");
     let pdb = Pdb::open(&fixtures.join("vista-sp2-x64.pdb")).expect("the fixture is there");
     Case::new(file, pdb, KNOWN.to_vec())
@@ -59,6 +59,15 @@ static WORLDS: [LazyLock<Case>; 7] = [
     LazyLock::new(|| Case::of(&worlds::with_holes("win7-sp1-x64"))),
     LazyLock::new(|| Case::of(&worlds::hang::terminal_server("win81-x64", 2, 3, 4).built)),
 ];
+
+/// Beside the program, where that runs on another machine than it was built on.
+fn fixtures() -> PathBuf {
+    let beside = std::env::current_exe().map(|program| program.with_file_name("fixtures"));
+    beside
+        .ok()
+        .filter(|folder| folder.is_dir())
+        .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures"))
+}
 
 impl Case {
     fn new(file: Vec<u8>, pdb: Pdb, known: Vec<u64>) -> Case {

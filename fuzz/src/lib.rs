@@ -4,5 +4,7 @@
 pub mod case;
 pub mod input;
 pub mod machine;
+#[cfg(unix)]
+pub mod overlay;
 pub mod walk;
 pub mod wrapped;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,9 @@ const EPILOGUES: [&str; 2] = ["note: ", "skipping backtrace printing"];
 /// How often a supervisor looks whether everything is to stop.
 const GLANCE: Duration = Duration::from_millis(100);
 
+/// How long to wait for another process to end, before the next attempt at starting one.
+const RETRY: Duration = Duration::from_millis(10);
+
 /// How the processes are started.
 pub struct Supervisor<'s> {
     /// This program.
@@ -36,6 +40,8 @@ pub struct Supervisor<'s> {
     pub timeout: Option<Duration>,
     /// Set when the rest is not wanted any more.
     pub stop: &'s AtomicBool,
+    /// How many of them there are now. Held while one is started.
+    pub at_work: Mutex<usize>,
 }
 
 impl Supervisor<'_> {
@@ -53,18 +59,43 @@ impl Supervisor<'_> {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         apart(&mut command);
-        let mut child = command.spawn().map_err(|error| {
+        let mut child = self.start(&mut command).map_err(|error| {
             Problem::new(
                 "process-not-started",
                 format!("no process could be started for it: {error}"),
             )
         })?;
-        self.watch(&mut child).unwrap_or_else(|error| {
+        let watched = self.watch(&mut child);
+        *self.at_work() -= 1;
+        watched.unwrap_or_else(|error| {
             Err(Problem::new(
                 "process-died",
                 format!("its process is lost: {error}"),
             ))
         })
+    }
+
+    /// Starts a process. Descriptors and processes that there are too few of are given back when another one ends, so
+    /// this is no failure before it is the only one: `ulimit -n 16` is enough for one dump, and not for one a core.
+    fn start(&self, command: &mut Command) -> io::Result<Child> {
+        loop {
+            {
+                let mut at_work = self.at_work();
+                match command.spawn() {
+                    Err(error)
+                        if *at_work > 0 && is_shortage(&error) && !self.stop.load(Ordering::Relaxed) => {}
+                    started => {
+                        *at_work += usize::from(started.is_ok());
+                        return started;
+                    }
+                }
+            }
+            thread::sleep(RETRY);
+        }
+    }
+
+    fn at_work(&self) -> MutexGuard<'_, usize> {
+        self.at_work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn watch(&self, child: &mut Child) -> io::Result<Result<(String, Json), Problem>> {
@@ -112,6 +143,21 @@ impl Supervisor<'_> {
             format!("it was not done after {seconds} s, and its process was stopped"),
         )
     }
+}
+
+/// Whether the system has too little of something for one more process now.
+#[cfg(unix)]
+fn is_shortage(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::MFILE | Errno::NFILE | Errno::AGAIN | Errno::NOMEM)
+    )
+}
+
+#[cfg(not(unix))]
+fn is_shortage(_: &io::Error) -> bool {
+    false
 }
 
 /// Has a process not get what a terminal sends to all that runs in it, such as Ctrl-C: it would look as if the dump had

@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::cast_possible_truncation)]
 
 mod analysis;
+mod every_page;
 mod lists;
 mod payloads;
 
