@@ -353,7 +353,7 @@ impl Overlay {
             12 | 13 => field(&(pick(0x100) as u64).to_le_bytes()),
             14 | 15 => {
                 let &(from, size) = &places[pick(places.len())];
-                field(&self.bytes[from..from + size].to_vec())
+                field(&self.bytes[from..from + size])
             }
             _ => {
                 let byte = at + pick(len);

@@ -10,6 +10,9 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|data: &[u8]| {
     with_overwritten(data, |kernel| {
         black_box(format!("{:?}", global::global(kernel)));
-        black_box(format!("{:?}", analyze::analyze(kernel)));
+        black_box(format!(
+            "{:?}",
+            analyze::analyze(kernel, Some(&kdump::Progress::default()))
+        ));
     });
 });

@@ -237,6 +237,7 @@ mod tests {
             args: vec!["a.dmp".into()],
             timeout,
             stop: &AtomicBool::new(false),
+            at_work: Mutex::default(),
         };
         supervisor.run(&path)
     }
@@ -303,6 +304,7 @@ mod tests {
             args: Vec::new(),
             timeout: None,
             stop: &AtomicBool::new(false),
+            at_work: Mutex::default(),
         };
         let problem = supervisor.run(Path::new("a.dmp")).unwrap_err();
         assert_eq!(problem.id, "process-not-started");
