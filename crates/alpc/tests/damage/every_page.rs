@@ -119,8 +119,8 @@ fn sweep(world: &Built, step: usize, lies: &mut Vec<String>) -> usize {
             for (whole, now) in whole.iter().zip(told(&damaged.kernel())) {
                 let invented: Vec<_> = now.members.difference(&whole.members).collect();
                 let lost: Vec<_> = whole.members.difference(&now.members).collect();
-                // What hides a part of a ring is told of the wait that it hides, and a message that cannot be read is
-                // left out above: that neither is lost in silence is held by other tests.
+                // Rings and messages that are lost are not held against what says so: of a ring that is the wait which is
+                // hidden, and a message that cannot be read is left out above. `tests/smears.rs` looks at waits.
                 let may_lack = matches!(now.list, "messages" | "deadlocks");
                 if !now.marked && !(invented.is_empty() && (may_lack || lost.is_empty())) {
                     lies.push(format!(
