@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use alpc::image::budget::{INTERVAL, Spent, Watch};
 use alpc::port::enumerate;
+use alpc::report::carve::{self, CarveKind, Wanted};
 use alpc::wait::hang;
 use alpc::{Symbols, System, Value};
+use kdump::Progress;
 
 /// Counts the questions, and allows so many reads.
 struct Allows {
@@ -71,4 +73,24 @@ fn a_walk_that_is_cancelled_says_so_and_is_not_complete() {
         enumerate::ports(&system.kernel().unwrap()).complete,
         Value::Known(())
     ));
+}
+
+/// A sweep over memory in which nothing is found asks as well, and what it has not seen is not told to be none.
+#[test]
+fn a_sweep_that_is_cancelled_says_so() {
+    let system = system();
+    let wanted = || Wanted::of(CarveKind::ALL.to_vec()).with_listed(true);
+    let whole = carve::carve(&system.kernel().unwrap(), &wanted(), &Progress::default());
+    assert!(whole.found.len() > 100 && matches!(whole.complete, Value::Known(())));
+    let kernel = system.kernel().unwrap().watched(allows(0));
+    let ended = carve::carve(&kernel, &wanted(), &Progress::default());
+    let Value::Missing(hole) = ended.complete else {
+        panic!("memory that was not looked at is not complete");
+    };
+    assert_eq!(hole.cause(), "cancelled");
+    assert!(
+        ended.found.is_empty() && ended.bytes == 0,
+        "{} bytes",
+        ended.bytes
+    );
 }

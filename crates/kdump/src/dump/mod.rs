@@ -20,6 +20,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::dump::contents::{Contents, coverage, read_contents};
 use crate::dump::coverage::Coverage;
@@ -120,6 +121,8 @@ pub struct Dump {
     paging: OnceLock<Paging>,
     repaired: OnceLock<Option<Box<Found>>>,
     notes: OnceLock<Vec<Note>>,
+    /// Where the last page that holds only filler is in the file, plus one.
+    filler: AtomicU64,
 }
 
 impl Dump {
@@ -434,11 +437,22 @@ impl Dump {
     /// Whether the page at an offset of the file holds only that filler.
     fn is_page_of_filler(&self, offset: u64) -> bool {
         const LEN: usize = 0x1000;
-        if let Some(page) = self.source.slice(offset, LEN) {
-            return filler::fills(page);
+        // The same is asked again and again: all addresses below a page table go through it.
+        let mark = offset.wrapping_add(1);
+        if self.filler.load(Ordering::Relaxed) == mark {
+            return true;
         }
-        let mut page = [0; LEN];
-        self.source.read_exact_at(offset, &mut page).is_ok() && filler::fills(&page)
+        let fills = match self.source.slice(offset, LEN) {
+            Some(page) => filler::fills(page),
+            None => {
+                let mut page = [0; LEN];
+                self.source.read_exact_at(offset, &mut page).is_ok() && filler::fills(&page)
+            }
+        };
+        if fills {
+            self.filler.store(mark, Ordering::Relaxed);
+        }
+        fills
     }
 
     fn from_source(path: PathBuf, source: ByteSource, options: &OpenOptions) -> Result<Dump, OpenError> {
@@ -481,6 +495,7 @@ impl Dump {
             paging: OnceLock::new(),
             repaired: OnceLock::new(),
             notes: OnceLock::new(),
+            filler: AtomicU64::new(0),
         };
         if is_dump && asked != Asked::default() && dump.repaired().is_none() {
             return Err(OpenError::NoKernel {

@@ -93,8 +93,6 @@ pub(crate) struct KeptPages {
     slots: RefCell<Vec<Slot>>,
     /// The page that was read last, plus one.
     last: Cell<u64>,
-    /// The last one that holds only filler, plus one: to see that takes a look at all of it.
-    filler: Cell<u64>,
 }
 
 /// `tag` is the virtual page number plus one, so that zero is an empty slot.
@@ -118,16 +116,6 @@ impl KeptPages {
     pub(crate) fn is_read_again(&self, page: u64) -> bool {
         let tag = page.wrapping_add(1);
         self.last.replace(tag) == tag
-    }
-
-    /// Whether a page is known to hold only filler.
-    pub(crate) fn is_filler(&self, page: u64) -> bool {
-        self.filler.get() == page.wrapping_add(1)
-    }
-
-    /// Remembers that a page holds only filler.
-    pub(crate) fn holds_filler(&self, page: u64) {
-        self.filler.set(page.wrapping_add(1));
     }
 
     /// Keeps the bytes of a page that `read` gives.

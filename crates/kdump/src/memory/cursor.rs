@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::memory::cache::{KeptPages, PageCache};
 use crate::memory::error::ReadError;
 use crate::memory::page::{FileOffset, MAX_BYTES, left_in_page};
-use crate::memory::physical::{PageError, in_page};
+use crate::memory::physical::in_page;
 use crate::memory::pieces::Extent;
 use crate::memory::space::{AddressSpace, Place};
 use crate::memory::unicode::UnicodeString;
@@ -313,17 +313,7 @@ impl<'d> Cursor<'d> {
     /// Reads bytes at `gva`, which are in `span`.
     fn read_span(&self, span: Span, gva: Gva, buf: &mut [u8]) -> Result<(), ReadError> {
         match span {
-            Span::Page { page, skip, .. } => {
-                let number = gva.u64() >> 12;
-                if self.kept.is_filler(number) {
-                    return Err(self.space.page_error(PageError::Filler, gva));
-                }
-                let read = self.space.read_page(page, skip, gva, buf);
-                if matches!(read, Err(ReadError::Filler { .. })) {
-                    self.kept.holds_filler(number);
-                }
-                read
-            }
+            Span::Page { page, skip, .. } => self.space.read_page(page, skip, gva, buf),
             Span::Piece(extent) => self.space.read_piece(extent, gva, buf),
         }
     }

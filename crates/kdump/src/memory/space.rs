@@ -294,7 +294,7 @@ impl<'d> AddressSpace<'d> {
     }
 
     /// Why bytes at `gva` cannot be had of a page that is there.
-    pub(crate) fn page_error(&self, error: PageError, gva: Gva) -> ReadError {
+    fn page_error(&self, error: PageError, gva: Gva) -> ReadError {
         match error {
             PageError::Io(kind) => ReadError::Io {
                 gva: self.addr(gva),

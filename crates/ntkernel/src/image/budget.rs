@@ -133,6 +133,17 @@ impl Budget {
         }
     }
 
+    /// Asks at once whether the walk is to go on: for work that looks at memory without paying for each of its reads.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        if let Some(watch) = &self.watch
+            && !watch.goes_on(self.spent())
+        {
+            self.cancelled.store(true, Ordering::Relaxed);
+        }
+        !self.cancelled.load(Ordering::Relaxed)
+    }
+
     /// The most that may be read.
     #[must_use]
     pub fn most(&self) -> Spent {

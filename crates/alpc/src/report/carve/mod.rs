@@ -42,6 +42,9 @@ use shape::{Hit, Shapes};
 /// Places that are kept to be read: more look like something only where somebody made them to.
 const MOST_HITS: usize = 1 << 22;
 
+/// Pages between two questions whether to go on.
+const QUESTION: u64 = 0x1000;
+
 /// The last build whose pool marks its free blocks in their headers; in later ones the segment heap does not.
 const LAST_OF_OLD_POOL: u32 = 17_134;
 
@@ -386,16 +389,29 @@ impl Places {
     }
 
     fn in_pages(kernel: &Kernel<'_>, shapes: &Shapes, progress: &Progress) -> Self {
+        if !kernel.budget().goes_on() {
+            return Self {
+                places: Vec::new(),
+                bytes: 0,
+                complete: Err(Unreadable::Cancelled),
+            };
+        }
         let mut hits: Vec<Hit> = Vec::new();
         let mut complete = Ok(());
         let mut cancelled = false;
         let pages = kernel.dump().sweep(
             progress,
-            |page, at| shapes.hits(page, at.u64()),
-            |hit| {
-                hits.push(hit);
-                // Asked once in a while: a look at a byte that is there is a question whether to go on.
-                cancelled = hits.len().is_multiple_of(0x1000) && is_cancelled(kernel);
+            |page, at| {
+                let found = shapes.hits(page, at.u64()).into_iter().map(Some);
+                // Memory in which nothing is found asks all the same, every 16 MiB, whether to go on.
+                let question = (at.pfn().u64().is_multiple_of(QUESTION)).then_some(None);
+                found.chain(question).collect()
+            },
+            |found| {
+                match found {
+                    Some(hit) => hits.push(hit),
+                    None => cancelled = !kernel.budget().goes_on(),
+                }
                 hits.len() < MOST_HITS && !cancelled
             },
         );
@@ -431,11 +447,6 @@ impl Places {
             complete,
         }
     }
-}
-
-/// Whether whoever asked wants no more.
-fn is_cancelled(kernel: &Kernel<'_>) -> bool {
-    matches!(kernel.cursor().u8(kernel.base()), Err(Unreadable::Cancelled))
 }
 
 /// Why memory is missing that the dump should have.
