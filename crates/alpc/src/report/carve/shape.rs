@@ -76,21 +76,6 @@ impl Pointers {
     }
 }
 
-/// Words of a page.
-const WORDS: usize = PAGE / 8;
-
-/// The words of a whole page.
-fn words(bytes: &[u8]) -> Option<[u64; WORDS]> {
-    if bytes.len() != PAGE {
-        return None;
-    }
-    let mut words = [0; WORDS];
-    for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(8)) {
-        *word = u64::from_le_bytes(bytes.try_into().ok()?);
-    }
-    Some(words)
-}
-
 /// A number of so many bytes, the least significant first.
 pub(crate) fn number(bytes: &[u8], at: usize, width: usize) -> Option<u64> {
     let end = at.checked_add(width)?;
@@ -212,12 +197,6 @@ impl Shapes {
     /// What in memory looks like one of the things. `at` is where its first byte is; it is a page, or a piece of one.
     pub(crate) fn hits(&self, bytes: &[u8], at: u64) -> Vec<Hit> {
         let mut hits = Vec::new();
-        if let Some(words) =
-            words(bytes).filter(|_| self.pointers.width == 8 && at.is_multiple_of(PAGE as u64))
-        {
-            self.in_words(&words, bytes, at, &mut hits);
-            return hits;
-        }
         if let Some(shape) = &self.message {
             self.messages(shape, bytes, at, &mut hits);
         }
@@ -243,86 +222,6 @@ impl Shapes {
             self.dispatchers(shape, bytes, at, &mut hits);
         }
         hits
-    }
-
-    /// The same of a whole page of a 64-bit system, by its words: nearly all places fail a test of one word, and are not looked
-    /// at again.
-    fn in_words(&self, words: &[u64; WORDS], bytes: &[u8], at: u64, hits: &mut Vec<Hit>) {
-        let unit = self.unit;
-        if let Some(shape) = &self.message {
-            let first = self.first(at, shape.header);
-            let heads = words.iter().enumerate().skip(first / 8).step_by(unit / 8);
-            for (number, &head) in heads {
-                let kind = (head >> 32) & 0xffff;
-                if (head >> 16).wrapping_sub(head) & 0xffff == shape.header_len
-                    && TYPES.contains(&(kind & 0xff))
-                    && kind & NO_FLAG_OF_TYPE == 0
-                    && (head >> 16) & 0xffff >= shape.header_len
-                {
-                    hits.push(hit(
-                        CarveKind::Message,
-                        at,
-                        number.saturating_mul(8),
-                        shape.header,
-                    ));
-                }
-            }
-        }
-        let is_system = |word: u64| self.pointers.is_system(word);
-        for step in (0..PAGE).step_by(unit) {
-            let word = |by: usize| words.get(step.saturating_add(by) / 8).copied();
-            if let Some(shape) = &self.port
-                && word(shape.owner).is_none_or(|owner| is_system(owner & !1))
-                && self.is_port(shape, bytes, step)
-            {
-                hits.push(hit(CarveKind::Port, at, step, 0));
-            }
-            if let Some(shape) = &self.connection
-                && word(shape.list).is_none_or(is_system)
-                && self.is_connection(shape, bytes, step)
-            {
-                hits.push(hit(CarveKind::Connection, at, step, 0));
-            }
-            if let Some(shape) = &self.dispatcher
-                && (shape.process, shape.thread) == (0, 0)
-            {
-                let kind = number(bytes, step.saturating_add(shape.kind), 1).map_or(0, |kind| kind & 0x7f);
-                self.dispatcher_of(shape, kind, bytes, at, step, hits);
-            }
-        }
-        if let Some(shape) = &self.dispatcher
-            && (shape.process, shape.thread) != (0, 0)
-        {
-            self.dispatchers(shape, bytes, at, hits);
-        }
-    }
-
-    /// A process or thread that begins with its dispatcher header, of the kind of which that says it is.
-    fn dispatcher_of(
-        &self,
-        shape: &DispatcherShape,
-        number_of: u64,
-        bytes: &[u8],
-        at: u64,
-        step: usize,
-        hits: &mut Vec<Hit>,
-    ) {
-        let is = |kind: WaitObjectKind| number_of == u64::from(kind.0);
-        let kind = if is(WaitObjectKind::PROCESS) && self.processes {
-            CarveKind::Process
-        } else if is(WaitObjectKind::THREAD) && self.threads {
-            CarveKind::Thread
-        } else {
-            return;
-        };
-        let fits = self.has_waiters(shape, bytes, step)
-            && match kind {
-                CarveKind::Process => self.is_process(&shape.of_process, bytes, step),
-                _ => self.is_thread(&shape.of_thread, bytes, step),
-            };
-        if fits {
-            hits.push(hit(kind, at, step, 0));
-        }
     }
 
     /// Where the first place is that is `inside` bytes into something that is aligned.
