@@ -18,10 +18,7 @@ use ntkernel::image::value::{Addr, Unreadable, Value};
 use ntkernel::process::clock::Clock;
 use ntkernel::process::{self, image_name, thread};
 
-use crate::report::carve::{self, CarveKind, CarveState, CarvedRow, Wanted};
-
-/// The first and the last time that one can be: the years 1980 and 2100, in 100 ns since 1601.
-const TIMES: std::ops::Range<u64> = 119_600_064_000_000_000..157_469_184_000_000_000;
+use crate::report::carve::{self, CarveKind, CarveState, CarvedRow, TIMES, Wanted};
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -27,8 +27,8 @@ const ENOUGH: u32 = 6;
 /// six (a real triage dump of 19041.2193).
 const ENOUGH_OF_CONNECTION: u32 = 7;
 
-/// The last second that a time of a structure can have: the year 2100, in 100 ns since 1601.
-const TIMES: std::ops::Range<u64> = 119_600_064_000_000_000..157_469_184_000_000_000;
+/// What a time of a structure can be: from the year 1980 to 2100, in 100 ns since 1601.
+pub(crate) const TIMES: std::ops::Range<u64> = 119_600_064_000_000_000..157_469_184_000_000_000;
 
 /// How many optional headers' worth of bytes can stand before the header of an object.
 const OPTIONAL_HEADERS: u64 = 0x90;

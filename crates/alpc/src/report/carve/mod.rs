@@ -36,6 +36,7 @@ use crate::port::message_type::MessageType;
 use crate::port::{self, PortKind};
 use known::{AllKnown, Known};
 use marks::Marks;
+pub(crate) use marks::TIMES;
 use seen::Seen;
 use shape::{Hit, Shapes};
 
@@ -262,7 +263,7 @@ pub fn carve(kernel: &Kernel<'_>, wanted: &Wanted, progress: &Progress) -> Carve
     }
     let mut seen_at = BTreeSet::new();
     for place in &places.places {
-        let Some((row, marks)) = read(kernel, place, &known) else {
+        let Some(row) = read(kernel, place, &known) else {
             continue;
         };
         let key = (
@@ -279,10 +280,9 @@ pub fn carve(kernel: &Kernel<'_>, wanted: &Wanted, progress: &Progress) -> Carve
             tally.found.insert(address.gva());
         }
         if wanted.listed || row.state != CarveState::Listed {
-            found.push((row, marks));
+            found.push(row);
         }
     }
-    let mut found: Vec<CarvedRow> = found.into_iter().map(|(row, _)| row).collect();
     found.sort_by_key(|row| {
         (
             row.kind,
@@ -486,7 +486,7 @@ fn addresses(kernel: &Kernel<'_>, hits: &[Hit]) -> (BTreeMap<u64, Gva>, Result<(
 }
 
 /// Reads what may begin at a place; none where too little speaks for it.
-fn read(kernel: &Kernel<'_>, place: &Place, known: &AllKnown) -> Option<(CarvedRow, Marks)> {
+fn read(kernel: &Kernel<'_>, place: &Place, known: &AllKnown) -> Option<CarvedRow> {
     let len = place.kind.size(kernel);
     let inside = place.gpa.map_or(0, |gpa| gpa.u64() & 0xfff);
     let seen = match (place.gva, place.gpa) {
@@ -525,7 +525,7 @@ fn read(kernel: &Kernel<'_>, place: &Place, known: &AllKnown) -> Option<(CarvedR
         CarveKind::Process => of_process(&mut row, &seen),
         CarveKind::Thread => of_thread(&mut row, &seen),
     }
-    Some((row, marks))
+    Some(row)
 }
 
 fn state(seen: &Seen<'_, '_>, kind: CarveKind, marks: &Marks, known: &Known) -> CarveState {
